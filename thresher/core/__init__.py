@@ -1,0 +1,47 @@
+"""What the four packages share: rows, encoders, neighbours, issues, manifest, labels, costs.
+
+Names are loaded on first use, so that importing this package costs nothing and never loads torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .embeddings import Embeddings as Embeddings
+    from .encoders import embed as embed
+    from .encoders import get_encoder as get_encoder
+    from .errors import ThresherError as ThresherError
+    from .issues import Issues as Issues
+    from .labels import Labels as Labels
+    from .ledger import CostLedger as CostLedger
+    from .loading import load_dataset as load_dataset
+    from .manifest import Manifest as Manifest
+    from .neighbors import NeighborGraph as NeighborGraph
+    from .rows import with_row_ids as with_row_ids
+    from .search import neighbor_graph as neighbor_graph
+    from .writing import write_dataset as write_dataset
+
+_HOME = {
+    "CostLedger": "ledger",
+    "Embeddings": "embeddings",
+    "Issues": "issues",
+    "Labels": "labels",
+    "Manifest": "manifest",
+    "NeighborGraph": "neighbors",
+    "ThresherError": "errors",
+    "embed": "encoders",
+    "get_encoder": "encoders",
+    "load_dataset": "loading",
+    "neighbor_graph": "search",
+    "with_row_ids": "rows",
+    "write_dataset": "writing",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)

@@ -1,0 +1,87 @@
+"""Errors that a user can act on: what was got, what is allowed, what to do next."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from types import ModuleType
+
+
+class ThresherError(Exception):
+    """Base of every error that Thresher raises on purpose.
+
+    The command line prints its message without a traceback and leaves with ``exit_code``.
+    """
+
+    exit_code = 1
+
+
+class InputError(ThresherError, ValueError):
+    """An option, an argument or the data given by the user cannot be used as it is."""
+
+    exit_code = 2
+
+
+class GateError(ThresherError):
+    """A promised limit (size, accuracy, latency, agreement) was measured and not met."""
+
+    exit_code = 3
+
+
+class MissingExtraError(ThresherError, ImportError):
+    """An optional dependency is needed and not installed."""
+
+
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the closest allowed name, or an empty string."""
+    close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.6)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def check_choice(name: str, value: str, allowed: Iterable[str]) -> str:
+    """Return `value` if it is one of `allowed`; otherwise raise an `InputError` that lists them."""
+    choices = list(allowed)
+    if value not in choices:
+        listed = ", ".join(repr(choice) for choice in choices)
+        hint = did_you_mean(str(value), choices)
+        raise InputError(f"`{name}` must be one of {listed}, got {value!r}.{hint}")
+    return value
+
+
+def check_number(
+    name: str,
+    value: float,
+    *,
+    low: float = float("-inf"),
+    high: float = float("inf"),
+    low_open: bool = False,
+) -> float:
+    """Return `value` if it lies in [low, high], or in (low, high] with `low_open`; else raise."""
+    inside = (low < value if low_open else low <= value) and value <= high
+    if not inside:
+        bracket = "(" if low_open else "["
+        raise InputError(f"`{name}` must be in {bracket}{low:g}, {high:g}], got {value!r}.")
+    return value
+
+
+def check_column(name: str, columns: Iterable[str], *, role: str = "column") -> str:
+    """Return `name` if the dataset has that column; otherwise say which columns there are."""
+    present = list(columns)
+    if name not in present:
+        raise InputError(
+            f"The {role} {name!r} is not in the data. Columns: {', '.join(present)}."
+            f"{did_you_mean(name, present)}"
+        )
+    return name
+
+
+def require(module: str, *, extra: str) -> ModuleType:
+    """Import an optional dependency, or name the exact command that installs it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"This needs the package '{module.partition('.')[0]}', which is not installed or does "
+            f"not load ({error}). Install it with: pip install 'thresher[{extra}]'"
+        ) from error

@@ -1,0 +1,74 @@
+"""What the columns of a dataset mean: which is the input, which the label, which the split."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from .issues import Issues
+
+if TYPE_CHECKING:
+    import datasets
+
+MODALITIES = ("image", "text", "features")
+SPLITS = ("train", "validation", "test")
+ROW_ID = "row_id"
+SPLIT = "split"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The roles of a dataset's columns.
+
+    Attributes
+    ----------
+    modality : str
+        ``"image"``, ``"text"`` or ``"features"``.
+    inputs : tuple of str
+        The image column, the text column, or the numeric feature columns.
+    label : str or None
+        The label column: strings as given, or class names of a ``ClassLabel``.
+    classes : tuple of str
+        All classes, sorted; a label's code is its position here.
+    """
+
+    modality: str
+    inputs: tuple[str, ...]
+    label: str | None
+    classes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Schema:
+        """Read what `to_json` gave."""
+        inputs, classes = tuple(value["inputs"]), tuple(value["classes"])
+        return cls(value["modality"], inputs, value["label"], classes)
+
+
+@dataclass(frozen=True)
+class LoadedDataset:
+    """A dataset that is ready for work.
+
+    Attributes
+    ----------
+    dataset : datasets.Dataset
+        The usable rows, in the order of the source, without an indices mapping. Has the columns
+        ``row_id`` (str, unique) and ``split`` (``train``, ``validation`` or ``test``) and, for
+        images, the image column undecoded as ``{bytes, path}`` with the bytes filled in.
+    schema : Schema
+    set_aside : Issues
+        Rows that cannot be used, each with its name and reason; they are not in `dataset`.
+    origin : str
+        Where the rows came from.
+    fingerprint : str
+        Identifies the content of the rows, their ids and the schema.
+    """
+
+    dataset: datasets.Dataset
+    schema: Schema
+    set_aside: Issues
+    origin: str
+    fingerprint: str
