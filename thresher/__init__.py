@@ -1,3 +1,3 @@
-"""Thresher: the same model out of fewer rows, fewer labels, fewer training seconds and fewer bytes."""
+"""Thresher: the same model out of fewer rows, labels, training seconds and bytes."""
 
 __version__ = "0.1.0"

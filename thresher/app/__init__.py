@@ -1,0 +1,1 @@
+"""What joins the four packages: the pipeline, the command line and the report."""

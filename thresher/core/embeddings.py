@@ -89,7 +89,7 @@ class Embeddings:
         )
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write ``vectors.npy``, ``row_ids.npy`` and ``embeddings.json`` into `folder`, atomically."""
+        """Write ``vectors.npy``, ``row_ids.npy`` and ``embeddings.json``, atomically."""
         with atomic_path(folder) as temporary:
             temporary.mkdir()
             np.save(temporary / "vectors.npy", self.vectors)
@@ -110,7 +110,7 @@ class Embeddings:
         header = read_json(path / "embeddings.json")
         if header.get("format") != FORMAT:
             raise InputError(
-                f"{path} has format {header.get('format')}; this version reads {FORMAT}. Embed again."
+                f"{path} has format {header.get('format')}, this version reads {FORMAT}: embed again."
             )
         vectors = np.load(path / "vectors.npy", mmap_mode="r" if mmap else None)
         row_ids = np.load(path / "row_ids.npy")

@@ -30,8 +30,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         _flush(temporary)
         if target.is_dir() and not target.is_symlink():
-            os.rename(target, holder / "old")
-        os.replace(temporary, target)
+            target.rename(holder / "old")
+        temporary.replace(target)
         _flush(target.parent)
     finally:
         shutil.rmtree(holder, ignore_errors=True)

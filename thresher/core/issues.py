@@ -101,7 +101,7 @@ class Issues:
         return cls(table.sort_by(order))
 
     def __len__(self) -> int:
-        return self.table.num_rows
+        return int(self.table.num_rows)
 
     def __iter__(self) -> Iterator[Issue]:
         for batch in self.table.to_batches(max_chunksize=10_000):

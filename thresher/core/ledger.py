@@ -52,7 +52,7 @@ class CostLedger:
 
     @contextmanager
     def stage(self, name: str, *, rows: int | None = None) -> Iterator[StageCost]:
-        """Time a block and record it, also when it fails; the block may fill in the other fields."""
+        """Time a block and record it, also when it fails; the block may fill in the rest."""
         cost = StageCost(stage=name, rows_in=rows)
         wall, cpu = time.perf_counter(), _cpu_seconds()
         try:

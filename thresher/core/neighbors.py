@@ -103,7 +103,6 @@ class NeighborGraph:
                 parts = {name: file[name] for name in file.files}
         except (OSError, ValueError) as error:
             raise InputError(f"{path} cannot be read as a neighbour graph ({error}).") from error
-        recall = parts["recall"]
         return cls(
             row_ids=parts["row_ids"],
             indptr=parts["indptr"],
@@ -112,6 +111,13 @@ class NeighborGraph:
             threshold=None if np.isnan(parts["threshold"]) else float(parts["threshold"]),
             k=None if parts["k"] < 0 else int(parts["k"]),
             exact=bool(parts["exact"]),
-            recall=Recall(*map(float, recall[:3]), int(recall[3])) if len(recall) else None,
+            recall=_recall(parts["recall"]),
             method=str(parts["method"]),
         )
+
+
+def _recall(values: np.ndarray) -> Recall | None:
+    if not len(values):
+        return None
+    estimate, low, high, sampled_rows = values.tolist()
+    return Recall(estimate, low, high, int(sampled_rows))

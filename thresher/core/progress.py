@@ -29,7 +29,7 @@ class Reporter(Protocol):
 class Silent:
     """The default reporter: a library says nothing unless it is asked to."""
 
-    def start(self, description: str, total: int | None) -> int:
+    def start(self, description: str, total: int | None) -> int:  # noqa: ARG002
         """Ignore the task."""
         return 0
 
@@ -43,7 +43,8 @@ class Silent:
         """Ignore the text."""
 
 
-_reporter: ContextVar[Reporter] = ContextVar("thresher_reporter", default=Silent())
+_SILENT: Reporter = Silent()
+_reporter: ContextVar[Reporter] = ContextVar("thresher_reporter", default=_SILENT)
 
 
 @contextmanager
