@@ -1,0 +1,203 @@
+"""The commands for whole runs: run, curate, train, report, doctor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import thresher
+
+from ...core.errors import GateError
+from ..console import shown_progress
+from ..doctor import describe, examine
+from ..settings import Settings, to_toml
+from .options import (
+    Config,
+    Data,
+    Device,
+    DryRun,
+    Features,
+    Image,
+    Json,
+    Label,
+    Out,
+    Seed,
+    Set,
+    Text,
+    Where,
+    settings_from,
+)
+
+app = typer.Typer(
+    name="thresher",
+    help="The same model out of fewer rows, labels, training seconds and bytes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+# The shares that --plant uses; any of them can be set on its own, as in --set plant.leaked=0.1.
+PLANTED = {"copies": 0.03, "near_copies": 0.03, "swapped_labels": 0.03, "leaked": 0.02}
+
+
+@app.callback(invoke_without_command=True)
+def thresher_command(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    """The same model out of fewer rows, labels, training seconds and bytes."""
+    if version:
+        print(thresher.__version__)
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    data: Data,
+    out: Out,
+    *,
+    label: Label = None,
+    image: Image = None,
+    text: Text = None,
+    features: Features = None,
+    where: Where = None,
+    rows: Annotated[int | None, typer.Option(help="Keep only this many training rows.")] = None,
+    labels: Annotated[int | None, typer.Option(help="Train on this many chosen labels.")] = None,
+    baseline: Annotated[bool, typer.Option(help="Also train the plain way, to compare.")] = False,
+    plant: Annotated[bool, typer.Option(help="Plant known faults, to see them found.")] = False,
+    config: Config = None,
+    set_: Set = None,
+    seed: Seed = None,
+    device: Device = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Go the whole way: clean the data, train, distil, quantize, export, verify, report."""
+    more: dict[str, Any] = {"baseline": True} if baseline else {}
+    more |= {"plant": PLANTED} if plant else {}
+    more |= {"budget": {"rows": rows}} if rows is not None else {}
+    more |= {"label": {"budget": labels}} if labels is not None else {}
+    settings = settings_from(
+        config=config,
+        overrides=set_,
+        label=label,
+        image=image,
+        text=text,
+        features=features,
+        where=where,
+        seed=seed,
+        device=device,
+        more=more,
+    )
+    _go(data, out, settings, until="report", dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def curate(
+    data: Data,
+    out: Out,
+    *,
+    label: Label = None,
+    image: Image = None,
+    text: Text = None,
+    features: Features = None,
+    where: Where = None,
+    config: Config = None,
+    set_: Set = None,
+    seed: Seed = None,
+    device: Device = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Find duplicates, leaks, wrong labels, outliers and bad files; decide; write clean data."""
+    settings = settings_from(
+        config=config,
+        overrides=set_,
+        label=label,
+        image=image,
+        text=text,
+        features=features,
+        where=where,
+        seed=seed,
+        device=device,
+    )
+    _go(data, out, settings, until="curate", dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def train(
+    data: Data,
+    out: Out,
+    *,
+    label: Label = None,
+    image: Image = None,
+    text: Text = None,
+    features: Features = None,
+    where: Where = None,
+    config: Config = None,
+    set_: Set = None,
+    seed: Seed = None,
+    device: Device = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Train, distil, quantize, export and verify on the data as they are, without curation."""
+    settings = settings_from(
+        config=config,
+        overrides=set_,
+        label=label,
+        image=image,
+        text=text,
+        features=features,
+        where=where,
+        seed=seed,
+        device=device,
+        more={"curate": False},
+    )
+    _go(data, out, settings, until="report", dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Write report.html of a run again."""
+    from ..report import write_report
+
+    path = write_report(folder)
+    print(json.dumps({"report": str(path)}) if as_json else path)
+
+
+@app.command()
+def doctor(*, as_json: Json = False) -> None:
+    """Show versions, threads and devices, and what would be chosen and why."""
+    found = examine()
+    print(json.dumps(found, sort_keys=True) if as_json else describe(found))
+
+
+def _go(
+    data: str, out: Path, settings: Settings, *, until: str, dry_run: bool, as_json: bool
+) -> None:
+    from ..pipeline import plan, run
+    from ..tables import print_result
+
+    if dry_run:
+        stages = plan(settings, until=until)
+        if as_json:
+            print(json.dumps({"settings": settings.model_dump(), "stages": stages}))
+        else:
+            print(f"{to_toml(settings, {})}\nStages: {' → '.join(stages)}\nNothing was done.")
+        return
+    with shown_progress():
+        result = run(data, out=out, settings=settings, until=until)
+    if as_json:
+        print(json.dumps(result.to_json(), sort_keys=True))
+    else:
+        print_result(result)
+    if result.missed_gates:
+        raise GateError("; ".join(result.missed_gates))

@@ -1,0 +1,68 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ...core.errors import InputError
+from ..settings import Settings, resolve
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="An image folder; a Parquet, CSV or JSONL file, a glob or a folder of them; "
+        "train=FILE,test=FILE; a saved Hugging Face dataset or a hub id; or 'digits'.",
+    ),
+]
+Out = Annotated[Path, typer.Option(help="Folder of the run. The same folder goes on or is reused.")]
+Label = Annotated[str | None, typer.Option(help="Label column.")]
+Image = Annotated[str | None, typer.Option(help="Image column (bytes or paths).")]
+Text = Annotated[str | None, typer.Option(help="Text column.")]
+Features = Annotated[str | None, typer.Option(help="Numeric columns, separated by commas.")]
+Where = Annotated[list[str] | None, typer.Option(help="Keep rows with column=value; repeatable.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="A setting, a.b=c; repeatable.")]
+Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show settings and stages; do nothing.")]
+
+
+def settings_from(
+    *,
+    config: Path | None,
+    overrides: list[str] | None,
+    label: str | None,
+    image: str | None,
+    text: str | None,
+    features: str | None,
+    where: list[str] | None,
+    seed: int | None,
+    device: str | None,
+    more: dict[str, Any] | None = None,
+) -> Settings:
+    """Merge a config file, ``--set`` and the options of their own into checked settings."""
+    columns = {
+        "label": label,
+        "image": image,
+        "text": text,
+        "features": [name.strip() for name in features.split(",")] if features else None,
+        "where": dict(_pair(item) for item in where) if where else None,
+    }
+    values: dict[str, Any] = {
+        "data": {name: value for name, value in columns.items() if value is not None},
+        **{name: value for name, value in {"seed": seed, "device": device}.items() if value is not None},
+        **(more or {}),
+    }
+    return resolve(config=config, overrides=overrides or (), values=values)
+
+
+def _pair(item: str) -> tuple[str, str]:
+    name, equals, value = item.partition("=")
+    if not equals or not name:
+        raise InputError(f"`--where` takes column=value, such as dataset=banking77; got {item!r}.")
+    return name, value

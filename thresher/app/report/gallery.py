@@ -1,0 +1,122 @@
+"""Rows as a person sees them: small pictures or short texts, with what was found about them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ...core.columns import read_row_ids, read_splits, class_names, take_rows
+from ...core.images import UnreadableImage, decode_image
+from ...core.issues import Issue, Issues
+from ...core.manifest import Manifest
+from ...core.schema import LoadedDataset
+
+THUMBNAIL = 72
+TEXT_LENGTH = 160
+
+
+@dataclass(frozen=True)
+class Card:
+    """One row: a picture as a data URI or a text, and its label."""
+
+    row_id: str
+    split: str
+    label: str
+    picture: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One issue with the rows that it is about, and the decision."""
+
+    issue: Issue
+    row: Card
+    twin: Card | None
+    action: str
+
+
+def findings(
+    loaded: LoadedDataset, issues: Issues, manifest: Manifest | None, *, check: str, limit: int = 8
+) -> list[Finding]:
+    """Return up to `limit` issues of a check: the worst half, and the rest spread over the others."""
+    chosen = _spread(list(issues.of(check)), limit)
+    wanted = [issue.row_id for issue in chosen] + [issue.twin for issue in chosen if issue.twin]
+    cards = _cards(loaded, wanted)
+    actions = {} if manifest is None else _actions(manifest, wanted)
+    return [
+        Finding(
+            issue,
+            cards[issue.row_id],
+            cards.get(issue.twin) if issue.twin else None,
+            actions.get(issue.row_id, ""),
+        )
+        for issue in chosen
+        if issue.row_id in cards
+    ]
+
+
+def _spread(found: Sequence[Issue], limit: int) -> list[Issue]:
+    if len(found) <= limit:
+        return list(found)
+    worst = limit // 2
+    rest = np.linspace(worst, len(found) - 1, limit - worst).astype(int)
+    return [*found[:worst], *(found[index] for index in rest)]
+
+
+def _actions(manifest: Manifest, wanted: Sequence[str]) -> dict[str, str]:
+    ids = manifest.table["row_id"].to_numpy()
+    positions = np.flatnonzero(np.isin(ids, np.asarray(wanted, dtype=object)))
+    rows = manifest.table.take(positions)
+    return dict(zip(rows["row_id"].to_pylist(), rows["action"].to_pylist(), strict=True))
+
+
+def _cards(loaded: LoadedDataset, wanted: Sequence[str]) -> dict[str, Card]:
+    ids = read_row_ids(loaded.dataset)
+    positions = np.flatnonzero(np.isin(ids, np.asarray(wanted, dtype=ids.dtype)))
+    rows = take_rows(loaded.dataset, positions)
+    schema = loaded.schema
+    labels = class_names(rows, schema.label).to_pylist() if schema.label else [""] * len(rows)
+    splits = read_splits(rows)
+    cards = {}
+    for index, record in enumerate(rows.with_format("arrow").data.table.to_pylist()):
+        values = [record[name] for name in schema.inputs]
+        card = Card(
+            row_id=record["row_id"],
+            split=str(splits[index]),
+            label=str(labels[index]),
+            picture=thumbnail(values[0]) if schema.modality == "image" else "",
+            text="" if schema.modality == "image" else _text(values, schema.inputs),
+        )
+        cards[card.row_id] = card
+    return cards
+
+
+def _text(values: Sequence[object], names: Sequence[str]) -> str:
+    if len(values) == 1:
+        text = str(values[0])
+    else:
+        pairs = zip(names, values, strict=True)
+        text = ", ".join(f"{name} {value:.4g}" for name, value in pairs if isinstance(value, (int, float)))
+    return text if len(text) <= TEXT_LENGTH else text[: TEXT_LENGTH - 1] + "…"
+
+
+def thumbnail(value: dict[str, bytes] | bytes) -> str:
+    """Return a small picture as a data URI; what cannot be decoded gives an empty text."""
+    data = value if isinstance(value, bytes) else value.get("bytes")
+    try:
+        pixels = decode_image(data or b"")
+    except UnreadableImage:
+        return ""
+    scale = THUMBNAIL / max(pixels.shape[:2])
+    if scale < 1:
+        size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    kind = ".png" if max(pixels.shape[:2]) <= 16 else ".jpg"
+    _, encoded = cv2.imencode(kind, pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80] if kind == ".jpg" else [])
+    mime = "image/png" if kind == ".png" else "image/jpeg"
+    return f"data:{mime};base64,{base64.b64encode(encoded.tobytes()).decode()}"

@@ -1,0 +1,203 @@
+"""A run is a folder of stages, each keyed by its inputs, settings and code: the root of resuming."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from filelock import FileLock, Timeout
+
+import thresher
+
+from ..core.choice import Choice
+from ..core.errors import InputError
+from ..core.files import read_json, write_json
+from ..core.fingerprint import fingerprint
+from ..core.ledger import CostLedger, StageCost
+from ..core.progress import message
+from .settings import Group, Settings
+
+Value = TypeVar("Value")
+MARKER = "run.json"
+STAGE = "stage.json"
+STARTED = "started.json"
+
+
+@dataclass
+class Notes:
+    """What a stage says of itself besides its files: numbers for people, and automatic choices."""
+
+    cost: StageCost
+    summary: dict[str, Any] = field(default_factory=dict)
+    choices: dict[str, Choice] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Done(Generic[Value]):
+    """A finished stage; its value is read from disk on first use, in every run alike."""
+
+    name: str
+    key: str
+    folder: Path
+    cost: StageCost
+    summary: dict[str, Any]
+    choices: dict[str, Choice]
+    load: Callable[[Path], Value]
+
+    @cached_property
+    def value(self) -> Value:
+        """The stage's result."""
+        return self.load(self.folder)
+
+
+@dataclass
+class RunFolder:
+    """The folder of one run, its settings, and the stages done so far, in order."""
+
+    folder: Path
+    settings: Settings
+    device: Choice
+    ledger: CostLedger
+    done: list[Done[Any]] = field(default_factory=list)
+
+    def stage(
+        self,
+        name: str,
+        work: Callable[[Path, Notes], None],
+        *,
+        load: Callable[[Path], Value],
+        needs: Sequence[Done[Any]] = (),
+        settings: Group | Sequence[Any] = (),
+        code: Sequence[str] = ("thresher/core",),
+        where: str | None = None,
+        rows: int | None = None,
+    ) -> Done[Value]:
+        """Do `work` in a folder of its own, or take what an earlier run left there.
+
+        Parameters
+        ----------
+        name : str
+            Shown to people and used in the key.
+        work : callable
+            Gets the stage's folder and its `Notes`. What it leaves there when it fails or is killed
+            is still there when the same stage starts again: that is where checkpoints live.
+        load : callable
+            Reads the stage's value from its folder.
+        needs : sequence of Done
+            Earlier stages whose outputs this one reads.
+        settings : settings group or JSON-like
+            Everything else that the result depends on.
+        code : sequence of str
+            Packages whose source is part of the key.
+        where : str, optional
+            Folder name, if not `name`.
+        rows : int, optional
+            Rows that come in, for the ledger.
+        """
+        plain = settings.model_dump() if isinstance(settings, Group) else list(settings)
+        key = fingerprint(
+            name,
+            [need.key for need in needs],
+            plain,
+            self.settings.seed,
+            [code_version(package) for package in code],
+        )
+        folder = self.folder / (where or name)
+        if not self._finished(folder, key):
+            self._work(name, folder, key, work, rows)
+        else:
+            message(f"{name}: done before, reused")
+        record = read_json(folder / STAGE)
+        stage = Done(
+            name,
+            key,
+            folder,
+            StageCost(**record["cost"]),
+            record["summary"],
+            {item: Choice(**choice) for item, choice in record["choices"].items()},
+            load,
+        )
+        self.done.append(stage)
+        return stage
+
+    def _finished(self, folder: Path, key: str) -> bool:
+        try:
+            return bool(read_json(folder / STAGE)["key"] == key)
+        except (InputError, KeyError, TypeError):
+            return False
+
+    def _work(
+        self,
+        name: str,
+        folder: Path,
+        key: str,
+        work: Callable[[Path, Notes], None],
+        rows: int | None,
+    ) -> None:
+        if not self._started(folder, key):
+            shutil.rmtree(folder, ignore_errors=True)
+            write_json(folder / STARTED, {"key": key})
+        (folder / STAGE).unlink(missing_ok=True)
+        with self.ledger.stage(name, rows=rows) as cost:
+            notes = Notes(cost)
+            work(folder, notes)
+        record = {
+            "key": key,
+            "cost": asdict(cost),
+            "summary": notes.summary,
+            "choices": {item: asdict(choice) for item, choice in notes.choices.items()},
+        }
+        write_json(folder / STAGE, record)
+        message(f"{name}: {cost.wall_s:.1f} s")
+
+    def _started(self, folder: Path, key: str) -> bool:
+        try:
+            return bool(read_json(folder / STARTED)["key"] == key)
+        except (InputError, KeyError, TypeError):
+            return False
+
+
+@contextmanager
+def open_run(folder: Path, settings: Settings, device: Choice) -> Iterator[RunFolder]:
+    """Open or make a run folder for this process alone.
+
+    Raises
+    ------
+    InputError
+        When the folder holds something else than a run, or another process works in it.
+    """
+    if folder.is_file():
+        raise InputError(f"`--out` must be a folder; {folder} is a file.")
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
+        raise InputError(
+            f"{folder} is not empty and not a run of Thresher; nothing in it was touched. "
+            "Give another folder with --out."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(
+            f"Another process is working in {folder}. Wait for it or give another --out."
+        ) from error
+    try:
+        write_json(folder / MARKER, {"format": 1, "thresher": thresher.__version__})
+        yield RunFolder(folder, settings, device, CostLedger(folder / "ledger.jsonl"))
+    finally:
+        lock.release()
+
+
+@cache
+def code_version(package: str) -> str:
+    """Fingerprint of the Python sources of a package, given as a path below the install folder."""
+    home = Path(thresher.__file__).resolve().parent.parent
+    sources = sorted((home / package).rglob("*.py"))
+    names = json.dumps([str(path.relative_to(home)) for path in sources])
+    return fingerprint(names, *(path.read_bytes() for path in sources))

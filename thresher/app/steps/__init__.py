@@ -1,0 +1,1 @@
+"""The stages of a run: each reads what earlier ones left on disk and leaves its own."""

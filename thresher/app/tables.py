@@ -1,0 +1,85 @@
+"""The tables at the end of a run, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from .result import Line, RunResult
+
+
+def number(value: float | None, pattern: str = "{:,.0f}") -> str:
+    """Format a number, or give an empty text for None."""
+    return "" if value is None else pattern.format(value)
+
+
+def percent(value: float | None) -> str:
+    """Format a share as percent with one decimal."""
+    return "" if value is None else f"{100 * value:.1f} %"
+
+
+def flops(value: float | None) -> str:
+    """Format floating-point operations with the largest fitting prefix."""
+    if value is None:
+        return ""
+    for size, name in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if value >= size:
+            return f"{value / size:.1f} {name}FLOP"
+    return f"{value:.0f} FLOP"
+
+
+def accuracy(line: Line) -> str:
+    """Format an accuracy with its interval."""
+    if line.accuracy is None:
+        return ""
+    if line.low is None or line.high is None:
+        return percent(line.accuracy)
+    return f"{100 * line.accuracy:.1f} % ({100 * line.low:.1f}–{100 * line.high:.1f})"
+
+
+COLUMNS: tuple[tuple[str, Callable[[Line], str]], ...] = (
+    ("Rows", lambda line: number(line.rows)),
+    ("Labels", lambda line: number(line.labels)),
+    ("Training", lambda line: number(line.train_s, "{:,.1f} s")),
+    ("Compute", lambda line: flops(line.train_flops)),
+    ("Size", lambda line: number(line.megabytes, "{:.3f} MB")),
+    ("Latency", lambda line: number(line.milliseconds, "{:.3f} ms")),
+    ("Test accuracy", accuracy),
+)
+
+
+def print_result(result: RunResult) -> None:
+    """Print what was found, the savings table and where the report is."""
+    console = Console(width=None if Console().is_terminal else 120)
+    found = result.metrics.get("found", {})
+    if found:
+        console.print(_table("Found", ("Check", "Findings"), list(found.items())))
+    planted = result.metrics.get("planted", {})
+    if planted:
+        rows = [
+            (kind, item["planted"], percent(item["recall"]), percent(item["precision"]))
+            for kind, item in planted.items()
+        ]
+        header = ("Planted fault", "Planted", "Recall", "Precision")
+        console.print(_table("Planted faults", header, rows))
+    shown = [(name, cell) for name, cell in COLUMNS if any(cell(line) for line in result.lines)]
+    rows = [(line.stage, *(cell(line) for _, cell in shown)) for line in result.lines]
+    console.print(
+        _table("What it saved and what it cost", ("Stage", *(name for name, _ in shown)), rows)
+    )
+    for line in result.lines:
+        if line.note:
+            console.print(f"{line.stage}: {line.note}", markup=False, highlight=False)
+    console.print(f"Report: {result.report}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(title: str, header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for index, name in enumerate(header):
+        table.add_column(name, justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+    return table
