@@ -1,0 +1,50 @@
+"""Train compact models: fit, distil, prune, quantize, export, check, profile.
+
+Names are loaded on first use, so that importing this package loads no torch. No submodule is
+named like a public function: importing it would hide the function.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .distillation import distill as distill
+    from .evaluation import evaluate as evaluate
+    from .exporting import export as export
+    from .exporting import load_exported as load_exported
+    from .loop import fit as fit
+    from .models import ModelSpec as ModelSpec
+    from .models import compact_model as compact_model
+    from .parity import check_parity as check_parity
+    from .profiling import profile as profile
+    from .pruning import prune as prune
+    from .quantization import quantize as quantize
+    from .recipes import recipe as recipe
+    from .run import TrainingRun as TrainingRun
+    from .samples import Samples as Samples
+
+_HOME = {
+    "ModelSpec": "models",
+    "Samples": "samples",
+    "TrainingRun": "run",
+    "check_parity": "parity",
+    "compact_model": "models",
+    "distill": "distillation",
+    "evaluate": "evaluation",
+    "export": "exporting",
+    "fit": "loop",
+    "load_exported": "exporting",
+    "profile": "profiling",
+    "prune": "pruning",
+    "quantize": "quantization",
+    "recipe": "recipes",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)

@@ -1,0 +1,90 @@
+"""Whether model and samples fit together, told before the first step."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from thresher.core.errors import InputError, ThresherError
+from thresher.core.progress import message
+
+from .evaluation import arranged
+from .models import CompactModel, Normalize
+from .samples import Samples
+
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+class DivergedError(ThresherError):
+    """The loss became infinite or not a number."""
+
+
+def check_samples(
+    model: nn.Module, samples: Samples, *, validation: Samples | None, needs_targets: bool
+) -> int:
+    """Check rows, shapes and labels, and return the number of logits."""
+    if not len(samples):
+        raise InputError("There are no rows to train on.")
+    if len(samples) < 2 and any(isinstance(layer, _NORMS) for layer in model.modules()):
+        raise InputError("Batch norm cannot train on one row; give at least two.")
+    spec = model.spec if isinstance(model, CompactModel) else None
+    for name, part in (("samples", samples), ("validation", validation)):
+        if spec is not None and part is not None and part.input_shape != spec.input_shape:
+            raise InputError(
+                f"The model takes rows of shape {spec.input_shape}, `{name}` has "
+                f"{part.input_shape}. Make the model with `input_shape={part.input_shape}`."
+            )
+    classes = count_classes(model, samples.inputs)
+    if needs_targets and samples.targets is None:
+        raise InputError("`samples` has no targets; label them, or `distill` without labels.")
+    if needs_targets and samples.targets is not None and len(np.unique(samples.targets)) < 2:
+        raise InputError("All rows have the same class; there is nothing to learn.")
+    check_targets(samples.targets, classes, name="samples")
+    if validation is not None:
+        if validation.targets is None or not len(validation):
+            raise InputError("`validation` needs rows with targets.")
+        check_targets(validation.targets, classes, name="validation")
+        _tell_missing(samples.targets, validation.targets)
+    return classes
+
+
+def check_targets(targets: Tensor | None, classes: int, *, name: str) -> None:
+    """Raise if a label has no logit."""
+    if targets is not None and len(targets) and int(targets.max()) >= classes:
+        raise InputError(
+            f"`{name}` has label {int(targets.max())}, but the model has {classes} classes "
+            f"(labels 0 to {classes - 1})."
+        )
+
+
+@torch.no_grad()
+def count_classes(model: nn.Module, inputs: Tensor) -> int:
+    """Return how many logits the model gives a row; its state is unchanged."""
+    if isinstance(model, CompactModel):
+        return model.head.out_features
+    modes = {layer: layer.training for layer in model.modules()}
+    first = next(model.parameters(), None)
+    try:
+        logits = model.eval()(arranged(inputs[:1].to("cpu" if first is None else first.device)))
+    finally:
+        for layer, mode in modes.items():
+            layer.training = mode
+    if not isinstance(logits, Tensor) or logits.ndim != 2:
+        raise InputError("The model must return logits of shape (rows, classes).")
+    return int(logits.shape[1])
+
+
+def measure_normalization(model: nn.Module, inputs: Tensor) -> None:
+    """Give the model's `Normalize` the statistics of the training inputs, unless it has some."""
+    for layer in model.modules():
+        if isinstance(layer, Normalize) and not bool(layer.measured):
+            layer.measure(inputs)
+
+
+def _tell_missing(trained: Tensor | None, judged: Tensor) -> None:
+    if trained is None:
+        return
+    missing = np.setdiff1d(judged.numpy(), trained.numpy()).tolist()
+    if missing:
+        message(f"no training row has class {', '.join(map(str, missing))}; it cannot be learned")

@@ -1,0 +1,147 @@
+"""How good a model is on labelled rows, with its uncertainty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from thresher.core.choice import choose_device
+from thresher.core.errors import InputError, check_number
+from thresher.core.progress import track
+
+from .samples import Samples
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """Anything that maps a batch of inputs to logits, such as an exported model."""
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        """From inputs (n, …) to logits, float (n, classes)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Result of `evaluate`.
+
+    Attributes
+    ----------
+    accuracy : float
+        Share of rows whose most probable class is their label.
+    interval : tuple of float
+        95 % Wilson score interval of the accuracy.
+    loss : float
+        Mean cross-entropy, natural logarithm.
+    per_class : dict of int to float
+        Accuracy among the rows of each class that occurs.
+    pred_probs : ndarray of float32, shape (n, classes)
+    row_ids : ndarray of str, shape (n,)
+    """
+
+    accuracy: float
+    interval: tuple[float, float]
+    loss: float
+    per_class: dict[int, float]
+    pred_probs: np.ndarray
+    row_ids: np.ndarray
+
+
+def evaluate(
+    model: nn.Module | Predictor,
+    samples: Samples,
+    *,
+    batch_size: int = 500,
+    device: str = "auto",
+) -> Evaluation:
+    """Measure a model on labelled rows.
+
+    Parameters
+    ----------
+    model : nn.Module or Predictor
+        A module (its training mode and device are restored) or anything with ``predict``.
+    samples : Samples
+        At least one row, with targets.
+    batch_size : int
+    device : str
+        For modules: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+
+    Raises
+    ------
+    InputError
+        Without targets or rows, or with a label that the model has no logit for.
+    """
+    if samples.targets is None:
+        raise InputError("`evaluate` needs labelled rows; these samples have no targets.")
+    logits = predict_logits(model, samples, batch_size=batch_size, device=device)
+    targets = samples.targets.numpy()
+    if targets.max() >= logits.shape[1]:
+        raise InputError(
+            f"The model has {logits.shape[1]} classes, but a row has label {targets.max()}."
+        )
+    log_probs = torch.from_numpy(logits).double().log_softmax(1).numpy()
+    correct = logits.argmax(1) == targets
+    return Evaluation(
+        accuracy=float(correct.mean()),
+        interval=wilson_interval(int(correct.sum()), len(correct)),
+        loss=float(-log_probs[np.arange(len(targets)), targets].mean()),
+        per_class={int(c): float(correct[targets == c].mean()) for c in np.unique(targets)},
+        pred_probs=np.exp(log_probs).astype(np.float32),
+        row_ids=samples.row_ids,
+    )
+
+
+def predict_logits(
+    model: nn.Module | Predictor,
+    samples: Samples,
+    *,
+    batch_size: int = 500,
+    device: str = "auto",
+) -> np.ndarray:
+    """Return the logits of all rows in evaluation mode, float32 (n, classes)."""
+    if not len(samples):
+        raise InputError("There are no rows to predict.")
+    check_number("batch_size", batch_size, low=1)
+    if isinstance(model, nn.Module):
+        return _module_logits(model, samples.inputs, batch_size=batch_size, device=device)
+    parts = [
+        np.asarray(model.predict(np.ascontiguousarray(part.numpy())), dtype=np.float32)
+        for part in track(samples.inputs.split(batch_size), description="predict")
+    ]
+    return np.concatenate(parts)
+
+
+def _module_logits(model: nn.Module, inputs: Tensor, *, batch_size: int, device: str) -> np.ndarray:
+    target = choose_device(device).value
+    first = next(model.parameters(), None)
+    home = torch.device("cpu") if first is None else first.device
+    modes = {layer: layer.training for layer in model.modules()}
+    model.to(target).eval()
+    parts = []
+    try:
+        with torch.inference_mode():
+            for part in track(inputs.split(batch_size), description="predict"):
+                parts.append(model(arranged(part.to(target))).float().cpu())
+    finally:
+        model.to(home)
+        for layer, mode in modes.items():
+            layer.training = mode
+    return torch.cat(parts).numpy()
+
+
+def arranged(inputs: Tensor) -> Tensor:
+    """Return images with channels last in memory, which convolutions are fastest on."""
+    if inputs.ndim == 4:
+        return inputs.contiguous(memory_format=torch.channels_last)
+    return inputs.contiguous()
+
+
+def wilson_interval(correct: int, n: int, *, z: float = 1.959964) -> tuple[float, float]:
+    """Return the Wilson score interval of a proportion (Wilson 1927); 95 % by default."""
+    share = correct / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
+    return max(centre - half, 0.0), min(centre + half, 1.0)

@@ -1,0 +1,60 @@
+"""From positions to a batch on the device: rows taken, augmented, mixed, laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from thresher.core.fingerprint import row_keys
+
+from .batches import Batch
+from .evaluation import arranged
+from .samples import Samples
+
+Augment = Callable[[Tensor, np.ndarray, int], Tensor]
+Mix = Callable[[Tensor, Tensor, np.ndarray, int], tuple[Tensor, Tensor]]
+_SHARE_OF_GPU = 0.5
+
+
+class Feed:
+    """Makes batches. Inputs live on the GPU as they are if half of its free memory holds them.
+
+    Parameters
+    ----------
+    samples : Samples
+    device : str
+    augment, mix : callable, optional
+        As in `fit`.
+    """
+
+    def __init__(
+        self, samples: Samples, *, device: str, augment: Augment | None, mix: Mix | None
+    ) -> None:
+        self.samples = samples
+        self.device = device
+        self.augment = augment
+        self.mix = mix
+        self.keys = row_keys(samples.row_ids)
+        self.inputs = samples.inputs
+        if device == "cuda":
+            free, _ = torch.cuda.mem_get_info()
+            if self.inputs.nbytes < _SHARE_OF_GPU * free:
+                self.inputs = self.inputs.to(device)
+
+    def batch(self, positions: np.ndarray, *, epoch: int, step: int) -> Batch:
+        """Return the rows at `positions` as training sees them."""
+        index = torch.from_numpy(positions)
+        inputs = self.inputs[index.to(self.inputs.device)].to(self.device)
+        targets = self._part(self.samples.targets, index)
+        if self.augment is not None:
+            inputs = self.augment(inputs, self.keys[positions], epoch)
+        if self.mix is not None and targets is not None:
+            inputs, targets = self.mix(inputs, targets, self.keys[positions], epoch)
+        weights = self._part(self.samples.weights, index)
+        return Batch(arranged(inputs), targets, weights, positions, epoch, step)
+
+    def _part(self, values: Tensor | None, index: Tensor) -> Tensor | None:
+        return None if values is None else values[index].to(self.device)

@@ -1,0 +1,68 @@
+"""Where your own code looks into a training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from .batches import Batch
+
+
+@dataclass
+class Moment:
+    """The state of training that a hook sees.
+
+    Attributes
+    ----------
+    model : nn.Module
+        The one being trained.
+    epoch, step : int
+        Counted from 0; of the step or epoch that has just ended.
+    epochs, total_steps : int
+    lr : float
+    loss : float
+        Of the last batch.
+    batch : Batch
+        The last one; with accumulation its last part.
+    logits : Tensor or None
+        What the model gave for `batch`, detached; None if it gave something else.
+    history : list of dict
+        As in `TrainingRun`.
+    """
+
+    model: nn.Module
+    epoch: int
+    step: int
+    epochs: int
+    total_steps: int
+    lr: float
+    history: list[dict[str, Any]]
+    loss: float = float("nan")
+    batch: Batch | None = None
+    logits: Tensor | None = None
+
+
+class Hook(Protocol):
+    """Called by `fit`. Inherit from it and write the methods you need; the others do nothing.
+
+    A hook that keeps something returns it, as tensors and plain values, from `state`; it is
+    stored in checkpoints and given back to `restore`.
+    """
+
+    def on_batch(self, moment: Moment) -> None:
+        """After the forward and backward pass of each batch, or part of one when accumulating."""
+
+    def on_step_end(self, moment: Moment) -> None:
+        """After each optimizer step."""
+
+    def on_epoch_end(self, moment: Moment) -> None:
+        """After the last step of an epoch and its validation."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what must survive a resume."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what `state` gave."""

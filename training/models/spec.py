@@ -1,0 +1,57 @@
+"""What a compact model is made from: enough to build it again, as plain JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .network import CompactModel
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """The recipe of an architecture, without weights.
+
+    Attributes
+    ----------
+    name : str
+        The family, as given to `compact_model`.
+    modality : str
+        ``"image"``, ``"text"`` or ``"features"``.
+    num_classes : int
+    input_shape : tuple of int
+        Shape of one row: (channels, height, width), (tokens,), or (d,).
+    width : int
+        Channels of the first stage, embedding size, or hidden units.
+    stem_stride : int
+        By how much the stem of an image model shrinks its input; 1 elsewhere.
+    vocabulary : int
+        Rows of the token table of a text model; 0 elsewhere.
+    dropout : float
+        Share of the last hidden values that training switches off.
+    """
+
+    name: str
+    modality: str
+    num_classes: int
+    input_shape: tuple[int, ...]
+    width: int
+    stem_stride: int = 1
+    vocabulary: int = 0
+    dropout: float = 0.0
+
+    def build(self, *, random_state: int = 0) -> CompactModel:
+        """Return a new model of this architecture with weights drawn from `random_state`."""
+        from .families import build_model
+
+        return build_model(self, random_state=random_state)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return asdict(self) | {"input_shape": list(self.input_shape)}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> ModelSpec:
+        """Read what `to_json` gave."""
+        return cls(**(value | {"input_shape": tuple(value["input_shape"])}))

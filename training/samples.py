@@ -1,0 +1,145 @@
+"""Samples: inputs, labels, weights and row ids that stay together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from thresher.core.errors import InputError
+
+_LISTED = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Rows ready for training, kept decoded in memory.
+
+    Attributes
+    ----------
+    inputs : Tensor
+        Images uint8 (n, channels, height, width) with values 0–255, token ids int64 (n, length)
+        with 0 for padding, or features float32 (n, d). A model of your own may take others.
+    targets : Tensor or None
+        Class codes, int64 (n,); None for unlabelled rows.
+    row_ids : ndarray of str, shape (n,)
+    weights : Tensor or None
+        Weight of each row in the loss, float32 (n,), at least 0.
+
+    Raises
+    ------
+    InputError
+        When lengths differ, a target is not an integer, or a value is not finite.
+    """
+
+    inputs: Tensor
+    targets: Tensor | None
+    row_ids: np.ndarray
+    weights: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.inputs.ndim < 2:
+            raise InputError(
+                f"`inputs` must have a row axis and more, got shape {tuple(self.inputs.shape)}."
+            )
+        self._check_lengths()
+        self._check_targets()
+        self._check_weights()
+        if self.inputs.is_floating_point():
+            finite = torch.isfinite(self.inputs.flatten(1)).all(1)
+            self._refuse(~finite, "inputs that are not finite; fill in or drop missing values")
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def modality(self) -> str:
+        """``"image"``, ``"text"`` or ``"features"``, told by the number of axes and the dtype."""
+        if self.inputs.ndim == 4:
+            return "image"
+        return "features" if self.inputs.is_floating_point() else "text"
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one row's input."""
+        return tuple(self.inputs.shape[1:])
+
+    def take(self, positions: np.ndarray | Tensor) -> Samples:
+        """Return the rows at `positions`, int64 (m,), in that order; a row may come twice."""
+        index = torch.as_tensor(positions, dtype=torch.int64)
+        return Samples(
+            self.inputs[index],
+            None if self.targets is None else self.targets[index],
+            self.row_ids[index.numpy()],
+            None if self.weights is None else self.weights[index],
+        )
+
+    def without_targets(self) -> Samples:
+        """Return the same rows as an unlabelled pool."""
+        return Samples(self.inputs, None, self.row_ids, self.weights)
+
+    def _check_lengths(self) -> None:
+        n = len(self.inputs)
+        parts = {"targets": self.targets, "row_ids": self.row_ids, "weights": self.weights}
+        for name, part in parts.items():
+            if part is not None and tuple(part.shape) != (n,):
+                raise InputError(
+                    f"`{name}` must have shape ({n},) like the inputs, got {tuple(part.shape)}."
+                )
+
+    def _check_targets(self) -> None:
+        if self.targets is None:
+            return
+        if self.targets.dtype != torch.int64:
+            raise InputError(f"`targets` must be int64 class codes, got {self.targets.dtype}.")
+        self._refuse(self.targets < 0, "a negative label; leave unlabelled rows out")
+
+    def _check_weights(self) -> None:
+        if self.weights is None:
+            return
+        wrong = ~torch.isfinite(self.weights) | (self.weights < 0)
+        self._refuse(wrong, "a weight that is negative or not finite")
+        if len(self) and not bool(self.weights.sum() > 0):
+            raise InputError("All `weights` are 0: no row would count.")
+
+    def _refuse(self, wrong: Tensor, what: str) -> None:
+        if bool(wrong.any()):
+            rows = self.row_ids[wrong.cpu().numpy()]
+            listed = ", ".join(map(str, rows[:_LISTED]))
+            raise InputError(f"{len(rows)} row(s) have {what}. First: {listed}.")
+
+
+def samples_from_arrays(
+    inputs: np.ndarray,
+    *,
+    row_ids: np.ndarray,
+    targets: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+) -> Samples:
+    """Turn arrays into `Samples`.
+
+    Parameters
+    ----------
+    inputs : ndarray
+        Images uint8 (n, height, width, channels) as decoders give them, token ids int64
+        (n, length), or features (n, d). Image memory is shared, not copied.
+    row_ids : ndarray of str, shape (n,)
+    targets : ndarray of int, shape (n,), optional
+    weights : ndarray of float, shape (n,), optional
+    """
+    if inputs.ndim == 4:
+        if inputs.dtype != np.uint8:
+            raise InputError(f"Images must be uint8 with values 0–255, got {inputs.dtype}.")
+        tensor = torch.from_numpy(np.ascontiguousarray(inputs)).permute(0, 3, 1, 2)
+    elif np.issubdtype(inputs.dtype, np.integer):
+        tensor = torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.int64))
+    else:
+        tensor = torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32))
+    return Samples(
+        tensor,
+        None if targets is None else torch.from_numpy(np.asarray(targets, dtype=np.int64)),
+        np.asarray(row_ids, dtype=np.str_),
+        None if weights is None else torch.from_numpy(np.asarray(weights, dtype=np.float32)),
+    )

@@ -1,0 +1,144 @@
+"""One optimizer step: forward, backward, clip, update, average."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from thresher.core.choice import Choice
+from thresher.core.progress import message
+
+from .batches import Batch
+from .checks import DivergedError
+from .feed import Feed
+from .hooks import Moment
+from .loss import Loss
+from .settings import Settings
+from .state import EpochSums, TrainingState
+
+_TINY = 1e-12
+
+
+class Stepper:
+    """Trains on one batch at a time.
+
+    Parameters
+    ----------
+    state : TrainingState
+        Changed by every step.
+    feed : Feed
+    loss : Loss
+    settings : Settings
+    precision : Choice
+    """
+
+    def __init__(
+        self,
+        state: TrainingState,
+        *,
+        feed: Feed,
+        loss: Loss,
+        settings: Settings,
+        precision: Choice,
+    ) -> None:
+        self.state = state
+        self.feed = feed
+        self.loss = loss
+        self.settings = settings
+        self.parts = settings.accumulate
+        self.bf16 = precision.value == "bf16"
+        self._output: object = None
+        self._watch = state.model.register_forward_hook(self._keep_output)
+
+    def close(self) -> None:
+        """Take the watch on the model's output away."""
+        self._watch.remove()
+
+    def step(self, positions: np.ndarray, moment: Moment) -> None:
+        """Do one optimizer step on the rows at `positions`; fills in the moment's rest."""
+        state = self.state
+        for group in state.optimizer.param_groups:
+            group["lr"] = moment.lr
+        if state.flops_per_row:
+            self._gradients(positions, moment)
+        else:
+            with FlopCounterMode(display=False) as counter:
+                self._gradients(positions, moment)
+            state.flops_per_row = counter.get_total_flops() / len(positions)
+        if self.settings.clip_norm is not None:
+            nn.utils.clip_grad_norm_(state.model.parameters(), self.settings.clip_norm)
+        state.optimizer.step()
+        if state.average is not None:
+            state.average.update(state.model, step=moment.step)
+        state.rows_seen += len(positions)
+
+    def _gradients(self, positions: np.ndarray, moment: Moment) -> None:
+        while True:
+            try:
+                return self._accumulate(positions, moment)
+            except torch.OutOfMemoryError:
+                if self.parts >= len(positions):
+                    raise
+            self.parts *= 2
+            torch.cuda.empty_cache()
+            message(f"the GPU is out of memory; batches are now computed in {self.parts} parts")
+
+    def _accumulate(self, positions: np.ndarray, moment: Moment) -> None:
+        self.state.optimizer.zero_grad(set_to_none=True)
+        total = self._mass(positions)
+        sums = EpochSums(**vars(self.state.sums))
+        for part in np.array_split(positions, min(self.parts, len(positions))):
+            batch = self.feed.batch(part, epoch=moment.epoch, step=moment.step)
+            loss = self._forward(batch)
+            value = loss.item()
+            if not math.isfinite(value):
+                raise _diverged(moment, value)
+            torch.autograd.backward(loss * (self._mass(part) / total))
+            logits = self._logits(len(part))
+            _count(sums, batch, logits, value)
+            moment.batch, moment.loss, moment.logits = batch, value, logits
+            for hook in self.state.hooks:
+                hook.on_batch(moment)
+        self.state.sums = sums
+
+    def _mass(self, positions: np.ndarray) -> float:
+        weights = self.feed.samples.weights
+        if weights is None:
+            return float(len(positions))
+        return max(float(weights[torch.from_numpy(positions)].sum()), _TINY)
+
+    def _forward(self, batch: Batch) -> Tensor:
+        self._output = None
+        with torch.autocast(self.state.device, dtype=torch.bfloat16, enabled=self.bf16):
+            return self.loss(self.state.model, batch)
+
+    def _keep_output(self, _module: nn.Module, _inputs: object, output: object) -> None:
+        self._output = output
+
+    def _logits(self, rows: int) -> Tensor | None:
+        output = self._output
+        if isinstance(output, Tensor) and output.ndim == 2 and len(output) == rows:
+            return output.detach().float()
+        return None
+
+
+def _count(sums: EpochSums, batch: Batch, logits: Tensor | None, loss: float) -> None:
+    rows = len(batch.positions)
+    sums.loss += loss * rows
+    sums.rows += rows
+    targets = batch.targets
+    if logits is not None and targets is not None and targets.ndim == 1:
+        sums.correct += int((logits.argmax(1) == targets).sum())
+        sums.judged += rows
+
+
+def _diverged(moment: Moment, loss: float) -> DivergedError:
+    return DivergedError(
+        f"The loss became {loss} at step {moment.step + 1} of {moment.total_steps} (epoch "
+        f"{moment.epoch + 1}) with learning rate {moment.lr:.3g}. Lower `lr`, set `clip_norm`, or "
+        "look for extreme inputs; the weights of the last checkpoint are still whole."
+    )
