@@ -1,0 +1,85 @@
+"""Quality of numeric features: values that are not finite, constant columns, extreme values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from thresher.core.errors import InputError
+
+from .result import Finding, finding
+
+# A normal value is never 12 interquartile ranges from the median; logs of heavy-tailed columns
+# seldom are.
+REACH = 12.0
+# A column with more extreme values than this is heavy-tailed, which is no defect of its rows.
+RAREST = 0.01
+
+
+def feature_findings(
+    values: np.ndarray | Sequence[Any],
+) -> tuple[list[Finding], tuple[str, ...]]:
+    """Return findings about rows, and notes about columns, of features, shape (n, d)."""
+    try:
+        table = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"Features must be numbers ({error}).") from error
+    if table.ndim != 2:
+        raise InputError(f"Features must have the shape (rows, columns), got {table.shape}.")
+    finite = np.isfinite(table)
+    broken = ~finite.all(axis=1)
+    counts = (~finite).sum(axis=1)
+    findings = [
+        finding(
+            "not finite",
+            broken,
+            scores=0.0,
+            details=[f"{count} value(s) NaN or infinite" for count in counts[broken]],
+        ),
+        _extreme(np.where(finite, table, np.nan)),
+    ]
+    return findings, _notes(table, finite)
+
+
+def _extreme(table: np.ndarray) -> Finding:
+    """Find rows with a value far outside its column, also after a logarithm."""
+    n = len(table)
+    filled = ~np.isnan(table).all(axis=0)
+    if n < 20 or not filled.any():
+        return finding("extreme value", np.zeros(n, dtype=bool), scores=1.0, details=[])
+    columns = table[:, filled]
+    plain = _excess(columns)
+    shifted = np.sign(columns) * np.log1p(np.abs(columns))
+    excess = np.nan_to_num(np.minimum(plain, _excess(shifted)), nan=0.0)
+    excess[:, (excess > REACH).mean(axis=0) > RAREST] = 0
+    worst = excess.max(axis=1)
+    mask = worst > REACH
+    which = np.flatnonzero(filled)[excess.argmax(axis=1)]
+    details = [
+        f"column {which[row]} is {table[row, which[row]]:.4g}, {worst[row]:.0f} interquartile "
+        "ranges from the median"
+        for row in np.flatnonzero(mask)
+    ]
+    scores = REACH / np.maximum(worst, REACH) * 0.5
+    return finding("extreme value", mask, scores=scores, details=details)
+
+
+def _excess(columns: np.ndarray) -> np.ndarray:
+    lower, median, upper = np.nanquantile(columns, [0.25, 0.5, 0.75], axis=0)
+    # Half of the values may be equal (zeros of a sparse column): then nothing is extreme.
+    spread = np.where(upper > lower, upper - lower, np.inf)
+    return np.asarray(np.abs(columns - median) / spread)
+
+
+def _notes(table: np.ndarray, finite: np.ndarray) -> tuple[str, ...]:
+    if not len(table):
+        return ()
+    low = np.where(finite, table, np.inf).min(axis=0)
+    high = np.where(finite, table, -np.inf).max(axis=0)
+    constant = np.flatnonzero(low >= high)
+    if not len(constant):
+        return ()
+    named = ", ".join(map(str, constant[:10])) + (", …" if len(constant) > 10 else "")
+    return (f"{len(constant)} constant column(s): {named}",)

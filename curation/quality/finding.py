@@ -1,0 +1,63 @@
+"""Find quality issues of images, texts or features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from thresher.core.errors import InputError, check_choice
+
+from .result import QualityIssues
+
+KINDS = ("image", "text", "features")
+
+
+def find_quality_issues(
+    values: np.ndarray | Sequence[Any],
+    *,
+    kind: str,
+    row_ids: np.ndarray | None = None,
+) -> QualityIssues:
+    """Find rows that are broken, empty or odd.
+
+    Absolute limits catch what is useless anywhere; limits relative to the corpus catch what is odd
+    here. Every finding says which limit it crossed.
+
+    Parameters
+    ----------
+    values : array or list, n rows
+        For ``"image"``: uint8 (n, h, w, 3), or a list of uint8 arrays (h, w, 3) or (h, w), None
+        where a file cannot be read. For ``"text"``: a list of str, None where missing. For
+        ``"features"``: float (n, d).
+    kind : str
+        ``"image"``, ``"text"`` or ``"features"``.
+    row_ids : ndarray of str, shape (n,), optional
+        Default ``"0"``, ``"1"``, ….
+
+    Returns
+    -------
+    QualityIssues
+
+    Raises
+    ------
+    InputError
+        On another kind, and on values that are not of it.
+    """
+    check_choice("kind", kind, KINDS)
+    ids = np.arange(len(values)).astype(str) if row_ids is None else np.asarray(row_ids).astype(str)
+    if len(ids) != len(values):
+        raise InputError(f"There are {len(values)} values, but {len(ids)} row ids.")
+    if kind == "image":
+        from .image import image_findings
+
+        return QualityIssues.of(ids, image_findings(values))
+    if kind == "text":
+        from .text import text_findings
+
+        return QualityIssues.of(ids, text_findings(values))
+    from .features import feature_findings
+
+    findings, notes = feature_findings(values)
+    return QualityIssues.of(ids, findings, notes=notes)

@@ -1,0 +1,302 @@
+"""The manifest: what happens to every row, why, and on what evidence.
+
+Checks find, the manifest decides, and only `Manifest.apply` changes a dataset; `undo` takes it
+back. The file is Parquet beside JSON, holds no time stamps, and so has the same bytes for the same
+decisions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from .errors import InputError, check_column
+from .files import atomic_path, read_json, write_json
+from .fingerprint import fingerprint
+from .schema import ROW_ID
+
+if TYPE_CHECKING:
+    import datasets
+
+FORMAT = 1
+ACTIONS = ("keep", "drop", "relabel", "review")
+SCHEMA = pa.schema(
+    [
+        ("row_id", pa.string()),
+        ("action", pa.string()),
+        ("reason", pa.string()),
+        ("score", pa.float32()),
+        ("twin", pa.string()),
+        ("old_label", pa.string()),
+        ("new_label", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A dataset after a manifest: the rows that stay, and the dropped ones as they were."""
+
+    dataset: datasets.Dataset
+    removed: datasets.Dataset
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One decision for every row, in the order of the dataset.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        Columns of `SCHEMA`. ``action`` is one of `ACTIONS`; ``reason`` the check that asked for it
+        (empty for ``keep``); ``score`` 0–1, low = bad; ``twin`` the row that is the evidence;
+        ``old_label`` and ``new_label`` the label before and, for ``relabel``, after.
+    header : dict
+        JSON types only: dataset fingerprint, version, seed, thresholds, settings.
+    """
+
+    table: pa.Table
+    header: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.table.schema.names != SCHEMA.names:
+            raise InputError(
+                f"A manifest has the columns {SCHEMA.names}, got {self.table.schema.names}."
+            )
+        _check_table(self.table)
+
+    @classmethod
+    def from_columns(
+        cls,
+        row_ids: Iterable[str],
+        actions: Iterable[str],
+        *,
+        reasons: Iterable[str | None],
+        scores: Iterable[float | None],
+        twins: Iterable[str | None] | None = None,
+        old_labels: Iterable[str | None] | None = None,
+        new_labels: Iterable[str | None] | None = None,
+        header: dict[str, Any] | None = None,
+    ) -> Manifest:
+        """Make a manifest from columns of equal length; absent columns stay empty."""
+        ids = pa.array(row_ids, pa.string())
+
+        def column(values: Iterable[str | None] | None) -> pa.Array:
+            return (
+                pa.nulls(len(ids), pa.string()) if values is None else pa.array(values, pa.string())
+            )
+
+        columns = [
+            ids,
+            pa.array(actions, pa.string()),
+            column(reasons),
+            pa.array(scores, pa.float32(), from_pandas=True),
+            column(twins),
+            column(old_labels),
+            column(new_labels),
+        ]
+        return cls(pa.Table.from_arrays(columns, schema=SCHEMA), header or {})
+
+    @classmethod
+    def keep_all(cls, row_ids: Iterable[str], *, header: dict[str, Any] | None = None) -> Manifest:
+        """Make a manifest that changes nothing."""
+        ids = pa.array(row_ids, pa.string())
+        nothing = [None] * len(ids)
+        actions = ["keep"] * len(ids)
+        return cls.from_columns(ids, actions, reasons=nothing, scores=nothing, header=header)
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @property
+    def row_ids(self) -> np.ndarray:
+        """Ids of all rows, ndarray of str, shape (n,)."""
+        return np.asarray(self.table["row_id"].to_pylist(), dtype=str)
+
+    @property
+    def actions(self) -> np.ndarray:
+        """Action for each row, ndarray of str, shape (n,)."""
+        return np.asarray(self.table["action"].to_pylist(), dtype=str)
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the decisions and the header."""
+        columns = [np.asarray(column.to_pylist(), dtype=object) for column in self.table.columns]
+        return fingerprint(self.header, *columns)
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of rows for each action, all four always named."""
+        found = dict(zip(*np.unique(self.actions, return_counts=True), strict=True))
+        return {action: int(found.get(action, 0)) for action in ACTIONS}
+
+    def reasons(self) -> dict[str, dict[str, int]]:
+        """Return the number of rows for each action and, within it, each reason."""
+        grouped = self.table.group_by(["action", "reason"]).aggregate([([], "count_all")])
+        result: dict[str, dict[str, int]] = {action: {} for action in ACTIONS}
+        ordered = grouped.sort_by([("action", "ascending"), ("reason", "ascending")])
+        for row in ordered.to_pylist():
+            result[row["action"]][row["reason"] or ""] = row["count_all"]
+        return result
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write ``manifest.parquet`` and ``manifest.json`` in a folder, atomically."""
+        with atomic_path(folder) as temporary:
+            temporary.mkdir()
+            pq.write_table(self.table, temporary / "manifest.parquet")
+            write_json(temporary / "manifest.json", {"format": FORMAT, "header": self.header})
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Manifest:
+        """Read what `save` wrote."""
+        path = Path(folder)
+        head = read_json(path / "manifest.json")
+        if not isinstance(head, dict) or head.get("format") != FORMAT:
+            raise InputError(f"{path} is not a manifest of format {FORMAT}: decide again.")
+        try:
+            table = pq.read_table(path / "manifest.parquet")
+        except (OSError, pa.ArrowInvalid) as error:
+            raise InputError(f"{path} cannot be read as a manifest ({error}).") from error
+        return cls(table, head["header"])
+
+    def apply(self, dataset: datasets.Dataset, *, label: str | None = None) -> Applied:
+        """Drop and relabel rows as decided; kept and reviewed rows stay as they are, in order.
+
+        Parameters
+        ----------
+        dataset : datasets.Dataset
+            The rows that the manifest was made for, in any order, with the column ``row_id``.
+        label : str, optional
+            The label column; needed only when rows are relabelled.
+
+        Raises
+        ------
+        InputError
+            When rows are missing or unknown, or when a label is not the one that was judged.
+        """
+        from .columns import take_rows
+        from .relabeling import replace_labels
+
+        here = self.align(_ids(dataset))
+        actions = here.actions
+        if (actions == "relabel").any():
+            if label is None:
+                raise InputError("The manifest relabels rows: name the label column with `label`.")
+            dataset = replace_labels(dataset, label, here.table, undo=False)
+        dropped = actions == "drop"
+        stay, gone = np.flatnonzero(~dropped), np.flatnonzero(dropped)
+        return Applied(take_rows(dataset, stay), take_rows(dataset, gone))
+
+    def undo(
+        self, applied: datasets.Dataset, removed: datasets.Dataset, *, label: str | None = None
+    ) -> datasets.Dataset:
+        """Put the dataset back as it was: all rows, in the manifest's order, with their old labels.
+
+        Raises
+        ------
+        InputError
+            When the two parts together are not the rows of the manifest.
+        """
+        import datasets as hf
+
+        from .columns import take_rows
+        from .relabeling import replace_labels
+
+        joined = hf.concatenate_datasets([applied, removed]) if len(removed) else applied
+        ids = _ids(joined)
+        here = self.align(ids)
+        if (here.actions == "relabel").any():
+            if label is None:
+                raise InputError("The manifest relabelled rows: name the column with `label`.")
+            joined = replace_labels(joined, label, here.table, undo=True)
+        return take_rows(joined, _positions(self.row_ids, ids))
+
+    def align(self, row_ids: np.ndarray) -> Manifest:
+        """Return the same decisions in the order of `row_ids`, which must be the same rows.
+
+        Raises
+        ------
+        InputError
+            When rows are missing, unknown or repeated; up to five are named.
+        """
+        mine = self.row_ids
+        _check_same_rows(mine, row_ids)
+        if np.array_equal(mine, row_ids):
+            return self
+        return replace(self, table=self.table.take(pa.array(_positions(row_ids, mine))))
+
+    def diff(self, other: Manifest) -> pa.Table:
+        """Return the rows on which two manifests differ.
+
+        Returns
+        -------
+        pyarrow.Table
+            ``row_id``, then ``old_…`` (this manifest) and ``new_…`` (`other`) for action, reason
+            and new label, sorted by row id; a row that only one of them has is null in the other.
+        """
+        names = ["action", "reason", "new_label"]
+        left = self.table.select(["row_id", *names]).rename_columns(
+            ["row_id", *(f"old_{name}" for name in names)]
+        )
+        right = other.table.select(["row_id", *names]).rename_columns(
+            ["row_id", *(f"new_{name}" for name in names)]
+        )
+        both = left.join(right, keys="row_id", join_type="full outer")
+        same = pa.array(np.ones(both.num_rows, dtype=bool))
+        for name in names:
+            old, new = (
+                pc.fill_null(both[f"{side}_{name}"], "\0").combine_chunks()
+                for side in ("old", "new")
+            )
+            same = pc.and_(same, pc.equal(old, new))
+        return both.filter(pc.invert(same)).combine_chunks().sort_by("row_id")
+
+
+def _ids(dataset: datasets.Dataset) -> np.ndarray:
+    from .columns import read_row_ids
+
+    check_column(ROW_ID, dataset.column_names)
+    return read_row_ids(dataset)
+
+
+def _positions(wanted: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Return where each of `wanted` stands in `present`; both hold the same values once."""
+    order = np.argsort(present, kind="stable")
+    return np.asarray(order[np.searchsorted(present[order], wanted)])
+
+
+def _check_same_rows(mine: np.ndarray, theirs: np.ndarray) -> None:
+    problems = []
+    missing, unknown = np.setdiff1d(mine, theirs), np.setdiff1d(theirs, mine)
+    if len(missing):
+        problems.append(f"{len(missing)} row(s) of the manifest are missing ({_named(missing)})")
+    if len(unknown):
+        problems.append(f"{len(unknown)} row(s) are not in the manifest ({_named(unknown)})")
+    if not problems and len(theirs) != len(mine):
+        values, counts = np.unique(theirs, return_counts=True)
+        problems.append(f"row id(s) {_named(values[counts > 1])} occur more than once")
+    if problems:
+        raise InputError(
+            f"The dataset is not the one that the manifest was made for: {' and '.join(problems)}. "
+            "Apply it to the original rows, once."
+        )
+
+
+def _named(row_ids: np.ndarray) -> str:
+    return ", ".join(row_ids[:5]) + (", …" if len(row_ids) > 5 else "")
+
+
+def _check_table(table: pa.Table) -> None:
+    wrong = sorted(set(table["action"].to_pylist()) - set(ACTIONS), key=str)
+    if wrong:
+        raise InputError(f"An action is one of {', '.join(ACTIONS)}; got {wrong}.")
+    distinct = pc.count_distinct(table["row_id"], mode="all").as_py()
+    if distinct != table.num_rows or table["row_id"].null_count:
+        raise InputError("A manifest has every row exactly once; row ids repeat or are missing.")
