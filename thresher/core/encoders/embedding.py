@@ -1,0 +1,105 @@
+"""`embed`: from a dataset, images, texts or numbers to `Embeddings`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..embeddings import Embeddings
+from ..errors import InputError, check_number
+from ..progress import track
+from ..randomness import RandomState, check_random_state
+from .protocol import Encoder
+from .registry import get_encoder
+from .values import Source, batches, open_source
+
+AUTO = {"image": "builtin:image", "text": "builtin:text", "features": "builtin:features"}
+
+
+def embed(
+    data: Any,
+    *,
+    column: str | Sequence[str] | None = None,
+    encoder: str | Encoder | Callable[[Any], Any] = "auto",
+    batch_size: int = 1024,
+    device: str = "auto",
+    random_state: RandomState = 0,
+    row_ids: np.ndarray | None = None,
+) -> Embeddings:
+    """Encode every row as a vector of unit length.
+
+    An encoder that is not fitted is fitted on these rows, or on a sample of them when there are
+    more than it has a use for. To place new rows in the same space, pass the fitted encoder.
+
+    Parameters
+    ----------
+    data : datasets.Dataset, ndarray or list of str
+        Images, uint8 (n, h, w, 3) or (n, h, w); numbers, (n, d); or texts.
+    column : str or sequence of str, optional
+        Column of the dataset, or several of numbers; not needed where only one can be meant.
+    encoder : str, Encoder or callable
+        See `get_encoder`. ``"auto"`` takes the built-in one of the modality.
+    batch_size : int
+        Rows in memory at once; the result does not depend on it for built-in encoders.
+    device : {"auto", "cpu", "cuda"}
+        For pretrained encoders; the built-in ones always use the CPU.
+    random_state : int, Generator or None
+        Chooses the sample for the fit and starts the text encoder's SVD.
+    row_ids : ndarray of str, shape (n,), optional
+        Default: the column ``row_id``, or ``"0"``, ``"1"``, ….
+
+    Returns
+    -------
+    Embeddings
+        Blank and unreadable rows are all zeros.
+
+    Raises
+    ------
+    InputError
+        When data and encoder do not go together, or a row of numbers holds NaN (rows are named).
+    """
+    check_number("batch_size", batch_size, low=1)
+    source = open_source(data, column=column, row_ids=row_ids)
+    rng = check_random_state(random_state)
+    spec = AUTO[source.modality] if isinstance(encoder, str) and encoder == "auto" else encoder
+    model = get_encoder(
+        spec,
+        modality=source.modality,
+        device=device,
+        random_state=int(rng.integers(2**31)),
+    )
+    if model.modality != source.modality:
+        raise InputError(
+            f"The encoder {model.name} takes {model.modality} values, the data holds "
+            f"{source.modality} values."
+        )
+    if not model.fitted:
+        _fit(model, source, rng)
+    vectors = _encode(model, source, batch_size)
+    return Embeddings.from_vectors(
+        vectors, row_ids=source.row_ids, encoder=model.name, fingerprint=model.fingerprint
+    )
+
+
+def _fit(model: Encoder, source: Source, rng: np.random.Generator) -> None:
+    rows = len(source.row_ids)
+    positions = np.arange(rows)
+    if rows > model.fit_rows:
+        positions = np.sort(rng.choice(rows, model.fit_rows, replace=False))
+    for _ in track(range(1), description=f"fit {model.name}"):
+        model.fit(source.read(positions, image_size=model.image_size))
+
+
+def _encode(model: Encoder, source: Source, batch_size: int) -> np.ndarray:
+    rows = len(source.row_ids)
+    vectors: np.ndarray | None = None
+    steps = -(-rows // batch_size)
+    runs = batches(rows, size=batch_size)
+    for positions in track(runs, description=f"encode with {model.name}", total=steps):
+        part = model.encode(source.read(positions, image_size=model.image_size))
+        if vectors is None:
+            vectors = np.empty((rows, part.shape[1]), np.float32)
+        vectors[positions] = part
+    return np.empty((0, model.dimensions), np.float32) if vectors is None else vectors

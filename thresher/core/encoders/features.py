@@ -1,0 +1,129 @@
+"""``builtin:features``: numeric columns on a sphere, where cosine follows the distance.
+
+Columns are centred and scaled by a standard deviation that a few extreme values cannot blow up.
+Their direction alone would lose the length; so the space is wrapped around a sphere, the centre at
+one pole: a row at distance r from the centre goes to the angle 1.5 · atan(r / c), c the median
+distance. Near rows keep their distances, far rows in opposite directions stay apart (at most 135°
+from the pole). Nearest-neighbour accuracy over nine small sets: .756, against .744 for the plain
+Euclidean distance of standardised columns (``benchmarks/core_encoders.py``).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Self
+
+import numpy as np
+
+from ..errors import InputError
+from .protocol import Values
+from .storage import StoredEncoder, not_fitted
+
+VERSION = 1
+SPREAD = 1.5
+TAIL = 0.5  # percent of the rows at either end that do not count for the scale
+STATE = ("columns", "centre", "scale", "radius")
+
+
+class FeatureEncoder:
+    """Standardised columns wrapped around a sphere of one more dimension."""
+
+    name = "builtin:features"
+    modality = "features"
+    image_size = 0
+    fit_rows = 200_000
+
+    def __init__(self) -> None:
+        self.state_: dict[str, np.ndarray] = {}
+
+    @property
+    def fitted(self) -> bool:
+        """Whether `encode` can be called."""
+        return bool(self.state_)
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector: the columns that vary, and one."""
+        return len(self._state()["centre"]) + 1
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies version and fitted state."""
+        return self._stored().fingerprint
+
+    def fit(self, values: Values) -> Self:
+        """Learn centre and scale of numbers, shape (n, d); rows with NaN are passed over."""
+        rows = as_numbers(values)
+        rows = rows[np.isfinite(rows).all(axis=1)]
+        inner = _without_tails(rows)
+        scale = _deviation(inner)
+        scale = np.where(scale > 0, scale, _deviation(rows))
+        kept = np.flatnonzero(scale > 0)
+        centre = inner.mean(axis=0)[kept] if len(rows) else np.zeros(0)
+        distances = np.linalg.norm((rows[:, kept] - centre) / scale[kept], axis=1)
+        radius = np.median(distances[distances > 0]) if (distances > 0).any() else 1.0
+        columns = np.append(kept, rows.shape[1])  # the last entry is the width of the input
+        found = (columns, centre, scale[kept], np.array([radius]))
+        self.state_ = dict(zip(STATE, found, strict=True))
+        return self
+
+    def encode(self, values: Values) -> np.ndarray:
+        """Encode numbers, shape (n, d); a row with NaN or infinity stays NaN."""
+        state = self._state()
+        rows = as_numbers(values)
+        *kept, width = state["columns"].tolist()
+        if rows.shape[1] != width:
+            raise InputError(f"The encoder was fitted on {width} columns, got {rows.shape[1]}.")
+        offsets = (rows[:, kept] - state["centre"]) / state["scale"]
+        radii = np.linalg.norm(offsets, axis=1, keepdims=True)
+        angles = SPREAD * np.arctan(radii / state["radius"])
+        directions = np.divide(offsets, radii, out=np.zeros_like(offsets), where=radii > 0)
+        vectors = np.concatenate([np.sin(angles) * directions, np.cos(angles)], axis=1)
+        vectors[~np.isfinite(rows).all(axis=1)] = np.nan
+        return vectors.astype(np.float32)
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write centre and scale."""
+        self._stored().write(folder)
+
+    @classmethod
+    def from_stored(cls, stored: StoredEncoder) -> FeatureEncoder:
+        """Rebuild a saved encoder."""
+        stored.check_version(VERSION)
+        encoder = cls()
+        encoder.state_ = stored.arrays
+        return encoder
+
+    def _state(self) -> dict[str, np.ndarray]:
+        if not self.state_:
+            raise not_fitted(self.name)
+        return self.state_
+
+    def _stored(self) -> StoredEncoder:
+        return StoredEncoder(self.name, VERSION, {}, self._state())
+
+
+def as_numbers(values: Values) -> np.ndarray:
+    """Check numbers and bring them to float64, shape (n, d)."""
+    rows = np.asarray(values)
+    if rows.ndim != 2 or rows.dtype.kind not in "fiub":
+        raise InputError(
+            f"Features must be numbers of shape (n, d), got {rows.dtype} of shape {rows.shape}."
+        )
+    return rows.astype(np.float64)
+
+
+def _without_tails(rows: np.ndarray) -> np.ndarray:
+    """Pull the extreme rows of each column in to the last value inside the tail."""
+    if not len(rows):
+        return rows
+    low = np.percentile(rows, TAIL, axis=0, method="higher")
+    high = np.percentile(rows, 100 - TAIL, axis=0, method="lower")
+    return np.asarray(np.clip(rows, np.minimum(low, high), np.maximum(low, high)))
+
+
+def _deviation(rows: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of each column, exactly zero for a constant one."""
+    if not len(rows):
+        return np.zeros(rows.shape[1])
+    return np.where(rows.max(axis=0) > rows.min(axis=0), rows.std(axis=0), 0.0)
