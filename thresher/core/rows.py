@@ -1,0 +1,252 @@
+"""Row ids that stay with a row for good, and hashes that tell equal content.
+
+Hashing costs one blake2b call a row for texts, files and vectors (about 1 s for a million) and
+plain numpy for numbers; columns are then mixed with the finaliser of splitmix64 (Steele, Lea and
+Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .columns import (
+    is_binary,
+    is_list,
+    is_number,
+    is_string,
+    numeric_matrix,
+    read_column,
+    read_features,
+    read_texts,
+    strings,
+    with_column,
+)
+from .errors import InputError, check_column
+from .images import UnreadableImage, decode_image, image_bytes, map_blocks
+from .schema import ROW_ID
+
+if TYPE_CHECKING:
+    import datasets
+
+NULL = np.uint64(0x9E3779B97F4A7C15)
+
+
+def with_row_ids(dataset: datasets.Dataset, *, key: str | None = None) -> datasets.Dataset:
+    """Return the dataset with a first column ``row_id``, str, unique.
+
+    The ids are those of `key`, or of a ``row_id`` column that is already there, or else a hash of
+    all columns: 16 hexadecimal digits, with ``-1``, ``-2``, … for further exact copies of a row.
+    Such an id depends on the row alone, so it survives reordering, appending and other files; where
+    the path of an image came from does not count, only its bytes do.
+
+    Raises
+    ------
+    InputError
+        When the key column is missing, has empty entries or repeats; the rows are named.
+    """
+    if key is None and ROW_ID in dataset.column_names:
+        key = ROW_ID
+    ids = content_ids(dataset) if key is None else key_ids(dataset, key)
+    return with_column(dataset, ROW_ID, pa.array(ids, pa.string()), first=True)
+
+
+def key_ids(dataset: datasets.Dataset, key: str) -> np.ndarray:
+    """Return a user's key column as row ids, ndarray of str, shape (n,), or say what is wrong."""
+    check_column(key, dataset.column_names, role="row id column")
+    ids = strings(read_column(dataset, key))
+    empty = np.flatnonzero(ids == "")
+    if len(empty):
+        raise InputError(
+            f"The row id column {key!r} is empty in {len(empty)} row(s), the first at position(s) "
+            f"{', '.join(map(str, empty[:5]))}. Fill them, or leave `row_id` out."
+        )
+    values, counts = np.unique(ids, return_counts=True)
+    if (counts > 1).any():
+        twice = ", ".join(map(repr, values[counts > 1][:5].tolist()))
+        raise InputError(
+            f"The row id column {key!r} is not unique: {(counts > 1).sum()} value(s) repeat, such "
+            f"as {twice}. Name another column, or leave `row_id` out to use content hashes."
+        )
+    return ids
+
+
+def content_ids(dataset: datasets.Dataset) -> np.ndarray:
+    """Return ids made from the content of all columns, ndarray of str, shape (n,)."""
+    hashes = row_hashes(dataset)
+    ids = hexadecimal(hashes.reshape(-1, 1))
+    order = np.argsort(hashes, kind="stable")
+    ordered = hashes[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else order
+    counter = np.arange(len(ordered)) - np.repeat(starts, np.diff(np.r_[starts, len(ordered)]))
+    copies = np.empty(len(ids), np.int64)
+    copies[order] = counter
+    repeated = np.flatnonzero(copies)
+    result = ids.astype("<U24")
+    result[repeated] = [f"{ids[i]}-{copies[i]}" for i in repeated]
+    return result
+
+
+def row_hashes(dataset: datasets.Dataset, columns: Iterable[str] | None = None) -> np.ndarray:
+    """Hash each row over some or all columns, ndarray of uint64, shape (n,).
+
+    The order of columns does not count, nor the width of their types.
+    """
+    names = (
+        [name for name in dataset.column_names if name != ROW_ID] if columns is None else columns
+    )
+    total = np.zeros(len(dataset), np.uint64)
+    for name in names:
+        salt = np.frombuffer(hashlib.blake2b(name.encode(), digest_size=8).digest(), "<u8")[0]
+        total += _mix(_column_hashes(read_column(dataset, name)) ^ salt)
+    return _mix(total)
+
+
+def _column_hashes(column: pa.ChunkedArray) -> np.ndarray:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = column.type
+    if is_string(kind):
+        return _string_hashes(column)
+    if is_number(kind):
+        return _number_hashes(column)
+    if is_binary(kind):
+        return _with_nulls(_digest_binary(column), column)
+    if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+        return _file_hashes(column)
+    if pa.types.is_fixed_size_list(kind) and is_number(kind.value_type) and not column.null_count:
+        return _digests(numeric_matrix(column, name="vectors"))
+    values = (repr(value).encode() for value in column.to_pylist())
+    return _with_nulls(_digests(values), column)
+
+
+def _string_hashes(column: pa.ChunkedArray) -> np.ndarray:
+    """Hash each distinct string once."""
+    encoded = column.combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = pa.concat_arrays(encoded.unify_dictionaries().chunks)
+    distinct = _digest_binary(pa.chunked_array([encoded.dictionary.cast(pa.large_binary())]))
+    codes = encoded.indices.fill_null(0).to_numpy(zero_copy_only=False)
+    hashes = distinct[codes] if len(distinct) else np.zeros(len(codes), np.uint64)
+    return _with_nulls(hashes, column)
+
+
+def _number_hashes(column: pa.ChunkedArray) -> np.ndarray:
+    if pa.types.is_floating(column.type):
+        values = column.cast(pa.float64()).fill_null(0.0).to_numpy()
+        canonical = np.where(np.isnan(values), np.nan, values + 0.0)  # -0 and every NaN are one
+        bits = canonical.view(np.uint64)
+    elif pa.types.is_decimal(column.type):
+        return _string_hashes(column.cast(pa.string()))
+    else:
+        bits = column.cast(pa.int64(), safe=False).fill_null(0).to_numpy().view(np.uint64)
+    return _with_nulls(_mix(bits), column)
+
+
+def _file_hashes(column: pa.ChunkedArray) -> np.ndarray:
+    """Hash ``{bytes, path}`` by the bytes; the path counts only where there are none."""
+    content = pc.struct_field(column, "bytes")
+    hashes = _column_hashes(content)
+    if content.null_count and column.type.get_field_index("path") >= 0:
+        paths = _column_hashes(pc.struct_field(column, "path"))
+        hashes = np.where(content.is_null().to_numpy(), paths, hashes)
+    return _with_nulls(hashes, column)
+
+
+def _digest_binary(column: pa.ChunkedArray) -> np.ndarray:
+    """Digest each entry from the Arrow buffers, without making Python objects of them."""
+    parts = [np.empty(0, np.uint64)]
+    for chunk in column.cast(pa.large_binary()).chunks:
+        _, offsets, data = chunk.buffers()
+        ends = np.frombuffer(offsets, np.int64)[
+            chunk.offset : chunk.offset + len(chunk) + 1
+        ].tolist()
+        view = memoryview(data) if data is not None else memoryview(b"")
+        parts.append(_digests(view[a:b] for a, b in pairwise(ends)))
+    return np.concatenate(parts)
+
+
+def _digests(values: Iterable[Any], *, size: int = 8) -> np.ndarray:
+    """Hash buffers with blake2b, ndarray of uint64, shape (n,) or (n, size / 8)."""
+    digest = hashlib.blake2b
+    joined = b"".join([digest(value, digest_size=size).digest() for value in values])
+    hashes = np.frombuffer(joined, "<u8").astype(np.uint64)
+    return hashes if size == 8 else hashes.reshape(-1, size // 8)
+
+
+def _with_nulls(hashes: np.ndarray, column: pa.ChunkedArray) -> np.ndarray:
+    return np.where(column.is_null().to_numpy(), NULL, hashes) if column.null_count else hashes
+
+
+def _mix(values: np.ndarray) -> np.ndarray:
+    """Spread the bits of uint64 values (splitmix64)."""
+    mixed = values + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
+
+
+def hexadecimal(hashes: np.ndarray) -> np.ndarray:
+    """Write uint64 hashes, shape (n, w), as lower-case hexadecimal, ndarray of str, shape (n,)."""
+    big_endian = np.ascontiguousarray(hashes.astype(">u8"))
+    digits = np.frombuffer(big_endian.tobytes().hex().encode(), f"S{16 * hashes.shape[1]}")
+    return digits.astype(str)
+
+
+def content_hashes(dataset: datasets.Dataset, columns: str | Sequence[str]) -> np.ndarray:
+    """Return hashes that are equal where the content is, ndarray of str (32 digits), shape (n,).
+
+    Images are equal when their decoded pixels and shape are, whatever the file format (a file that
+    cannot be decoded is equal to the same bytes); texts when they are after Unicode NFKC, case
+    folding and collapsing white space; features when their float32 values are (0 and -0 are one,
+    so are all NaN).
+
+    Parameters
+    ----------
+    columns : str or sequence of str
+        An image column, a text column, or feature columns.
+    """
+    names = [columns] if isinstance(columns, str) else list(columns)
+    if not names:
+        raise InputError("`columns` is empty: name the columns whose content is compared.")
+    kind = read_column(dataset, names[0]).type
+    if len(names) == 1 and is_string(kind):
+        texts = (normalized(text).encode() for text in read_texts(dataset, names[0]))
+        return hexadecimal(_digests(texts, size=16))
+    if len(names) == 1 and not is_number(kind) and not is_list(kind):
+        return _image_hashes(dataset, names[0])
+    matrix = read_features(dataset, names) + np.float32(0)
+    matrix[np.isnan(matrix)] = np.nan
+    return hexadecimal(_digests(np.ascontiguousarray(matrix), size=16))
+
+
+def normalized(text: str) -> str:
+    """Return the text in NFKC, case folded, with single spaces."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _image_hashes(dataset: datasets.Dataset, column: str) -> np.ndarray:
+    files = image_bytes(dataset, column)
+    blocks = map_blocks(_pixel_digests, files, description="hash images")
+    parts = [np.empty((0, 2), np.uint64), *blocks]
+    return hexadecimal(np.concatenate(parts))
+
+
+def _pixel_digests(_: int, files: list[bytes | None]) -> np.ndarray:
+    return _digests((_pixels(data or b"") for data in files), size=16)
+
+
+def _pixels(data: bytes) -> bytes:
+    try:
+        image = decode_image(data)
+    except UnreadableImage:
+        return b"file" + data
+    return b"%d,%d;" % image.shape[:2] + image.tobytes()
