@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from .errors import InputError
 from .files import atomic_path
+
+MAX_PAIRS = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,14 @@ class Recall:
 class NeighborGraph:
     """Neighbours of each row in compressed sparse rows, without the row itself.
 
-    Neighbours of row i are ``indices[indptr[i]:indptr[i + 1]]``, most similar first, ties by
+    Stored neighbours of row i are ``indices[indptr[i]:indptr[i + 1]]``, most similar first, ties by
     position. A graph made with a threshold is symmetric and complete up to its measured recall; one
     made with ``k`` holds the k most similar of each row.
+
+    Equal rows would make a threshold graph grow with the square of their number. It therefore
+    stores pairs between *first* rows only, and `same_as` says for each row which row, at or before
+    it, is the first that equals it. `neighbors`, `degrees`, `pair_count` and `expand` count equal
+    rows in full; read `indices` directly only where `same_as` is None.
 
     Attributes
     ----------
@@ -36,7 +44,7 @@ class NeighborGraph:
     indices : ndarray of int64, shape (m,)
         Positions in `row_ids`.
     similarities : ndarray of float32, shape (m,)
-        Cosine similarity, recomputed in float32 for every stored pair.
+        Cosine similarity, recomputed for every stored pair and rounded to float32.
     threshold : float or None
         Smallest similarity kept, for a graph made with a threshold.
     k : int or None
@@ -47,6 +55,10 @@ class NeighborGraph:
         Measured on sampled rows when the search was approximate.
     method : str
         How it was searched and why, in a sentence.
+    same_as : ndarray of int64, shape (n,), or None
+        Position of the first row equal to each row (its own where it is the first); None when no
+        two rows are equal, and always None for a graph made with ``k``, which stores equal rows
+        like any others.
     """
 
     row_ids: np.ndarray
@@ -58,21 +70,152 @@ class NeighborGraph:
     exact: bool
     recall: Recall | None = None
     method: str = ""
+    same_as: np.ndarray | None = None
+
+    @classmethod
+    def from_pairs(
+        cls,
+        row_ids: np.ndarray,
+        pairs: tuple[np.ndarray, np.ndarray, np.ndarray],
+        *,
+        threshold: float,
+        exact: bool = True,
+        recall: Recall | None = None,
+        method: str = "pairs given",
+        same_as: np.ndarray | None = None,
+    ) -> NeighborGraph:
+        """Make a symmetric threshold graph from pairs, found here or by an index of one's own.
+
+        Parameters
+        ----------
+        row_ids : ndarray of str, shape (n,)
+        pairs : (first, second, similarities), each of shape (m,)
+            Each pair once, in either direction; with `same_as`, between first rows only.
+
+        Raises
+        ------
+        InputError
+            When a pair joins a row with itself, repeats, or lies below `threshold`.
+        """
+        first, second, similarities = _checked_pairs(pairs, n=len(row_ids), threshold=threshold)
+        rows, indices = np.concatenate([first, second]), np.concatenate([second, first])
+        both = np.concatenate([similarities, similarities])
+        indptr, order = compressed_rows(rows, indices, both, n=len(row_ids))
+        return cls(
+            np.asarray(row_ids).astype(str),
+            indptr,
+            indices[order],
+            both[order],
+            threshold=threshold,
+            k=None,
+            exact=exact,
+            recall=recall,
+            method=method,
+            same_as=same_as,
+        )
 
     def __len__(self) -> int:
         return len(self.row_ids)
 
+    @cached_property
+    def first_rows(self) -> np.ndarray:
+        """`same_as`, or each row's own position where no rows are equal; int64, shape (n,)."""
+        return np.arange(len(self)) if self.same_as is None else self.same_as
+
+    @cached_property
+    def copies(self) -> np.ndarray:
+        """Number of rows equal to each first row, itself included; 0 for later rows; shape (n,)."""
+        return np.bincount(self.first_rows, minlength=len(self))
+
+    @cached_property
+    def _members(self) -> np.ndarray:
+        return np.argsort(self.first_rows, kind="stable")
+
+    @cached_property
+    def _starts(self) -> np.ndarray:
+        return np.concatenate([[0], np.cumsum(self.copies)])
+
+    def equal_rows(self, position: int) -> np.ndarray:
+        """Return the positions of all rows equal to the row at `position`, itself included."""
+        first = self.first_rows[position]
+        return self._members[self._starts[first] : self._starts[first + 1]]
+
+    def stored(self, threshold: float | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return stored pairs, each in both directions, as (rows, neighbours, similarities)."""
+        rows = np.repeat(np.arange(len(self)), np.diff(self.indptr))
+        if threshold is None:
+            return rows, self.indices, self.similarities
+        close = self.similarities >= threshold
+        return rows[close], self.indices[close], self.similarities[close]
+
     def neighbors(self, position: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return positions and similarities of the neighbours of one row."""
-        span = slice(self.indptr[position], self.indptr[position + 1])
-        return self.indices[span], self.similarities[span]
+        """Return positions and similarities of all neighbours of one row, most similar first."""
+        first = self.first_rows[position]
+        span = slice(self.indptr[first], self.indptr[first + 1])
+        if self.same_as is None:
+            return self.indices[span], self.similarities[span]
+        equal = self.equal_rows(position)
+        parts = [equal[equal != position], *map(self.equal_rows, self.indices[span])]
+        found = np.concatenate(parts)
+        close = np.concatenate([np.ones(1, np.float32), self.similarities[span]])
+        similarities = np.repeat(close, [len(part) for part in parts])
+        order = np.lexsort((found, -similarities))
+        return found[order], similarities[order]
+
+    def degrees(self, threshold: float | None = None) -> np.ndarray:
+        """Return the number of neighbours of each row, equal rows counted; int64, shape (n,)."""
+        rows, neighbours, _ = self.stored(threshold)
+        counts = np.bincount(rows, weights=self.copies[neighbours], minlength=len(self))
+        equal = self.copies[self.first_rows] - 1
+        degrees: np.ndarray = counts.astype(np.int64)[self.first_rows] + equal
+        return degrees
+
+    @property
+    def pair_count(self) -> int:
+        """Number of unordered pairs of a threshold graph, equal rows counted in full."""
+        return int(self.degrees().sum()) // 2
 
     def pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return each pair once as (first, second, similarity) with first < second."""
-        rows = np.repeat(np.arange(len(self)), np.diff(self.indptr))
-        first, second = np.minimum(rows, self.indices), np.maximum(rows, self.indices)
+        """Return each stored pair once as (first, second, similarity) with first < second.
+
+        A row that equals an earlier one comes in one pair, with the first such row; `expand` gives
+        every pair.
+        """
+        rows, neighbours, similarities = self.stored()
+        later = np.flatnonzero(self.first_rows != np.arange(len(self)))
+        first = np.concatenate([np.minimum(rows, neighbours), self.first_rows[later]])
+        second = np.concatenate([np.maximum(rows, neighbours), later])
+        similarities = np.concatenate([similarities, np.ones(len(later), np.float32)])
         _, once = np.unique(first * np.int64(len(self)) + second, return_index=True)
-        return first[once], second[once], self.similarities[once]
+        return first[once], second[once], similarities[once]
+
+    def expand(self, *, max_pairs: int = MAX_PAIRS) -> NeighborGraph:
+        """Return the graph with every pair of equal rows stored, so that `same_as` is None.
+
+        Raises
+        ------
+        InputError
+            When there would be more than `max_pairs` pairs.
+        """
+        if self.same_as is None:
+            return self
+        if self.pair_count > max_pairs:
+            raise InputError(
+                f"The graph stands for {self.pair_count:,} pairs, more than {max_pairs:,}; it can "
+                "only be used unexpanded, through `same_as`."
+            )
+        found = [self.neighbors(position) for position in range(len(self))]
+        return NeighborGraph(
+            self.row_ids,
+            np.concatenate([[0], np.cumsum([len(part) for part, _ in found], dtype=np.int64)]),
+            np.concatenate([part for part, _ in found]),
+            np.concatenate([part for _, part in found]),
+            threshold=self.threshold,
+            k=self.k,
+            exact=self.exact,
+            recall=self.recall,
+            method=self.method,
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one ``.npz`` file, atomically."""
@@ -93,6 +236,7 @@ class NeighborGraph:
                     else [recall.estimate, recall.low, recall.high, recall.sampled_rows]
                 ),
                 method=self.method,
+                same_as=np.array([], np.int64) if self.same_as is None else self.same_as,
             )
 
     @classmethod
@@ -113,7 +257,36 @@ class NeighborGraph:
             exact=bool(parts["exact"]),
             recall=_recall(parts["recall"]),
             method=str(parts["method"]),
+            same_as=parts["same_as"] if len(parts["same_as"]) else None,
         )
+
+
+def compressed_rows(
+    rows: np.ndarray, indices: np.ndarray, similarities: np.ndarray, *, n: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``indptr`` and the order that sorts edges by row, similarity (falling), neighbour."""
+    order = np.lexsort((indices, -similarities, rows))
+    counts = np.bincount(rows, minlength=n)
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), order
+
+
+def _checked_pairs(
+    pairs: tuple[np.ndarray, np.ndarray, np.ndarray], *, n: int, threshold: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    first, second = (np.asarray(part).astype(np.int64) for part in pairs[:2])
+    similarities = np.asarray(pairs[2]).astype(np.float32)
+    if not len(first) == len(second) == len(similarities):
+        raise InputError("The three arrays of `pairs` must have the same length.")
+    if not len(first):
+        return first, second, similarities
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    if low.min() < 0 or high.max() >= n:
+        raise InputError(f"`pairs` must hold positions from 0 to {n - 1}.")
+    if (low == high).any() or len(np.unique(low * np.int64(n) + high)) < len(low):
+        raise InputError("`pairs` must hold each pair of two different rows once.")
+    if not similarities.min() >= np.float32(threshold):
+        raise InputError(f"`pairs` holds similarities below the threshold {threshold:g} or NaN.")
+    return first, second, similarities
 
 
 def _recall(values: np.ndarray) -> Recall | None:

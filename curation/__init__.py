@@ -1,0 +1,40 @@
+"""Curation: find duplicates, leaks, wrong labels, outliers and bad files; choose; decide; apply.
+
+Checks find, `decide` makes a manifest of their findings, and only the manifest changes data. Names
+are loaded on first use, so that importing this package costs nothing and never loads torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .coreset import select_coreset as select_coreset
+    from .curator import Curator as Curator
+    from .decide import decide as decide
+    from .exact import find_exact_duplicates as find_exact_duplicates
+    from .labels import find_label_issues as find_label_issues
+    from .leakage import find_leakage as find_leakage
+    from .near import find_near_duplicates as find_near_duplicates
+    from .outliers import find_outliers as find_outliers
+    from .quality import find_quality_issues as find_quality_issues
+
+_HOME = {
+    "Curator": "curator",
+    "decide": "decide",
+    "find_exact_duplicates": "exact",
+    "find_label_issues": "labels",
+    "find_leakage": "leakage",
+    "find_near_duplicates": "near",
+    "find_outliers": "outliers",
+    "find_quality_issues": "quality",
+    "select_coreset": "coreset",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
