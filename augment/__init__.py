@@ -1,0 +1,39 @@
+"""Stretch: deterministic augmentation, checked for what it does to the labels.
+
+Names are loaded on first use, so that importing this package costs nothing and never loads torch
+or albumentations.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import policies as policies
+    from .augmenter import Augmenter as Augmenter
+    from .mixing import MixBatch as MixBatch
+    from .policy import AugMix as AugMix
+    from .policy import OneOf as OneOf
+    from .policy import Policy as Policy
+    from .policy import Step as Step
+    from .schedule import Schedule as Schedule
+
+_HOME = {
+    "AugMix": "policy",
+    "Augmenter": "augmenter",
+    "MixBatch": "mixing",
+    "OneOf": "policy",
+    "Policy": "policy",
+    "Schedule": "schedule",
+    "Step": "policy",
+}
+__all__ = sorted([*_HOME, "policies"])
+
+
+def __getattr__(name: str) -> Any:
+    if name == "policies":
+        return import_module(".policies", __name__)
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)

@@ -1,0 +1,248 @@
+"""Augmenter: a policy, a seed and a backend; the same row, epoch and view give the same bits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from thresher.core.choice import Choice
+from thresher.core.errors import InputError, check_choice
+from thresher.core.files import read_json, write_json
+from thresher.core.randomness import RandomState
+
+from .backends import BACKENDS, Backend, OpenCVBackend, TorchBackend, choose_backend
+from .images import MAX_SIDE, check_batch, is_tensor
+from .keyed import Draws, check_index, check_keys, check_seed, draw
+from .operation import Scene
+from .plan import Application, Layer, Mixture, Stage, plan
+from .policy import Policy, check_schema
+from .single import pack, unpack
+
+SCHEMA = 1
+# Images of one working set: their float planes then stay in a CPU's second-level cache.
+CHUNK_PIXELS = 2**17
+
+
+class Augmenter:
+    """Changes images as `policy` says, from a random number of each row's own.
+
+    Parameters
+    ----------
+    policy
+        What may be done; see `augment.policies`.
+    random_state
+        The seed, kept in ``seed``: an int is used as it is, a generator or None draws one.
+    backend
+        ``"torch"``, ``"opencv"`` or ``"auto"``, which goes by image size and device.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from augment import Augmenter, policies
+    >>> aug = Augmenter(policies.standard(), random_state=0)
+    >>> images = np.zeros((2, 32, 32, 3), dtype=np.uint8)
+    >>> aug.batch(images, keys=["cat.jpg", "dog.jpg"], epoch=3).shape
+    (2, 32, 32, 3)
+    """
+
+    def __init__(
+        self, policy: Policy, *, random_state: RandomState = 0, backend: str = "auto"
+    ) -> None:
+        if not isinstance(policy, Policy):
+            raise InputError(
+                f"`policy` must be a Policy, got {type(policy).__name__}. Make one with "
+                "augment.policies, for instance policies.standard()."
+            )
+        self.policy = policy
+        self.seed = check_seed(random_state)
+        self.backend = check_choice("backend", backend, BACKENDS)
+
+    def __repr__(self) -> str:
+        return (
+            f"Augmenter({self.policy.name!r}, random_state={self.seed}, backend={self.backend!r})"
+        )
+
+    def batch(self, images: Any, keys: Any, epoch: int = 0, view: int = 0) -> Any:
+        """Augment a batch; row i depends on its own key only.
+
+        Parameters
+        ----------
+        images
+            uint8 tensor (n, C, H, W) or array (n, H, W, C), C of 1 or 3; or float32/float64 in
+            [0, 1], which is rounded to 8 bits. Never changed.
+        keys
+            One per row: uint64 (see `thresher.core.fingerprint.row_keys`) or row ids as strings.
+            Equal keys get equal draws.
+        epoch, view
+            Other numbers give other draws; views are for several versions of a row in one epoch.
+
+        Returns
+        -------
+        The batch in the form and on the device it came in.
+        """
+        form = check_batch(images)
+        row_keys = check_keys(keys, n=len(images))
+        height, width = images.shape[2:] if form.kind == "tensor" else images.shape[1:3]
+        scene = self._scene(int(height), int(width), check_index("epoch", epoch))
+        draws = draw(self.seed, row_keys, epoch=scene.epoch, view=check_index("view", view))
+        choice = self.choose_backend(scene.height, scene.width, device=form.device)
+        backend: Backend = TorchBackend() if choice.value == "torch" else OpenCVBackend()
+        work = backend.load(images, form)
+        done = [
+            self._run(backend, work[part], draws=_slice(draws, part), scene=scene)
+            for part in _chunks(len(images), scene, on_cpu=form.device == "cpu")
+        ]
+        return backend.unload(_join(done, work), form)
+
+    def __call__(self, image: Any, *, key: int | str, epoch: int = 0, view: int = 0) -> Any:
+        """Augment one image: tensor (C, H, W), array (H, W, C) or (H, W), or a PIL image."""
+        batch, form = pack(image)
+        return unpack(self.batch(batch, [key], epoch, view), form)
+
+    def for_training(self) -> Callable[[Any, np.ndarray, int], Any]:
+        """Return a function of (inputs, keys, epoch), as `training.fit` takes for `augment`."""
+        return self.batch
+
+    def explain(
+        self, key: int | str, epoch: int = 0, *, size: tuple[int, int], view: int = 0
+    ) -> list[dict[str, Any]]:
+        """Say what is done to a row: operations in order with the parameters it got.
+
+        `size` is the image's (height, width). An entry inside a mixture names its ``chain`` and
+        that chain's ``weight``.
+        """
+        height, width = (check_side(side) for side in size)
+        scene = self._scene(height, width, check_index("epoch", epoch))
+        draws = draw(
+            self.seed, check_keys([key]), epoch=scene.epoch, view=check_index("view", view)
+        )
+        return [entry for stage in plan(self.policy, draws, scene) for entry in _entries(stage)]
+
+    def choose_backend(self, height: int, width: int, *, device: str = "cpu") -> Choice:
+        """Return the backend for images of one size, with the reason."""
+        return choose_backend(self.backend, height=height, width=width, device=device)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return policy, seed and backend as JSON-like values with a schema version."""
+        return {
+            "schema": SCHEMA,
+            "policy": self.policy.to_dict(),
+            "fingerprint": self.policy.fingerprint,
+            "seed": self.seed,
+            "backend": self.backend,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Augmenter:
+        """Rebuild an augmenter; anything unknown, missing or changed raises `InputError`."""
+        fields = ("schema", "policy", "fingerprint", "seed", "backend")
+        if not isinstance(values, Mapping) or set(values) != set(fields):
+            found = ", ".join(map(str, values)) if isinstance(values, Mapping) else values
+            raise InputError(f"An augmenter needs the fields {', '.join(fields)}; got {found}.")
+        check_schema("augmenter", values["schema"], SCHEMA)
+        policy = Policy.from_dict(values["policy"])
+        if policy.fingerprint != values["fingerprint"]:
+            raise InputError(
+                f"The policy's fingerprint is {policy.fingerprint}, the file says "
+                f"{values['fingerprint']}: it was edited. Build the policy in code and save it."
+            )
+        seed = check_index("seed", values["seed"])
+        return cls(policy, random_state=seed, backend=values["backend"])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write policy and seed as JSON, atomically."""
+        write_json(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Augmenter:
+        """Read an augmenter that `save` wrote."""
+        return cls.from_dict(read_json(path))
+
+    def _scene(self, height: int, width: int, epoch: int) -> Scene:
+        return Scene(height, width, epoch, self.policy.schedule.strength(epoch))
+
+    def _run(self, backend: Backend, work: Any, *, draws: Draws, scene: Scene) -> Any:
+        for stage in plan(self.policy, draws, scene):
+            work = _do(backend, work, stage, scene)
+        return work
+
+
+def check_side(side: int) -> int:
+    """Return the side of an image in pixels as an int, or raise an `InputError`."""
+    if not 1 <= check_index("size", side) <= MAX_SIDE:
+        raise InputError(f"The sides of an image must be 1 to {MAX_SIDE} pixels, got {side}.")
+    return int(side)
+
+
+def _slice(draws: Draws, part: slice) -> Draws:
+    return Draws(draws.stream[part], draws.steady[part], draws.epoch)
+
+
+def _chunks(n: int, scene: Scene, *, on_cpu: bool) -> list[slice]:
+    size = max(1, CHUNK_PIXELS // (scene.height * scene.width)) if on_cpu else max(1, n)
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def _join(done: list[Any], work: Any) -> Any:
+    if not done:
+        return work
+    if len(done) == 1:
+        return done[0].clone() if done[0] is work else done[0]
+    if is_tensor(done[0]):
+        import torch
+
+        return torch.cat(done)
+    return np.concatenate(done)
+
+
+def _do(backend: Backend, work: Any, stage: Stage, scene: Scene) -> Any:
+    if isinstance(stage, Mixture):
+        return _mix(backend, work, stage, scene)
+    applications = [one for one in stage.applications if len(one.rows)]
+    applications.sort(key=_family)
+    for family, members in groupby(applications, key=_family):
+        if family == "none":
+            continue
+        group = list(members)
+        rows = np.concatenate([one.rows for one in group])
+        parameters = np.concatenate([one.lower(scene) for one in group])
+        work = backend.apply(work, rows, family, parameters)
+    return work
+
+
+def _family(application: Application) -> str:
+    return application.step.operation.family
+
+
+def _mix(backend: Backend, work: Any, mixture: Mixture, scene: Scene) -> Any:
+    if not len(mixture.rows):
+        return work
+    original = backend.take(work, mixture.rows)
+    parts = [original]
+    for chain in mixture.chains:
+        changed = backend.take(work, np.arange(len(work)))
+        for layer in chain:
+            changed = _do(backend, changed, layer, scene)
+        parts.append(backend.take(changed, mixture.rows))
+    return backend.put(work, mixture.rows, backend.mix(parts, mixture.weights))
+
+
+def _entries(stage: Stage) -> list[dict[str, Any]]:
+    if isinstance(stage, Layer):
+        return [
+            {"op": one.step.op, **{name: float(value[0]) for name, value in one.parameters.items()}}
+            for one in stage.applications
+            if len(one.rows)
+        ]
+    if not len(stage.rows):
+        return []
+    return [
+        {"chain": number, "weight": float(stage.weights[0, number + 1]), **entry}
+        for number, chain in enumerate(stage.chains)
+        for layer in chain
+        for entry in _entries(layer)
+    ]

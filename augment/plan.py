@@ -1,0 +1,146 @@
+"""The plan of a batch: which rows get which operation with which parameters.
+
+Planning is the only place where numbers are drawn. It knows keys and image size, never pixels, so
+that every backend does the same to every row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from .keyed import Draws
+from .operation import DRAWS, Parameters, Scene
+from .policy import AugMix, Node, OneOf, Policy, Step
+
+
+@dataclass(frozen=True)
+class Application:
+    """One operation on some rows: positions in the batch and named parameters, each (len(rows),)."""
+
+    step: Step
+    rows: np.ndarray
+    parameters: Parameters
+
+    def lower(self, scene: Scene) -> np.ndarray:
+        """Return what the kernel of this operation's family takes, shape (len(rows), P)."""
+        return self.step.operation.lower(self.parameters, self.step.settings, scene)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Applications on rows that do not overlap, so their order does not matter."""
+
+    applications: tuple[Application, ...]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Chains on the same `rows`, each a list of layers, and the weights that mix them.
+
+    ``weights`` is float32 (len(rows), 1 + chains); column 0 is the untouched image.
+    """
+
+    rows: np.ndarray
+    chains: tuple[tuple[Layer, ...], ...]
+    weights: np.ndarray
+
+
+Stage: TypeAlias = Layer | Mixture
+
+
+def plan(policy: Policy, draws: Draws, scene: Scene) -> Iterator[Stage]:
+    """Yield what is to be done to the rows of `draws`, in order."""
+    slot = 0
+    rows = np.arange(len(draws))
+    for node in policy.nodes:
+        yield from _plan_node(node, draws, rows, slot=slot, scene=scene)
+        slot += node.slots
+
+
+def _plan_node(
+    node: Node, draws: Draws, rows: np.ndarray, *, slot: int, scene: Scene
+) -> Iterator[Stage]:
+    if isinstance(node, Step):
+        yield Layer((_apply(node, draws, rows, slot=slot, scene=scene),))
+    elif isinstance(node, OneOf):
+        yield from _plan_choice(node, draws, rows, slot=slot, scene=scene)
+    else:
+        yield _plan_mixture(node, draws, rows, slot=slot, scene=scene)
+
+
+def _apply(step: Step, draws: Draws, rows: np.ndarray, *, slot: int, scene: Scene) -> Application:
+    uniform = draws.uniform(slot, DRAWS + 1, rows=rows)
+    if step.p < 1:
+        rows = rows[chosen] if not (chosen := uniform[:, 0] < step.p).all() else rows
+        uniform = uniform[chosen]
+    if step.operation.lasting:
+        uniform = draws.lasting(slot, DRAWS + 1, rows=rows)
+    return Application(step, rows, step.operation.sample(uniform[:, 1:], step.settings, scene))
+
+
+def _gate(p: float, draws: Draws, rows: np.ndarray, *, slot: int) -> np.ndarray:
+    return rows if p >= 1 else rows[draws.uniform(slot, 1, rows=rows)[:, 0] < p]
+
+
+def _plan_choice(
+    node: OneOf, draws: Draws, rows: np.ndarray, *, slot: int, scene: Scene
+) -> Iterator[Layer]:
+    rows = _gate(node.p, draws, rows, slot=slot)
+    place = draws.uniform(slot + 1, 1, rows=rows)[:, 0]
+    branch_of = (place * len(node.branches)).astype(np.intp)
+    members = [rows[branch_of == branch] for branch in range(len(node.branches))]
+    for depth in range(max(len(branch) for branch in node.branches)):
+        at = slot + 2 + depth * (DRAWS + 1)
+        yield Layer(
+            tuple(
+                _apply(branch[depth], draws, chosen, slot=at, scene=scene)
+                for branch, chosen in zip(node.branches, members, strict=True)
+                if depth < len(branch) and len(chosen)
+            )
+        )
+
+
+def _plan_mixture(
+    node: AugMix, draws: Draws, rows: np.ndarray, *, slot: int, scene: Scene
+) -> Mixture:
+    rows = _gate(node.p, draws, rows, slot=slot)
+    uniform = draws.uniform(slot + 1, 2 + 2 * node.width, rows=rows)
+    share = _beta(node.alpha, uniform[:, 0])
+    parts = _gamma(node.alpha, uniform[:, 2 : 2 + node.width])
+    parts = parts / parts.sum(axis=1, keepdims=True)
+    lengths = np.floor(uniform[:, 2 + node.width :] * node.depth).astype(np.intp) + 1
+    first = slot + 3 + 2 * node.width
+    choice = node.chain_choice
+    chains = []
+    for chain in range(node.width):
+        at = first + chain * node.depth * choice.slots
+        layers: list[Layer] = []
+        for depth in range(node.depth):
+            longer = rows[lengths[:, chain] > depth]
+            layers += _plan_choice(
+                choice, draws, longer, slot=at + depth * choice.slots, scene=scene
+            )
+        chains.append(tuple(layers))
+    weights = np.concatenate([1 - share[:, None], share[:, None] * parts], axis=1)
+    return Mixture(rows, tuple(chains), weights.astype(np.float32))
+
+
+def _beta(alpha: float, uniform: np.ndarray) -> np.ndarray:
+    if alpha == 1:
+        return uniform
+    from scipy.special import betaincinv
+
+    return np.asarray(betaincinv(alpha, alpha, uniform))
+
+
+def _gamma(alpha: float, uniform: np.ndarray) -> np.ndarray:
+    inside = np.maximum(uniform, 2.0**-54)
+    if alpha == 1:
+        return np.asarray(-np.log1p(-np.minimum(inside, 1 - 2.0**-53)))
+    from scipy.special import gammaincinv
+
+    return np.asarray(np.maximum(gammaincinv(alpha, inside), 1e-300))

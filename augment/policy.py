@@ -1,0 +1,279 @@
+"""A policy: which operations are tried on a row, in which order, how often and how strongly.
+
+A policy is data. It draws nothing and changes nothing; equal policies have equal JSON and equal
+fingerprints, and a file that holds anything unknown is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from thresher.core.errors import InputError, check_number, did_you_mean
+from thresher.core.fingerprint import fingerprint
+
+from .keyed import check_index
+from .operation import DRAWS, Operation, Settings, Value, get_operation
+from .schedule import CONSTANT, Schedule
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation with its settings, done with probability `p`."""
+
+    op: str
+    settings: Settings = field(default_factory=dict)
+    p: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_number("p", self.p, low=0, high=1)
+        object.__setattr__(self, "settings", get_operation(self.op).complete(self.settings))
+
+    @cached_property
+    def operation(self) -> Operation:
+        """The operation that this step does."""
+        return get_operation(self.op)
+
+    @property
+    def slots(self) -> int:
+        """How many draws are kept for this step."""
+        return DRAWS + 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the step as JSON-like values."""
+        return {"op": self.op, "settings": dict(self.settings), "p": self.p}
+
+
+Branch: TypeAlias = tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One branch, a chain of steps, drawn evenly for each row, with probability `p`."""
+
+    branches: tuple[Branch, ...]
+    p: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_number("p", self.p, low=0, high=1)
+        if not self.branches:
+            raise InputError("`branches` of a OneOf is empty; give at least one.")
+
+    @property
+    def slots(self) -> int:
+        """How many draws are kept: branches are exclusive and share theirs."""
+        return 2 + max(len(branch) for branch in self.branches) * (DRAWS + 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the choice as JSON-like values."""
+        branches = [[step.to_dict() for step in branch] for branch in self.branches]
+        return {"one_of": branches, "p": self.p}
+
+
+@dataclass(frozen=True)
+class AugMix:
+    """A convex mixture of `width` chains of operations and of the image itself.
+
+    Hendrycks et al., "AugMix", ICLR 2020: weights Dirichlet(alpha), share of the chains
+    Beta(alpha, alpha), chain length drawn from 1 to `depth`.
+    """
+
+    choices: tuple[Step, ...]
+    width: int = 3
+    depth: int = 3
+    alpha: float = 1.0
+    p: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_number("p", self.p, low=0, high=1)
+        check_number("alpha", self.alpha, low=0.05, high=100)
+        check_number("width", check_index("width", self.width), low=1, high=16)
+        check_number("depth", check_index("depth", self.depth), low=1, high=16)
+        if not self.choices:
+            raise InputError("`choices` of an AugMix is empty; give at least one step.")
+
+    @property
+    def chain_choice(self) -> OneOf:
+        """The choice that is made at each place of each chain."""
+        return OneOf(tuple((step,) for step in self.choices))
+
+    @property
+    def slots(self) -> int:
+        """How many draws are kept: gate, weights, then one choice per chain and place."""
+        return 3 + 2 * self.width + self.width * self.depth * self.chain_choice.slots
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the mixture as JSON-like values."""
+        values = {"width": self.width, "depth": self.depth, "alpha": self.alpha, "p": self.p}
+        return {"augmix": [step.to_dict() for step in self.choices], **values}
+
+
+Node: TypeAlias = Step | OneOf | AugMix
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A named sequence of steps with a strength schedule.
+
+    Parameters
+    ----------
+    name
+        Shown in reports; not part of the fingerprint.
+    nodes
+        What is done, in order.
+    schedule
+        Strength by epoch; 1 throughout unless given.
+    """
+
+    name: str
+    nodes: tuple[Node, ...] = ()
+    schedule: Schedule = CONSTANT
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step that can happen, in order, those of choices included."""
+        return tuple(step for node in self.nodes for step in _steps(node))
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal characters that are equal for policies that do the same."""
+        content = self.to_dict()
+        return fingerprint({key: content[key] for key in ("nodes", "schedule")})
+
+    def without(self, *ops: str) -> Policy:
+        """Return the policy without the named operations; choices lose those branches."""
+        known = sorted({step.op for step in self.steps})
+        for op in ops:
+            if op not in known:
+                raise InputError(
+                    f"The policy '{self.name}' has no operation {op!r}. It has: "
+                    f"{', '.join(known) or 'none'}.{did_you_mean(op, known)}"
+                )
+        nodes = tuple(kept for node in self.nodes if (kept := _without(node, ops)) is not None)
+        name = f"{self.name} without {', '.join(sorted(ops))}" if ops else self.name
+        return replace(self, name=name, nodes=nodes)
+
+    def with_schedule(self, schedule: Schedule) -> Policy:
+        """Return the same policy with another strength schedule."""
+        return replace(self, schedule=schedule)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the policy as JSON-like values with its schema version."""
+        return {
+            "schema": SCHEMA,
+            "name": self.name,
+            "nodes": [node.to_dict() for node in self.nodes],
+            "schedule": self.schedule.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Policy:
+        """Rebuild a policy; unknown operations, settings or a newer schema raise `InputError`."""
+        _check_fields("policy", values, required=("schema", "nodes"), optional=("name", "schedule"))
+        check_schema("policy", values["schema"], SCHEMA)
+        nodes = tuple(_parse_node(node) for node in _listed("nodes", values["nodes"]))
+        schedule = values.get("schedule", CONSTANT.to_dict())
+        _check_fields("schedule", schedule, optional=("start", "end", "epochs"))
+        return cls(str(values.get("name", "custom")), nodes, Schedule(**schedule))
+
+
+def check_schema(what: str, found: object, known: int) -> None:
+    """Refuse a schema version that this release does not know."""
+    if not isinstance(found, int) or isinstance(found, bool) or not 1 <= found <= known:
+        raise InputError(
+            f"This {what} has schema {found!r}; this release reads 1 to {known}. "
+            "Install the newer release that wrote it."
+        )
+
+
+def _steps(node: Node) -> tuple[Step, ...]:
+    if isinstance(node, Step):
+        return (node,)
+    if isinstance(node, AugMix):
+        return node.choices
+    return tuple(step for branch in node.branches for step in branch)
+
+
+def _without(node: Node, ops: Sequence[str]) -> Node | None:
+    if isinstance(node, Step):
+        return None if node.op in ops else node
+    if isinstance(node, AugMix):
+        kept = tuple(step for step in node.choices if step.op not in ops)
+        return replace(node, choices=kept) if kept else None
+    branches = [branch for branch in node.branches if not any(step.op in ops for step in branch)]
+    return replace(node, branches=tuple(branches)) if branches else None
+
+
+def _listed(what: str, value: object) -> Sequence[Any]:
+    if not isinstance(value, (list, tuple)):
+        raise InputError(f"`{what}` must be a list, got {type(value).__name__}.")
+    return value
+
+
+def _check_fields(
+    what: str, values: object, *, required: Sequence[str] = (), optional: Sequence[str] = ()
+) -> None:
+    if not isinstance(values, Mapping):
+        raise InputError(f"A {what} must be an object, got {type(values).__name__}.")
+    allowed = (*required, *optional)
+    for name in values:
+        if name not in allowed:
+            raise InputError(
+                f"A {what} has no field {name!r}. Fields: {', '.join(allowed)}."
+                f"{did_you_mean(str(name), allowed)}"
+            )
+    for name in required:
+        if name not in values:
+            raise InputError(f"A {what} needs the field {name!r}.")
+
+
+def _parse_step(values: Any) -> Step:
+    _check_fields("step", values, required=("op",), optional=("settings", "p"))
+    settings: Mapping[str, Value] = values.get("settings", {})
+    if not isinstance(settings, Mapping):
+        raise InputError(f"`settings` of a step must be an object, got {settings!r}.")
+    return Step(values["op"], settings, _probability(values))
+
+
+def _parse_choice(values: Any) -> OneOf:
+    _check_fields("choice", values, required=("one_of",), optional=("p",))
+    branches = tuple(
+        tuple(_parse_step(step) for step in _listed("branch", branch))
+        for branch in _listed("one_of", values["one_of"])
+    )
+    return OneOf(branches, _probability(values))
+
+
+def _parse_augmix(values: Any) -> AugMix:
+    options = ("width", "depth", "alpha", "p")
+    _check_fields("mixture", values, required=("augmix",), optional=options)
+    choices = tuple(_parse_step(step) for step in _listed("augmix", values["augmix"]))
+    given = {name: values[name] for name in options[:3] if name in values}
+    return AugMix(choices, p=_probability(values), **given)
+
+
+def _probability(values: Mapping[str, Any]) -> float:
+    p = values.get("p", 1.0)
+    if isinstance(p, bool) or not isinstance(p, (int, float)):
+        raise InputError(f"`p` must be a number in [0, 1], got {p!r}.")
+    return p
+
+
+def _parse_node(values: Any) -> Node:
+    kinds: dict[str, Callable[[Any], Node]] = {
+        "op": _parse_step,
+        "one_of": _parse_choice,
+        "augmix": _parse_augmix,
+    }
+    if isinstance(values, Mapping):
+        for kind, parse in kinds.items():
+            if kind in values:
+                return parse(values)
+    raise InputError(f"A node of a policy needs one of {', '.join(kinds)}, got {values!r:.120}.")

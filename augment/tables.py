@@ -1,0 +1,106 @@
+"""Look-up tables of the operations that change each pixel by its own value.
+
+One table is built from the parameters and a few exact statistics of the image (sums, extremes,
+histograms of integers), so that every backend and device gets the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .photometry import GREY_WEIGHTS, TABLE_RULES
+
+_LEVELS = np.arange(256, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What tables need to know of n images with C channels, each computed when asked for.
+
+    ``means`` gives float64 (k, C), ``extremes`` two arrays (k, C), ``histograms`` int64
+    (k, C, 256), for the k positions given.
+    """
+
+    means: Callable[[np.ndarray], np.ndarray]
+    extremes: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    histograms: Callable[[np.ndarray], np.ndarray]
+
+
+def mean_grey(means: np.ndarray) -> np.ndarray:
+    """Return the mean grey (n,) of images with channel means (n, C), C of 1 or 3."""
+    if means.shape[1] == 1:
+        return means[:, 0]
+    weighted = means * GREY_WEIGHTS
+    return np.asarray(weighted[:, 0] + weighted[:, 1] + weighted[:, 2])
+
+
+def build_tables(rows: np.ndarray, statistics: Statistics, *, channels: int) -> np.ndarray:
+    """Return uint8 tables (n, C, 256) for kernel rows (n, 2) of (rule, amount)."""
+    tables = np.empty((len(rows), channels, 256), dtype=np.uint8)
+    for rule in np.unique(rows[:, 0]).astype(int).tolist():
+        chosen = np.flatnonzero(rows[:, 0] == rule)
+        name, amount = TABLE_RULES[rule], rows[chosen, 1]
+        if name == "autocontrast":
+            tables[chosen] = _autocontrast(*statistics.extremes(chosen))
+        elif name == "equalize":
+            tables[chosen] = _equalize(statistics.histograms(chosen))
+        elif name == "contrast":
+            centre = np.floor(mean_grey(statistics.means(chosen)) + 0.5)
+            tables[chosen] = _contrast(amount, centre)[:, None]
+        else:
+            tables[chosen] = _SIMPLE[name](amount)[:, None]
+    return tables
+
+
+def _to_bytes(values: np.ndarray) -> np.ndarray:
+    return np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)
+
+
+def _brightness(factor: np.ndarray) -> np.ndarray:
+    return _to_bytes(factor[:, None] * _LEVELS)
+
+
+def _contrast(factor: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    return _to_bytes(centre[:, None] + factor[:, None] * (_LEVELS - centre[:, None]))
+
+
+def _posterize(bits_removed: np.ndarray) -> np.ndarray:
+    step = 2 ** bits_removed.astype(np.int64)[:, None]
+    return np.asarray(np.arange(256) // step * step).astype(np.uint8)
+
+
+def _solarize(threshold: np.ndarray) -> np.ndarray:
+    return np.where(threshold[:, None] > _LEVELS, _LEVELS, 255 - _LEVELS).astype(np.uint8)
+
+
+def _invert(applied: np.ndarray) -> np.ndarray:
+    return np.where(applied[:, None] > 0, 255 - _LEVELS, _LEVELS).astype(np.uint8)
+
+
+_SIMPLE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "brightness": _brightness,
+    "posterize": _posterize,
+    "solarize": _solarize,
+    "invert": _invert,
+}
+
+
+def _autocontrast(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    flat = high <= low
+    scale = 255.0 / np.where(flat, 1, high - low)
+    stretched = (_LEVELS - low[..., None]) * scale[..., None]
+    return _to_bytes(np.where(flat[..., None], _LEVELS, stretched))
+
+
+def _equalize(histograms: np.ndarray) -> np.ndarray:
+    """PIL's rule: the cumulative count divided by the count a level would have on average."""
+    last = 255 - np.argmax(histograms[..., ::-1] > 0, axis=-1)
+    top = np.take_along_axis(histograms, last[..., None], axis=-1)[..., 0]
+    step = (histograms.sum(axis=-1) - top) // 255
+    before = np.cumsum(histograms, axis=-1) - histograms
+    spread = (step[..., None] // 2 + before) // np.maximum(step, 1)[..., None]
+    equal = np.where(step[..., None] == 0, np.arange(256), np.clip(spread, 0, 255))
+    return equal.astype(np.uint8)

@@ -1,0 +1,194 @@
+"""Kernels on uint8 tensors (n, C, H, W), with parameters of their own for every image.
+
+Only element-wise arithmetic, gathers and sums of integers are used, so that an image gets the same
+bits whatever batch it is in. On CPU and CUDA the results are within one grey level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .kernel_numbers import box_noise, gaussian_weights
+from .tables import Statistics, build_tables, mean_grey
+
+
+def _column(rows: np.ndarray, place: int, like: Tensor, dtype: torch.dtype) -> Tensor:
+    return torch.from_numpy(rows[:, place].copy()).to(device=like.device, dtype=dtype)
+
+
+def _to_bytes(values: Tensor) -> Tensor:
+    return values.add_(0.5).clamp_(0, 255).to(torch.uint8)
+
+
+def window(images: Tensor, rows: np.ndarray) -> Tensor:
+    """Shift by whole pixels and mirror: rows (down, right, hflip, vflip, constant, fill)."""
+    n, channels, height, width = images.shape
+    if not rows[:, [0, 1, 3]].any() and rows[:, 2].all():
+        return images.flip(-1)
+    y = _source(rows[:, 0], rows[:, 3], height).to(images.device)
+    x = _source(rows[:, 1], rows[:, 2], width).to(images.device)
+    outside = rows[:, 4].any()
+    mirrored_y, mirrored_x = _mirror(y, height), _mirror(x, width)
+    flat = (mirrored_y[:, :, None] * width + mirrored_x[:, None, :]).view(n, 1, -1)
+    moved = images.reshape(n, channels, -1).gather(2, flat.expand(n, channels, -1))
+    moved = moved.view(n, channels, height, width)
+    if not outside:
+        return moved
+    missing = (y != mirrored_y)[:, None, :, None] | (x != mirrored_x)[:, None, None, :]
+    missing = missing & _column(rows, 4, images, torch.bool)[:, None, None, None]
+    return torch.where(missing, _column(rows, 5, images, torch.uint8)[:, None, None, None], moved)
+
+
+def _source(shift: np.ndarray, flip: np.ndarray, side: int) -> Tensor:
+    place = np.arange(side)[None, :]
+    place = np.where(flip[:, None] > 0, side - 1 - place, place)
+    return torch.from_numpy(place + shift.astype(np.int64)[:, None])
+
+
+def _mirror(place: Tensor, side: int) -> Tensor:
+    return ((side - 1) - ((side - 1) - place.abs()).abs()).clamp_(0, side - 1)
+
+
+def affine(images: Tensor, rows: np.ndarray) -> Tensor:
+    """Resample bilinearly: rows (a, b, c, d, e, f, fill) as in `geometry`."""
+    n, _, height, width = images.shape
+    # In double precision up to here: the grid is then the same to the last bit on every device.
+    y = np.arange(height)[None, :, None] + 0.5
+    x = np.arange(width)[None, None, :] + 0.5
+    a, b, c, d, e, f, fill = (rows[:, place, None, None] for place in range(7))
+    grid = np.empty((n, height, width, 2), dtype=np.float32)
+    across, down = a * x + (b * y + c), d * x + (e * y + f)
+    if (fill < 0).any():
+        across = np.where(fill < 0, np.clip(across, 0.5, width - 0.5), across)
+        down = np.where(fill < 0, np.clip(down, 0.5, height - 0.5), down)
+    np.multiply(across, 2 / width, out=grid[..., 0], casting="same_kind")
+    np.multiply(down, 2 / height, out=grid[..., 1], casting="same_kind")
+    grid -= 1
+    level = _column(np.maximum(rows, 0), 6, images, torch.float32)[:, None, None, None]
+    sampled = F.grid_sample(
+        images.float() - level, torch.from_numpy(grid).to(images.device), align_corners=False
+    )
+    return _to_bytes(sampled.add_(level))
+
+
+def table(images: Tensor, rows: np.ndarray) -> Tensor:
+    """Map every pixel through a table of its image and channel: rows (rule, amount)."""
+    n, channels = images.shape[:2]
+    statistics = Statistics(
+        means=lambda chosen: _means(_pick(images, chosen)),
+        extremes=lambda chosen: _extremes(_pick(images, chosen)),
+        histograms=lambda chosen: _histograms(_pick(images, chosen)),
+    )
+    tables = torch.from_numpy(build_tables(rows, statistics, channels=channels)).to(images.device)
+    index = images.reshape(n * channels, -1).long()
+    return tables.view(n * channels, 256).gather(1, index).view(images.shape)
+
+
+def _pick(images: Tensor, chosen: np.ndarray) -> Tensor:
+    return images if len(chosen) == len(images) else images[torch.from_numpy(chosen)]
+
+
+def _means(images: Tensor) -> np.ndarray:
+    sums = images.sum(dim=(2, 3), dtype=torch.int64)
+    return np.asarray(sums.cpu().numpy() / (images.shape[2] * images.shape[3]))
+
+
+def _extremes(images: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    low, high = torch.aminmax(images.flatten(2), dim=2)
+    return low.cpu().numpy().astype(float), high.cpu().numpy().astype(float)
+
+
+def _histograms(images: Tensor) -> np.ndarray:
+    n, channels = images.shape[:2]
+    planes = images.reshape(n * channels, -1).long()
+    start = torch.arange(n * channels, device=images.device)[:, None] * 256
+    counts = torch.bincount((planes + start).view(-1), minlength=n * channels * 256)
+    return np.asarray(counts.view(n, channels, 256).cpu().numpy())
+
+
+def colour(images: Tensor, rows: np.ndarray) -> Tensor:
+    """Mix the channels by a 3×3 matrix and add a share of the mean grey: rows of ten numbers."""
+    offset = np.zeros(len(rows))
+    if rows[:, 9].any():
+        offset = rows[:, 9] * mean_grey(_means(images))
+    add = torch.from_numpy(offset.astype(np.float32)).to(images.device)[:, None, None]
+    weights = torch.from_numpy(rows[:, :9].astype(np.float32)).to(images.device)[:, :, None, None]
+    if images.shape[1] == 1:
+        total = torch.from_numpy(rows[:, :3].sum(axis=1).astype(np.float32)).to(images.device)
+        return _to_bytes(images.float() * total[:, None, None, None] + add[:, None])
+    red, green, blue = (images[:, channel].float() for channel in range(3))
+    mixed = torch.empty_like(images)
+    for channel in range(3):
+        row = weights[:, 3 * channel : 3 * channel + 3]
+        value = red * row[:, 0]
+        value += green * row[:, 1]
+        value += blue * row[:, 2]
+        mixed[:, channel] = _to_bytes(value.add_(add))
+    return mixed
+
+
+def sharpen(images: Tensor, rows: np.ndarray) -> Tensor:
+    """Blend with PIL's 3×3 smoothing, the outermost pixels left alone: rows (factor)."""
+    if min(images.shape[2:]) < 3:
+        return images.clone()
+    values = images.to(torch.int32)
+    across = values[..., :-2] + values[..., 1:-1] + values[..., 2:]
+    around = across[:, :, :-2] + across[:, :, 1:-1] + across[:, :, 2:]
+    centre = values[:, :, 1:-1, 1:-1]
+    smooth = ((around + 4 * centre).float() / 13 + 0.5).floor_()
+    factor = _column(rows, 0, images, torch.float32)[:, None, None, None]
+    sharp = images.clone()
+    sharp[:, :, 1:-1, 1:-1] = _to_bytes(smooth + factor * (centre.float() - smooth))
+    return sharp
+
+
+def blur(images: Tensor, rows: np.ndarray) -> Tensor:
+    """Gaussian blur with mirrored edges: rows (sigma, radius)."""
+    radius = int(rows[0, 1])
+    weights = torch.from_numpy(gaussian_weights(rows[:, 0], radius)).to(images.device)
+    values = images.float()
+    for dim in (2, 3):
+        side = images.shape[dim]
+        place = _mirror(torch.arange(-radius, side + radius, device=images.device), side)
+        padded = values.index_select(dim, place)
+        values = torch.zeros_like(values)
+        for tap in range(2 * radius + 1):
+            part = padded.narrow(dim, tap, side)
+            values += part * weights[:, tap, None, None, None]
+    return _to_bytes(values)
+
+
+def erase(images: Tensor, rows: np.ndarray) -> Tensor:
+    """Fill a box with a level or with noise: rows (top, left, bottom, right, fill, noise)."""
+    on_cpu = images.cpu() if images.is_cuda else images.clone()
+    pixels = on_cpu.numpy()
+    boxes = rows[:, :5].astype(int).tolist()
+    for place, (top, left, bottom, right, fill) in enumerate(boxes):
+        noise = rows[place, 5]
+        box = (slice(None), slice(top, bottom), slice(left, right))
+        pixels[place][box] = fill if noise < 0 else box_noise(noise, pixels[place].shape)[box]
+    return on_cpu.to(images.device)
+
+
+def mix(images: list[Tensor], weights: np.ndarray) -> Tensor:
+    """Return the convex mixture of aligned batches with float32 `weights` (n, len(images))."""
+    total = torch.zeros_like(images[0], dtype=torch.float32)
+    for place, part in enumerate(images):
+        total += part.float() * _column(weights, place, part, torch.float32)[:, None, None, None]
+    return _to_bytes(total)
+
+
+KERNELS: dict[str, Callable[[Tensor, np.ndarray], Tensor]] = {
+    "window": window,
+    "affine": affine,
+    "table": table,
+    "colour": colour,
+    "sharpen": sharpen,
+    "blur": blur,
+    "erase": erase,
+}
