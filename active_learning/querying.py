@@ -1,0 +1,123 @@
+"""One query on arrays: which rows to label next."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from thresher.core.embeddings import Embeddings
+from thresher.core.errors import InputError, check_number
+from thresher.core.randomness import RandomState
+
+from .context import Context, make_context
+from .selection import Selection
+from .strategies import get_strategy
+from .strategies.strategy import Strategy
+
+
+def query(
+    strategy: str | Strategy = "auto",
+    *,
+    n: int,
+    embeddings: np.ndarray | Embeddings | None = None,
+    pred_probs: np.ndarray | None = None,
+    ensemble_probs: np.ndarray | None = None,
+    dropout_probs: np.ndarray | None = None,
+    uncertainty: np.ndarray | None = None,
+    labeled: np.ndarray | None = None,
+    exclude: np.ndarray | None = None,
+    candidates: np.ndarray | None = None,
+    costs: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+    class_counts: np.ndarray | None = None,
+    row_ids: np.ndarray | None = None,
+    random_state: RandomState = 0,
+) -> Selection:
+    """Choose the rows of a pool to label next.
+
+    Parameters
+    ----------
+    strategy : str or Strategy
+        A name of `STRATEGIES`, or a strategy with its options, such as ``Mix(UHerding(),
+        Random())``.
+    n : int
+        Rows to choose.
+    embeddings : Embeddings or ndarray, shape (n_pool, d), optional
+        Made unit length.
+    pred_probs : ndarray, shape (n_pool, c), optional
+        Class probabilities of the current model.
+    ensemble_probs : ndarray, shape (k, n_pool, c), optional
+        Probabilities of several models, for BALD and query by committee.
+    dropout_probs : ndarray, shape (k, n_pool, c), optional
+        Probabilities of passes with dropout, for DropQuery.
+    uncertainty : ndarray, shape (n_pool,), optional
+        Your own uncertainty, at least 0, in place of the margin of `pred_probs`.
+    labeled, exclude, candidates : ndarray of bool, shape (n_pool,), or of int positions, optional
+        Rows with a label; rows with an annotator (counted as covered, never picked); rows that may
+        be picked at all (default all).
+    costs, weights : ndarray, shape (n_pool,), optional
+        Cost of a label (above 0) and importance of each row (at least 0); default 1.
+    class_counts : ndarray, shape (c,), optional
+        Labels so far of each class, for `Balance`.
+    row_ids : ndarray of str, shape (n_pool,), optional
+        Default those of `embeddings`, else ``"0"``, ``"1"``, ….
+    random_state : int, Generator or None
+
+    Returns
+    -------
+    Selection
+        Rows best first, with scores, propensities and reasons.
+
+    Raises
+    ------
+    InputError
+        When an array has the wrong shape or holds NaN, when probabilities do not sum to one, when
+        the strategy needs an array that was not given, or when fewer than `n` rows are available.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> probs = np.array([[0.9, 0.1], [0.5, 0.5], [0.7, 0.3]])
+    >>> query("margin", pred_probs=probs, n=2).row_ids.tolist()
+    ['1', '2']
+    """
+    context = make_context(
+        embeddings=embeddings,
+        pred_probs=pred_probs,
+        ensemble_probs=ensemble_probs,
+        dropout_probs=dropout_probs,
+        uncertainty=uncertainty,
+        labeled=labeled,
+        exclude=exclude,
+        candidates=candidates,
+        costs=costs,
+        weights=weights,
+        class_counts=class_counts,
+        row_ids=row_ids,
+        random_state=random_state,
+    )
+    return query_context(get_strategy(strategy), context, n=n)
+
+
+def query_context(strategy: Strategy, context: Context, *, n: int) -> Selection:
+    """Run one strategy on a checked context; see `query`."""
+    check_number("n", n, low=1)
+    if n > len(context.available):
+        raise InputError(
+            f"{len(context.available)} rows available, {n} asked: {len(context)} in the pool, "
+            f"{int(context.labeled.sum())} labelled, {int(context.pending.sum())} excluded. "
+            "Ask for fewer."
+        )
+    missing = sorted(need for need in strategy.needs if not context.has(need))
+    if missing:
+        raise InputError(
+            f"Strategy '{strategy.name}' needs {' and '.join(f'`{name}`' for name in missing)}."
+        )
+    picks = strategy.select(context, n)
+    return Selection(
+        row_ids=context.row_ids[picks.positions],
+        positions=picks.positions,
+        scores=picks.scores,
+        propensities=picks.propensities,
+        reasons=picks.reasons,
+        strategy=strategy.name,
+    )

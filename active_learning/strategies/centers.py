@@ -1,0 +1,113 @@
+"""k-center: the row farthest from everything chosen, again and again (Sener and Savarese, 2018).
+
+The greedy order of Gonzalez (1985), exact, without a distance matrix. One pass computes the
+distances of a whole block of far rows at once (one matrix product) and goes on choosing as long as
+the farthest row lies in that block: 20–30 passes for 1,000 picks, where the plain algorithm reads
+all embeddings 1,000 times. Time O(passes · 64 · n · d), memory O(64 · n).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..context import Context
+from ..selection import Picks
+
+BLOCK = 64
+
+
+@dataclass(frozen=True)
+class KCenter:
+    """Greedy k-center on unit vectors; distances are divided by cost and multiplied by weight.
+
+    With nothing labelled the first pick is the row farthest from the mean of the pool.
+    """
+
+    name: str = "k_center"
+    needs: frozenset[str] = frozenset({"embeddings"})
+
+    def select(self, context: Context, n: int) -> Picks:
+        """Pick the farthest rows; the score is the distance from all chosen rows before it."""
+        vectors, rows = context.vectors, context.available
+        points = vectors if len(rows) == len(vectors) else vectors[rows]
+        worth = context.preference[rows].astype(np.float32)
+        nearest = start_distances(points, chosen=vectors[context.covered], mean=vectors)
+        places, distances = farthest_first(points, nearest, n=n, worth=worth)
+        return Picks.of(rows[places], scores=distances, reason="coverage")
+
+
+def start_distances(points: np.ndarray, *, chosen: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Return squared distances to the nearest of `chosen`, shape (m,), float32.
+
+    With nothing chosen, the distances from the mean of the rows of `mean`.
+    """
+    if len(chosen):
+        return nearest_squared(points, chosen)
+    center = mean.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return np.asarray(squared_norms(points) + np.float32(center @ center) - 2 * (points @ center))
+
+
+def squared_norms(points: np.ndarray) -> np.ndarray:
+    """Return squared lengths of rows, shape (m,), float32."""
+    return np.asarray(np.einsum("ij,ij->i", points, points))
+
+
+def nearest_squared(points: np.ndarray, chosen: np.ndarray, *, step: int = 128) -> np.ndarray:
+    """Return the squared distance of each point to its nearest chosen one, shape (m,), float32."""
+    norms = squared_norms(points)
+    result = np.full(len(points), np.inf, dtype=np.float32)
+    for start in range(0, len(chosen), step):
+        block = chosen[start : start + step]
+        distances = block @ points.T
+        distances *= -2
+        distances += squared_norms(block)[:, None]
+        np.minimum(result, distances.min(axis=0), out=result)
+    return np.asarray(np.maximum(result + norms, 0))
+
+
+def farthest_first(
+    points: np.ndarray, nearest: np.ndarray, *, n: int, worth: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Run the farthest-first traversal.
+
+    Parameters
+    ----------
+    points : ndarray of float32, shape (m, d)
+    nearest : ndarray of float32, shape (m,)
+        Squared distance of each point to what is chosen already.
+    n : int
+    worth : ndarray of float32, shape (m,)
+        Distances are multiplied by it before they are compared.
+
+    Returns
+    -------
+    places, scores
+        Shape (n,): places in `points` and ``distance · worth`` when picked; ties by place.
+    """
+    norms = squared_norms(points)
+    nearest = np.maximum(nearest, 0)
+    score = nearest * worth**2
+    picks: list[int] = []
+    values: list[float] = []
+    while len(picks) < n:
+        size = min(BLOCK, len(points), 2 * (n - len(picks)) + 2)
+        block = np.argpartition(-score, size - 1)[:size]
+        distances = points[block] @ points.T
+        distances *= -2
+        distances += norms[None, :]
+        distances += norms[block][:, None]
+        slot = {int(place): number for number, place in enumerate(block)}
+        while len(picks) < n:
+            place = int(score.argmax())
+            if place not in slot:
+                break
+            picks.append(place)
+            values.append(float(np.sqrt(max(score[place], 0.0))))
+            np.minimum(nearest, distances[slot[place]], out=nearest)
+            np.maximum(nearest, 0, out=nearest)
+            np.multiply(nearest, worth**2, out=score)
+            nearest[place] = 0.0
+            score[picks] = -1.0
+    return np.array(picks, dtype=np.int64), np.array(values)

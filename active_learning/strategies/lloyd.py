@@ -1,0 +1,86 @@
+"""k-means by Lloyd's algorithm on unit vectors, seeded by exact k-means++.
+
+Lloyd (1982). Centroids are fitted on at most 64 points each, which is what large k-means needs in
+practice, and all points are assigned once at the end. Time O(n · k · d), memory O(block · k).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .centers import squared_norms
+from .seeding import squared_distance_sampling
+
+POINTS_PER_CENTROID = 64
+BLOCK_VALUES = 1 << 21
+
+
+def k_means(
+    points: np.ndarray, *, clusters: int, rng: np.random.Generator, rounds: int = 8
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cluster `points`, shape (n, d).
+
+    Parameters
+    ----------
+    points : ndarray of float32, shape (n, d)
+    clusters : int
+        At most n.
+    rng : Generator
+    rounds : int
+        Most Lloyd rounds; fewer when nothing moves any more.
+
+    Returns
+    -------
+    centroids : ndarray of float32, shape (clusters, d)
+    assignment : ndarray of int64, shape (n,)
+        Nearest centroid of each point.
+    """
+    sample = points
+    if len(points) > POINTS_PER_CENTROID * clusters:
+        chosen = rng.choice(len(points), POINTS_PER_CENTROID * clusters, replace=False)
+        sample = points[np.sort(chosen)]
+    centroids = sample[_seeds(sample, clusters=clusters, rng=rng)].copy()
+    before = np.full(len(sample), -1)
+    for _ in range(rounds):
+        assignment = assign(sample, centroids)
+        if (assignment == before).all():
+            break
+        before = assignment
+        _move(centroids, sample, assignment=assignment)
+    return centroids, assign(points, centroids)
+
+
+def assign(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    """Return the nearest centroid of each point, int64, shape (n,); ties go to the first."""
+    result = np.empty(len(points), dtype=np.int64)
+    half = squared_norms(centroids) / 2
+    step = max(1, BLOCK_VALUES // len(centroids))
+    for start in range(0, len(points), step):
+        affinity = points[start : start + step] @ centroids.T
+        affinity -= half
+        result[start : start + step] = affinity.argmax(axis=1)
+    return result
+
+
+def _seeds(points: np.ndarray, *, clusters: int, rng: np.random.Generator) -> np.ndarray:
+    norms = squared_norms(points)
+
+    def distances(block: np.ndarray) -> np.ndarray:
+        products = points[block] @ points.T
+        return np.asarray(norms[block][:, None] + norms - 2 * products)
+
+    places, _ = squared_distance_sampling(
+        distances,
+        start=np.full(len(points), 4.0, dtype=np.float32),
+        n=clusters,
+        rng=rng,
+        worth=np.ones(len(points)),
+    )
+    return places
+
+
+def _move(centroids: np.ndarray, points: np.ndarray, *, assignment: np.ndarray) -> None:
+    order = np.argsort(assignment, kind="stable")
+    present, starts, counts = np.unique(assignment[order], return_index=True, return_counts=True)
+    sums = np.add.reduceat(points[order], starts, axis=0)
+    centroids[present] = sums / counts[:, None]

@@ -1,0 +1,85 @@
+"""Strategies that compare a row with its neighbours: CAL and density-weighted uncertainty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from thresher.core.errors import check_number
+
+from ..context import Context
+from ..scores import entropy
+from ..selection import Picks
+from .strategy import pick_highest
+
+BLOCK_VALUES = 1 << 21
+
+
+@dataclass(frozen=True)
+class CAL:
+    """Rows predicted unlike their nearest labelled rows (Margatina et al., 2021).
+
+    The score is the mean divergence KL(neighbour ‖ row) over the `neighbors` most similar labelled
+    rows. With nothing labelled it is the entropy. Cost O(n · labelled · d).
+    """
+
+    neighbors: int = 10
+    name: str = "cal"
+    needs: frozenset[str] = frozenset({"embeddings", "pred_probs"})
+
+    def __post_init__(self) -> None:
+        check_number("neighbors", self.neighbors, low=1)
+
+    def select(self, context: Context, n: int) -> Picks:
+        """Pick the highest divergence."""
+        labeled = np.flatnonzero(context.labeled)
+        if not len(labeled):
+            return pick_highest(context, entropy(context.probs), n=n, reason="uncertainty")
+        scores = self._divergence(context, labeled)
+        return pick_highest(context, scores, n=n, reason="unlike its labelled neighbours")
+
+    def _divergence(self, context: Context, labeled: np.ndarray) -> np.ndarray:
+        vectors, rows = context.vectors, context.available
+        near = min(self.neighbors, len(labeled))
+        known = np.maximum(context.probs[labeled].astype(np.float64), 1e-12)
+        negative_entropy = (known * np.log(known)).sum(axis=1)
+        scores = np.zeros(len(context))
+        step = max(1, BLOCK_VALUES // len(labeled))
+        for start in range(0, len(rows), step):
+            block = rows[start : start + step]
+            similarity = vectors[block] @ vectors[labeled].T
+            closest = np.argpartition(-similarity, near - 1, axis=1)[:, :near]
+            log_probs = np.log(np.maximum(context.probs[block].astype(np.float64), 1e-12))
+            # The mean of KL over neighbours needs only their mean distribution.
+            mean = known[closest].mean(axis=1)
+            scores[block] = negative_entropy[closest].mean(axis=1) - (mean * log_probs).sum(axis=1)
+        return scores
+
+
+@dataclass(frozen=True)
+class DensityWeighted:
+    """Uncertain rows in dense regions (Settles and Craven, 2008, "information density").
+
+    Uncertainty times the mean similarity to the pool, raised to `beta`. The mean similarity of unit
+    vectors is an inner product with their mean, so that the whole costs O(n · d).
+    """
+
+    beta: float = 1.0
+    name: str = "density_weighted"
+    needs: frozenset[str] = frozenset({"embeddings", "uncertainty"})
+
+    def __post_init__(self) -> None:
+        check_number("beta", self.beta, low=0)
+
+    def select(self, context: Context, n: int) -> Picks:
+        """Pick the highest product."""
+        density = (1.0 + mean_similarity(context.vectors)) / 2.0
+        scores = context.uncertainty * density**self.beta
+        return pick_highest(context, scores, n=n, reason="uncertain in a dense region")
+
+
+def mean_similarity(vectors: np.ndarray) -> np.ndarray:
+    """Return the mean cosine similarity of each row to all rows, float64, shape (n,)."""
+    center = vectors.mean(axis=0, dtype=np.float64)
+    return np.asarray(vectors @ center.astype(np.float32), dtype=np.float64)

@@ -1,0 +1,65 @@
+"""Strategies by name."""
+
+from __future__ import annotations
+
+from thresher.core.errors import check_choice
+
+from .auto import Auto
+from .centers import KCenter
+from .clusters import DropQuery, KMeans, TypiClust
+from .herding import MaxHerding, ProbCover, UHerding
+from .neighborhood import CAL, DensityWeighted
+from .proposals import Refine
+from .seeding import BADGE, KMeansPlusPlus
+from .strategy import Strategy
+from .uncertain import (
+    BALD,
+    Entropy,
+    LeastConfidence,
+    Margin,
+    Power,
+    PowerBALD,
+    QueryByCommittee,
+    Random,
+    Uncertainty,
+)
+
+_ALL: tuple[Strategy, ...] = (
+    Auto(),
+    Random(),
+    LeastConfidence(),
+    Margin(),
+    Entropy(),
+    Uncertainty(),
+    BALD(),
+    QueryByCommittee(),
+    Power(),
+    Power(score="entropy", power=1.0, name="power_entropy"),
+    PowerBALD(),
+    BADGE(),
+    KCenter(),
+    KMeans(),
+    KMeansPlusPlus(),
+    TypiClust(),
+    ProbCover(),
+    MaxHerding(),
+    UHerding(),
+    DropQuery(),
+    CAL(),
+    DensityWeighted(),
+    Refine(),
+)
+STRATEGIES: dict[str, Strategy] = {strategy.name: strategy for strategy in _ALL}
+
+
+def get_strategy(strategy: str | Strategy) -> Strategy:
+    """Return the strategy of that name with its default options; a strategy is returned as it is.
+
+    Raises
+    ------
+    InputError
+        For an unknown name; all names are listed.
+    """
+    if isinstance(strategy, str):
+        return STRATEGIES[check_choice("strategy", strategy, STRATEGIES)]
+    return strategy
