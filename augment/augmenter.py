@@ -15,7 +15,7 @@ from thresher.core.files import read_json, write_json
 from thresher.core.randomness import RandomState
 
 from .backends import BACKENDS, Backend, OpenCVBackend, TorchBackend, choose_backend
-from .images import MAX_SIDE, check_batch, is_tensor
+from .images import MAX_SIDE, check_batch
 from .keyed import Draws, check_index, check_keys, check_seed, draw
 from .operation import Scene
 from .plan import Application, Layer, Mixture, Stage, plan
@@ -92,11 +92,14 @@ class Augmenter:
         choice = self.choose_backend(scene.height, scene.width, device=form.device)
         backend: Backend = TorchBackend() if choice.value == "torch" else OpenCVBackend()
         work = backend.load(images, form)
-        done = [
-            self._run(backend, work[part], draws=_slice(draws, part), scene=scene)
-            for part in _chunks(len(images), scene, on_cpu=form.device == "cpu")
-        ]
-        return backend.unload(_join(done, work), form)
+        if choice.value == "torch" and form.device == "cpu":
+            parts = [
+                self._run(backend, work[part], draws[part], scene) for part in _chunks(scene, draws)
+            ]
+            work = _join(parts, work)
+        else:
+            work = self._run(backend, work, draws, scene)
+        return backend.unload(work, form)
 
     def __call__(self, image: Any, *, key: int | str, epoch: int = 0, view: int = 0) -> Any:
         """Augment one image: tensor (C, H, W), array (H, W, C) or (H, W), or a PIL image."""
@@ -124,7 +127,10 @@ class Augmenter:
 
     def choose_backend(self, height: int, width: int, *, device: str = "cpu") -> Choice:
         """Return the backend for images of one size, with the reason."""
-        return choose_backend(self.backend, height=height, width=width, device=device)
+        families = frozenset(step.operation.family for step in self.policy.steps)
+        return choose_backend(
+            self.backend, families=families, height=height, width=width, device=device
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return policy, seed and backend as JSON-like values with a schema version."""
@@ -165,7 +171,7 @@ class Augmenter:
     def _scene(self, height: int, width: int, epoch: int) -> Scene:
         return Scene(height, width, epoch, self.policy.schedule.strength(epoch))
 
-    def _run(self, backend: Backend, work: Any, *, draws: Draws, scene: Scene) -> Any:
+    def _run(self, backend: Backend, work: Any, draws: Draws, scene: Scene) -> Any:
         for stage in plan(self.policy, draws, scene):
             work = _do(backend, work, stage, scene)
         return work
@@ -178,25 +184,22 @@ def check_side(side: int) -> int:
     return int(side)
 
 
-def _slice(draws: Draws, part: slice) -> Draws:
-    return Draws(draws.stream[part], draws.steady[part], draws.epoch)
+def _chunks(scene: Scene, draws: Draws) -> list[slice]:
+    size = max(16, CHUNK_PIXELS // (scene.height * scene.width))
+    return [slice(start, start + size) for start in range(0, len(draws), size)]
 
 
-def _chunks(n: int, scene: Scene, *, on_cpu: bool) -> list[slice]:
-    size = max(1, CHUNK_PIXELS // (scene.height * scene.width)) if on_cpu else max(1, n)
-    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
-
-
-def _join(done: list[Any], work: Any) -> Any:
-    if not done:
-        return work
-    if len(done) == 1:
-        return done[0].clone() if done[0] is work else done[0]
-    if is_tensor(done[0]):
+def _join(parts: list[Any], work: Any) -> Any:
+    if len(parts) > 1:
         import torch
 
-        return torch.cat(done)
-    return np.concatenate(done)
+        return torch.cat(parts)
+    # A policy may have changed nothing; the caller's own memory is still not handed back.
+    return (
+        parts[0].clone()
+        if parts and parts[0].data_ptr() == work.data_ptr()
+        else (parts or [work])[0]
+    )
 
 
 def _do(backend: Backend, work: Any, stage: Stage, scene: Scene) -> Any:

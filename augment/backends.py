@@ -13,9 +13,11 @@ from thresher.core.errors import InputError, check_choice
 from .images import Form, from_array, from_tensor, to_array, to_tensor
 
 BACKENDS = ("auto", "torch", "opencv")
-# Below this many pixels one batched kernel call beats one OpenCV call an image
-# (benchmarks/augment_throughput.py; the crossing lies between 64×64 and 96×96).
-TORCH_PIXELS = 80 * 80
+# What tensors do faster than OpenCV on small images, and up to which size
+# (benchmarks/augment_throughput.py: crop, flip and cut-out at 32×32, 106,000 against 99,000 images
+# a CPU-second; every other policy, and every policy at 64×64 and above, is faster with OpenCV).
+TORCH_FAMILIES = frozenset({"none", "window", "erase"})
+TORCH_PIXELS = 40 * 40
 
 
 class Backend(Protocol):
@@ -84,8 +86,7 @@ class OpenCVBackend:
 
     def load(self, images: Any, form: Form) -> Any:
         """Return the batch as a uint8 array of its own."""
-        pixels = to_array(images, form)
-        return pixels.copy() if np.shares_memory(pixels, _memory(images)) else pixels
+        return to_array(images, form)
 
     def apply(self, work: Any, rows: np.ndarray, family: str, parameters: np.ndarray) -> Any:
         """Do one kernel to the images at `rows`, in place."""
@@ -114,15 +115,12 @@ class OpenCVBackend:
         return from_array(work, form)
 
 
-def _memory(images: Any) -> np.ndarray:
-    return images if isinstance(images, np.ndarray) else images.detach().cpu().numpy()
+def choose_backend(
+    backend: str, *, families: frozenset[str], height: int, width: int, device: str = "cpu"
+) -> Choice:
+    """Choose ``"torch"`` or ``"opencv"`` for a policy's kernel families and one image size.
 
-
-def choose_backend(backend: str, *, height: int, width: int, device: str = "cpu") -> Choice:
-    """Choose ``"torch"`` or ``"opencv"`` for images of one size on one device.
-
-    The rule depends on size and device only, never on the batch, so that a row gets the same bits
-    alone and in any batch.
+    The rule never looks at the batch, so that a row gets the same bits alone and in any batch.
     """
     check_choice("backend", backend, BACKENDS)
     on_gpu = not device.startswith("cpu")
@@ -132,9 +130,8 @@ def choose_backend(backend: str, *, height: int, width: int, device: str = "cpu"
         return Choice(backend, "asked for")
     if on_gpu:
         return Choice("torch", f"images are on {device}")
-    size = f"{height}×{width} pixels"
-    if height * width < TORCH_PIXELS:
-        return Choice("torch", f"{size}: batched tensors measured faster below 80×80")
     if find_spec("cv2") is None:
         return Choice("torch", "OpenCV is not installed")
-    return Choice("opencv", f"{size}: OpenCV measured faster from 80×80 on")
+    if height * width <= TORCH_PIXELS and families <= TORCH_FAMILIES:
+        return Choice("torch", f"crops and flips of {height}×{width} pixels measured faster there")
+    return Choice("opencv", f"measured faster for this policy at {height}×{width} pixels")

@@ -2,7 +2,8 @@
 
 Affine rows are ``(a, b, c, d, e, f, fill)``: the output pixel with centre (x, y), counted from the
 image's corner, takes its value from (a·x + b·y + c, d·x + e·y + f), bilinearly, and `fill` where
-that lies outside (−1: the nearest edge pixel). This is PIL's convention for ``Image.transform(AFFINE)``.
+that lies outside (−1: the nearest edge pixel). This is PIL's convention
+for ``Image.transform(AFFINE)``.
 """
 
 from __future__ import annotations
@@ -152,8 +153,8 @@ def _sample_resized_crop(draws: np.ndarray, settings: Settings, scene: Scene) ->
 
 def _lower_resized_crop(parameters: Parameters, settings: Settings, scene: Scene) -> np.ndarray:
     left, top = parameters["left"] * scene.width, parameters["top"] * scene.height
-    rows = [parameters["wide"], 0, left, 0, parameters["high"], top]
-    return _affine(list(rows), settings, len(left))
+    rows: list[np.ndarray | float] = [parameters["wide"], 0, left, 0, parameters["high"], top]
+    return _affine(rows, settings, len(left))
 
 
 _FILL = {"fill": Setting(GREY, high=255)}

@@ -13,6 +13,8 @@ import numpy as np
 
 from thresher.core.errors import InputError
 
+from .layout import channels_first, channels_last
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -103,29 +105,27 @@ def to_tensor(images: Any, form: Form) -> Tensor:
     import torch
 
     if form.kind == "array":
-        pixels = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-        images = torch.from_numpy(_as_bytes(pixels) if form.floating else pixels)
-    elif form.floating:
+        return torch.from_numpy(channels_first(_as_bytes(images, form)))
+    if form.floating:
         images = (images * 255 + 0.5).floor().to(torch.uint8)
     return images  # type: ignore[no-any-return]
 
 
-def _as_bytes(images: np.ndarray) -> np.ndarray:
-    return np.asarray(np.floor(images * 255 + 0.5)).astype(np.uint8)
+def _as_bytes(images: np.ndarray, form: Form) -> np.ndarray:
+    return np.floor(images * 255 + 0.5).astype(np.uint8) if form.floating else images
 
 
 def to_array(images: Any, form: Form) -> np.ndarray:
-    """Return a uint8 array (n, H, W, C), sharing memory with `images` where it can."""
+    """Return a uint8 array (n, H, W, C) of its own."""
     if form.kind == "tensor":
-        images = images.detach().cpu().numpy().transpose(0, 2, 3, 1)
-    pixels = _as_bytes(images) if form.floating else images
-    return np.ascontiguousarray(pixels)
+        return channels_last(_as_bytes(images.detach().cpu().numpy(), form))
+    return np.array(_as_bytes(images, form), order="C")
 
 
 def from_tensor(images: Tensor, form: Form) -> Any:
     """Return a uint8 tensor in the form that came in."""
     if form.kind == "array":
-        return _from_bytes(np.ascontiguousarray(images.numpy().transpose(0, 2, 3, 1)), form)
+        return _from_bytes(channels_last(images.numpy()), form)
     return images.to(form.dtype).div_(255) if form.floating else images
 
 
@@ -135,8 +135,7 @@ def from_array(images: np.ndarray, form: Form) -> Any:
         return _from_bytes(images, form)
     import torch
 
-    tensor = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
-    return from_tensor(tensor.to(form.device), form)
+    return from_tensor(torch.from_numpy(channels_first(images)).to(form.device), form)
 
 
 def _from_bytes(images: np.ndarray, form: Form) -> np.ndarray:

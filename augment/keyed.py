@@ -65,6 +65,9 @@ class Draws:
     def __len__(self) -> int:
         return len(self.stream)
 
+    def __getitem__(self, part: slice) -> Draws:
+        return Draws(self.stream[part], self.steady[part], self.epoch)
+
 
 def _unit(stream: np.ndarray, slot: int, count: int) -> np.ndarray:
     steps = np.arange(slot + 1, slot + count + 1, dtype=np.uint64) * _GOLDEN

@@ -16,7 +16,7 @@ from .tables import Statistics, build_tables, mean_grey
 
 
 def _like(pixels: np.ndarray, image: np.ndarray) -> np.ndarray:
-    return pixels.reshape(image.shape)
+    return np.asarray(pixels).reshape(image.shape)
 
 
 def window(images: np.ndarray, positions: np.ndarray, rows: np.ndarray) -> None:
@@ -71,7 +71,7 @@ def table(images: np.ndarray, positions: np.ndarray, rows: np.ndarray) -> None:
         histograms=lambda chosen: _histograms(images, positions[chosen]),
     )
     tables = build_tables(rows, statistics, channels=images.shape[3])
-    tables = np.ascontiguousarray(tables.transpose(0, 2, 1))[:, :, None]
+    tables = np.ascontiguousarray(tables.transpose(0, 2, 1))[:, None]
     for place, position in enumerate(positions.tolist()):
         images[position] = _like(cv2.LUT(images[position], tables[place]), images[position])
 
@@ -79,20 +79,21 @@ def table(images: np.ndarray, positions: np.ndarray, rows: np.ndarray) -> None:
 def _means(images: np.ndarray, positions: np.ndarray) -> np.ndarray:
     channels, area = images.shape[3], images.shape[1] * images.shape[2]
     sums = [cv2.sumElems(images[position])[:channels] for position in positions.tolist()]
-    return np.asarray(sums) / area
+    return np.asarray(np.asarray(sums) / area)
 
 
 def _extremes(images: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    chosen = images[positions].reshape(len(positions), -1, images.shape[3])
-    return chosen.min(axis=1).astype(float), chosen.max(axis=1).astype(float)
+    present = _histograms(images, positions) > 0
+    low = np.argmax(present, axis=2).astype(float)
+    return low, 255 - np.argmax(present[..., ::-1], axis=2).astype(float)
 
 
 def _histograms(images: np.ndarray, positions: np.ndarray) -> np.ndarray:
     counts = np.empty((len(positions), images.shape[3], 256), dtype=np.int64)
     for place, position in enumerate(positions.tolist()):
         for channel in range(images.shape[3]):
-            plane = images[position, :, :, channel]
-            counts[place, channel] = np.bincount(plane.ravel(), minlength=256)
+            count = cv2.calcHist([images[position]], [channel], None, [256], [0, 256])
+            counts[place, channel] = np.ravel(count)
     return counts
 
 
@@ -152,7 +153,7 @@ def mix(images: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
     total = np.zeros(images[0].shape, dtype=np.float32)
     for place, part in enumerate(images):
         total += part.astype(np.float32) * weights[:, place, None, None, None]
-    return np.clip(np.floor(total + np.float32(0.5)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.floor(total + np.float32(0.5)), 0, 255), dtype=np.uint8)
 
 
 KERNELS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], None]] = {

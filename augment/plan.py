@@ -19,7 +19,7 @@ from .policy import AugMix, Node, OneOf, Policy, Step
 
 @dataclass(frozen=True)
 class Application:
-    """One operation on some rows: positions in the batch and named parameters, each (len(rows),)."""
+    """One operation on the `rows` of a batch (positions) with named parameters, one per row."""
 
     step: Step
     rows: np.ndarray
