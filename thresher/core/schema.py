@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .choice import Choice
 from .issues import Issues
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class LoadedDataset:
         Where the rows came from.
     fingerprint : str
         Identifies the content of the rows, their ids and the schema.
+    choices : dict of str to Choice
+        What was guessed or decided while loading (columns, split, delimiter, …), with reasons.
     """
 
     dataset: datasets.Dataset
@@ -72,3 +75,4 @@ class LoadedDataset:
     set_aside: Issues
     origin: str
     fingerprint: str
+    choices: dict[str, Choice] = field(default_factory=dict)

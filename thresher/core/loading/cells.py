@@ -1,0 +1,164 @@
+"""Cells that cannot be used, column by column: labels, texts, numbers.
+
+Each function returns the cleaned values and, for every row, a reason or None.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..columns import is_list, is_number, is_string, numeric_matrix, strings
+from ..errors import InputError
+
+Reasons = np.ndarray  # of object, shape (n,): str or None
+
+NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+NOT_FINITE = r"(?i)^[+-]?(nan|inf|infinity)$"
+MISSING = r"(?i)^(|na|n/a|null|none)$"
+MOSTLY = 0.9  # share of entries that must be numbers for a text column to count as numbers
+
+
+def first_reason(*columns: Reasons) -> Reasons:
+    """Combine reasons row by row; the first column that has one wins."""
+    result = columns[0].copy()
+    for column in columns[1:]:
+        missing = usable(result)
+        result[missing] = column[missing]
+    return result
+
+
+def usable(reasons: Reasons) -> np.ndarray:
+    """Return which rows have no reason against them, a boolean mask of shape (n,)."""
+    return np.array([reason is None for reason in reasons], bool)
+
+
+def no_reasons(rows: int) -> Reasons:
+    """Return a column without reasons."""
+    return np.full(rows, None, object)
+
+
+def clean_labels(column: pa.ChunkedArray, *, name: str) -> tuple[pa.ChunkedArray, Reasons]:
+    """Turn a label column into class names; empty, null and NaN are missing labels.
+
+    Raises
+    ------
+    InputError
+        For real numbers (regression), lists (several labels) and other types.
+    """
+    texts = _label_texts(column, name)
+    trimmed = pc.utf8_trim_whitespace(texts)
+    labels = pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+    _refuse_regression(labels, name)
+    reasons = no_reasons(len(labels))
+    reasons[labels.is_null().to_numpy()] = "missing label"
+    return labels, reasons
+
+
+def _label_texts(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    kind = column.type
+    if is_list(kind):
+        raise InputError(
+            f"The label column {name!r} holds lists. Thresher takes one class a row: choose "
+            "another column, or make one row of each label."
+        )
+    if pa.types.is_floating(kind):
+        values = pc.if_else(pc.is_nan(column), pa.scalar(None, kind), column)
+        whole = pc.all(pc.equal(values, pc.floor(values))).as_py()
+        if whole is not False:
+            return values.cast(pa.int64()).cast(pa.string())
+        return values.cast(pa.string())
+    if is_string(kind) or is_number(kind) or pa.types.is_null(kind):
+        return column.cast(pa.string())
+    raise InputError(
+        f"The label column {name!r} holds {kind}. Labels are text, whole numbers or booleans."
+    )
+
+
+def _refuse_regression(labels: pa.ChunkedArray, name: str) -> None:
+    present = pc.unique(labels.drop_null()).cast(pa.string())
+    if not len(present):
+        return
+    numeric = pc.match_substring_regex(present, NUMBER)
+    fractions = present.filter(pc.and_(numeric, pc.match_substring(present, ".")))
+    many = pc.sum(numeric).as_py() > max(100, len(labels) // 2)
+    if many or (len(fractions) and pc.sum(numeric).as_py() >= MOSTLY * len(present)):
+        example = (fractions if len(fractions) else present)[0].as_py()
+        raise InputError(
+            f"The label column {name!r} holds {len(present)} different numbers such as {example}. "
+            "Thresher works on classes: choose another column, or sort the numbers into classes "
+            "first (pandas.cut)."
+        )
+
+
+def clean_texts(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Reasons]:
+    """Return a text column as strings; null and blank texts are named."""
+    texts = column if is_string(column.type) else column.cast(pa.string())
+    reasons = no_reasons(len(texts))
+    empty = pc.equal(pc.utf8_trim_whitespace(texts), "").fill_null(False)
+    reasons[empty.to_numpy()] = "empty text"
+    reasons[texts.is_null().to_numpy()] = "missing text"
+    return texts, reasons
+
+
+def clean_features(column: pa.ChunkedArray, *, name: str) -> tuple[pa.ChunkedArray, Reasons]:
+    """Return a feature column as numbers; missing, infinite and unparsable entries are named."""
+    if is_string(column.type):
+        return _parse_numbers(column, name)
+    if pa.types.is_null(column.type):
+        column = column.cast(pa.float64())
+    if is_list(column.type):
+        matrix = _matrix(column, name)
+        bad = ~np.isfinite(matrix).all(axis=1)
+    else:
+        bad = ~np.isfinite(column.cast(pa.float64(), safe=False).to_numpy())
+    reasons = no_reasons(len(column))
+    reasons[bad] = f"NaN or infinite value in {name!r}"
+    reasons[column.is_null().to_numpy()] = f"missing value in {name!r}"
+    return column, reasons
+
+
+def _matrix(column: pa.ChunkedArray, name: str) -> np.ndarray:
+    if not is_number(column.type.value_type):
+        raise InputError(f"The feature column {name!r} holds lists of {column.type.value_type}.")
+    return numeric_matrix(column, name=name)
+
+
+def _parse_numbers(column: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, Reasons]:
+    texts = pc.utf8_trim_whitespace(column.cast(pa.string())).fill_null("")
+    number = pc.match_substring_regex(texts, NUMBER)
+    missing = pc.match_substring_regex(texts, MISSING).to_numpy()
+    not_finite = pc.match_substring_regex(texts, NOT_FINITE).to_numpy()
+    values = pc.if_else(number, texts, pa.scalar(None, pa.string())).cast(pa.float64())
+    overflow = np.isinf(values.fill_null(0.0).to_numpy())
+    reasons = no_reasons(len(column))
+    for row in np.flatnonzero(~number.to_numpy()):
+        reasons[row] = f"not a number in {name!r}: {texts[row].as_py()[:40]!r}"
+    reasons[not_finite | overflow] = f"NaN or infinite value in {name!r}"
+    reasons[missing] = f"missing value in {name!r}"
+    return values, reasons
+
+
+def is_numeric_text(column: pa.ChunkedArray) -> bool:
+    """Tell whether nearly all entries of a text column are numbers, as in a CSV file."""
+    texts = pc.utf8_trim_whitespace(column.cast(pa.string())).drop_null()
+    filled = texts.filter(pc.invert(pc.match_substring_regex(texts, MISSING)))
+    if not len(filled):
+        return False
+    numbers = pc.or_(
+        pc.match_substring_regex(filled, NUMBER), pc.match_substring_regex(filled, NOT_FINITE)
+    )
+    return bool(pc.mean(numbers).as_py() >= MOSTLY)
+
+
+def single_row_classes(labels: pa.ChunkedArray, usable: np.ndarray) -> Reasons:
+    """Name the rows whose class has no second usable row."""
+    names = strings(labels)
+    reasons = no_reasons(len(names))
+    values, first, counts = np.unique(names[usable], return_index=True, return_counts=True)
+    rows = np.flatnonzero(usable)[first]
+    for row, value, count in zip(rows, values, counts, strict=True):
+        if count == 1 and value:
+            reasons[row] = f"a label with one row ({value})"
+    return reasons

@@ -1,0 +1,159 @@
+"""What every reader hands over: tables, where their rows came from, and what could not be read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ..choice import Choice
+from ..issues import Issue
+
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One table of a source.
+
+    Attributes
+    ----------
+    name : str
+        File or split name, for naming rows.
+    table : pyarrow.Table
+    split : str or None
+        ``train``, ``validation`` or ``test`` when the file or key says so.
+    numbers : ndarray of int64, shape (n,), or None
+        Line or row numbers in the file, from 1; None counts 1, 2, ….
+    folder : Path or None
+        Folder that relative paths in the cells start from.
+    """
+
+    name: str
+    table: pa.Table
+    split: str | None = None
+    numbers: np.ndarray | None = None
+    folder: Path | None = None
+
+
+@dataclass
+class Source:
+    """All parts of a source, with the rows and files that could not even be read.
+
+    ``roles`` holds column roles that the source itself settles (an image folder knows its label),
+    ``verified`` says that the images were decoded while reading.
+    """
+
+    origin: str
+    parts: list[Part] = field(default_factory=list)
+    bad: list[Issue] = field(default_factory=list)
+    choices: dict[str, Choice] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)
+    verified: bool = False
+
+    def extend(self, other: Source) -> None:
+        """Take over the parts of another source."""
+        self.parts += other.parts
+        self.bad += other.bad
+        self.choices |= other.choices
+        self.roles |= other.roles
+        self.verified = self.verified or other.verified
+
+
+def bad_row(name: str, reason: str) -> Issue:
+    """Make the finding for a row or file that is set aside."""
+    return Issue(row_id=name, check="quality", score=0.0, detail=reason)
+
+
+def file_error(error: OSError) -> str:
+    """Say in a few words why a file cannot be opened."""
+    if isinstance(error, FileNotFoundError):
+        return "missing file"
+    if isinstance(error, IsADirectoryError):
+        return "a folder, not a file"
+    return f"unreadable file ({(error.strerror or type(error).__name__).lower()})"
+
+
+def split_in_path(path: str) -> str | None:
+    """Find the split that a relative path names: ``train-00000.parquet``, ``test/part.csv``, …."""
+    for piece in reversed(Path(path).parts):
+        found = {
+            SPLIT_NAMES[word] for word in re.split(r"[^a-z]+", piece.lower()) if word in SPLIT_NAMES
+        }
+        if len(found) == 1:
+            return found.pop()
+    return None
+
+
+def to_column(values: list[Any]) -> tuple[pa.Array, bool]:
+    """Make an Arrow column of Python values; of mixed types, one of text, and say so."""
+    try:
+        return pa.array(values, from_pandas=True), False
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        return pa.array([_as_text(value) for value in values], pa.string()), True
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or value != value:  # NaN
+        return None
+    if isinstance(value, (bool, np.bool_)):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def table_of(columns: dict[str, list[Any]]) -> tuple[pa.Table, dict[str, Choice]]:
+    """Make a table of Python lists, with a note on each column of mixed types."""
+    arrays, notes = {}, {}
+    for name, values in columns.items():
+        arrays[name], mixed = to_column(values)
+        if mixed:
+            kinds = sorted({type(value).__name__ for value in values if value is not None})
+            notes[f"type of {name}"] = Choice("text", f"the column mixes {', '.join(kinds)}")
+    return pa.table(arrays), notes
+
+
+def joined(parts: Iterable[Part]) -> pa.Table:
+    """Stack the tables of all parts; a column whose types disagree becomes text."""
+    tables = [part.table for part in parts]
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return pa.concat_tables(_agreeing(tables), promote_options="permissive")
+
+
+def _agreeing(tables: list[pa.Table]) -> list[pa.Table]:
+    kinds: dict[str, set[pa.DataType]] = {}
+    for table in tables:
+        for item in table.schema:
+            kinds.setdefault(item.name, set()).add(item.type)
+    clash = {name for name, types in kinds.items() if len(types) > 1}
+    return [
+        table.cast(
+            pa.schema(
+                [
+                    item.with_type(pa.string()) if item.name in clash else item
+                    for item in table.schema
+                ]
+            )
+        )
+        for table in tables
+    ]

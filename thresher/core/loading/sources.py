@@ -1,0 +1,215 @@
+"""From whatever the user names (path, pattern, mapping, object, Hub id) to tables."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..choice import Choice
+from ..errors import InputError, check_column, did_you_mean
+from .digits import read_digits
+from .files import IMAGE_SUFFIXES, check_folder, count_images, read_image_folder
+from .hub import is_saved, read_hub, read_object, read_saved, split_name
+from .parts import SPLIT_NAMES, Part, Source, split_in_path, table_of
+from .tables import is_table, read_table
+
+HUB_NAME = re.compile(r"^[\w.-]+(/[\w.-]+)?(:[\w.-]+)?$")
+PAIRS = re.compile(rf"^\s*({'|'.join(SPLIT_NAMES)})\s*=", re.IGNORECASE)
+
+
+def read_source(source: Any) -> Source:
+    """Read any source that `load_dataset` takes."""
+    if isinstance(source, (str, os.PathLike)):
+        return _read_name(str(source))
+    if isinstance(source, Mapping):
+        return _read_mapping(source)
+    if hasattr(source, "to_dict") and hasattr(source, "dtypes"):
+        return _read_frame(source)
+    if hasattr(source, "features") and hasattr(source, "info"):
+        return read_object(source)
+    if (
+        isinstance(source, Sequence)
+        and source
+        and all(isinstance(s, (str, os.PathLike)) for s in source)
+    ):
+        return _read_paths([Path(s) for s in source], origin=f"{len(source)} files")
+    raise InputError(
+        f"`source` must be a path, a name, a mapping of splits, a datasets.Dataset or a pandas "
+        f"DataFrame, got {type(source).__name__}."
+    )
+
+
+def _read_name(name: str) -> Source:
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _read_folder(path)
+    if path.exists():
+        return _read_one_file(path)
+    if name == "digits":
+        return read_digits()
+    if PAIRS.match(name):
+        pairs = (piece.partition("=") for piece in name.split(","))
+        return _read_mapping({key.strip(): value.strip() for key, _, value in pairs})
+    if glob.has_magic(name):
+        found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 — absolute patterns too
+        if not found:
+            raise InputError(f"No file matches {name!r}.")
+        return _read_paths([Path(item) for item in found], origin=name)
+    if not _may_be_on_hub(name):
+        raise InputError(f"There is no file or folder {name!r}.{_similar_file(path)}")
+    return read_hub(name)
+
+
+def _may_be_on_hub(name: str) -> bool:
+    """Tell whether a name that is no file may be a dataset's name rather than a mistyped path."""
+    path = Path(name)
+    like_path = is_table(path) or name.startswith((".", "/", "~"))
+    in_folder = path.parent.name != "" and path.parent.is_dir()
+    if did_you_mean(name, ["digits"]):
+        return False
+    return bool(HUB_NAME.match(name)) and not like_path and not in_folder
+
+
+def _similar_file(path: Path) -> str:
+    if did_you_mean(path.name, ["digits"]):
+        return did_you_mean(path.name, ["digits"])
+    folder = path.parent
+    if not folder.is_dir():
+        return f" There is no folder {str(folder)!r} either."
+    close = difflib.get_close_matches(path.name, [p.name for p in folder.iterdir()], n=1)
+    return f" Did you mean {str(folder / close[0])!r}?" if close else ""
+
+
+def _read_one_file(path: Path) -> Source:
+    if not is_table(path):
+        raise InputError(
+            f"{path} is not a Parquet, CSV, TSV, JSON Lines or JSON file. Images are loaded by "
+            "folder: name the folder that holds one folder for each class."
+        )
+    return read_table(path, name=path.name)
+
+
+def _read_folder(folder: Path) -> Source:
+    check_folder(folder)
+    if is_saved(folder):
+        return read_saved(folder)
+    tables = sorted(path for path in folder.rglob("*") if path.is_file() and is_table(path))
+    visible = [
+        path
+        for path in tables
+        if not any(p.startswith(".") for p in path.relative_to(folder).parts)
+    ]
+    if visible and count_images(folder) <= len(visible):
+        return _read_paths(visible, origin=str(folder), root=folder)
+    return read_image_folder(folder)
+
+
+def _read_paths(paths: list[Path], *, origin: str, root: Path | None = None) -> Source:
+    """Read several files; their names may say which split they are."""
+    source = Source(origin=origin)
+    names = [str(path.relative_to(root)) if root else path.name for path in paths]
+    splits = [split_in_path(name) for name in names]
+    if any(splits) and not all(splits):
+        unclear = [name for name, split in zip(names, splits, strict=True) if split is None]
+        raise InputError(
+            f"Some file names say their split and some do not: {', '.join(unclear[:5])}. Say it "
+            'with {"train": …, "test": …}, or "train=FILE,test=FILE".'
+        )
+    for path, name, split in zip(paths, names, splits, strict=True):
+        if path.suffix.lower() in IMAGE_SUFFIXES or not is_table(path):
+            raise InputError(f"{path} is not a Parquet, CSV, TSV, JSON Lines or JSON file.")
+        source.extend(read_table(path, name=name, split=split))
+    if any(splits):
+        source.choices["split files"] = Choice(
+            ", ".join(sorted({split for split in splits if split})), "from the file names"
+        )
+    return source
+
+
+def _read_mapping(mapping: Mapping[Any, Any]) -> Source:
+    """Read a mapping of split names to anything that `read_source` reads."""
+    if not mapping:
+        raise InputError('`source` is an empty mapping. Give {"train": …, "test": …}.')
+    origin = ", ".join(f"{key}={_short(value)}" for key, value in mapping.items())
+    result = Source(origin=origin)
+    for key, value in mapping.items():
+        split = split_name(str(key))
+        found = read_source(value)
+        if not found.parts and not found.bad:
+            raise InputError(f"The {key} source holds no rows.")
+        found.parts = [
+            Part(
+                part.name if part.name != "row" else str(key),
+                part.table,
+                split,
+                part.numbers,
+                part.folder,
+            )
+            for part in found.parts
+        ]
+        found.roles.pop("split", None)
+        result.extend(found)
+    return result
+
+
+def _short(value: Any) -> str:
+    return str(value) if isinstance(value, (str, os.PathLike)) else type(value).__name__
+
+
+def _read_frame(frame: Any) -> Source:
+    """Read a pandas DataFrame; a column of mixed types becomes text."""
+    columns = {str(name): frame[name] for name in frame.columns}
+    if len(columns) < len(frame.columns):
+        raise InputError("The DataFrame has several columns of the same name.")
+    table, notes = table_of(columns)
+    return Source(origin="DataFrame", parts=[Part("row", table)], choices=notes)
+
+
+def keep_where(source: Source, where: Mapping[str, Any] | None) -> Source:
+    """Keep the rows whose columns hold the wanted values (one value, or any of a list)."""
+    for name, wanted in (where or {}).items():
+        values = [str(v) for v in ([wanted] if isinstance(wanted, (str, int, float)) else wanted)]
+        present: set[str] = set()
+        parts = []
+        for part in source.parts:
+            check_column(name, part.table.column_names, role="column of `where`")
+            column = part.table.column(name).cast(pa.string())
+            present.update(pc.unique(column.drop_null()).to_pylist())
+            mask = pc.is_in(column, value_set=pa.array(values, pa.string()))
+            numbers = _numbers(part)[mask.to_numpy()]
+            parts.append(Part(part.name, part.table.filter(mask), part.split, numbers, part.folder))
+        missing = [value for value in values if value not in present]
+        if missing:
+            shown = ", ".join(map(repr, sorted(present)[:10]))
+            raise InputError(f"No row has {name!r} equal to {missing[0]!r}. It holds: {shown}.")
+        source.parts = parts
+    return source
+
+
+def _numbers(part: Part) -> np.ndarray:
+    return np.arange(1, len(part.table) + 1) if part.numbers is None else part.numbers
+
+
+def split_of_parts(source: Source) -> np.ndarray | None:
+    """Return the split of each row as the files or keys say it, ndarray of str, or None."""
+    if not any(part.split for part in source.parts):
+        return None
+    return np.repeat(
+        [part.split or "train" for part in source.parts], [len(part.table) for part in source.parts]
+    )
+
+
+def locate(source: Source, positions: np.ndarray) -> list[str]:
+    """Say where rows of the stacked table came from: ``train.csv, row 17``."""
+    names = np.repeat([part.name for part in source.parts], [len(p.table) for p in source.parts])
+    numbers = np.concatenate([np.empty(0, np.int64), *(_numbers(part) for part in source.parts)])
+    return [f"{names[i]}, row {numbers[i]}" for i in positions]
