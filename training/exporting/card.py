@@ -1,0 +1,68 @@
+"""The model card: what the exported folder says about itself to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_SHOWN = 20
+
+
+def model_card(
+    record: Mapping[str, Any], *, name: str, metrics: Mapping[str, float] | None = None
+) -> str:
+    """Return Markdown.
+
+    Parameters
+    ----------
+    record : mapping
+        The content of ``export.json``.
+    name : str
+    metrics : mapping of str to float, optional
+        Measured numbers to list, for example ``{"test accuracy": 0.91}``.
+    """
+    classes = record["classes"]
+    more = f" … ({len(classes)} in all)" if len(classes) > _SHOWN else ""
+    shape = ", ".join(map(str, record["input"]["shape"]))
+    lines = [
+        f"# {name}",
+        "",
+        f"ONNX model with {len(classes)} classes, {record['size_bytes'] / 1e3:.0f} KB"
+        f" ({record['parameters']:,} parameters), written by Thresher {record['thresher']}.",
+        "",
+        f"- Input `input`: {record['input']['dtype']} (n, {shape}). Normalization is inside.",
+        f"- Output `logits`: float32 (n, {len(classes)}); softmax gives probabilities.",
+        f"- Classes: {', '.join(classes[:_SHOWN])}{more}",
+        f"- {_quantization_line(record)}",
+        f"- Operators as ONNX Runtime runs them: {record['fused']['integer']} integer and "
+        f"{record['fused']['floating']} float convolutions and matrix products.",
+    ]
+    lines += [f"- Preparation of a row: `{record['preprocessing']}`"] * bool(
+        record["preprocessing"]
+    )
+    if metrics:
+        lines += ["", "| measured | value |", "|---|---|"]
+        lines += [f"| {key} | {value:.4g} |" for key, value in metrics.items()]
+    lines += [
+        "",
+        "```python",
+        "from training import load_exported",
+        "",
+        'model = load_exported("this/folder")',
+        "model.predict_classes(inputs)",
+        "```",
+        "",
+        "Confidence falls on inputs unlike the training rows; the model does not say so.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _quantization_line(record: Mapping[str, Any]) -> str:
+    quantization = record["quantization"]
+    if quantization is None:
+        return "Precision: float32."
+    kept = ", ".join(quantization["float_layers"]) or "none"
+    return (
+        f"Precision: {quantization['weight_bits']}-bit weights, "
+        f"{quantization['activation_bits']}-bit activations. Layers in float: {kept}."
+    )

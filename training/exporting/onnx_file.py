@@ -1,0 +1,174 @@
+"""Writing an ONNX file: one file, dynamic batch, no more bytes than the numbers need.
+
+PyTorch's exporter notes the source line of every node; for a model of 80,000 parameters that is
+more than half of the integer file. Names, notes and shapes that ONNX Runtime infers by itself
+are removed, and equal constants are stored once.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from thresher.core.errors import InputError
+
+OPSET = 21
+INPUT, OUTPUT = "input", "logits"
+_NAMED = ("Conv", "Gemm", "MatMul", "Gather")
+_SCOPES = "pkg.torch.onnx.name_scopes"
+
+
+def write_onnx(model: nn.Module, path: Path, *, example: Tensor, metadata: dict[str, Any]) -> None:
+    """Write `model` to `path`.
+
+    Parameters
+    ----------
+    model : nn.Module
+        On the CPU, in evaluation mode; takes one tensor and returns one.
+    example : Tensor
+        At least two rows; axis 0 becomes dynamic.
+    metadata : dict of str to JSON value
+        Kept inside the file.
+
+    Raises
+    ------
+    InputError
+        When the exporter does not know an operator or cannot follow the forward pass.
+    """
+    import onnx
+
+    proto = _export(model, example)
+    compact(proto)
+    onnx.checker.check_model(proto)
+    onnx.helper.set_model_props(
+        proto, {key: json.dumps(value, sort_keys=True) for key, value in metadata.items()}
+    )
+    path.write_bytes(proto.SerializeToString())
+
+
+def _export(model: nn.Module, example: Tensor) -> Any:
+    batch = torch.export.Dim("batch")
+    try:
+        with _quiet_exporter(), torch.no_grad():
+            program = torch.onnx.export(
+                model,
+                (example,),
+                dynamo=True,
+                dynamic_shapes=({0: batch},),
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                opset_version=OPSET,
+                verbose=False,
+            )
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise InputError(_explain(model, error)) from error
+    assert program is not None
+    return program.model_proto
+
+
+def _explain(model: nn.Module, error: Exception) -> str:
+    """Name the operator and the layer that the exporter stumbled over."""
+    reasons = [str(reason) for reason in _causes(error)]
+    operator = next((text for text in reasons if "No ONNX function found" in text), reasons[-1])
+    first_line = next((line for line in operator.splitlines() if line.strip()), "unknown reason")
+    return (
+        f"{type(model).__name__} cannot be written as ONNX: {first_line.strip()} "
+        "Replace that layer by one made of standard operators, or keep the model in PyTorch."
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Hide what the exporter says about itself: no torchvision, its own deprecated calls."""
+    registration = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = registration.level
+    registration.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*isinstance.*LeafSpec")
+            warnings.filterwarnings("ignore", category=DeprecationWarning, module="onnxscript")
+            yield
+    finally:
+        registration.setLevel(level)
+
+
+def compact(proto: Any) -> None:
+    """Remove from an ONNX model, in place, all that no runtime needs."""
+    graph = proto.graph
+    for node in graph.node:
+        node.name = _layer_name(node) if node.op_type in _NAMED else ""
+        node.doc_string = ""
+        del node.metadata_props[:]
+    del graph.value_info[:]
+    del graph.metadata_props[:]
+    for item in (*graph.input, *graph.output, *graph.initializer):
+        item.doc_string = ""
+        del item.metadata_props[:]
+    proto.doc_string = graph.doc_string = ""
+    _share_constants(graph)
+    _shorten_names(graph)
+
+
+def _layer_name(node: Any) -> str:
+    scopes = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "[]")
+    path = ast.literal_eval(scopes)
+    return str(path[-2]) if len(path) > 1 else ""
+
+
+def _share_constants(graph: Any) -> None:
+    known: dict[tuple[int, tuple[int, ...], bytes], str] = {}
+    renamed: dict[str, str] = {}
+    kept = []
+    for constant in graph.initializer:
+        content = constant.raw_data or constant.SerializeToString()
+        key = (constant.data_type, tuple(constant.dims), content)
+        if key in known:
+            renamed[constant.name] = known[key]
+        else:
+            known[key] = constant.name
+            kept.append(constant)
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    _rename(graph, renamed)
+
+
+def _shorten_names(graph: Any) -> None:
+    fixed = {value.name for value in (*graph.input, *graph.output)}
+    names: dict[str, str] = {}
+    for node in graph.node:
+        for name in (*node.input, *node.output):
+            if name and name not in fixed and name not in names:
+                names[name] = _short(len(names))
+    _rename(graph, names)
+
+
+def _short(number: int) -> str:
+    digits = "abcdefghijklmnopqrstuvwxyz"
+    text = digits[number % 26]
+    while number >= 26:
+        number = number // 26 - 1
+        text = digits[number % 26] + text
+    return text if text not in (INPUT, OUTPUT) else f"{text}_"
+
+
+def _rename(graph: Any, names: dict[str, str]) -> None:
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    for constant in graph.initializer:
+        constant.name = names.get(constant.name, constant.name)

@@ -1,0 +1,168 @@
+"""An exported model: load it, ask what it takes, predict."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thresher.core.choice import available_cpus
+from thresher.core.errors import InputError, check_number
+
+from .audit import FusedOperators, audit
+
+MODEL, RECORD, CARD = "model.onnx", "export.json", "README.md"
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What one row of input looks like.
+
+    Attributes
+    ----------
+    dtype : str
+        numpy name: ``"uint8"`` pixels, ``"int64"`` token ids, ``"float32"`` features.
+    shape : tuple of int
+        Without the batch axis: (channels, height, width), (tokens,) or (d,).
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+class ExportedModel:
+    """A model in ONNX Runtime.
+
+    Attributes
+    ----------
+    path : Path
+        The ONNX file.
+    classes : list of str
+        In the order of the logits.
+    input_spec : InputSpec
+    preprocessing : dict
+        How raw rows become input, as it was given to `export`.
+    quantization : dict or None
+        Bits and layers left in float; None for a float model.
+    size_bytes : int
+        Of the ONNX file, constants included.
+    threads : int
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
+        self.path = Path(path)
+        self.threads = threads if threads is not None else available_cpus()
+        check_number("threads", self.threads, low=1)
+        self._session = open_session(self.path, threads=self.threads)
+        metadata = _metadata(self._session, self.path)
+        self.classes: list[str] = metadata["classes"]
+        self.preprocessing: dict[str, Any] = metadata["preprocessing"]
+        self.quantization: dict[str, Any] | None = metadata["quantization"]
+        self.metadata = metadata
+        self.input_spec = InputSpec(metadata["input"]["dtype"], tuple(metadata["input"]["shape"]))
+        self.size_bytes = self.path.stat().st_size
+        self._fused: FusedOperators | None = None
+
+    @property
+    def fused(self) -> FusedOperators:
+        """Operators of the graph that ONNX Runtime really runs on this machine."""
+        if self._fused is None:
+            self._fused = audit(self.path)
+        return self._fused
+
+    def predict(self, inputs: Any, *, batch_size: int = 256) -> np.ndarray:
+        """Return logits, float32 (n, classes).
+
+        Parameters
+        ----------
+        inputs : array-like or torch.Tensor, shape (n, *input_spec.shape)
+            Of the dtype in `input_spec`; nothing is scaled or converted silently.
+        batch_size : int
+            Rows given to the runtime at once.
+
+        Raises
+        ------
+        InputError
+            When shape or dtype differ from `input_spec`.
+        """
+        rows = self._checked(inputs)
+        check_number("batch_size", batch_size, low=1)
+        parts = [
+            self._session.run(None, {"input": rows[start : start + batch_size]})[0]
+            for start in range(0, len(rows), batch_size)
+        ]
+        empty = np.zeros((0, len(self.classes)), dtype=np.float32)
+        return np.concatenate(parts) if parts else empty
+
+    def predict_classes(self, inputs: Any, *, batch_size: int = 256) -> np.ndarray:
+        """Return the most likely class name of each row, str (n,)."""
+        codes = self.predict(inputs, batch_size=batch_size).argmax(1)
+        names: np.ndarray = np.asarray(self.classes, dtype=np.str_)[codes]
+        return names
+
+    def _checked(self, inputs: Any) -> np.ndarray:
+        rows = np.ascontiguousarray(np.asarray(inputs))
+        spec = self.input_spec
+        if rows.shape[1:] != spec.shape or rows.ndim != len(spec.shape) + 1:
+            raise InputError(
+                f"`inputs` must have shape (n, {_listed(spec.shape)}), got {rows.shape}."
+            )
+        if rows.dtype != spec.dtype:
+            raise InputError(f"`inputs` must be {spec.dtype}, got {rows.dtype}.")
+        return rows
+
+
+def load_exported(path: str | os.PathLike[str], *, threads: int | None = None) -> ExportedModel:
+    """Load what `export` wrote: its folder, or the ONNX file alone.
+
+    Parameters
+    ----------
+    path : path-like
+    threads : int, optional
+        Threads of ONNX Runtime; by default all processors that this process may use.
+
+    Raises
+    ------
+    InputError
+        When there is no such file, it is damaged, or it was not written by Thresher.
+    """
+    file = Path(path)
+    return ExportedModel(file / MODEL if file.is_dir() else file, threads=threads)
+
+
+def open_session(path: Path, *, threads: int) -> Any:
+    """Open `path` in ONNX Runtime on the CPU with `threads` threads."""
+    import onnxruntime
+
+    if not path.is_file():
+        raise InputError(f"There is no model file {path}.")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions share no public class of their own.
+        raise InputError(f"ONNX Runtime cannot load {path}: {error}") from error
+
+
+def _metadata(session: Any, path: Path) -> dict[str, Any]:
+    found = session.get_modelmeta().custom_metadata_map
+    try:
+        return {
+            key: json.loads(found[key])
+            for key in ("classes", "input", "preprocessing", "quantization", "thresher")
+        }
+    except (KeyError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"{path} holds no description by Thresher ({error}); export the model with "
+            "`training.export`."
+        ) from error
+
+
+def _listed(shape: tuple[int, ...]) -> str:
+    return ", ".join(map(str, shape))

@@ -1,0 +1,80 @@
+"""Is the exported model the model that was trained? Both compute the same rows; rows are named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+from thresher.core.errors import GateError, InputError, check_number
+
+from .evaluation import predict_logits
+from .exporting import ExportedModel
+from .samples import Samples
+
+
+@dataclass(frozen=True, eq=False)
+class Parity:
+    """How far an exported model and its torch model agree.
+
+    Attributes
+    ----------
+    agreement : float
+        Share of rows with the same most likely class.
+    max_abs_diff, mean_abs_diff : float
+        Of the logits.
+    differing : ndarray of str
+        Row ids whose most likely class differs.
+    rows : int
+    """
+
+    agreement: float
+    max_abs_diff: float
+    mean_abs_diff: float
+    differing: np.ndarray
+    rows: int
+
+    def require(self, agreement: float = 0.99) -> Parity:
+        """Return self, or raise `GateError` that names rows when too few agree."""
+        check_number("agreement", agreement, low=0, high=1)
+        if self.agreement < agreement:
+            listed = ", ".join(map(str, self.differing[:5]))
+            raise GateError(
+                f"The exported model agrees with the torch model on {self.agreement:.2%} of "
+                f"{self.rows} rows, below {agreement:.2%}. First differing rows: {listed}."
+            )
+        return self
+
+
+def check_parity(
+    exported: ExportedModel, model: nn.Module, samples: Samples, *, batch_size: int = 256
+) -> Parity:
+    """Compare the logits of an exported model with those of the torch model, row by row.
+
+    Parameters
+    ----------
+    exported : ExportedModel
+    model : nn.Module
+        The model that was exported: float, or the simulation of a quantized one.
+    samples : Samples
+        Rows to compare on; labels are not used.
+
+    Raises
+    ------
+    InputError
+        When there are no rows.
+    """
+    if not len(samples):
+        raise InputError("`samples` is empty: parity needs rows.")
+    ours = exported.predict(samples.inputs, batch_size=batch_size)
+    theirs = predict_logits(model, samples, batch_size=batch_size, device="cpu")
+    differs = ours.argmax(1) != theirs.argmax(1)
+    gap = np.abs(ours - theirs)
+    return Parity(
+        agreement=float(1 - differs.mean()),
+        max_abs_diff=float(gap.max()),
+        mean_abs_diff=float(gap.mean()),
+        differing=samples.row_ids[differs],
+        rows=len(samples),
+    )
