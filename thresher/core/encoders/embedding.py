@@ -9,7 +9,7 @@ import numpy as np
 
 from ..embeddings import Embeddings
 from ..errors import InputError, check_number
-from ..progress import track
+from ..progress import message, track
 from ..randomness import RandomState, check_random_state
 from .protocol import Encoder
 from .registry import get_encoder
@@ -75,6 +75,8 @@ def embed(
             f"The encoder {model.name} takes {model.modality} values, the data holds "
             f"{source.modality} values."
         )
+    if device == "cuda" and model.device.value != "cuda":
+        message(f"{model.name} runs on the {model.device}")
     if not model.fitted:
         _fit(model, source, rng)
     vectors = _encode(model, source, batch_size)
@@ -94,12 +96,13 @@ def _fit(model: Encoder, source: Source, rng: np.random.Generator) -> None:
 
 def _encode(model: Encoder, source: Source, batch_size: int) -> np.ndarray:
     rows = len(source.row_ids)
-    vectors: np.ndarray | None = None
+    vectors = np.zeros((rows, 0), np.float32)
     steps = -(-rows // batch_size)
     runs = batches(rows, size=batch_size)
     for positions in track(runs, description=f"encode with {model.name}", total=steps):
         part = model.encode(source.read(positions, image_size=model.image_size))
-        if vectors is None:
-            vectors = np.empty((rows, part.shape[1]), np.float32)
-        vectors[positions] = part
-    return np.empty((0, model.dimensions), np.float32) if vectors is None else vectors
+        if not vectors.shape[1]:  # a function's length is not known before its first row
+            vectors = np.zeros((rows, part.shape[1]), np.float32)
+        if part.shape[1]:
+            vectors[positions] = part
+    return vectors if rows else np.zeros((0, model.dimensions), np.float32)

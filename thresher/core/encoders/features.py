@@ -16,7 +16,7 @@ from typing import Self
 import numpy as np
 
 from ..errors import InputError
-from .protocol import Values
+from .protocol import ON_CPU, Values
 from .storage import StoredEncoder, not_fitted
 
 VERSION = 1
@@ -32,6 +32,7 @@ class FeatureEncoder:
     modality = "features"
     image_size = 0
     fit_rows = 200_000
+    device = ON_CPU
 
     def __init__(self) -> None:
         self.state_: dict[str, np.ndarray] = {}

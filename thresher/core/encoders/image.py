@@ -16,7 +16,7 @@ from ..images import fit_square
 from .color import layout, palette, to_lab
 from .hog import hog
 from .projection import Projection
-from .protocol import Values
+from .protocol import ON_CPU, Values
 from .storage import StoredEncoder, not_fitted
 
 VERSION = 1
@@ -38,6 +38,7 @@ class ImageEncoder:
     modality = "image"
     image_size = 32
     fit_rows = 20_000
+    device = ON_CPU
 
     def __init__(self, *, dimensions: int = 128) -> None:
         check_number("dimensions", dimensions, low=1, high=sum(WIDTHS))
@@ -118,8 +119,10 @@ def is_constant(images: np.ndarray) -> np.ndarray:
     return np.asarray((pixels == pixels[:, :1]).all(axis=(1, 2)))
 
 
-def as_images(values: Values, *, size: int) -> np.ndarray:
+def as_images(values: Values, *, size: int | None) -> np.ndarray:
     """Check images and bring them to RGB squares, uint8, shape (n, size, size, 3).
+
+    With ``size=None`` they keep their height and width.
 
     Grey images, shape (n, h, w) or (n, h, w, 1), are repeated over the three channels.
     """
@@ -135,7 +138,7 @@ def as_images(values: Values, *, size: int) -> np.ndarray:
         raise InputError(f"Images without pixels cannot be encoded: shape {images.shape}.")
     if images.shape[3] == 1:
         images = np.repeat(images, 3, axis=3)
-    if images.shape[1:3] == (size, size):
+    if size is None or images.shape[1:3] == (size, size):
         return images
     squares = np.empty((len(images), size, size, 3), np.uint8)
     for position, image in enumerate(images):

@@ -8,6 +8,9 @@ from typing import Protocol, Self
 
 import numpy as np
 
+from ..choice import Choice
+
+ON_CPU = Choice("cpu", "built-in encoders are numpy code, and quick")
 Values = np.ndarray | Sequence[str]
 """Images uint8 (n, h, w, 3), texts, or numbers (n, d)."""
 
@@ -23,6 +26,8 @@ class Encoder(Protocol):
         Such as ``"builtin:image"`` or ``"st:all-MiniLM-L6-v2"``.
     modality : str
         ``"image"``, ``"text"`` or ``"features"``.
+    device : Choice
+        Where it computes, and why.
     image_size : int
         Side in pixels of the squares that images are read as; 0 for other modalities.
     fit_rows : int
@@ -37,6 +42,7 @@ class Encoder(Protocol):
 
     name: str
     modality: str
+    device: Choice
     image_size: int
     fit_rows: int
 

@@ -1,4 +1,4 @@
-"""Encoders by name: built in, pretrained, or the user's own function."""
+"""Encoders by name: built in, pretrained, saved, or the user's own function."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, check_choice
+from ..errors import InputError, did_you_mean
 from .protocol import Encoder
 from .storage import StoredEncoder
 
@@ -17,6 +17,13 @@ BUILTIN = {
     "builtin:image": ("image", "ImageEncoder"),
     "builtin:text": ("text", "TextEncoder"),
     "builtin:text-hash": ("text", "TextHashEncoder"),
+}
+PRETRAINED = {
+    "hf": "from_transformers",
+    "m2v": "from_model2vec",
+    "openclip": "from_open_clip",
+    "st": "from_sentence_transformers",
+    "timm": "from_timm",
 }
 
 
@@ -27,36 +34,90 @@ def get_encoder(
     device: str = "auto",
     random_state: int = 0,
 ) -> Encoder:
-    """Return the encoder that `spec` names; an encoder is returned as it is.
+    """Return the encoder that `spec` names.
 
     Parameters
     ----------
     spec : str, Encoder or callable
-        ``"builtin:image"``, ``"builtin:text"``, ``"builtin:text-hash"`` or ``"builtin:features"``.
+        - ``"builtin:image"``, ``"builtin:text"``, ``"builtin:text-hash"``, ``"builtin:features"``;
+        - a pretrained model by name or folder: ``"st:…"`` (sentence-transformers), ``"hf:…"``
+          (transformers), ``"timm:…"``, ``"openclip:…"``, ``"m2v:…"`` (model2vec); a folder never
+          touches the network;
+        - a folder that an encoder's `save` wrote;
+        - a function from values to vectors, (n, d);
+        - an encoder, which is returned as it is.
     modality : {"image", "text", "features"}, optional
-        What a callable takes.
+        What a function takes, and which half is meant of a model that takes images and texts.
     device : {"auto", "cpu", "cuda"}
         For pretrained encoders.
     random_state : int
         For encoders whose fit draws random numbers.
+
+    Raises
+    ------
+    InputError
+        When there is no such encoder, or a model cannot be loaded; says how to get it.
+    MissingExtraError
+        When the model's library is not installed.
     """
     if not isinstance(spec, str):
-        if hasattr(type(spec), "encode"):
-            return spec  # type: ignore[return-value]
-        raise InputError(f"`encoder` must be a name or an encoder, got {type(spec).__name__}.")
-    encoder_class = _builtin(spec)
-    if spec == "builtin:text":
-        return encoder_class(random_state=random_state)  # type: ignore[no-any-return]
-    return encoder_class()  # type: ignore[no-any-return]
+        return _from_object(spec, modality)
+    prefix, _, target = spec.partition(":")
+    if prefix in PRETRAINED:
+        loader = import_module(f".{PRETRAINED[prefix]}", __package__)
+        encoder: Encoder = loader.load(target, modality=modality, device=device)
+        return encoder
+    if spec not in BUILTIN and (Path(spec) / "encoder.json").is_file():
+        return load_encoder(spec, device=device)
+    settings = {"random_state": random_state} if spec == "builtin:text" else {}
+    built: Encoder = _builtin(spec)(**settings)
+    return built
 
 
-def load_encoder(folder: str | os.PathLike[str]) -> Encoder:
-    """Read an encoder that its `save` wrote; new rows get the same space."""
+def load_encoder(folder: str | os.PathLike[str], *, device: str = "auto") -> Encoder:
+    """Read an encoder that its `save` wrote; new rows get the same space.
+
+    Raises
+    ------
+    InputError
+        When a pretrained model is no longer the one that was saved.
+    """
     stored = StoredEncoder.read(Path(folder))
-    encoder: Encoder = _builtin(stored.name).from_stored(stored)
+    if stored.name in BUILTIN:
+        encoder: Encoder = _builtin(stored.name).from_stored(stored)
+        return encoder
+    encoder = get_encoder(stored.name, modality=stored.settings["modality"], device=device)
+    if encoder.fingerprint != stored.settings["fingerprint"]:
+        raise InputError(
+            f"{stored.name} has other weights, preprocessing or library version than the encoder "
+            f"saved in {folder}: its vectors cannot be compared with those made then. Embed again."
+        )
     return encoder
 
 
+def _from_object(spec: Any, modality: str | None) -> Encoder:
+    if hasattr(type(spec), "encode") and hasattr(type(spec), "fit"):
+        encoder: Encoder = spec
+        return encoder
+    if not callable(spec):
+        raise InputError(
+            f"`encoder` must be a name, an encoder or a function, got {type(spec).__name__}."
+        )
+    from .function import FunctionEncoder
+
+    if modality is None:
+        raise InputError(
+            "Say what the function takes with `modality`: 'image', 'text', 'features'."
+        )
+    return FunctionEncoder(spec, modality=modality)
+
+
 def _builtin(name: str) -> Any:
-    module, attribute = BUILTIN[check_choice("encoder", name, BUILTIN)]
+    if name not in BUILTIN:
+        listed = ", ".join([*BUILTIN, *(f"{prefix}:NAME" for prefix in PRETRAINED)])
+        raise InputError(
+            f"`encoder` must be one of {listed}, a folder or a function, got {name!r}."
+            f"{did_you_mean(name, BUILTIN)}"
+        )
+    module, attribute = BUILTIN[name]
     return getattr(import_module(f".{module}", __package__), attribute)

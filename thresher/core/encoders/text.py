@@ -17,7 +17,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 
 from ..errors import InputError, check_number
-from .protocol import Values
+from .protocol import ON_CPU, Values
 from .storage import StoredEncoder, not_fitted
 
 VERSION = 1
@@ -40,6 +40,7 @@ class TextEncoder:
     modality = "text"
     image_size = 0
     fit_rows = 50_000
+    device = ON_CPU
 
     def __init__(self, *, dimensions: int = 256, random_state: int = 0) -> None:
         check_number("dimensions", dimensions, low=1)
@@ -124,6 +125,7 @@ class TextHashEncoder:
     modality = "text"
     image_size = 0
     fit_rows = 0
+    device = ON_CPU
     fitted = True
 
     def __init__(self, *, dimensions: int = 512) -> None:

@@ -1,0 +1,106 @@
+"""``hf:``, models of the transformers library: text, images, or both (CLIP)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..choice import Choice, choose_device
+from ..errors import require
+from .function import IMAGE_SIZE, FunctionEncoder
+from .pretrained import check_modality, find_folder, hash_weights, in_batches, loading, wrap
+
+if TYPE_CHECKING:
+    import torch
+
+LONGEST = 512  # tokens; models that allow more are rarely asked for more
+
+
+def load(target: str, *, modality: str | None, device: str) -> FunctionEncoder:
+    """Load a model by name, or from a folder without any network.
+
+    Text is pooled by the mean over its tokens. An image gives its class token, or the mean over
+    patches where there is none. Models with a shared space of both give that space's vectors.
+    """
+    spec = f"hf:{target}"
+    modality = check_modality(spec, modality, ("text", "image"))
+    folder, place = find_folder(target), choose_device(device)
+    library: Any = require("transformers", extra="hf")
+    processor_class = library.AutoTokenizer if modality == "text" else library.AutoImageProcessor
+    source, local = str(folder or target), folder is not None
+    with loading(spec, repository=target, modality=modality):
+        processor = processor_class.from_pretrained(source, local_files_only=local)
+        model = library.AutoModel.from_pretrained(source, local_files_only=local)
+    model = model.eval().to(place.value)
+    encode: Callable[[Any], torch.Tensor]
+    if modality == "text":
+        longest = _longest(model, processor)
+        encode = _text_function(model, processor, longest=longest, device=place)
+        preprocessing = f"at most {longest} tokens"
+    else:
+        encode = _image_function(model, processor, device=place)
+        preprocessing = repr(sorted(processor.to_dict().items()))
+    return wrap(
+        in_batches(encode),
+        spec=spec,
+        modality=modality,
+        library="transformers",
+        identity=(hash_weights(model), preprocessing),
+        device=place,
+        image_size=_image_size(processor),
+    )
+
+
+def _text_function(
+    model: Any, tokenizer: Any, *, longest: int, device: Choice
+) -> Callable[[list[str]], torch.Tensor]:
+    def encode(texts: list[str]) -> torch.Tensor:
+        batch = tokenizer(
+            texts, padding=True, truncation=True, max_length=longest, return_tensors="pt"
+        ).to(device.value)
+        if hasattr(model, "get_text_features"):
+            return as_tensor(model.get_text_features(**batch))
+        hidden = model(**batch).last_hidden_state
+        weights = batch["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+        pooled: torch.Tensor = (hidden * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+        return pooled
+
+    return encode
+
+
+def _image_function(
+    model: Any, processor: Any, *, device: Choice
+) -> Callable[[np.ndarray], torch.Tensor]:
+    class_token = any(name.endswith("cls_token") for name, _ in model.named_parameters())
+
+    def encode(images: np.ndarray) -> torch.Tensor:
+        batch = processor(images=list(images), return_tensors="pt").to(device.value)
+        if hasattr(model, "get_image_features"):
+            return as_tensor(model.get_image_features(pixel_values=batch["pixel_values"]))
+        hidden: torch.Tensor = model(pixel_values=batch["pixel_values"]).last_hidden_state
+        if hidden.ndim == 4:
+            return hidden.mean(dim=(2, 3))
+        return hidden[:, 0] if class_token else hidden.mean(dim=1)
+
+    return encode
+
+
+def as_tensor(features: Any) -> torch.Tensor:
+    """Return the vectors of ``get_…_features``: a tensor up to version 4, an output from 5."""
+    pooled: torch.Tensor = getattr(features, "pooler_output", features)
+    return pooled
+
+
+def _longest(model: Any, tokenizer: Any) -> int:
+    """Return the most tokens that model and tokenizer both take."""
+    config = getattr(model.config, "text_config", model.config)
+    positions = getattr(config, "max_position_embeddings", None) or LONGEST
+    return int(min(LONGEST, positions, tokenizer.model_max_length))
+
+
+def _image_size(processor: Any) -> int:
+    size = getattr(processor, "crop_size", None) or getattr(processor, "size", None) or {}
+    sides = [side for key in ("height", "shortest_edge") if (side := size.get(key))]
+    return int(sides[0]) if sides else IMAGE_SIZE
