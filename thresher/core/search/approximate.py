@@ -21,7 +21,7 @@ from .partition import cells_needed, count_cells, fit_centroids, meetings, neare
 from .recall import measured_recall
 
 SAMPLED_ROWS, MOST_SAMPLED_ROWS, ENOUGH_ROWS = 500, 2000, 200
-FEWEST_PROBES = 4
+FEWEST_PROBES = 8
 BLOCK_PRODUCTS = 1 << 22
 BUFFER_VALUES = 1 << 24
 
@@ -135,7 +135,7 @@ def _widen(
 
 def _choose_probes(needed: np.ndarray, recall: float) -> int:
     if not len(needed):
-        return 2 * FEWEST_PROBES
+        return FEWEST_PROBES
     # A tenth of the misses allowed: the sample is small, and it was used for the choice.
     share = 1 - (1 - recall) / 10
     return max(FEWEST_PROBES, int(np.quantile(needed, share, method="inverted_cdf")))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..choice import choose_device
+from ..choice import DEVICES, choose_device
 from ..embeddings import Embeddings
 from ..errors import InputError, check_choice, check_number
 from ..neighbors import NeighborGraph, Recall, compressed_rows
@@ -176,17 +176,20 @@ class _Plan:
 
 def _choose(vectors: np.ndarray, *, method: str, device: str, both_ways: bool) -> _Plan:
     n, d = vectors.shape
-    where = choose_device(device).value
+    check_choice("device", device, DEVICES)
     cost = float(n) * n * d * (1 if both_ways else 0.5)
+    small = cost <= CHEAP_ON_CPU
+    if method == "approximate" and n >= FEWEST_ROWS:
+        return _Plan(True, device, "asked for")
+    # Asking whether there is a GPU loads PyTorch, which costs more than a small search.
+    where = "cpu" if device == "auto" and small else choose_device(device).value
     if method == "exact":
         return _Plan(False, where, "asked for")
     if n < FEWEST_ROWS:
         return _Plan(False, where, f"{n} distinct rows are few")
-    if method == "approximate":
-        return _Plan(True, where, "asked for")
-    if cost <= (CHEAP_ON_CUDA if where == "cuda" else CHEAP_ON_CPU):
+    if small or (where == "cuda" and cost <= CHEAP_ON_CUDA):
         return _Plan(False, where, f"{cost:.1e} multiply-adds are cheap")
-    return _Plan(True, where, f"an exact search would cost {cost:.1e} multiply-adds")
+    return _Plan(True, device, f"an exact search would cost {cost:.1e} multiply-adds")
 
 
 def _find_pairs(
@@ -201,7 +204,7 @@ def _find_pairs(
         result = approximate_pairs(vectors, threshold=threshold, recall=recall, rng=rng)
         if result is not None:
             return result[0], result[1].recall, _describe(result[1], plan)
-        plan = _Plan(False, plan.device, UNHELPFUL)
+        plan = _Plan(False, choose_device(plan.device).value, UNHELPFUL)
     pairs = pairs_above(vectors, threshold=threshold, device=plan.device)
     return pairs, None, f"exact on {plan.device}: {plan.reason}"
 
@@ -213,7 +216,7 @@ def _find_nearest(
         result = approximate_top_k(vectors, k=k, recall=recall, rng=rng)
         if result is not None:
             return result[0], result[1].recall, _describe(result[1], plan)
-        plan = _Plan(False, plan.device, UNHELPFUL)
+        plan = _Plan(False, choose_device(plan.device).value, UNHELPFUL)
     nearest = top_k(vectors, k=k, device=plan.device)
     return nearest, None, f"exact on {plan.device}: {plan.reason}"
 
