@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .coreset import select_coreset as select_coreset
     from .curator import Curator as Curator
-    from .decide import decide as decide
+    from .decision import decide as decide
     from .exact import find_exact_duplicates as find_exact_duplicates
     from .labels import find_label_issues as find_label_issues
     from .leakage import find_leakage as find_leakage
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Curator": "curator",
-    "decide": "decide",
+    "decide": "decision",
     "find_exact_duplicates": "exact",
     "find_label_issues": "labels",
     "find_leakage": "leakage",
