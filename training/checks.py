@@ -11,7 +11,7 @@ from thresher.core.progress import message
 
 from .evaluation import arranged
 from .models import CompactModel, Normalize
-from .samples import Samples
+from .samples import UNLABELED, Samples
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -38,8 +38,8 @@ def check_samples(
     classes = count_classes(model, samples.inputs)
     if needs_targets and samples.targets is None:
         raise InputError("`samples` has no targets; label them, or `distill` without labels.")
-    if needs_targets and samples.targets is not None and len(np.unique(samples.targets)) < 2:
-        raise InputError("All rows have the same class; there is nothing to learn.")
+    if needs_targets and samples.targets is not None:
+        _check_labels(samples.targets)
     check_targets(samples.targets, classes, name="samples")
     if validation is not None:
         if validation.targets is None or not len(validation):
@@ -47,6 +47,17 @@ def check_samples(
         check_targets(validation.targets, classes, name="validation")
         _tell_missing(samples.targets, validation.targets)
     return classes
+
+
+def _check_labels(targets: Tensor) -> None:
+    present = np.unique(targets.numpy())
+    if present[0] == UNLABELED:
+        raise InputError(
+            f"{int((targets == UNLABELED).sum())} rows have no label. Leave them out with `take`, "
+            "or `distill`, which learns from them too."
+        )
+    if len(present) < 2:
+        raise InputError(f"All rows have class {present[0]}; there is nothing to learn.")
 
 
 def check_targets(targets: Tensor | None, classes: int, *, name: str) -> None:

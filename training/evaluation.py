@@ -76,8 +76,11 @@ def evaluate(
     """
     if samples.targets is None:
         raise InputError("`evaluate` needs labelled rows; these samples have no targets.")
-    logits = predict_logits(model, samples, batch_size=batch_size, device=device)
     targets = samples.targets.numpy()
+    unlabelled = int((targets < 0).sum())
+    if unlabelled:
+        raise InputError(f"{unlabelled} rows have no label; leave them out of the evaluation.")
+    logits = predict_logits(model, samples, batch_size=batch_size, device=device)
     if targets.max() >= logits.shape[1]:
         raise InputError(
             f"The model has {logits.shape[1]} classes, but a row has label {targets.max()}."
@@ -109,7 +112,7 @@ def predict_logits(
         return _module_logits(model, samples.inputs, batch_size=batch_size, device=device)
     parts = [
         np.asarray(model.predict(np.ascontiguousarray(part.numpy())), dtype=np.float32)
-        for part in track(samples.inputs.split(batch_size), description="predict")
+        for part in track(torch.split(samples.inputs, batch_size), description="predict")
     ]
     return np.concatenate(parts)
 
@@ -123,7 +126,7 @@ def _module_logits(model: nn.Module, inputs: Tensor, *, batch_size: int, device:
     parts = []
     try:
         with torch.inference_mode():
-            for part in track(inputs.split(batch_size), description="predict"):
+            for part in track(torch.split(inputs, batch_size), description="predict"):
                 parts.append(model(arranged(part.to(target))).float().cpu())
     finally:
         model.to(home)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .batches import Batch
+from .samples import UNLABELED
 
 Loss = Callable[[nn.Module, Batch], Tensor]
 
@@ -34,6 +35,7 @@ class CrossEntropy:
             model(batch.inputs).float(),
             batch.targets,
             reduction="none",
+            ignore_index=UNLABELED,
             label_smoothing=self.label_smoothing,
         )
         return weighted_mean(losses, batch.weights)

@@ -37,7 +37,7 @@ def choose_precision(model: nn.Module, precision: str = "auto", *, device: str =
 
 
 def _cpu_computes_bf16() -> bool:
-    known = getattr(torch.cpu, "get_capabilities", dict)()
+    known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(known.get("avx512_bf16") or known.get("amx_bf16") or known.get("bf16"))
 
 

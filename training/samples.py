@@ -10,6 +10,7 @@ from torch import Tensor
 
 from thresher.core.errors import InputError
 
+UNLABELED = -1
 _LISTED = 5
 
 
@@ -23,7 +24,7 @@ class Samples:
         Images uint8 (n, channels, height, width) with values 0–255, token ids int64 (n, length)
         with 0 for padding, or features float32 (n, d). A model of your own may take others.
     targets : Tensor or None
-        Class codes, int64 (n,); None for unlabelled rows.
+        Class codes, int64 (n,), −1 for an unlabelled row; None if no row has a label.
     row_ids : ndarray of str, shape (n,)
     weights : Tensor or None
         Weight of each row in the loss, float32 (n,), at least 0.
@@ -94,7 +95,7 @@ class Samples:
             return
         if self.targets.dtype != torch.int64:
             raise InputError(f"`targets` must be int64 class codes, got {self.targets.dtype}.")
-        self._refuse(self.targets < 0, "a negative label; leave unlabelled rows out")
+        self._refuse(self.targets < UNLABELED, "a label below −1")
 
     def _check_weights(self) -> None:
         if self.weights is None:
@@ -127,6 +128,7 @@ def samples_from_arrays(
         (n, length), or features (n, d). Image memory is shared, not copied.
     row_ids : ndarray of str, shape (n,)
     targets : ndarray of int, shape (n,), optional
+        −1 for an unlabelled row.
     weights : ndarray of float, shape (n,), optional
     """
     if inputs.ndim == 4:

@@ -69,7 +69,7 @@ class TrainingState:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "average": None if self.average is None else self.average.module.state_dict(),
-            "hooks": [hook.state() for hook in self.hooks],
+            "hooks": [(type(hook).__qualname__, hook.state()) for hook in self.hooks],
             "rng": rng,
             "sums": vars(self.sums),
             **{name: getattr(self, name) for name in _PLAIN},
@@ -81,8 +81,13 @@ class TrainingState:
         self.optimizer.load_state_dict(saved["optimizer"])
         if self.average is not None:
             self.average.module.load_state_dict(saved["average"])
-        for hook, state in zip(self.hooks, saved["hooks"], strict=True):
-            hook.restore(state)
+        kept = [tuple(pair) for pair in saved["hooks"]]
+        for hook in self.hooks:
+            place = next(
+                (i for i, pair in enumerate(kept) if pair[0] == type(hook).__qualname__), None
+            )
+            if place is not None:
+                hook.restore(kept.pop(place)[1])
         torch.set_rng_state(saved["rng"]["cpu"])
         if self.device == "cuda":
             torch.cuda.set_rng_state(saved["rng"]["cuda"])

@@ -17,6 +17,7 @@ from .checks import DivergedError
 from .feed import Feed
 from .hooks import Moment
 from .loss import Loss
+from .samples import UNLABELED
 from .settings import Settings
 from .state import EpochSums, TrainingState
 
@@ -133,7 +134,7 @@ def _count(sums: EpochSums, batch: Batch, logits: Tensor | None, loss: float) ->
     targets = batch.targets
     if logits is not None and targets is not None and targets.ndim == 1:
         sums.correct += int((logits.argmax(1) == targets).sum())
-        sums.judged += rows
+        sums.judged += int((targets != UNLABELED).sum())
 
 
 def _diverged(moment: Moment, loss: float) -> DivergedError:

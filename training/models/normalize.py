@@ -45,7 +45,7 @@ class Normalize(nn.Module):
         """
         axes = [axis for axis in range(inputs.ndim) if axis != 1]
         count = total = square = torch.zeros((), dtype=torch.float64)
-        for part in inputs.split(4096):
+        for part in torch.split(inputs, 4096):
             values = part.double()
             count = count + values.numel() / values.shape[1]
             total = total + values.sum(axes)

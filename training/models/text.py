@@ -35,7 +35,8 @@ class TokenBag(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """From token ids int64 (n, length) to float32 (n, size); a row without tokens gives 0."""
         count = (tokens != 0).sum(1, keepdim=True).clamp(min=1)
-        return self.table(tokens).sum(1) / count.float().sqrt()
+        total: Tensor = self.table(tokens).sum(1)
+        return total / count.float().sqrt()
 
 
 class WordGrid(nn.Module):
@@ -47,7 +48,8 @@ class WordGrid(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Look the tokens up, int64 (n, length); padding gives zeros."""
-        return self.table(tokens).transpose(1, 2).unsqueeze(2)
+        vectors: Tensor = self.table(tokens)
+        return vectors.transpose(1, 2).unsqueeze(2)
 
 
 class WordConvolution(nn.Module):
