@@ -124,7 +124,7 @@ class TorchLearner:
         module.train()
         for _ in range(self.epochs):
             order = torch.randperm(len(vectors))
-            for batch in torch.split(order, self.batch_size):  # type: ignore[no-untyped-call]
+            for batch in torch.split(order, self.batch_size):
                 optimizer.zero_grad()
                 loss = torch.nn.functional.cross_entropy(module(vectors[batch]), codes[batch])
                 loss.backward()  # type: ignore[no-untyped-call]
