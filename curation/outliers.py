@@ -144,7 +144,7 @@ def _mean_distance(graph: NeighborGraph) -> np.ndarray:
     counts = np.diff(graph.indptr)
     rows = np.repeat(np.arange(len(graph)), counts)
     sums = np.bincount(rows, weights=1.0 - graph.similarities, minlength=len(graph))
-    return np.divide(sums, counts, out=np.full(len(graph), np.nan), where=counts > 0)
+    return np.asarray(np.divide(sums, counts, out=np.full(len(graph), np.nan), where=counts > 0))
 
 
 def _local_ratio(graph: NeighborGraph, distances: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,13 +14,24 @@ from thresher.core.randomness import RandomState
 
 from .inputs import LabelInputs, read_inputs
 from .noise import NoiseRate
-from .posterior import error_posterior, flag_threshold
+from .posterior import SHARPEN_MODELS, SHARPEN_PROBES, error_posterior, fit_noise_model
 from .result import LabelIssues, expected_precision
 
 METHODS = ("auto", "loo_ridge", "knn", "logistic", "confident")
 NEIGHBORS = 10
 FEWEST_PEERS = 3
 LOGISTIC_BUDGET = 2e8
+# The low end of the noise rate: probabilities taken for a little less sharp than fits best.
+LEAST_SHARPEN = 0.8
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Out-of-sample probabilities, shape (n, K), how they were made, and by what kind of model."""
+
+    probs: np.ndarray
+    how: str
+    made_for_task: bool
 
 
 def find_label_issues(
@@ -52,7 +64,7 @@ def find_label_issues(
         ``"loo_ridge"`` (closed-form leave-one-out ridge), ``"knn"`` (neighbours' votes),
         ``"logistic"`` (out-of-fold logistic regression), ``"confident"`` (confident learning on
         `pred_probs`, or on the ridge's), or ``"auto"``: all cheap evidence that was given, averaged
-        and turned into the probability of an error.
+        and turned into the probability of an error; flagged where that is above one half.
     random_state : int, numpy.random.Generator or None
         Used for folds and approximate search.
 
@@ -73,12 +85,9 @@ def find_label_issues(
     judged = _judged(inputs)
     if not judged.any() or len(np.unique(inputs.labels[judged])) < 2:
         return _nothing(inputs, "fewer than two classes to tell apart")
-    probs, how = _evidence(inputs, graph, method, random_state)
-    if method == "confident":
-        from .confident import confident_result
-
-        return confident_result(inputs, probs, judged, how)
-    return _decide(inputs, probs, judged, how)
+    evidence = _gather(inputs, graph, method, random_state)
+    decide = _decide_confident if method == "confident" else _decide
+    return decide(inputs, evidence, judged)
 
 
 def _check_evidence(inputs: LabelInputs, graph: NeighborGraph | None, method: str) -> None:
@@ -104,19 +113,16 @@ def _judged(inputs: LabelInputs) -> np.ndarray:
     return judged
 
 
-def _evidence(
+def _gather(
     inputs: LabelInputs, graph: NeighborGraph | None, method: str, random_state: RandomState
-) -> tuple[np.ndarray, str]:
-    """Return out-of-sample probabilities, shape (n, K), and how they were made."""
-    parts: dict[str, np.ndarray] = {}
+) -> Evidence:
     if inputs.pred_probs and method in ("auto", "confident"):
         mean = np.mean(inputs.pred_probs, axis=0)
-        return mean, f"mean of {len(inputs.pred_probs)} given model(s)"
+        return Evidence(mean, f"mean of {len(inputs.pred_probs)} given model(s)", True)
     wanted = {"auto": _cheap(inputs), "confident": ("loo_ridge",)}.get(method, (method,))
-    for name in wanted:
-        parts[name] = _probs(name, inputs, graph, random_state)
-    mean = np.mean(list(parts.values()), axis=0)
-    return mean, "mean of " + ", ".join(parts) if len(parts) > 1 else wanted[0]
+    parts = [_probs(name, inputs, graph, random_state) for name in wanted]
+    how = "mean of " + ", ".join(wanted) if len(parts) > 1 else wanted[0]
+    return Evidence(np.mean(parts, axis=0), how, False)
 
 
 def _cheap(inputs: LabelInputs) -> tuple[str, ...]:
@@ -160,25 +166,53 @@ def _search(inputs: LabelInputs, random_state: RandomState) -> NeighborGraph:
     return neighbor_graph(embeddings, k=k, recall=0.95, random_state=random_state)
 
 
-def _decide(inputs: LabelInputs, probs: np.ndarray, judged: np.ndarray, how: str) -> LabelIssues:
+def _decide(inputs: LabelInputs, evidence: Evidence, judged: np.ndarray) -> LabelIssues:
+    """Flag the rows whose label is more probably wrong than right."""
     rows = np.flatnonzero(judged)
+    probs, labels = evidence.probs[rows], inputs.labels[rows]
+    model = fit_noise_model(probs, labels)
+    sharpen = SHARPEN_MODELS if evidence.made_for_task else SHARPEN_PROBES
     errors = np.zeros(len(judged))
-    errors[rows] = error_posterior(probs[rows], inputs.labels[rows])
-    threshold = flag_threshold(errors[rows])
-    scores = 1 - errors
-    flagged = judged & (scores < threshold)
+    errors[rows] = error_posterior(probs, labels, model, sharpen=sharpen)
+    low, high = (
+        float(error_posterior(probs, labels, model, sharpen=factor).mean())
+        for factor in (LEAST_SHARPEN, 2 * sharpen)
+    )
     rate = float(errors[rows].mean())
+    return _result(inputs, evidence, 1 - errors, NoiseRate(rate, min(low, rate), max(high, rate)))
+
+
+def _decide_confident(inputs: LabelInputs, evidence: Evidence, judged: np.ndarray) -> LabelIssues:
+    """Score by the given label's probability, and flag by confident learning."""
+    from .confident import confident_filter, count_label_issues
+
+    rows = np.flatnonzero(judged)
+    probs, labels = evidence.probs[rows], inputs.labels[rows]
+    scores, flagged = np.ones(len(judged)), np.zeros(len(judged), dtype=bool)
+    scores[rows] = probs[np.arange(len(rows)), labels]
+    flagged[rows] = confident_filter(labels, probs)
+    counts = [flagged.sum(), count_label_issues(labels, probs)]
+    counts.append(confident_filter(labels, probs, by="argmax").sum())
+    low, rate, high = (float(count) / len(rows) for count in sorted(counts))
+    result = _result(inputs, evidence, scores, NoiseRate(rate, low, high))
+    return replace(result, flagged=flagged, expected_precision=None)
+
+
+def _result(
+    inputs: LabelInputs, evidence: Evidence, scores: np.ndarray, noise_rate: NoiseRate
+) -> LabelIssues:
+    flagged = scores < 0.5
     return LabelIssues(
         row_ids=inputs.row_ids,
         labels=inputs.labels,
         classes=inputs.classes,
         scores=scores,
-        suggested=probs.argmax(axis=1),
+        suggested=evidence.probs.argmax(axis=1),
         flagged=flagged,
-        threshold=threshold,
-        noise_rate=NoiseRate(rate, rate, rate),
+        threshold=0.5,
+        noise_rate=noise_rate,
         expected_precision=expected_precision(scores, flagged),
-        method=how,
+        method=evidence.how,
     )
 
 

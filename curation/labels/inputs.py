@@ -110,9 +110,11 @@ def _read_probs(pred_probs: np.ndarray | Sequence[np.ndarray] | None, n: int) ->
 
 
 def _check_probs(array: np.ndarray) -> np.ndarray:
-    wide = array.astype(np.float64 if array.dtype == np.float64 else np.float32)
+    wide = np.asarray(array, dtype=np.float64 if array.dtype == np.float64 else np.float32)
     sums = wide.sum(axis=1)
-    bad = np.flatnonzero(~np.isfinite(sums) | (wide < 0).any(axis=1) | (np.abs(sums - 1) > 0.02))
+    bad = np.flatnonzero(
+        ~np.isfinite(sums) | np.less(wide, 0).any(axis=1) | (np.abs(sums - 1) > 0.02)
+    )
     if len(bad):
         raise InputError(
             f"{len(bad)} row(s) of `pred_probs` are no probabilities (NaN, negative, or not "

@@ -66,11 +66,11 @@ class LabelIssues:
         precision = expected_precision(self.scores, flagged)
         return replace(self, threshold=threshold, flagged=flagged, expected_precision=precision)
 
-    def audit(self, n: int, *, random_state: int = 0) -> np.ndarray:
+    def audit(self, n: int) -> np.ndarray:
         """Return the ids of the `n` rows most worth a look; see `curation.labels.audit`."""
         from .audit import choose_audit
 
-        return self.row_ids[choose_audit(self, n, random_state=random_state)]
+        return np.asarray(self.row_ids[choose_audit(self, n)])
 
     def calibrate(self, rows: np.ndarray, is_error: np.ndarray) -> LabelIssues:
         """Learn from audited rows how scores and errors relate; see `curation.labels.audit`."""

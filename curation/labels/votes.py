@@ -41,4 +41,4 @@ def knn_probs(graph: NeighborGraph, labels: np.ndarray, num_classes: int) -> np.
     counts = flat.reshape(n, num_classes)
     shares = np.bincount(labels[labels >= 0], minlength=num_classes) + 1.0
     counts += shares / shares.sum()
-    return (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(counts / counts.sum(axis=1, keepdims=True), dtype=np.float32)

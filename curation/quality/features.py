@@ -29,7 +29,7 @@ def feature_findings(
     if table.ndim != 2:
         raise InputError(f"Features must have the shape (rows, columns), got {table.shape}.")
     finite = np.isfinite(table)
-    broken = ~finite.all(axis=1)
+    broken = np.asarray(~finite.all(axis=1))
     counts = (~finite).sum(axis=1)
     findings = [
         finding(

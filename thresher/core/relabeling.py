@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .errors import InputError, check_column
+from .fingerprint import fingerprint
 
 if TYPE_CHECKING:
     import datasets
@@ -35,7 +36,7 @@ def replace_labels(
     """
     import datasets as hf
 
-    from .columns import read_column, take_rows
+    from .columns import dataset_of, read_column, take_rows
 
     check_column(label, dataset.column_names, role="label column")
     if dataset._indices is not None:
@@ -57,16 +58,11 @@ def replace_labels(
                 f"{row[before]!r}. Use the original labels."
             )
         values[row["at"]] = _stored(row[after], names, kind=field.type)
-    return _with_column(dataset, pa.array(values, field.type), field)
-
-
-def _with_column(dataset: datasets.Dataset, values: pa.Array, field: pa.Field) -> datasets.Dataset:
-    import datasets as hf
-
     table = dataset.data.table
-    position = table.schema.get_field_index(field.name)
-    changed = table.set_column(position, field, values)
-    return hf.Dataset(changed, info=dataset.info, split=dataset.split)
+    position = table.schema.get_field_index(label)
+    table = table.set_column(position, field, pa.array(values, field.type))
+    key = fingerprint("relabel", dataset._fingerprint, undo, decisions[after].to_pylist())
+    return dataset_of(table, dataset.features, like=dataset, key=key)
 
 
 def _written(value: Any, names: list[str] | None) -> str | None:
