@@ -23,7 +23,7 @@ from thresher.core.files import read_json, write_json
 from thresher.core.randomness import RandomState
 
 from .images import check_batch, from_array, is_tensor
-from .keyed import check_index, check_keys, check_seed
+from .keyed import check_index, check_key, check_keys, check_seed
 from .layout import channels_last
 from .policy import check_schema
 from .stream import KeyedStream
@@ -105,8 +105,8 @@ class AlbumentationsAugmenter:
         if not isinstance(data, Mapping):
             return self({"image": data}, key=key, epoch=epoch, view=view)["image"]
         _check_image(data.get("image"))
-        (number,) = check_keys([key]).tolist()
-        return self._run(dict(data), number, check_index("epoch", epoch), check_index("view", view))
+        epoch, view = check_index("epoch", epoch), check_index("view", view)
+        return self._run(dict(data), check_key(key), epoch, view)
 
     def batch(self, images: Any, keys: Any, epoch: int = 0, view: int = 0) -> Any:
         """Augment uint8 images, tensor (n, C, H, W) or array (n, H, W, C), one after the other.
@@ -209,6 +209,8 @@ def _check_image(image: Any) -> None:
     if not isinstance(image, np.ndarray) or image.ndim not in (2, 3):
         found = getattr(image, "shape", type(image).__name__)
         raise InputError(f"`image` must be an array (H, W, C) or (H, W), got {found}.")
+    if image.dtype == np.uint8 and image.shape[-1] in (1, 3) and image.size:
+        return
     check_batch(image[None, :, :, None] if image.ndim == 2 else image[None])
 
 

@@ -115,6 +115,13 @@ def check_keys(keys: Any, *, n: int | None = None) -> np.ndarray:
     return array.astype(np.uint64, copy=False)
 
 
+def check_key(key: Any) -> int:
+    """Return one row's key as an int in [0, 2**64); see `check_keys`."""
+    if type(key) is int and 0 <= key < 1 << 64:
+        return key
+    return int(check_keys([key])[0])
+
+
 def _all_strings(array: np.ndarray) -> bool:
     return all(isinstance(value, str) for value in array.tolist())
 

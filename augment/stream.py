@@ -23,6 +23,8 @@ class SharedRandom(random.Random):
         self.generator = generator
         super().__init__(0)
         self.gauss_next: float | None = None
+        # The same as the method below, without the Python call around it.
+        self.random = generator.random  # type: ignore[method-assign]
 
     def random(self) -> float:
         """Return the next float64 in [0, 1)."""
