@@ -1,0 +1,116 @@
+"""Contamination: test texts that stand, in whole or in part, in the training texts.
+
+Word n-gram overlap as in Brown et al., "Language models are few-shot learners", 2020, appendix C
+(13-grams). Texts shorter than the n-gram are looked up as wholes. O(total words).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from thresher.core.errors import InputError
+from thresher.core.issues import Issues
+
+from .shingles import normalized, word_shingles
+
+
+@dataclass(frozen=True)
+class Contamination:
+    """How much of each test text occurs in the training texts.
+
+    Attributes
+    ----------
+    row_ids : ndarray of str, shape (n,)
+        Of the test texts.
+    share : ndarray of float32, shape (n,)
+        Share of the text's different n-grams that occur in a training text.
+    twin : ndarray of int64, shape (n,)
+        The first of the training texts that hold the text's rarest shared n-gram; −1 for none.
+    train_ids : ndarray of str, shape (m,)
+    threshold : float
+        Texts with at least this share are reported.
+    """
+
+    row_ids: np.ndarray
+    share: np.ndarray
+    twin: np.ndarray
+    train_ids: np.ndarray
+    threshold: float
+
+    @property
+    def scores(self) -> np.ndarray:
+        """1 − share, float32, shape (n,)."""
+        return np.float32(1) - self.share
+
+    @property
+    def contaminated(self) -> np.ndarray:
+        """Whether a text is reported; bool, shape (n,)."""
+        return (self.share > 0) & (self.share >= np.float32(self.threshold))
+
+    def to_issues(self) -> Issues:
+        """Return a ``leakage`` issue for each contaminated test text, with a training twin."""
+        rows = np.flatnonzero(self.contaminated)
+        return Issues.from_columns(
+            "leakage",
+            row_ids=self.row_ids[rows],
+            scores=self.scores[rows],
+            twins=self.train_ids[self.twin[rows]],
+            details=[f"{share:.0%} of its n-grams are in train" for share in self.share[rows]],
+        )
+
+
+def find_contamination(
+    test_texts: Sequence[str],
+    train_texts: Sequence[str],
+    *,
+    n: int = 13,
+    threshold: float = 0.5,
+    row_ids: np.ndarray | None = None,
+    train_ids: np.ndarray | None = None,
+) -> Contamination:
+    """Find test texts whose word n-grams occur in the training texts.
+
+    Parameters
+    ----------
+    test_texts, train_texts : sequence of str
+        Case, punctuation and white space do not count.
+    n : int
+        Words of an n-gram. A test text of fewer words is contaminated when a training text equals
+        it.
+    threshold : float
+        Share of n-grams from which a text is reported, in [0, 1].
+    row_ids, train_ids : ndarray of str, optional
+        Default ``"0"``, ``"1"``, ….
+    """
+    if n < 1:
+        raise InputError(f"`n` must be at least 1, got {n}.")
+    plain = [normalized(text) for text in [*test_texts, *train_texts]]
+    shingles = word_shingles(plain, n)
+    owners, count = shingles.owners, len(test_texts)
+    tested = owners < count
+    known, first, uses = np.unique(shingles.hashes[~tested], return_index=True, return_counts=True)
+    holders = owners[~tested][first] - count
+    wanted = shingles.hashes[tested]
+    place = np.minimum(np.searchsorted(known, wanted), max(0, len(known) - 1))
+    hit = known[place] == wanted if len(known) else np.zeros(len(wanted), bool)
+    owner, place = owners[tested][hit], place[hit]
+    shared = np.bincount(owner, minlength=count)
+    twin = np.full(count, -1, np.int64)
+    rarest = np.lexsort((holders[place], uses[place], owner))
+    found, start = np.unique(owner[rarest], return_index=True)
+    twin[found] = holders[place][rarest][start]
+    share = shared / np.maximum(1, shingles.sizes[:count])
+    return Contamination(
+        _ids(row_ids, count),
+        share.astype(np.float32),
+        twin,
+        _ids(train_ids, len(train_texts)),
+        threshold,
+    )
+
+
+def _ids(ids: np.ndarray | None, count: int) -> np.ndarray:
+    return np.arange(count).astype(str) if ids is None else np.asarray(ids).astype(str)

@@ -1,0 +1,175 @@
+"""Near-duplicate texts by Jaccard similarity of their shingles, counted exactly for every pair.
+
+Long texts are compared by word 5-grams, since character n-grams make long unrelated texts similar
+(Lee et al., "Deduplicating training data makes language models better", ACL 2022, use word 5-grams
+as well). Short texts, where one changed word destroys most word n-grams, are compared by character
+5-grams, and texts shorter than that as wholes: none is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.neighbors import NeighborGraph, Recall
+from thresher.core.randomness import RandomState, check_random_state
+from thresher.core.search.recall import measured_recall
+
+from .set_join import choose_bands, jaccard, minhash_candidates, prefix_candidates, prefix_cost
+from .shingles import Shingles, character_shingles, normalized, word_shingles
+
+METHODS = ("auto", "exact", "minhash")
+SHINGLE = 5
+LONG_TEXT = 60
+CHEAP_CANDIDATES = 20_000_000
+SAMPLED_ROWS = 500
+
+Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def text_graph(
+    texts: Sequence[str],
+    *,
+    row_ids: np.ndarray | None = None,
+    threshold: float = 0.8,
+    method: str = "auto",
+    random_state: RandomState = 0,
+) -> NeighborGraph:
+    """Find all pairs of texts whose Jaccard similarity is at least `threshold`.
+
+    Case, punctuation, white space and Unicode form do not count. A pair is compared by word 5-grams
+    if both texts have 60 words or more, else by character 5-grams.
+
+    Parameters
+    ----------
+    texts : sequence of str, length n
+        Texts without a word are similar to nothing.
+    row_ids : ndarray of str, shape (n,), optional
+        Default ``"0"``, ``"1"``, ….
+    threshold : float
+        In (0, 1].
+    method : {"auto", "exact", "minhash"}
+        ``"exact"`` finds candidates by their rarest shingles and misses none; ``"minhash"`` by 128
+        MinHash values, with recall measured on 500 texts. ``"auto"`` takes the exact one unless
+        that would make more than 20 million candidates.
+
+    Returns
+    -------
+    NeighborGraph
+        For `find_near_duplicates` and `find_leakage`; its similarities are Jaccard's.
+    """
+    check_number("threshold", threshold, low=0, high=1, low_open=True)
+    check_choice("method", method, METHODS)
+    ids = np.arange(len(texts)).astype(str) if row_ids is None else np.asarray(row_ids).astype(str)
+    if ids.shape != (len(texts),):
+        raise InputError(f"`row_ids` must have shape ({len(texts)},), got {ids.shape}.")
+    plain = [normalized(text) for text in texts]
+    first = _first_equal(plain)
+    same_as = first if (first != np.arange(len(plain))).any() else None
+    worded = np.array([bool(text) for text in plain], bool)
+    distinct = np.flatnonzero(worded & (first == np.arange(len(plain))))
+    rng = check_random_state(random_state)
+    parts = [
+        _join(kind, rows, threshold, method=method, rng=rng)
+        for kind, rows in _kinds([plain[row] for row in distinct], threshold)
+    ]
+    first_rows, second_rows, scores = _concatenated([part[0] for part in parts])
+    recalls = [part[1] for part in parts if part[1] is not None]
+    return NeighborGraph.from_pairs(
+        ids,
+        (distinct[first_rows], distinct[second_rows], scores),
+        threshold=threshold,
+        exact=not recalls,
+        recall=min(recalls, key=lambda recall: recall.estimate, default=None),
+        method="; ".join(part[2] for part in parts) or "no two texts to compare",
+        same_as=same_as,
+    )
+
+
+def _first_equal(plain: list[str]) -> np.ndarray:
+    """Return the position of the first equal text; texts without a word equal no other."""
+    seen: dict[str, int] = {}
+    firsts = [seen.setdefault(text, row) if text else row for row, text in enumerate(plain)]
+    return np.array(firsts, np.int64)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    name: str
+    shingles: Shingles
+    short: np.ndarray | None
+
+
+def _kinds(plain: list[str], threshold: float) -> list[tuple[_Kind, np.ndarray]]:
+    """Return the comparisons to make, each with the rows that take part."""
+    words = np.array([text.count(" ") + 1 for text in plain], np.int64)
+    short = words < LONG_TEXT
+    long_rows = np.flatnonzero(~short)
+    # A text much longer than any short one cannot reach the threshold with it.
+    near_short = np.flatnonzero(words * threshold < LONG_TEXT) if short.any() else long_rows[:0]
+    kinds = []
+    if len(long_rows) > 1:
+        shingles = word_shingles([plain[row] for row in long_rows], SHINGLE)
+        kinds.append((_Kind("word 5-grams", shingles, None), long_rows))
+    if len(near_short) > 1:
+        shingles = character_shingles([plain[row] for row in near_short], SHINGLE)
+        kinds.append((_Kind("character 5-grams", shingles, short[near_short]), near_short))
+    return kinds
+
+
+def _join(
+    kind: _Kind, rows: np.ndarray, threshold: float, *, method: str, rng: np.random.Generator
+) -> tuple[Pairs, Recall | None, str]:
+    shingles, recall = kind.shingles, None
+    how = f"{kind.name} of {len(rows)} texts, "
+    exact = method == "exact" or (
+        method == "auto" and prefix_cost(shingles, threshold) <= CHEAP_CANDIDATES
+    )
+    matrix = shingles.matrix()
+    if exact:
+        pairs = _verified(matrix, prefix_candidates(shingles, threshold), threshold)
+        how += "exact by prefix filter"
+    else:
+        pairs = _verified(matrix, minhash_candidates(shingles, threshold, rng), threshold)
+        recall = _measured(matrix, pairs, threshold, rng)
+        how += "{} bands of {} MinHash values".format(*choose_bands(threshold))
+    if kind.short is not None:
+        mixed = kind.short[pairs[0]] | kind.short[pairs[1]]
+        pairs = pairs[0][mixed], pairs[1][mixed], pairs[2][mixed]
+    return (rows[pairs[0]], rows[pairs[1]], pairs[2]), recall, how
+
+
+def _verified(
+    matrix: sparse.csr_matrix, candidates: tuple[np.ndarray, np.ndarray], threshold: float
+) -> Pairs:
+    scores = jaccard(matrix, *candidates)
+    passed = scores >= np.float32(threshold)
+    return candidates[0][passed], candidates[1][passed], scores[passed]
+
+
+def _measured(
+    matrix: sparse.csr_matrix, pairs: Pairs, threshold: float, rng: np.random.Generator
+) -> Recall:
+    """Compare sampled texts with all others and count which of their pairs were found."""
+    n = matrix.shape[0]
+    rows = np.sort(rng.choice(n, min(n, SAMPLED_ROWS), replace=False))
+    shared = (matrix[rows] @ matrix.T).tocoo()
+    first, second = rows[shared.row], shared.col.astype(np.int64)
+    sizes = np.diff(matrix.indptr)
+    scores = (shared.data / (sizes[first] + sizes[second] - shared.data)).astype(np.float32)
+    true = (scores >= np.float32(threshold)) & (first != second)
+    low, high = np.minimum(first, second)[true], np.maximum(first, second)[true]
+    hit = np.isin(low * np.int64(n) + high, pairs[0] * np.int64(n) + pairs[1])
+    place = shared.row[true]
+    found = np.bincount(place[hit], minlength=len(rows))
+    return measured_recall(found, np.bincount(place, minlength=len(rows)))
+
+
+def _concatenated(parts: list[Pairs]) -> Pairs:
+    nothing = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
+    first, second, scores = (np.concatenate(part) for part in zip(nothing, *parts, strict=True))
+    return first, second, scores
