@@ -1,0 +1,92 @@
+"""The command line: exit codes, one-line errors, JSON, dry runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import thresher
+from thresher.app.cli import main
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run the command in this process and return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["thresher", *arguments])
+    try:
+        main()
+    except SystemExit as leaving:
+        return int(leaving.code or 0)
+    return 0
+
+
+def test_version_and_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out.strip() == thresher.__version__
+    assert call(monkeypatch, "run", "--help") == 0
+    assert "--dry-run" in capsys.readouterr().out
+
+
+def test_doctor_names_versions_and_the_device(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "doctor", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["packages"]["torch"]
+    assert found["device"]["reason"]
+    assert call(monkeypatch, "doctor") == 0
+    assert "device" in capsys.readouterr().out
+
+
+def test_a_dry_run_does_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "r"
+    code = call(monkeypatch, "run", "digits", "--out", str(out), "--dry-run", "--json", "--rows", "9")
+    assert code == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert "core set" in shown["stages"]
+    assert shown["settings"]["budget"]["rows"] == 9
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "nowhere/at/all.parquet", "--out", "OUT"], "nowhere/at/all.parquet"),
+        (["run", "digits", "--out", "OUT", "--set", "teacher.epoch=1"], "Did you mean 'epochs'"),
+        (["run", "digits", "--out", "OUT", "--label", "lable"], "Did you mean 'label'"),
+        (["run", "digits", "--out", "OUT", "--where", "x"], "column=value"),
+        (["run", "digits", "--out", "OUT", "--config", "none.toml"], "none.toml"),
+        (["report", "OUT"], "not the folder of a finished run"),
+    ],
+)
+def test_a_mistake_gives_one_line_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    arguments: list[str],
+    says: str,
+) -> None:
+    given = [str(tmp_path / "r") if item == "OUT" else item for item in arguments]
+    assert call(monkeypatch, *given) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("Error: ")
+    assert says in error
+
+
+def test_a_device_that_is_not_there_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    code = call(monkeypatch, "run", "digits", "--out", str(tmp_path / "r"), "--device", "cuda")
+    assert code == 2
+    assert "Use 'cpu' or 'auto'" in capsys.readouterr().err
+
+
+def test_an_unknown_option_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert call(monkeypatch, "run", "digits", "--uot", "x") == 2
