@@ -61,6 +61,7 @@ class RunResult:
     metrics: dict[str, Any]
     choices: dict[str, str]
     stages: tuple[dict[str, Any], ...]
+    gates: tuple[dict[str, Any], ...] = ()
     missed_gates: tuple[str, ...] = ()
     report: Path | None = None
     versions: dict[str, str] = field(default_factory=dict)
@@ -87,5 +88,6 @@ class RunResult:
         value = read_json(folder / FILE)
         value["lines"] = tuple(Line(**line) for line in value["lines"])
         value["stages"] = tuple(value["stages"])
+        value["gates"] = tuple(value["gates"])
         value["missed_gates"] = tuple(value["missed_gates"])
         return cls(folder=folder, **value)

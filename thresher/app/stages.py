@@ -1,4 +1,4 @@
-"""A run is a folder of stages, each keyed by its inputs, settings and code: the root of resuming."""
+"""A run is a folder of stages, each keyed by its inputs, settings and code, so that it resumes."""
 
 from __future__ import annotations
 
@@ -100,6 +100,9 @@ class RunFolder:
         rows : int, optional
             Rows that come in, for the ledger.
         """
+        again = [done for done in self.done if done.name == name]
+        if again:  # asked for by two later stages
+            return again[0]
         plain = settings.model_dump() if isinstance(settings, Group) else list(settings)
         key = fingerprint(
             name,

@@ -1,0 +1,190 @@
+"""The main job: from a messy dataset to a verified int8 model, one readable list of stages."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import thresher
+
+from ..core.choice import choose_device
+from ..core.errors import InputError
+from ..core.files import write_text
+from ..core.progress import message
+from ..core.schema import LoadedDataset
+from .report import write_report
+from .result import RunResult
+from .savings import gates, lines, metrics
+from .settings import Settings, to_toml
+from .stages import Done, RunFolder, open_run
+from .steps.choose import choose_labels, keep_budget
+from .steps.compress import export_models, quantize_student
+from .steps.decide import apply_manifest, decide_rows
+from .steps.embed import embed_rows
+from .steps.find import find_issues, search_neighbors
+from .steps.load import Source, load_rows, plant
+from .steps.material import Material
+from .steps.policy import choose_augmentation
+from .steps.train import distil_student, train_plain, train_teacher
+from .steps.verify import verify_models
+
+PARTS = ("curate", "report")
+NAMED = ("numpy", "scikit-learn", "torch", "datasets", "faiss-cpu", "onnx", "onnxruntime")
+
+
+def run(
+    source: Source,
+    *,
+    out: str | os.PathLike[str],
+    settings: Settings | None = None,
+    until: str = "report",
+) -> RunResult:
+    """Clean a dataset, train on it, compress the model, and verify what is exported.
+
+    A run that was stopped at any moment goes on when it is called again; a finished one is reused
+    as far as its inputs, settings and code are the same.
+
+    Parameters
+    ----------
+    source : path, str, mapping or datasets.Dataset
+        What `thresher.core.load_dataset` takes.
+    out : path-like
+        Folder of the run.
+    settings : Settings, optional
+        See `thresher.app.settings.resolve`.
+    until : str
+        ``"report"``, or ``"curate"`` to stop after the clean dataset was written.
+
+    Returns
+    -------
+    RunResult
+        Its ``missed_gates`` names the limits that the int8 model did not meet.
+
+    Raises
+    ------
+    InputError
+        For a source or setting that cannot be used.
+    """
+    settings = settings or Settings()
+    device = choose_device(settings.device)
+    message(f"device: {device}")
+    with open_run(Path(out), settings, device) as folder:
+        loaded = load_rows(folder, source)
+        if until == "report" and loaded.value.schema.label is None:
+            raise InputError(
+                "Training needs labels: name the column with --label. To clean the data alone, "
+                "use `thresher curate`."
+            )
+        if any(settings.plant.model_dump().values()):
+            loaded = plant(folder, loaded)
+        clean = curate(folder, loaded) if settings.curate else loaded
+        if until == "report":
+            train(folder, loaded, clean)
+        return finish(folder)
+
+
+def plan(settings: Settings, *, until: str = "report") -> list[str]:
+    """Return the names of the stages that a run with these settings goes through."""
+    stages = ["load"]
+    stages += ["plant"] if any(settings.plant.model_dump().values()) else []
+    if settings.curate:
+        stages += ["embed", "neighbours", "find", "decide", "apply"]
+    if until == "curate":
+        return [*stages, "report"]
+    if not settings.curate and (settings.budget.rows or settings.label.budget):
+        stages.append("embed")
+    stages += [] if settings.budget.rows is None else ["core set"]
+    stages += [] if settings.label.budget is None else ["label"]
+    stages += ["augment", "teacher", "student", "quantize"]
+    stages += ["plain student", "plain teacher"] if settings.baseline else []
+    return [*stages, "export", "verify", "report"]
+
+
+def curate(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[LoadedDataset]:
+    """Find, decide, apply."""
+    embeddings = embed_rows(run, loaded)
+    graph = search_neighbors(run, loaded, embeddings)
+    issues = find_issues(run, loaded, embeddings, graph)
+    manifest = decide_rows(run, loaded, issues)
+    return apply_manifest(run, loaded, manifest)
+
+
+def train(run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedDataset]) -> None:
+    """Choose rows and a policy; train, distil, quantize; export and verify."""
+    settings = run.settings
+    material = choose_rows(run, loaded, clean)
+    policy = choose_augmentation(run, material)
+    teacher = train_teacher(run, material, policy)
+    student = distil_student(run, material, policy, teacher)
+    quantized = quantize_student(run, material, student)
+    models: dict[str, Done[Any]] = {"teacher": teacher, "student": student, "int8": quantized}
+    if settings.baseline:
+        models |= baseline(run, Material(loaded, settings.data, run.device.value))
+    exported = export_models(run, material, models)
+    verify_models(run, material, models, exported)
+
+
+def choose_rows(
+    run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedDataset]
+) -> Material:
+    """Keep to a budget of rows or labels, where one is set."""
+    settings = run.settings
+    material = Material(clean, settings.data, run.device.value)
+    if settings.budget.rows is None and settings.label.budget is None:
+        return material
+    embeddings = embed_rows(run, loaded)
+    if settings.budget.rows is not None:
+        kept = keep_budget(run, clean, embeddings)
+        material = Material(clean, settings.data, run.device.value, kept=kept)
+    if settings.label.budget is not None:
+        labeled = choose_labels(run, clean, embeddings, material)
+        material = Material(
+            clean, settings.data, run.device.value, kept=material.kept, labeled=labeled
+        )
+    return material
+
+
+def baseline(run: RunFolder, everything: Material) -> dict[str, Done[Any]]:
+    """Train both networks the plain way: all rows as given, labels alone, no distillation."""
+    policy = choose_augmentation(run, everything, name="plain augment")
+    settings = run.settings
+    return {
+        name: train_plain(run, everything, policy, name=name, role=role, settings=chosen)
+        for name, role, chosen in (
+            ("plain student", "student", settings.student),
+            ("plain teacher", "teacher", settings.teacher),
+        )
+    }
+
+
+def finish(run: RunFolder) -> RunResult:
+    """Write settings, metrics, result and report."""
+    stages = {done.name: done for done in run.done}
+    choices = {"device": str(run.device)}
+    for done in run.done:
+        choices |= {f"{done.name}: {name}": str(choice) for name, choice in done.choices.items()}
+    measured = metrics(stages)
+    checked = gates(run.settings.gate, stages)
+    missed = [f"{gate['name']}: {gate['measured']}, {gate['limit']}" for gate in checked if not gate["met"]]
+    result = RunResult(
+        folder=run.folder,
+        origin=stages["load"].value.origin,
+        lines=lines(stages),
+        metrics=measured,
+        gates=tuple(checked),
+        choices=choices,
+        stages=tuple(_record(done) for done in run.done),
+        missed_gates=tuple(missed),
+        report=run.folder / "report.html",
+        versions={"thresher": thresher.__version__, **{name: version(name) for name in NAMED}},
+    )
+    write_text(run.folder / "config.toml", to_toml(run.settings, choices))
+    result.save()
+    write_report(run.folder)
+    return result
+
+
+def _record(done: Done[Any]) -> dict[str, Any]:
+    return {"name": done.name, "cost": vars(done.cost), "summary": done.summary}

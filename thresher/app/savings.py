@@ -1,0 +1,93 @@
+"""What was saved and what it cost, stage by stage, from the records of the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .result import Line
+from .settings import GateSettings
+from .stages import Done
+from .steps.planted import found_share
+from .steps.verify import check_gates
+
+# What a clock or this machine's processors have touched.
+CLOCKED = ("milliseconds", "threads")
+Stages = Mapping[str, Done[Any]]
+MODELS = ("plain teacher", "plain student", "teacher", "student", "int8")
+
+
+def lines(stages: Stages) -> tuple[Line, ...]:
+    """Return the savings table: data first, then the models, from the plain way to int8."""
+    given = stages.get("plant", stages["load"]).summary
+    table = [Line("as given", rows=given["splits"].get("train", 0))]
+    if "apply" in stages:
+        table.append(_curated(stages))
+    if "core set" in stages:
+        table.append(Line("core set", rows=stages["core set"].summary["rows"]))
+    if "label" in stages:
+        labels = stages["label"].summary["labels"]
+        table.append(Line("labels", labels=labels, note=stages["label"].summary["note"]))
+    if "verify" in stages:
+        table += [_model(name, stages) for name in MODELS if name in stages["verify"].summary]
+    return tuple(table)
+
+
+def _curated(stages: Stages) -> Line:
+    per_class = stages["decide"].summary["per_class"]
+    rows = sum(item["after"] for item in per_class) if per_class else None
+    if rows is None:
+        rows = stages["apply"].summary["kept"]
+    spent = sum(
+        stages[name].cost.wall_s for name in ("embed", "neighbours", "find", "decide", "apply")
+    )
+    return Line("curated", rows=rows, note=f"found, decided and applied in {spent:.1f} s")
+
+
+def _model(name: str, stages: Stages) -> Line:
+    stage = stages["quantize" if name == "int8" else name]
+    measured = stages["verify"].summary[name]
+    return Line(
+        name,
+        rows=stage.cost.rows_in,
+        labels=stage.cost.labels,
+        train_s=stage.summary.get("seconds"),
+        train_flops=stage.summary.get("flops"),
+        megabytes=measured["megabytes"],
+        milliseconds=measured["milliseconds"],
+        accuracy=measured["accuracy"],
+        low=measured["low"],
+        high=measured["high"],
+        note=NOTES[name],
+    )
+
+
+NOTES = {
+    "plain teacher": "the teacher's network on all rows as given, without curation",
+    "plain student": "the student's network on all rows as given, without curation or teacher",
+    "teacher": "",
+    "student": "learns from the teacher; its training time does not count the teacher's",
+    "int8": "quantization-aware training after the student's",
+}
+
+
+def metrics(stages: Stages) -> dict[str, Any]:
+    """Return what depends on data, settings and seed alone: no clock has touched it."""
+    found: dict[str, Any] = {"rows": stages["load"].summary["splits"]}
+    if "find" in stages:
+        checks = stages["find"].summary["checks"]
+        found["found"] = {check: item["count"] for check, item in checks.items()}
+        found["decided"] = stages["decide"].summary["counts"]
+    if "plant" in stages and "find" in stages:
+        found["planted"] = found_share(stages["plant"], stages["find"].value)
+    if "verify" in stages:
+        found["verification"] = {
+            name: {key: value for key, value in item.items() if key not in CLOCKED}
+            for name, item in stages["verify"].value.items()
+        }
+    return found
+
+
+def gates(settings: GateSettings, stages: Stages) -> list[dict[str, Any]]:
+    """Return the limits for the int8 file and whether they were met; none without such a file."""
+    return check_gates(settings, stages["verify"].value) if "verify" in stages else []

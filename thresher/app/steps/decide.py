@@ -1,0 +1,128 @@
+"""Decide what happens to each row, and apply it: the only stage that removes or changes rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import thresher
+from curation import decide
+
+from ...core.columns import class_names, read_row_ids, read_splits
+from ...core.files import read_json, write_json
+from ...core.fingerprint import fingerprint
+from ...core.issues import Issues
+from ...core.manifest import Manifest
+from ...core.schema import LoadedDataset, Schema
+from ...core.writing import write_dataset
+from ..settings import DecideSettings
+from ..stages import Done, Notes, RunFolder
+
+
+def decide_rows(
+    run: RunFolder, loaded: Done[LoadedDataset], issues: Done[Issues]
+) -> Done[Manifest]:
+    """Write one decision for each row into ``manifest/``."""
+
+    def work(folder: Path, notes: Notes) -> None:
+        rows, schema = loaded.value.dataset, loaded.value.schema
+        manifest = decide(
+            issues.value,
+            row_ids=read_row_ids(rows),
+            splits=read_splits(rows),
+            labels=class_names(rows, schema.label).to_pylist() if schema.label else None,
+            policy=_policy(run.settings.decide),
+            header={
+                "thresher": thresher.__version__,
+                "dataset": loaded.value.fingerprint,
+                "seed": run.settings.seed,
+            },
+        )
+        manifest.save(folder / "decisions")
+        notes.summary = {
+            "counts": [
+                {"action": action, "reason": reason, "rows": count}
+                for action, reasons in manifest.reasons().items()
+                for reason, count in reasons.items()
+            ],
+            "per_class": per_class(loaded.value, manifest),
+        }
+        notes.cost.rows_out = len(manifest) - manifest.counts()["drop"]
+
+    return run.stage(
+        "decide",
+        work,
+        load=lambda folder: Manifest.load(folder / "decisions"),
+        needs=[loaded, issues],
+        settings=run.settings.decide,
+        code=("thresher/core", "curation"),
+        where="manifest",
+        rows=len(loaded.value.dataset),
+    )
+
+
+def apply_manifest(
+    run: RunFolder, loaded: Done[LoadedDataset], manifest: Done[Manifest]
+) -> Done[LoadedDataset]:
+    """Write the clean rows into ``dataset/`` and the dropped ones into ``dataset/removed``."""
+
+    def work(folder: Path, notes: Notes) -> None:
+        schema = loaded.value.schema
+        applied = manifest.value.apply(loaded.value.dataset, label=schema.label)
+        write_dataset(applied.dataset, folder / "rows", format="arrow")
+        if len(applied.removed):
+            write_dataset(applied.removed, folder / "removed", format="arrow")
+        write_json(folder / "schema.json", schema.to_json())
+        notes.cost.rows_out = len(applied.dataset)
+        notes.summary = {"kept": len(applied.dataset), "removed": len(applied.removed)}
+
+    def load(folder: Path) -> LoadedDataset:
+        import datasets
+
+        return replace(
+            loaded.value,
+            dataset=datasets.load_from_disk(str(folder / "rows")),
+            schema=Schema.from_json(read_json(folder / "schema.json")),
+            fingerprint=fingerprint(loaded.value.fingerprint, manifest.value.fingerprint),
+        )
+
+    return run.stage(
+        "apply",
+        work,
+        load=load,
+        needs=[loaded, manifest],
+        where="dataset",
+        rows=len(loaded.value.dataset),
+    )
+
+
+def per_class(loaded: LoadedDataset, manifest: Manifest) -> list[dict[str, Any]]:
+    """Count the training rows of each class as given, and those that are kept under it."""
+    schema = loaded.schema
+    if schema.label is None:
+        return []
+    train = read_splits(loaded.dataset) == "train"
+    old = np.asarray(class_names(loaded.dataset, schema.label).to_pylist(), dtype=object)
+    new = np.asarray(manifest.table["new_label"].to_pylist(), dtype=object)
+    actions = manifest.actions
+    after = np.where(actions == "relabel", new, old)
+    kept = train & (actions != "drop")
+    return [
+        {
+            "name": name,
+            "before": int((train & (old == name)).sum()),
+            "after": int((kept & (after == name)).sum()),
+        }
+        for name in schema.classes
+    ]
+
+
+def _policy(settings: DecideSettings) -> dict[str, str]:
+    return {
+        "near_duplicate": settings.near_duplicates,
+        "label": settings.labels,
+        "outlier": settings.outliers,
+    }

@@ -1,0 +1,240 @@
+"""Search once, then run every check on what was found. Checks find; they change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from curation import (
+    find_exact_duplicates,
+    find_label_issues,
+    find_leakage,
+    find_near_duplicates,
+    find_outliers,
+    find_quality_issues,
+)
+from curation.thresholds import suggest_threshold
+
+from ...core.choice import Choice
+from ...core.columns import (
+    class_names,
+    read_features,
+    read_labels,
+    read_row_ids,
+    read_splits,
+    read_texts,
+)
+from ...core.embeddings import Embeddings
+from ...core.images import read_images
+from ...core.issues import Issues
+from ...core.neighbors import NeighborGraph
+from ...core.progress import message
+from ...core.rows import content_hashes
+from ...core.schema import LoadedDataset
+from ...core.search import neighbor_graph
+from ..stages import Done, Notes, RunFolder
+
+CODE = ("thresher/core", "curation")
+GRAPH = "graph.npz"
+
+
+def search_neighbors(
+    run: RunFolder, loaded: Done[LoadedDataset], embeddings: Done[Embeddings]
+) -> Done[NeighborGraph]:
+    """Write the graph of all close pairs into ``neighbors/``."""
+    settings = run.settings.find
+
+    def work(folder: Path, notes: Notes) -> None:
+        threshold = settings.near_threshold
+        if threshold == "auto":
+            suggested = suggest_threshold(
+                loaded.value,
+                embeddings.value,
+                target_precision=settings.near_precision,
+                random_state=run.settings.seed,
+            )
+            threshold = suggested.threshold
+            notes.choices["near-duplicate threshold"] = Choice(f"{threshold:.4f}", suggested.reason)
+        graph = neighbor_graph(
+            embeddings.value,
+            threshold=threshold,
+            recall=settings.recall,
+            device=run.device.value,
+            random_state=run.settings.seed,
+        )
+        graph.save(folder / GRAPH)
+        notes.summary = {"pairs": graph.pair_count, "threshold": threshold, "method": graph.method}
+
+    return run.stage(
+        "neighbours",
+        work,
+        load=lambda folder: NeighborGraph.load(folder / GRAPH),
+        needs=[loaded, embeddings],
+        settings=settings,
+        code=CODE,
+        where="neighbors",
+        rows=len(embeddings.value),
+    )
+
+
+def find_issues(
+    run: RunFolder,
+    loaded: Done[LoadedDataset],
+    embeddings: Done[Embeddings],
+    graph: Done[NeighborGraph],
+) -> Done[Issues]:
+    """Write everything that the checks found into ``issues/``."""
+
+    def work(folder: Path, notes: Notes) -> None:
+        checks = _Checks(run, loaded.value, embeddings.value, graph.value)
+        issues = Issues.concat(checks.run())
+        issues.save(folder / "issues.parquet")
+        counts = issues.counts()
+        notes.summary = {
+            "checks": {
+                check: {"count": counts.get(check, 0), "method": method}
+                for check, method in checks.methods.items()
+            }
+        }
+
+    return run.stage(
+        "find",
+        work,
+        load=lambda folder: Issues.load(folder / "issues.parquet"),
+        needs=[loaded, embeddings, graph],
+        settings=run.settings.find,
+        code=CODE,
+        where="issues",
+        rows=len(loaded.value.dataset),
+    )
+
+
+class _Checks:
+    """The checks in their order: copies first, since they would hide wrong labels."""
+
+    def __init__(
+        self, run: RunFolder, loaded: LoadedDataset, embeddings: Embeddings, graph: NeighborGraph
+    ) -> None:
+        self.run_folder, self.loaded, self.embeddings, self.graph = run, loaded, embeddings, graph
+        rows, schema = loaded.dataset, loaded.schema
+        self.ids, self.splits = read_row_ids(rows), read_splits(rows)
+        unlabeled = np.full(len(self.ids), -1)
+        self.labels = read_labels(rows, schema) if schema.label else unlabeled
+        self.redundant = np.zeros(len(self.ids), bool)
+        self.methods: dict[str, str] = {}
+
+    def run(self) -> list[Issues]:
+        """Run every check that the data allows."""
+        steps: list[Callable[[], Issues]] = [self.exact, self.near, self.quality]
+        if len(np.unique(self.splits)) > 1:
+            steps.insert(2, self.leakage)
+        if self.loaded.schema.label is not None:
+            steps += [self.wrong_labels, self.outliers]
+        else:
+            steps += [self.outliers]
+        return [step() for step in steps]
+
+    def exact(self) -> Issues:
+        """Equal content."""
+        hashes = content_hashes(self.loaded.dataset, list(self.loaded.schema.inputs))
+        names = None
+        if self.loaded.schema.label is not None:
+            names = np.asarray(class_names(self.loaded.dataset, self.loaded.schema.label))
+        found = find_exact_duplicates(
+            hashes, row_ids=self.ids, splits=self.splits, labels=names
+        )
+        self._note("exact_duplicate", "Content hash of the decoded row; one of each group stays.")
+        self._note("conflict", "Equal content hash, different label.")
+        self.redundant |= ~found.kept
+        return found.to_issues()
+
+    def near(self) -> Issues:
+        """Rows within the threshold of a kept one."""
+        found = find_near_duplicates(self.graph, protect=self.splits != "train")
+        how = f"Cosine similarity of at least {found.threshold:.4f}. {self.graph.method}."
+        if self.graph.recall is not None:
+            recall = self.graph.recall
+            how += (
+                f" Measured recall {recall.estimate:.4f} (95 % interval {recall.low:.4f} to "
+                f"{recall.high:.4f}, {recall.sampled_rows} rows searched exhaustively)."
+            )
+        self._note("near_duplicate", f"{how} Every dropped row has a kept twin this close.")
+        self.redundant |= ~found.kept
+        return found.to_issues()
+
+    def leakage(self) -> Issues:
+        """Training rows close to a test row."""
+        found = find_leakage(self.graph, splits=self.splits, labels=self.labels)
+        self._note(
+            "leakage",
+            f"Cosine similarity of at least {found.threshold:.4f} between rows of different "
+            f"splits: {found.pair_count:,} pairs. Dropping the training rows leaves none.",
+        )
+        self.redundant |= found.leaks
+        return found.to_issues()
+
+    def quality(self) -> Issues:
+        """Blank, damaged or odd rows."""
+        schema, rows = self.loaded.schema, self.loaded.dataset
+        values: Any
+        if schema.modality == "image":
+            values = read_images(rows, schema.inputs[0], size=64)
+        elif schema.modality == "text":
+            values = read_texts(rows, schema.inputs[0])
+        else:
+            values = read_features(rows, schema.inputs)
+        found = find_quality_issues(values, kind=schema.modality, row_ids=self.ids)
+        self._note("quality", "Each row by itself and against the others.")
+        return found.to_issues()
+
+    def wrong_labels(self) -> Issues:
+        """Labels that the rows around do not bear out; test labels never judge training rows."""
+        known = ~self.redundant & (self.labels >= 0)
+        train = np.flatnonzero(known & (self.splits != "test"))
+        test = np.flatnonzero(known & (self.splits == "test"))
+        own, method = self._judge(train)
+        parts = [own]
+        if len(test):
+            both, _ = self._judge(np.concatenate([train, test]))
+            parts.append(_only(both, self.ids[test]))
+        self._note("label", method)
+        return Issues.concat(parts)
+
+    def _judge(self, rows: np.ndarray) -> tuple[Issues, str]:
+        found = find_label_issues(
+            self.labels[rows],
+            embeddings=self.embeddings.take(rows),
+            classes=self.loaded.schema.classes,
+            method=self.run_folder.settings.find.label_method,
+            random_state=self.run_folder.settings.seed,
+        )
+        rate = found.noise_rate
+        method = f"{found.method}. Estimated share of wrong labels: {rate}."
+        if found.expected_precision is not None:
+            method += f" About {100 * found.expected_precision:.0f} % of the flags should be right."
+        return found.to_issues(), method
+
+    def outliers(self) -> Issues:
+        """Rows far from all others of their class."""
+        rows = np.flatnonzero(~self.redundant)
+        labels = self.labels[rows] if self.loaded.schema.label is not None else None
+        found = find_outliers(
+            self.embeddings.take(rows), labels=labels, random_state=self.run_folder.settings.seed
+        )
+        self._note("outlier", "Mean distance to the nearest rows, against that of its neighbours.")
+        return found.to_issues()
+
+    def _note(self, check: str, method: str) -> None:
+        self.methods[check] = method
+        message(f"find: {check.replace('_', ' ')}")
+
+
+def _only(issues: Issues, row_ids: np.ndarray) -> Issues:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    wanted = pc.is_in(issues.table["row_id"], value_set=pa.array(row_ids, pa.string()))
+    return Issues(issues.table.filter(wanted))

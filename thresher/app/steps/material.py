@@ -1,0 +1,80 @@
+"""What the training stages work with: rows, who may be used, and what those stages depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from training import Samples
+
+from ...core.schema import LoadedDataset
+from ..settings import DataSettings
+from ..stages import Done
+from .samples import Parts, read_parts
+
+
+@dataclass
+class Material:
+    """Rows for training, decoded on first use and then shared by all stages of a process.
+
+    Attributes
+    ----------
+    rows : Done of LoadedDataset
+    settings : DataSettings
+    device : str
+    kept : Done of row ids, optional
+        Only these training rows are used (a core set).
+    labeled : Done of row ids, optional
+        Only these training rows have a label; the others are a pool for distillation.
+    """
+
+    rows: Done[LoadedDataset]
+    settings: DataSettings
+    device: str
+    kept: Done[np.ndarray] | None = None
+    labeled: Done[np.ndarray] | None = None
+    needs: Sequence[Done[Any]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.needs = [self.rows, *(done for done in (self.kept, self.labeled) if done is not None)]
+
+    @cached_property
+    def parts(self) -> Parts:
+        """All rows as samples, and the positions of the parts."""
+        return read_parts(self.rows.value, settings=self.settings, device=self.device)
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """Settings that shape the inputs."""
+        return {"image_size": self.settings.image_size}
+
+    @cached_property
+    def pool(self) -> Samples:
+        """Training rows that may be used, labelled or not."""
+        return self.parts.of(self._only(self.parts.train, self.kept))
+
+    @cached_property
+    def train(self) -> Samples:
+        """Training rows that may be used with their labels."""
+        used = self._only(self.parts.train, self.kept)
+        return self.parts.of(self._only(used, self.labeled))
+
+    @cached_property
+    def validation(self) -> Samples:
+        """Rows for choices during training."""
+        return self.parts.of(self.parts.validation)
+
+    @cached_property
+    def test(self) -> Samples:
+        """Rows that nothing but the final accuracy is measured on."""
+        return self.parts.of(self.parts.test)
+
+    def _only(self, positions: np.ndarray, chosen: Done[np.ndarray] | None) -> np.ndarray:
+        if chosen is None:
+            return positions
+        allowed = np.isin(self.parts.everything.row_ids[positions], chosen.value)
+        return positions[allowed]

@@ -1,0 +1,72 @@
+"""Choose how training images are augmented."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from augment import Augmenter, choose_policy, policies
+from augment.policy import Policy
+
+from ...core.choice import Choice
+from ..stages import Done, Notes, RunFolder
+from .material import Material
+
+POLICY = "policy.json"
+
+
+def choose_augmentation(
+    run: RunFolder, material: Material, *, name: str = "augment"
+) -> Done[Augmenter | None]:
+    """Write the augmentation policy into a folder; texts and features are not augmented."""
+    settings = run.settings.augment
+
+    def work(folder: Path, notes: Notes) -> None:
+        if material.train.modality != "image":
+            reason = f"{material.train.modality} rows gained nothing from it in the measurements"
+            notes.choices["augmentation"] = Choice("none", reason)
+            return
+        policy, choice = _policy(run, material)
+        Augmenter(policy, random_state=run.settings.seed).save(folder / POLICY)
+        notes.choices["augmentation"] = choice
+
+    def load(folder: Path) -> Augmenter | None:
+        return Augmenter.load(folder / POLICY) if (folder / POLICY).exists() else None
+
+    return run.stage(
+        name,
+        work,
+        load=load,
+        needs=material.needs,
+        settings=[settings.model_dump(), material.key],
+        code=("thresher/core", "augment"),
+        where=name.replace(" ", "-"),
+    )
+
+
+def _policy(run: RunFolder, material: Material) -> tuple[Policy, Choice]:
+    settings, samples = run.settings.augment, material.train
+    if settings.policy != "auto":
+        return policies.make(settings.policy), Choice(settings.policy, "asked for")
+    side = min(samples.input_shape[1:])
+    labels = samples.targets
+    assert labels is not None  # train rows are labelled by construction
+    chosen = choose_policy(
+        samples.inputs.numpy(),
+        labels.numpy(),
+        candidates=candidates(side),
+        budget_s=settings.budget_s,
+        random_state=run.settings.seed,
+    )
+    return chosen.policy, Choice(chosen.policy.name, chosen.reason)
+
+
+def candidates(side: int) -> list[Policy]:
+    """Return the policies to choose from, sized for images of `side` pixels."""
+    pad, hole = max(1, side // 8), max(2, side // 4)
+    return [
+        policies.standard(pad=pad, flip=True, cutout=hole),
+        policies.standard(pad=pad, flip=False, cutout=hole),
+        policies.crop_flip(pad=pad, flip=True),
+        policies.crop_flip(pad=pad, flip=False),
+        policies.none(),
+    ]

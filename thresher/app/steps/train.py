@@ -1,0 +1,163 @@
+"""Train the teacher, distil the student, and, to compare, train the plain way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from augment import Augmenter
+from training import TrainingRun, compact_model, distill, evaluate, fit
+from training.evaluation import Evaluation
+from training.recipes import Recipe, recipe
+
+from ..settings import ModelSettings
+from ..stages import Done, Notes, RunFolder
+from .material import Material
+
+CODE = ("thresher/core", "training", "augment")
+
+
+def train_teacher(
+    run: RunFolder, material: Material, policy: Done[Augmenter | None]
+) -> Done[TrainingRun]:
+    """Train the large model on the clean, labelled rows."""
+    return train_plain(
+        run,
+        material,
+        policy,
+        name="teacher",
+        role="teacher",
+        settings=run.settings.teacher,
+    )
+
+
+def train_plain(
+    run: RunFolder,
+    material: Material,
+    policy: Done[Augmenter | None],
+    *,
+    name: str,
+    role: str,
+    settings: ModelSettings,
+) -> Done[TrainingRun]:
+    """Train a model on labels alone."""
+
+    def work(folder: Path, notes: Notes) -> None:
+        plan = plan_training(material, settings, role=role)
+        trained = fit(
+            build(plan, material, seed=run.settings.seed),
+            material.train,
+            validation=material.validation,
+            augment=_augment(policy),
+            checkpoint_dir=folder / "checkpoints",
+            device=run.device.value,
+            random_state=run.settings.seed,
+            **plan.fit_options(),
+        )
+        finish(folder, notes, trained, material, plan)
+
+    return run.stage(
+        name,
+        work,
+        load=lambda folder: TrainingRun.load(folder / "model"),
+        needs=[*material.needs, policy],
+        settings=[settings.model_dump(), role, material.key],
+        code=CODE,
+        where=f"models/{name.replace(' ', '-')}",
+    )
+
+
+def distil_student(
+    run: RunFolder,
+    material: Material,
+    policy: Done[Augmenter | None],
+    teacher: Done[TrainingRun],
+) -> Done[TrainingRun]:
+    """Train the compact model on the teacher's answers, on unlabelled rows too."""
+    settings, distil = run.settings.student, run.settings.distil
+
+    def work(folder: Path, notes: Notes) -> None:
+        plan = plan_training(material, settings, role="student")
+        all_labeled = material.labeled is None
+        trained = distill(
+            build(plan, material, seed=run.settings.seed),
+            teacher.value.model,
+            material.pool if all_labeled else material.pool.without_targets(),
+            temperature=distil.temperature,
+            alpha=distil.alpha if all_labeled else 1.0,
+            validation=material.validation,
+            augment=_augment(policy),
+            checkpoint_dir=folder / "checkpoints",
+            device=run.device.value,
+            random_state=run.settings.seed,
+            **plan.fit_options(),
+        )
+        finish(folder, notes, trained, material, plan)
+
+    return run.stage(
+        "student",
+        work,
+        load=lambda folder: TrainingRun.load(folder / "model"),
+        needs=[*material.needs, policy, teacher],
+        settings=[settings.model_dump(), distil.model_dump(), material.key],
+        code=CODE,
+        where="models/student",
+    )
+
+
+def plan_training(material: Material, settings: ModelSettings, *, role: str) -> Recipe:
+    """Choose network and training from the data at hand; what the user set stays as it is."""
+    chosen = {
+        name: value for name, value in settings.model_dump().items() if value not in ("auto", None)
+    }
+    return recipe(
+        modality=material.train.modality,
+        n_rows=len(material.pool),
+        input_shape=material.train.input_shape,
+        num_classes=len(material.parts.classes),
+        role=role,
+        **chosen,
+    )
+
+
+def build(plan: Recipe, material: Material, *, seed: int) -> Any:
+    """Make the untrained network of a recipe."""
+    return compact_model(
+        plan.model,
+        num_classes=len(material.parts.classes),
+        input_shape=material.train.input_shape,
+        width=plan.width,
+        random_state=seed,
+    )
+
+
+def finish(
+    folder: Path, notes: Notes, trained: TrainingRun, material: Material, plan: Recipe
+) -> None:
+    """Write a trained model and what is to be said of it."""
+    trained.save(folder / "model")
+    measured = evaluate(trained.model, material.test)
+    notes.choices.update({**material.parts.choices, **plan.choices, **trained.choices})
+    notes.cost.rows_in = len(material.pool)
+    notes.cost.labels = len(material.train) + len(material.validation)
+    notes.cost.extra = {"flops": trained.flops, "rows_seen": trained.rows_seen}
+    notes.summary = {
+        "model": plan.model,
+        "width": plan.width,
+        "parameters": sum(p.numel() for p in trained.model.parameters()),
+        "history": trained.history,
+        "seconds": trained.seconds,
+        "flops": trained.flops,
+        "rows_seen": trained.rows_seen,
+        **accuracy(measured),
+    }
+
+
+def accuracy(measured: Evaluation) -> dict[str, float]:
+    """Return an accuracy and its interval by name."""
+    low, high = measured.interval
+    return {"accuracy": measured.accuracy, "low": low, "high": high}
+
+
+def _augment(policy: Done[Augmenter | None]) -> Any:
+    return None if policy.value is None else policy.value.for_training()
