@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,20 +71,36 @@ def _export(model: nn.Module, example: Tensor) -> Any:
                 verbose=False,
             )
     except torch.onnx.errors.OnnxExporterError as error:
-        raise InputError(_explain(model, error)) from error
+        raise InputError(_explain(model, example, error)) from error
     assert program is not None
     return program.model_proto
 
 
-def _explain(model: nn.Module, error: Exception) -> str:
+def _explain(model: nn.Module, example: Tensor, error: BaseException) -> str:
     """Name the operator and the layer that the exporter stumbled over."""
-    reasons = [str(reason) for reason in _causes(error)]
-    operator = next((text for text in reasons if "No ONNX function found" in text), reasons[-1])
-    first_line = next((line for line in operator.splitlines() if line.strip()), "unknown reason")
+    text = "\n".join(map(str, _causes(error)))
+    operator = re.search(r"No ONNX function found for <OpOverload\(op='([\w.]+)'", text)
+    node = re.search(r"translating node %(\w+)", text)
+    if operator is None:
+        reason = next((line for line in text.splitlines()[::-1] if line.strip()), "unknown reason")
+        return f"{type(model).__name__} cannot be written as ONNX: {reason.strip()}"
+    layer = _layer_of(model, example, node.group(1)) if node else None
     return (
-        f"{type(model).__name__} cannot be written as ONNX: {first_line.strip()} "
-        "Replace that layer by one made of standard operators, or keep the model in PyTorch."
+        f"ONNX has no form of the operator {operator.group(1)}"
+        f"{f' in the layer {layer}' if layer else ''}. Replace that layer by one made of standard "
+        "operators, or keep the model in PyTorch."
     )
+
+
+def _layer_of(model: nn.Module, example: Tensor, node_name: str) -> str | None:
+    with _quiet_exporter():
+        program = torch.export.export(model, (example,)).run_decompositions()
+    for node in program.graph.nodes:
+        stack = node.meta.get("nn_module_stack")
+        if node.name == node_name and stack:
+            path, kind = list(stack.values())[-1]
+            return f"{path} ({str(kind).rpartition('.')[2]})"
+    return None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -74,6 +74,7 @@ class Placement:
             if self._rounds_output(node):
                 self._round(node, everywhere=True)
         self._swap_layers()
+        self.graph.delete_all_unused_submodules()
         self.graph.graph.lint()
         self.graph.recompile()
         return self.graph
@@ -181,6 +182,7 @@ class Placement:
                     self._pass_scale(node)
             elif isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Linear, nn.Embedding)):
                 self.float_layers.append(str(node.target))
+        self.float_layers = list(dict.fromkeys(self.float_layers))
         for name, module in swapped.items():
             self.graph.add_submodule(name, module)
 
