@@ -62,7 +62,7 @@ def describe(found: dict[str, Any]) -> str:
         f"  {'torch threads':<24}{found['torch_threads']}",
         f"  {'device':<24}{device['value']} ({device['reason']})",
     ]
-    return "\n".join(lines + ["", *(f"Warning: {text}" for text in found["warnings"])]).rstrip()
+    return "\n".join([*lines, "", *(f"Warning: {text}" for text in found["warnings"])]).rstrip()
 
 
 def _version(name: str) -> str | None:

@@ -118,7 +118,7 @@ def train(run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedDataset
     policy = choose_augmentation(run, material)
     teacher = train_teacher(run, material, policy)
     student = distil_student(run, material, policy, teacher)
-    quantized = quantize_student(run, material, student)
+    quantized = quantize_student(run, material, policy, student)
     models: dict[str, Done[Any]] = {"teacher": teacher, "student": student, "int8": quantized}
     if settings.baseline:
         models |= baseline(run, Material(loaded, settings.data, run.device.value))
@@ -139,7 +139,7 @@ def choose_rows(
         kept = keep_budget(run, clean, embeddings)
         material = Material(clean, settings.data, run.device.value, kept=kept)
     if settings.label.budget is not None:
-        labeled = choose_labels(run, clean, embeddings, material)
+        labeled = choose_labels(run, embeddings, material)
         material = Material(
             clean, settings.data, run.device.value, kept=material.kept, labeled=labeled
         )
@@ -167,7 +167,11 @@ def finish(run: RunFolder) -> RunResult:
         choices |= {f"{done.name}: {name}": str(choice) for name, choice in done.choices.items()}
     measured = metrics(stages)
     checked = gates(run.settings.gate, stages)
-    missed = [f"{gate['name']}: {gate['measured']}, {gate['limit']}" for gate in checked if not gate["met"]]
+    missed = [
+        f"{gate['name']}: {gate['measured']}, {gate['limit']}"
+        for gate in checked
+        if not gate["met"]
+    ]
     result = RunResult(
         folder=run.folder,
         origin=stages["load"].value.origin,

@@ -51,7 +51,7 @@ def _model(name: str, stages: Stages) -> Line:
         name,
         rows=stage.cost.rows_in,
         labels=stage.cost.labels,
-        train_s=stage.summary.get("seconds"),
+        train_s=stage.summary.get("seconds", stage.cost.wall_s),
         train_flops=stage.summary.get("flops"),
         megabytes=measured["megabytes"],
         milliseconds=measured["milliseconds"],

@@ -113,8 +113,8 @@ class QuantizeSettings(Group):
 
     method: Literal["auto", "ptq", "qat"] = "qat"
     weight_bits: Literal[4, 8] = 8
-    epochs: int | Auto = "auto"
-    calibration_rows: int = Field(1024, ge=1)
+    epochs: int = Field(2, ge=1)
+    calibration_rows: int = Field(512, ge=1)
 
 
 class GateSettings(Group):

@@ -59,12 +59,12 @@ def print_result(result: RunResult) -> None:
         console.print(_table("Found", ("Check", "Findings"), list(found.items())))
     planted = result.metrics.get("planted", {})
     if planted:
-        rows = [
+        planted_rows: list[tuple[Any, ...]] = [
             (kind, item["planted"], percent(item["recall"]), percent(item["precision"]))
             for kind, item in planted.items()
         ]
         header = ("Planted fault", "Planted", "Recall", "Precision")
-        console.print(_table("Planted faults", header, rows))
+        console.print(_table("Planted faults", header, planted_rows))
     shown = [(name, cell) for name, cell in COLUMNS if any(cell(line) for line in result.lines)]
     rows = [(line.stage, *(cell(line) for _, cell in shown)) for line in result.lines]
     console.print(

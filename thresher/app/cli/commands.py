@@ -48,7 +48,7 @@ PLANTED = {"copies": 0.03, "near_copies": 0.03, "swapped_labels": 0.03, "leaked"
 def thresher_command(
     version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
 ) -> None:
-    """The same model out of fewer rows, labels, training seconds and bytes."""
+    """Make the same model out of fewer rows, labels, training seconds and bytes."""
     if version:
         print(thresher.__version__)
         raise typer.Exit

@@ -55,7 +55,11 @@ def settings_from(
     }
     values: dict[str, Any] = {
         "data": {name: value for name, value in columns.items() if value is not None},
-        **{name: value for name, value in {"seed": seed, "device": device}.items() if value is not None},
+        **{
+            name: value
+            for name, value in {"seed": seed, "device": device}.items()
+            if value is not None
+        },
         **(more or {}),
     }
     return resolve(config=config, overrides=overrides or (), values=values)

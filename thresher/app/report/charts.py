@@ -80,8 +80,12 @@ def _grid(x_axis: Axis, y_axis: Axis, *, as_percent: bool) -> str:
     for value in y_axis.ticks(4):
         y = y_axis.at(value)
         shown = f"{100 * value:.4g} %" if as_percent else f"{value:.4g}"
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="axis" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{shown}</text>')
+        parts.append(
+            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        )
+        parts.append(
+            f'<text class="axis" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{shown}</text>'
+        )
     for value in x_axis.ticks(5):
         x = x_axis.at(value)
         parts.append(
@@ -91,9 +95,7 @@ def _grid(x_axis: Axis, y_axis: Axis, *, as_percent: bool) -> str:
     return "".join(parts)
 
 
-def _lines(
-    drawn: Mapping[str, Sequence[tuple[float, float]]], x_axis: Axis, y_axis: Axis
-) -> str:
+def _lines(drawn: Mapping[str, Sequence[tuple[float, float]]], x_axis: Axis, y_axis: Axis) -> str:
     parts = []
     for index, points in enumerate(drawn.values()):
         places = [(x_axis.at(x), y_axis.at(y)) for x, y in points]

@@ -16,11 +16,17 @@ from .gallery import findings
 
 # Order of the sections, and what each check means in words.
 CHECKS = {
-    "leakage": ("Leaks between train and test", "A training row that is also, or nearly, a test row."),
+    "leakage": (
+        "Leaks between train and test",
+        "A training row that is also, or nearly, a test row.",
+    ),
     "exact_duplicate": ("Exact duplicates", "Equal content, byte for byte once decoded."),
     "near_duplicate": ("Near duplicates", "So similar that one of them teaches nothing new."),
     "conflict": ("Conflicting labels", "Equal content under different labels."),
-    "label": ("Labels that look wrong", "The rows around it, and a model that never saw it, say otherwise."),
+    "label": (
+        "Labels that look wrong",
+        "The rows around it, and a model that never saw it, say otherwise.",
+    ),
     "outlier": ("Outliers", "Far from everything else of its class."),
     "quality": ("Quality", "Blank, dark, bright, blurred, damaged or odd."),
 }
@@ -67,7 +73,11 @@ def tiles(result: RunResult) -> list[tuple[str, str, str]]:
     """Return the few large numbers at the top: value, name, and against what."""
     by_stage = {line.stage: line for line in result.lines}
     found = sum(result.metrics.get("found", {}).values())
-    tiles = [(f"{found:,}", "findings", f"{len(result.metrics.get('found', {}))} kinds")] if found else []
+    tiles = (
+        [(f"{found:,}", "findings", f"{len(result.metrics.get('found', {}))} kinds")]
+        if found
+        else []
+    )
     teacher, int8 = by_stage.get("teacher"), by_stage.get("int8")
     if int8 is not None and int8.accuracy is not None:
         against = _against(teacher, int8)

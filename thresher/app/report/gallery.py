@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ...core.columns import read_row_ids, read_splits, class_names, take_rows
+from ...core.columns import class_names, read_row_ids, read_splits, take_rows
 from ...core.images import UnreadableImage, decode_image
 from ...core.issues import Issue, Issues
 from ...core.manifest import Manifest
@@ -43,7 +43,7 @@ class Finding:
 def findings(
     loaded: LoadedDataset, issues: Issues, manifest: Manifest | None, *, check: str, limit: int = 8
 ) -> list[Finding]:
-    """Return up to `limit` issues of a check: the worst half, and the rest spread over the others."""
+    """Return up to `limit` issues of a check: the worst, and a spread over the others."""
     chosen = _spread(list(issues.of(check)), limit)
     wanted = [issue.row_id for issue in chosen] + [issue.twin for issue in chosen if issue.twin]
     cards = _cards(loaded, wanted)
@@ -101,7 +101,9 @@ def _text(values: Sequence[object], names: Sequence[str]) -> str:
         text = str(values[0])
     else:
         pairs = zip(names, values, strict=True)
-        text = ", ".join(f"{name} {value:.4g}" for name, value in pairs if isinstance(value, (int, float)))
+        text = ", ".join(
+            f"{name} {value:.4g}" for name, value in pairs if isinstance(value, (int, float))
+        )
     return text if len(text) <= TEXT_LENGTH else text[: TEXT_LENGTH - 1] + "…"
 
 
@@ -117,6 +119,8 @@ def thumbnail(value: dict[str, bytes] | bytes) -> str:
         size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     kind = ".png" if max(pixels.shape[:2]) <= 16 else ".jpg"
-    _, encoded = cv2.imencode(kind, pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80] if kind == ".jpg" else [])
+    _, encoded = cv2.imencode(
+        kind, pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80] if kind == ".jpg" else []
+    )
     mime = "image/png" if kind == ".png" else "image/jpeg"
     return f"data:{mime};base64,{base64.b64encode(encoded.tobytes()).decode()}"

@@ -58,7 +58,7 @@ def keep_budget(
 
 
 def choose_labels(
-    run: RunFolder, clean: Done[LoadedDataset], embeddings: Done[Embeddings], material: Material
+    run: RunFolder, embeddings: Done[Embeddings], material: Material
 ) -> Done[np.ndarray]:
     """Choose ``label.budget`` rows to label into ``labels/``, as if the labels were not known.
 
@@ -77,7 +77,9 @@ def choose_labels(
             )
         vectors, codes = _aligned(embeddings.value, pool.row_ids), pool.targets.numpy()
         budgets = steps(settings.budget, rounds=settings.rounds)
-        rows = _ask(vectors, codes, budgets=budgets, strategy=settings.strategy, seed=run.settings.seed)
+        rows = _ask(
+            vectors, codes, budgets=budgets, strategy=settings.strategy, seed=run.settings.seed
+        )
         _save(folder, pool.row_ids[rows])
         held_out = material.validation
         assert held_out.targets is not None
@@ -144,9 +146,7 @@ def _ask(
     return np.flatnonzero(labeled)
 
 
-def _training_rows(
-    loaded: LoadedDataset, embeddings: Embeddings
-) -> tuple[Embeddings, np.ndarray]:
+def _training_rows(loaded: LoadedDataset, embeddings: Embeddings) -> tuple[Embeddings, np.ndarray]:
     train = read_splits(loaded.dataset) == "train"
     ids, labels = read_row_ids(loaded.dataset)[train], read_labels(loaded.dataset, loaded.schema)
     return _aligned(embeddings, ids), labels[train]

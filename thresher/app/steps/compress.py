@@ -6,63 +6,71 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
+from augment import Augmenter
 from training import TrainingRun, evaluate, export, load_exported, quantize
 from training.exporting import ExportedModel
-from training.quantization import QuantizedModel
+from training.quantization.model import QuantizedModel
+from training.quantization.prepare import prepare
 
-from ...core.randomness import check_random_state
+from ...core.files import atomic_path
 from ..stages import Done, Notes, RunFolder
 from .material import Material
-from .train import accuracy
+from .train import accuracy, training_augment
 
 CODE = ("thresher/core", "training")
+QAT_CODE = (*CODE, "augment")
+WEIGHTS = "quantized.pt"
 
 
 def quantize_student(
-    run: RunFolder, material: Material, student: Done[TrainingRun]
+    run: RunFolder,
+    material: Material,
+    policy: Done[Augmenter | None],
+    student: Done[TrainingRun],
 ) -> Done[QuantizedModel]:
     """Calibrate on training rows, then train the rounded model on its float self's answers."""
     settings = run.settings.quantize
 
     def work(folder: Path, notes: Notes) -> None:
-        pool = material.pool
-        count = min(settings.calibration_rows, len(pool))
-        rows = check_random_state(run.settings.seed).permutation(len(pool))[:count]
         quantized = quantize(
             student.value.model,
-            pool.take(np.sort(rows)),
+            material.pool,
             method=settings.method,
             weight_bits=settings.weight_bits,
-            train=pool,
+            calibration_rows=settings.calibration_rows,
             validation=material.validation,
-            epochs=None if settings.epochs == "auto" else settings.epochs,
+            epochs=settings.epochs,
+            augment=training_augment(policy),
             checkpoint_dir=folder / "checkpoints",
             device=run.device.value,
             random_state=run.settings.seed,
         )
-        torch.save(quantized, folder / "quantized.pt")
+        with atomic_path(folder / WEIGHTS) as temporary:
+            torch.save(quantized.state_dict(), temporary)
         notes.choices.update(quantized.choices)
+        notes.cost.rows_in = len(material.pool)
+        notes.cost.labels = student.cost.labels
         notes.summary = {
             "layers": [vars(layer) for layer in quantized.layers()],
-            "history": quantized.history,
             **accuracy(evaluate(quantized, material.test)),
         }
 
     def load(folder: Path) -> QuantizedModel:
-        model: QuantizedModel = torch.load(folder / "quantized.pt", weights_only=False)
+        model = prepare(student.value.model, weight_bits=settings.weight_bits)
+        model.set_mode("quantize")
+        model.load_state_dict(torch.load(folder / WEIGHTS, weights_only=True))
         return model.eval()
 
     return run.stage(
         "quantize",
         work,
         load=load,
-        needs=[*material.needs, student],
+        needs=[*material.needs, policy, student],
         settings=[settings.model_dump(), material.key],
-        code=CODE,
+        code=QAT_CODE,
         where="models/quantized",
     )
 
@@ -84,7 +92,8 @@ def export_models(
             )
             notes.summary[name] = {
                 "bytes": exported.size_bytes,
-                "operators": exported.fused.to_json(),
+                "integer_operators": exported.fused.integer,
+                "float_operators": exported.fused.floating,
             }
 
     return run.stage(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...core.columns import read_features, read_row_ids
 from ...core.embeddings import Embeddings
 from ...core.encoders import embed
 from ...core.schema import LoadedDataset
@@ -15,17 +14,14 @@ def embed_rows(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[Embeddings]:
     """Write the embeddings of all rows into ``embeddings/``."""
 
     def work(folder: Path, notes: Notes) -> None:
-        rows, schema = loaded.value.dataset, loaded.value.schema
-        options = {
-            "encoder": run.settings.embed.encoder,
-            "device": run.device.value,
-            "random_state": run.settings.seed,
-        }
-        if schema.modality == "features":
-            vectors = read_features(rows, schema.inputs)
-            embeddings = embed(vectors, row_ids=read_row_ids(rows), **options)
-        else:
-            embeddings = embed(rows, column=schema.inputs[0], **options)
+        schema = loaded.value.schema
+        embeddings = embed(
+            loaded.value.dataset,
+            column=schema.inputs if schema.modality == "features" else schema.inputs[0],
+            encoder=run.settings.embed.encoder,
+            device=run.device.value,
+            random_state=run.settings.seed,
+        )
         embeddings.save(folder / "vectors")
         notes.summary = {
             "encoder": embeddings.encoder,

@@ -143,9 +143,7 @@ class _Checks:
         names = None
         if self.loaded.schema.label is not None:
             names = np.asarray(class_names(self.loaded.dataset, self.loaded.schema.label))
-        found = find_exact_duplicates(
-            hashes, row_ids=self.ids, splits=self.splits, labels=names
-        )
+        found = find_exact_duplicates(hashes, row_ids=self.ids, splits=self.splits, labels=names)
         self._note("exact_duplicate", "Content hash of the decoded row; one of each group stays.")
         self._note("conflict", "Equal content hash, different label.")
         self.redundant |= ~found.kept

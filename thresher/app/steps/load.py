@@ -66,7 +66,12 @@ def plant(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[LoadedDataset]:
         faults.save(folder / "faults.parquet")
 
     return run.stage(
-        "plant", work, load=read_loaded, needs=[loaded], settings=run.settings.plant, where="planted"
+        "plant",
+        work,
+        load=read_loaded,
+        needs=[loaded],
+        settings=run.settings.plant,
+        where="planted",
     )
 
 
@@ -121,7 +126,7 @@ def _plain(settings: DataSettings) -> dict[str, Any]:
 
 
 def _limited(loaded: LoadedDataset, limit: int | None) -> LoadedDataset:
-    """Keep `limit` training rows: those with the lowest keys, so that the choice is the rows' own."""
+    """Keep `limit` training rows: those with the lowest keys, which are the rows' own."""
     splits = read_splits(loaded.dataset)
     train = np.flatnonzero(splits == "train")
     if limit is None or limit >= len(train):

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ...core.faults import PlantedFaults
-from ...core.issues import Issues
-
 # The check that must find each kind of planted fault.
 CHECK_OF = {
     "copies": ("exact_duplicate",),

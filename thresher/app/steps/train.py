@@ -48,7 +48,7 @@ def train_plain(
             build(plan, material, seed=run.settings.seed),
             material.train,
             validation=material.validation,
-            augment=_augment(policy),
+            augment=training_augment(policy),
             checkpoint_dir=folder / "checkpoints",
             device=run.device.value,
             random_state=run.settings.seed,
@@ -86,7 +86,7 @@ def distil_student(
             temperature=distil.temperature,
             alpha=distil.alpha if all_labeled else 1.0,
             validation=material.validation,
-            augment=_augment(policy),
+            augment=training_augment(policy),
             checkpoint_dir=folder / "checkpoints",
             device=run.device.value,
             random_state=run.settings.seed,
@@ -159,5 +159,6 @@ def accuracy(measured: Evaluation) -> dict[str, float]:
     return {"accuracy": measured.accuracy, "low": low, "high": high}
 
 
-def _augment(policy: Done[Augmenter | None]) -> Any:
+def training_augment(policy: Done[Augmenter | None]) -> Any:
+    """Return the policy as `fit` takes it, or None."""
     return None if policy.value is None else policy.value.for_training()
