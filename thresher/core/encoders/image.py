@@ -115,8 +115,7 @@ def _describe_chunk(images: np.ndarray) -> np.ndarray:
 
 def is_constant(images: np.ndarray) -> np.ndarray:
     """Tell which images have one colour only, bool, shape (n,)."""
-    pixels = images.reshape(len(images), -1, 3)
-    return np.asarray((pixels == pixels[:, :1]).all(axis=(1, 2)))
+    return np.asarray((images == images[:, :1, :1]).all(axis=(1, 2, 3)))
 
 
 def as_images(values: Values, *, size: int | None) -> np.ndarray:

@@ -54,10 +54,12 @@ class Projection:
             Standard deviation that each kind is scaled to, over all its columns.
         dimensions : int
         """
+        if not len(features):
+            features = np.zeros((1, sum(widths)), np.float32)
         scale = _scale(features, widths, weights)
         mean = features.mean(axis=0, dtype=np.float64)
         centred = (features - mean) * scale
-        variances, directions = np.linalg.eigh(centred.T @ centred / max(1, len(features)))
+        variances, directions = np.linalg.eigh(centred.T @ centred / len(features))
         order = np.argsort(-variances, kind="stable")[:dimensions]
         order = order[variances[order] > 1e-7 * variances.sum()]
         if len(order) < FEWEST_DIRECTIONS:

@@ -97,8 +97,9 @@ class TextEncoder:
         return encoder
 
     def _weigh(self, texts: Sequence[str]) -> sp.csr_matrix:
-        if not self.vectorizers_:
-            return sp.csr_matrix((len(texts), 0), dtype=np.float32)
+        if not self.vectorizers_ or not texts:
+            terms = sum(len(each.vocabulary_) for each in self.vectorizers_)
+            return sp.csr_matrix((len(texts), terms), dtype=np.float32)
         return sp.hstack([each.transform(texts) for each in self.vectorizers_], format="csr")
 
     def _basis(self) -> np.ndarray:
