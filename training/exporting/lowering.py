@@ -22,6 +22,7 @@ from ..quantization.layers import (
     QuantizedWeights,
 )
 from ..quantization.model import QuantizedModel
+from ..quantization.pixels import PixelInput
 from ..quantization.placement import GlobalAveragePool
 
 _UINT8_TOP = 255
@@ -57,6 +58,22 @@ class OnnxRound(nn.Module):
             x = x.clamp(*self.bounds)
         integers = _symbolic("QuantizeLinear", (x, *grid), x.shape, dtype=torch.uint8)
         return _symbolic("DequantizeLinear", (integers, *grid), x.shape)
+
+
+class OnnxPixels(nn.Module):
+    """DequantizeLinear on the uint8 picture itself."""
+
+    scale: Tensor
+    zero_point: Tensor
+
+    def __init__(self, pixels: PixelInput) -> None:
+        super().__init__()
+        self.register_buffer("scale", pixels.scale.clone())
+        self.register_buffer("zero_point", pixels.zero_point.to(torch.uint8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return pixel values minus the constant one."""
+        return _symbolic("DequantizeLinear", (x, self.scale, self.zero_point), x.shape)
 
 
 class _OnnxWeights(nn.Module):
@@ -185,6 +202,8 @@ def _take_scale(graph: fx.GraphModule, node: fx.Node) -> Tensor | None:
 def _lowered(module: nn.Module, input_scale: Tensor | None) -> nn.Module | None:
     if isinstance(module, ActivationQuantizer):
         return OnnxRound(module)
+    if isinstance(module, PixelInput):
+        return OnnxPixels(module)
     if isinstance(module, QuantizedEmbedding):
         return OnnxEmbedding(module)
     if isinstance(module, GlobalAveragePool):

@@ -94,10 +94,10 @@ def _explain(model: nn.Module, example: Tensor, error: BaseException) -> str:
 
 def _layer_of(model: nn.Module, example: Tensor, node_name: str) -> str | None:
     with _quiet_exporter():
-        program = torch.export.export(model, (example,)).run_decompositions()
-    for node in program.graph.nodes:
+        graph = torch.export.export(model, (example,)).graph
+    for node in graph.nodes:
         stack = node.meta.get("nn_module_stack")
-        if node.name == node_name and stack:
+        if node.name.endswith(node_name) and stack:
             path, kind = list(stack.values())[-1]
             return f"{path} ({str(kind).rpartition('.')[2]})"
     return None

@@ -44,6 +44,8 @@ class Placement:
     weight_bits, activation_bits : int
     keep_float : collection of str
         Layers, or modules that hold layers, that stay in float.
+    pixels : fx.Node, optional
+        A node whose values are on an integer grid already, from `fold_pixels`.
     """
 
     def __init__(
@@ -53,12 +55,13 @@ class Placement:
         weight_bits: int = 8,
         activation_bits: int = 8,
         keep_float: Collection[str] = (),
+        pixels: fx.Node | None = None,
     ) -> None:
         self.graph = graph
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.keep_float = set(keep_float)
         self.kinds = {node: self._kind(node) for node in graph.graph.nodes}
-        self.rounded: dict[fx.Node, fx.Node] = {}
+        self.rounded: dict[fx.Node, fx.Node] = {} if pixels is None else {pixels: pixels}
         self.float_layers: list[str] = []
 
     def run(self) -> fx.GraphModule:

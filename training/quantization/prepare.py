@@ -9,6 +9,7 @@ from torch import nn
 from thresher.core.errors import InputError, check_number
 
 from .model import QuantizedModel
+from .pixels import fold_pixels
 from .placement import Placement
 from .tracing import trace
 
@@ -19,6 +20,7 @@ def prepare(
     weight_bits: int = 8,
     activation_bits: int = 8,
     keep_float: Collection[str] = (),
+    pixels: bool = False,
 ) -> QuantizedModel:
     """Fold batch norm and place quantizers; the float `model` is left as it is.
 
@@ -29,14 +31,18 @@ def prepare(
         2 to 8.
     keep_float : collection of str
         Names of layers or submodules that stay in float.
+    pixels : bool
+        The input holds whole numbers 0–255, which the first convolution may take as they are.
     """
     check_number("weight_bits", weight_bits, low=2, high=8)
     check_number("activation_bits", activation_bits, low=2, high=8)
+    traced = trace(model, whole=keep_float)
     placement = Placement(
-        trace(model, whole=keep_float),
+        traced,
         weight_bits=weight_bits,
         activation_bits=activation_bits,
         keep_float=keep_float,
+        pixels=fold_pixels(traced) if pixels and not keep_float else None,
     )
     graph = placement.run()
     quantized = QuantizedModel(

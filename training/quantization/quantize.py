@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
 from thresher.core.choice import Choice
@@ -101,6 +102,7 @@ def quantize(
         weight_bits=weight_bits,
         activation_bits=activation_bits,
         keep_float=keep_float,
+        pixels=calibration.inputs.dtype == torch.uint8,
     )
     calibrate(quantized, _spread(training, calibration_rows), method=ranges)
     judge = _Judge(model, judged, device=device)
