@@ -112,16 +112,16 @@ def _pairs_sharing(
         pairs = np.minimum(left, right) * np.int64(n) + np.maximum(left, right)
         found.append(pairs[left != right])
         held += len(pairs)
-        if held > 4 * MAX_PAIRS // 10:
+        if held > 2 * MAX_PAIRS:
             found, held = _deduplicated(found)
     return np.divmod(_deduplicated(found)[0][0], max(1, n))
 
 
 def _deduplicated(parts: list[np.ndarray]) -> tuple[list[np.ndarray], int]:
     pairs = np.unique(np.concatenate(parts))
-    if len(pairs) > MAX_PAIRS // 5:
+    if len(pairs) > MAX_PAIRS:
         raise InputError(
-            f"More than {MAX_PAIRS // 5:,} pairs of texts may be similar, too many to compare: "
+            f"More than {MAX_PAIRS:,} pairs of texts may be similar, too many to compare: "
             "raise the threshold."
         )
     return [pairs], len(pairs)
