@@ -25,13 +25,15 @@ from .columns import (
     numeric_matrix,
     read_column,
     read_features,
+    read_row_ids,
     read_texts,
     strings,
     with_column,
 )
 from .errors import InputError, check_column
+from .fingerprint import fingerprint
 from .images import UnreadableImage, decode_image, image_bytes, map_blocks
-from .schema import ROW_ID
+from .schema import ROW_ID, Schema
 
 if TYPE_CHECKING:
     import datasets
@@ -107,6 +109,11 @@ def row_hashes(dataset: datasets.Dataset, columns: Iterable[str] | None = None) 
         salt = np.frombuffer(hashlib.blake2b(name.encode(), digest_size=8).digest(), "<u8")[0]
         total += _mix(_column_hashes(read_column(dataset, name)) ^ salt)
     return _mix(total)
+
+
+def dataset_fingerprint(dataset: datasets.Dataset, schema: Schema) -> str:
+    """Identify the content of all rows, their ids, their order and the schema."""
+    return fingerprint(read_row_ids(dataset), row_hashes(dataset), schema.to_json())
 
 
 def _column_hashes(column: pa.ChunkedArray) -> np.ndarray:

@@ -46,7 +46,7 @@ FORMATS = ("directory", "parquet", "csv", "jsonl", "imagefolder")
 SUFFIXES = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", "": "directory"}
 ROW_GROUP_BYTES = 2**26
 ROW_GROUP_ROWS = 100_000
-ABSOLUTE_FOLDER = r"^([A-Za-z]:)?[/\\].*[/\\]"
+FOLDERS = r"^.*[/\\]"
 SIGNATURES = {
     b"\xff\xd8": ".jpg",
     b"\x89PNG": ".png",
@@ -67,8 +67,8 @@ def write_dataset(
 ) -> Path:
     """Write a dataset atomically; features and the order of rows are kept.
 
-    Images are embedded with their bytes, and absolute local paths are cut to the file name, so that
-    what is written stands alone. ``datasets.load_from_disk`` and ``datasets.load_dataset`` read the
+    Images are embedded with their bytes and their paths cut to the file name, so that what is
+    written stands alone. ``datasets.load_from_disk`` and ``datasets.load_dataset`` read the
     first four formats and decode the images of the first two.
 
     Parameters
@@ -160,7 +160,7 @@ def _embedded(column: pa.ChunkedArray) -> pa.ChunkedArray:
     chunks = []
     for chunk in column.chunks:
         files, paths = pc.struct_field(chunk, "bytes"), pc.struct_field(chunk, "path")
-        parts = [_filled(files, paths), pc.replace_substring_regex(paths, ABSOLUTE_FOLDER, "")]
+        parts = [_filled(files, paths), pc.replace_substring_regex(paths, FOLDERS, "")]
         fields = [chunk.type.field("bytes"), chunk.type.field("path")]
         chunks.append(pa.StructArray.from_arrays(parts, fields=fields, mask=chunk.is_null()))
     return pa.chunked_array(chunks, column.type)
@@ -186,7 +186,8 @@ def _filled(files: pa.Array, paths: pa.Array) -> pa.Array:
 
 def _write_directory(dataset: datasets.Dataset, path: Path) -> None:
     with _quiet():
-        dataset.save_to_disk(str(path))
+        # Left to itself, the library writes no shard for no rows and then cannot load it.
+        dataset.save_to_disk(str(path), num_shards=None if len(dataset) else 1)
 
 
 @contextmanager

@@ -13,9 +13,8 @@ import pyarrow as pa
 from ..choice import Choice
 from ..columns import dataset_of, strings, take_table
 from ..errors import InputError, check_number
-from ..fingerprint import fingerprint
 from ..issues import Issue, Issues
-from ..rows import content_ids, key_ids, row_hashes
+from ..rows import content_ids, dataset_fingerprint, key_ids
 from ..schema import ROW_ID, SPLIT, LoadedDataset, Schema
 from .cells import (
     Reasons,
@@ -239,9 +238,7 @@ def _assemble(
     features = datasets.Features.from_arrow_schema(table.schema)
     if schema.modality == "image":
         features[schema.inputs[0]] = datasets.Image(decode=False)
-    draft = dataset_of(table, features, key="loading")
-    identity = [np.asarray(columns[ROW_ID].to_pylist(), dtype=str), row_hashes(draft)]
-    key = fingerprint(*identity, schema.to_json())
+    key = dataset_fingerprint(dataset_of(table, features, key="loading"), schema)
     return LoadedDataset(
         dataset=dataset_of(table, features, key=key),
         schema=schema,
