@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ..columns import take_rows
 from ..errors import InputError
-from .parts import SPLIT_NAMES, Part, Source
+from .parts import SPLIT_NAMES, UNNAMED, Part, Source
 
 if TYPE_CHECKING:
     import datasets
@@ -73,7 +73,7 @@ def read_object(loaded: Any, *, origin: str = "memory") -> Source:
         names = {key: split_name(str(key)) for key in loaded}
         parts = [_part(loaded[key], str(key), names[key]) for key in loaded]
         return Source(origin=origin, parts=parts)
-    return Source(origin=origin, parts=[_part(loaded, "row", None)])
+    return Source(origin=origin, parts=[_part(loaded, UNNAMED, None)])
 
 
 def split_name(name: str) -> str:

@@ -25,6 +25,7 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
+UNNAMED = ""  # name of a table in memory
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from ..errors import InputError, check_column, did_you_mean
 from .digits import read_digits
 from .files import IMAGE_SUFFIXES, check_folder, count_images, read_image_folder
 from .hub import is_saved, read_hub, read_object, read_saved, split_name
-from .parts import SPLIT_NAMES, Part, Source, split_in_path, table_of
+from .parts import SPLIT_NAMES, UNNAMED, Part, Source, split_in_path, table_of
 from .tables import is_table, read_table
 
 HUB_NAME = re.compile(r"^[\w.-]+(/[\w.-]+)?(:[\w.-]+)?$")
@@ -148,7 +148,7 @@ def _read_mapping(mapping: Mapping[Any, Any]) -> Source:
             raise InputError(f"The {key} source holds no rows.")
         found.parts = [
             Part(
-                part.name if part.name != "row" else str(key),
+                str(key) if part.name == UNNAMED else part.name,
                 part.table,
                 split,
                 part.numbers,
@@ -171,7 +171,7 @@ def _read_frame(frame: Any) -> Source:
     if len(columns) < len(frame.columns):
         raise InputError("The DataFrame has several columns of the same name.")
     table, notes = table_of(columns)
-    return Source(origin="DataFrame", parts=[Part("row", table)], choices=notes)
+    return Source(origin="DataFrame", parts=[Part(UNNAMED, table)], choices=notes)
 
 
 def keep_where(source: Source, where: Mapping[str, Any] | None) -> Source:
@@ -212,4 +212,5 @@ def locate(source: Source, positions: np.ndarray) -> list[str]:
     """Say where rows of the stacked table came from: ``train.csv, row 17``."""
     names = np.repeat([part.name for part in source.parts], [len(p.table) for p in source.parts])
     numbers = np.concatenate([np.empty(0, np.int64), *(_numbers(part) for part in source.parts)])
-    return [f"{names[i]}, row {numbers[i]}" for i in positions]
+    prefixes = {name: "" if name == UNNAMED else f"{name}, " for name in names.tolist()}
+    return [f"{prefixes[str(names[i])]}row {numbers[i]}" for i in positions]

@@ -1,0 +1,256 @@
+"""Which column is what, how rows are split, and what the errors say."""
+
+import datasets
+import numpy as np
+import pandas as pd
+import pytest
+
+from thresher.core.errors import InputError
+from thresher.core.loading import hub, load_dataset
+
+TEXTS = [f"This is sentence number {i}" for i in range(40)]
+LABELS = ["yes" if i % 2 else "no" for i in range(40)]
+
+
+def frame(**columns):
+    return pd.DataFrame({"text": TEXTS, "label": LABELS, **columns})
+
+
+def columns(loaded):
+    return loaded.dataset["label"][:], loaded.dataset["split"][:]
+
+
+def test_every_guess_has_a_reason():
+    loaded = load_dataset(frame(id=[f"k{i}" for i in range(40)]))
+    assert set(loaded.choices) == {"label", "text", "row_id", "split"}
+    assert loaded.choices["label"].value == "label"
+    assert loaded.choices["text"].value == "text"
+    assert list(loaded.dataset["row_id"])[:2] == ["k0", "k1"]
+    assert all(choice.reason for choice in loaded.choices.values())
+
+
+def test_the_longest_text_is_the_input_and_few_values_are_the_label():
+    columns = {"a": ["x", "y"] * 20, "b": TEXTS, "c": [f"w{i}" for i in range(40)]}
+    loaded = load_dataset(pd.DataFrame(columns))
+    assert loaded.schema.inputs == ("b",)
+    assert loaded.schema.label == "a"
+
+
+def test_categories_beside_numbers_are_not_a_text():
+    rng = np.random.default_rng(0)
+    columns = {"age": rng.normal(size=40), "job": ["a", "b", "c", "d"] * 10, "y": [0, 1] * 20}
+    loaded = load_dataset(pd.DataFrame(columns))
+    assert loaded.schema.inputs == ("age",)
+    assert "not used: job" in loaded.choices["features"].reason
+
+
+def test_several_possible_labels_are_unclear():
+    columns = {"text": TEXTS, "a": ["x", "y"] * 20, "b": ["p", "q"] * 20}
+    with pytest.raises(
+        InputError, match=r"could be the label \(a, b\).*`label`.*a \(large_string\)"
+    ):
+        load_dataset(pd.DataFrame(columns))
+    assert load_dataset(pd.DataFrame(columns), label="b").schema.classes == ("p", "q")
+    assert load_dataset(pd.DataFrame(columns), label="none").schema.label is None
+
+
+def test_nothing_to_learn_from_is_unclear():
+    with pytest.raises(InputError, match="No column is clearly an image, a text or numbers"):
+        load_dataset(
+            pd.DataFrame({"label": LABELS, "when": pd.date_range("2024-01-01", periods=40)})
+        )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"label": "labl"}, r"label column 'labl' is not in the data.*Did you mean 'label'"),
+        ({"text": "txt"}, "Did you mean 'text'"),
+        ({"features": ["label"], "label": "label"}, "cannot be both label and features"),
+        ({"text": "text", "image": "text"}, "one kind of input"),
+        ({"row_id": "label"}, "not unique"),
+        ({"where": {"labels": "yes"}}, "Did you mean 'label'"),
+        ({"where": {"label": "maybe"}}, "It holds: 'no', 'yes'"),
+        ({"test_fraction": 1.5}, r"`test_fraction` must be in \[0, 0.99\]"),
+        ({"split": "label"}, "split column 'label' holds 'no', 'yes'"),
+    ],
+)
+def test_errors_say_what_to_do(options, message):
+    with pytest.raises(InputError, match=message):
+        load_dataset(frame(), **options)
+
+
+def test_rows_are_kept_where_a_column_holds_a_value():
+    data = frame(set=["a", "b", "c", "c"] * 10)
+    assert len(load_dataset(data, where={"set": "a"}).dataset) == 10
+    assert len(load_dataset(data, where={"set": ["a", "c"]}).dataset) == 30
+    assert (
+        list(load_dataset(data, where={"set": "b"}, label="label").dataset["text"]) == TEXTS[1::4]
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        ([3, 10] * 20, ("10", "3")),
+        ([True, False] * 20, ("false", "true")),
+        ([1.0, 2.0] * 20, ("1", "2")),
+        (["3", 3, 3.0, "4"] * 10, ("3", "4")),
+        ([" a", "a ", "b", "b"] * 10, ("a", "b")),
+    ],
+)
+def test_labels_become_class_names(labels, classes):
+    loaded = load_dataset(frame(label=pd.Series(labels, dtype=object)))
+    assert loaded.schema.classes == classes
+    assert set(loaded.dataset["label"]) == set(classes)
+
+
+def test_mixed_label_types_are_reported():
+    loaded = load_dataset(frame(label=pd.Series(["3", 3] * 20, dtype=object)))
+    assert loaded.choices["type of label"].reason == "the column mixes int, str"
+
+
+@pytest.mark.parametrize("values", [np.linspace(0, 1, 40), np.linspace(0, 1, 40).astype(str)])
+def test_regression_is_refused(values):
+    with pytest.raises(InputError, match="Thresher works on classes"):
+        load_dataset(frame(label=values))
+
+
+def test_lists_of_labels_are_refused():
+    rows = {"text": TEXTS, "label": [["a", "b"]] * 40}
+    with pytest.raises(InputError, match="one class a row"):
+        load_dataset(datasets.Dataset.from_dict(rows))
+
+
+@pytest.mark.parametrize("missing", [None, "", " ", np.nan])
+def test_missing_labels_are_set_aside_or_kept(missing):
+    labels = pd.Series([missing, missing, *LABELS[2:]], dtype=object)
+    loaded = load_dataset(frame(label=labels))
+    found = {issue.detail for issue in loaded.set_aside}
+    assert found == {"missing label (row 1)", "missing label (row 2)"}
+    kept = load_dataset(frame(label=labels), keep_unlabeled=True).dataset
+    assert list(kept["label"])[:2] == [None, None]
+    assert list(kept["split"])[:2] == ["train", "train"]
+
+
+def test_a_class_with_one_row_is_set_aside():
+    loaded = load_dataset(frame(label=["alone", *LABELS[1:]]))
+    (issue,) = loaded.set_aside
+    assert issue.detail == "a label with one row (alone) (row 1)"
+    assert loaded.schema.classes == ("no", "yes")
+
+
+def test_the_split_does_not_depend_on_the_order():
+    loaded, turned = load_dataset(frame()), load_dataset(frame()[::-1])
+    splits = [
+        dict(zip(d["row_id"], d["split"], strict=True)) for d in (loaded.dataset, turned.dataset)
+    ]
+    assert splits[0] == splits[1]
+    test = [label for label, split in zip(*columns(loaded), strict=True) if split == "test"]
+    assert (test.count("no"), test.count("yes")) == (4, 4)
+    other = load_dataset(frame(), seed=1).dataset
+    assert list(other["split"]) != list(loaded.dataset["split"])
+    assert "held out for test" in loaded.choices["split"].reason
+
+
+def test_exact_copies_are_not_torn_apart_by_the_split():
+    data = pd.concat([frame()] * 3)
+    table = load_dataset(data).dataset
+    by_text = dict(zip(table["text"], table["split"], strict=True))
+    assert all(by_text[t] == s for t, s in zip(table["text"], table["split"], strict=True))
+
+
+def test_no_test_rows_are_made_when_asked():
+    assert set(load_dataset(frame(), test_fraction=0).dataset["split"]) == {"train"}
+
+
+def test_a_split_column_is_used_and_others_are_mentioned():
+    named = load_dataset(frame(split=["train", "train", "dev", "test"] * 10))
+    assert set(named.dataset["split"]) == {"train", "validation", "test"}
+    other = load_dataset(frame(split=["all"] * 40))
+    assert other.choices["split column"].reason == "'split' holds 'all', no name of a split"
+
+
+def test_without_test_rows_validation_is_the_test():
+    loaded = load_dataset(frame(split=["train", "val"] * 20))
+    assert set(loaded.dataset["split"]) == {"train", "test"}
+    assert "validation split is the test split" in loaded.choices["split"].reason
+
+
+def place_and_id(table):
+    return set(zip(table["text"], table["split"], table["row_id"], strict=True))
+
+
+def test_the_same_row_in_train_and_test_has_one_id_in_each():
+    source = {"train": frame(), "test": frame()[:5]}
+    table = load_dataset(source).dataset
+    turned = load_dataset({"test": source["test"], "train": source["train"]}).dataset
+    assert len(set(table["row_id"])) == 45
+    assert place_and_id(table) == place_and_id(turned)
+
+
+def test_the_fingerprint_follows_the_content():
+    base = load_dataset(frame()).fingerprint
+    assert base == load_dataset(datasets.Dataset.from_pandas(frame())).fingerprint
+    assert base != load_dataset(frame()[::-1]).fingerprint
+    assert base != load_dataset(frame(label=LABELS[::-1])).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("digit", "Did you mean 'digits'"),
+        ("./nowhere/data.csv", "no folder 'nowhere'"),
+        ("no/such/deep/path", "There is no file or folder"),
+        ("*.nothing", "No file matches"),
+        ({}, "empty mapping"),
+        ({"trian": "x"}, "'trian' is not a known split"),
+        (42, "got int"),
+        ([], "got list"),
+    ],
+)
+def test_sources_that_are_none(source, message):
+    with pytest.raises(InputError, match=message):
+        load_dataset(source)
+
+
+def test_a_mistyped_file_gets_the_closest_name(tmp_path):
+    (tmp_path / "reviews.csv").write_text("text,label\n")
+    with pytest.raises(InputError, match=r"Did you mean '.*reviews\.csv'"):
+        load_dataset(tmp_path / "review.csv")
+
+
+def test_other_files_are_refused(tmp_path):
+    (tmp_path / "a.xlsx").write_bytes(b"x")
+    with pytest.raises(InputError, match="is not a Parquet, CSV"):
+        load_dataset(tmp_path / "a.xlsx")
+
+
+def test_a_hub_name_is_loaded_through_datasets(monkeypatch):
+    asked = []
+
+    def load(*arguments):
+        asked.append(arguments)
+        return datasets.DatasetDict({"train": datasets.Dataset.from_pandas(frame())})
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    loaded = load_dataset("someone/reviews:small")
+    assert asked == [("someone/reviews", "small")]
+    assert loaded.origin == "hub:someone/reviews:small"
+
+
+def test_without_a_network_the_error_says_how_to_download(monkeypatch):
+    def load(*arguments):
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    with pytest.raises(InputError, match="hf download --repo-type dataset someone/reviews"):
+        load_dataset("someone/reviews")
+
+
+def test_streams_are_refused():
+    stream = datasets.Dataset.from_pandas(frame()).to_iterable_dataset()
+    with pytest.raises(InputError, match="streamed"):
+        hub.read_object(stream)
+    with pytest.raises(InputError, match="streamed"):
+        load_dataset(stream)
