@@ -22,7 +22,7 @@ from .result import LabelIssues, expected_precision
 PRIOR_MEAN = np.array([0.0, 1.0])
 PRIOR_DEVIATION = np.array([1.5, 0.5])
 LEAST_SLOPE = 0.05
-LEAST_CHANCE = 0.02
+LEAST_CHANCE = 0.005
 DRAWS = 500
 
 

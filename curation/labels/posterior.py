@@ -1,8 +1,8 @@
 """From class probabilities to the probability that a given label is wrong, and which to flag.
 
 Model: the class of row x is k with probability ``q_k(x) ∝ p_k(x)^a``; its label is then right, or
-with the rate ``r₁`` any class by its share, or with the rate ``r₂`` a class that is often confused
-with k. The rates are fitted by expectation maximisation (Dempster, Laird and Rubin, 1977), the
+with the rate ``r₁`` any other class by its share, or with the rate ``r₂`` a class that is often
+confused with k. The rates are fitted by expectation maximisation (Dempster, Laird and Rubin, 1977), the
 sharpness ``a`` by likelihood.
 
 The likelihood alone explains too few labels as wrong: `p` was learnt from the same noisy labels,
@@ -93,8 +93,7 @@ def _explain(
     log_probs: np.ndarray, labels: np.ndarray, model: NoiseModel, sharpness: float
 ) -> tuple[float, np.ndarray]:
     """Fit the two rates; return the mean log-likelihood and the posterior of an error."""
-    right, confused = _likelihoods(log_probs, labels, model.confusion, sharpness)
-    anything = model.shares[labels]
+    right, confused, anything = _likelihoods(log_probs, labels, model, sharpness)
     rate_any = rate_confused = 0.05
     for _ in range(STEPS):
         by_chance, by_confusion = rate_any * anything, rate_confused * confused
@@ -105,23 +104,28 @@ def _explain(
 
 
 def _likelihoods(
-    log_probs: np.ndarray, labels: np.ndarray, confusion: np.ndarray, sharpness: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the probability of each label as the class itself and as one confused with it.
+    log_probs: np.ndarray, labels: np.ndarray, model: NoiseModel, sharpness: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the probability of each label if right, if confused, and if any other class by share.
 
-    A wrong label leaves less room for the class itself: the two must not count the same mass.
+    The two ways to be wrong never give the class itself: a wrong label is wrong.
     """
     n, num_classes = log_probs.shape
-    right, confused = np.empty(n), np.empty(n)
-    columns = np.ascontiguousarray(confusion.T)
-    for start in range(0, n, max(1, FIT_CELLS // num_classes)):
-        span = slice(start, start + max(1, FIT_CELLS // num_classes))
+    right, confused, anything = np.empty(n), np.empty(n), np.empty(n)
+    columns = np.ascontiguousarray(model.confusion.T)
+    rest = 1 / np.maximum(1 - model.shares, 1e-12)
+    block = max(1, FIT_CELLS // num_classes)
+    for start in range(0, n, block):
+        span = slice(start, start + block)
+        given = labels[span]
         powered = log_probs[span] * np.float32(sharpness)
         sharp = np.exp(powered - powered.max(axis=1, keepdims=True))
         sharp /= sharp.sum(axis=1, keepdims=True)
-        right[span] = sharp[np.arange(len(sharp)), labels[span]]
-        confused[span] = np.einsum("nk,nk->n", sharp, columns[labels[span]])
-    return right, confused
+        right[span] = sharp[np.arange(len(sharp)), given]
+        confused[span] = np.einsum("nk,nk->n", sharp, columns[given])
+        others = np.maximum(sharp @ rest - right[span] * rest[given], 0)
+        anything[span] = model.shares[given] * others
+    return right, confused, anything
 
 
 def _confusion(probs: np.ndarray) -> np.ndarray:

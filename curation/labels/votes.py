@@ -38,7 +38,7 @@ def knn_probs(graph: NeighborGraph, labels: np.ndarray, num_classes: int) -> np.
         weights=weights[voting],
         minlength=n * num_classes,
     )
-    counts = flat.reshape(n, num_classes)
+    counts = flat.reshape(n, num_classes).astype(np.float64)
     shares = np.bincount(labels[labels >= 0], minlength=num_classes) + 1.0
     counts += shares / shares.sum()
     return np.asarray(counts / counts.sum(axis=1, keepdims=True), dtype=np.float32)

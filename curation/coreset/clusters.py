@@ -1,0 +1,79 @@
+"""Spherical k-means with k-means++ seeds, and the hierarchy of it.
+
+Arthur and Vassilvitskii (2007) for the seeds; Dhillon and Modha (2001) for the cosine. Costs
+O(iterations · n k d) time and O(n · block) memory.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+BLOCK_CELLS = 8_000_000
+MOST_SAMPLED = 64
+
+
+def spherical_kmeans(
+    vectors: np.ndarray, k: int, *, rng: np.random.Generator, iterations: int = 12
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cluster unit vectors, shape (n, d), into at most `k` clusters.
+
+    Returns
+    -------
+    centers : ndarray of float32, shape (k', d)
+        Unit length; empty clusters are left out.
+    cluster_of : ndarray of int64, shape (n,)
+    """
+    k = max(1, min(k, len(vectors)))
+    sample = vectors
+    if len(vectors) > k * MOST_SAMPLED:
+        sample = vectors[np.sort(rng.choice(len(vectors), k * MOST_SAMPLED, replace=False))]
+    centers = _seeds(sample, k, rng)
+    for _ in range(iterations):
+        nearest, similarity = assign(sample, centers)
+        centers = _means(sample, nearest, centers, similarity)
+    nearest, _ = assign(vectors, centers)
+    used, nearest = np.unique(nearest, return_inverse=True)
+    return centers[used], nearest.astype(np.int64)
+
+
+def assign(vectors: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the nearest center of each row and the cosine to it, each shape (n,)."""
+    nearest = np.empty(len(vectors), dtype=np.int64)
+    similarity = np.empty(len(vectors), dtype=np.float32)
+    block = max(1, BLOCK_CELLS // len(centers))
+    for start in range(0, len(vectors), block):
+        products = vectors[start : start + block] @ centers.T
+        nearest[start : start + block] = products.argmax(axis=1)
+        similarity[start : start + block] = products.max(axis=1)
+    return nearest, similarity
+
+
+def _seeds(vectors: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw seeds with probability proportional to 1 − cosine to the nearest seed so far."""
+    chosen = [int(rng.integers(len(vectors)))]
+    distance = np.full(len(vectors), np.inf)
+    while len(chosen) < k:
+        distance = np.minimum(distance, np.maximum(1 - vectors @ vectors[chosen[-1]], 0))
+        total = distance.sum()
+        if total <= 1e-9 * len(vectors):
+            break
+        drawn = int(np.searchsorted(np.cumsum(distance), rng.random() * total))
+        chosen.append(min(drawn, len(vectors) - 1))
+    return vectors[chosen].astype(np.float32)
+
+
+def _means(
+    vectors: np.ndarray, nearest: np.ndarray, centers: np.ndarray, similarity: np.ndarray
+) -> np.ndarray:
+    from scipy.sparse import csr_array
+
+    n = len(vectors)
+    members = csr_array((np.ones(n, np.float32), (nearest, np.arange(n))), shape=(len(centers), n))
+    sums = np.asarray(members @ vectors, dtype=np.float32)
+    norms = np.linalg.norm(sums, axis=1)
+    lost = np.flatnonzero(norms == 0)
+    if len(lost):
+        # An empty cluster starts again at the rows that fit their center worst.
+        sums[lost] = vectors[np.argsort(similarity, kind="stable")[: len(lost)]]
+        norms = np.linalg.norm(sums, axis=1)
+    return np.asarray(sums / np.maximum(norms, 1e-12)[:, None], dtype=np.float32)

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from curation.coreset import select_coreset
+from curation.coreset.clusters import assign, spherical_kmeans
+from curation.coreset.difficulty import ccs
+from curation.coreset.geometry import even_budgets, facility_location, k_center, semdedup
+from curation.coreset.selection import METHODS, proportional_budgets
+from thresher.core.embeddings import Embeddings, unit_length
+from thresher.core.errors import InputError
+
+
+def vectors(n=120, d=6, seed=0):
+    return unit_length(np.random.default_rng(seed).normal(size=(n, d)))
+
+
+def labels(n=120):
+    return np.repeat(np.arange(3), [n // 2, n // 3, n - n // 2 - n // 3])
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n", [1, 2, 40, 120])
+def test_every_method_keeps_the_contract(method, n):
+    X, y, scores = vectors(), labels(), np.random.default_rng(1).random(120)
+    options = {"n": n, "labels": y, "method": method, "scores": scores}
+    chosen = select_coreset(X, **options)
+    assert len(chosen) == len(set(chosen.positions.tolist())) == n
+    assert chosen.row_ids.tolist() == chosen.positions.astype(str).tolist()
+    assert chosen.weights.mean() == pytest.approx(1)
+    assert (np.diff(chosen.scores) < 0).all()
+    assert np.array_equal(chosen.positions, select_coreset(X, **options).positions)
+    if n >= 3:
+        assert set(y[chosen.positions]) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("X", [np.ones((50, 4)), np.zeros((50, 4)), np.eye(50)])
+def test_equal_blank_and_orthogonal_rows_are_defined(method, X):
+    chosen = select_coreset(X, n=20, method=method, scores=np.zeros(50))
+    assert len(set(chosen.positions.tolist())) == 20
+
+
+def test_classes_share_the_budget():
+    y = labels()
+    by_size = select_coreset(vectors(), n=30, labels=y, method="random").positions
+    assert np.bincount(y[by_size]).tolist() == [15, 10, 5]
+    evenly = select_coreset(vectors(), n=30, labels=y, method="balanced").positions
+    assert np.bincount(y[evenly]).tolist() == [10, 10, 10]
+    first = y[by_size[:6]]
+    assert np.bincount(first, minlength=3).tolist() == [3, 2, 1]
+
+
+def test_budgets_add_up():
+    assert proportional_budgets(np.array([97, 1, 2]), 10).tolist() == [8, 1, 1]
+    assert proportional_budgets(np.array([5, 5]), 10).tolist() == [5, 5]
+    assert proportional_budgets(np.array([1000, 1, 1]), 2).tolist() == [2, 0, 0]
+    assert even_budgets(np.array([2, 10, 10]), 12).tolist() == [2, 5, 5]
+    assert even_budgets(np.array([3, 0, 1]), 9).tolist() == [3, 0, 1]
+
+
+def test_k_center_equals_the_greedy_definition():
+    X = vectors(50)
+    chosen = [int(np.argmax(X @ X.mean(axis=0)))]
+    while len(chosen) < 10:
+        nearest = (X @ X[chosen].T).max(axis=1)
+        nearest[chosen] = np.inf
+        chosen.append(int(nearest.argmin()))
+    assert k_center(X, 10).tolist() == chosen
+
+
+def test_facility_location_equals_the_greedy_definition():
+    X = vectors(60)
+    similarity = np.maximum(X @ X.T, 0)
+    chosen: list[int] = []
+    best = np.zeros(60)
+    for _ in range(8):
+        gains = (np.maximum(similarity, best) - best).sum(axis=1)
+        chosen.append(int(gains.argmax()))
+        best = np.maximum(best, similarity[chosen[-1]])
+    assert facility_location(X, 8, rng=np.random.default_rng(0)).tolist() == chosen
+
+
+def test_semdedup_leaves_out_copies_first():
+    X = vectors(40)
+    copied = unit_length(np.concatenate([X, X + 1e-3]))
+    kept = semdedup(copied, 40, rng=np.random.default_rng(0))
+    assert len(set((kept % 40).tolist())) >= 38
+
+
+def test_ccs_leaves_out_the_hardest_and_covers_the_rest():
+    difficulty = np.arange(1000.0)
+    chosen = ccs(difficulty, 100, rng=np.random.default_rng(0))
+    assert len(set(chosen.tolist())) == 100
+    assert chosen.max() < 1000 - 0.4 * 1000
+    assert np.bincount(chosen // 110, minlength=5).min() >= 15
+
+
+def test_weights_count_the_rows_that_each_stands_for():
+    X = unit_length(np.array([[1, 0], [1, 0.01], [1, -0.01], [0, 1.0]]))
+    chosen = select_coreset(X, n=2, method="k_center")
+    assert dict(zip(chosen.positions.tolist(), chosen.weights.tolist(), strict=True)) == {
+        0: 1.5,
+        3: 0.5,
+    }
+
+
+def test_kmeans_finds_separate_groups():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(4), 50)
+    X = unit_length(np.eye(4)[groups] + rng.normal(size=(200, 4)) * 0.05)
+    centers, found = spherical_kmeans(X, 4, rng=rng)
+    assert len(centers) == 4
+    assert all(len(set(found[groups == group])) == 1 for group in range(4))
+    assert np.array_equal(assign(X, centers)[0], found)
+
+
+def test_the_automatic_method_says_why():
+    assert select_coreset(vectors(), n=5).method == "facility_location"
+    scored = select_coreset(vectors(), n=5, scores=np.arange(120.0))
+    assert (scored.method, scored.reason) == ("ccs", "difficulties were given")
+
+
+def test_ids_travel_and_bad_arguments_are_explained():
+    ids = np.array([f"r{i}" for i in range(120)])
+    chosen = select_coreset(Embeddings.from_vectors(vectors(), row_ids=ids), n=3)
+    assert set(chosen.row_ids) <= set(ids)
+    for options, message in [
+        ({"n": 0}, "between 1 and"),
+        ({"n": 121}, "between 1 and"),
+        ({"n": 5, "method": "kcenter"}, "Did you mean 'k_center'"),
+        ({"n": 5, "method": "el2n"}, "needs `scores`"),
+        ({"n": 5, "scores": np.full(120, np.nan)}, "120 NaN"),
+        ({"n": 5, "labels": [1, 2]}, "labels of shape"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            select_coreset(vectors(), **options)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from curation.labels.logistic import PENALTY, fit_logistic, out_of_fold_probs, stratified_folds
+from curation.labels.ridge import PENALTIES, fit_temperature, loo_ridge_probs
+from curation.labels.votes import knn_probs
+from thresher.core.embeddings import unit_length
+from thresher.core.search import neighbor_graph
+
+
+def blobs(n=60, d=5, num_classes=3, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, num_classes, n)
+    centers = rng.normal(size=(num_classes, d)) * 2
+    return unit_length(centers[labels] + rng.normal(size=(n, d))), labels
+
+
+def test_ridge_equals_fitting_again_without_each_row():
+    X, labels = blobs()
+    with_one = np.concatenate([X, np.ones((len(X), 1))], axis=1)
+    Y = np.eye(3)[labels]
+    best = (-np.inf, Y)
+    for penalty in PENALTIES:
+        outputs = np.empty_like(Y)
+        for row in range(len(X)):
+            rest = np.arange(len(X)) != row
+            model = Ridge(alpha=penalty, fit_intercept=False).fit(with_one[rest], Y[rest])
+            outputs[row] = model.predict(with_one[row : row + 1])[0]
+        likelihood = fit_temperature(outputs.astype(np.float32), labels)
+        best = max(best, likelihood, key=lambda pair: pair[0])
+    np.testing.assert_allclose(loo_ridge_probs(X, labels, 3), best[1], atol=2e-4)
+
+
+def test_ridge_with_more_dimensions_than_rows_does_not_look_at_the_row_itself():
+    rng = np.random.default_rng(0)
+    X, labels = unit_length(rng.normal(size=(40, 200))), np.arange(40) % 2
+    probs = loo_ridge_probs(X, labels, 2)
+    assert (probs.argmax(axis=1) == labels).mean() < 0.75
+
+
+def test_votes_equal_a_loop_over_neighbours():
+    X, labels = blobs()
+    labels = np.where(np.arange(60) % 7 == 0, -1, labels)
+    graph = neighbor_graph(X, k=5)
+    shares = np.bincount(labels[labels >= 0], minlength=3) + 1.0
+    expected = np.tile(shares / shares.sum(), (60, 1))
+    for row in range(60):
+        for other, similarity in zip(*graph.neighbors(row), strict=True):
+            if labels[other] >= 0:
+                expected[row, labels[other]] += max(similarity, 1e-3)
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(knn_probs(graph, labels, 3), expected, rtol=1e-5)
+
+
+def test_logistic_regression_reaches_the_optimum_of_sklearn():
+    X, labels = blobs(200)
+    with_one = np.concatenate([X, np.ones((200, 1), np.float32)], axis=1)
+    weights = fit_logistic(with_one, labels, 3)
+    peer = LogisticRegression(
+        C=1 / (2 * PENALTY * 200), fit_intercept=False, tol=1e-6, max_iter=5000
+    )
+    peer.fit(with_one, labels)
+    logits = with_one @ weights
+    ours = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(ours, peer.predict_proba(with_one), atol=0.03)
+
+
+def test_folds_spread_every_class_and_follow_the_seed():
+    labels = np.repeat(np.arange(3), [40, 8, 2])
+    folds = stratified_folds(labels, 4, random_state=1)
+    counts = np.array([np.bincount(folds[labels == k], minlength=4) for k in range(3)])
+    assert (counts.max(axis=1) - counts.min(axis=1) <= 1).all()
+    assert np.array_equal(folds, stratified_folds(labels, 4, random_state=1))
+    assert not np.array_equal(folds, stratified_folds(labels, 4, random_state=2))
+
+
+def test_out_of_fold_rows_are_predicted_without_themselves():
+    rng = np.random.default_rng(0)
+    X, labels = unit_length(rng.normal(size=(80, 100))), np.arange(80) % 2
+    probs = out_of_fold_probs(X, labels, 2)
+    assert (probs.argmax(axis=1) == labels).mean() < 0.7
+    assert probs.sum(axis=1) == pytest.approx(np.ones(80), abs=1e-5)
