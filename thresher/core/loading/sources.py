@@ -212,5 +212,5 @@ def locate(source: Source, positions: np.ndarray) -> list[str]:
     """Say where rows of the stacked table came from: ``train.csv, row 17``."""
     names = np.repeat([part.name for part in source.parts], [len(p.table) for p in source.parts])
     numbers = np.concatenate([np.empty(0, np.int64), *(_numbers(part) for part in source.parts)])
-    prefixes = {name: "" if name == UNNAMED else f"{name}, " for name in names.tolist()}
+    prefixes = {p.name: f"{p.name}, " if p.name != UNNAMED else "" for p in source.parts}
     return [f"{prefixes[str(names[i])]}row {numbers[i]}" for i in positions]
