@@ -71,11 +71,11 @@ def fit(
     batch_size : int
         Rows of an optimizer step; batches of an epoch are equally large, one row more or less.
     optimizer : str
-        ``"sgd"`` or ``"adamw"``.
+        ``"sgd"``, ``"adamw"`` or ``"muon"``.
     lr : float, optional
-        Peak learning rate; by default 0.2 for SGD and 0.002 for AdamW.
+        Peak learning rate; by default 0.2 for SGD, 0.002 for AdamW, 0.02 for Muon.
     weight_decay : float, optional
-        By default 5e-4 for SGD and 0.01 for AdamW; biases and norms never decay.
+        By default 5e-4 for SGD, 0.01 for AdamW, 0.05 for Muon; biases and norms never decay.
     schedule : str
         ``"one_cycle"``, ``"cosine"`` or ``"constant"``.
     warmup : float, optional

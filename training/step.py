@@ -17,6 +17,7 @@ from .checks import DivergedError
 from .feed import Feed
 from .hooks import Moment
 from .loss import Loss
+from .optim import set_learning_rate
 from .samples import UNLABELED
 from .settings import Settings
 from .state import EpochSums, TrainingState
@@ -62,8 +63,7 @@ class Stepper:
     def step(self, positions: np.ndarray, moment: Moment) -> None:
         """Do one optimizer step on the rows at `positions`; fills in the moment's rest."""
         state = self.state
-        for group in state.optimizer.param_groups:
-            group["lr"] = moment.lr
+        set_learning_rate(state.optimizer, moment.lr)
         if state.flops_per_row:
             self._gradients(positions, moment)
         else:

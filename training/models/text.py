@@ -14,6 +14,15 @@ from .network import CompactModel, conv_bn_relu
 from .spec import ModelSpec
 
 
+def folded(tokens: Tensor, vocabulary: int) -> Tensor:
+    """Fold hashed ids into a table of `vocabulary` rows; padding stays 0.
+
+    So a small student reads the ids that were made for a teacher with a larger table, and no id
+    is out of range.
+    """
+    return (torch.remainder(tokens - 1, vocabulary - 1) + 1) * (tokens != 0)
+
+
 class TokenBag(nn.Module):
     """The vectors of a row's tokens, added and divided by the root of their number.
 
@@ -30,12 +39,13 @@ class TokenBag(nn.Module):
 
     def __init__(self, vocabulary: int, size: int) -> None:
         super().__init__()
+        self.vocabulary = vocabulary
         self.table = nn.Embedding(vocabulary, size, padding_idx=0)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """From token ids int64 (n, length) to float32 (n, size); a row without tokens gives 0."""
         count = (tokens != 0).sum(1, keepdim=True).clamp(min=1)
-        total: Tensor = self.table(tokens).sum(1)
+        total: Tensor = self.table(folded(tokens, self.vocabulary)).sum(1)
         return total / count.float().sqrt()
 
 
@@ -44,11 +54,12 @@ class WordGrid(nn.Module):
 
     def __init__(self, vocabulary: int, size: int) -> None:
         super().__init__()
+        self.vocabulary = vocabulary
         self.table = nn.Embedding(vocabulary, size, padding_idx=0)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Look the tokens up, int64 (n, length); padding gives zeros."""
-        vectors: Tensor = self.table(tokens)
+        vectors: Tensor = self.table(folded(tokens, self.vocabulary))
         return vectors.transpose(1, 2).unsqueeze(2)
 
 

@@ -1,0 +1,319 @@
+"""Recipes: which model, and how long and how to train it, for the data and time at hand.
+
+Measured on two cores of a Zen 4 server CPU; see ``benchmarks/training_recipes.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypedDict
+
+from thresher.core.choice import Choice, available_cpus, choose_device
+from thresher.core.errors import check_choice, check_number
+from thresher.core.schema import MODALITIES
+
+from .flops import count_flops
+from .models import CompactModel, compact_model
+
+ROLES = ("teacher", "student")
+
+
+class TrainingOptions(TypedDict):
+    """The options of `fit` and `distill` that a recipe sets."""
+
+    epochs: int
+    batch_size: int
+    optimizer: str
+    lr: float
+    weight_decay: float
+    label_smoothing: float
+    ema: float | None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model and its training, each choice with its reason.
+
+    Attributes
+    ----------
+    model : str
+        Name for `compact_model`.
+    width, vocabulary : int
+        As in `compact_model`.
+    options : TrainingOptions
+        What `fit` and `distill` are to be called with.
+    cached_views : int
+        For `distill` with augmentation: views of each row that the teacher judges once.
+    seconds : float
+        Expected time of training, wall, on this machine when idle.
+    choices : dict of str to Choice
+    """
+
+    model: str
+    width: int
+    vocabulary: int
+    options: TrainingOptions
+    cached_views: int
+    seconds: float
+    choices: dict[str, Choice]
+
+    def fit_options(self) -> TrainingOptions:
+        """Return the options to give `fit`: ``fit(model, samples, **recipe.fit_options())``."""
+        return self.options
+
+    def build(
+        self, *, num_classes: int, input_shape: tuple[int, ...], random_state: int = 0
+    ) -> CompactModel:
+        """Return the untrained model."""
+        return compact_model(
+            self.model,
+            num_classes=num_classes,
+            input_shape=input_shape,
+            width=self.width,
+            vocabulary=self.vocabulary,
+            random_state=random_state,
+        )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a modality and role get by default."""
+
+    model: str
+    width: int
+    vocabulary: int
+    optimizer: str
+    lr: float
+    weight_decay: float
+    label_smoothing: float
+    largest_batch: int
+    seconds: float
+    epochs: tuple[int, int]
+    least_steps: int
+    gflops_per_core: float
+    why: str
+
+
+_PLANS = {
+    ("image", "teacher"): _Plan(
+        model="resnet8",
+        width=64,
+        vocabulary=2,
+        optimizer="sgd",
+        lr=0.2,
+        weight_decay=5e-4,
+        label_smoothing=0.0,
+        largest_batch=128,
+        seconds=360.0,
+        epochs=(4, 24),
+        least_steps=300,
+        gflops_per_core=150.0,
+        why="dense 3x3 convolutions give the most accuracy for training time on CPUs",
+    ),
+    ("image", "student"): _Plan(
+        model="resnet8",
+        width=16,
+        vocabulary=2,
+        optimizer="sgd",
+        lr=0.2,
+        weight_decay=2e-4,
+        label_smoothing=0.0,
+        largest_batch=128,
+        seconds=150.0,
+        epochs=(4, 40),
+        least_steps=300,
+        gflops_per_core=50.0,
+        why="a sixteenth of the teacher's weights, and fast in integers",
+    ),
+    ("text", "teacher"): _Plan(
+        model="hashed_embedding",
+        width=64,
+        vocabulary=32768,
+        optimizer="adamw",
+        lr=1e-2,
+        weight_decay=0.5,
+        label_smoothing=0.1,
+        largest_batch=128,
+        seconds=60.0,
+        epochs=(4, 15),
+        least_steps=300,
+        gflops_per_core=2.0,
+        why="n-gram tables learn short texts in seconds",
+    ),
+    ("text", "student"): _Plan(
+        model="hashed_embedding",
+        width=16,
+        vocabulary=8192,
+        optimizer="adamw",
+        lr=2e-2,
+        weight_decay=0.1,
+        label_smoothing=0.0,
+        largest_batch=128,
+        seconds=60.0,
+        epochs=(4, 20),
+        least_steps=300,
+        gflops_per_core=2.0,
+        why="a fifteenth of the teacher's table",
+    ),
+    ("features", "teacher"): _Plan(
+        model="mlp",
+        width=256,
+        vocabulary=2,
+        optimizer="adamw",
+        lr=3e-3,
+        weight_decay=0.02,
+        label_smoothing=0.0,
+        largest_batch=256,
+        seconds=60.0,
+        epochs=(4, 40),
+        least_steps=800,
+        gflops_per_core=10.0,
+        why="two hidden layers suit tables and frozen embeddings",
+    ),
+    ("features", "student"): _Plan(
+        model="mlp",
+        width=32,
+        vocabulary=2,
+        optimizer="adamw",
+        lr=5e-3,
+        weight_decay=0.01,
+        label_smoothing=0.0,
+        largest_batch=256,
+        seconds=60.0,
+        epochs=(4, 40),
+        least_steps=800,
+        gflops_per_core=2.0,
+        why="few units are enough once a teacher has smoothed the labels",
+    ),
+}
+_SMALLEST_BATCH = 16
+_STEPS_AN_EPOCH = 20
+_GPU_SPEEDUP = 60.0
+_BACKWARD = 3.0
+_STEP_OVERHEAD_S = 0.004
+_TINY_IMAGE = 16
+_MOST_VIEWS = 8
+
+
+def recipe(
+    modality: str,
+    *,
+    n_rows: int,
+    input_shape: tuple[int, ...],
+    num_classes: int = 10,
+    role: str = "student",
+    model: str | None = None,
+    width: int | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+    seconds: float | None = None,
+    device: str = "auto",
+) -> Recipe:
+    """Choose model and training for rows of a kind.
+
+    Parameters
+    ----------
+    modality : str
+        ``"image"``, ``"text"`` or ``"features"``.
+    n_rows : int
+        Training rows.
+    input_shape : tuple of int
+        Of one row, as in `compact_model`.
+    num_classes : int
+    role : str
+        ``"teacher"`` (accurate) or ``"student"`` (small; also what to train alone).
+    model, width, epochs, batch_size, lr : optional
+        Kept as asked for; the rest is chosen around them.
+    seconds : float, optional
+        Wall time to aim at; the epochs are chosen for it, within what still helps. By default 360
+        for image teachers, 150 for image students, and 60 otherwise; small data need less.
+    device : str
+
+    Returns
+    -------
+    Recipe
+    """
+    check_choice("modality", modality, MODALITIES)
+    check_choice("role", role, ROLES)
+    check_number("n_rows", n_rows, low=1)
+    if seconds is not None:
+        check_number("seconds", seconds, low=0, low_open=True)
+    plan = _PLANS[modality, role]
+    choices = {"model": _chosen(model, plan.model, plan.why)}
+    usual, why = _width(plan, modality, role, input_shape)
+    choices["width"] = _chosen(width, usual, why)
+    usual = min(plan.largest_batch, max(_SMALLEST_BATCH, n_rows // _STEPS_AN_EPOCH))
+    rows = int(check_number("batch_size", batch_size or usual, low=1))
+    steps = math.ceil(n_rows / rows)
+    choices["batch_size"] = _chosen(batch_size, usual, f"{steps} steps an epoch")
+    network = compact_model(
+        choices["model"].value,
+        num_classes=num_classes,
+        input_shape=input_shape,
+        width=int(choices["width"].value),
+        vocabulary=plan.vocabulary,
+    )
+    epoch_s = _epoch_seconds(network, plan, n_rows=n_rows, steps=steps, device=device)
+    usual, why = _epochs(plan, steps, epoch_s, seconds or plan.seconds)
+    passes = int(check_number("epochs", epochs or usual, low=1))
+    choices["epochs"] = _chosen(epochs, usual, why)
+    return Recipe(
+        model=network.spec.name,
+        width=network.spec.width,
+        vocabulary=plan.vocabulary,
+        options=TrainingOptions(
+            epochs=passes,
+            batch_size=rows,
+            optimizer=plan.optimizer,
+            lr=plan.lr * math.sqrt(rows / plan.largest_batch) if lr is None else lr,
+            weight_decay=plan.weight_decay,
+            label_smoothing=plan.label_smoothing,
+            ema=_average_decay(passes * steps),
+        ),
+        cached_views=max(1, min(passes // 4, _MOST_VIEWS)),
+        seconds=passes * epoch_s,
+        choices=choices,
+    )
+
+
+def _chosen(asked: str | int | None, usual: str | int, why: str) -> Choice:
+    return Choice(str(usual), why) if asked is None else Choice(str(asked), "asked for")
+
+
+def _width(plan: _Plan, modality: str, role: str, input_shape: tuple[int, ...]) -> tuple[int, str]:
+    if modality == "image" and role == "teacher" and min(input_shape[1:]) <= _TINY_IMAGE:
+        return plan.width // 2, f"pictures of {min(input_shape[1:])} px hold little"
+    return plan.width, f"the usual {role}"
+
+
+def _average_decay(steps: int) -> float:
+    """Average over about the last twentieth of the run."""
+    return round(min(0.999, 1 - 20 / max(steps, 40)), 4)
+
+
+def _epoch_seconds(
+    model: CompactModel, plan: _Plan, *, n_rows: int, steps: int, device: str
+) -> float:
+    rate = plan.gflops_per_core * 1e9
+    if choose_device(device).value == "cuda":
+        rate *= _GPU_SPEEDUP
+    else:
+        rate *= available_cpus()
+    work = _BACKWARD * count_flops(model, input_shape=model.spec.input_shape) * n_rows
+    return work / rate + steps * _STEP_OVERHEAD_S
+
+
+def _epochs(plan: _Plan, steps: int, epoch_s: float, seconds: float) -> tuple[int, str]:
+    low, high = plan.epochs
+    needed = math.ceil(plan.least_steps / steps)
+    affordable = int(seconds / epoch_s)
+    if needed > high:
+        return needed, f"{plan.least_steps} steps are the least that learns from few rows"
+    if affordable >= high:
+        return high, "more passes would help little"
+    least = max(low, needed)
+    if affordable <= least:
+        return least, f"the least that learns, although {seconds:.0f} s allow {affordable}"
+    return affordable, f"about {seconds:.0f} s on this machine"
