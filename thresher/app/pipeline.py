@@ -19,16 +19,10 @@ from .result import RunResult
 from .savings import gates, lines, metrics
 from .settings import Settings, to_toml
 from .stages import Done, RunFolder, open_run
-from .steps.choose import choose_labels, keep_budget
-from .steps.compress import export_models, quantize_student
 from .steps.decide import apply_manifest, decide_rows
 from .steps.embed import embed_rows
 from .steps.find import find_issues, search_neighbors
 from .steps.load import Source, load_rows, plant
-from .steps.material import Material
-from .steps.policy import choose_augmentation
-from .steps.train import distil_student, train_plain, train_teacher
-from .steps.verify import verify_models
 
 PARTS = ("curate", "report")
 NAMED = ("numpy", "scikit-learn", "torch", "datasets", "faiss-cpu", "onnx", "onnxruntime")
@@ -81,6 +75,9 @@ def run(
             loaded = plant(folder, loaded)
         clean = curate(folder, loaded) if settings.curate else loaded
         if until == "report":
+            # Only now, so that cleaning data does not wait for torch.
+            from .modelling import train
+
             train(folder, loaded, clean)
         return finish(folder)
 
@@ -109,54 +106,6 @@ def curate(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[LoadedDataset]:
     issues = find_issues(run, loaded, embeddings, graph)
     manifest = decide_rows(run, loaded, issues)
     return apply_manifest(run, loaded, manifest)
-
-
-def train(run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedDataset]) -> None:
-    """Choose rows and a policy; train, distil, quantize; export and verify."""
-    settings = run.settings
-    material = choose_rows(run, loaded, clean)
-    policy = choose_augmentation(run, material)
-    teacher = train_teacher(run, material, policy)
-    student = distil_student(run, material, policy, teacher)
-    quantized = quantize_student(run, material, policy, student)
-    models: dict[str, Done[Any]] = {"teacher": teacher, "student": student, "int8": quantized}
-    if settings.baseline:
-        models |= baseline(run, Material(loaded, settings.data, run.device.value))
-    exported = export_models(run, material, models)
-    verify_models(run, material, models, exported)
-
-
-def choose_rows(
-    run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedDataset]
-) -> Material:
-    """Keep to a budget of rows or labels, where one is set."""
-    settings = run.settings
-    material = Material(clean, settings.data, run.device.value)
-    if settings.budget.rows is None and settings.label.budget is None:
-        return material
-    embeddings = embed_rows(run, loaded)
-    if settings.budget.rows is not None:
-        kept = keep_budget(run, clean, embeddings)
-        material = Material(clean, settings.data, run.device.value, kept=kept)
-    if settings.label.budget is not None:
-        labeled = choose_labels(run, embeddings, material)
-        material = Material(
-            clean, settings.data, run.device.value, kept=material.kept, labeled=labeled
-        )
-    return material
-
-
-def baseline(run: RunFolder, everything: Material) -> dict[str, Done[Any]]:
-    """Train both networks the plain way: all rows as given, labels alone, no distillation."""
-    policy = choose_augmentation(run, everything, name="plain augment")
-    settings = run.settings
-    return {
-        name: train_plain(run, everything, policy, name=name, role=role, settings=chosen)
-        for name, role, chosen in (
-            ("plain student", "student", settings.student),
-            ("plain teacher", "teacher", settings.teacher),
-        )
-    }
 
 
 def finish(run: RunFolder) -> RunResult:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .gates import check_gates
 from .result import Line
 from .settings import GateSettings
 from .stages import Done
-from .steps.planted import found_share
-from .steps.verify import check_gates
+from .steps.load import read_faults
+from .steps.planted import found_shares
 
 # What a clock or this machine's processors have touched.
 CLOCKED = ("milliseconds", "threads")
@@ -79,7 +80,7 @@ def metrics(stages: Stages) -> dict[str, Any]:
         found["found"] = {check: item["count"] for check, item in checks.items()}
         found["decided"] = stages["decide"].summary["counts"]
     if "plant" in stages and "find" in stages:
-        found["planted"] = found_share(stages["plant"], stages["find"].value)
+        found["planted"] = found_shares(read_faults(stages["plant"]), stages["find"].value)
     if "verify" in stages:
         found["verification"] = {
             name: {key: value for key, value in item.items() if key not in CLOCKED}

@@ -99,6 +99,7 @@ class ModelSettings(Group):
     epochs: int | Auto = "auto"
     batch_size: int | Auto = "auto"
     lr: float | Auto = "auto"
+    seconds: float | Auto = "auto"
 
 
 class DistilSettings(Group):

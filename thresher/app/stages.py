@@ -109,7 +109,7 @@ class RunFolder:
             [need.key for need in needs],
             plain,
             self.settings.seed,
-            [code_version(package) for package in code],
+            [code_version(package) for package in ("thresher/app/steps", *code)],
         )
         folder = self.folder / (where or name)
         if not self._finished(folder, key):

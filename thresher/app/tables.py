@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -51,6 +51,13 @@ COLUMNS: tuple[tuple[str, Callable[[Line], str]], ...] = (
 )
 
 
+def savings_table(lines: tuple[Line, ...]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Return header and cells of the savings table, without columns that no line fills."""
+    shown = [(name, cell) for name, cell in COLUMNS if any(cell(line) for line in lines)]
+    rows = [(line.stage, *(cell(line) for _, cell in shown)) for line in lines]
+    return ["Stage", *(name for name, _ in shown)], rows
+
+
 def print_result(result: RunResult) -> None:
     """Print what was found, the savings table and where the report is."""
     console = Console(width=None if Console().is_terminal else 120)
@@ -63,20 +70,17 @@ def print_result(result: RunResult) -> None:
             (kind, item["planted"], percent(item["recall"]), percent(item["precision"]))
             for kind, item in planted.items()
         ]
-        header = ("Planted fault", "Planted", "Recall", "Precision")
-        console.print(_table("Planted faults", header, planted_rows))
-    shown = [(name, cell) for name, cell in COLUMNS if any(cell(line) for line in result.lines)]
-    rows = [(line.stage, *(cell(line) for _, cell in shown)) for line in result.lines]
-    console.print(
-        _table("What it saved and what it cost", ("Stage", *(name for name, _ in shown)), rows)
-    )
+        names = ("Planted fault", "Planted", "Recall", "Precision")
+        console.print(_table("Planted faults", names, planted_rows))
+    header, rows = savings_table(result.lines)
+    console.print(_table("What it saved and what it cost", header, rows))
     for line in result.lines:
         if line.note:
             console.print(f"{line.stage}: {line.note}", markup=False, highlight=False)
     console.print(f"Report: {result.report}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _table(title: str, header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Table:
+def _table(title: str, header: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for index, name in enumerate(header):
         table.add_column(name, justify="left" if index == 0 else "right")

@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ...core.files import write_text
-from ..tables import COLUMNS, flops, number, percent
+from ..tables import percent
 from .content import collect
 
 
@@ -26,8 +26,8 @@ def write_report(folder: Path) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "number": number, "flops": flops}
-    page = environment.get_template("page.html.j2").render(collect(folder), columns=COLUMNS)
+    environment.filters["percent"] = percent
+    page = environment.get_template("page.html.j2").render(collect(folder))
     path = folder / "report.html"
     write_text(path, page)
     return path

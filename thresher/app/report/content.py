@@ -11,6 +11,7 @@ from ...core.issues import Issues
 from ...core.manifest import Manifest
 from ..result import Line, RunResult
 from ..steps.load import read_loaded
+from ..tables import savings_table
 from .charts import line_chart
 from .gallery import findings
 
@@ -41,6 +42,7 @@ def collect(folder: Path) -> dict[str, Any]:
     return {
         "result": result,
         "metrics": result.metrics,
+        "savings": savings_table(result.lines),
         "headline": headline(result),
         "tiles": tiles(result),
         "sections": sections(folder, summaries),
@@ -103,7 +105,7 @@ def sections(folder: Path, summaries: dict[str, Any]) -> list[dict[str, Any]]:
         return []
     loaded = read_loaded(folder / _loaded_from(summaries))
     issues = Issues.load(folder / "issues" / "issues.parquet")
-    manifest = Manifest.load(folder / "manifest") if "decide" in summaries else None
+    manifest = Manifest.load(folder / "manifest" / "decisions") if "decide" in summaries else None
     checks = summaries.get("find", {}).get("checks", {})
     return [
         {

@@ -72,9 +72,9 @@ def apply_manifest(
     def work(folder: Path, notes: Notes) -> None:
         schema = loaded.value.schema
         applied = manifest.value.apply(loaded.value.dataset, label=schema.label)
-        write_dataset(applied.dataset, folder / "rows", format="arrow")
+        write_dataset(applied.dataset, folder / "rows", format="directory")
         if len(applied.removed):
-            write_dataset(applied.removed, folder / "removed", format="arrow")
+            write_dataset(applied.removed, folder / "removed", format="directory")
         write_json(folder / "schema.json", schema.to_json())
         notes.cost.rows_out = len(applied.dataset)
         notes.summary = {"kept": len(applied.dataset), "removed": len(applied.removed)}

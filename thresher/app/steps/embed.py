@@ -5,24 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...core.embeddings import Embeddings
-from ...core.encoders import embed
+from ...core.encoders import Encoder, embed, get_encoder, load_encoder
+from ...core.encoders.embedding import AUTO
 from ...core.schema import LoadedDataset
 from ..stages import Done, Notes, RunFolder
 
 
 def embed_rows(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[Embeddings]:
-    """Write the embeddings of all rows into ``embeddings/``."""
+    """Write the embeddings of all rows, and the encoder that made them, into ``embeddings/``."""
 
     def work(folder: Path, notes: Notes) -> None:
-        schema = loaded.value.schema
-        embeddings = embed(
-            loaded.value.dataset,
-            column=schema.inputs if schema.modality == "features" else schema.inputs[0],
-            encoder=run.settings.embed.encoder,
+        schema, asked = loaded.value.schema, run.settings.embed.encoder
+        encoder = get_encoder(
+            AUTO[schema.modality] if asked == "auto" else asked,
+            modality=schema.modality,
             device=run.device.value,
             random_state=run.settings.seed,
         )
+        embeddings = embed(
+            loaded.value.dataset,
+            column=schema.inputs if schema.modality == "features" else schema.inputs[0],
+            encoder=encoder,
+            random_state=run.settings.seed,
+        )
+        encoder.save(folder / "encoder")
         embeddings.save(folder / "vectors")
+        notes.choices["encoder device"] = encoder.device
         notes.summary = {
             "encoder": embeddings.encoder,
             "dimensions": int(embeddings.vectors.shape[1]),
@@ -38,3 +46,8 @@ def embed_rows(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[Embeddings]:
         where="embeddings",
         rows=len(loaded.value.dataset),
     )
+
+
+def read_encoder(embeddings: Done[Embeddings], *, device: str) -> Encoder:
+    """Read the fitted encoder, to place new rows among the others."""
+    return load_encoder(embeddings.folder / "encoder", device=device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from ...core.columns import (
     read_row_ids,
     read_splits,
     read_texts,
+    take_rows,
 )
 from ...core.embeddings import Embeddings
 from ...core.images import read_images
@@ -36,9 +37,12 @@ from ...core.rows import content_hashes
 from ...core.schema import LoadedDataset
 from ...core.search import neighbor_graph
 from ..stages import Done, Notes, RunFolder
+from .embed import read_encoder
 
 CODE = ("thresher/core", "curation")
 GRAPH = "graph.npz"
+NEAR_FEATURES, NEAR_FEW = 0.9999, 0.98
+FEWEST_TO_LEARN = 50
 
 
 def search_neighbors(
@@ -50,14 +54,9 @@ def search_neighbors(
     def work(folder: Path, notes: Notes) -> None:
         threshold = settings.near_threshold
         if threshold == "auto":
-            suggested = suggest_threshold(
-                loaded.value,
-                embeddings.value,
-                target_precision=settings.near_precision,
-                random_state=run.settings.seed,
-            )
-            threshold = suggested.threshold
-            notes.choices["near-duplicate threshold"] = Choice(f"{threshold:.4f}", suggested.reason)
+            choice = choose_threshold(run, loaded.value, embeddings)
+            notes.choices["near-duplicate threshold"] = choice
+            threshold = float(choice.value)
         graph = neighbor_graph(
             embeddings.value,
             threshold=threshold,
@@ -110,6 +109,45 @@ def find_issues(
         where="issues",
         rows=len(loaded.value.dataset),
     )
+
+
+def choose_threshold(run: RunFolder, loaded: LoadedDataset, embeddings: Done[Embeddings]) -> Choice:
+    """Choose how similar near duplicates must be, by planting edits in rows of this data."""
+    modality = loaded.schema.modality
+    if modality == "features":
+        return Choice(str(NEAR_FEATURES), "equal numbers up to rounding")
+    if len(loaded.dataset) < FEWEST_TO_LEARN:
+        return Choice(str(NEAR_FEW), f"fewer than {FEWEST_TO_LEARN} rows to learn one from")
+    column = loaded.schema.inputs[0]
+    encoder = read_encoder(embeddings, device=run.device.value)
+    values: Any = (
+        _Images(loaded, column, encoder.image_size)
+        if modality == "image"
+        else read_texts(loaded.dataset, column)
+    )
+    suggested = suggest_threshold(
+        values,
+        embeddings.value,
+        encode=encoder.encode,
+        kind=modality,
+        target_precision=run.settings.find.near_precision,
+        random_state=run.settings.seed,
+    )
+    return Choice(f"{suggested.threshold:.4f}", suggested.reason)
+
+
+class _Images(Sequence[np.ndarray]):
+    """The pictures of a dataset at the encoder's size, decoded only where one is looked at."""
+
+    def __init__(self, loaded: LoadedDataset, column: str, size: int) -> None:
+        self.loaded, self.column, self.size = loaded, column, size
+
+    def __len__(self) -> int:
+        return len(self.loaded.dataset)
+
+    def __getitem__(self, row: Any) -> Any:
+        rows = take_rows(self.loaded.dataset, np.array([row]))
+        return read_images(rows, self.column, size=self.size)[0]
 
 
 class _Checks:

@@ -139,7 +139,7 @@ def _limited(loaded: LoadedDataset, limit: int | None) -> LoadedDataset:
 
 
 def _save(loaded: LoadedDataset, folder: Path, notes: Notes) -> None:
-    write_dataset(loaded.dataset, folder / "rows", format="arrow")
+    write_dataset(loaded.dataset, folder / "rows", format="directory")
     loaded.set_aside.save(folder / "set_aside.parquet")
     head = {
         "schema": loaded.schema.to_json(),

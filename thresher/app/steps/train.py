@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+from torch import nn
 
 from augment import Augmenter
-from training import TrainingRun, compact_model, distill, evaluate, fit
+from training import TrainingRun, distill, evaluate, fit
 from training.evaluation import Evaluation
-from training.recipes import Recipe, recipe
+from training.recipes import Recipe, TrainingOptions, recipe
 
+from ...core.choice import Choice
 from ..settings import ModelSettings
 from ..stages import Done, Notes, RunFolder
 from .material import Material
@@ -43,7 +48,7 @@ def train_plain(
     """Train a model on labels alone."""
 
     def work(folder: Path, notes: Notes) -> None:
-        plan = plan_training(material, settings, role=role)
+        plan = plan_training(run, material, settings, role)
         trained = fit(
             build(plan, material, seed=run.settings.seed),
             material.train,
@@ -52,7 +57,7 @@ def train_plain(
             checkpoint_dir=folder / "checkpoints",
             device=run.device.value,
             random_state=run.settings.seed,
-            **plan.fit_options(),
+            **plan.options,
         )
         finish(folder, notes, trained, material, plan)
 
@@ -77,20 +82,22 @@ def distil_student(
     settings, distil = run.settings.student, run.settings.distil
 
     def work(folder: Path, notes: Notes) -> None:
-        plan = plan_training(material, settings, role="student")
+        plan = plan_training(run, material, settings, "student")
         all_labeled = material.labeled is None
         trained = distill(
             build(plan, material, seed=run.settings.seed),
             teacher.value.model,
             material.pool if all_labeled else material.pool.without_targets(),
             temperature=distil.temperature,
+            cached_views=plan.cached_views or None,
+            cache_dir=folder / "teacher",
             alpha=distil.alpha if all_labeled else 1.0,
             validation=material.validation,
             augment=training_augment(policy),
             checkpoint_dir=folder / "checkpoints",
             device=run.device.value,
             random_state=run.settings.seed,
-            **plan.fit_options(),
+            **plan.options,
         )
         finish(folder, notes, trained, material, plan)
 
@@ -105,28 +112,32 @@ def distil_student(
     )
 
 
-def plan_training(material: Material, settings: ModelSettings, *, role: str) -> Recipe:
+def plan_training(run: RunFolder, material: Material, settings: ModelSettings, role: str) -> Recipe:
     """Choose network and training from the data at hand; what the user set stays as it is."""
-    chosen = {
-        name: value for name, value in settings.model_dump().items() if value not in ("auto", None)
-    }
-    return recipe(
-        modality=material.train.modality,
+    plan = recipe(
+        material.train.modality,
         n_rows=len(material.pool),
         input_shape=material.train.input_shape,
-        num_classes=len(material.parts.classes),
         role=role,
-        **chosen,
+        seconds=None if settings.seconds == "auto" else settings.seconds,
+        device=run.device.value,
     )
+    given = {name: value for name, value in settings.model_dump().items() if value != "auto"}
+    options = cast("TrainingOptions", plan.options | _known(given, plan.options))
+    network = _known(given, ("model", "width"))
+    asked = {name: Choice(str(value), "asked for") for name, value in given.items()}
+    return replace(plan, options=options, choices={**plan.choices, **asked}, **network)
 
 
-def build(plan: Recipe, material: Material, *, seed: int) -> Any:
+def _known(given: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: given[name] for name in names if name in given}
+
+
+def build(plan: Recipe, material: Material, *, seed: int) -> nn.Module:
     """Make the untrained network of a recipe."""
-    return compact_model(
-        plan.model,
+    return plan.build(
         num_classes=len(material.parts.classes),
         input_shape=material.train.input_shape,
-        width=plan.width,
         random_state=seed,
     )
 

@@ -1,0 +1,63 @@
+"""The second half of a run: from clean rows to verified models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.schema import LoadedDataset
+from .stages import Done, RunFolder
+from .steps.choose import choose_labels, keep_budget
+from .steps.compress import export_models, quantize_student
+from .steps.embed import embed_rows
+from .steps.material import Material
+from .steps.policy import choose_augmentation
+from .steps.train import distil_student, train_plain, train_teacher
+from .steps.verify import verify_models
+
+
+def train(run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedDataset]) -> None:
+    """Choose rows and a policy; train, distil, quantize; export and verify."""
+    settings = run.settings
+    material = choose_rows(run, loaded, clean)
+    policy = choose_augmentation(run, material)
+    teacher = train_teacher(run, material, policy)
+    student = distil_student(run, material, policy, teacher)
+    quantized = quantize_student(run, material, policy, student)
+    models: dict[str, Done[Any]] = {"teacher": teacher, "student": student, "int8": quantized}
+    if settings.baseline:
+        models |= baseline(run, Material(loaded, settings.data, run.device.value))
+    exported = export_models(run, material, models)
+    verify_models(run, material, models, exported)
+
+
+def choose_rows(
+    run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedDataset]
+) -> Material:
+    """Keep to a budget of rows or labels, where one is set."""
+    settings = run.settings
+    material = Material(clean, settings.data, run.device.value)
+    if settings.budget.rows is None and settings.label.budget is None:
+        return material
+    embeddings = embed_rows(run, loaded)
+    if settings.budget.rows is not None:
+        kept = keep_budget(run, clean, embeddings)
+        material = Material(clean, settings.data, run.device.value, kept=kept)
+    if settings.label.budget is not None:
+        labeled = choose_labels(run, embeddings, material)
+        material = Material(
+            clean, settings.data, run.device.value, kept=material.kept, labeled=labeled
+        )
+    return material
+
+
+def baseline(run: RunFolder, everything: Material) -> dict[str, Done[Any]]:
+    """Train both networks the plain way: all rows as given, labels alone, no distillation."""
+    policy = choose_augmentation(run, everything, name="plain augment")
+    settings = run.settings
+    return {
+        name: train_plain(run, everything, policy, name=name, role=role, settings=chosen)
+        for name, role, chosen in (
+            ("plain student", "student", settings.student),
+            ("plain teacher", "teacher", settings.teacher),
+        )
+    }
