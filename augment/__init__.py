@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import policies as policies
+    from .albumentations import AlbumentationsAugmenter as AlbumentationsAugmenter
+    from .auditing import AuditReport as AuditReport
+    from .auditing import audit as audit
     from .augmenter import Augmenter as Augmenter
+    from .choose import PolicyChoice as PolicyChoice
+    from .choose import choose_policy as choose_policy
     from .mixing import MixBatch as MixBatch
     from .policy import AugMix as AugMix
     from .policy import OneOf as OneOf
@@ -20,13 +25,18 @@ if TYPE_CHECKING:
     from .schedule import Schedule as Schedule
 
 _HOME = {
+    "AlbumentationsAugmenter": "albumentations",
     "AugMix": "policy",
+    "AuditReport": "auditing",
     "Augmenter": "augmenter",
     "MixBatch": "mixing",
     "OneOf": "policy",
     "Policy": "policy",
+    "PolicyChoice": "choose",
     "Schedule": "schedule",
     "Step": "policy",
+    "audit": "auditing",
+    "choose_policy": "choose",
 }
 __all__ = sorted([*_HOME, "policies"])
 

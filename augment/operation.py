@@ -19,6 +19,8 @@ Value: TypeAlias = float | int | bool | str
 Settings: TypeAlias = Mapping[str, Value]
 Parameters: TypeAlias = dict[str, np.ndarray]
 
+# The setting that bounds an operation's magnitude, in order of preference.
+_REACH = ("high", "pad", "size", "largest", "brightness", "ratio")
 # Draws that an operation may use beside its gate.
 DRAWS = 7
 
@@ -81,6 +83,11 @@ class Operation:
     sample: Sample
     lower: Lower
     lasting: bool = False
+
+    @property
+    def reach(self) -> str | None:
+        """The setting that a strength multiplies, or None for an operation without a magnitude."""
+        return next((name for name in _REACH if name in self.settings), None)
 
     def complete(self, given: Settings) -> dict[str, Value]:
         """Check the given settings and fill in the defaults; unknown ones are refused."""

@@ -39,6 +39,22 @@ class Step:
         return get_operation(self.op)
 
     @property
+    def has_magnitude(self) -> bool:
+        """Whether a strength below 1 makes this step weaker."""
+        return self.operation.reach is not None
+
+    def scaled(self, factor: float) -> Step:
+        """Return the step with its reach multiplied by `factor`; unchanged without a magnitude."""
+        reach = self.operation.reach
+        if reach is None:
+            return self
+        changed = dict(self.settings)
+        for name in (reach, "low") if "low" in changed else (reach,):
+            value = float(changed[name]) * factor
+            changed[name] = value if isinstance(changed[name], float) else round(value)
+        return replace(self, settings=changed)
+
+    @property
     def slots(self) -> int:
         """How many draws are kept for this step."""
         return DRAWS + 1
@@ -156,9 +172,20 @@ class Policy:
                     f"The policy '{self.name}' has no operation {op!r}. It has: "
                     f"{', '.join(known) or 'none'}.{did_you_mean(op, known)}"
                 )
-        nodes = tuple(kept for node in self.nodes if (kept := _without(node, ops)) is not None)
         name = f"{self.name} without {', '.join(sorted(ops))}" if ops else self.name
-        return replace(self, name=name, nodes=nodes)
+        return self.replace_steps(lambda step: None if step.op in ops else step).renamed(name)
+
+    def replace_steps(self, decide: Callable[[Step], Step | None]) -> Policy:
+        """Return the policy with every step replaced by what `decide` gives; None leaves it out.
+
+        A branch of a choice goes when one of its steps goes.
+        """
+        nodes = tuple(kept for node in self.nodes if (kept := _decide(node, decide)) is not None)
+        return replace(self, nodes=nodes)
+
+    def renamed(self, name: str) -> Policy:
+        """Return the same policy under another name."""
+        return replace(self, name=name)
 
     def with_schedule(self, schedule: Schedule) -> Policy:
         """Return the same policy with another strength schedule."""
@@ -201,13 +228,17 @@ def _steps(node: Node) -> tuple[Step, ...]:
     return tuple(step for branch in node.branches for step in branch)
 
 
-def _without(node: Node, ops: Sequence[str]) -> Node | None:
+def _decide(node: Node, decide: Callable[[Step], Step | None]) -> Node | None:
     if isinstance(node, Step):
-        return None if node.op in ops else node
+        return decide(node)
     if isinstance(node, AugMix):
-        kept = tuple(step for step in node.choices if step.op not in ops)
-        return replace(node, choices=kept) if kept else None
-    branches = [branch for branch in node.branches if not any(step.op in ops for step in branch)]
+        choices = tuple(one for step in node.choices if (one := decide(step)) is not None)
+        return replace(node, choices=choices) if choices else None
+    branches = []
+    for branch in node.branches:
+        kept = tuple(one for step in branch if (one := decide(step)) is not None)
+        if len(kept) == len(branch):
+            branches.append(kept)
     return replace(node, branches=tuple(branches)) if branches else None
 
 

@@ -1,0 +1,296 @@
+"""Audit: which operation, at which strength, harms which class, from the labels at hand.
+
+The audit is a screen, not a promise: it finds operations that mislead a small teacher, and never
+claims that an operation gains accuracy. Only paired training runs can; see `choose_policy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from thresher.core.errors import InputError, check_number
+from thresher.core.progress import track
+from thresher.core.randomness import RandomState
+
+from .images import check_batch, is_tensor, to_array
+from .keyed import check_seed
+from .policy import Policy, Step
+from .sampling import Sampled, sample_rows
+from .schedule import Schedule
+from .screen import Measurement, Screen, mean_interval
+
+# An operation whose images lie this far from the data, in spacings of the data, and can still be
+# told apart among themselves, competes with no class: inverted digits lie at 4, digits turned by
+# 90° at 2.8, flipped ones at 1.6 (20 to 60 digits a class).
+FAR = 3.3
+RECOVERABLE = -0.05
+VERDICTS = ("keep", "weaken", "drop", "unsure", "not assessable")
+
+
+@dataclass(frozen=True)
+class OperationAudit:
+    """One operation at one strength.
+
+    Attributes
+    ----------
+    op, settings, strength
+        What was measured; the whole policy has the op ``"policy"``.
+    verdict, reason
+        ``"keep"``, ``"weaken"`` (harm at this strength, none at half of it), ``"drop"``,
+        ``"unsure"`` or ``"not assessable"``.
+    effect, low, high
+        Mean change of the teacher's margin on clean rows and its 95 % interval; below 0 is harm.
+    accuracy_points
+        Change of the teacher's accuracy in percentage points.
+    confident_flips, flips_low, flips_high
+        Share of confident rows that become confidently another class, with its interval.
+    diffuse_drop
+        Loss of recognised rows beyond those flips, as a share.
+    distance, diversity
+        In spacings of the data; see `augment.screen.Measurement`.
+    recovered_points
+        Change of accuracy when only augmented images are used, in percentage points.
+    microseconds
+        CPU time for one image.
+    classes_harmed
+        Classes whose own effect is below 0 at z < −3, with that mean effect.
+    """
+
+    op: str
+    settings: dict[str, Any]
+    strength: float
+    verdict: str
+    reason: str
+    effect: float = 0.0
+    low: float = -float("inf")
+    high: float = float("inf")
+    accuracy_points: float = 0.0
+    confident_flips: float = 0.0
+    flips_low: float = 0.0
+    flips_high: float = 1.0
+    diffuse_drop: float = 0.0
+    distance: float = 0.0
+    diversity: float = 0.0
+    recovered_points: float = 0.0
+    microseconds: float = 0.0
+    classes_harmed: dict[str, float] | None = None
+
+    @property
+    def harm(self) -> float:
+        """Evidence of harm, to rank operations: standard errors below 0, none if far and sound."""
+        half = (self.high - self.low) / 2
+        if not np.isfinite(half) or half == 0 or is_harmless_far(self):
+            return 0.0
+        return -self.effect / (half / 1.96)
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """The audit of a policy: one entry for each operation and strength.
+
+    ``teacher_accuracy`` is out of fold on ``rows`` clean rows; ``left_out`` names classes with too
+    few rows.
+    """
+
+    policy: Policy
+    entries: tuple[OperationAudit, ...]
+    rows: int
+    teacher_accuracy: float
+    left_out: tuple[str, ...]
+
+    def at(self, strength: float) -> tuple[OperationAudit, ...]:
+        """Return the entries at one strength."""
+        return tuple(entry for entry in self.entries if entry.strength == strength)
+
+    def to_table(self) -> list[dict[str, Any]]:
+        """Return one JSON-like dict per entry."""
+        return [asdict(entry) for entry in self.entries]
+
+    def prune(self) -> Policy:
+        """Return the policy without the operations that were shown harmful at full strength.
+
+        Those whose harm is gone at half strength are halved instead.
+        """
+        verdicts = {(entry.op, _frozen(entry.settings)): entry.verdict for entry in self.at(1.0)}
+        dropped = [key for key, verdict in verdicts.items() if verdict == "drop"]
+        weakened = [key for key, verdict in verdicts.items() if verdict == "weaken"]
+
+        def decide(step: Step) -> Step | None:
+            key = (step.op, _frozen(step.settings))
+            return None if key in dropped else step.scaled(0.5) if key in weakened else step
+
+        names = sorted({f"no {op}" for op, _ in dropped} | {f"half {op}" for op, _ in weakened})
+        pruned = self.policy.replace_steps(decide)
+        return pruned.renamed(", ".join([self.policy.name, *names]))
+
+
+def audit(
+    policy: Policy,
+    images: Any,
+    labels: Any,
+    *,
+    strengths: Sequence[float] = (0.5, 1.0),
+    encoder: Any = "builtin:image",
+    views: int = 2,
+    max_rows: int = 400,
+    random_state: RandomState = 0,
+) -> AuditReport:
+    """Audit every operation of a policy on labelled images.
+
+    Parameters
+    ----------
+    policy
+        Whose distinct operations are measured, each alone and always on.
+    images
+        uint8 array (n, H, W, C) or tensor (n, C, H, W).
+    labels
+        Class names or numbers (n,). Missing ones (None, −1, empty) are left out.
+    strengths
+        In (0, 1]; operations without a magnitude are measured at 1 only. 1 is always measured.
+    encoder
+        What the teacher sees; see `thresher.core.get_encoder`.
+    views, max_rows
+        Augmented copies a row, and rows used at most, evenly over the classes.
+    random_state
+        Seed of the sample, the folds and the augmentations.
+    """
+    pixels, seed = as_pixels(images), check_seed(random_state)
+    sampled = sample_rows(labels, n=len(pixels), max_rows=max_rows, seed=seed)
+    wanted = {check_number("strengths", one, low=0, high=1, low_open=True) for one in strengths}
+    steps = distinct_steps(policy)
+    if sampled.problem:
+        entries = [_unassessed(step, 1.0, sampled.problem) for step in steps]
+        return AuditReport(policy, tuple(entries), len(sampled.rows), 0.0, sampled.left_out)
+    screen = make_screen(pixels, sampled, encoder=encoder, views=views, seed=seed)
+    entries = []
+    for step in track(steps, description="audit operations"):
+        entries += audit_step(step, screen, sampled, strengths=wanted | {1.0})
+    return AuditReport(policy, tuple(entries), len(sampled.rows), screen.accuracy, sampled.left_out)
+
+
+def as_pixels(images: Any) -> np.ndarray:
+    """Return checked images as uint8 (n, H, W, C)."""
+    form = check_batch(images)
+    if form.floating:
+        raise InputError(f"An audit needs uint8 images, got {form.dtype}.")
+    return to_array(images, form) if is_tensor(images) else np.asarray(images)
+
+
+def make_screen(
+    pixels: np.ndarray, sampled: Sampled, *, encoder: Any, views: int, seed: int
+) -> Screen:
+    """Prepare the sampled rows of `pixels` for measuring."""
+    from thresher.core.encoders import get_encoder
+
+    check_number("views", views, low=1, high=16)
+    return Screen(
+        pixels[sampled.rows],
+        sampled.labels,
+        encoder=get_encoder(encoder, modality="image"),
+        views=views,
+        seed=seed,
+    )
+
+
+def distinct_steps(policy: Policy) -> list[Step]:
+    """Return the steps of a policy once each, those that do nothing left out."""
+    found: dict[tuple[str, Any], Step] = {}
+    for step in policy.steps:
+        if step.op != "identity" and step.p > 0:
+            found.setdefault((step.op, _frozen(step.settings)), step)
+    return list(found.values())
+
+
+def audit_step(
+    step: Step, screen: Screen, sampled: Sampled, *, strengths: set[float]
+) -> list[OperationAudit]:
+    """Measure one step, always on, at each strength; the verdict at 1 knows the weaker ones."""
+    entries: list[OperationAudit] = []
+    for strength in sorted(strengths if step.has_magnitude else {1.0}):
+        always = Policy(step.op, (Step(step.op, step.settings),), Schedule(strength, strength))
+        measured = screen.measure(always)
+        safe_below = any(one.verdict in ("keep", "unsure") for one in entries)
+        found = judge(measured, screen, sampled, can_weaken=strength == 1 and safe_below)
+        entries.append(
+            OperationAudit(op=step.op, settings=dict(step.settings), strength=strength, **found)
+        )
+    return entries
+
+
+def judge(
+    measured: Measurement, screen: Screen, sampled: Sampled, *, can_weaken: bool = False
+) -> dict[str, Any]:
+    """Turn a measurement into the numbers and the verdict of an `OperationAudit`."""
+    effect, low, high = mean_interval(measured.effect)
+    flips, flips_low, flips_high = mean_interval(measured.flipped)
+    drop = float(measured.drop.mean())
+    numbers: dict[str, Any] = {
+        "effect": effect,
+        "low": low,
+        "high": high,
+        "accuracy_points": 100 * float(measured.accuracy_change.mean()),
+        "confident_flips": flips,
+        "flips_low": max(0.0, flips_low),
+        "flips_high": min(1.0, flips_high),
+        "diffuse_drop": max(0.0, drop - flips),
+        "distance": measured.distance,
+        "diversity": measured.diversity,
+        "recovered_points": 100 * float(measured.recovered.mean()),
+        "microseconds": measured.microseconds,
+        "classes_harmed": _harmed(measured, sampled),
+    }
+    verdict, reason = _verdict(numbers, screen, can_weaken=can_weaken)
+    return numbers | {"verdict": verdict, "reason": reason}
+
+
+def is_harmless_far(entry: OperationAudit) -> bool:
+    """Tell whether images moved far from all data and stayed recognisable there."""
+    return _far_and_sound(entry.distance, entry.recovered_points)
+
+
+def _far_and_sound(distance: float, recovered_points: float) -> bool:
+    return distance > FAR and recovered_points / 100 >= RECOVERABLE
+
+
+def _verdict(numbers: dict[str, Any], screen: Screen, *, can_weaken: bool) -> tuple[str, str]:
+    n, chance = len(screen.labels), float(np.bincount(screen.labels).max()) / len(screen.labels)
+    spread = 1.96 * np.sqrt(screen.accuracy * (1 - screen.accuracy) / n)
+    if screen.accuracy - spread <= chance:
+        return "not assessable", (
+            f"the teacher is right on {screen.accuracy:.0%} of {n} rows, chance is {chance:.0%}"
+        )
+    change = f"margin {numbers['effect']:+.3f} [{numbers['low']:+.3f}, {numbers['high']:+.3f}]"
+    if numbers["low"] >= 0:
+        return "keep", f"{change}: no harm seen"
+    if numbers["high"] >= 0:
+        return "unsure", f"{change}: the interval holds 0"
+    if _far_and_sound(numbers["distance"], numbers["recovered_points"]):
+        return "unsure", (
+            f"{change}, but images lie {numbers['distance']:.1f} spacings off the data and stay "
+            "recognisable among themselves: they compete with no class"
+        )
+    if can_weaken:
+        return "weaken", f"{change}: harm at this strength, none shown at a weaker one"
+    return "drop", f"{change}: harm"
+
+
+def _harmed(measured: Measurement, sampled: Sampled) -> dict[str, float]:
+    harmed = {}
+    for number, name in enumerate(sampled.classes):
+        values = measured.effect[sampled.labels == number]
+        mean, _, high = mean_interval(values)
+        if len(values) >= 5 and mean + (high - mean) * 3 / 1.96 < 0:
+            harmed[name] = mean
+    return harmed
+
+
+def _unassessed(step: Step, strength: float, problem: str) -> OperationAudit:
+    return OperationAudit(step.op, dict(step.settings), strength, "not assessable", problem)
+
+
+def _frozen(settings: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted(settings.items()))

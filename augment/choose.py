@@ -1,0 +1,200 @@
+"""Choose a policy: screen operations for harm, then, if asked, let short paired runs decide.
+
+The screen alone only takes harmful operations out of the first candidate; it never says that a
+policy gains accuracy. Pilots do: every candidate, *none* among them, is fitted on the same rows
+with the same seed, round after round, and the worse half goes after each round (successive
+halving; Jamieson and Talwalkar, AISTATS 2016).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from thresher.core.errors import InputError, check_number
+from thresher.core.randomness import RandomState
+
+from . import policies
+from .auditing import (
+    AuditReport,
+    OperationAudit,
+    as_pixels,
+    audit_step,
+    distinct_steps,
+    judge,
+    make_screen,
+)
+from .keyed import check_seed
+from .pilots import Fit, Pilot, run_pilots
+from .policy import Policy, Step
+from .sampling import Sampled, sample_rows
+from .screen import Screen
+
+__all__ = ["Fit", "PolicyChoice", "choose_policy", "sized_candidates"]
+
+# Rows of the screen: .2 CPU-seconds an operation with 200, .5 with 600.
+SCREEN_ROWS = 300
+SCREEN_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class PolicyChoice:
+    """The chosen policy with its evidence.
+
+    Attributes
+    ----------
+    policy
+        What to train with.
+    evidence
+        One dict for each operation and each policy measured, ``op`` telling which; see
+        `augment.auditing.OperationAudit`.
+    pilots
+        One entry per candidate that was fitted; empty without `fit`.
+    reason
+        Why this policy, in one or two sentences.
+    seconds
+        Wall time spent.
+    """
+
+    policy: Policy
+    evidence: tuple[dict[str, Any], ...]
+    pilots: tuple[Pilot, ...]
+    reason: str
+    seconds: float
+
+
+def sized_candidates(side: int) -> tuple[Policy, ...]:
+    """Return the default candidates for images of about `side` pixels, the first the default."""
+    pad, cutout = max(1, side // 8), max(1, side // 4)
+    return (
+        policies.standard(pad=pad, cutout=cutout),
+        policies.crop_flip(pad=pad),
+        policies.trivial_augment(pad=pad, flip=True, cutout=cutout),
+    )
+
+
+def choose_policy(
+    images: Any,
+    labels: Any,
+    *,
+    candidates: Sequence[Policy] | None = None,
+    fit: Fit | None = None,
+    budget_s: float = 10.0,
+    encoder: Any = "builtin:image",
+    random_state: RandomState = 0,
+) -> PolicyChoice:
+    """Choose an augmentation policy for labelled images.
+
+    Parameters
+    ----------
+    images, labels
+        As in `augment.audit`; training rows only.
+    candidates
+        Policies, the preferred one first; by default `sized_candidates`. *None* is always added.
+    fit
+        ``fit(policy, train, test, seed)`` trains briefly on the positions `train` and returns the
+        accuracy in [0, 1] on the positions `test`. Without it, the first candidate is taken, less
+        the operations that the screen shows to be harmful.
+    budget_s
+        Seconds of CPU for the screen (at most .8 of them, .3 with `fit`) and of wall time for the
+        whole. Operations that are not reached are kept and named.
+    encoder
+        What the screen's teacher sees.
+    random_state
+        Seed of sampling, screening and pilots.
+    """
+    start = time.perf_counter()
+    check_number("budget_s", budget_s, low=0, low_open=True)
+    pixels, seed = as_pixels(images), check_seed(random_state)
+    wanted = _candidates(candidates, pixels)
+    sampled = sample_rows(labels, n=len(pixels), max_rows=SCREEN_ROWS, seed=seed)
+    share = SCREEN_SHARE if fit is None else 0.3
+    screened = wanted[:1] if fit is None else wanted
+    # CPU time: a busy machine must not change what is screened.
+    deadline = time.process_time() + share * budget_s
+    report = _screen(screened, pixels, sampled, encoder=encoder, seed=seed, deadline=deadline)
+    pruned = [_prune(policy, report) for policy in wanted]
+    evidence = tuple(report.to_table())
+    if fit is None:
+        reason = _screen_reason(pruned[0], report, sampled)
+        return PolicyChoice(pruned[0], evidence, (), reason, time.perf_counter() - start)
+    usable = _with_none(pruned)
+    pilots = run_pilots(usable, fit, labels, seed=seed, deadline=start + budget_s)
+    best = max(pilots, key=lambda pilot: (pilot.rounds, pilot.mean))
+    reason = f"{best.policy.name}: {best.summary} in {best.rounds} paired pilot runs"
+    return PolicyChoice(best.policy, evidence, pilots, reason, time.perf_counter() - start)
+
+
+def _candidates(candidates: Sequence[Policy] | None, pixels: np.ndarray) -> list[Policy]:
+    if candidates is None:
+        return list(sized_candidates(min(pixels.shape[1:3])))
+    listed = list(candidates)
+    if not listed or not all(isinstance(policy, Policy) for policy in listed):
+        raise InputError("`candidates` must be a list of at least one Policy.")
+    return listed
+
+
+def _with_none(pruned: list[Policy]) -> list[Policy]:
+    distinct: dict[str, Policy] = {}
+    for policy in [*pruned, policies.none()]:
+        distinct.setdefault(policy.fingerprint, policy)
+    return list(distinct.values())
+
+
+def _screen(
+    wanted: list[Policy],
+    pixels: np.ndarray,
+    sampled: Sampled,
+    *,
+    encoder: Any,
+    seed: int,
+    deadline: float,
+) -> AuditReport:
+    together = Policy("candidates", tuple(node for policy in wanted for node in policy.nodes))
+    steps = distinct_steps(together)
+    if sampled.problem:
+        entries = [_skipped(step, sampled.problem) for step in steps]
+        return AuditReport(together, tuple(entries), len(sampled.rows), 0.0, sampled.left_out)
+    screen = make_screen(pixels, sampled, encoder=encoder, views=2, seed=seed)
+    entries = []
+    for step in steps:
+        if time.process_time() > deadline:
+            entries.append(_skipped(step, "the time budget ended first"))
+            continue
+        entries += audit_step(step, screen, sampled, strengths={0.5, 1.0})
+    report = AuditReport(
+        together, tuple(entries), len(sampled.rows), screen.accuracy, sampled.left_out
+    )
+    whole = [
+        _measure_whole(_prune(policy, report), screen, sampled)
+        for policy in wanted
+        if time.process_time() <= deadline
+    ]
+    return AuditReport(together, (*entries, *whole), report.rows, screen.accuracy, sampled.left_out)
+
+
+def _measure_whole(policy: Policy, screen: Screen, sampled: Sampled) -> OperationAudit:
+    found = judge(screen.measure(policy), screen, sampled)
+    return OperationAudit(op="policy", settings={"name": policy.name}, strength=1.0, **found)
+
+
+def _skipped(step: Step, why: str) -> OperationAudit:
+    return OperationAudit(step.op, dict(step.settings), 1.0, "not assessable", why)
+
+
+def _prune(policy: Policy, report: AuditReport) -> Policy:
+    own = AuditReport(policy, report.entries, report.rows, report.teacher_accuracy, report.left_out)
+    return own.prune()
+
+
+def _screen_reason(policy: Policy, report: AuditReport, sampled: Sampled) -> str:
+    if sampled.problem:
+        return f"{policy.name}, unscreened: {sampled.problem}"
+    harmful = [entry for entry in report.at(1.0) if entry.verdict in ("drop", "weaken")]
+    found = "; ".join(f"{entry.op} → {entry.verdict} ({entry.reason})" for entry in harmful)
+    rows = f"{report.rows} rows, teacher {report.teacher_accuracy:.0%} right"
+    return f"{policy.name}: {found or 'no operation was shown harmful'} [{rows}]"

@@ -1,0 +1,70 @@
+"""Which labelled rows a screen looks at: as many of each class, missing labels left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from thresher.core.errors import InputError, check_number
+
+from .keyed import draw
+
+LEAST_PER_CLASS = 4
+MOST_CLASSES = 100
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Chosen positions (k,), class numbers (k,), class names, and why they may not do.
+
+    ``left_out`` names classes with fewer than four rows; ``problem`` is empty when the rows can be
+    assessed.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    left_out: tuple[str, ...]
+    problem: str
+
+
+def sample_rows(labels: Any, *, n: int, max_rows: int, seed: int) -> Sampled:
+    """Sample at most `max_rows` of `n` labelled rows, evenly over the classes.
+
+    With more than 100 classes, 100 of them are sampled.
+    """
+    check_number("max_rows", max_rows, low=LEAST_PER_CLASS)
+    names = _names(labels, n)
+    order = np.argsort(draw(seed, np.arange(n, dtype=np.uint64)).uniform(0, 1)[:, 0])
+    present, counts = np.unique(names[names != ""], return_counts=True)
+    enough = counts >= LEAST_PER_CLASS
+    classes, left_out = present[enough], tuple(present[~enough].tolist())
+    if len(classes) > MOST_CLASSES:
+        kept = np.sort(np.random.default_rng(seed).permutation(len(classes))[:MOST_CLASSES])
+        classes = classes[kept]
+    each = max(LEAST_PER_CLASS, max_rows // max(1, len(classes)))
+    shuffled = names[order]
+    picked = [order[np.flatnonzero(shuffled == name)[:each]] for name in classes]
+    rows = np.concatenate(picked) if picked else np.empty(0, dtype=np.intp)
+    numbers = np.repeat(np.arange(len(picked)), [len(part) for part in picked])
+    return Sampled(rows, numbers, tuple(classes.tolist()), left_out, _problem(len(classes), rows))
+
+
+def _names(labels: Any, n: int) -> np.ndarray:
+    if labels is None:
+        raise InputError("`labels` are needed: an audit compares classes before and after.")
+    values = labels.tolist() if hasattr(labels, "tolist") else list(labels)
+    if len(values) != n:
+        raise InputError(f"There are {n} images and {len(values)} labels.")
+    missing = (None, -1, "")
+    return np.array(["" if value in missing else str(value) for value in values], dtype=str)
+
+
+def _problem(classes: int, rows: np.ndarray) -> str:
+    if classes < 2:
+        return f"{classes} classes with at least {LEAST_PER_CLASS} labelled rows; 2 are needed"
+    if len(rows) < 20:
+        return f"{len(rows)} labelled rows; at least 20 are needed"
+    return ""
