@@ -16,6 +16,7 @@ from thresher import __version__
 from thresher.core.errors import InputError
 from thresher.core.files import atomic_path, write_json, write_text
 
+from ..flops import count_flops
 from ..quantization.model import QuantizedModel
 from .audit import audit
 from .card import model_card
@@ -67,21 +68,22 @@ def export(
     InputError
         When the input is unknown, the number of classes is wrong, or an operator has no ONNX form.
     """
-    rows = _example(model, example)
+    rows = example_rows(model, example)
     _check_classes(model, rows, classes)
     target = Path(folder)
     metadata = _metadata(model, rows, classes, preprocessing)
     with atomic_path(target) as temporary:
         temporary.mkdir()
         write_onnx(_exportable(model), temporary / MODEL, example=rows, metadata=metadata)
-        record = _record(metadata, temporary / MODEL, model)
+        record = _record(metadata, temporary / MODEL)
         write_json(temporary / RECORD, record)
         card = model_card(record, name=name or _title(model), metrics=metrics)
         write_text(temporary / CARD, card)
     return load_exported(target, threads=threads)
 
 
-def _example(model: nn.Module, example: Tensor | None) -> Tensor:
+def example_rows(model: nn.Module, example: Tensor | None) -> Tensor:
+    """Return two input rows for `model`: copies of the first of `example`, or zeros."""
     spec = getattr(model, "spec", None)
     if example is None and spec is None:
         raise InputError(
@@ -137,21 +139,22 @@ def _metadata(
         },
         "preprocessing": dict(preprocessing or {}),
         "quantization": quantization,
+        "costs": {"parameters": count_parameters(model), "flops": count_flops(model, rows)},
     }
 
 
-def _record(metadata: dict[str, Any], file: Path, model: nn.Module) -> dict[str, Any]:
+def _record(metadata: dict[str, Any], file: Path) -> dict[str, Any]:
     return {
         **metadata,
         "file": MODEL,
         "size_bytes": file.stat().st_size,
-        "parameters": _parameters(model),
         "fused": asdict(audit(file)),
         "torch": torch.__version__,
     }
 
 
-def _parameters(model: nn.Module) -> int:
+def count_parameters(model: nn.Module) -> int:
+    """Return the number of weights, biases included."""
     # Scales of a quantized model are parameters to torch, but not weights of the network.
     return sum(p.numel() for key, p in model.named_parameters() if not key.endswith("scale"))
 

@@ -28,7 +28,8 @@ def model_card(
         f"# {name}",
         "",
         f"ONNX model with {len(classes)} classes, {record['size_bytes'] / 1e3:.0f} KB"
-        f" ({record['parameters']:,} parameters), written by Thresher {record['thresher']}.",
+        f" ({record['costs']['parameters']:,} parameters),"
+        f" written by Thresher {record['thresher']}.",
         "",
         f"- Input `input`: {record['input']['dtype']} (n, {shape}). Normalization is inside.",
         f"- Output `logits`: float32 (n, {len(classes)}); softmax gives probabilities.",

@@ -15,6 +15,7 @@ from thresher.core.errors import InputError, check_number
 
 from .audit import FusedOperators, audit
 
+_KEYS = ("classes", "costs", "input", "preprocessing", "quantization", "thresher")
 MODEL, RECORD, CARD = "model.onnx", "export.json", "README.md"
 
 
@@ -46,6 +47,8 @@ class ExportedModel:
     input_spec : InputSpec
     preprocessing : dict
         How raw rows become input, as it was given to `export`.
+    metadata : dict
+        All that the file says about itself; ``costs`` holds parameters and FLOPs of one row.
     quantization : dict or None
         Bits and layers left in float; None for a float model.
     size_bytes : int
@@ -153,10 +156,7 @@ def open_session(path: Path, *, threads: int) -> Any:
 def _metadata(session: Any, path: Path) -> dict[str, Any]:
     found = session.get_modelmeta().custom_metadata_map
     try:
-        return {
-            key: json.loads(found[key])
-            for key in ("classes", "input", "preprocessing", "quantization", "thresher")
-        }
+        return {key: json.loads(found[key]) for key in _KEYS}
     except (KeyError, json.JSONDecodeError) as error:
         raise InputError(
             f"{path} holds no description by Thresher ({error}); export the model with "

@@ -60,10 +60,12 @@ class QuantizedWeights(nn.Module):
         return torch.maximum(scale, floor)
 
     def learn_scale(self, learned: bool) -> None:
-        """Let the scales learn from where they are now, or follow the largest weights again."""
-        if learned and not self.learned:
-            largest = self.weight.detach().float().abs().flatten(1).amax(1)
-            self.weight_scale.data.copy_((largest * self.clip / self.top).clamp_min(_TINY))
+        """Let the scales learn from where they are now, or keep what they have learned."""
+        largest = self.weight.detach().float().abs().flatten(1).amax(1).clamp_min(_TINY)
+        if learned:
+            self.weight_scale.data.copy_(largest * self.clip / self.top)
+        elif self.learned:
+            self.clip.copy_(self.weight_scale.detach().abs() * self.top / largest)
         self.learned = learned
         self.weight_scale.requires_grad_(learned)
 

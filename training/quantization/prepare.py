@@ -20,7 +20,7 @@ def prepare(
     weight_bits: int = 8,
     activation_bits: int = 8,
     keep_float: Collection[str] = (),
-    pixels: bool = False,
+    pixels: bool | None = None,
 ) -> QuantizedModel:
     """Fold batch norm and place quantizers; the float `model` is left as it is.
 
@@ -31,11 +31,14 @@ def prepare(
         2 to 8.
     keep_float : collection of str
         Names of layers or submodules that stay in float.
-    pixels : bool
-        The input holds whole numbers 0–255, which the first convolution may take as they are.
+    pixels : bool, optional
+        The input holds whole numbers 0–255, which the first convolution may take as they are. By
+        default this is so for compact models of images.
     """
     check_number("weight_bits", weight_bits, low=2, high=8)
     check_number("activation_bits", activation_bits, low=2, high=8)
+    if pixels is None:
+        pixels = getattr(getattr(model, "spec", None), "modality", None) == "image"
     traced = trace(model, whole=keep_float)
     placement = Placement(
         traced,

@@ -19,6 +19,7 @@ from thresher.core.errors import check_choice
 RANGE_METHODS = ("minmax", "moving_average", "percentile", "mse", "entropy")
 BINS = 2048
 _CANDIDATES = 64
+_NARROWEST = 0.125
 _PERCENTILE = 99.99
 
 
@@ -101,7 +102,7 @@ def _narrowest(
     low, high = _with_zero(observer.low, observer.high)
     best, best_score = (low, high), float("inf")
     for step in range(_CANDIDATES):
-        shrink = 1 - step / _CANDIDATES
+        shrink = 1 - (1 - _NARROWEST) * step / _CANDIDATES
         got = score(low * shrink, high * shrink)
         if got < best_score:
             best, best_score = (low * shrink, high * shrink), got
@@ -123,16 +124,18 @@ def _divergence(
     """Kullback–Leibler divergence of the clipped histogram from its cut into `levels` levels."""
     scale, zero_point = affine(low, high, levels - 1)
     grid = np.clip(np.rint(centers / scale) + zero_point, 0, levels - 1).astype(np.int64)
-    clipped = observer.histogram.copy()
+    # Zero is exact on every grid, and after ReLU so frequent that it would hide all the rest.
+    histogram = np.where(np.abs(centers) <= np.diff(centers[:2]) / 2, 0, observer.histogram)
+    clipped = histogram.copy()
     inside = (centers >= low) & (centers <= high)
     clipped[~inside] = 0
     positions = np.flatnonzero(inside)
     if not len(positions):
         return float("inf")
-    clipped[positions[0]] += observer.histogram[: positions[0]].sum()
-    clipped[positions[-1]] += observer.histogram[positions[-1] + 1 :].sum()
-    occupied = inside & (observer.histogram > 0)
-    mass = np.bincount(grid[inside], weights=observer.histogram[inside], minlength=levels)
+    clipped[positions[0]] += histogram[: positions[0]].sum()
+    clipped[positions[-1]] += histogram[positions[-1] + 1 :].sum()
+    occupied = inside & (histogram > 0)
+    mass = np.bincount(grid[inside], weights=histogram[inside], minlength=levels)
     width = np.bincount(grid[occupied], minlength=levels)
     coarse = np.where(occupied, mass[grid] / np.maximum(width[grid], 1), 0)
     p, q = clipped / clipped.sum(), coarse / max(coarse.sum(), 1e-12)

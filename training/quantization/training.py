@@ -125,6 +125,8 @@ def train_quantized(
     for quantizer in model.quantizers():
         quantizer.follow = False
         quantizer.scale.requires_grad_(False)
+    for layer in model.weighted():
+        layer.learn_scale(False)
     return run
 
 

@@ -1,0 +1,145 @@
+"""Latency: of one model, and of two by turns.
+
+On a machine that others use too, two measurements one after the other compare the neighbours, not
+the models. By turns both see the same disturbances, and the ratio is steady where the times are
+not. The interval of the median ratio is distribution-free (order statistics; Conover, "Practical
+Nonparametric Statistics", 1999, section 3.2).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from thresher.core.errors import check_number
+
+Call = Callable[[], object]
+_WARM_UP = 5
+_FEWEST = 20
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Wall time of one call.
+
+    Attributes
+    ----------
+    batch_size : int
+    p50_ms, p99_ms, min_ms : float
+        Milliseconds a batch.
+    rows_per_s : float
+        At the median.
+    calls : int
+    """
+
+    batch_size: int
+    p50_ms: float
+    p99_ms: float
+    min_ms: float
+    rows_per_s: float
+    calls: int
+
+
+@dataclass(frozen=True)
+class LatencyRatio:
+    """Time of the first model divided by that of the second.
+
+    Attributes
+    ----------
+    median : float
+        Above 1: the first is slower.
+    interval : tuple of float
+        Distribution-free interval of the median at the level asked for, or a little above.
+    rounds, calls_per_round : int
+    """
+
+    median: float
+    interval: tuple[float, float]
+    rounds: int
+    calls_per_round: int
+
+
+def measure_latency(call: Call, *, batch_size: int, seconds: float = 0.5) -> Latency:
+    """Time `call`, which computes one batch, for about `seconds`, and at least 20 times."""
+    check_number("seconds", seconds, low=0)
+    for _ in range(_WARM_UP):
+        call()
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(times) < _FEWEST or time.perf_counter() < end:
+        times.append(_time(call))
+    milliseconds = np.asarray(times) * 1e3
+    median = float(np.median(milliseconds))
+    return Latency(
+        batch_size=batch_size,
+        p50_ms=median,
+        p99_ms=float(np.percentile(milliseconds, 99)),
+        min_ms=float(milliseconds.min()),
+        rows_per_s=batch_size / median * 1e3,
+        calls=len(times),
+    )
+
+
+def compare_latency(
+    first: Call,
+    second: Call,
+    *,
+    rounds: int = 31,
+    seconds: float = 1.0,
+    confidence: float = 0.99,
+) -> LatencyRatio:
+    """Time two calls by turns.
+
+    Parameters
+    ----------
+    first, second : callable
+        Each computes one batch.
+    rounds : int
+        Each gives one ratio of medians; at least 9.
+    seconds : float
+        For all rounds together, about; a round has at least 5 calls of each.
+    confidence : float
+        Of the interval.
+    """
+    check_number("rounds", rounds, low=9)
+    check_number("confidence", confidence, low=0.5, high=0.9999)
+    for _ in range(_WARM_UP):
+        first()
+        second()
+    once = min(_time(first) + _time(second) for _ in range(3))
+    calls = max(5, int(seconds / rounds / max(once, 1e-7)))
+    ratios = np.sort([_round(first, second, calls) for _ in range(rounds)])
+    lowest = _rank(rounds, confidence)
+    return LatencyRatio(
+        median=float(np.median(ratios)),
+        interval=(float(ratios[lowest]), float(ratios[rounds - 1 - lowest])),
+        rounds=rounds,
+        calls_per_round=calls,
+    )
+
+
+def _round(first: Call, second: Call, calls: int) -> float:
+    times = np.empty((calls, 2))
+    for index in range(calls):
+        # Who goes first changes, for the second finds warmer caches.
+        order = ((0, first), (1, second)) if index % 2 else ((1, second), (0, first))
+        for column, call in order:
+            times[index, column] = _time(call)
+    medians = np.median(times, axis=0)
+    return float(medians[0] / medians[1])
+
+
+def _rank(n: int, confidence: float) -> int:
+    """Return k such that the k-th smallest and k-th largest of n enclose the median."""
+    from scipy.stats import binom
+
+    return max(int(binom.ppf((1 - confidence) / 2, n, 0.5)) - 1, 0)
+
+
+def _time(call: Call) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
