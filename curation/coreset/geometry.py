@@ -142,4 +142,4 @@ def even_budgets(sizes: np.ndarray, n: int) -> np.ndarray:
 
 
 def _square_root(n: int) -> int:
-    return max(1, round(n**0.5))
+    return max(1, int(n**0.5))

@@ -139,7 +139,7 @@ def proportional_budgets(sizes: np.ndarray, n: int) -> np.ndarray:
     remainder = np.where(budgets < sizes, exact - budgets, -np.inf)
     order = np.argsort(-remainder, kind="stable")
     budgets[order[: n - int(budgets.sum())]] += 1
-    return budgets
+    return np.asarray(budgets)
 
 
 def _classes(labels: np.ndarray | Sequence[int] | Sequence[str] | None, total: int) -> np.ndarray:
@@ -148,7 +148,8 @@ def _classes(labels: np.ndarray | Sequence[int] | Sequence[str] | None, total: i
     array = np.asarray(labels)
     if array.shape != (total,):
         raise InputError(f"There are {total} rows, but labels of shape {array.shape}.")
-    return np.asarray(np.unique(array, return_inverse=True)[1])
+    codes: np.ndarray = np.unique(array, return_inverse=True)[1]
+    return codes.astype(np.int64)
 
 
 def _hardness(scores: np.ndarray | None, total: int, method: str) -> np.ndarray | None:
@@ -185,7 +186,7 @@ def _chooser(
 
     def choose(rows: np.ndarray, budget: int) -> np.ndarray:
         if not budget:
-            return rows[:0]
+            return np.empty(0, dtype=np.int64)
         if method in ("random", "balanced"):
             return np.asarray(rng.permutation(rows)[:budget])
         if hardness is not None and method == "ccs":

@@ -101,7 +101,7 @@ def test_weights_count_the_rows_that_each_stands_for():
     X = unit_length(np.array([[1, 0], [1, 0.01], [1, -0.01], [0, 1.0]]))
     chosen = select_coreset(X, n=2, method="k_center")
     assert dict(zip(chosen.positions.tolist(), chosen.weights.tolist(), strict=True)) == {
-        0: 1.5,
+        1: 1.5,
         3: 0.5,
     }
 
