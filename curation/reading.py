@@ -1,0 +1,114 @@
+"""What the curator reads from a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from thresher.core.columns import class_names, read_features, read_row_ids, read_splits, read_texts
+from thresher.core.encoders.values import ColumnSource, open_source
+from thresher.core.errors import InputError, check_column
+from thresher.core.images import (
+    UnreadableImage,
+    decode_image,
+    fit_square,
+    image_bytes,
+)
+from thresher.core.rows import content_hashes, with_row_ids
+
+if TYPE_CHECKING:
+    import datasets
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A dataset with row ids, and what its columns mean.
+
+    ``labels`` are names (None = missing), or None for all without a label column; ``hashes`` are
+    those of the content.
+    """
+
+    dataset: datasets.Dataset
+    modality: str
+    columns: tuple[str, ...]
+    ids: np.ndarray
+    splits: np.ndarray
+    labels: list[str | None] | None
+    hashes: np.ndarray
+
+    @classmethod
+    def open(
+        cls,
+        dataset: datasets.Dataset,
+        *,
+        column: str | Sequence[str] | None,
+        label: str | None,
+    ) -> Rows:
+        """Read ids, splits, labels and content hashes."""
+        dataset = with_row_ids(dataset)
+        if column is None and label is not None:
+            check_column(label, dataset.column_names, role="label column")
+        seen = dataset.remove_columns([label]) if label and column is None else dataset
+        source = open_source(seen, column=column, row_ids=None)
+        if not isinstance(source, ColumnSource):
+            raise InputError(f"A datasets.Dataset is needed, got {type(dataset).__name__}.")
+        columns = tuple(source.columns)
+        labels = None
+        if label is not None:
+            check_column(label, dataset.column_names, role="label column")
+            named = class_names(dataset, label).cast(pa.string()).to_pylist()
+            labels = [name or None for name in named]
+        return cls(
+            dataset,
+            source.modality,
+            columns,
+            read_row_ids(dataset),
+            read_splits(dataset),
+            labels,
+            content_hashes(dataset, columns),
+        )
+
+    def values(self) -> Any:
+        """Return what quality is judged by: texts, features, or images decoded one at a time."""
+        if self.modality == "image":
+            return DecodedImages(self.dataset, self.columns[0])
+        if self.modality == "text":
+            return read_texts(self.dataset, self.columns[0])
+        return read_features(self.dataset, self.columns)
+
+
+@dataclass(frozen=True)
+class DecodedImages(Sequence[Any]):
+    """Images at their own size, or at `size` pixels square, decoded one at a time.
+
+    Unreadable ones are None, or black with `size`.
+    """
+
+    dataset: datasets.Dataset
+    column: str
+    size: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __iter__(self) -> Iterator[np.ndarray | None]:
+        for batch in image_bytes(self.dataset, self.column).chunks:
+            for scalar in batch:
+                yield self._decode(scalar.as_py())
+
+    def __getitem__(self, row: Any) -> Any:
+        return self._decode(image_bytes(self.dataset, self.column)[int(row)].as_py())
+
+    def _decode(self, data: bytes | None) -> np.ndarray | None:
+        try:
+            image = decode_image(data) if data else None
+        except UnreadableImage:
+            image = None
+        if self.size is None:
+            return image
+        black = np.zeros((self.size, self.size, 3), dtype=np.uint8)
+        return black if image is None else fit_square(image, self.size)
