@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -44,7 +44,7 @@ class Moment:
     logits: Tensor | None = None
 
 
-class Hook(Protocol):
+class Hook:
     """Called by `fit`. Inherit from it and write the methods you need; the others do nothing.
 
     A hook that keeps something returns it, as tensors and plain values, from `state`; it is
