@@ -10,6 +10,7 @@ from torch import nn
 
 from thresher.core.choice import Choice, choose_device
 from thresher.core.errors import InputError, check_number
+from thresher.core.progress import Silent, reporting
 from thresher.core.randomness import RandomState
 
 from .checkpoint import Checkpoints
@@ -24,6 +25,7 @@ from .samples import Samples
 from .seeding import as_seed, own_torch_rng
 from .session import TrainingSession
 from .settings import Settings
+from .workers import join_workers
 
 
 def fit(
@@ -54,6 +56,8 @@ def fit(
     hooks: Sequence[Hook] = (),
 ) -> TrainingRun:
     """Train `model` in place.
+
+    Under ``torchrun`` each process computes its part of every batch; see `workers`.
 
     Equal seeds, inputs and thread counts give equal bits on a CPU, and a run that was stopped at
     any moment and called again with the same `checkpoint_dir` ends with the same bits too.
@@ -141,6 +145,7 @@ def fit(
     check_samples(model, samples, validation=validation, needs_targets=loss is None)
     choices = {"device": choose_device(device)}
     place = choices["device"].value
+    workers = join_workers(place)
     choices["precision"] = choose_precision(model, precision, device=place)
     if batch_size > len(samples):
         choices["batch_size"] = Choice(str(len(samples)), "there are no more rows")
@@ -162,6 +167,10 @@ def fit(
         choices=choices,
         checkpoints=checkpoints,
         hooks=tuple(hooks),
+        workers=workers,
     )
-    with own_torch_rng(settings.seed, device=place), closing(session.stepper):
-        return session.run()
+    with own_torch_rng(settings.seed + workers.rank, device=place), closing(session.stepper):
+        if workers.first:
+            return session.run()
+        with reporting(Silent()):
+            return session.run()

@@ -24,6 +24,7 @@ from .schedule import learning_rate_factor
 from .settings import Settings
 from .state import EpochSums, TrainingState
 from .step import Stepper
+from .workers import Workers
 
 
 class TrainingSession:
@@ -40,6 +41,7 @@ class TrainingSession:
         Must hold ``device`` and ``precision``.
     checkpoints : Checkpoints or None
     hooks : tuple of Hook
+    workers : Workers
     """
 
     def __init__(
@@ -53,7 +55,9 @@ class TrainingSession:
         choices: dict[str, Choice],
         checkpoints: Checkpoints | None,
         hooks: tuple[Hook, ...],
+        workers: Workers,
     ) -> None:
+        self.workers = workers
         self.settings = settings
         self.validation = validation
         self.choices = choices
@@ -61,6 +65,7 @@ class TrainingSession:
         device = choices["device"].value
         self.home = next(model.parameters()).device
         model.to(device)
+        workers.share_start(model)
         if any(isinstance(layer, nn.Conv2d) for layer in model.modules()):
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = build_optimizer(
@@ -71,7 +76,12 @@ class TrainingSession:
         self.plan = BatchPlan(len(feed.samples), batch_size=settings.batch_size, seed=settings.seed)
         self.total = settings.epochs * self.plan.steps_per_epoch
         self.stepper = Stepper(
-            self.state, feed=feed, loss=loss, settings=settings, precision=choices["precision"]
+            self.state,
+            feed=feed,
+            loss=loss,
+            settings=settings,
+            precision=choices["precision"],
+            workers=workers,
         )
 
     def run(self) -> TrainingRun:
@@ -117,7 +127,8 @@ class TrainingSession:
     def _end_epoch(self) -> None:
         state, settings = self.state, self.settings
         entry = {"epoch": self.moment.epoch + 1, "step": state.step, "lr": self.moment.lr}
-        entry |= state.sums.entry() | {"seconds": state.seconds}
+        counted = EpochSums(*self.workers.add(list(vars(state.sums).values())))
+        entry |= counted.entry() | {"seconds": state.seconds}
         state.sums = EpochSums()
         if self.validation is not None:
             judged = evaluate(state.judged_model, self.validation, device=state.device)
@@ -135,7 +146,7 @@ class TrainingSession:
             self._save()
 
     def _save(self) -> None:
-        if self.checkpoints is not None:
+        if self.checkpoints is not None and self.workers.first:
             self.checkpoints.save(self.state.to_dict(), step=self.state.step)
 
     def _finish(self) -> TrainingRun:

@@ -17,13 +17,13 @@ class EpochSums:
     """Totals over the part of the epoch that is done."""
 
     loss: float = 0.0
-    rows: int = 0
-    correct: int = 0
-    judged: int = 0
+    mass: float = 0.0
+    correct: float = 0
+    judged: float = 0
 
     def entry(self) -> dict[str, float]:
         """Return the means, as they stand in the history."""
-        entry = {"loss": self.loss / max(self.rows, 1)}
+        entry = {"loss": self.loss / max(self.mass, 1e-12)}
         return entry | {"accuracy": self.correct / self.judged} if self.judged else entry
 
 

@@ -21,6 +21,7 @@ from .optim import set_learning_rate
 from .samples import UNLABELED
 from .settings import Settings
 from .state import EpochSums, TrainingState
+from .workers import Workers
 
 _TINY = 1e-12
 
@@ -36,6 +37,7 @@ class Stepper:
     loss : Loss
     settings : Settings
     precision : Choice
+    workers : Workers
     """
 
     def __init__(
@@ -46,12 +48,14 @@ class Stepper:
         loss: Loss,
         settings: Settings,
         precision: Choice,
+        workers: Workers,
     ) -> None:
         self.state = state
         self.feed = feed
         self.loss = loss
         self.settings = settings
         self.parts = settings.accumulate
+        self.workers = workers
         self.bf16 = precision.value == "bf16"
         self._output: object = None
         self._watch = state.model.register_forward_hook(self._keep_output)
@@ -69,7 +73,7 @@ class Stepper:
         else:
             with FlopCounterMode(display=False) as counter:
                 self._gradients(positions, moment)
-            state.flops_per_row = counter.get_total_flops() / len(positions)
+            state.flops_per_row = counter.get_total_flops() / len(self._mine(positions)[0])
         if self.settings.clip_norm is not None:
             nn.utils.clip_grad_norm_(state.model.parameters(), self.settings.clip_norm)
         state.optimizer.step()
@@ -92,19 +96,31 @@ class Stepper:
         self.state.optimizer.zero_grad(set_to_none=True)
         total = self._mass(positions)
         sums = EpochSums(**vars(self.state.sums))
-        for part in np.array_split(positions, min(self.parts, len(positions))):
+        whole = 0.0
+        for part in self._mine(positions)[1]:
             batch = self.feed.batch(part, epoch=moment.epoch, step=moment.step)
             loss = self._forward(batch)
             value = loss.item()
-            if not math.isfinite(value):
+            if not math.isfinite(value) and self.workers.world == 1:
                 raise _diverged(moment, value)
-            torch.autograd.backward(loss * (self._mass(part) / total))
+            whole += value
+            mass = self._mass(part)
+            torch.autograd.backward(loss * (mass / total))
             logits = self._logits(len(part))
-            _count(sums, batch, logits, value)
+            _count(sums, batch, logits, loss=value, mass=mass)
             moment.batch, moment.loss, moment.logits = batch, value, logits
             for hook in self.state.hooks:
                 hook.on_batch(moment)
+        whole = self.workers.combine_step(self.state.model, whole)
+        if not math.isfinite(whole):
+            raise _diverged(moment, whole)
         self.state.sums = sums
+
+    def _mine(self, positions: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Return this worker's rows of a batch, and the parts to compute them in."""
+        count = min(self.parts * self.workers.world, len(positions))
+        parts = np.array_split(positions, count)[self.workers.rank :: self.workers.world]
+        return np.concatenate([positions[:0], *parts]), parts
 
     def _mass(self, positions: np.ndarray) -> float:
         weights = self.feed.samples.weights
@@ -127,10 +143,11 @@ class Stepper:
         return None
 
 
-def _count(sums: EpochSums, batch: Batch, logits: Tensor | None, loss: float) -> None:
-    rows = len(batch.positions)
-    sums.loss += loss * rows
-    sums.rows += rows
+def _count(
+    sums: EpochSums, batch: Batch, logits: Tensor | None, *, loss: float, mass: float
+) -> None:
+    sums.loss += loss * mass
+    sums.mass += mass
     targets = batch.targets
     if logits is not None and targets is not None and targets.ndim == 1:
         sums.correct += int((logits.argmax(1) == targets).sum())
