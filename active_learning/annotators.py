@@ -1,0 +1,313 @@
+"""Several annotators: consensus labels, and how good each annotator is.
+
+Votes are a long table (rows, annotators, codes), one entry for each answer, so that sparse crowds
+cost only what they hold.
+
+* majority: the most frequent answer.
+* Dawid–Skene (1979): a confusion matrix for each annotator and a prior, by expectation
+  maximisation, with a Dirichlet prior that keeps annotators with few answers near the mean one.
+* CROWDLAB (Goh, Tkachenko and Mueller, 2022): a weighted mean of the classifier's probabilities and
+  of what each answer says given its annotator's agreement with the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from thresher.core.errors import InputError, check_choice
+
+METHODS = ("auto", "majority", "dawid_skene", "crowdlab")
+
+
+@dataclass(frozen=True)
+class Votes:
+    """Answers as a long table.
+
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (v,)
+        Row number of each answer, 0 … n − 1.
+    annotators : ndarray of int64, shape (v,)
+        Annotator number of each answer, 0 … a − 1.
+    codes : ndarray of int64, shape (v,)
+        Class of each answer, 0 … c − 1.
+    row_ids : ndarray of str, shape (n,)
+    names : ndarray of str, shape (a,)
+    classes : tuple of str, length c
+    """
+
+    rows: np.ndarray
+    annotators: np.ndarray
+    codes: np.ndarray
+    row_ids: np.ndarray
+    names: np.ndarray
+    classes: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        row_ids: np.ndarray,
+        annotators: np.ndarray,
+        labels: np.ndarray,
+        *,
+        classes: tuple[str, ...] | None = None,
+    ) -> Votes:
+        """Make votes from three columns of equal length v, one answer each.
+
+        An annotator's last answer for a row counts. Unnamed annotators are ``""``: together they
+        are one annotator with many answers a row, of which all count.
+
+        Raises
+        ------
+        InputError
+            When the columns differ in length, or a label is not among `classes`.
+        """
+        ids, people = np.asarray(row_ids).astype(str), np.asarray(annotators).astype(str)
+        given = np.asarray(labels).astype(str)
+        if not len(ids) == len(people) == len(given):
+            raise InputError(
+                f"{len(ids)} row ids, {len(people)} annotators and {len(given)} labels were given; "
+                "an answer has one of each."
+            )
+        if not len(ids):
+            raise InputError("There are no answers.")
+        names = tuple(np.unique(given).tolist()) if classes is None else tuple(classes)
+        unknown = sorted(set(given.tolist()) - set(names))
+        if unknown:
+            raise InputError(
+                f"The label {unknown[0]!r} is not one of the classes: {', '.join(names)}."
+            )
+        unique_ids, rows = np.unique(ids, return_inverse=True)
+        unique_people, person = np.unique(people, return_inverse=True)
+        order = np.argsort(np.array(names))
+        codes = order[np.searchsorted(np.array(names)[order], given)]
+        keep = _last_of_each(rows, person, unnamed=np.flatnonzero(unique_people == ""))
+        return cls(rows[keep], person[keep], codes[keep], unique_ids, unique_people, names)
+
+    def counts(self) -> np.ndarray:
+        """Return the votes of each row for each class, float64, shape (n, c)."""
+        shape = len(self.row_ids), len(self.classes)
+        flat = np.bincount(self.rows * shape[1] + self.codes, minlength=shape[0] * shape[1])
+        return flat.reshape(shape).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Consensus:
+    """One label for each row, and a quality for each row and annotator.
+
+    Attributes
+    ----------
+    row_ids : ndarray of str, shape (n,)
+    labels : ndarray of str, shape (n,)
+    scores : ndarray of float64, shape (n,)
+        Probability that the label is right, 0–1.
+    probs : ndarray of float64, shape (n, c)
+    annotators : ndarray of str, shape (a,)
+    annotator_quality : ndarray of float64, shape (a,)
+        Estimated share of right answers of each.
+    answers : ndarray of int64, shape (a,)
+        Answers of each.
+    classes : tuple of str
+    method : str
+    """
+
+    row_ids: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+    probs: np.ndarray
+    annotators: np.ndarray
+    annotator_quality: np.ndarray
+    answers: np.ndarray
+    classes: tuple[str, ...]
+    method: str
+
+
+def consensus(
+    row_ids: np.ndarray,
+    annotators: np.ndarray,
+    labels: np.ndarray,
+    *,
+    classes: tuple[str, ...] | None = None,
+    pred_probs: np.ndarray | None = None,
+    method: str = "auto",
+) -> Consensus:
+    """Find one label for each row from the answers of several annotators.
+
+    Parameters
+    ----------
+    row_ids, annotators, labels : ndarray, shape (v,)
+        One answer each; see `Votes.of`.
+    classes : tuple of str, optional
+        Default the labels that occur, sorted.
+    pred_probs : ndarray, shape (n, c), optional
+        Out-of-fold probabilities of a classifier for the distinct row ids in sorted order.
+    method : {"auto", "majority", "dawid_skene", "crowdlab"}
+        ``"auto"`` is CROWDLAB with `pred_probs`, else Dawid–Skene, or the majority when hardly any
+        row has two answers.
+
+    Returns
+    -------
+    Consensus
+        Rows sorted by id.
+
+    Raises
+    ------
+    InputError
+        Also when CROWDLAB is asked for without `pred_probs`.
+    """
+    check_choice("method", method, METHODS)
+    votes = Votes.of(row_ids, annotators, labels, classes=classes)
+    if method == "auto":
+        method = _choose(votes, pred_probs)
+    if method == "crowdlab":
+        probs = crowdlab(votes, _check_probs(votes, pred_probs))
+    elif method == "dawid_skene":
+        probs = dawid_skene(votes)
+    else:
+        probs = majority(votes)
+    best = probs.argmax(axis=1)
+    right = probs[votes.rows, votes.codes]
+    answers = np.bincount(votes.annotators, minlength=len(votes.names))
+    quality = np.bincount(votes.annotators, weights=right, minlength=len(votes.names))
+    return Consensus(
+        votes.row_ids,
+        np.array(votes.classes)[best],
+        probs[np.arange(len(probs)), best],
+        probs,
+        votes.names,
+        quality / np.maximum(answers, 1),
+        answers,
+        votes.classes,
+        method,
+    )
+
+
+def majority(votes: Votes) -> np.ndarray:
+    """Return the share of votes for each class, shape (n, c)."""
+    counts = votes.counts()
+    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
+
+
+def dawid_skene(
+    votes: Votes, *, rounds: int = 100, tolerance: float = 1e-5, prior: float = 1.0
+) -> np.ndarray:
+    """Return the posterior of each row's class, shape (n, c), by expectation maximisation.
+
+    Parameters
+    ----------
+    votes : Votes
+    rounds, tolerance
+        Stops when no probability moves by more than `tolerance`.
+    prior : float
+        Answers' worth of the pooled confusion matrix given to each annotator and class.
+    """
+    n, c, a = len(votes.row_ids), len(votes.classes), len(votes.names)
+    posterior = majority(votes)
+    cell = votes.annotators * c + votes.codes
+    for _ in range(rounds):
+        # confusion[annotator, said, truth]
+        flat = np.zeros((a * c, c))
+        np.add.at(flat, cell, posterior[votes.rows])
+        counts = flat.reshape(a, c, c)
+        pooled = counts.sum(axis=0) + 1e-2
+        pooled /= pooled.sum(axis=0, keepdims=True)
+        confusion = counts + prior * pooled
+        confusion /= confusion.sum(axis=1, keepdims=True)
+        log_prior = np.log(np.maximum(posterior.mean(axis=0), 1e-10))
+        evidence = np.zeros((n, c))
+        np.add.at(evidence, votes.rows, np.log(confusion.reshape(a * c, c))[cell])
+        evidence += log_prior
+        evidence -= evidence.max(axis=1, keepdims=True)
+        updated = np.exp(evidence)
+        updated /= updated.sum(axis=1, keepdims=True)
+        moved = np.abs(updated - posterior).max()
+        posterior = updated
+        if moved < tolerance:
+            break
+    return posterior
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much CROWDLAB trusts each source.
+
+    ``likelihood`` is the probability that an answer agrees with another one for the same row,
+    ``annotators``, shape (a,), and ``model`` are the weights.
+    """
+
+    likelihood: float
+    annotators: np.ndarray
+    model: float
+
+
+def crowdlab(votes: Votes, pred_probs: np.ndarray) -> np.ndarray:
+    """Return the mean of classifier and answers, weighted by their trust, shape (n, c)."""
+    weights = crowdlab_weights(votes, pred_probs)
+    c = len(votes.classes)
+    total = weights.model * pred_probs
+    trust = weights.annotators[votes.annotators]
+    spread = (1.0 - weights.likelihood) / max(c - 1, 1)
+    said = np.zeros_like(total)
+    np.add.at(said, votes.rows, (trust * spread)[:, None])
+    np.add.at(said, (votes.rows, votes.codes), trust * (weights.likelihood - spread))
+    sums = weights.model + np.bincount(votes.rows, weights=trust, minlength=len(total))
+    return np.asarray((total + said) / sums[:, None])
+
+
+def crowdlab_weights(votes: Votes, pred_probs: np.ndarray) -> Weights:
+    """Measure how much annotators agree with each other, and the model with the consensus."""
+    counts = votes.counts()
+    several = counts.sum(axis=1) > 1
+    label = (counts + 1e-3 * pred_probs).argmax(axis=1)
+    mine = several[votes.rows]
+    others = counts[votes.rows, votes.codes] - 1.0
+    peers = np.maximum(counts.sum(axis=1)[votes.rows] - 1.0, 1.0)
+    agree = others / peers
+    floor = 1e-3
+    likelihood = float(np.clip(agree[mine].mean() if mine.any() else 0.9, floor, 1 - floor))
+    a = len(votes.names)
+    number = np.bincount(votes.annotators[mine], minlength=a)
+    agreement = np.bincount(votes.annotators[mine], weights=agree[mine], minlength=a)
+    # Two answers' worth of the mean keep annotators with few shared rows near it.
+    agreement = (agreement + 2.0 * likelihood) / (number + 2.0)
+    # Most frequent class: what agreement costs nothing.
+    top = np.bincount(label[several], minlength=counts.shape[1]).argmax() if several.any() else 0
+    chance = float((votes.codes[mine] == top).mean()) if mine.any() else 1.0 / counts.shape[1]
+    room = max(1.0 - chance, floor)
+    rows = several if several.any() else np.ones(len(counts), dtype=bool)
+    model_right = float((pred_probs.argmax(axis=1) == label)[rows].mean())
+    trust = np.maximum(1.0 - (1.0 - agreement) / room, floor)
+    answers = float(np.sqrt(counts.sum(axis=1).mean()))
+    model = max(1.0 - (1.0 - model_right) / room, floor) * answers
+    return Weights(likelihood, trust, model)
+
+
+def _choose(votes: Votes, pred_probs: np.ndarray | None) -> str:
+    if pred_probs is not None:
+        return "crowdlab"
+    several = (np.bincount(votes.rows) > 1).mean()
+    return "dawid_skene" if several > 0.1 and len(votes.names) > 2 else "majority"
+
+
+def _check_probs(votes: Votes, pred_probs: np.ndarray | None) -> np.ndarray:
+    from .context import check_pred_probs
+
+    if pred_probs is None:
+        raise InputError("Method 'crowdlab' needs `pred_probs`, or use 'dawid_skene'.")
+    probs = check_pred_probs(pred_probs, row_ids=votes.row_ids).astype(np.float64)
+    if probs.shape != (len(votes.row_ids), len(votes.classes)):
+        raise InputError(
+            f"`pred_probs` must have shape {(len(votes.row_ids), len(votes.classes))} (distinct "
+            f"rows, classes), got {probs.shape}."
+        )
+    return probs
+
+
+def _last_of_each(rows: np.ndarray, person: np.ndarray, *, unnamed: np.ndarray) -> np.ndarray:
+    pair = rows * np.int64(person.max() + 1) + person
+    _, last = np.unique(pair[::-1], return_index=True)
+    keep = np.zeros(len(rows), dtype=bool)
+    keep[len(rows) - 1 - last] = True
+    return np.asarray(keep | np.isin(person, unnamed))

@@ -1,0 +1,210 @@
+"""The session's file: settings, what was asked of whom and why, and the answers, append-only."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, replace
+
+from thresher.core.errors import InputError
+from thresher.core.labels import Answer, Labels
+
+SESSION_FORMAT = "1"
+TABLES = (
+    "CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS asks (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " annotator TEXT NOT NULL, mode TEXT NOT NULL, n INTEGER NOT NULL, audit REAL NOT NULL, time REAL NOT NULL,"
+    " expires REAL NOT NULL, answers_seen INTEGER NOT NULL, model_answers INTEGER NOT NULL,"
+    " model_asks INTEGER NOT NULL, answers_at INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS asked (ask INTEGER NOT NULL REFERENCES asks (id),"
+    " slot INTEGER NOT NULL, position INTEGER NOT NULL, arm TEXT NOT NULL, score REAL,"
+    " propensity REAL, available INTEGER NOT NULL, suggestion TEXT, confidence REAL,"
+    " reason TEXT NOT NULL, PRIMARY KEY (ask, slot)) WITHOUT ROWID",
+)
+
+
+@dataclass(frozen=True)
+class AskedRow:
+    """One row of a batch.
+
+    Attributes
+    ----------
+    position : int
+        In the pool.
+    arm : {"strategy", "audit", "relabel", "claimed"}
+        Where it came from. A claimed row was chosen by the strategy too after the audit arm had
+        served it: it is not served again.
+    score, propensity : float
+        See `Picks`; the propensity is that within the arm.
+    available : int
+        Rows the arm could draw from.
+    suggestion : str or None
+        The model's class.
+    confidence : float or None
+        Its probability.
+    reason : str
+    """
+
+    position: int
+    arm: str
+    score: float
+    propensity: float
+    available: int
+    suggestion: str | None
+    confidence: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request for rows, with all that its choice depended on.
+
+    ``answers_seen`` answers and all earlier asks were known to the choice; the model was fitted on
+    ``model_answers`` answers and ``model_asks`` asks (0 and 0 without a model); ``answers_at``
+    answers were there when the rows were leased. Times in seconds since 1970.
+    """
+
+    id: int
+    annotator: str
+    mode: str
+    n: int
+    audit: float
+    time: float
+    expires: float
+    answers_seen: int
+    model_answers: int
+    model_asks: int
+    answers_at: int
+    rows: tuple[AskedRow, ...] = ()
+
+
+class Store:
+    """Reads and appends the events of one session file."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.labels = Labels(path)
+        with self.labels.transaction():
+            for statement in TABLES:
+                self.labels.connection.execute(statement)
+            for table in ("settings", "asks", "asked"):
+                self.labels.protect(table)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.labels.close()
+
+    def settings(self) -> dict[str, str]:
+        """Return the settings the session was started with; empty for a new file."""
+        with self.labels.lock:
+            rows = self.labels.connection.execute("SELECT name, value FROM settings").fetchall()
+        return dict(rows)
+
+    def settle(self, wanted: dict[str, object]) -> dict[str, str]:
+        """Write the settings of a new session, or check them against those in the file.
+
+        A value of None means "as in the file". Values are compared as JSON.
+
+        Raises
+        ------
+        InputError
+            When a setting differs from the file's, or the file has another session format.
+        """
+        with self.labels.transaction():
+            there = self.settings()
+            if not there:
+                given = {name: json.dumps(value) for name, value in wanted.items()}
+                given["session_format"] = json.dumps(SESSION_FORMAT)
+                self.labels.connection.executemany(
+                    "INSERT INTO settings VALUES (?, ?)", given.items()
+                )
+                return given
+        self._check_settings(there, wanted)
+        return there
+
+    def _check_settings(self, there: dict[str, str], wanted: dict[str, object]) -> None:
+        path = self.labels.path
+        if there.get("session_format") != json.dumps(SESSION_FORMAT):
+            raise InputError(
+                f"{path} holds a session of format {there.get('session_format')}, this version "
+                f"reads {SESSION_FORMAT}. Export its answers with the version that wrote it."
+            )
+        for name, value in wanted.items():
+            if value is not None and there.get(name) != json.dumps(value):
+                raise InputError(
+                    f"{path} was started with another `{name}`: {_short(there.get(name))} there, "
+                    f"{_short(json.dumps(value))} now. Open it with the same one, or start a new "
+                    "file."
+                )
+
+    def counts(self) -> tuple[int, int]:
+        """Return the ids of the last answer and the last ask."""
+        with self.labels.lock:
+            execute = self.labels.connection.execute
+            answers = execute("SELECT coalesce(max(id), 0) FROM answers").fetchone()[0]
+            asks = execute("SELECT coalesce(max(id), 0) FROM asks").fetchone()[0]
+        return int(answers), int(asks)
+
+    def answers_since(self, seen: int, *, until: int | None = None) -> list[Answer]:
+        """Return the answers after `seen`, in order."""
+        return self.labels.since(seen, until=until)
+
+    def asks_since(self, seen: int) -> list[Ask]:
+        """Return the asks after `seen`, in order, with their rows."""
+        with self.labels.lock:
+            execute = self.labels.connection.execute
+            asks = execute(
+                "SELECT id, annotator, mode, n, audit, time, expires, answers_seen, model_answers,"
+                " model_asks, answers_at FROM asks WHERE id > ? ORDER BY id",
+                (seen,),
+            ).fetchall()
+            rows: dict[int, list[AskedRow]] = {ask[0]: [] for ask in asks}
+            for row in execute(
+                "SELECT ask, position, arm, score, propensity, available, suggestion, confidence,"
+                " reason FROM asked WHERE ask > ? ORDER BY ask, slot",
+                (seen,),
+            ):
+                if row[0] in rows:
+                    rows[row[0]].append(AskedRow(*row[1:]))
+        return [Ask(*ask, tuple(rows[ask[0]])) for ask in asks]
+
+    def record_ask(self, ask: Ask, *, still_valid: Callable[[], bool]) -> bool:
+        """Append an ask in one transaction; return whether it was still up to date.
+
+        Nothing is written when another ask was recorded since, or when `still_valid`, called
+        inside the transaction, says that the rows went meanwhile.
+        """
+        with self.labels.transaction():
+            answers, asks = self.counts()
+            if asks != ask.id - 1 or not still_valid():
+                return False
+            self.insert_ask(replace(ask, answers_at=answers))
+        return True
+
+    def insert_ask(self, ask: Ask) -> None:
+        """Append an ask; the caller holds the transaction."""
+        self.labels.connection.execute(
+            "INSERT INTO asks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                ask.id,
+                ask.annotator,
+                ask.mode,
+                ask.n,
+                ask.audit,
+                ask.time,
+                ask.expires,
+                ask.answers_seen,
+                ask.model_answers,
+                ask.model_asks,
+                ask.answers_at,
+            ),
+        )
+        self.labels.connection.executemany(
+            "INSERT INTO asked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(ask.id, slot, *astuple(row)) for slot, row in enumerate(ask.rows)],
+        )
+
+
+def _short(text: str | None) -> str:
+    text = str(text)
+    return text if len(text) <= 60 else f"{text[:57]}..."
