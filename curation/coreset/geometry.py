@@ -13,7 +13,7 @@ import numpy as np
 from .clusters import assign, spherical_kmeans
 
 # Facility location sees the rows through this many representatives.
-WITNESSES = 4000
+WITNESSES = 2000
 
 
 def k_center(vectors: np.ndarray, n: int) -> np.ndarray:

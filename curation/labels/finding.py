@@ -20,7 +20,7 @@ from .result import LabelIssues, expected_precision
 METHODS = ("auto", "loo_ridge", "knn", "logistic", "confident")
 NEIGHBORS = 10
 FEWEST_PEERS = 3
-LOGISTIC_BUDGET = 2e8
+LOGISTIC_BUDGET = 5e8
 # The noise rate's low end takes the probabilities for a little less sharp than fits best, its high
 # end for twice as sharp as the flags do.
 LEAST_SHARPEN = 0.8

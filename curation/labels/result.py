@@ -84,7 +84,7 @@ class LabelIssues:
         names, suggested = np.asarray(self.classes, dtype=str), self.suggested_names[at]
         given = names[self.labels[at]]
         details = [
-            f"labelled {old!r}; {1 - score:.0%} likely wrong"
+            f"labelled '{old}'; {1 - score:.0%} likely wrong"
             for old, score in zip(given, self.scores[at], strict=True)
         ]
         return Issues.concat(

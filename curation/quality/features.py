@@ -11,9 +11,9 @@ from thresher.core.errors import InputError
 
 from .result import Finding, finding
 
-# A normal value is never 12 interquartile ranges from the median; logs of heavy-tailed columns
-# seldom are.
-REACH = 12.0
+# Interquartile ranges from the median that no sound value has, as it is and as a logarithm; 6 of
+# them are 8 standard deviations of a normal one.
+REACH, LOG_REACH = 12.0, 6.0
 # A column with more extreme values than this is heavy-tailed, which is no defect of its rows.
 RAREST = 0.01
 
@@ -52,17 +52,17 @@ def _extreme(table: np.ndarray) -> Finding:
     columns = table[:, filled]
     plain = _excess(columns)
     shifted = np.sign(columns) * np.log1p(np.abs(columns))
-    excess = np.nan_to_num(np.minimum(plain, _excess(shifted)), nan=0.0)
-    excess[:, (excess > REACH).mean(axis=0) > RAREST] = 0
+    excess = np.nan_to_num(np.minimum(plain / REACH, _excess(shifted) / LOG_REACH), nan=0.0)
+    excess[:, (excess > 1).mean(axis=0) > RAREST] = 0
     worst = excess.max(axis=1)
-    mask = worst > REACH
+    mask = worst > 1
     which = np.flatnonzero(filled)[excess.argmax(axis=1)]
     details = [
-        f"column {which[row]} is {table[row, which[row]]:.4g}, {worst[row]:.0f} interquartile "
-        "ranges from the median"
+        f"column {which[row]} is {table[row, which[row]]:.4g}, {worst[row]:.1f} times as far "
+        "from the median as a sound value is"
         for row in np.flatnonzero(mask)
     ]
-    scores = REACH / np.maximum(worst, REACH) * 0.5
+    scores = 0.5 / np.maximum(worst, 1)
     return finding("extreme value", mask, scores=scores, details=details)
 
 
