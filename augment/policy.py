@@ -15,7 +15,7 @@ from thresher.core.errors import InputError, check_number, did_you_mean
 from thresher.core.fingerprint import fingerprint
 
 from .keyed import check_index
-from .operation import DRAWS, Operation, Settings, Value, get_operation
+from .operation import DRAWS, Operation, Setting, Settings, Value, get_operation
 from .schedule import CONSTANT, Schedule
 
 SCHEMA = 1
@@ -106,7 +106,7 @@ class AugMix:
 
     def __post_init__(self) -> None:
         check_number("p", self.p, low=0, high=1)
-        check_number("alpha", self.alpha, low=0.05, high=100)
+        Setting(1.0, low=0.05, high=100).check("alpha", self.alpha)
         check_number("width", check_index("width", self.width), low=1, high=16)
         check_number("depth", check_index("depth", self.depth), low=1, high=16)
         if not self.choices:

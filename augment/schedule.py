@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError
 
 from .keyed import check_index
+from .operation import Setting
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Schedule:
     epochs: int = 1
 
     def __post_init__(self) -> None:
-        check_number("start", self.start, low=0, high=1)
-        check_number("end", self.end, low=0, high=1)
+        for name in ("start", "end"):
+            Setting(0.0, high=1).check(name, getattr(self, name))
         if check_index("epochs", self.epochs) < 1:
             raise InputError("`epochs` must be at least 1, got 0.")
 

@@ -148,7 +148,7 @@ class Screen:
         return np.asarray(scores.argmax(axis=1) == self.labels)
 
     def _change(self, new: np.ndarray, old: np.ndarray) -> np.ndarray:
-        return self._right(new).astype(float) - self._right(old)
+        return np.asarray(self._right(new).astype(float) - self._right(old))
 
     def _margin(self, scores: np.ndarray) -> np.ndarray:
         rows = np.arange(len(scores))

@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from augment import AuditReport, Policy, Step, audit, choose_policy, policies
+from augment.teacher import fit_teacher, squared_distances, stratified_folds
+from thresher.core.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = load_digits()
+    return (data.images / 16 * 255).astype(np.uint8)[..., None], data.target
+
+
+def test_the_teacher_is_kernel_ridge_regression():
+    from sklearn.kernel_ridge import KernelRidge
+
+    generator = np.random.default_rng(0)
+    rows, labels = generator.normal(size=(30, 4)), np.arange(30) % 3
+    teacher = fit_teacher(rows, labels, classes=3)
+    reference = KernelRidge(alpha=0.1, kernel="rbf", gamma=teacher.gamma).fit(
+        rows, np.eye(3)[labels]
+    )
+    asked = generator.normal(size=(5, 4))
+    assert np.allclose(teacher.scores(asked), reference.predict(asked))
+    difference = rows[:, None] - asked[None]
+    assert np.allclose(squared_distances(rows, asked), (difference**2).sum(axis=2))
+
+
+def test_folds_hold_every_class_evenly():
+    labels = np.repeat([0, 1, 2], [9, 6, 3])
+    fold = stratified_folds(labels, folds=3, generator=np.random.default_rng(0))
+    assert np.array_equal(np.bincount(labels * 3 + fold), [3, 3, 3, 2, 2, 2, 1, 1, 1])
+
+
+def test_flips_of_digits_are_dropped_and_small_turns_kept(digits):
+    steps = (Step("hflip"), Step("vflip"), Step("rotate", {"high": 15.0}), Step("invert"))
+    report = audit(Policy("p", steps), *digits, strengths=[1.0], max_rows=600)
+    verdicts = {entry.op: entry.verdict for entry in report.entries}
+    assert verdicts == {"hflip": "drop", "vflip": "drop", "rotate": "keep", "invert": "unsure"}
+    entry = report.entries[0]
+    assert entry.low < entry.effect < entry.high < 0
+    assert entry.classes_harmed
+    assert {step.op for step in report.prune().steps} == {"rotate", "invert"}
+    assert report.to_table()[0]["op"] == "hflip"
+    again = audit(Policy("p", steps[:1]), *digits, strengths=[1.0], max_rows=600)
+    assert again.entries[0].effect == entry.effect
+
+
+def test_random_labels_are_not_assessable(digits):
+    labels = np.random.default_rng(0).permutation(digits[1])
+    report = audit(Policy("p", (Step("hflip"),)), digits[0], labels, max_rows=200)
+    assert report.entries[0].verdict == "not assessable"
+    assert "chance" in report.entries[0].reason
+
+
+@pytest.mark.parametrize("labels", [np.zeros(1797, int), np.arange(1797), np.full(1797, -1)])
+def test_too_few_rows_a_class_are_not_assessable(digits, labels):
+    report = audit(policies.standard(pad=1, cutout=2), digits[0], labels)
+    assert {entry.verdict for entry in report.entries} == {"not assessable"}
+    assert report.prune().fingerprint == policies.standard(pad=1, cutout=2).fingerprint
+
+
+def test_harm_at_full_strength_only_is_halved():
+    from augment.auditing import OperationAudit
+
+    policy = policies.custom(Step("rotate", {"high": 90.0}), Step("hflip"))
+    settings = [dict(step.settings) for step in policy.steps]
+    entries = (
+        OperationAudit("rotate", settings[0], 1.0, "weaken", ""),
+        OperationAudit("hflip", settings[1], 1.0, "unsure", ""),
+    )
+    pruned = AuditReport(policy, entries, 1, 1.0, ()).prune()
+    assert pruned.steps[0].settings["high"] == 45.0
+    assert pruned.steps[1].op == "hflip"
+    assert pruned.name == "custom, half rotate"
+
+
+def test_the_default_choice_never_mirrors_digits(digits):
+    choice = choose_policy(*digits, budget_s=20)
+    ops = {step.op for step in choice.policy.steps}
+    assert "hflip" not in ops
+    assert "crop" in ops
+    assert "hflip → drop" in choice.reason
+    assert not choice.pilots
+
+
+def test_a_budget_that_ends_early_is_said(digits):
+    choice = choose_policy(*digits, budget_s=1e-6)
+    assert {entry["reason"] for entry in choice.evidence} == {"the time budget ended first"}
+    assert choice.policy.fingerprint == policies.standard(pad=1, cutout=2).fingerprint
+
+
+def test_pilots_are_paired_and_none_stays(digits):
+    asked = []
+
+    def fit(policy, train, test, seed):
+        asked.append((policy.name, seed, tuple(test[:3])))
+        assert not set(train) & set(test)
+        return {"none": 0.8, "good": 0.9, "bad": 0.5}[policy.name] + seed / 1000
+
+    candidates = [policies.custom(Step("identity"), name="bad"), policies.custom(
+        Step("rotate", {"high": 5.0}), name="good")]  # fmt: skip
+    choice = choose_policy(*digits, candidates=candidates, fit=fit, budget_s=5)
+    assert choice.policy.name == "good"
+    assert "+10.0 points against none" in choice.reason
+    assert {name for name, *_ in asked} == {"none", "good", "bad"}
+    assert sum(name == "bad" for name, *_ in asked) == 1
+    first = {(seed, test) for _, seed, test in asked[:3]}
+    assert len(first) == 1
+
+
+def test_bad_arguments_are_refused(digits):
+    images, labels = digits
+    with pytest.raises(InputError, match="labels` are needed"):
+        audit(policies.standard(), images, None)
+    with pytest.raises(InputError, match="3 labels"):
+        choose_policy(images, labels[:3])
+    with pytest.raises(InputError, match="uint8"):
+        audit(policies.standard(), images / np.float32(255), labels)
+    with pytest.raises(InputError, match="candidates"):
+        choose_policy(images, labels, candidates=[])
+    with pytest.raises(InputError, match="accuracy"):
+        choose_policy(images, labels, fit=lambda *_: 70.0)
+    with pytest.raises(InputError, match="strengths"):
+        audit(policies.standard(), images, labels, strengths=[0])
