@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from thresher.core.errors import GateError, InputError
 from training.exporting import ExportedModel, export, load_exported
+from training.exporting.packing import pack_int4
 from training.models import FAMILIES, compact_model
 from training.parity import check_parity
 from training.quantization import calibrate, prepare
@@ -121,6 +122,31 @@ def test_activations_of_four_bits_saturate_in_the_file_too(tmp_path: Path) -> No
     quantized = quantized_of(model, samples, activation_bits=4, weight_bits=4)
     exported = export(quantized, tmp_path / "q", classes=CLASSES)
     assert check_parity(exported, quantized, samples).agreement >= 0.99
+
+
+def test_four_bits_are_stored_in_half_a_byte_and_run_on_integer_kernels(tmp_path: Path) -> None:
+    model, samples = model_of("mlp", width=64), rows("features")
+    quantized = quantized_of(model, samples, weight_bits=4)
+    exported = export(quantized, tmp_path / "q", classes=CLASSES)
+    assert check_parity(exported, quantized, samples).agreement >= 0.99
+    assert exported.fused.integer == 3
+    assert exported.fused.floating == 0
+    weights = 9 * 64 + 64 * 64 + 64 * 3
+    stored = sum(t.ByteSize() for t in onnx.load(exported.path).graph.initializer)
+    assert stored < 0.5 * weights + 14 * (64 + 64 + 3) + 700
+
+
+def test_odd_numbers_of_four_bit_weights_survive_packing() -> None:
+    values = np.arange(-7, 8, dtype=np.int8).repeat(5).reshape(3, 25)
+    node = onnx.helper.make_node("Identity", ["w"], ["y"])
+    output = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.INT8, values.shape)
+    graph = onnx.helper.make_graph(
+        [node], "g", [], [output], [onnx.numpy_helper.from_array(values, "w")]
+    )
+    proto = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)])
+    assert pack_int4(proto) == 1
+    unpacked = onnx.numpy_helper.to_array(proto.graph.initializer[0]).astype(np.int8)
+    np.testing.assert_array_equal(unpacked, values)
 
 
 def test_wrong_inputs_are_named(mlp: ExportedModel) -> None:

@@ -24,6 +24,7 @@ from .lowering import lower
 from .onnx_file import write_onnx
 from .runtime import CARD, MODEL, RECORD, ExportedModel, load_exported
 
+_FOUR = 4
 _DTYPES = {"image": torch.uint8, "text": torch.int64, "features": torch.float32}
 
 
@@ -74,7 +75,13 @@ def export(
     metadata = _metadata(model, rows, classes, preprocessing)
     with atomic_path(target) as temporary:
         temporary.mkdir()
-        write_onnx(_exportable(model), temporary / MODEL, example=rows, metadata=metadata)
+        write_onnx(
+            _exportable(model),
+            temporary / MODEL,
+            example=rows,
+            metadata=metadata,
+            four_bits=isinstance(model, QuantizedModel) and model.weight_bits <= _FOUR,
+        )
         record = _record(metadata, temporary / MODEL)
         write_json(temporary / RECORD, record)
         card = model_card(record, name=name or _title(model), metrics=metrics)

@@ -22,13 +22,22 @@ from torch import Tensor, nn
 
 from thresher.core.errors import InputError
 
+from .packing import pack_int4
+
 OPSET = 21
 INPUT, OUTPUT = "input", "logits"
 _NAMED = ("Conv", "Gemm", "MatMul", "Gather")
 _SCOPES = "pkg.torch.onnx.name_scopes"
 
 
-def write_onnx(model: nn.Module, path: Path, *, example: Tensor, metadata: dict[str, Any]) -> None:
+def write_onnx(
+    model: nn.Module,
+    path: Path,
+    *,
+    example: Tensor,
+    metadata: dict[str, Any],
+    four_bits: bool = False,
+) -> None:
     """Write `model` to `path`.
 
     Parameters
@@ -39,6 +48,8 @@ def write_onnx(model: nn.Module, path: Path, *, example: Tensor, metadata: dict[
         At least two rows; axis 0 becomes dynamic.
     metadata : dict of str to JSON value
         Kept inside the file.
+    four_bits : bool
+        Store weights that fit into four bits so.
 
     Raises
     ------
@@ -49,6 +60,8 @@ def write_onnx(model: nn.Module, path: Path, *, example: Tensor, metadata: dict[
 
     proto = _export(model, example)
     compact(proto)
+    if four_bits:
+        pack_int4(proto)
     onnx.checker.check_model(proto)
     onnx.helper.set_model_props(
         proto, {key: json.dumps(value, sort_keys=True) for key, value in metadata.items()}

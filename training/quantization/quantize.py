@@ -26,6 +26,8 @@ from .ranges import RANGE_METHODS
 from .training import QatSettings, train_quantized
 
 METHODS = ("auto", "ptq", "qat")
+_FULL_BITS = 8
+_LR, _LR_FEW_BITS = 1e-5, 1e-4
 _HELD_OUT = 0.2
 _MOST_HELD_OUT = 2000
 
@@ -43,7 +45,7 @@ def quantize(
     validation: Samples | None = None,
     tolerance: float = 0.003,
     epochs: int = 2,
-    lr: float = 5e-4,
+    lr: float | None = None,
     batch_size: int = 128,
     qat_ranges: str = "learned",
     augment: Augment | None = None,
@@ -77,7 +79,7 @@ def quantize(
         Accuracy that may be lost before ``auto`` trains; 0.003 is .3 points.
     epochs, lr, batch_size, qat_ranges, augment, device, checkpoint_dir
         Of quantization-aware training, as in `fit`; `qat_ranges` is ``"learned"`` (LSQ) or
-        ``"moving_average"``.
+        ``"moving_average"``; `lr` is 1e-5 for 8 bits and 1e-4 below, where there is more to mend.
     random_state : int, numpy.random.Generator or None
 
     Returns
@@ -95,6 +97,8 @@ def quantize(
     check_number("calibration_rows", calibration_rows, low=1)
     check_number("tolerance", tolerance, low=0, high=1)
     seed = as_seed(random_state)
+    if lr is None:
+        lr = _LR if min(weight_bits, activation_bits) == _FULL_BITS else _LR_FEW_BITS
     settings = QatSettings(epochs=epochs, lr=lr, batch_size=batch_size, ranges=qat_ranges)
     training, judged = _split(calibration, validation, seed=seed)
     quantized = prepare(

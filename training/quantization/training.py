@@ -58,7 +58,7 @@ class SelfDistillation:
 
 @dataclass(frozen=True)
 class QatSettings:
-    """How quantization-aware training runs; the defaults suit a finished float model.
+    """How quantization-aware training runs on a finished float model.
 
     Attributes
     ----------
@@ -69,10 +69,10 @@ class QatSettings:
     ranges : {"learned", "moving_average"}
     """
 
-    epochs: int = 2
-    lr: float = 5e-4
-    batch_size: int = 128
-    ranges: str = "learned"
+    epochs: int
+    lr: float
+    batch_size: int
+    ranges: str
 
     def __post_init__(self) -> None:
         check_choice("qat_ranges", self.ranges, LEARNING)
