@@ -24,6 +24,7 @@ from .identity import model_fingerprint
 from .loop import fit
 from .loss import weighted_mean
 from .precision import choose_precision
+from .relations import LastHidden, similarity_loss
 from .run import TrainingRun
 from .samples import UNLABELED, Samples
 from .teacher_cache import TeacherCache, cache_teacher, teach
@@ -38,6 +39,7 @@ def distill(
     temperature: float = 4.0,
     alpha: float = 0.9,
     method: str = "kd",
+    relations: float = 0.0,
     cached_views: int | None = None,
     cache_dir: str | Path | None = None,
     validation: Samples | None = None,
@@ -82,6 +84,9 @@ def distill(
         Weight of the teacher in [0, 1]; the labels have 1 − `alpha`. Without labels it is 1.
     method : str
         ``"kd"``, ``"dkd"``, ``"dist"`` or ``"standardized"``; see `distillation_losses`.
+    relations : float
+        Weight of `similarity_loss`: the student is to find the same rows alike as the (first)
+        teacher does. Needs a teacher that runs along.
     cached_views : int, optional
         Run the teacher once over so many augmented views of each row and train on those views
         alone. By default the teacher runs along, except without `augment` and `mix`, where every
@@ -102,14 +107,20 @@ def distill(
     check_choice("method", method, LOSSES)
     check_number("temperature", temperature, low=0, low_open=True)
     check_number("alpha", alpha, low=0, high=1)
+    check_number("relations", relations, low=0)
     _check_teachers(student, teachers, samples)
     views, choice = _choose_views(cached_views, augment=augment, mix=mix, cache_dir=cache_dir)
+    if relations:
+        if cached_views is not None:
+            raise InputError("`relations` compares hidden vectors, which are not cached.")
+        views, choice = 0, Choice("runs along", "its hidden vectors are compared")
     place = choose_device(device).value
     choices = {"teacher": choice}
     if samples.targets is None:
         alpha, choices["alpha"] = 1.0, Choice("1", "no row has a label")
     homes = [next(model.parameters()).device for model in teachers]
     modes = [{layer: layer.training for layer in model.modules()} for model in teachers]
+    hidden = [LastHidden(model) for model in (student, teachers[0])] if relations else []
     bf16 = choose_precision(teachers[0], precision, device=place).value == "bf16"
     try:
         for model in teachers:
@@ -151,6 +162,8 @@ def distill(
                 alpha=alpha,
                 label_smoothing=label_smoothing,
                 bf16=bf16,
+                relations=relations,
+                hidden=hidden,
             ),
             precision=precision,
             device=device,
@@ -160,6 +173,8 @@ def distill(
             hooks=hooks,
         )
     finally:
+        for watch in hidden:
+            watch.close()
         for model, home, mode in zip(teachers, homes, modes, strict=True):
             model.to(home)
             for layer, training in mode.items():
@@ -177,13 +192,17 @@ class _Distillation:
     alpha: float
     label_smoothing: float
     bf16: bool
+    relations: float
+    hidden: list[LastHidden]
 
     @property
     def identity(self) -> str:
         """What a checkpoint must agree with."""
         taught = [model_fingerprint(teacher) for teacher in self.teachers]
         views = 0 if self.cache is None else self.cache.views
-        return fingerprint(taught, self.method.__name__, [self.temperature, self.alpha, views])
+        return fingerprint(
+            taught, self.method.__name__, [self.temperature, self.alpha, self.relations, views]
+        )
 
     def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
         taught = self._taught(batch)
@@ -200,6 +219,9 @@ class _Distillation:
                     ignore_index=UNLABELED,
                     label_smoothing=self.label_smoothing,
                 )
+            vectors = [watch.vectors for watch in self.hidden]
+            if vectors and vectors[0] is not None and vectors[1] is not None:
+                losses = losses + self.relations * similarity_loss(vectors[0], vectors[1])
             return weighted_mean(losses, batch.weights)
 
     def _taught(self, batch: Batch) -> Tensor:

@@ -39,7 +39,7 @@ class Recipe:
     ----------
     model : str
         Name for `compact_model`.
-    width, vocabulary : int
+    width : int
         As in `compact_model`.
     options : TrainingOptions
         What `fit` and `distill` are to be called with.
@@ -52,7 +52,6 @@ class Recipe:
 
     model: str
     width: int
-    vocabulary: int
     options: TrainingOptions
     cached_views: int
     seconds: float
@@ -71,7 +70,6 @@ class Recipe:
             num_classes=num_classes,
             input_shape=input_shape,
             width=self.width,
-            vocabulary=self.vocabulary,
             random_state=random_state,
         )
 
@@ -82,7 +80,6 @@ class _Plan:
 
     model: str
     width: int
-    vocabulary: int
     optimizer: str
     lr: float
     weight_decay: float
@@ -99,7 +96,6 @@ _PLANS = {
     ("image", "teacher"): _Plan(
         model="resnet8",
         width=64,
-        vocabulary=2,
         optimizer="sgd",
         lr=0.2,
         weight_decay=5e-4,
@@ -114,7 +110,6 @@ _PLANS = {
     ("image", "student"): _Plan(
         model="resnet8",
         width=16,
-        vocabulary=2,
         optimizer="sgd",
         lr=0.2,
         weight_decay=2e-4,
@@ -129,7 +124,6 @@ _PLANS = {
     ("text", "teacher"): _Plan(
         model="hashed_embedding",
         width=64,
-        vocabulary=32768,
         optimizer="adamw",
         lr=1e-2,
         weight_decay=0.5,
@@ -144,7 +138,6 @@ _PLANS = {
     ("text", "student"): _Plan(
         model="hashed_embedding",
         width=16,
-        vocabulary=8192,
         optimizer="adamw",
         lr=2e-2,
         weight_decay=0.1,
@@ -159,7 +152,6 @@ _PLANS = {
     ("features", "teacher"): _Plan(
         model="mlp",
         width=256,
-        vocabulary=2,
         optimizer="adamw",
         lr=3e-3,
         weight_decay=0.02,
@@ -174,7 +166,6 @@ _PLANS = {
     ("features", "student"): _Plan(
         model="mlp",
         width=32,
-        vocabulary=2,
         optimizer="adamw",
         lr=5e-3,
         weight_decay=0.01,
@@ -242,7 +233,8 @@ def recipe(
         check_number("seconds", seconds, low=0, low_open=True)
     plan = _PLANS[modality, role]
     choices = {"model": _chosen(model, plan.model, plan.why)}
-    usual, why = _width(plan, modality, role, input_shape)
+    tiny = modality == "image" and min(input_shape[1:]) <= _TINY_IMAGE
+    usual, why = _width(plan, role, tiny=tiny)
     choices["width"] = _chosen(width, usual, why)
     usual = min(plan.largest_batch, max(_SMALLEST_BATCH, n_rows // _STEPS_AN_EPOCH))
     rows = int(check_number("batch_size", batch_size or usual, low=1))
@@ -253,16 +245,15 @@ def recipe(
         num_classes=num_classes,
         input_shape=input_shape,
         width=int(choices["width"].value),
-        vocabulary=plan.vocabulary,
     )
     epoch_s = _epoch_seconds(network, plan, n_rows=n_rows, steps=steps, device=device)
-    usual, why = _epochs(plan, steps, epoch_s, seconds or plan.seconds)
+    most = plan.epochs[1] // 2 if tiny else plan.epochs[1]
+    usual, why = _epochs(plan, steps, epoch_s, seconds=seconds or plan.seconds, most=most)
     passes = int(check_number("epochs", epochs or usual, low=1))
     choices["epochs"] = _chosen(epochs, usual, why)
     return Recipe(
         model=network.spec.name,
         width=network.spec.width,
-        vocabulary=plan.vocabulary,
         options=TrainingOptions(
             epochs=passes,
             batch_size=rows,
@@ -282,9 +273,9 @@ def _chosen(asked: str | int | None, usual: str | int, why: str) -> Choice:
     return Choice(str(usual), why) if asked is None else Choice(str(asked), "asked for")
 
 
-def _width(plan: _Plan, modality: str, role: str, input_shape: tuple[int, ...]) -> tuple[int, str]:
-    if modality == "image" and role == "teacher" and min(input_shape[1:]) <= _TINY_IMAGE:
-        return plan.width // 2, f"pictures of {min(input_shape[1:])} px hold little"
+def _width(plan: _Plan, role: str, *, tiny: bool) -> tuple[int, str]:
+    if tiny and role == "teacher":
+        return plan.width // 2, f"pictures of at most {_TINY_IMAGE} px hold little"
     return plan.width, f"the usual {role}"
 
 
@@ -305,8 +296,10 @@ def _epoch_seconds(
     return work / rate + steps * _STEP_OVERHEAD_S
 
 
-def _epochs(plan: _Plan, steps: int, epoch_s: float, seconds: float) -> tuple[int, str]:
-    low, high = plan.epochs
+def _epochs(
+    plan: _Plan, steps: int, epoch_s: float, *, seconds: float, most: int
+) -> tuple[int, str]:
+    low, high = plan.epochs[0], most
     needed = math.ceil(plan.least_steps / steps)
     affordable = int(seconds / epoch_s)
     if needed > high:

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from thresher.core.errors import InputError
 from training import compact_model, distill, evaluate, fit
 from training.distillation_losses import LOSSES
+from training.relations import similarity_loss
 from training.samples import samples_from_arrays
 
 
@@ -196,3 +197,35 @@ def test_soft_targets_are_used_with_mix(teacher):
 
     run = distill(net(width=8), teacher, table(), epochs=1, mix=mix, method="dkd")
     assert run.choices["teacher"].value == "runs along"
+
+
+def test_similarities_are_those_of_numpy():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(6, 4)).astype(np.float32), rng.normal(size=(6, 9)).astype(np.float32)
+    grams = [v @ v.T for v in (a, b)]
+    p, q = (g / np.linalg.norm(g, axis=1, keepdims=True) for g in grams)
+    found = similarity_loss(torch.from_numpy(a), torch.from_numpy(b))
+    np.testing.assert_allclose(found, ((p - q) ** 2).sum(1), rtol=1e-4)
+    turned = torch.from_numpy(a) @ torch.linalg.qr(torch.randn(4, 4))[0]
+    torch.testing.assert_close(
+        similarity_loss(torch.from_numpy(a), 3 * turned), torch.zeros(6), atol=1e-5, rtol=0
+    )
+
+
+def test_relations_bring_hidden_vectors_closer(teacher):
+    def distance(student):
+        inputs = table(seed=1).inputs
+        with torch.no_grad():
+            hidden = [
+                model.eval().features(model.normalize(inputs)) for model in (student, teacher)
+            ]
+        return similarity_loss(*hidden).mean()
+
+    students = [net(width=8), net(width=8)]
+    distill(students[0], teacher, table(), epochs=15)
+    run = distill(students[1], teacher, table(), epochs=15, relations=5.0)
+    assert distance(students[1]) < 0.8 * distance(students[0])
+    assert run.choices["teacher"].value == "runs along"
+    assert not students[1].head._forward_pre_hooks
+    with pytest.raises(InputError, match="not cached"):
+        distill(net(), teacher, table(), epochs=1, relations=1.0, cached_views=2)

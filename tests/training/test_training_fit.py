@@ -264,3 +264,28 @@ def test_a_saved_run_comes_back(tmp_path):
     with pytest.raises(InputError, match="untrained"):
         TrainingRun.load(tmp_path / "own")
     assert TrainingRun.load(tmp_path / "own", model=nn.Linear(5, 3)).seed == own.seed
+
+
+def test_out_of_memory_is_answered_with_smaller_parts():
+    sizes = []
+
+    def loss(model, batch):
+        sizes.append(len(batch.inputs))
+        if len(batch.inputs) > 10:
+            raise torch.OutOfMemoryError("too large")
+        return nn.functional.cross_entropy(model(batch.inputs), batch.targets)
+
+    told = []
+
+    class Listen(Silent):
+        def message(self, text):
+            told.append(text)
+
+    models = [nn.Linear(5, 3), nn.Linear(5, 3)]
+    models[1].load_state_dict(models[0].state_dict())
+    with reporting(Listen()):
+        fit(models[0], table(40), epochs=1, batch_size=40, loss=loss)
+    fit(models[1], table(40), epochs=1, batch_size=40)
+    assert sizes == [40, 20, 10, 10, 10, 10]
+    assert "4 parts" in told[1]
+    torch.testing.assert_close(models[0].weight, models[1].weight)

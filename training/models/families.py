@@ -38,6 +38,7 @@ FAMILIES = {
     "mlp": Family(build_mlp, "features", width=64, dropout=0.1),
 }
 SMALLEST_IMAGE = 8
+_ROWS_PER_WIDTH = 512
 _AXES = {"image": 3, "text": 1, "features": 1}
 
 
@@ -48,7 +49,7 @@ def compact_model(
     input_shape: tuple[int, ...],
     width: int | None = None,
     stem_stride: int | None = None,
-    vocabulary: int = 32768,
+    vocabulary: int | None = None,
     dropout: float | None = None,
     random_state: int = 0,
 ) -> CompactModel:
@@ -68,8 +69,9 @@ def compact_model(
     stem_stride : int, optional
         Images: by how much the stem shrinks the input, a power of two; by default such that the
         first stage works on about 12 to 32 px (``"fast"``: 17 to 32).
-    vocabulary : int
-        Text: rows of the token table.
+    vocabulary : int, optional
+        Text: rows of the token table; by default 512 · width, from 4,096 to 32,768. Token ids
+        beyond it are folded into it.
     dropout : float, optional
         In [0, 1).
     random_state : int
@@ -93,9 +95,7 @@ def compact_model(
         input_shape=shape,
         width=family.width if width is None else int(width),
         stem_stride=_stem_stride(family, shape, stem_stride),
-        vocabulary=int(check_number("vocabulary", vocabulary, low=2))
-        if family.modality == "text"
-        else 0,
+        vocabulary=_vocabulary(family, width or family.width, vocabulary),
         dropout=family.dropout if dropout is None else check_number("dropout", dropout, high=0.95),
     )
     return build_model(spec, random_state=random_state)
@@ -120,6 +120,14 @@ def _check_shape(name: str, family: Family, shape: tuple[int, ...]) -> None:
             f"Image models take pictures of at least {SMALLEST_IMAGE} px, got {shape[1:]}. "
             "Read the images at a larger size."
         )
+
+
+def _vocabulary(family: Family, width: int, asked: int | None) -> int:
+    if family.modality != "text":
+        return 0
+    if asked is None:
+        return min(max(_ROWS_PER_WIDTH * width, 4096), 32768)
+    return int(check_number("vocabulary", asked, low=2))
 
 
 def _stem_stride(family: Family, shape: tuple[int, ...], asked: int | None) -> int:
