@@ -105,10 +105,10 @@ def test_what_a_file_does_not_say_exactly_is_refused():
 
 
 def test_the_agpl_successor_is_named_and_not_used(monkeypatch):
-    monkeypatch.setattr(adapter, "_version", lambda name: "2.2.2")
+    monkeypatch.setattr(adapter, "_version", lambda _: "2.2.2")
     with pytest.raises(MissingExtraError, match="AGPL"):
         AlbumentationsAugmenter(pipeline())
-    monkeypatch.setattr(adapter, "_version", lambda name: None)
+    monkeypatch.setattr(adapter, "_version", lambda _: None)
     with pytest.raises(MissingExtraError, match="pip install"):
         AlbumentationsAugmenter(pipeline())
 

@@ -1,0 +1,106 @@
+"""Preview: a grid picture of rows × views, so that a person sees what a policy does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from thresher.core.errors import InputError, check_number
+from thresher.core.files import atomic_path
+from thresher.core.randomness import RandomState
+
+from .auditing import as_pixels
+from .augmenter import Augmenter
+from .keyed import check_keys
+from .policy import Policy
+
+GAP = 2
+LABEL_HEIGHT = 14
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture, uint8 (H, W, 3)."""
+
+    pixels: np.ndarray
+
+    def to_png(self) -> bytes:
+        """Return the picture as PNG."""
+        from PIL import Image
+
+        buffer = BytesIO()
+        Image.fromarray(self.pixels).save(buffer, format="PNG", optimize=True)
+        return buffer.getvalue()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture as PNG, atomically."""
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(self.to_png())
+
+
+def preview(
+    policies: Policy | Sequence[Policy],
+    images: Any,
+    *,
+    keys: Any = None,
+    views: int = 6,
+    zoom: int | None = None,
+    random_state: RandomState = 0,
+) -> Preview:
+    """Draw a grid: one line per policy and image, the original first, then `views` versions.
+
+    Parameters
+    ----------
+    policies
+        One or several.
+    images
+        A few uint8 images, array (n, H, W, C) or tensor (n, C, H, W).
+    keys
+        One per image; positions by default.
+    views
+        Versions of each image: those of epoch 0, 1, …
+    zoom
+        Pixels of the picture for one of the image; by default small images become about 64 pixels.
+    random_state
+        The seed of the augmenter whose work is shown.
+    """
+    listed = [policies] if isinstance(policies, Policy) else list(policies)
+    pixels = as_pixels(images)
+    if not listed or not len(pixels):
+        raise InputError("A preview needs at least one policy and one image.")
+    check_number("views", views, low=1, high=64)
+    rows = check_keys(np.arange(len(pixels)) if keys is None else keys, n=len(pixels))
+    factor = max(1, 64 // max(pixels.shape[1:3])) if zoom is None else int(zoom)
+    check_number("zoom", factor, low=1, high=64)
+    blocks = [
+        _block(Augmenter(policy, random_state=random_state), pixels, rows, views, factor)
+        for policy in listed
+    ]
+    return Preview(np.concatenate(blocks))
+
+
+def _block(
+    augmenter: Augmenter, pixels: np.ndarray, keys: np.ndarray, views: int, factor: int
+) -> np.ndarray:
+    versions = [pixels, *(augmenter.batch(pixels, keys, epoch) for epoch in range(views))]
+    table = np.stack(versions, axis=1)
+    if table.shape[-1] == 1:
+        table = np.repeat(table, 3, axis=-1)
+    table = table.repeat(factor, axis=2).repeat(factor, axis=3)
+    table = np.pad(table, ((0, 0), (0, 0), (0, GAP), (0, GAP), (0, 0)), constant_values=255)
+    n, columns, height, width, _ = table.shape
+    grid = table.transpose(0, 2, 1, 3, 4).reshape(n * height, columns * width, 3)
+    return np.concatenate([_caption(augmenter.policy.name, grid.shape[1]), grid])
+
+
+def _caption(name: str, width: int) -> np.ndarray:
+    from PIL import Image, ImageDraw
+
+    strip = Image.new("RGB", (width, LABEL_HEIGHT), (255, 255, 255))
+    ImageDraw.Draw(strip).text((2, 1), name, fill=(0, 0, 0))
+    return np.asarray(strip)

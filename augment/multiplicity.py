@@ -1,0 +1,48 @@
+"""Class-balanced multiplicity: rare classes get more different views in an epoch.
+
+Repeated augmentation (Hoffer et al., "Augment your batch", CVPR 2020) with a number of views that
+depends on the class.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from thresher.core.errors import InputError, check_number
+
+
+def balanced(labels: Any, *, max_repeat: int = 8, power: float = 1.0) -> np.ndarray:
+    """Return the positions of one epoch, rows of rare classes several times.
+
+    Parameters
+    ----------
+    labels
+        Class names or numbers (n,).
+    max_repeat
+        Most times that a row occurs.
+    power
+        1 brings every class to the size of the largest, 0 changes nothing, .5 is half-way.
+
+    Returns
+    -------
+    Positions, int64, ascending; each row at least once. Give them to `augment.loader.BatchLoader`
+    as ``order``: repeated rows get different views.
+    """
+    check_number("max_repeat", max_repeat, low=1)
+    check_number("power", power, low=0, high=1)
+    values = np.asarray(labels)
+    if values.ndim != 1:
+        raise InputError(f"`labels` must have the shape (n,), got {values.shape}.")
+    if not len(values):
+        return np.empty(0, dtype=np.int64)
+    _, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    wanted = np.minimum((counts.max() / counts) ** power, max_repeat)
+    # Row k of a class of m occurs ⌊(k+1)·r⌋ − ⌊k·r⌋ times: the class total is ⌊m·r⌋.
+    place = np.empty(len(values), dtype=np.int64)
+    for code in range(len(counts)):
+        place[codes == code] = np.arange(counts[code])
+    rate = wanted[codes]
+    repeats = np.floor((place + 1) * rate + 1e-9) - np.floor(place * rate + 1e-9)
+    return np.repeat(np.arange(len(values)), repeats.astype(np.int64))

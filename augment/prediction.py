@@ -1,0 +1,68 @@
+"""Test-time augmentation: the mean prediction over a few fixed views of each image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from thresher.core.errors import InputError, check_choice
+
+from .augmenter import Augmenter
+from .keyed import check_keys
+from .policy import Policy, Step
+
+VIEWS: Mapping[str, Policy] = {
+    "identity": Policy("identity"),
+    "hflip": Policy("hflip", (Step("hflip"),)),
+    "vflip": Policy("vflip", (Step("vflip"),)),
+    "zoom": Policy("zoom", (Step("random_resized_crop", {"smallest": 0.8, "ratio": 1.0}),)),
+}
+
+
+class TestTimeAugment:
+    """Averages class probabilities over views.
+
+    Parameters
+    ----------
+    views
+        Names among ``identity``, ``hflip``, ``vflip``, ``zoom``, or policies. Whether a view keeps
+        the labels is for `augment.audit` to say.
+    """
+
+    __test__ = False  # not a test class, whatever its name makes pytest think
+
+    def __init__(self, views: Sequence[str | Policy] = ("identity", "hflip")) -> None:
+        if not views:
+            raise InputError("`views` is empty; give at least 'identity'.")
+        self.policies = tuple(
+            view if isinstance(view, Policy) else VIEWS[check_choice("views", view, VIEWS)]
+            for view in views
+        )
+
+    def predict(
+        self, predict: Callable[[Any], Any], images: Any, *, keys: Any = None
+    ) -> np.ndarray:
+        """Return mean probabilities, float32 (n, C).
+
+        Parameters
+        ----------
+        predict
+            Maps images to class probabilities (n, C). Give probabilities, not logits: their mean
+            is the ensemble's prediction.
+        images
+            As in `Augmenter.batch`.
+        keys
+            One per row, for views with random parameters; positions by default.
+        """
+        rows = check_keys(np.arange(len(images)) if keys is None else keys, n=len(images))
+        total: np.ndarray | None = None
+        for policy in self.policies:
+            found = np.asarray(predict(Augmenter(policy).batch(images, rows)), dtype=np.float32)
+            if found.ndim != 2 or len(found) != len(images):
+                raise InputError(f"`predict` must return (n, C), got {found.shape}.")
+            total = found if total is None else total + found
+        if total is None:
+            raise InputError("There is no view to predict on.")
+        return np.asarray(total / np.float32(len(self.policies)))

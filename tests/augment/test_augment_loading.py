@@ -1,0 +1,148 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from augment import (
+    Augmenter,
+    BatchLoader,
+    TestTimeAugment,
+    cache_decoded,
+    open_cache,
+    policies,
+    preview,
+)
+from augment.multiplicity import balanced
+from thresher.core.errors import InputError
+
+
+def passes(loader, epochs):
+    return [batch for _ in range(epochs) for batch in loader]
+
+
+def test_a_loader_goes_on_where_it_stopped(pictures):
+    images = pictures(30)
+
+    def loader():
+        aug = Augmenter(policies.standard(), random_state=1)
+        return BatchLoader(images, np.arange(30), augmenter=aug, batch_size=8)
+
+    whole = passes(loader(), 2)
+    assert [len(batch.positions) for batch in whole] == [8, 8, 8, 6] * 2
+    assert sorted(np.concatenate([batch.positions for batch in whole[:4]])) == list(range(30))
+    assert not np.array_equal(whole[0].positions, whole[4].positions)
+    first, second = loader(), loader()
+    rows = iter(first)
+    for _ in range(3):
+        next(rows)
+    second.load_state_dict(first.state_dict())
+    rest = passes(second, 2)
+    for mine, wanted in zip(rest, whole[3:], strict=True):
+        assert np.array_equal(mine.images, wanted.images)
+        assert np.array_equal(mine.positions, wanted.positions)
+        assert mine.epoch == wanted.epoch
+
+
+def test_batch_size_and_order_do_not_change_a_row(pictures):
+    images = pictures(20)
+    found = []
+    for size, shuffle in ((3, True), (20, False)):
+        aug = Augmenter(policies.trivial_augment(), random_state=1)
+        loader = BatchLoader(
+            images, np.arange(20), augmenter=aug, batch_size=size, shuffle=shuffle, random_state=2
+        )
+        result = np.empty_like(images)
+        for batch in loader:
+            result[batch.positions] = batch.images
+        found.append(result)
+    assert np.array_equal(*found)
+
+
+def test_repeated_rows_get_different_views(pictures):
+    images = pictures(3)
+    aug = Augmenter(policies.crop_flip(), random_state=0)
+    order = np.array([0, 1, 1, 2, 1])
+    (batch,) = BatchLoader(images, [7, 8, 9], augmenter=aug, order=order, shuffle=False)
+    assert np.array_equal(batch.images[2], aug(images[1], key=8, view=1))
+    assert np.array_equal(batch.images[4], aug(images[1], key=8, view=2))
+    assert np.array_equal(batch.images[3], aug(images[2], key=9))
+
+
+def test_loader_arguments_are_checked(pictures):
+    images = pictures(3)
+    loader = BatchLoader(images, [1, 2, 3])
+    with pytest.raises(InputError, match="seed 5"):
+        loader.load_state_dict({"seed": 5, "epoch": 0, "batch": 0})
+    with pytest.raises(InputError, match="batch_size"):
+        BatchLoader(images, [1, 2, 3], batch_size=0)
+    with pytest.raises(InputError, match="order"):
+        BatchLoader(images, [1, 2, 3], order=np.array([3]))
+    assert list(BatchLoader(images[:0], [])) == []
+
+
+def test_balanced_counts():
+    labels = np.array(["a"] * 12 + ["b"] * 4 + ["c"])
+    counts = np.bincount(balanced(labels), minlength=17)
+    assert [counts[:12].sum(), counts[12:16].sum(), counts[16]] == [12, 12, 8]
+    assert set(counts[:16]) == {1, 3}
+    half = np.bincount(balanced(labels, power=0.5), minlength=17)
+    assert [half[:12].sum(), half[12:16].sum(), half[16]] == [12, 6, 3]
+    assert np.array_equal(balanced(labels, power=0), np.arange(17))
+    assert balanced([]).size == 0
+    with pytest.raises(InputError, match="max_repeat"):
+        balanced(labels, max_repeat=0)
+
+
+def test_a_cache_decodes_once_and_keeps_rows(pictures, tmp_path):
+    images, ids, asked = pictures(4), ["a", "b", "c", "d"], []
+
+    def decode(row):
+        asked.append(row)
+        return images[ids.index(row)]
+
+    for _ in range(2):
+        cache = cache_decoded(tmp_path / "cache", ids, decode, size=(24, 24, 3))
+    assert asked == ids
+    assert np.array_equal(cache.gather(np.array([2, 0])), images[[2, 0]])
+    assert open_cache(tmp_path / "cache").row_ids.tolist() == ids
+    with pytest.raises(InputError, match="other rows"):
+        cache_decoded(tmp_path / "cache", ["a", "x"], decode, size=(24, 24, 3))
+    with pytest.raises(InputError, match="unique"):
+        cache_decoded(tmp_path / "two", ["a", "a"], decode, size=(24, 24, 3))
+    with pytest.raises(InputError, match="Row 0"):
+        cache_decoded(tmp_path / "two", ids, decode, size=(9, 9, 3))
+    assert not (tmp_path / "two").exists()
+    assert len(cache_decoded(tmp_path / "none", [], decode, size=(9, 9, 3))) == 0
+
+
+def test_test_time_augmentation_is_the_mean_of_views(pictures):
+    images = pictures(5)
+
+    def left_is_bright(batch):
+        left = batch[:, :, :12].mean(axis=(1, 2, 3)) / 255
+        return np.stack([left, 1 - left], axis=1)
+
+    found = TestTimeAugment().predict(left_is_bright, images)
+    wanted = (left_is_bright(images) + left_is_bright(images[:, :, ::-1])) / 2
+    assert np.allclose(found, wanted, atol=1e-6)
+    with pytest.raises(InputError, match="hflip"):
+        TestTimeAugment(["hflipp"])
+    with pytest.raises(InputError, match="must return"):
+        TestTimeAugment().predict(lambda _: np.zeros(3), images)
+
+
+def test_a_preview_shows_originals_and_versions(pictures, tmp_path):
+    images = pictures(2)
+    listed = [policies.standard(), policies.trivial_augment()]
+    drawn = preview(listed, images, views=3, zoom=1)
+    assert drawn.pixels.shape == (2 * (14 + 2 * 26), 4 * 26, 3)
+    assert np.array_equal(drawn.pixels[14:38, :24], images[0])
+    version = Augmenter(listed[0]).batch(images, [0, 1], 1)
+    assert np.array_equal(drawn.pixels[40:64, 52:76], version[1])
+    drawn.save(tmp_path / "grid.png")
+    with Image.open(tmp_path / "grid.png") as picture:
+        assert picture.size == (104, 132)
+    assert Image.open(io.BytesIO(drawn.to_png())).mode == "RGB"
+    with pytest.raises(InputError, match="at least one"):
+        preview([], images)
