@@ -1,8 +1,8 @@
 """Run every benchmark of this folder, one after the other, with its defaults.
 
-Results go to ``benchmarks/results/NAME.json``. A benchmark whose data is not there says which file is
-missing and where to get it, and does not stop the others. This takes hours on two cores; give names
-to run some: python benchmarks/all.py core_encoders pipeline_chain
+Results go to ``benchmarks/results/NAME.json``. A benchmark whose data is not there says which file
+is missing and where to get it, and does not stop the others. This takes hours on two cores; give
+names to run some: python benchmarks/all.py core_encoders pipeline_chain
 """
 
 from __future__ import annotations

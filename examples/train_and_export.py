@@ -28,6 +28,7 @@ int8 = quantize(run.model, train, method="qat", epochs=1, random_state=0)
 with tempfile.TemporaryDirectory() as folder:
     exported = export(int8, folder + "/int8", classes=[str(digit) for digit in range(10)])
     parity = check_parity(exported, int8, test)
-    print(f"float {evaluate(run.model, test).accuracy:.1%}, int8 {evaluate(exported, test).accuracy:.1%}")
-    print(f"{exported.size_bytes / 1000:.0f} kB, same answer as torch on {parity.agreement:.1%} of rows")
+    before, after = evaluate(run.model, test).accuracy, evaluate(exported, test).accuracy
+    print(f"float {before:.1%}, int8 {after:.1%}, {exported.size_bytes / 1000:.0f} kB")
+    print(f"the file answers as torch does on {parity.agreement:.1%} of the rows")
     print("first five:", exported.predict_classes(test.inputs[:5].numpy()))

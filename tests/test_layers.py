@@ -41,8 +41,10 @@ def test_core_imports_nothing_above_it(path: Path) -> None:
 def test_middle_packages_import_core_and_themselves(package: str) -> None:
     for path in sources(package):
         for name in imported(path, package):
-            assert name.split(".")[0] == package or name.startswith("thresher.core") or (
-                name == "thresher"
+            assert (
+                name.split(".")[0] == package
+                or name.startswith("thresher.core")
+                or (name == "thresher")
             ), f"{path.relative_to(ROOT)} imports {name}"
 
 

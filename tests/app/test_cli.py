@@ -46,7 +46,9 @@ def test_a_dry_run_does_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     out = tmp_path / "r"
-    code = call(monkeypatch, "run", "digits", "--out", str(out), "--dry-run", "--json", "--rows", "9")
+    code = call(
+        monkeypatch, "run", "digits", "--out", str(out), "--dry-run", "--json", "--rows", "9"
+    )
     assert code == 0
     shown = json.loads(capsys.readouterr().out)
     assert "core set" in shown["stages"]

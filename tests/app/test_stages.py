@@ -59,10 +59,16 @@ def test_another_seed_is_another_key(tmp_path: Path) -> None:
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(InputError, match="not a run of Thresher"), open_run(tmp_path, resolve(), CPU):
+    with (
+        pytest.raises(InputError, match="not a run of Thresher"),
+        open_run(tmp_path, resolve(), CPU),
+    ):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
-    with pytest.raises(InputError, match="is a file"), open_run(tmp_path / "thesis.txt", resolve(), CPU):
+    with (
+        pytest.raises(InputError, match="is a file"),
+        open_run(tmp_path / "thesis.txt", resolve(), CPU),
+    ):
         pass
 
 

@@ -49,9 +49,14 @@ def test_a_missing_extra_prints_the_install_line() -> None:
 def test_an_atomic_write_leaves_the_old_file_when_the_block_fails(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_json(path, {"old": 1})
-    with pytest.raises(RuntimeError, match="full"), atomic_path(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError("disk full")
+
+    def fail() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="full"):
+        fail()
     assert read_json(path) == {"old": 1}
     assert os.listdir(tmp_path) == ["a.json"]
 
@@ -125,7 +130,7 @@ def test_progress_goes_to_the_reporter_of_the_block() -> None:
             return 0
 
         def advance(self, task: int, steps: int) -> None:
-            self.events.append(("advance", steps))
+            self.events.append((f"advance {task}", steps))
 
         def stop(self, task: int) -> None:
             self.events.append(("stop", task))
@@ -140,8 +145,8 @@ def test_progress_goes_to_the_reporter_of_the_block() -> None:
     message("nobody hears this")
     assert listener.events == [
         ("count", 2),
-        ("advance", 1),
-        ("advance", 1),
+        ("advance 0", 1),
+        ("advance 0", 1),
         ("stop", 0),
         ("message", "done"),
     ]

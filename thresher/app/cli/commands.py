@@ -41,7 +41,7 @@ app = typer.Typer(
 )
 
 # The shares that --plant uses; any of them can be set on its own, as in --set plant.leaked=0.1.
-PLANTED = {"copies": 0.03, "near_copies": 0.03, "swapped_labels": 0.03, "leaked": 0.02}
+PLANTED = {"copies": 0.03, "near_copies": 0.03, "swapped_labels": 0.03, "leaked": 0.05}
 
 
 @app.callback(invoke_without_command=True)

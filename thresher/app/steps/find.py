@@ -198,8 +198,9 @@ class _Checks:
                 f"{recall.high:.4f}, {recall.sampled_rows} rows searched exhaustively)."
             )
         self._note("near_duplicate", f"{how} Every dropped row has a kept twin this close.")
+        equal = self.redundant.copy()
         self.redundant |= ~found.kept
-        return found.to_issues()
+        return _only(found.to_issues(), self.ids[~equal])  # equal rows are reported as such
 
     def leakage(self) -> Issues:
         """Training rows close to a test row."""

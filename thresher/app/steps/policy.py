@@ -51,7 +51,7 @@ def _policy(run: RunFolder, material: Material) -> tuple[Policy, Choice]:
     labels = samples.targets
     assert labels is not None  # train rows are labelled by construction
     chosen = choose_policy(
-        samples.inputs.numpy(),
+        samples.inputs.permute(0, 2, 3, 1).numpy(),
         labels.numpy(),
         candidates=candidates(side),
         budget_s=settings.budget_s,
