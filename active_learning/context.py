@@ -233,7 +233,7 @@ def check_pred_probs(pred_probs: np.ndarray, *, row_ids: np.ndarray) -> np.ndarr
         bad = np.flatnonzero(~fine)
         raise InputError(
             f"{len(bad)} of {len(probs)} rows of `pred_probs` are not probabilities that sum to "
-            f"one, first row {row_ids[bad[0]]!r} with sum {sums[bad[0]]:.4g}. "
+            f"one, first row {str(row_ids[bad[0]])!r} with sum {sums[bad[0]]:.4g}. "
             "Give softmax output, not logits."
         )
     return probs
@@ -245,7 +245,7 @@ def _vectors_and_ids(
     ids = None if row_ids is None else np.asarray(row_ids).astype(str)
     if ids is not None and len(np.unique(ids)) < len(ids):
         values, counts = np.unique(ids, return_counts=True)
-        raise InputError(f"Row ids must be unique; {values[counts > 1][0]!r} is given twice.")
+        raise InputError(f"Row ids must be unique; {str(values[counts > 1][0])!r} is given twice.")
     if embeddings is None:
         return None, ids
     if isinstance(embeddings, Embeddings):
@@ -291,7 +291,7 @@ def _positive(
     if len(bad):
         raise InputError(
             f"`{name}` must be {'at least' if zero else 'above'} 0 and finite, got "
-            f"{array[bad[0]]} for row {row_ids[bad[0]]!r}."
+            f"{array[bad[0]]} for row {str(row_ids[bad[0]])!r}."
         )
     return array
 

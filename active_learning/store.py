@@ -14,7 +14,8 @@ SESSION_FORMAT = "1"
 TABLES = (
     "CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS asks (id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " annotator TEXT NOT NULL, mode TEXT NOT NULL, n INTEGER NOT NULL, audit REAL NOT NULL, time REAL NOT NULL,"
+    " annotator TEXT NOT NULL, mode TEXT NOT NULL, n INTEGER NOT NULL, audit REAL NOT NULL,"
+    " time REAL NOT NULL,"
     " expires REAL NOT NULL, answers_seen INTEGER NOT NULL, model_answers INTEGER NOT NULL,"
     " model_asks INTEGER NOT NULL, answers_at INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS asked (ask INTEGER NOT NULL REFERENCES asks (id),"
@@ -166,7 +167,7 @@ class Store:
             ):
                 if row[0] in rows:
                     rows[row[0]].append(AskedRow(*row[1:]))
-        return [Ask(*ask, tuple(rows[ask[0]])) for ask in asks]
+        return [replace(Ask(*ask), rows=tuple(rows[ask[0]])) for ask in asks]
 
     def record_ask(self, ask: Ask, *, still_valid: Callable[[], bool]) -> bool:
         """Append an ask in one transaction; return whether it was still up to date.

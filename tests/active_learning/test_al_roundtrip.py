@@ -1,0 +1,97 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from active_learning import SKIP, Session, export_batch, export_labels, import_answers
+from active_learning.roundtrip import Conflict
+from thresher.core.errors import InputError
+
+VECTORS = np.random.default_rng(0).normal(size=(20, 3))
+
+
+@pytest.fixture
+def session(tmp_path):
+    with Session(
+        tmp_path / "s.db", embeddings=VECTORS, classes=["yes", "no"], background=False
+    ) as opened:
+        yield opened
+
+
+def fill(path, labels):
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for row, label in zip(rows, labels, strict=True):
+        row["label"] = label
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_csv_goes_out_and_comes_back(session, tmp_path):
+    batch = session.ask(4, annotator="ann")
+    content = {row: {"text": f'line one\nline "two", {row}'} for row in batch.row_ids}
+    export_batch(batch, tmp_path / "b.csv", content=content)
+    fill(tmp_path / "b.csv", ["yes", "no", "", "Skip"])
+    found = import_answers(session, tmp_path / "b.csv")
+    assert (found.new, found.repeated, found.empty, found.conflicts) == (3, 0, 1, ())
+    a, b, _, d = batch.row_ids.tolist()
+    assert session.recorded() == {(a, "ann"): "yes", (b, "ann"): "no", (d, "ann"): SKIP}
+    assert import_answers(session, tmp_path / "b.csv").repeated == 3
+
+
+def test_json_lines(session, tmp_path):
+    batch = session.ask(2)
+    export_batch(batch, tmp_path / "b.jsonl")
+    lines = (tmp_path / "b.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    rows[0] |= {"label": "yes", "seconds": 2.5}
+    (tmp_path / "b.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert import_answers(session, tmp_path / "b.jsonl", annotator="bob").new == 1
+    assert session.report().seconds_per_label == 2.5
+
+
+def test_nothing_is_overwritten_silently(session, tmp_path):
+    session.tell({"3": "yes"}, annotator="ann")
+    (tmp_path / "b.csv").write_text("row_id,annotator,label\n3,ann,no\n4,ann,no\n")
+    found = import_answers(session, tmp_path / "b.csv")
+    assert found.conflicts == (Conflict("3", "ann", "yes", "no"),)
+    assert found.new == 1
+    assert session.recorded()["3", "ann"] == "yes"
+    assert import_answers(session, tmp_path / "b.csv", overwrite=True).new == 1
+    assert session.recorded()["3", "ann"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("row_id,label\n99,yes\n", "line 2: The row id '99'"),
+        ("row_id,label\n1,yess\n", r"'yess' is not one of yes, no.*Did you mean 'yes'"),
+        ("row_id,label\n1,yes\n1,no\n", "line 3: row '1' is 'no' here and 'yes' above"),
+        ("id,label\n1,yes\n", "no column 'row_id'"),
+        ("row_id,label,seconds\n1,yes,fast\n", "must be a number"),
+    ],
+)
+def test_bad_files_are_refused_whole(session, tmp_path, text, message):
+    (tmp_path / "b.csv").write_text(text)
+    with pytest.raises(InputError, match=message):
+        import_answers(session, tmp_path / "b.csv")
+    assert session.recorded() == {}
+
+
+def test_other_endings_and_column_clashes(session, tmp_path):
+    batch = session.ask(1)
+    with pytest.raises(InputError, match=r"\.csv, \.jsonl"):
+        export_batch(batch, tmp_path / "b.xlsx")
+    with pytest.raises(InputError, match="column 'label'"):
+        export_batch(batch, tmp_path / "b.csv", content={batch.row_ids[0]: {"label": "x"}})
+
+
+def test_export_labels(session, tmp_path):
+    session.tell({"1": "yes", "2": "no"})
+    assert export_labels(session, tmp_path / "l.csv") == 2
+    with open(tmp_path / "l.csv", newline="", encoding="utf-8") as file:
+        rows = {row["row_id"]: row["label"] for row in csv.DictReader(file)}
+    assert rows == {"1": "yes", "2": "no"}

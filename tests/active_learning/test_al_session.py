@@ -1,0 +1,301 @@
+import json
+import multiprocessing
+import os
+import signal
+import sqlite3
+import threading
+
+import numpy as np
+import pytest
+
+from active_learning import SKIP, UNDO, Session
+from active_learning.learners import SklearnLearner
+from thresher.core.errors import InputError, ThresherError
+
+RNG = np.random.default_rng(0)
+CENTERS = RNG.normal(size=(3, 5)) * 3
+CODES = RNG.integers(3, size=120)
+VECTORS = CENTERS[CODES] + RNG.normal(size=(120, 5))
+IDS = np.array([f"r{k}" for k in range(120)])
+CLASSES = ["ant", "bee", "cat"]
+TRUTH = dict(zip(IDS.tolist(), np.array(CLASSES)[CODES].tolist(), strict=True))
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+def start(path, **options):
+    given = {"background": False, "classes": CLASSES, "ids": IDS, "clock": Clock()} | options
+    return Session(path / "s.db", embeddings=VECTORS, **given)
+
+
+def label(session, batch):
+    return session.tell({row: TRUTH[row] for row in batch.row_ids}, annotator=batch.annotator)
+
+
+def test_rows_are_leased_once_and_again_after_expiry(tmp_path):
+    clock = Clock()
+    with start(tmp_path, clock=clock) as session:
+        first = session.ask(60, annotator="ann", lease="1m")
+        second = session.ask(60, annotator="bob", lease="1m")
+        assert not set(first.row_ids) & set(second.row_ids)
+        with pytest.raises(InputError, match="0 rows available, 1 asked"):
+            session.ask(1, annotator="cy")
+        label(session, second)
+        clock.now += 61
+        third = session.ask(60, annotator="cy")
+        assert set(third.row_ids) == set(first.row_ids)
+
+
+def test_tell_is_idempotent_and_takes_any_subset(tmp_path):
+    with start(tmp_path) as session:
+        batch = session.ask(10, annotator="ann")
+        some = {row: TRUTH[row] for row in batch.row_ids[3:7]}
+        assert [session.tell(some, annotator="ann") for _ in range(2)] == [4, 0]
+        assert session.tell({"r0": "bee"}, annotator="someone else") == 1
+        assert len(session.open_leases()) == 6
+
+
+def test_skip_undo_and_correction(tmp_path):
+    with start(tmp_path) as session:
+        batch = session.ask(3, annotator="ann")
+        a, b, c = batch.row_ids.tolist()
+        session.tell({a: SKIP, b: "bee", c: "cat"}, annotator="ann")
+        session.tell({b: "ant", c: UNDO}, annotator="ann")
+        assert session.recorded() == {(a, "ann"): SKIP, (b, "ann"): "ant"}
+        rest = session.ask(118, annotator="ann").row_ids.tolist()
+        assert a not in rest
+        assert b not in rest
+        assert c in rest
+        assert session.ask(1, annotator="bob").row_ids.tolist() == [a]
+
+
+def test_bad_answers_record_nothing(tmp_path):
+    with start(tmp_path) as session:
+        with pytest.raises(InputError, match="'nope' is not in the pool"):
+            session.tell({"r1": "ant", "nope": "ant"})
+        with pytest.raises(InputError, match="must be one of 'ant', 'bee', 'cat', got 'cta'"):
+            session.tell({"r1": "ant", "r2": "cta"})
+        assert session.recorded() == {}
+
+
+def test_candidates_only(tmp_path):
+    allowed = np.arange(120) < 30
+    with start(tmp_path, candidates=allowed) as session:
+        assert set(session.ask(30).row_ids) == set(IDS[:30])
+
+
+def test_every_row_says_why(tmp_path):
+    with start(tmp_path, audit=0.5) as session:
+        label(session, session.ask(20))
+        batch = session.ask(20)
+        arms = [row.arm for row in batch.rows]
+        assert set(arms) == {"strategy", "audit"}
+        for row in batch.rows:
+            assert row.suggestion in CLASSES
+            assert 0 < row.confidence <= 1
+            assert row.reason
+            assert row.propensity == pytest.approx(1 / row.available if row.arm == "audit" else 1.0)
+
+
+@pytest.mark.parametrize("strategy", ["auto", "badge", "bald", "drop_query"])
+def test_replay_gives_every_batch_again(tmp_path, strategy):
+    with start(tmp_path, strategy=strategy, audit=0.3) as session:
+        for turn in range(5):
+            batch = session.ask(8, annotator="ab"[turn % 2])
+            label(session, batch)
+            if turn == 2:
+                session.tell({batch.row_ids[0]: UNDO}, annotator=batch.annotator)
+        label(session, session.ask(3, annotator="c", mode="relabel"))
+        session.ask(3, annotator="d", mode="mixed")
+        assert session.replay() == []
+    with start(tmp_path, learner=SklearnLearner(_naive_bayes())) as session:
+        assert session.replay() != []
+
+
+def _naive_bayes():
+    from sklearn.naive_bayes import GaussianNB
+
+    return GaussianNB()
+
+
+def test_replay_in_the_background_mode(tmp_path):
+    with start(tmp_path, background=True, audit=0.2) as session:
+        for _ in range(6):
+            label(session, session.ask(5))
+        session.wait()
+        session.ask(5)
+        assert session.replay() == []
+
+
+def test_audit_does_not_change_what_the_strategy_picks(tmp_path):
+    """The strategy chooses as if the audit arm had drawn nothing."""
+    chosen = []
+    for seed, audit in ((1, 0.0), (1, 0.3)):
+        (tmp_path / str(audit)).mkdir()
+        with start(tmp_path / str(audit), audit=audit, random_state=seed) as session:
+            for _ in range(5):
+                label(session, session.ask(8))
+            asks = session._store.asks_since(0)
+        rows = [row for ask in asks for row in ask.rows]
+        chosen.append([row.position for row in rows if row.arm in ("strategy", "claimed")])
+    plain, audited = chosen
+    # Same order up to where batches of different length saw another model.
+    assert plain[:5] == audited[:5]
+
+
+def test_other_settings_are_refused(tmp_path):
+    start(tmp_path, random_state=3).close()
+    for change, name in (
+        ({"random_state": 4}, "random_state"),
+        ({"classes": ["ant", "bee"]}, "classes"),
+        ({"strategy": "margin"}, "strategy"),
+        ({"audit": 0.5}, "audit"),
+        ({"ids": IDS[::-1]}, "pool"),
+    ):
+        with pytest.raises(InputError, match=f"another `{name}`"):
+            start(tmp_path, **change)
+    with Session(tmp_path / "s.db", embeddings=VECTORS, ids=IDS) as session:
+        assert session.classes == tuple(CLASSES)
+        assert session.policy.seed == 3
+
+
+def test_new_session_needs_classes(tmp_path):
+    with pytest.raises(InputError, match="needs `classes`"):
+        start(tmp_path, classes=None)
+    with pytest.raises(InputError, match="two or more different"):
+        start(tmp_path, classes=["a", "a"])
+
+
+def test_other_session_format_is_refused(tmp_path):
+    start(tmp_path).close()
+    connection = sqlite3.connect(tmp_path / "s.db")
+    connection.execute("DROP TRIGGER settings_no_update")
+    connection.execute(
+        "UPDATE settings SET value = ? WHERE name = 'session_format'", (json.dumps("0"),)
+    )
+    connection.commit()
+    connection.close()
+    with pytest.raises(InputError, match="session of format"):
+        start(tmp_path)
+
+
+def test_failure_in_the_background_is_told(tmp_path):
+    def broken(vectors, codes, *, n_classes, random_state):
+        raise ValueError("no way")
+
+    session = start(tmp_path, background=True, learner=broken)
+    session.tell({"r0": "ant"})
+    session.wait()
+    with pytest.raises(ThresherError, match="no way"):
+        session.ask(1)
+    session.close()
+
+
+def test_suspects_are_the_wrong_labels(tmp_path):
+    with start(tmp_path) as session:
+        wrong = {"r5": next(name for name in CLASSES[::-1] if name != TRUTH["r5"])}
+        session.tell(TRUTH | wrong, annotator="ann")
+        assert "r5" in [row for row, _ in session.suspects(3)]
+
+
+def test_relabel_serves_only_what_others_labelled(tmp_path):
+    with start(tmp_path) as session:
+        label(session, session.ask(10, annotator="ann"))
+        with pytest.raises(InputError, match="0 rows available"):
+            session.ask(1, annotator="ann", mode="relabel")
+        again = session.ask(4, annotator="bob", mode="relabel")
+        assert {(row, "ann") for row in again.row_ids} <= set(session.recorded())
+
+
+def test_report(tmp_path):
+    with start(tmp_path, audit=0.4) as session:
+        assert session.report().accuracy is None
+        for _ in range(4):
+            batch = session.ask(15, annotator="ann")
+            session.tell(
+                {row: TRUTH[row] for row in batch.row_ids},
+                annotator="ann",
+                seconds=dict.fromkeys(batch.row_ids.tolist(), 2.0),
+            )
+        report = session.report(target=0.5)
+        assert (report.labeled, report.answers, report.pool) == (60, 60, 120)
+        assert report.labels_per_hour == 1800
+        assert sum(report.classes.values()) == 60
+        assert report.accuracy.low <= 1.0 <= report.accuracy.high + 0.05
+        assert report.advice.stop
+
+
+def test_labels_make_a_consensus(tmp_path):
+    with start(tmp_path) as session:
+        with pytest.raises(InputError, match="Nothing is labelled"):
+            session.labels()
+        session.tell({"r0": "ant", "r1": "bee"}, annotator="a")
+        session.tell({"r0": "ant", "r1": "bee"}, annotator="b")
+        session.tell({"r0": "ant", "r1": "cat"}, annotator="c")
+        found = session.labels(method="majority")
+        assert dict(zip(found.row_ids, found.labels, strict=True)) == {"r0": "ant", "r1": "bee"}
+
+
+def test_threads_share_a_session_without_double_leases(tmp_path):
+    served, errors = [], []
+    with start(tmp_path, background=True) as session:
+
+        def work(name):
+            try:
+                for _ in range(5):
+                    batch = session.ask(4, annotator=name)
+                    served.extend(batch.row_ids.tolist())
+                    label(session, batch)
+            except Exception as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        assert len(served) == len(set(served)) == 80
+        assert len(session.recorded()) == 80
+
+
+def annotate(path, name, confirmed):
+    """Ask and tell without end, and write down what was confirmed."""
+    session = Session(path, embeddings=VECTORS, ids=IDS, background=False)
+    with open(confirmed, "a", encoding="utf-8", buffering=1) as log:
+        while True:
+            try:
+                batch = session.ask(2, annotator=name, lease=0.2)
+            except InputError:
+                return
+            session.tell({row: TRUTH[row] for row in batch.row_ids}, annotator=name)
+            log.write(" ".join(batch.row_ids) + "\n")
+
+
+def test_killed_processes_lose_nothing(tmp_path):
+    start(tmp_path, strategy="margin").close()
+    context = multiprocessing.get_context("spawn")
+    confirmed = tmp_path / "confirmed"
+    workers = [
+        context.Process(target=annotate, args=(tmp_path / "s.db", name, confirmed)) for name in "ab"
+    ]
+    for worker in workers:
+        worker.start()
+    for worker, after in zip(workers, (2.5, 0.4), strict=True):
+        worker.join(after)
+        if worker.is_alive():
+            os.kill(worker.pid, signal.SIGKILL)
+            worker.join()
+    rows = set(confirmed.read_text().split()) if confirmed.exists() else set()
+    with Session(tmp_path / "s.db", embeddings=VECTORS, ids=IDS, background=False) as session:
+        told = {row for row, _ in session.recorded()}
+        assert rows <= told
+        assert session.replay() == []
+        left = session.ask(1, annotator="last") if len(told) < 118 else None
+        assert left is None or not set(left.row_ids) & told

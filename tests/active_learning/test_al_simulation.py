@@ -1,0 +1,161 @@
+import json
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from active_learning import SklearnLearner, TorchLearner, simulate
+from active_learning.curves import Curves, labels_to_reach
+from active_learning.heads import LogisticHead, fit_logistic, fit_temperature, softmax
+from active_learning.learners import committee_probs, dropout_probs
+from active_learning.strategies.uncertain import Margin
+from thresher.core.embeddings import unit_length
+from thresher.core.errors import InputError
+
+
+def blobs(n=300, classes=4, seed=0):
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(classes, size=n)
+    centers = rng.normal(size=(classes, 8)) * 2
+    return centers[codes] + rng.normal(size=(n, 8)), np.array(list("abcd"))[codes]
+
+
+def test_simulation_is_reproducible_and_auto_beats_random():
+    x, y = blobs()
+    first, second = (
+        simulate(x, y, strategies=["auto", "random"], budgets=(4, 8, 16), seeds=3) for _ in range(2)
+    )
+    assert first.accuracy.tobytes() == second.accuracy.tobytes()
+    area = first.area()
+    assert area["auto"].mean() > area["random"].mean()
+
+
+def test_strategies_that_need_a_model_start_with_start():
+    x, y = blobs()
+    found = simulate(x, y, strategies=[Margin(), "random", "bald"], budgets=(6, 12), seeds=2)
+    np.testing.assert_array_equal(found.accuracy[0, :, 0], found.accuracy[2, :, 0])
+
+
+def test_own_test_set_and_learners():
+    x, y = blobs()
+    from sklearn.naive_bayes import GaussianNB
+
+    found = simulate(
+        x[:200],
+        y[:200],
+        test_embeddings=x[200:],
+        test_labels=y[200:],
+        learner=SklearnLearner(GaussianNB()),
+        budgets=(40, 200),
+        strategies=["random"],
+        seeds=[7],
+    )
+    unit = unit_length(x)
+    direct = GaussianNB().fit(unit[:200], y[:200]).score(unit[200:], y[200:])
+    assert found.accuracy[0, 0, 1] == pytest.approx(direct, abs=0.011)
+
+
+def test_bad_budgets():
+    x, y = blobs(n=40)
+    with pytest.raises(InputError, match="30 rows available, 31 asked"):
+        simulate(x, y, budgets=(31,))
+    with pytest.raises(InputError, match="ascending"):
+        simulate(x, y, budgets=(5, 5))
+    with pytest.raises(InputError, match="Give both"):
+        simulate(x, y, test_embeddings=x)
+    with pytest.raises(InputError, match="40 labels"):
+        simulate(x, y[:-1])
+
+
+def curves():
+    accuracy = np.array([[[0.5, 0.7, 0.9]], [[0.4, 0.6, 0.8]]])
+    return Curves(("good", "random"), (10, 20, 40), (0,), accuracy, np.zeros((2, 1, 3)))
+
+
+def test_curve_numbers_by_hand():
+    found = curves()
+    assert found.area()["good"] == pytest.approx(0.7)
+    assert found.labels_to(0.8)["good"] == pytest.approx(20 * 2**0.5)
+    assert found.labels_to_match()["random"] == pytest.approx(40)
+    assert found.ranks() == {"good": 1.0, "random": 2.0}
+    assert labels_to_reach((10, 20), np.array([0.5, 0.6]), target=0.9) is None
+    assert labels_to_reach((10, 20), np.array([0.5, 0.6]), target=0.1) == 10
+
+
+def test_curve_files(tmp_path):
+    curves().to_json(tmp_path / "c.json")
+    assert json.loads((tmp_path / "c.json").read_text())["mean_rank"]["good"] == 1.0
+    curves().to_svg(tmp_path / "c.svg")
+    root = ElementTree.fromstring((tmp_path / "c.svg").read_text())
+    assert len(root.findall("{http://www.w3.org/2000/svg}polyline")) == 2
+
+
+def test_head_equals_scikit_learn():
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = blobs(n=200)
+    x = unit_length(x)
+    codes = np.searchsorted(list("abcd"), y)
+    peer = LogisticRegression(C=20.0, tol=1e-8, max_iter=2000).fit(x, codes)
+    model = LogisticHead(calibrate=False)(x, codes, n_classes=4, random_state=0)
+    np.testing.assert_allclose(model(x), peer.predict_proba(x), atol=2e-3)
+
+
+def test_span_of_few_labels_has_the_same_solution():
+    rng = np.random.default_rng(1)
+    x = unit_length(rng.normal(size=(6, 40)))
+    codes = np.array([0, 1, 2, 0, 1, 2])
+    weights, bias = fit_logistic(x.astype(float), codes, n_classes=3, strength=20.0)
+    model = LogisticHead()(x, codes, n_classes=3, random_state=0)
+    points = unit_length(rng.normal(size=(50, 40)))
+    np.testing.assert_allclose(model(points), softmax(points @ weights + bias), atol=1e-3)
+
+
+def test_temperature_is_found():
+    rng = np.random.default_rng(2)
+    logits = rng.normal(size=(20000, 3)) * 2
+    codes = (softmax(logits.copy()).cumsum(axis=1) < rng.random((20000, 1))).sum(axis=1)
+    assert fit_temperature(logits * 3.0, codes) == pytest.approx(3.0, rel=0.05)
+
+
+def test_head_with_one_class_and_unseen_classes():
+    x = unit_length(np.random.default_rng(3).normal(size=(5, 4)))
+    one = LogisticHead()(x, np.full(5, 2), n_classes=3, random_state=0)
+    np.testing.assert_allclose(one(x)[0], [1 / 8, 1 / 8, 6 / 8])
+    two = LogisticHead()(x, np.array([0, 2, 0, 2, 0]), n_classes=3, random_state=0)
+    assert (two(x)[:, 1] == 0).all()
+    np.testing.assert_allclose(two(x).sum(axis=1), 1.0, atol=1e-6)
+
+
+def test_torch_learner_keeps_the_global_state():
+    torch = pytest.importorskip("torch")
+    x, y = blobs(n=150)
+    codes = np.searchsorted(list("abcd"), y)
+    learner = TorchLearner(lambda d, c: torch.nn.Linear(d, c), epochs=20)
+    before = torch.random.get_rng_state()
+    vectors = unit_length(x)
+    first, second = (
+        learner(vectors, codes, n_classes=4, random_state=1)(vectors) for _ in range(2)
+    )
+    assert torch.equal(before, torch.random.get_rng_state())
+    np.testing.assert_array_equal(first, second)
+    assert (first.argmax(axis=1) == codes).mean() > 0.8
+
+
+def test_committee_and_dropout_shapes():
+    x, y = blobs(n=60)
+    vectors, codes = unit_length(x), np.searchsorted(list("abcd"), y)
+    head = LogisticHead()
+    committee = committee_probs(head, vectors, codes, pool=vectors, n_classes=4, members=3)
+    predict = head(vectors, codes, n_classes=4, random_state=0)
+    dropped = dropout_probs(predict, vectors, passes=2)
+    assert committee.shape == (3, 60, 4)
+    assert dropped.shape == (2, 60, 4)
+    assert not np.allclose(committee[0], committee[1])
+
+
+def test_estimator_without_probabilities_is_refused():
+    from sklearn.svm import LinearSVC
+
+    with pytest.raises(InputError, match="no `predict_proba`"):
+        SklearnLearner(LinearSVC())
