@@ -21,7 +21,6 @@ from thresher.core.search.identical import first_equal
 from .aligned_correlation import aligned_correlation
 
 SIDE, THUMBNAIL = 32, 8
-CANDIDATES = 10
 CHEAP_SEARCH = 1e12
 
 Candidates = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -34,6 +33,7 @@ def image_graph(
     threshold: float = 0.9,
     queries: np.ndarray | None = None,
     mirror: bool = True,
+    candidates: int = 10,
     device: str = "auto",
     random_state: RandomState = 0,
 ) -> NeighborGraph:
@@ -52,19 +52,23 @@ def image_graph(
         rows are not looked for. Default all.
     mirror : bool
         Whether a mirror image is a duplicate.
+    candidates : int
+        Nearest thumbnails of each image to compare pixel by pixel, 2 or more; 20 find a few more
+        copies in twice the time.
 
     Returns
     -------
     NeighborGraph
-        ``exact`` is False and ``recall`` None: a copy that is not among an image's ten nearest
+        ``exact`` is False and ``recall`` None: a copy that is not among an image's nearest
         thumbnails is missed.
 
     Raises
     ------
     InputError
-        When `images` is not uint8 RGB.
+        When `images` is not uint8 RGB, or on a bad option.
     """
     check_number("threshold", threshold, low=0, high=1, low_open=True)
+    check_number("candidates", candidates, low=2)
     n = len(images)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
         raise InputError(
@@ -80,16 +84,18 @@ def image_graph(
     distinct = np.flatnonzero(first == np.arange(n))
     # A row equal to one that is looked up is looked up with it.
     wanted = np.isin(distinct, first[asked])
-    found = _candidates(
-        small[distinct], wanted, mirror=mirror, device=device, random_state=random_state
+    vectors = _looks(small[distinct], mirror=mirror)
+    nearest = _nearest(
+        vectors, np.flatnonzero(wanted), candidates + 2, device=device, random_state=random_state
     )
+    found = _candidates(nearest, wanted, candidates)
     left, right, scores = _verified(small[distinct], found, threshold)
     return NeighborGraph.from_pairs(
         ids,
         (distinct[left], distinct[right], scores),
         threshold=threshold,
         exact=False,
-        method=f"{CANDIDATES} nearest 8 × 8 thumbnails of each image"
+        method=f"{candidates} nearest 8 × 8 thumbnails of each image"
         f"{', mirrored too,' if mirror else ''} compared pixel by pixel",
         same_as=None if len(distinct) == n else first,
     )
@@ -111,29 +117,33 @@ def _thumbnails(images: np.ndarray) -> np.ndarray:
     return unit_length(flat - flat.mean(axis=1, keepdims=True))
 
 
+def _looks(images: np.ndarray, *, mirror: bool) -> np.ndarray:
+    """Return the thumbnails of the images and, after them, of their mirror images."""
+    vectors = _thumbnails(images)
+    if not mirror:
+        return vectors
+    return np.concatenate([vectors, _thumbnails(images[:, :, ::-1])])
+
+
+def _nearest(
+    looks: np.ndarray, rows: np.ndarray, k: int, *, device: str, random_state: RandomState
+) -> tuple[np.ndarray, np.ndarray]:
+    k = min(k, max(1, len(looks)))
+    if float(len(rows)) * len(looks) * looks.shape[1] <= CHEAP_SEARCH:
+        return top_k(looks[rows], looks, k=k)
+    graph = neighbor_graph(looks, k=k, device=device, random_state=random_state)
+    return _padded(graph, rows, k)
+
+
 def _candidates(
-    images: np.ndarray,
-    wanted: np.ndarray,
-    *,
-    mirror: bool,
-    device: str,
-    random_state: RandomState,
+    nearest: tuple[np.ndarray, np.ndarray], wanted: np.ndarray, count: int
 ) -> Candidates:
     """Return (row, candidate, whether mirrored, distance as a share of the others' distance)."""
-    n, rows = len(images), np.flatnonzero(wanted)
-    vectors = _thumbnails(images)
-    looks = vectors
-    if mirror:
-        looks = np.concatenate([vectors, _thumbnails(images[:, :, ::-1])])
-    k = min(CANDIDATES + 2, max(1, len(looks)))
-    if float(len(rows)) * len(looks) * looks.shape[1] <= CHEAP_SEARCH:
-        indices, scores = top_k(looks[rows], looks, k=k)
-    else:
-        graph = neighbor_graph(looks, k=k, device=device, random_state=random_state)
-        indices, scores = _padded(graph, rows, k)
+    indices, scores = nearest
+    n, rows = max(1, len(wanted)), np.flatnonzero(wanted)
     # Neither the image itself nor its own mirror image is a candidate.
-    scores = np.where((indices >= 0) & (indices % max(1, n) != rows[:, None]), scores, -np.inf)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :CANDIDATES]
+    scores = np.where((indices >= 0) & (indices % n != rows[:, None]), scores, -np.inf)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
     indices, scores = (np.take_along_axis(a, order, 1) for a in (indices, scores))
     distances = np.sqrt(np.clip(2 - 2 * scores, 0, 4))
     alike = np.isfinite(scores)
@@ -141,7 +151,7 @@ def _candidates(
     share = np.divide(distances, usual[:, None], out=np.ones_like(distances), where=alike)
     row, column = np.nonzero(alike)
     found = indices[row, column]
-    return rows[row], found % max(1, n), found >= n, share[row, column].clip(0, 1)
+    return rows[row], found % n, found >= n, share[row, column].clip(0, 1)
 
 
 def _padded(graph: NeighborGraph, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
