@@ -11,6 +11,7 @@ from thresher.core.progress import message
 
 from .evaluation import arranged
 from .models import CompactModel, Normalize
+from .modes import device_of, evaluating
 from .samples import UNLABELED, Samples
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -74,13 +75,8 @@ def count_classes(model: nn.Module, inputs: Tensor) -> int:
     """Return how many logits the model gives a row; its state is unchanged."""
     if isinstance(model, CompactModel):
         return model.head.out_features
-    modes = {layer: layer.training for layer in model.modules()}
-    first = next(model.parameters(), None)
-    try:
-        logits = model.eval()(arranged(inputs[:1].to("cpu" if first is None else first.device)))
-    finally:
-        for layer, mode in modes.items():
-            layer.training = mode
+    with evaluating(model):
+        logits = model(arranged(inputs[:1].to(device_of(model))))
     if not isinstance(logits, Tensor) or logits.ndim != 2:
         raise InputError("The model must return logits of shape (rows, classes).")
     return int(logits.shape[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from .hooks import Hook
 from .identity import model_fingerprint
 from .loop import fit
 from .loss import weighted_mean
+from .modes import evaluating
 from .precision import choose_precision
 from .relations import LastHidden, similarity_loss
 from .run import TrainingRun
@@ -118,13 +120,13 @@ def distill(
     choices = {"teacher": choice}
     if samples.targets is None:
         alpha, choices["alpha"] = 1.0, Choice("1", "no row has a label")
-    homes = [next(model.parameters()).device for model in teachers]
-    modes = [{layer: layer.training for layer in model.modules()} for model in teachers]
-    hidden = [LastHidden(model) for model in (student, teachers[0])] if relations else []
-    bf16 = choose_precision(teachers[0], precision, device=place).value == "bf16"
-    try:
+    with ExitStack() as stack:
         for model in teachers:
-            model.to(place).eval()
+            stack.enter_context(evaluating(model, device=place))
+        hidden = [LastHidden(model) for model in (student, teachers[0])] if relations else []
+        for watch in hidden:
+            stack.callback(watch.close)
+        bf16 = choose_precision(teachers[0], precision, device=place).value == "bf16"
         cache = None
         if views:
             cache = cache_teacher(
@@ -172,13 +174,6 @@ def distill(
             random_state=random_state,
             hooks=hooks,
         )
-    finally:
-        for watch in hidden:
-            watch.close()
-        for model, home, mode in zip(teachers, homes, modes, strict=True):
-            model.to(home)
-            for layer, training in mode.items():
-                layer.training = training
     spent = run.flops + (cache.flops if cache is not None else 0.0)
     return replace(run, flops=spent, choices=run.choices | choices)
 

@@ -13,6 +13,7 @@ from thresher.core.choice import choose_device
 from thresher.core.errors import InputError, check_number
 from thresher.core.progress import track
 
+from .modes import evaluating
 from .samples import Samples
 
 
@@ -119,19 +120,10 @@ def predict_logits(
 
 def _module_logits(model: nn.Module, inputs: Tensor, *, batch_size: int, device: str) -> np.ndarray:
     target = choose_device(device).value
-    first = next(model.parameters(), None)
-    home = torch.device("cpu") if first is None else first.device
-    modes = {layer: layer.training for layer in model.modules()}
-    model.to(target).eval()
     parts = []
-    try:
-        with torch.inference_mode():
-            for part in track(torch.split(inputs, batch_size), description="predict"):
-                parts.append(model(arranged(part.to(target))).float().cpu())
-    finally:
-        model.to(home)
-        for layer, mode in modes.items():
-            layer.training = mode
+    with evaluating(model, device=target), torch.inference_mode():
+        for part in track(torch.split(inputs, batch_size), description="predict"):
+            parts.append(model(arranged(part.to(target))).float().cpu())
     return torch.cat(parts).numpy()
 
 

@@ -8,6 +8,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from thresher.core.errors import InputError
 
+from .modes import evaluating
+
 
 @torch.no_grad()
 def count_flops(
@@ -34,14 +36,8 @@ def count_flops(
         raise InputError("Give either `inputs` or `input_shape`.")
     if inputs is None:
         inputs = _blank(model, input_shape or ())
-    modes = {layer: layer.training for layer in model.modules()}
-    try:
-        model.eval()
-        with FlopCounterMode(display=False) as counter:
-            model(inputs)
-    finally:
-        for layer, mode in modes.items():
-            layer.training = mode
+    with evaluating(model), FlopCounterMode(display=False) as counter:
+        model(inputs)
     total: int = counter.get_total_flops()
     return total / len(inputs)
 

@@ -17,6 +17,7 @@ from .evaluation import evaluate
 from .feed import Feed
 from .hooks import Hook, Moment
 from .loss import Loss
+from .modes import device_of
 from .optim import build_optimizer
 from .run import TrainingRun
 from .samples import Samples
@@ -63,7 +64,7 @@ class TrainingSession:
         self.choices = choices
         self.checkpoints = checkpoints
         device = choices["device"].value
-        self.home = next(model.parameters()).device
+        self.home = device_of(model)
         model.to(device)
         workers.share_start(model)
         if any(isinstance(layer, nn.Conv2d) for layer in model.modules()):
