@@ -102,10 +102,11 @@ class AlbumentationsAugmenter:
         -------
         An image, or a dict of all targets, whichever came in.
         """
-        if not isinstance(data, Mapping):
-            return self({"image": data}, key=key, epoch=epoch, view=view)["image"]
-        _check_image(data.get("image"))
         epoch, view = check_index("epoch", epoch), check_index("view", view)
+        if isinstance(data, np.ndarray) or not isinstance(data, Mapping):
+            _check_image(data)
+            return self._run({"image": data}, check_key(key), epoch, view)["image"]
+        _check_image(data.get("image"))
         return self._run(dict(data), check_key(key), epoch, view)
 
     def batch(self, images: Any, keys: Any, epoch: int = 0, view: int = 0) -> Any:
@@ -147,13 +148,14 @@ class AlbumentationsAugmenter:
             pipeline.set_random_state(stream.generator, stream.python)
         stream.rekey(key, epoch=epoch, view=view)
         try:
-            return dict(pipeline(**data))
+            result: dict[str, Any] = pipeline(**data)
         except Exception as error:
             shape = getattr(data.get("image"), "shape", None)
             raise InputError(
                 f"The albumentations pipeline failed on row key {key}, image {shape}: "
                 f"{type(error).__name__}: {error}"
             ) from error
+        return result
 
     def to_dict(self) -> dict[str, Any]:
         """Return pipeline, library version and seed as JSON-like values."""

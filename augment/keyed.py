@@ -128,6 +128,8 @@ def _all_strings(array: np.ndarray) -> bool:
 
 def check_index(name: str, value: int) -> int:
     """Return an epoch or view number as an int, or raise an `InputError`."""
+    if type(value) is int and 0 <= value < 1 << 63:
+        return value
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise InputError(f"`{name}` must be a whole number, got {value!r}.")
     if not 0 <= value < 2**63:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from .kernel_numbers import box_noise, gaussian_weights
+from .kernel_numbers import blur_radius, box_noise
 from .tables import Statistics, build_tables, mean_grey
 
 
@@ -128,10 +128,11 @@ def sharpen(images: np.ndarray, positions: np.ndarray, rows: np.ndarray) -> None
 
 def blur(images: np.ndarray, positions: np.ndarray, rows: np.ndarray) -> None:
     """Gaussian blur with mirrored edges: rows (sigma, radius)."""
-    weights = gaussian_weights(rows[:, 0], int(rows[0, 1]))
-    for place, position in enumerate(positions.tolist()):
-        kernel = weights[place]
-        soft = cv2.sepFilter2D(images[position], -1, kernel, kernel, borderType=cv2.BORDER_DEFAULT)
+    for position, (sigma, radius) in zip(positions.tolist(), rows.tolist(), strict=True):
+        width = 2 * min(blur_radius(sigma), int(radius)) + 1
+        if width == 1:
+            continue
+        soft = cv2.GaussianBlur(images[position], (width, width), sigma)
         images[position] = _like(soft, images[position])
 
 
