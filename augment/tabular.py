@@ -1,0 +1,54 @@
+"""Noise on numeric features, keyed like the operations on images. Off by default.
+
+Mixup of features needs nothing of its own: `MixBatch` takes inputs of shape (n, d).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from thresher.core.errors import InputError, check_number
+from thresher.core.randomness import RandomState
+
+from .keyed import check_index, check_keys, check_seed, draw
+
+
+def add_noise(
+    features: np.ndarray,
+    keys: Any,
+    *,
+    scale: np.ndarray,
+    amount: float = 0.1,
+    epoch: int = 0,
+    view: int = 0,
+    random_state: RandomState = 0,
+) -> np.ndarray:
+    """Add normal noise of `amount` standard deviations to each feature.
+
+    Parameters
+    ----------
+    features
+        float (n, d), NaN stays NaN.
+    keys
+        One per row; see `Augmenter.batch`.
+    scale
+        Standard deviation of each feature over the training rows, (d,); 0 leaves a column alone.
+    """
+    rows = check_keys(keys, n=len(features))
+    if features.ndim != 2 or features.dtype.kind != "f":
+        raise InputError(f"`features` must be float (n, d), got {features.dtype} {features.shape}.")
+    if np.shape(scale) != (features.shape[1],) or not (np.asarray(scale) >= 0).all():
+        raise InputError(f"`scale` must be {features.shape[1]} numbers of 0 or more.")
+    check_number("amount", amount, low=0)
+    draws = draw(
+        check_seed(random_state),
+        rows,
+        epoch=check_index("epoch", epoch),
+        view=check_index("view", view),
+    ).uniform(0, 2 * features.shape[1])
+    first, second = draws[:, ::2], draws[:, 1::2]
+    # Box and Muller: two even draws give one normal one.
+    normal = np.sqrt(-2 * np.log1p(-first)) * np.cos(2 * np.pi * second)
+    return np.asarray(features + amount * np.asarray(scale) * normal, dtype=features.dtype)

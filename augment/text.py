@@ -1,0 +1,154 @@
+"""Text operations, keyed like those on images. Off by default: nothing here is part of a policy.
+
+Measured with TF-IDF and a linear classifier, four copies of each text, they gained nothing (see
+docs/augment.md); the first four are Wei and Zou, "EDA", EMNLP 2019. Use them with a model of your
+own, and check them against *none*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.randomness import RandomState
+
+from .keyed import check_index, check_keys, check_seed, draw
+
+Change: TypeAlias = Callable[[list[str], np.ndarray, float], list[str]]
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_MOST_WORDS = 4096
+
+
+def _delete(words: list[str], draws: np.ndarray, rate: float) -> list[str]:
+    kept = [word for word, draw_ in zip(words, draws[:, 0], strict=True) if draw_ >= rate]
+    return kept or [words[int(draws[0, 1] * len(words))]]
+
+
+def _swap(words: list[str], draws: np.ndarray, rate: float) -> list[str]:
+    changed = list(words)
+    for place, (gate, other) in enumerate(draws[:, :2].tolist()):
+        if gate < rate:
+            target = int(other * len(words))
+            changed[place], changed[target] = changed[target], changed[place]
+    return changed
+
+
+def _typo(words: list[str], draws: np.ndarray, rate: float) -> list[str]:
+    changed = list(words)
+    for place, (gate, where, kind, letter) in enumerate(draws[:, :4].tolist()):
+        word = words[place]
+        if gate >= rate or not word:
+            continue
+        at, drawn = int(where * len(word)), _LETTERS[int(letter * 26)]
+        edits = (word[:at] + word[at + 1 :] or word, word[:at] + drawn + word[at:],
+                 word[:at] + drawn + word[at + 1 :])  # fmt: skip
+        changed[place] = edits[int(kind * 3)]
+    return changed
+
+
+_CHANGES: Mapping[str, Change] = {"delete": _delete, "swap": _swap, "typo": _typo}
+
+
+def augment_texts(
+    texts: Sequence[str],
+    keys: Any,
+    *,
+    op: str,
+    rate: float = 0.1,
+    lexicon: Mapping[str, Sequence[str]] | None = None,
+    epoch: int = 0,
+    view: int = 0,
+    random_state: RandomState = 0,
+) -> list[str]:
+    """Change words of each text; a text of one word or less comes back as it is.
+
+    Parameters
+    ----------
+    texts, keys
+        Texts (n,) and one key per row; see `Augmenter.batch`.
+    op
+        ``"delete"``, ``"swap"``, ``"typo"`` or ``"synonym"``.
+    rate
+        Probability of a change for each word.
+    lexicon
+        For ``"synonym"``: lower-case words and what may stand for them.
+    epoch, view, random_state
+        As in `Augmenter`.
+    """
+    check_choice("op", op, (*_CHANGES, "synonym"))
+    check_number("rate", rate, low=0, high=1)
+    if (op == "synonym") != (lexicon is not None):
+        raise InputError("`lexicon` belongs to op 'synonym', which needs one.")
+    rows = check_keys(keys, n=len(texts))
+    draws = draw(
+        check_seed(random_state),
+        rows,
+        epoch=check_index("epoch", epoch),
+        view=check_index("view", view),
+    )
+    change = _CHANGES[op] if lexicon is None else _synonyms(lexicon)
+    return [
+        _change(text, change, draws.uniform(0, 4 * _length(text), rows=np.array([row])), rate)
+        for row, text in enumerate(texts)
+    ]
+
+
+def splice(
+    texts: Sequence[str], labels: Any, keys: Any, *, epoch: int = 0, random_state: RandomState = 0
+) -> list[str]:
+    """Join the first half of each text with the second half of another one of its class."""
+    values = np.asarray(labels)
+    rows = check_keys(keys, n=len(texts))
+    if len(values) != len(texts):
+        raise InputError(f"There are {len(texts)} texts and {len(values)} labels.")
+    draws = draw(check_seed(random_state), rows, epoch=check_index("epoch", epoch))
+    place = draws.uniform(0, 1)[:, 0]
+    joined = []
+    for row, text in enumerate(texts):
+        others = np.flatnonzero(values == values[row])
+        other = texts[int(others[int(place[row] * len(others))])].split()
+        words = text.split()
+        joined.append(" ".join(words[: (len(words) + 1) // 2] + other[len(other) // 2 :]))
+    return joined
+
+
+def back_translate(
+    texts: Sequence[str], translate: Callable[[list[str]], Sequence[str]]
+) -> list[str]:
+    """Return what `translate` (there and back, on all texts at once) makes of the texts.
+
+    An empty answer keeps the text.
+    """
+    answers = list(translate(list(texts)))
+    if len(answers) != len(texts) or not all(isinstance(answer, str) for answer in answers):
+        raise InputError(f"`translate` must return {len(texts)} texts, got {len(answers)} values.")
+    return [answer.strip() or text for text, answer in zip(texts, answers, strict=True)]
+
+
+def _length(text: str) -> int:
+    if not isinstance(text, str):
+        raise InputError(f"`texts` must be strings, got {type(text).__name__}.")
+    return min(max(1, len(text.split())), _MOST_WORDS)
+
+
+def _change(text: str, change: Change, draws: np.ndarray, rate: float) -> str:
+    words = text.split()
+    if len(words) < 2:
+        return text
+    head, tail = words[:_MOST_WORDS], words[_MOST_WORDS:]
+    return " ".join(change(head, draws.reshape(-1, 4), rate) + tail)
+
+
+def _synonyms(lexicon: Mapping[str, Sequence[str]]) -> Change:
+    def change(words: list[str], draws: np.ndarray, rate: float) -> list[str]:
+        changed = list(words)
+        for place, (gate, pick) in enumerate(draws[:, :2].tolist()):
+            choices = lexicon.get(words[place].lower(), ())
+            if gate < rate and choices:
+                changed[place] = choices[int(pick * len(choices))]
+        return changed
+
+    return change
