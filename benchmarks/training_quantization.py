@@ -1,9 +1,9 @@
-"""Claim: an exported int8 model is as accurate as its float self, smaller, faster, and as simulated.
+"""Claim: an exported int8 model is as accurate as its float self, smaller, faster, as simulated.
 
-The peer is ONNX Runtime's own static quantization of the same float file. For each network: accuracy on the test rows, bytes of the ONNX file, time at batch 1 and 64 as a
-ratio to the float file (measured by turns on one thread, median and 99 % interval), top-1
-agreement of the exported file with the torch simulation, and how many convolutions and matrix
-products ONNX Runtime really runs on integers.
+The peer is ONNX Runtime's own static quantization of the same float file. For each network:
+accuracy on the test rows, bytes of the ONNX file, time at batch 1 and 64 as a ratio to the float
+file (by turns on one thread, median and 99 % interval), top-1 agreement of the exported file with
+the torch simulation, and how many convolutions and matrix products really run on integers.
 
 Data: the folder in THRESHER_DATA holds ``cifar10_train.parquet`` and ``cifar10_test.parquet``
 (columns ``jpeg`` and ``label``; https://www.cs.toronto.edu/~kriz/cifar.html).

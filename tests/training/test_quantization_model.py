@@ -1,5 +1,7 @@
 """From a float model to its integer simulation: folding, placement, calibration, training."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 from thresher.core.errors import InputError
 from training.loop import fit
 from training.models import FAMILIES, compact_model
-from training.quantization import QuantizedModel, calibrate, prepare, quantize
+from training.quantization import QuantizedModel, calibrate, layer_sensitivity, prepare, quantize
 from training.quantization.fake import ActivationQuantizer
 from training.quantization.tracing import trace
 from training.samples import Samples
@@ -264,3 +266,15 @@ def test_same_seed_same_bits() -> None:
 def test_wrong_options_are_named(options: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         quantize(model_of("mlp"), rows("features", 20), **options)
+
+
+def test_the_layer_with_outliers_is_the_most_sensitive(
+    trained: tuple[nn.Module, Samples],
+) -> None:
+    model, samples = copy.deepcopy(trained[0]), trained[1].take(np.arange(100))
+    ordinary = layer_sensitivity(model, samples, weight_bits=4)
+    assert len(ordinary) == 10
+    assert all(divergence >= -1e-6 for divergence in ordinary.values())
+    with torch.no_grad():  # the same large weight for all classes leaves the answers alone
+        model.head.weight[:, 0] = 40.0
+    assert next(iter(layer_sensitivity(model, samples, weight_bits=4))) == "head"
