@@ -32,8 +32,6 @@ from training import Samples, distill, evaluate, fit, recipe
 from training.samples import samples_from_arrays
 from training.text import HashTokenizer
 
-TEMPERATURE = {"cifar10": 4.0, "banking77": 2.0}
-
 
 def load_cifar10(rows: int | None) -> tuple[Samples, Samples]:
     parts = []
@@ -59,7 +57,7 @@ def load_banking77(rows: int | None) -> tuple[Samples, Samples]:
     return samples.take(chosen), samples.take(np.flatnonzero(~train))
 
 
-def measure(data: str, train: Samples, test: Samples, seed: int, seconds: float | None) -> list:
+def measure(train: Samples, test: Samples, seed: int, seconds: float | None) -> list:
     classes = int(test.targets.max()) + 1
     plans = {
         role: recipe(
@@ -121,7 +119,7 @@ def measure(data: str, train: Samples, test: Samples, seed: int, seconds: float 
             student,
             teacher,
             rows,
-            temperature=TEMPERATURE[data],
+            temperature=plans["student"].temperature,
             **shared,
             **options,
             **plans["student"].fit_options(),
@@ -145,7 +143,7 @@ def main() -> None:
     train, test = load(options.rows)
     runs = []
     for seed in options.seeds:
-        runs += measure(options.data, train, test, seed, options.seconds)
+        runs += measure(train, test, seed, options.seconds)
     result = {
         "data": options.data,
         "rows": len(train),

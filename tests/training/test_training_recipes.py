@@ -1,11 +1,19 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 import torch
 from torch import nn
 
 from thresher.core.errors import InputError
-from training import compact_model, recipe
+from training import compact_model, evaluate, fit, recipe
 from training.flops import count_flops
 from training.precision import choose_precision
+from training.samples import samples_from_arrays
+from training.text import HashTokenizer
 
 CASES = [
     ("image", 1400, (1, 8, 8)),
@@ -97,3 +105,23 @@ def test_precision_is_decided_by_layers_and_machine(monkeypatch):
     assert "no bfloat16" in choose_precision(compact_model("resnet8", **shape)).reason
     with pytest.raises(InputError, match="precision"):
         choose_precision(nn.Linear(2, 2), "fp16")
+
+
+@pytest.mark.data
+def test_banking77_is_learned_by_the_small_text_model():
+    folder = os.environ.get("THRESHER_DATA")
+    if folder is None:
+        pytest.skip("THRESHER_DATA names no folder")
+    table = pq.read_table(Path(folder) / "text_classification.parquet")
+    table = table.filter(pc.field("dataset") == "banking77")
+    targets = np.unique(table["label_name"].to_pylist(), return_inverse=True)[1]
+    samples = samples_from_arrays(
+        HashTokenizer().encode(table["text"].to_pylist()),
+        row_ids=np.arange(len(targets)).astype(str),
+        targets=targets,
+    )
+    train = np.array(table["split"].to_pylist()) == "train"
+    plan = recipe("text", n_rows=int(train.sum()), input_shape=(256,), num_classes=77)
+    model = plan.build(num_classes=77, input_shape=(256,))
+    fit(model, samples.take(np.flatnonzero(train)), **plan.fit_options())
+    assert evaluate(model, samples.take(np.flatnonzero(~train))).accuracy > 0.88
