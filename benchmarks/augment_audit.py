@@ -144,6 +144,11 @@ def cases(name: str, data: Any, options: dict[str, Any], seeds: int) -> list[dic
                 "settings": dict(step.settings),
                 "gain": float(gain.mean()),
                 "error": float(gain.std(ddof=1) / np.sqrt(seeds)),
+                "effect": entry.effect,
+                "low": entry.low,
+                "high": entry.high,
+                "distance": entry.distance,
+                "recovered": entry.recovered_points,
                 "harm": entry.harm,
                 "verdict": entry.verdict,
             }

@@ -25,13 +25,15 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from augment import AlbumentationsAugmenter, Augmenter, policies
-from augment.keyed import draw
+from augment import AlbumentationsAugmenter, Augmenter, Policy, policies
+from augment.keyed import Draws, draw
 from augment.operation import Scene
 from augment.plan import Layer, plan
 from augment.policies import POLICIES
 
 ROWS = 48
+# One step of the draws, as in augment.keyed.
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def pictures() -> np.ndarray:
@@ -121,21 +123,23 @@ def gates(name: str, n: int) -> float:
     policy = POLICIES[name]()
     draws = draw(5, np.arange(n, dtype=np.uint64))
     fired = []
-    for stage in plan(policy, draws, Scene(32, 32)):
-        layers = [stage] if isinstance(stage, Layer) else [la for ch in stage.chains for la in ch]
-        for layer in layers:
-            choice = len(layer.applications) > 1
-            # Branches of one choice exclude each other by definition: one column per choice.
-            if choice:
-                column = np.zeros(n)
-                for number, one in enumerate(layer.applications):
-                    column[one.rows] = number
-                fired.append(column)
-            else:
-                for one in layer.applications:
-                    column = np.zeros(n)
-                    column[one.rows] = next(iter(one.parameters.values()), np.ones(len(one.rows)))
-                    fired.append(column)
+    for number, node in enumerate(policy.nodes):
+        # Only the first layer of a node: deeper ones of a choice follow its branch by definition.
+        before = sum(earlier.slots for earlier in policy.nodes[:number])
+        shifted = Draws(draws.stream + np.uint64(before) * GOLDEN, draws.steady, 0)
+        stage = next(plan(Policy("one", (node,)), shifted, Scene(32, 32)))
+        if not isinstance(stage, Layer):
+            continue
+        column = np.zeros(n)
+        for branch, one in enumerate(stage.applications):
+            column[one.rows] = branch + 1
+        fired.append(column)
+        fired += [
+            np.where(column > 0, values, values.mean())
+            for one in stage.applications
+            if len(one.rows) == n
+            for values in one.parameters.values()
+        ]
     moving = [column for column in fired if column.std() > 0]
     if len(moving) < 2:
         return 0.0
