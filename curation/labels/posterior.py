@@ -2,8 +2,8 @@
 
 Model: the class of row x is k with probability ``q_k(x) ∝ p_k(x)^a``; its label is then right, or
 with the rate ``r₁`` any other class by its share, or with the rate ``r₂`` a class that is often
-confused with k. The rates are fitted by expectation maximisation (Dempster, Laird and Rubin, 1977), the
-sharpness ``a`` by likelihood.
+confused with k. The rates are fitted by expectation maximisation (Dempster, Laird and Rubin,
+1977), the sharpness ``a`` by likelihood.
 
 The likelihood alone explains too few labels as wrong: `p` was learnt from the same noisy labels,
 so noise that depends on the input is already in it (taking `p` as the truth, a = 1, finds none).
