@@ -144,19 +144,25 @@ class OnnxLinear(nn.Module):
 
 
 class OnnxEmbedding(nn.Module):
-    """Look-up in an int8 table, then one multiplication per value looked up."""
+    """Look-up in an int8 table, then DequantizeLinear, or a multiplication per column."""
 
     table: Tensor
     scale: Tensor
+    zero: Tensor
 
     def __init__(self, layer: QuantizedEmbedding) -> None:
         super().__init__()
         self.register_buffer("table", layer.integer_weight().to(torch.int8))
         self.register_buffer("scale", layer.scale.detach().clone())
+        self.register_buffer("zero", torch.zeros((), dtype=torch.int8))
+        self.one_scale = bool((layer.scale == layer.scale[0]).all())
 
     def forward(self, ids: Tensor) -> Tensor:
         """Look up `ids`."""
-        return F.embedding(ids, self.table).float() * self.scale
+        values = F.embedding(ids, self.table)
+        if not self.one_scale:
+            return values.float() * self.scale
+        return _symbolic("DequantizeLinear", (values, self.scale[0], self.zero), values.shape)
 
 
 class OnnxGlobalAveragePool(nn.Module):
