@@ -28,8 +28,8 @@ from .screen import Measurement, Screen, mean_interval
 # 90° at 2.8, flipped ones at 1.6 (20 to 60 digits a class).
 FAR = 3.3
 RECOVERABLE = -0.05
-# Smaller changes of the margin are no reason to drop anything, however sure they are: stretching the
-# contrast of digits changes it by −.0007 ± .0002 and a trained network's accuracy by −.1 ± .4.
+# Smaller changes of the margin are no reason to drop anything, however sure they are: stretching
+# the contrast of digits changes it by −.0007 ± .0002 and a network's accuracy by −.1 ± .4 points.
 SMALLEST = 0.005
 VERDICTS = ("keep", "weaken", "drop", "unsure", "not assessable")
 

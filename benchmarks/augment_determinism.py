@@ -122,11 +122,14 @@ def gates(name: str, n: int) -> float:
     """Return the largest correlation between the gates of two operations over n rows."""
     policy = POLICIES[name]()
     draws = draw(5, np.arange(n, dtype=np.uint64))
-    fired = []
+    fired: list[np.ndarray] = []
+    owner: list[int] = []
     for number, node in enumerate(policy.nodes):
         # Only the first layer of a node: deeper ones of a choice follow its branch by definition.
         before = sum(earlier.slots for earlier in policy.nodes[:number])
-        shifted = Draws(draws.stream + np.uint64(before) * GOLDEN, draws.steady, 0)
+        shifted = Draws(
+            draws.stream + np.array([before], dtype=np.uint64) * GOLDEN, draws.steady, 0
+        )
         stage = next(plan(Policy("one", (node,)), shifted, Scene(32, 32)))
         if not isinstance(stage, Layer):
             continue
@@ -140,10 +143,14 @@ def gates(name: str, n: int) -> float:
             if len(one.rows) == n
             for values in one.parameters.values()
         ]
-    moving = [column for column in fired if column.std() > 0]
+        owner += [number] * (len(fired) - len(owner))
+    moving = [place for place, column in enumerate(fired) if column.std() > 0]
     if len(moving) < 2:
         return 0.0
-    return float(np.abs(np.corrcoef(moving) - np.eye(len(moving))).max())
+    nodes = np.array(owner)[moving]
+    correlation = np.abs(np.corrcoef([fired[place] for place in moving]))
+    # The sides of one box belong together; only different operations must not.
+    return float(np.where(nodes[:, None] == nodes[None, :], 0, correlation).max())
 
 
 def albumentations_gates(n: int) -> float:

@@ -36,7 +36,7 @@ def test_folds_hold_every_class_evenly():
 
 def test_flips_of_digits_are_dropped_and_small_turns_kept(digits):
     steps = (Step("hflip"), Step("vflip"), Step("rotate", {"high": 15.0}), Step("invert"))
-    report = audit(Policy("p", steps), *digits, strengths=[1.0], max_rows=600)
+    report = audit(Policy("p", steps), *digits, strengths=[1.0], max_rows=300)
     verdicts = {entry.op: entry.verdict for entry in report.entries}
     assert verdicts == {"hflip": "drop", "vflip": "drop", "rotate": "keep", "invert": "unsure"}
     entry = report.entries[0]
@@ -44,13 +44,13 @@ def test_flips_of_digits_are_dropped_and_small_turns_kept(digits):
     assert entry.classes_harmed
     assert {step.op for step in report.prune().steps} == {"rotate", "invert"}
     assert report.to_table()[0]["op"] == "hflip"
-    again = audit(Policy("p", steps[:1]), *digits, strengths=[1.0], max_rows=600)
+    again = audit(Policy("p", steps[:1]), *digits, strengths=[1.0], max_rows=300)
     assert again.entries[0].effect == entry.effect
 
 
 def test_random_labels_are_not_assessable(digits):
     labels = np.random.default_rng(0).permutation(digits[1])
-    report = audit(Policy("p", (Step("hflip"),)), digits[0], labels, max_rows=200)
+    report = audit(Policy("p", (Step("hflip"),)), digits[0], labels, max_rows=120)
     assert report.entries[0].verdict == "not assessable"
     assert "chance" in report.entries[0].reason
 
@@ -102,7 +102,7 @@ def test_pilots_are_paired_and_none_stays(digits):
 
     candidates = [policies.custom(Step("identity"), name="bad"), policies.custom(
         Step("rotate", {"high": 5.0}), name="good")]  # fmt: skip
-    choice = choose_policy(*digits, candidates=candidates, fit=fit, budget_s=5)
+    choice = choose_policy(*digits, candidates=candidates, fit=fit, budget_s=2)
     assert choice.policy.name == "good"
     assert "+10.0 points against none" in choice.reason
     assert {name for name, *_ in asked} == {"none", "good", "bad"}
@@ -122,6 +122,6 @@ def test_bad_arguments_are_refused(digits):
     with pytest.raises(InputError, match="candidates"):
         choose_policy(images, labels, candidates=[])
     with pytest.raises(InputError, match="accuracy"):
-        choose_policy(images, labels, fit=lambda *_: 70.0)
+        choose_policy(images, labels, fit=lambda *_: 70.0, budget_s=0.1)
     with pytest.raises(InputError, match="strengths"):
         audit(policies.standard(), images, labels, strengths=[0])
