@@ -149,4 +149,5 @@ def flag_threshold(errors: np.ndarray) -> float:
     ordered = np.sort(errors)[::-1]
     ranks = np.arange(1, len(ordered) + 1)
     expected = 2 * np.cumsum(ordered) / (ranks + ordered.sum())
-    return float(1 - ordered[expected.argmax()])
+    # The row at the cut is flagged too: scores are compared with <.
+    return float(np.nextafter(1 - ordered[expected.argmax()], 2))

@@ -81,3 +81,10 @@ def test_bad_answers_are_explained():
         found.calibrate(["1", "1"], [True, False])
     with pytest.raises(InputError, match="2 audited rows, but 1"):
         found.calibrate(["1", "2"], [True])
+
+
+def test_errors_that_were_seen_are_flagged_even_when_nothing_else_is():
+    found, wrong = issues(120, rate=0.1)
+    rows = found.row_ids
+    calibrated = found.calibrate(rows, wrong)
+    assert np.array_equal(calibrated.flagged, wrong)
