@@ -1,6 +1,6 @@
 """Near-duplicate images without a trained encoder: coarse candidates, then aligned verification.
 
-Each image and its mirror image are looked up by 8 × 8 colour thumbnails; the nearest ten are
+Each image and its mirror image are looked up by 8 × 8 colour thumbnails; the nearest are
 compared pixel by pixel at their best shift. What remains unlike counts less where a pair stands out
 from the other candidates, as the ratio test of Lowe (IJCV 2004) has it: in a sea of similar skies
 the nearest is no copy. Finds re-encoded, resized, brightened, slightly moved and mirrored copies;

@@ -21,7 +21,7 @@ from .partition import cells_needed, count_cells, fit_centroids, meetings, neare
 from .recall import measured_recall
 
 SAMPLED_ROWS, MOST_SAMPLED_ROWS, ENOUGH_ROWS = 500, 2000, 200
-FEWEST_PROBES = 8
+FEWEST_PROBES = 12
 BLOCK_PRODUCTS = 1 << 22
 BUFFER_VALUES = 1 << 24
 

@@ -45,4 +45,6 @@ def wilson(share: float, trials: float) -> tuple[float, float]:
     center = share + Z**2 / (2 * trials)
     spread = Z * np.sqrt(share * (1 - share) / trials + Z**2 / (4 * trials**2))
     scale = 1 + Z**2 / trials
-    return max(0.0, float((center - spread) / scale)), min(1.0, float((center + spread) / scale))
+    low, high = (center - spread) / scale, (center + spread) / scale
+    # The limits at 0 and 1 are exact; computed, they are off in the last bit.
+    return float(low) if share > 0 else 0.0, float(high) if share < 1 else 1.0
