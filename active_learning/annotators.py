@@ -5,7 +5,7 @@ cost only what they hold.
 
 * majority: the most frequent answer.
 * Dawid–Skene (1979): a confusion matrix for each annotator and a prior, by expectation
-  maximisation, with a Dirichlet prior that keeps annotators with few answers near the mean one.
+  maximisation, with a prior that keeps annotators with few answers near what is expected of them.
 * CROWDLAB (Goh, Tkachenko and Mueller, 2022): a weighted mean of the classifier's probabilities and
   of what each answer says given its annotator's agreement with the others.
 """
@@ -191,7 +191,7 @@ def majority(votes: Votes) -> np.ndarray:
 
 
 def dawid_skene(
-    votes: Votes, *, rounds: int = 100, tolerance: float = 1e-5, prior: float = 1.0
+    votes: Votes, *, rounds: int = 100, tolerance: float = 1e-5, prior: float = 3.0
 ) -> np.ndarray:
     """Return the posterior of each row's class, shape (n, c), by expectation maximisation.
 
@@ -201,7 +201,9 @@ def dawid_skene(
     rounds, tolerance
         Stops when no probability moves by more than `tolerance`.
     prior : float
-        Answers' worth of the pooled confusion matrix given to each annotator and class.
+        Answers' worth of an expected confusion matrix for each annotator and class; 0 is Dawid and
+        Skene's own estimate. The expected matrix is that of the whole crowd with its diagonal
+        moved by the annotator's overall skill.
     """
     n, c, a = len(votes.row_ids), len(votes.classes), len(votes.names)
     posterior = majority(votes)
@@ -211,14 +213,11 @@ def dawid_skene(
         flat = np.zeros((a * c, c))
         np.add.at(flat, cell, posterior[votes.rows])
         counts = flat.reshape(a, c, c)
-        pooled = counts.sum(axis=0) + 1e-2
-        pooled /= pooled.sum(axis=0, keepdims=True)
-        confusion = counts + prior * pooled
+        confusion = counts + prior * _expected_confusion(counts) + 1e-6
         confusion /= confusion.sum(axis=1, keepdims=True)
-        log_prior = np.log(np.maximum(posterior.mean(axis=0), 1e-10))
         evidence = np.zeros((n, c))
         np.add.at(evidence, votes.rows, np.log(confusion.reshape(a * c, c))[cell])
-        evidence += log_prior
+        evidence += np.log(np.maximum(posterior.mean(axis=0), 1e-10))
         evidence -= evidence.max(axis=1, keepdims=True)
         updated = np.exp(evidence)
         updated /= updated.sum(axis=1, keepdims=True)
@@ -227,6 +226,27 @@ def dawid_skene(
         if moved < tolerance:
             break
     return posterior
+
+
+def _expected_confusion(counts: np.ndarray) -> np.ndarray:
+    """Return the confusion expected of each annotator, shape (a, said, truth)."""
+    pooled = counts.sum(axis=0) + 1e-2
+    pooled /= pooled.sum(axis=0, keepdims=True)
+    crowd = float(np.clip(np.trace(counts.sum(axis=0)) / counts.sum(), 1e-3, 1 - 1e-3))
+    right = np.trace(counts, axis1=1, axis2=2)
+    # Two answers' worth of the crowd keep the skill of an annotator off 0 and 1.
+    skill = (right + 2 * crowd) / (counts.sum(axis=(1, 2)) + 2)
+    better = (skill / (1 - skill)) / (crowd / (1 - crowd))
+    diagonal = np.clip(np.diag(pooled), 1e-3, 1 - 1e-3)
+    odds = better[:, None] * (diagonal / (1 - diagonal))[None, :]
+    hit = odds / (1 + odds)
+    errors = pooled.copy()
+    np.fill_diagonal(errors, 0.0)
+    errors /= np.maximum(errors.sum(axis=0, keepdims=True), 1e-12)
+    expected = errors[None] * (1 - hit)[:, None, :]
+    places = np.arange(len(pooled))
+    expected[:, places, places] = hit
+    return np.asarray(expected)
 
 
 @dataclass(frozen=True)

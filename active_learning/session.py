@@ -327,6 +327,14 @@ class Session:
                 for answer in by_person.values()
             }
 
+    def history(self) -> list[Answer]:
+        """Return every answer ever told, oldest first; corrected and undone ones too."""
+        return self._store.answers_since(0)
+
+    def asks(self) -> list[Ask]:
+        """Return every ask with its rows, arms and propensities, oldest first."""
+        return self._store.asks_since(0)
+
     def open_leases(self) -> dict[str, tuple[str, float]]:
         """Return annotator and end of the lease of each row that is out now, by row id."""
         with self._lock:

@@ -141,7 +141,7 @@ def test_audit_does_not_change_what_the_strategy_picks(tmp_path):
         with start(tmp_path / str(audit), audit=audit, random_state=seed) as session:
             for _ in range(5):
                 label(session, session.ask(8))
-            asks = session._store.asks_since(0)
+            asks = session.asks()
         rows = [row for ask in asks for row in ask.rows]
         chosen.append([row.position for row in rows if row.arm in ("strategy", "claimed")])
     plain, audited = chosen

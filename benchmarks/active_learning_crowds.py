@@ -1,0 +1,122 @@
+"""Claim: our consensus of annotators is right at least as often as Dawid–Skene and cleanlab.
+
+Three crowds with known truth for some items: dog (4 breeds), duck (yes or no), adult2 (4 grades of
+web pages). Ours without a classifier (``method="auto"``), the plain estimate of Dawid and Skene
+(1979), the majority, and cleanlab's consensus, which needs probabilities: it gets the class shares.
+
+Data: the folder in THRESHER_DATA holds ``crowd_labels.parquet`` (``dataset``, ``item``, ``worker``,
+``label``) and ``crowd_truth.parquet`` (``dataset``, ``item``, ``truth``), from
+https://github.com/zhydhkcws/crowd_truth_infer and https://github.com/ipeirotis/Get-Another-Label.
+Peer: pip install cleanlab
+
+Run: THRESHER_DATA=… OMP_NUM_THREADS=1 python benchmarks/active_learning_crowds.py --out crowds.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import time
+import warnings
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from active_learning import consensus
+from active_learning.annotators import Votes, dawid_skene
+from thresher.core.files import write_json
+
+
+def plain_dawid_skene(columns: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Dawid and Skene's estimate without a prior."""
+    votes = Votes.of(*columns)
+    best = dawid_skene(votes, prior=0.0).argmax(axis=1)
+    return votes.row_ids, np.array(votes.classes)[best]
+
+
+def cleanlab_consensus(columns: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Take cleanlab's consensus with the class shares in place of a classifier."""
+    import pandas as pd
+    from cleanlab.multiannotator import get_label_quality_multiannotator
+
+    votes = Votes.of(*columns)
+    table = np.full((len(votes.row_ids), len(votes.names)), np.nan)
+    table[votes.rows, votes.annotators] = votes.codes
+    wide = pd.DataFrame(table)
+    shares = votes.counts().sum(axis=0) / len(votes.rows)
+    probs = np.tile(shares, (len(votes.row_ids), 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = get_label_quality_multiannotator(
+            wide, probs, return_detailed_quality=False, verbose=False
+        )
+    codes = found["label_quality"]["consensus_label"].to_numpy().astype(int)
+    return votes.row_ids, np.array(votes.classes)[codes]
+
+
+def ours(columns: tuple[np.ndarray, ...], method: str) -> tuple[np.ndarray, np.ndarray]:
+    """Our consensus."""
+    found = consensus(*columns, method=method)
+    return found.row_ids, found.labels
+
+
+METHODS: dict[str, Any] = {
+    "thresher auto": lambda columns: ours(columns, "auto"),
+    "majority": lambda columns: ours(columns, "majority"),
+    "Dawid–Skene 1979": plain_dawid_skene,
+    "cleanlab": cleanlab_consensus,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--quick", action="store_true", help="without adult2")
+    arguments = parser.parse_args()
+    folder = Path(os.environ.get("THRESHER_DATA", "."))
+    labels = pq.read_table(folder / "crowd_labels.parquet").to_pandas()
+    truths = pq.read_table(folder / "crowd_truth.parquet").to_pandas()
+    results: dict[str, Any] = {}
+    for crowd in ("dog", "duck") if arguments.quick else ("dog", "duck", "adult2"):
+        part = labels[labels["dataset"] == crowd]
+        columns = tuple(part[name].to_numpy(str) for name in ("item", "worker", "label"))
+        known = truths[truths["dataset"] == crowd].set_index("item")["truth"].to_dict()
+        results[crowd] = {"judged": len(known)}
+        for name, method in METHODS.items():
+            began = time.process_time()
+            try:
+                ids, found = method(columns)
+            except Exception as error:  # a peer's failure is a result
+                results[crowd][name] = {"failed": f"{type(error).__name__}: {str(error)[:200]}"}
+                print(crowd, name, results[crowd][name], flush=True)
+                continue
+            said = dict(zip(ids.tolist(), found.tolist(), strict=True))
+            right = float(np.mean([said[item] == truth for item, truth in known.items()]))
+            seconds = time.process_time() - began
+            results[crowd][name] = {
+                "accuracy": round(right, 4),
+                "cpu_seconds": round(seconds, 2),
+            }
+            print(f"{crowd:8} {name:20} {right:.4f}  {seconds:.2f} s", flush=True)
+    if arguments.out:
+        write_json(arguments.out, {"versions": versions(), "crowds": results})
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that matter."""
+    found = {"python": platform.python_version(), "numpy": np.__version__}
+    try:
+        found["cleanlab"] = version("cleanlab")
+    except PackageNotFoundError:
+        found["cleanlab"] = "not installed"
+    return found
+
+
+if __name__ == "__main__":
+    main()
