@@ -15,7 +15,7 @@ demo: .venv/installed  ## clean, train, distil, quantize and verify on scikit-le
 	$(BIN)/thresher run digits --out runs/demo --plant
 
 test: .venv/installed  ## the tests that need neither a GPU, the network nor long time
-	$(BIN)/python -m pytest -q -m 'not slow and not cuda'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile -m 'not slow and not cuda'
 
 check: .venv/installed  ## formatting, lints and types
 	$(BIN)/ruff format --check .

@@ -8,10 +8,7 @@ import pytest
 
 from thresher.app.settings import resolve
 from thresher.app.stages import Done, Notes, RunFolder, code_version, open_run
-from thresher.core.choice import Choice
 from thresher.core.errors import InputError
-
-CPU = Choice("cpu", "asked for")
 
 
 def count(run: RunFolder, *, name: str = "count", to: int = 3, crash: bool = False) -> Done[int]:
@@ -32,7 +29,7 @@ def count(run: RunFolder, *, name: str = "count", to: int = 3, crash: bool = Fal
 
 def test_a_finished_stage_is_reused_until_its_settings_change(tmp_path: Path) -> None:
     for to, started in ((3, 0), (3, 0), (5, 0)):
-        with open_run(tmp_path / "r", resolve(), CPU) as run:
+        with open_run(tmp_path / "r", resolve()) as run:
             done = count(run, to=to)
             assert done.value == to
             assert done.summary == {"started_at": started}
@@ -41,9 +38,9 @@ def test_a_finished_stage_is_reused_until_its_settings_change(tmp_path: Path) ->
 
 
 def test_a_crashed_stage_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), open_run(tmp_path / "r", resolve(), CPU) as run:
+    with pytest.raises(RuntimeError), open_run(tmp_path / "r", resolve()) as run:
         count(run, crash=True)
-    with open_run(tmp_path / "r", resolve(), CPU) as run:
+    with open_run(tmp_path / "r", resolve()) as run:
         done = count(run)
     assert done.summary == {"started_at": 2}
     assert done.value == 3
@@ -52,7 +49,7 @@ def test_a_crashed_stage_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
 def test_another_seed_is_another_key(tmp_path: Path) -> None:
     keys = set()
     for seed in (0, 1):
-        with open_run(tmp_path / "r", resolve(values={"seed": seed}), CPU) as run:
+        with open_run(tmp_path / "r", resolve(values={"seed": seed})) as run:
             keys.add(count(run).key)
     assert len(keys) == 2
 
@@ -61,22 +58,22 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with (
         pytest.raises(InputError, match="not a run of Thresher"),
-        open_run(tmp_path, resolve(), CPU),
+        open_run(tmp_path, resolve()),
     ):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
     with (
         pytest.raises(InputError, match="is a file"),
-        open_run(tmp_path / "thesis.txt", resolve(), CPU),
+        open_run(tmp_path / "thesis.txt", resolve()),
     ):
         pass
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
     with (
-        open_run(tmp_path / "r", resolve(), CPU),
+        open_run(tmp_path / "r", resolve()),
         pytest.raises(InputError, match="Another process"),
-        open_run(tmp_path / "r", resolve(), CPU),
+        open_run(tmp_path / "r", resolve()),
     ):
         pass
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import torch
+
 from ..core.schema import LoadedDataset
 from .stages import Done, RunFolder
 from .steps.choose import choose_labels, keep_budget
@@ -17,6 +20,7 @@ from .steps.verify import verify_models
 
 def train(run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedDataset]) -> None:
     """Choose rows and a policy; train, distil, quantize; export and verify."""
+    torch.set_num_threads(int(run.threads.value))
     settings = run.settings
     material = choose_rows(run, loaded, clean)
     policy = choose_augmentation(run, material)
@@ -25,7 +29,7 @@ def train(run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedDataset
     quantized = quantize_student(run, material, policy, student)
     models: dict[str, Done[Any]] = {"teacher": teacher, "student": student, "int8": quantized}
     if settings.baseline:
-        models |= baseline(run, Material(loaded, settings.data, run.device.value))
+        models |= baseline(run, material_of(run, loaded))
     exported = export_models(run, material, models)
     verify_models(run, material, models, exported)
 
@@ -35,19 +39,24 @@ def choose_rows(
 ) -> Material:
     """Keep to a budget of rows or labels, where one is set."""
     settings = run.settings
-    material = Material(clean, settings.data, run.device.value)
+    material = material_of(run, clean)
     if settings.budget.rows is None and settings.label.budget is None:
         return material
     embeddings = embed_rows(run, loaded)
     if settings.budget.rows is not None:
         kept = keep_budget(run, clean, embeddings)
-        material = Material(clean, settings.data, run.device.value, kept=kept)
+        material = material_of(run, clean, kept=kept)
     if settings.label.budget is not None:
         labeled = choose_labels(run, embeddings, material)
-        material = Material(
-            clean, settings.data, run.device.value, kept=material.kept, labeled=labeled
-        )
+        material = material_of(run, clean, kept=material.kept, labeled=labeled)
     return material
+
+
+def material_of(
+    run: RunFolder, rows: Done[LoadedDataset], **chosen: Done[np.ndarray] | None
+) -> Material:
+    """Gather what the training stages work with."""
+    return Material(rows, run.settings.data, run.device.value, run.threads.value, **chosen)
 
 
 def baseline(run: RunFolder, everything: Material) -> dict[str, Done[Any]]:

@@ -9,10 +9,8 @@ from typing import Any
 
 import thresher
 
-from ..core.choice import choose_device
 from ..core.errors import InputError
 from ..core.files import write_text
-from ..core.progress import message
 from ..core.schema import LoadedDataset
 from .report import write_report
 from .result import RunResult
@@ -62,9 +60,7 @@ def run(
         For a source or setting that cannot be used.
     """
     settings = settings or Settings()
-    device = choose_device(settings.device)
-    message(f"device: {device}")
-    with open_run(Path(out), settings, device) as folder:
+    with open_run(Path(out), settings) as folder:
         loaded = load_rows(folder, source)
         if until == "report" and loaded.value.schema.label is None:
             raise InputError(
@@ -111,7 +107,7 @@ def curate(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[LoadedDataset]:
 def finish(run: RunFolder) -> RunResult:
     """Write settings, metrics, result and report."""
     stages = {done.name: done for done in run.done}
-    choices = {"device": str(run.device)}
+    choices = {"device": str(run.device), "threads": str(run.threads)}
     for done in run.done:
         choices |= {f"{done.name}: {name}": str(choice) for name, choice in done.choices.items()}
     measured = metrics(stages)

@@ -13,7 +13,7 @@ from .steps.load import read_faults
 from .steps.planted import found_shares
 
 # What a clock or this machine's processors have touched.
-CLOCKED = ("milliseconds", "threads")
+CLOCKED = ("milliseconds", "threads", "speedup")
 Stages = Mapping[str, Done[Any]]
 MODELS = ("plain teacher", "plain student", "teacher", "student", "int8")
 

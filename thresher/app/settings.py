@@ -85,10 +85,14 @@ class LabelSettings(Group):
 
 
 class AugmentSettings(Group):
-    """The augmentation policy: a name, or "auto" to let the labels at hand decide."""
+    """The augmentation policy: a name, or "auto" to let the labels at hand decide.
+
+    ``budget_s`` bounds the CPU-seconds of that decision; the default is far above what it takes, so
+    that a slow machine decides as a fast one does.
+    """
 
     policy: str = "auto"
-    budget_s: float = Field(5.0, gt=0)
+    budget_s: float = Field(60.0, gt=0)
 
 
 class ModelSettings(Group):
@@ -133,6 +137,7 @@ class Settings(Group):
 
     seed: int = Field(0, ge=0, lt=2**32)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int | Auto = "auto"
     curate: bool = True
     baseline: bool = False
     data: DataSettings = DataSettings()

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 import thresher
 
-from ..core.choice import Choice
+from ..core.choice import Choice, choose_device, choose_threads
 from ..core.errors import InputError
 from ..core.files import read_json, write_json
 from ..core.fingerprint import fingerprint
@@ -63,6 +63,7 @@ class RunFolder:
     folder: Path
     settings: Settings
     device: Choice
+    threads: Choice
     ledger: CostLedger
     done: list[Done[Any]] = field(default_factory=list)
 
@@ -167,13 +168,14 @@ class RunFolder:
 
 
 @contextmanager
-def open_run(folder: Path, settings: Settings, device: Choice) -> Iterator[RunFolder]:
+def open_run(folder: Path, settings: Settings) -> Iterator[RunFolder]:
     """Open or make a run folder for this process alone.
 
     Raises
     ------
     InputError
-        When the folder holds something else than a run, or another process works in it.
+        When the folder holds something else than a run, another process works in it, or the device
+        is not there.
     """
     if folder.is_file():
         raise InputError(f"`--out` must be a folder; {folder} is a file.")
@@ -192,7 +194,10 @@ def open_run(folder: Path, settings: Settings, device: Choice) -> Iterator[RunFo
         ) from error
     try:
         write_json(folder / MARKER, {"format": 1, "thresher": thresher.__version__})
-        yield RunFolder(folder, settings, device, CostLedger(folder / "ledger.jsonl"))
+        device, threads = choose_device(settings.device), choose_threads(settings.threads)
+        message(f"device: {device}; threads: {threads}")
+        ledger = CostLedger(folder / "ledger.jsonl")
+        yield RunFolder(folder, settings, device, threads, ledger)
     finally:
         lock.release()
 

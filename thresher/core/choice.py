@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from .errors import InputError, check_choice
+from .errors import InputError, check_choice, check_number
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -45,6 +45,25 @@ def choose_device(device: str = "auto") -> Choice:
     if device == "cuda":
         raise InputError(f"`device` is 'cuda', but {missing}. Use 'cpu' or 'auto'.")
     return Choice("cpu", missing)
+
+
+def choose_threads(threads: int | str = "auto") -> Choice:
+    """Choose how many threads to compute with: all processors of this process, or what is asked.
+
+    The choice does not follow the machine's load, since sums in another order give other bits; the
+    reason says so when other programs are busy, because training then slows down several times.
+    """
+    if isinstance(threads, int):
+        check_number("threads", threads, low=1)
+        return Choice(str(threads), "asked for")
+    if threads != "auto":
+        raise InputError(f"`threads` must be a number or 'auto', got {threads!r}.")
+    cpus = available_cpus()
+    reason = "all processors that this process may use"
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if cpus > 1 and load > cpus / 2:
+        reason += f"; other programs are busy (load {load:.1f}), so 1 thread may be much faster"
+    return Choice(str(cpus), reason)
 
 
 def available_cpus() -> int:

@@ -41,7 +41,7 @@ from .embed import read_encoder
 
 CODE = ("thresher/core", "curation")
 GRAPH = "graph.npz"
-NEAR_FEATURES, NEAR_FEW = 0.9999, 0.98
+NEAR_FEATURES, NEAR_FEW, NEAR_SURE = 0.9999, 0.98, 0.995
 FEWEST_TO_LEARN = 50
 
 
@@ -133,6 +133,9 @@ def choose_threshold(run: RunFolder, loaded: LoadedDataset, embeddings: Done[Emb
         target_precision=run.settings.find.near_precision,
         random_state=run.settings.seed,
     )
+    if not suggested.reached:
+        why = f"no threshold is sure to tell copies from look-alikes here ({suggested.reason})"
+        return Choice(str(max(NEAR_SURE, suggested.threshold)), why)
     return Choice(f"{suggested.threshold:.4f}", suggested.reason)
 
 

@@ -25,7 +25,8 @@ class Material:
     ----------
     rows : Done of LoadedDataset
     settings : DataSettings
-    device : str
+    device, threads : str
+        What is computed on, as chosen for the run.
     kept : Done of row ids, optional
         Only these training rows are used (a core set).
     labeled : Done of row ids, optional
@@ -35,6 +36,7 @@ class Material:
     rows: Done[LoadedDataset]
     settings: DataSettings
     device: str
+    threads: str
     kept: Done[np.ndarray] | None = None
     labeled: Done[np.ndarray] | None = None
     needs: Sequence[Done[Any]] = field(init=False)
@@ -49,8 +51,8 @@ class Material:
 
     @property
     def key(self) -> dict[str, Any]:
-        """Settings that shape the inputs."""
-        return {"image_size": self.settings.image_size}
+        """What shapes the inputs, and the order of sums, on which the last bits depend."""
+        return {"image_size": self.settings.image_size, "threads": self.threads}
 
     @cached_property
     def pool(self) -> Samples:

@@ -7,6 +7,7 @@ from typing import Any
 
 from training import check_parity, evaluate, profile
 from training.exporting import ExportedModel
+from training.profiling import compare
 
 from ...core.files import read_json, write_json
 from ..stages import Done, Notes, RunFolder
@@ -29,6 +30,8 @@ def verify_models(
         record = {
             name: _measure(exported.value[name], done, material) for name, done in models.items()
         }
+        ratio = compare(exported.value["student"], exported.value["int8"])
+        record["int8"]["speedup"] = {"median": ratio.median, "interval": list(ratio.interval)}
         write_json(folder / RECORD, record)
         notes.summary = {
             name: {key: value for key, value in item.items() if key != "differing"}
