@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .annotators import Votes, crowdlab_weights
+from thresher.core.errors import InputError
+
+from .annotators import Consensus, Votes, consensus, crowdlab_weights
 from .state import State
 from .training import Models
 
@@ -73,3 +75,33 @@ def second_opinion_scores(state: State, models: Models | None, *, rows: np.ndarr
     listed = where[known] >= 0
     judged[where[known][listed]] = labels[listed]
     return np.asarray(total[np.arange(len(rows)), judged] / mass)
+
+
+def most_doubtful(state: State, models: Models | None, *, n: int) -> list[tuple[str, float]]:
+    """Return the `n` labelled rows of lowest score, with their scores, lowest first."""
+    rows = np.flatnonzero(state.labeled)
+    scores = second_opinion_scores(state, models, rows=rows)
+    order = np.argsort(scores, kind="stable")[:n]
+    return list(zip(state.row_ids[rows[order]].tolist(), scores[order].tolist(), strict=True))
+
+
+def session_consensus(state: State, models: Models | None, *, method: str) -> Consensus:
+    """Return the consensus of a session with at least one label.
+
+    With ``"auto"`` the classifier has a say as soon as two annotators have answered.
+    """
+    votes = session_votes(state)
+    if votes is None:
+        raise InputError("Nothing is labelled yet.")
+    probs = None
+    if method == "crowdlab" or (method == "auto" and len(votes.names) > 1):
+        places = [state.position(row) for row in np.sort(votes.row_ids).tolist()]
+        probs = pool_probs(state, models)[places]
+    return consensus(
+        votes.row_ids[votes.rows],
+        votes.names[votes.annotators],
+        np.array(state.classes)[votes.codes],
+        classes=state.classes,
+        pred_probs=probs,
+        method=method,
+    )

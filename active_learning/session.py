@@ -14,17 +14,17 @@ from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.labels import Answer
 
-from .annotators import Consensus, consensus
+from .annotators import Consensus
 from .batch import SKIP, Batch, Mark, lease_seconds
 from .context import make_context
 from .heads import LogisticHead
 from .learners import Learner
-from .opinions import pool_probs, second_opinion_scores, session_votes
+from .opinions import most_doubtful, session_consensus
 from .report import Report, make_report
 from .serving import Policy, Request, choose_batch
-from .settings import settle
-from .state import State
-from .store import Ask, Store
+from .settings import open_store
+from .state import State, checked_answers
+from .store import Ask
 from .strategies import get_strategy
 from .strategies.strategy import Strategy
 from .training import Models, Snapshot, Trainer, fit_models
@@ -96,19 +96,14 @@ class Session:
             weights=weights,
         )
         given = None if strategy is None else get_strategy(strategy)
-        self._store = Store(path)
-        try:
-            settings = settle(
-                self._store,
-                context,
-                classes=classes,
-                strategy=given,
-                audit=audit,
-                seed=random_state,
-            )
-        except InputError:
-            self._store.close()
-            raise
+        self._store, settings = open_store(
+            path,
+            context,
+            classes=classes,
+            strategy=given,
+            audit=audit,
+            seed=random_state,
+        )
         self.classes: tuple[str, ...] = settings.classes
         self.audit = settings.audit
         self.policy = Policy(
@@ -154,14 +149,9 @@ class Session:
         )
 
     def _refresh(self) -> None:
-        self.state_after(self.state)
-
-    def state_after(self, state: State) -> State:
-        """Bring a state up to the newest event of the file, and return it."""
-        for ask in self._store.asks_since(state.asks_seen):
-            state.apply_ask(ask)
-        state.apply_answers(self._store.answers_since(state.answers_seen))
-        return state
+        for ask in self._store.asks_since(self.state.asks_seen):
+            self.state.apply_ask(ask)
+        self.state.apply_answers(self._store.answers_since(self.state.answers_seen))
 
     def _train(self) -> None:
         if self.state.labeled.any():
@@ -283,39 +273,15 @@ class Session:
         """
         with self._lock:
             now = self._clock()
-            recorded = [
-                self._answer(str(row), label, annotator=annotator, seconds=seconds, now=now)
-                for row, label in answers.items()
-            ]
-            new = self._store.labels.record(recorded)
+            new = self._store.labels.record(
+                checked_answers(
+                    self.state, answers, annotator=annotator, seconds=seconds or {}, now=now
+                )
+            )
             self._refresh()
             if new and self._background:
                 self._train()
         return new
-
-    def _answer(
-        self,
-        row: str,
-        label: str | Mark,
-        *,
-        annotator: str,
-        seconds: Mapping[str, float] | None,
-        now: float,
-    ) -> Answer:
-        place = self.state.position(row)
-        lease = self.state.leases.get(place)
-        answer = Answer(
-            row,
-            annotator=annotator,
-            kind="skip",
-            round=lease.ask if lease and lease.annotator == annotator else 0,
-            seconds=None if seconds is None else seconds.get(row),
-            time=now,
-        )
-        if isinstance(label, Mark):
-            return replace(answer, kind=label.value)
-        check_choice(f"label of row {row}", label, self.classes)
-        return replace(answer, kind="label", label=label)
 
     def recorded(self) -> dict[tuple[str, str], str | Mark]:
         """Return what counts now for each row id and annotator: a class, or `SKIP`."""
@@ -339,12 +305,7 @@ class Session:
         """Return annotator and end of the lease of each row that is out now, by row id."""
         with self._lock:
             self._refresh()
-            now = self._clock()
-            return {
-                str(self.state.row_ids[place]): (lease.annotator, lease.expires)
-                for place, lease in self.state.leases.items()
-                if lease.expires > now
-            }
+            return self.state.open_leases(self._clock())
 
     def labels(self, *, method: str = "auto") -> Consensus:
         """Return one label for each labelled row, with its quality; see `consensus`.
@@ -353,37 +314,20 @@ class Session:
         """
         with self._lock:
             self._refresh()
-            votes = session_votes(self.state)
-            if votes is None:
+            if not self.state.labeled.any():
                 raise InputError("Nothing is labelled yet.")
-            probs = None
-            if method == "crowdlab" or (method == "auto" and len(votes.names) > 1):
-                self._trainer.train(Snapshot.of(self.state))
-                places = [self.state.position(row) for row in np.sort(votes.row_ids).tolist()]
-                probs = pool_probs(self.state, self._trainer.latest())[places]
-        return consensus(
-            votes.row_ids[votes.rows],
-            votes.names[votes.annotators],
-            np.array(self.classes)[votes.codes],
-            classes=self.classes,
-            pred_probs=probs,
-            method=method,
-        )
+            self._trainer.train(Snapshot.of(self.state))
+            return session_consensus(self.state, self._trainer.latest(), method=method)
 
     def suspects(self, n: int) -> list[tuple[str, float]]:
         """Return the `n` labelled rows whose label is most in doubt, with scores, low = bad."""
         check_number("n", n, low=1)
         with self._lock:
             self._refresh()
-            rows = np.flatnonzero(self.state.labeled)
-            if not len(rows):
+            if not self.state.labeled.any():
                 return []
             self._trainer.train(Snapshot.of(self.state))
-            models = self._trainer.latest()
-            scores = second_opinion_scores(self.state, models, rows=rows)
-        order = np.argsort(scores, kind="stable")[:n]
-        ids = self.state.row_ids[rows[order]].tolist()
-        return list(zip(ids, scores[order].tolist(), strict=True))
+            return most_doubtful(self.state, self._trainer.latest(), n=n)
 
     def report(self, *, target: float | None = None) -> Report:
         """Say how good the model is, what labelling costs, and whether to stop.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,27 @@ class Settings:
     strategy: str
     audit: float
     random_state: int
+
+
+def open_store(
+    path: str | os.PathLike[str],
+    context: Context,
+    *,
+    classes: list[str] | tuple[str, ...] | None,
+    strategy: Strategy | None,
+    audit: float | None,
+    seed: int | None,
+) -> tuple[Store, Settings]:
+    """Open a session's file and settle its settings; it is closed again when they do not fit."""
+    store = Store(path)
+    try:
+        settings = settle(
+            store, context, classes=classes, strategy=strategy, audit=audit, seed=seed
+        )
+    except InputError:
+        store.close()
+        raise
+    return store, settings
 
 
 def settle(

@@ -7,14 +7,15 @@ again from a prefix of the log.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from thresher.core.errors import InputError, did_you_mean
+from thresher.core.errors import InputError, check_choice, did_you_mean
 from thresher.core.labels import Answer
 
+from .batch import Mark
 from .store import Ask, AskedRow
 
 
@@ -101,6 +102,14 @@ class State:
         mask[[place for place, lease in self.leases.items() if lease.expires > time]] = True
         return mask
 
+    def open_leases(self, time: float) -> dict[str, tuple[str, float]]:
+        """Return annotator and end of each open lease, by row id."""
+        return {
+            str(self.row_ids[place]): (lease.annotator, lease.expires)
+            for place, lease in self.leases.items()
+            if lease.expires > time
+        }
+
     def answered_by(self, annotator: str) -> np.ndarray:
         """Return the mask of rows that an annotator labelled or skipped, shape (n,)."""
         mask = np.zeros(len(self.row_ids), dtype=bool)
@@ -131,3 +140,31 @@ class State:
         """Return the labelled rows that the audit arm drew and the strategy never chose."""
         rows = [place for place in self.drawn if self.labeled[place] and not self._chosen[place]]
         return np.array(sorted(rows), dtype=np.int64)
+
+
+def checked_answers(
+    state: State,
+    answers: Mapping[str, str | Mark],
+    *,
+    annotator: str,
+    seconds: Mapping[str, float],
+    now: float,
+) -> list[Answer]:
+    """Turn what was told into answers; an unknown row id or class is an error."""
+    checked = []
+    for row, label in answers.items():
+        lease = state.leases.get(state.position(row))
+        if isinstance(label, str):
+            check_choice(f"label of row {row}", label, state.classes)
+        checked.append(
+            Answer(
+                str(row),
+                label if isinstance(label, str) else None,
+                annotator,
+                "label" if isinstance(label, str) else label.value,
+                round=lease.ask if lease and lease.annotator == annotator else 0,
+                seconds=seconds.get(row),
+                time=now,
+            )
+        )
+    return checked
