@@ -68,7 +68,7 @@ def test_the_folder_holds_what_is_promised(finished: RunResult) -> None:
 
 
 def test_planted_copies_and_leaks_are_found(finished: RunResult) -> None:
-    for kind in ("copies", "leaked"):
+    for kind in ("copy", "leak"):
         found = finished.metrics["planted"][kind]
         assert found["planted"] > 5
         assert found["recall"] >= 0.95, kind

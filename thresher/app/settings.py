@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..core.errors import InputError, did_you_mean
 
 Auto = Literal["auto"]
+TYPES = ("int", "float", "str", "literal['auto']")
 
 
 class Group(BaseModel):
@@ -231,7 +232,8 @@ def _explain(error: ValidationError) -> str:
             f"There is no setting '{'.'.join(path)}'.{did_you_mean(path[-1], known)} "
             f"Known here: {', '.join(known)}."
         )
-    name = ".".join(part for part in path if part.replace("_", "").islower())
+    # A union of types adds the type that failed to the path: "teacher.epochs.int".
+    name = ".".join(part for part in path if part not in TYPES)
     reasons = "; or ".join(
         dict.fromkeys(item["msg"] for item in error.errors() if str(item["loc"][0]) == path[0])
     )

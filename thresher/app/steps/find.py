@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,8 @@ from ...core.columns import (
     read_row_ids,
     read_splits,
     read_texts,
-    take_rows,
 )
 from ...core.embeddings import Embeddings
-from ...core.images import read_images
 from ...core.issues import Issues
 from ...core.neighbors import NeighborGraph
 from ...core.progress import message
@@ -38,6 +36,7 @@ from ...core.schema import LoadedDataset
 from ...core.search import neighbor_graph
 from ..stages import Done, Notes, RunFolder
 from .embed import read_encoder
+from .pictures import Pictures
 
 CODE = ("thresher/core", "curation")
 GRAPH = "graph.npz"
@@ -118,12 +117,11 @@ def choose_threshold(run: RunFolder, loaded: LoadedDataset, embeddings: Done[Emb
         return Choice(str(NEAR_FEATURES), "equal numbers up to rounding")
     if len(loaded.dataset) < FEWEST_TO_LEARN:
         return Choice(str(NEAR_FEW), f"fewer than {FEWEST_TO_LEARN} rows to learn one from")
-    column = loaded.schema.inputs[0]
     encoder = read_encoder(embeddings, device=run.device.value)
     values: Any = (
-        _Images(loaded, column, encoder.image_size)
+        Pictures(loaded, size=encoder.image_size)
         if modality == "image"
-        else read_texts(loaded.dataset, column)
+        else read_texts(loaded.dataset, loaded.schema.inputs[0])
     )
     suggested = suggest_threshold(
         values,
@@ -137,20 +135,6 @@ def choose_threshold(run: RunFolder, loaded: LoadedDataset, embeddings: Done[Emb
         why = f"no threshold is sure to tell copies from look-alikes here ({suggested.reason})"
         return Choice(str(max(NEAR_SURE, suggested.threshold)), why)
     return Choice(f"{suggested.threshold:.4f}", suggested.reason)
-
-
-class _Images(Sequence[np.ndarray]):
-    """The pictures of a dataset at the encoder's size, decoded only where one is looked at."""
-
-    def __init__(self, loaded: LoadedDataset, column: str, size: int) -> None:
-        self.loaded, self.column, self.size = loaded, column, size
-
-    def __len__(self) -> int:
-        return len(self.loaded.dataset)
-
-    def __getitem__(self, row: Any) -> Any:
-        rows = take_rows(self.loaded.dataset, np.array([row]))
-        return read_images(rows, self.column, size=self.size)[0]
 
 
 class _Checks:
@@ -221,7 +205,7 @@ class _Checks:
         schema, rows = self.loaded.schema, self.loaded.dataset
         values: Any
         if schema.modality == "image":
-            values = read_images(rows, schema.inputs[0], size=64)
+            values = Pictures(self.loaded)
         elif schema.modality == "text":
             values = read_texts(rows, schema.inputs[0])
         else:
