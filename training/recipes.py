@@ -190,6 +190,10 @@ _BACKWARD = 3.0
 _STEP_OVERHEAD_S = 0.004
 _TINY_IMAGE = 16
 _MOST_VIEWS = 8
+# 5,000 pictures of CIFAR-10: width 64 reached 61.6 % in 320 steps, width 16 65.5 % in 1,080.
+_TEACHER_STEPS = 1000
+_NARROWEST_TEACHER = 32
+_IMAGE_STEPS = 3000
 
 
 def recipe(
@@ -239,21 +243,29 @@ def recipe(
     plan = _PLANS[modality, role]
     choices = {"model": _chosen(model, plan.model, plan.why)}
     tiny = modality == "image" and min(input_shape[1:]) <= _TINY_IMAGE
-    usual, why = _width(plan, role, tiny=tiny)
-    choices["width"] = _chosen(width, usual, why)
     usual = min(plan.largest_batch, max(_SMALLEST_BATCH, n_rows // _STEPS_AN_EPOCH))
     rows = int(check_number("batch_size", batch_size or usual, low=1))
     steps = math.ceil(n_rows / rows)
     choices["batch_size"] = _chosen(batch_size, usual, f"{steps} steps an epoch")
-    network = compact_model(
-        choices["model"].value,
-        num_classes=num_classes,
-        input_shape=input_shape,
-        width=int(choices["width"].value),
-    )
-    epoch_s = _epoch_seconds(network, plan, n_rows=n_rows, steps=steps, device=device)
-    most = plan.epochs[1] // 2 if tiny else plan.epochs[1]
-    usual, why = _epochs(plan, steps, epoch_s, seconds=seconds or plan.seconds, most=most)
+    budget = plan.seconds if seconds is None else seconds
+    usual, why = _width(plan, role, tiny=tiny)
+    may_narrow = width is None and modality == "image" and role == "teacher" and not tiny
+    while True:
+        network = compact_model(
+            choices["model"].value,
+            num_classes=num_classes,
+            input_shape=input_shape,
+            width=usual if width is None else width,
+        )
+        epoch_s = _epoch_seconds(network, plan, n_rows=n_rows, steps=steps, device=device)
+        affordable = int(budget / epoch_s)
+        enough = affordable * steps >= _TEACHER_STEPS or usual <= _NARROWEST_TEACHER
+        if enough or not may_narrow:
+            break
+        usual, why = usual // 2, "the time is too short for a wider one to learn"
+    choices["width"] = _chosen(width, usual, why)
+    most = plan.epochs[1] // 2 if tiny else _most_epochs(plan, modality, steps)
+    usual, why = _epochs(plan, steps, affordable, seconds=budget, most=most)
     passes = int(check_number("epochs", epochs or usual, low=1))
     choices["epochs"] = _chosen(epochs, usual, why)
     return Recipe(
@@ -302,12 +314,18 @@ def _epoch_seconds(
     return work / rate + steps * _STEP_OVERHEAD_S
 
 
+def _most_epochs(plan: _Plan, modality: str, steps: int) -> int:
+    """Let few pictures come more often: they need the steps, and augmentation renews them."""
+    if modality != "image":
+        return plan.epochs[1]
+    return max(plan.epochs[1], min(2 * plan.epochs[1], _IMAGE_STEPS // steps))
+
+
 def _epochs(
-    plan: _Plan, steps: int, epoch_s: float, *, seconds: float, most: int
+    plan: _Plan, steps: int, affordable: int, *, seconds: float, most: int
 ) -> tuple[int, str]:
     low, high = plan.epochs[0], most
     needed = math.ceil(plan.least_steps / steps)
-    affordable = int(seconds / epoch_s)
     if needed > high:
         return needed, f"{plan.least_steps} steps are the least that learns from few rows"
     if affordable >= high:
