@@ -3,8 +3,8 @@
 Seven sets: digits of scikit-learn; Banking77 in MiniLM embeddings; TREC and subj in the built-in
 text encoder; CIFAR-10 in unsupervised patch features, whole and cut to a 1:100 long tail; phoneme.
 Each strategy starts without a label; each seed splits the rows anew; every strategy's labels train
-the same logistic regression, tested on held-out rows. Peers pick with their own scikit-learn logistic
-regression of the same strength and start with a random batch where they need a model.
+the same logistic regression, tested on held-out rows. Peers pick with their own logistic
+regression (scikit-learn) of the same strength and start at random where they need a model.
 
 Reported for each set: mean accuracy at each budget, mean rank over seeds and budgets, the lowest
 distance to random in standard deviations, labels to reach what random reaches at the last budget.

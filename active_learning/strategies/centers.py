@@ -14,6 +14,7 @@ import numpy as np
 
 from ..context import Context
 from ..selection import Picks
+from .strategy import working_rows
 
 BLOCK = 64
 
@@ -30,12 +31,14 @@ class KCenter:
 
     def select(self, context: Context, n: int) -> Picks:
         """Pick the farthest rows; the score is the distance from all chosen rows before it."""
-        vectors, rows = context.vectors, context.available
-        points = vectors if len(rows) == len(vectors) else vectors[rows]
+        vectors, rows = context.vectors, working_rows(context)
+        points, positions = vectors[rows], np.arange(len(context))[rows]
         worth = context.preference[rows].astype(np.float32)
         nearest = start_distances(points, chosen=vectors[context.covered], mean=vectors)
-        places, distances = farthest_first(points, nearest, n=n, worth=worth)
-        return Picks.of(rows[places], scores=distances, reason="coverage")
+        barred = np.ones(len(context), dtype=bool)
+        barred[context.available] = False
+        places, distances = farthest_first(points, nearest, n=n, worth=worth, barred=barred[rows])
+        return Picks.of(positions[places], scores=distances, reason="coverage")
 
 
 def start_distances(points: np.ndarray, *, chosen: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -68,7 +71,12 @@ def nearest_squared(points: np.ndarray, chosen: np.ndarray, *, step: int = 128) 
 
 
 def farthest_first(
-    points: np.ndarray, nearest: np.ndarray, *, n: int, worth: np.ndarray
+    points: np.ndarray,
+    nearest: np.ndarray,
+    *,
+    n: int,
+    worth: np.ndarray,
+    barred: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Run the farthest-first traversal.
 
@@ -80,6 +88,8 @@ def farthest_first(
     n : int
     worth : ndarray of float32, shape (m,)
         Distances are multiplied by it before they are compared.
+    barred : ndarray of bool, shape (m,), optional
+        Places that may not be picked; at least `n` others.
 
     Returns
     -------
@@ -89,6 +99,8 @@ def farthest_first(
     norms = squared_norms(points)
     nearest = np.maximum(nearest, 0)
     score = nearest * worth**2
+    out = np.zeros(len(points), dtype=bool) if barred is None else barred.copy()
+    score[out] = -1.0
     picks: list[int] = []
     values: list[float] = []
     while len(picks) < n:
@@ -109,5 +121,6 @@ def farthest_first(
             np.maximum(nearest, 0, out=nearest)
             np.multiply(nearest, worth**2, out=score)
             nearest[place] = 0.0
-            score[picks] = -1.0
+            out[place] = True
+            score[out] = -1.0
     return np.array(picks, dtype=np.int64), np.array(values)

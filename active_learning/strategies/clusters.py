@@ -16,7 +16,7 @@ from ..selection import Picks
 from .lloyd import k_means
 
 EMBEDDINGS = frozenset({"embeddings"})
-LARGEST_GEMM = 4096
+LARGEST_GEMM = 2048
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,12 @@ class DropQuery:
 
 def nearest_to_centroids(context: Context, rows: np.ndarray, *, n: int, reason: str) -> Picks:
     """Cluster `rows` into `n` and pick the nearest to each centroid, largest cluster first."""
-    vectors = context.vectors[rows]
-    centroids, cluster = k_means(vectors, clusters=n, rng=context.rng)
-    closeness = np.einsum("ij,ij->i", vectors, centroids[cluster])
+    vectors = context.vectors
+    centroids, cluster = k_means(vectors, clusters=n, rng=context.rng, rows=rows)
+    closeness = np.empty(len(rows))
+    for start in range(0, len(rows), LARGEST_GEMM):
+        part = slice(start, start + LARGEST_GEMM)
+        closeness[part] = np.einsum("ij,ij->i", vectors[rows[part]], centroids[cluster[part]])
     score = np.zeros(len(context))
     score[rows] = closeness * context.preference[rows]
     whole = np.full(len(context), -1)

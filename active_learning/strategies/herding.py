@@ -205,9 +205,11 @@ def _candidates(context: Context, *, n: int, size: int | None, places: np.ndarra
 
 
 def labeled_radius(context: Context, *, largest: float = 1.0, smallest: float = 0.05) -> float:
-    """Return the smallest distance between two rows labelled or pending, within the two limits.
+    """Return how close labelled or pending rows are to each other, within the two limits.
 
-    With more than 4,096 such rows, from a random sample of them.
+    The lower quartile of the distances to the nearest other one. The paper takes the smallest of
+    all distances, which one pair of near-duplicates brings to 0. With more than 4,096 such rows,
+    from a random sample of them.
     """
     covered = context.covered
     if len(covered) < 2:
@@ -219,7 +221,8 @@ def labeled_radius(context: Context, *, largest: float = 1.0, smallest: float = 
     norms = squared_norms(vectors)
     squared += norms[:, None] + norms
     np.fill_diagonal(squared, np.inf)
-    return float(np.clip(np.sqrt(max(float(squared.min()), 0.0)), smallest, largest))
+    nearest = np.sqrt(np.maximum(squared.min(axis=1), 0.0))
+    return float(np.clip(np.quantile(nearest, 0.25), smallest, largest))
 
 
 def pure_radius(context: Context, *, clusters: int, purity: float, sample: int = 1000) -> float:

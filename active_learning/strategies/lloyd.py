@@ -16,29 +16,38 @@ BLOCK_VALUES = 1 << 21
 
 
 def k_means(
-    points: np.ndarray, *, clusters: int, rng: np.random.Generator, rounds: int = 8
+    vectors: np.ndarray,
+    *,
+    clusters: int,
+    rng: np.random.Generator,
+    rows: np.ndarray | None = None,
+    rounds: int = 8,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cluster `points`, shape (n, d).
+    """Cluster vectors, or the `rows` of them, which are never copied as a whole.
 
     Parameters
     ----------
-    points : ndarray of float32, shape (n, d)
+    vectors : ndarray of float32, shape (n, d)
     clusters : int
         At most n.
     rng : Generator
+    rows : ndarray of int64, shape (m,), optional
+        Default all.
     rounds : int
         Most Lloyd rounds; fewer when nothing moves any more.
 
     Returns
     -------
     centroids : ndarray of float32, shape (clusters, d)
-    assignment : ndarray of int64, shape (n,)
-        Nearest centroid of each point.
+    assignment : ndarray of int64, shape (m,)
+        Nearest centroid of each row.
     """
-    sample = points
-    if len(points) > POINTS_PER_CENTROID * clusters:
-        chosen = rng.choice(len(points), POINTS_PER_CENTROID * clusters, replace=False)
-        sample = points[np.sort(chosen)]
+    rows = np.arange(len(vectors)) if rows is None else rows
+    chosen = rows
+    if len(rows) > POINTS_PER_CENTROID * clusters:
+        places = rng.choice(len(rows), POINTS_PER_CENTROID * clusters, replace=False)
+        chosen = rows[np.sort(places)]
+    sample = vectors[chosen]
     centroids = sample[_seeds(sample, clusters=clusters, rng=rng)].copy()
     before = np.full(len(sample), -1)
     for _ in range(rounds):
@@ -47,19 +56,19 @@ def k_means(
             break
         before = assignment
         _move(centroids, sample, assignment=assignment)
-    return centroids, assign(points, centroids)
+    step = max(1, BLOCK_VALUES // len(centroids))
+    parts = [
+        assign(vectors[rows[start : start + step]], centroids)
+        for start in range(0, len(rows), step)
+    ]
+    return centroids, np.concatenate(parts)
 
 
 def assign(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     """Return the nearest centroid of each point, int64, shape (n,); ties go to the first."""
-    result = np.empty(len(points), dtype=np.int64)
-    half = squared_norms(centroids) / 2
-    step = max(1, BLOCK_VALUES // len(centroids))
-    for start in range(0, len(points), step):
-        affinity = points[start : start + step] @ centroids.T
-        affinity -= half
-        result[start : start + step] = affinity.argmax(axis=1)
-    return result
+    affinity = points @ centroids.T
+    affinity -= squared_norms(centroids) / 2
+    return np.asarray(affinity.argmax(axis=1))
 
 
 def _seeds(points: np.ndarray, *, clusters: int, rng: np.random.Generator) -> np.ndarray:

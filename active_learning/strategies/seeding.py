@@ -18,6 +18,7 @@ import numpy as np
 from ..context import Context
 from ..selection import Picks
 from .centers import nearest_squared, squared_norms
+from .strategy import working_rows
 
 BLOCK = 64
 Distances = Callable[[np.ndarray], np.ndarray]
@@ -32,7 +33,7 @@ class KMeansPlusPlus:
 
     def select(self, context: Context, n: int) -> Picks:
         """Draw rows; with nothing labelled the first is drawn uniformly."""
-        vectors, rows = context.vectors, context.available
+        vectors, rows = context.vectors, working_rows(context)
         points = vectors[rows]
         covered = context.covered
         start = (
@@ -49,7 +50,7 @@ class KMeansPlusPlus:
             products += norms[block][:, None]
             return np.asarray(products)
 
-        return _draw(context, distances, start=start, n=n, reason="diversity")
+        return _draw(context, distances, rows=rows, start=start, n=n, reason="diversity")
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class BADGE:
 
     def select(self, context: Context, n: int) -> Picks:
         """Draw rows whose gradients are long and far from each other."""
-        rows = context.available
+        rows = working_rows(context)
         points, class_part = context.vectors[rows], gradient_class_part(context.probs[rows])
         norms = squared_norms(points) * squared_norms(class_part)
 
@@ -77,7 +78,9 @@ class BADGE:
             products += norms[block][:, None]
             return np.asarray(products)
 
-        return _draw(context, distances, start=norms, n=n, reason="uncertainty and diversity")
+        return _draw(
+            context, distances, rows=rows, start=norms, n=n, reason="uncertainty and diversity"
+        )
 
 
 def gradient_class_part(pred_probs: np.ndarray) -> np.ndarray:
@@ -88,14 +91,26 @@ def gradient_class_part(pred_probs: np.ndarray) -> np.ndarray:
 
 
 def _draw(
-    context: Context, distances: Distances, *, start: np.ndarray, n: int, reason: str
+    context: Context,
+    distances: Distances,
+    *,
+    rows: np.ndarray | slice,
+    start: np.ndarray,
+    n: int,
+    reason: str,
 ) -> Picks:
-    rows = context.available
-    worth = context.preference[rows]
+    positions = np.arange(len(context))[rows]
+    allowed = np.zeros(len(context), dtype=bool)
+    allowed[context.available] = True
     places, chances = squared_distance_sampling(
-        distances, start=start, n=n, rng=context.rng, worth=worth
+        distances,
+        start=start,
+        n=n,
+        rng=context.rng,
+        worth=context.preference[rows],
+        allowed=allowed[rows],
     )
-    return Picks.of(rows[places], scores=chances, reason=reason, propensities=chances)
+    return Picks.of(positions[places], scores=chances, reason=reason, propensities=chances)
 
 
 def squared_distance_sampling(
@@ -105,6 +120,7 @@ def squared_distance_sampling(
     n: int,
     rng: np.random.Generator,
     worth: np.ndarray,
+    allowed: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw `n` different places, each with probability proportional to squared distance · worth.
 
@@ -118,6 +134,8 @@ def squared_distance_sampling(
         At most m.
     rng : Generator
     worth : ndarray, shape (m,)
+    allowed : ndarray of bool, shape (m,), optional
+        Places that may be drawn, at least `n`; default all.
 
     Returns
     -------
@@ -126,15 +144,17 @@ def squared_distance_sampling(
         the rest is drawn uniformly.
     """
     now = np.maximum(start.astype(np.float32), 0)
-    picked = np.zeros(len(now), dtype=bool)
+    picked = np.zeros(len(now), dtype=bool) if allowed is None else ~allowed
+    now[picked] = 0.0
     places: list[int] = []
     chances: list[float] = []
     while len(places) < n:
         mass = np.where(picked, 0.0, now * worth)
         total = np.cumsum(mass)
         if total[-1] <= 0:
-            left = rng.permutation(np.flatnonzero(~picked))[: n - len(places)]
-            chances += [1.0 / (len(now) - len(places) - k) for k in range(len(left))]
+            left = rng.permutation(np.flatnonzero(~picked))
+            chances += [1.0 / (len(left) - k) for k in range(n - len(places))]
+            left = left[: n - len(places)]
             places += left.tolist()
             break
         size = min(BLOCK, max(8, 2 * (n - len(places))))

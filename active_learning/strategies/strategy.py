@@ -30,6 +30,12 @@ class Strategy(Protocol):
         """Choose `n` of ``context.available``, which holds at least that many; best first."""
 
 
+def working_rows(context: Context) -> np.ndarray | slice:
+    """Return which rows to compute on: all when most are available, so that none is copied."""
+    rows = context.available
+    return slice(None) if 2 * len(rows) > len(context) else rows
+
+
 def pick_highest(context: Context, utility: np.ndarray, *, n: int, reason: str) -> Picks:
     """Pick the `n` available rows of highest utility times preference; ties by position.
 
