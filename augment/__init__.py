@@ -6,8 +6,9 @@ or albumentations.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from thresher.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from . import policies as policies
@@ -46,14 +47,8 @@ _HOME = {
     "cache_decoded": "cache",
     "choose_policy": "choose",
     "open_cache": "cache",
+    "policies": "policies",
     "preview": "grid",
 }
-__all__ = sorted([*_HOME, "policies"])
-
-
-def __getattr__(name: str) -> Any:
-    if name == "policies":
-        return import_module(".policies", __name__)
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+__all__ = sorted(_HOME)
+__getattr__ = lazy_names(__name__, _HOME)

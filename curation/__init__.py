@@ -6,8 +6,9 @@ are loaded on first use, so that importing this package costs nothing and never 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from thresher.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .coreset import select_coreset as select_coreset
@@ -32,9 +33,4 @@ _HOME = {
     "select_coreset": "coreset",
 }
 __all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+__getattr__ = lazy_names(__name__, _HOME)

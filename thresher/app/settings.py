@@ -110,7 +110,7 @@ class ModelSettings(Group):
 class DistilSettings(Group):
     """How the student learns from the teacher (Hinton et al., 2015)."""
 
-    temperature: float = Field(4.0, gt=0)
+    temperature: float | Auto = "auto"
     alpha: float = Field(0.9, ge=0, le=1)
 
 

@@ -110,7 +110,7 @@ class Embeddings:
         header = read_json(path / "embeddings.json")
         if header.get("format") != FORMAT:
             raise InputError(
-                f"{path} has format {header.get('format')}, this version reads {FORMAT}: embed again."
+                f"{path} has format {header.get('format')}, not {FORMAT}: embed again."
             )
         vectors = np.load(path / "vectors.npy", mmap_mode="r" if mmap else None)
         row_ids = np.load(path / "row_ids.npy")

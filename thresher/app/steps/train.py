@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from torch import nn
 
 from augment import Augmenter
 from training import TrainingRun, distill, evaluate, fit
 from training.evaluation import Evaluation
-from training.recipes import Recipe, TrainingOptions, recipe
+from training.recipes import Recipe, recipe
 
-from ...core.choice import Choice
 from ..settings import ModelSettings
 from ..stages import Done, Notes, RunFolder
 from .material import Material
@@ -57,7 +54,7 @@ def train_plain(
             checkpoint_dir=folder / "checkpoints",
             device=run.device.value,
             random_state=run.settings.seed,
-            **plan.options,
+            **plan.fit_options(),
         )
         finish(folder, notes, trained, material, plan)
 
@@ -83,13 +80,13 @@ def distil_student(
 
     def work(folder: Path, notes: Notes) -> None:
         plan = plan_training(run, material, settings, "student")
-        all_labeled = material.labeled is None
+        all_labeled, asked = material.labeled is None, distil.temperature
         trained = distill(
             build(plan, material, seed=run.settings.seed),
             teacher.value.model,
             material.pool if all_labeled else material.pool.without_targets(),
-            temperature=distil.temperature,
-            cached_views=plan.cached_views or None,
+            temperature=plan.temperature if asked == "auto" else asked,
+            cached_views=plan.cached_views if policy.value is not None else None,
             cache_dir=folder / "teacher",
             alpha=distil.alpha if all_labeled else 1.0,
             validation=material.validation,
@@ -97,7 +94,7 @@ def distil_student(
             checkpoint_dir=folder / "checkpoints",
             device=run.device.value,
             random_state=run.settings.seed,
-            **plan.options,
+            **plan.fit_options(),
         )
         finish(folder, notes, trained, material, plan)
 
@@ -114,23 +111,16 @@ def distil_student(
 
 def plan_training(run: RunFolder, material: Material, settings: ModelSettings, role: str) -> Recipe:
     """Choose network and training from the data at hand; what the user set stays as it is."""
-    plan = recipe(
+    given = {name: value for name, value in settings.model_dump().items() if value != "auto"}
+    return recipe(
         material.train.modality,
         n_rows=len(material.pool),
         input_shape=material.train.input_shape,
+        num_classes=len(material.parts.classes),
         role=role,
-        seconds=None if settings.seconds == "auto" else settings.seconds,
         device=run.device.value,
+        **given,
     )
-    given = {name: value for name, value in settings.model_dump().items() if value != "auto"}
-    options = cast("TrainingOptions", plan.options | _known(given, plan.options))
-    network = _known(given, ("model", "width"))
-    asked = {name: Choice(str(value), "asked for") for name, value in given.items()}
-    return replace(plan, options=options, choices={**plan.choices, **asked}, **network)
-
-
-def _known(given: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    return {name: given[name] for name in names if name in given}
 
 
 def build(plan: Recipe, material: Material, *, seed: int) -> nn.Module:
