@@ -63,10 +63,14 @@ class FindSettings(Group):
 
 
 class DecideSettings(Group):
-    """What is done about what was found. Test rows are only ever reported."""
+    """What is done about what was found. Test rows are only ever reported.
+
+    ``labels = "auto"`` drops rows whose label looks wrong where the data shows that there are wrong
+    labels at all, and only marks them for review where it does not.
+    """
 
     near_duplicates: Literal["drop", "review", "none"] = "drop"
-    labels: Literal["drop", "relabel", "review", "none"] = "drop"
+    labels: Literal["auto", "drop", "relabel", "review", "none"] = "auto"
     outliers: Literal["drop", "review", "none"] = "review"
 
 

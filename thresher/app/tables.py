@@ -41,13 +41,13 @@ def accuracy(line: Line) -> str:
 
 
 COLUMNS: tuple[tuple[str, Callable[[Line], str]], ...] = (
+    ("Test accuracy", accuracy),
     ("Rows", lambda line: number(line.rows)),
     ("Labels", lambda line: number(line.labels)),
     ("Training", lambda line: number(line.train_s, "{:,.1f} s")),
     ("Compute", lambda line: flops(line.train_flops)),
     ("Size", lambda line: number(line.megabytes, "{:.3f} MB")),
     ("Latency", lambda line: number(line.milliseconds, "{:.3f} ms")),
-    ("Test accuracy", accuracy),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,15 +27,14 @@ class Axis:
         return self.start + (value - self.low) / span * (self.end - self.start)
 
     def ticks(self, count: int) -> list[float]:
-        """Return round values inside the range."""
+        """Return about `count` round values inside the range."""
         span = self.high - self.low
         if span <= 0:
             return [self.low]
-        step = 10.0 ** len(str(int(span / count))) / 10 if span >= count else 1.0
-        while span / step < count:
-            step /= 2 if span / step * 2 >= count else 5
-        first = int(self.low / step) + (self.low % step > 1e-12)
-        return [first * step + i * step for i in range(int((self.high - first * step) / step) + 1)]
+        power = 10.0 ** math.floor(math.log10(span / count))
+        step = next(power * nice for nice in (1, 2, 5, 10) if span / (power * nice) <= count)
+        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
+        return [number * step for number in range(first, last + 1)]
 
 
 def line_chart(

@@ -34,7 +34,7 @@ def decide_rows(
             row_ids=read_row_ids(rows),
             splits=read_splits(rows),
             labels=class_names(rows, schema.label).to_pylist() if schema.label else None,
-            policy=_policy(run.settings.decide),
+            policy=_policy(run.settings.decide, issues),
             header={
                 "thresher": thresher.__version__,
                 "dataset": loaded.value.fingerprint,
@@ -120,9 +120,13 @@ def per_class(loaded: LoadedDataset, manifest: Manifest) -> list[dict[str, Any]]
     ]
 
 
-def _policy(settings: DecideSettings) -> dict[str, str]:
+def _policy(settings: DecideSettings, issues: Done[Issues]) -> dict[str, str]:
+    labels = settings.labels
+    if labels == "auto":
+        choice = issues.choices.get("label decision")
+        labels = "review" if choice is None or choice.value != "drop" else "drop"
     return {
         "near_duplicate": settings.near_duplicates,
-        "label": settings.labels,
+        "label": labels,
         "outlier": settings.outliers,
     }

@@ -16,6 +16,7 @@ from curation import (
     find_outliers,
     find_quality_issues,
 )
+from curation.labels import LabelIssues
 from curation.thresholds import suggest_threshold
 
 from ...core.choice import Choice
@@ -40,6 +41,7 @@ from .pictures import Pictures
 
 CODE = ("thresher/core", "curation")
 GRAPH = "graph.npz"
+CHEAP = "loo_ridge"
 NEAR_FEATURES, NEAR_FEW, NEAR_SURE = 0.9999, 0.98, 0.995
 FEWEST_TO_LEARN = 50
 
@@ -91,6 +93,7 @@ def find_issues(
         issues = Issues.concat(checks.run())
         issues.save(folder / "issues.parquet")
         counts = issues.counts()
+        notes.choices |= checks.choices
         notes.summary = {
             "checks": {
                 check: {"count": counts.get(check, 0), "method": method}
@@ -150,12 +153,13 @@ class _Checks:
         self.labels = read_labels(rows, schema) if schema.label else unlabeled
         self.redundant = np.zeros(len(self.ids), bool)
         self.methods: dict[str, str] = {}
+        self.choices: dict[str, Choice] = {}
 
     def run(self) -> list[Issues]:
         """Run every check that the data allows."""
         steps: list[Callable[[], Issues]] = [self.exact, self.near, self.quality]
         if len(np.unique(self.splits)) > 1:
-            steps.insert(2, self.leakage)
+            steps.insert(1, self.leakage)
         if self.loaded.schema.label is not None:
             steps += [self.wrong_labels, self.outliers]
         else:
@@ -185,9 +189,9 @@ class _Checks:
                 f"{recall.high:.4f}, {recall.sampled_rows} rows searched exhaustively)."
             )
         self._note("near_duplicate", f"{how} Every dropped row has a kept twin this close.")
-        equal = self.redundant.copy()
+        reported = self.redundant.copy()
         self.redundant |= ~found.kept
-        return _only(found.to_issues(), self.ids[~equal])  # equal rows are reported as such
+        return _only(found.to_issues(), self.ids[~reported])
 
     def leakage(self) -> Issues:
         """Training rows close to a test row."""
@@ -219,27 +223,27 @@ class _Checks:
         known = ~self.redundant & (self.labels >= 0)
         train = np.flatnonzero(known & (self.splits != "test"))
         test = np.flatnonzero(known & (self.splits == "test"))
-        own, method = self._judge(train)
-        parts = [own]
-        if len(test):
-            both, _ = self._judge(np.concatenate([train, test]))
-            parts.append(_only(both, self.ids[test]))
-        self._note("label", method)
+        method = self.run_folder.settings.find.label_method
+        own = self._judge(train, method)
+        parts = [own.to_issues()]
+        if len(test):  # nothing is decided by these, so the cheap probe will do
+            both = self._judge(np.concatenate([train, test]), CHEAP if method == "auto" else method)
+            parts.append(_only(both.to_issues(), self.ids[test]))
+        text = f"{own.method}. Estimated share of wrong labels: {own.noise_rate}."
+        if own.expected_precision is not None:
+            text += f" About {100 * own.expected_precision:.0f} % of the flags should be right."
+        self._note("label", text)
+        self.choices["label decision"] = _label_decision(own)
         return Issues.concat(parts)
 
-    def _judge(self, rows: np.ndarray) -> tuple[Issues, str]:
-        found = find_label_issues(
+    def _judge(self, rows: np.ndarray, method: str) -> LabelIssues:
+        return find_label_issues(
             self.labels[rows],
             embeddings=self.embeddings.take(rows),
             classes=self.loaded.schema.classes,
-            method=self.run_folder.settings.find.label_method,
+            method=method,
             random_state=self.run_folder.settings.seed,
         )
-        rate = found.noise_rate
-        method = f"{found.method}. Estimated share of wrong labels: {rate}."
-        if found.expected_precision is not None:
-            method += f" About {100 * found.expected_precision:.0f} % of the flags should be right."
-        return found.to_issues(), method
 
     def outliers(self) -> Issues:
         """Rows far from all others of their class."""
@@ -254,6 +258,14 @@ class _Checks:
     def _note(self, check: str, method: str) -> None:
         self.methods[check] = method
         message(f"find: {check.replace('_', ' ')}")
+
+
+def _label_decision(found: LabelIssues) -> Choice:
+    """Say whether the flags are sure enough to drop rows for, which weak vectors' are not."""
+    rate = found.noise_rate
+    if rate.low > 0:
+        return Choice("drop", f"an estimated {rate} of the labels are wrong")
+    return Choice("review", f"there may be no wrong labels at all: estimated share {rate}")
 
 
 def _only(issues: Issues, row_ids: np.ndarray) -> Issues:
