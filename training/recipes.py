@@ -10,7 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import TypedDict
 
-from thresher.core.choice import Choice, available_cpus, choose_device
+import torch
+
+from thresher.core.choice import Choice, choose_device
 from thresher.core.errors import check_choice, check_number
 from thresher.core.schema import MODALITIES
 
@@ -309,7 +311,7 @@ def _epoch_seconds(
     if choose_device(device).value == "cuda":
         rate *= _GPU_SPEEDUP
     else:
-        rate *= available_cpus()
+        rate *= torch.get_num_threads()
     work = _BACKWARD * count_flops(model, input_shape=model.spec.input_shape) * n_rows
     return work / rate + steps * _STEP_OVERHEAD_S
 
