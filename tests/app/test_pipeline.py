@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import pytest
 from thresher.app.pipeline import run
 from thresher.app.result import RunResult
 from thresher.app.settings import Settings, resolve
+from thresher.core.issues import Issues
 from thresher.core.manifest import Manifest
 
 SMALL = {
@@ -167,21 +170,50 @@ def test_curation_alone_needs_no_labels(tmp_path: Path) -> None:
     assert (tmp_path / "r" / "report.html").exists()
 
 
-def test_a_folder_with_bad_files_names_them(tmp_path: Path) -> None:
+def test_a_folder_with_ten_kinds_of_bad_files_names_all_ten(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
     rng = np.random.default_rng(0)
     for kind, colour in (("red", 0), ("blue", 2)):
-        (tmp_path / "photos" / kind).mkdir(parents=True)
-        for number in range(15):
+        (photos / kind).mkdir(parents=True)
+        for number in range(95):
             pixels = rng.integers(0, 90, (24, 24, 3), dtype=np.uint8)
             pixels[..., colour] += 120
-            PIL.Image.fromarray(pixels).save(tmp_path / "photos" / kind / f"{number}.png")
-    bad = tmp_path / "photos" / "red"
-    (bad / "empty.jpg").touch()
-    (bad / "text.jpg").write_text("not a picture")
-    whole = (bad / "3.png").read_bytes()
-    (bad / "cut.png").write_bytes(whole[: len(whole) // 2])
-    result = run(str(tmp_path / "photos"), out=tmp_path / "r", settings=Settings(), until="curate")
+            PIL.Image.fromarray(pixels).save(photos / kind / f"{number}.png")
+    names = make_bad_files(photos / "red", whole=(photos / "red" / "3.png").read_bytes())
+    result = run(str(photos), out=tmp_path / "r", settings=Settings(), until="curate")
+    named = {issue.row_id for issue in Issues.load(tmp_path / "r" / "loaded" / "set_aside.parquet")}
+    assert named == {f"red/{name}" for name in names}
     report = (tmp_path / "r" / "report.html").read_text()
-    for name in ("empty.jpg", "text.jpg", "cut.png"):
-        assert f"red/{name}" in report
-    assert result.stages[0]["summary"]["set_aside"] == 3
+    assert all(f"red/{name}" in report for name in names)
+    assert result.stages[0]["summary"]["rows"] == 190
+
+
+def make_bad_files(folder: Path, *, whole: bytes) -> list[str]:
+    """Write ten files that are no usable images, each for another reason."""
+    files = {
+        "truncated.png": whole[: len(whole) // 2],
+        "empty.jpg": b"",
+        "text.jpg": b"not a picture",
+        "header.png": whole[:8],
+        "zeros.jpg": bytes(5000),
+        "flipped.png": whole[:60] + bytes(byte ^ 255 for byte in whole[60:90]) + whole[90:],
+        "notes.pdf": b"%PDF-1.4",
+        "bomb.png": png(width=60_000, height=60_000),
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    (folder / "folder.jpg").mkdir()
+    (folder / "dangling.jpg").symlink_to("/nowhere/x.jpg")
+    return [*files, "folder.jpg", "dangling.jpg"]
+
+
+def png(*, width: int, height: int) -> bytes:
+    """Return a PNG that claims a size and holds almost nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in parts)
