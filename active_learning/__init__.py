@@ -5,8 +5,9 @@ Names are loaded on first use, so that importing this package never loads scikit
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from thresher.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .annotators import Consensus as Consensus
@@ -55,9 +56,4 @@ _HOME = {
     "simulate": "simulation",
 }
 __all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+__getattr__ = lazy_names(__name__, _HOME)

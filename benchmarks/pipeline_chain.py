@@ -6,7 +6,7 @@ THRESHER_DATA names have the columns ``jpeg`` (32 × 32, JPEG) and ``label``; ma
 archive at https://www.cs.toronto.edu/~kriz/cifar.html.
 
 ``banking77``: all rows of Banking77 from ``text_classification.parquet`` with the columns
-``dataset``, ``split``, ``text``, ``label``; from
+``dataset``, ``split``, ``text``, ``label_name``; from
 https://github.com/PolyAI-LDN/task-specific-datasets (CC BY 4.0).
 
 Run: THRESHER_DATA=… python benchmarks/pipeline_chain.py --out chain.json
@@ -37,15 +37,19 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "banking77": (
         str(DATA / "text_classification.parquet"),
-        {"data": {"text": "text", "label": "label", "where": {"dataset": "banking77"}}},
+        {"data": {"text": "text", "label": "label_name", "where": {"dataset": "banking77"}}},
     ),
 }
 
 
-def measure(name: str, folder: Path, *, baseline: bool, seed: int) -> dict[str, Any]:
+def measure(
+    name: str, folder: Path, *, baseline: bool, seed: int, threads: int | None
+) -> dict[str, Any]:
     """Run one job and return what the claim is about."""
     source, values = JOBS[name]
-    settings = resolve(values={**values, "baseline": baseline, "seed": seed})
+    settings = resolve(
+        values={**values, "baseline": baseline, "seed": seed, "threads": threads or "auto"}
+    )
     wall, cpu = time.perf_counter(), time.process_time()
     with shown_progress():
         result = run(source, out=folder / f"{name}-{seed}", settings=settings)
@@ -72,6 +76,7 @@ def main() -> None:
     parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--baseline", action="store_true")
+    parser.add_argument("--threads", type=int)
     parser.add_argument("--folder", type=Path, help="keep the runs here, and resume them")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -79,7 +84,7 @@ def main() -> None:
         folder = options.folder or Path(temporary)
         found = {
             name: [
-                measure(name, folder, baseline=options.baseline, seed=seed)
+                measure(name, folder, baseline=options.baseline, seed=seed, threads=options.threads)
                 for seed in options.seeds
             ]
             for name in options.jobs
