@@ -28,7 +28,7 @@ def pair_set(graph):
     return set(zip(first.tolist(), second.tolist(), strict=True))
 
 
-@pytest.mark.parametrize("method", ["exact", "approximate"])
+@pytest.mark.parametrize("method", ["exact", "approximate", "faiss"])
 def test_threshold_graph_equals_brute_force(method, monkeypatch):
     monkeypatch.setattr(exhaustive, "QUERY_ROWS", 70)
     monkeypatch.setattr(exhaustive, "REFERENCE_ROWS", 90)
@@ -39,7 +39,7 @@ def test_threshold_graph_equals_brute_force(method, monkeypatch):
     assert method in graph.method
 
 
-@pytest.mark.parametrize("method", ["exact", "approximate"])
+@pytest.mark.parametrize("method", ["exact", "approximate", "faiss"])
 def test_nearest_graph_equals_brute_force(method, monkeypatch):
     monkeypatch.setattr(exhaustive, "REFERENCE_ROWS", 90)
     rows = clustered()

@@ -17,6 +17,7 @@ import numpy as np
 from ..neighbors import MAX_PAIRS, Recall
 from ..progress import track
 from .exhaustive import MARGIN, SPARE, PairCollector, Pairs, pairs_above, rescored, top_k
+from .inverted import build_index, close_pairs, nearest_rows
 from .partition import cells_needed, count_cells, fit_centroids, meetings, nearest_cells
 from .recall import measured_recall
 
@@ -45,6 +46,7 @@ def approximate_pairs(
     recall: float,
     rng: np.random.Generator,
     max_pairs: int = MAX_PAIRS,
+    faiss: bool = False,
 ) -> tuple[Pairs, Reached] | None:
     """Find nearly all pairs at or above `threshold`, each once.
 
@@ -54,6 +56,8 @@ def approximate_pairs(
         Unit length or zero.
     recall : float
         Share of pairs to find.
+    faiss : bool
+        Let a FAISS index look into the cells.
 
     Returns
     -------
@@ -69,10 +73,16 @@ def approximate_pairs(
     )
     check = _sample_with_pairs(vectors, order[SAMPLED_ROWS:], threshold)
 
+    index = build_index(vectors, centroids) if faiss else None
+
     def search(probes: int) -> Pairs:
-        cells = nearest_cells(vectors, centroids, probes)
         collector = PairCollector(vectors, None, threshold=threshold, max_pairs=max_pairs)
-        for low, high in _close_pairs(vectors, cells, len(centroids), threshold=threshold):
+        if index is not None:
+            candidates = close_pairs(index, vectors, probes, threshold=threshold)
+        else:
+            cells = nearest_cells(vectors, centroids, probes)
+            candidates = _close_pairs(vectors, cells, len(centroids), threshold=threshold)
+        for low, high in candidates:
             collector.add(low, high)
         return collector.result()
 
@@ -83,7 +93,12 @@ def approximate_pairs(
 
 
 def approximate_top_k(
-    vectors: np.ndarray, *, k: int, recall: float, rng: np.random.Generator
+    vectors: np.ndarray,
+    *,
+    k: int,
+    recall: float,
+    rng: np.random.Generator,
+    faiss: bool = False,
 ) -> tuple[Nearest, Reached] | None:
     """Find nearly all of the `k` nearest rows of each row.
 
@@ -101,7 +116,11 @@ def approximate_top_k(
     check = order[SAMPLED_ROWS : 2 * SAMPLED_ROWS]
     expected = _true_nearest(vectors, check, k)
 
+    index = build_index(vectors, centroids) if faiss else None
+
     def search(probes: int) -> Nearest:
+        if index is not None:
+            return nearest_rows(index, vectors, probes, k=k)
         cells = nearest_cells(vectors, centroids, probes)
         return _nearest_through(vectors, cells, cells=len(centroids), k=k)
 

@@ -15,7 +15,7 @@ from .approximate import Nearest, Reached, approximate_pairs, approximate_top_k
 from .exhaustive import Pairs, pairs_above, top_k
 from .identical import first_equal
 
-METHODS = ("auto", "exact", "approximate")
+METHODS = ("auto", "exact", "approximate", "faiss")
 # Multiply-adds that exhaustive search may cost before a partition is worth its own cost: about
 # four seconds of one core, and half a minute of a current GPU.
 CHEAP_ON_CPU = 1e11
@@ -44,10 +44,11 @@ def neighbor_graph(
         Find all pairs at least this similar, in (0, 1]. Give this or `k`, not both.
     k : int, optional
         Find the `k` most similar rows of each row.
-    method : {"auto", "exact", "approximate"}
+    method : {"auto", "exact", "approximate", "faiss"}
         ``"exact"`` compares all rows. ``"approximate"`` compares the rows of nearby cells of a
-        k-means partition with 4 √n cells. ``"auto"`` takes the exact one while that is cheap.
-        Where a partition would not save work, the search is exact in any case.
+        k-means partition with 4 √n cells, and ``"faiss"`` lets FAISS do so. ``"auto"`` takes the
+        exact one while that is cheap, else the partition. Where a partition would not save work,
+        the search is exact in any case.
     recall : float
         Share of true neighbours, in (0, 1), that an approximate search aims at. The share that it
         reached is measured on rows that are also searched exhaustively.
@@ -172,6 +173,7 @@ class _Plan:
     approximate: bool
     device: str
     reason: str
+    faiss: bool = False
 
 
 def _choose(vectors: np.ndarray, *, method: str, device: str, both_ways: bool) -> _Plan:
@@ -179,8 +181,8 @@ def _choose(vectors: np.ndarray, *, method: str, device: str, both_ways: bool) -
     check_choice("device", device, DEVICES)
     cost = float(n) * n * d * (1 if both_ways else 0.5)
     small = cost <= CHEAP_ON_CPU
-    if method == "approximate" and n >= FEWEST_ROWS:
-        return _Plan(True, device, "asked for")
+    if method in ("approximate", "faiss") and n >= FEWEST_ROWS:
+        return _Plan(True, device, "asked for", faiss=method == "faiss")
     # Asking whether there is a GPU loads PyTorch, which costs more than a small search.
     where = "cpu" if device == "auto" and small else choose_device(device).value
     if method == "exact":
@@ -201,7 +203,9 @@ def _find_pairs(
     rng: np.random.Generator,
 ) -> tuple[Pairs, Recall | None, str]:
     if plan.approximate:
-        result = approximate_pairs(vectors, threshold=threshold, recall=recall, rng=rng)
+        result = approximate_pairs(
+            vectors, threshold=threshold, recall=recall, rng=rng, faiss=plan.faiss
+        )
         if result is not None:
             return result[0], result[1].recall, _describe(result[1], plan)
         plan = _Plan(False, choose_device(plan.device).value, UNHELPFUL)
@@ -213,7 +217,7 @@ def _find_nearest(
     vectors: np.ndarray, k: int, *, plan: _Plan, recall: float, rng: np.random.Generator
 ) -> tuple[Nearest, Recall | None, str]:
     if plan.approximate:
-        result = approximate_top_k(vectors, k=k, recall=recall, rng=rng)
+        result = approximate_top_k(vectors, k=k, recall=recall, rng=rng, faiss=plan.faiss)
         if result is not None:
             return result[0], result[1].recall, _describe(result[1], plan)
         plan = _Plan(False, choose_device(plan.device).value, UNHELPFUL)
@@ -223,7 +227,8 @@ def _find_nearest(
 
 def _describe(reached: Reached, plan: _Plan) -> str:
     return (
-        f"approximate on cpu, {reached.probes} of {reached.cells} cells searched for each row: "
+        f"approximate on cpu{' with faiss' if plan.faiss else ''}, {reached.probes} of "
+        f"{reached.cells} cells searched for each row: "
         f"{plan.reason}"
     )
 
