@@ -21,11 +21,12 @@ import pytest
 
 from thresher.app.pipeline import run
 from thresher.app.result import RunResult
-from thresher.app.settings import Settings, resolve
+from thresher.app.settings import Settings, resolve, to_toml
 from thresher.core.issues import Issues
 from thresher.core.manifest import Manifest
 
 SMALL = {
+    "threads": 1,
     "data": {"limit": 400},
     "plant": {"copies": 0.03, "near_copies": 0.03, "swapped_labels": 0.03, "leaked": 0.03},
     "augment": {"policy": "none"},
@@ -150,12 +151,25 @@ def kill_when(folder: Path, config: Path, *, reached: str, then_s: float) -> Non
 def test_a_killed_run_goes_on_to_the_same_result(
     finished: RunResult, tmp_path: Path, reached: str
 ) -> None:
-    from thresher.app.settings import to_toml
-
     config = tmp_path / "c.toml"
     config.write_text(to_toml(small(), {}))
     kill_when(tmp_path / "r", config, reached=reached, then_s=0.3)
     assert not (tmp_path / "r" / "report.html").exists()
+    resumed = run("digits", out=tmp_path / "r", settings=small())
+    assert resumed.metrics == finished.metrics
+    assert decisions(resumed.folder) == decisions(finished.folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
+def test_kills_at_random_moments_change_nothing(
+    finished: RunResult, tmp_path: Path, seed: int
+) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(to_toml(small(), {}))
+    moments = np.random.default_rng(seed).uniform(1, 20, size=2)
+    for moment in moments:
+        kill_when(tmp_path / "r", config, reached="run.json", then_s=float(moment))
     resumed = run("digits", out=tmp_path / "r", settings=small())
     assert resumed.metrics == finished.metrics
     assert decisions(resumed.folder) == decisions(finished.folder)

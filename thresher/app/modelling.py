@@ -19,8 +19,17 @@ from .steps.verify import verify_models
 
 
 def train(run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedDataset]) -> None:
-    """Choose rows and a policy; train, distil, quantize; export and verify."""
+    """Train, compress and verify with the run's number of threads; then give the old one back."""
+    before = torch.get_num_threads()
     torch.set_num_threads(int(run.threads.value))
+    try:
+        make_models(run, loaded, clean)
+    finally:
+        torch.set_num_threads(before)
+
+
+def make_models(run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedDataset]) -> None:
+    """Choose rows and a policy; train, distil, quantize; export and verify."""
     settings = run.settings
     material = choose_rows(run, loaded, clean)
     policy = choose_augmentation(run, material)
