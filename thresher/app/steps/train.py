@@ -45,7 +45,7 @@ def train_plain(
     """Train a model on labels alone."""
 
     def work(folder: Path, notes: Notes) -> None:
-        plan = plan_training(run, material, settings, role)
+        plan = plan_training(run, material, settings, role, rows=len(material.train))
         trained = fit(
             build(plan, material, seed=run.settings.seed),
             material.train,
@@ -56,7 +56,7 @@ def train_plain(
             random_state=run.settings.seed,
             **plan.fit_options(),
         )
-        finish(folder, notes, trained, material, plan)
+        finish(folder, notes, trained, material, plan, rows=len(material.train))
 
     return run.stage(
         name,
@@ -79,7 +79,7 @@ def distil_student(
     settings, distil = run.settings.student, run.settings.distil
 
     def work(folder: Path, notes: Notes) -> None:
-        plan = plan_training(run, material, settings, "student")
+        plan = plan_training(run, material, settings, "student", rows=len(material.pool))
         all_labeled, asked = material.labeled is None, distil.temperature
         trained = distill(
             build(plan, material, seed=run.settings.seed),
@@ -96,7 +96,7 @@ def distil_student(
             random_state=run.settings.seed,
             **plan.fit_options(),
         )
-        finish(folder, notes, trained, material, plan)
+        finish(folder, notes, trained, material, plan, rows=len(material.pool))
 
     return run.stage(
         "student",
@@ -109,12 +109,14 @@ def distil_student(
     )
 
 
-def plan_training(run: RunFolder, material: Material, settings: ModelSettings, role: str) -> Recipe:
+def plan_training(
+    run: RunFolder, material: Material, settings: ModelSettings, role: str, *, rows: int
+) -> Recipe:
     """Choose network and training from the data at hand; what the user set stays as it is."""
     given = {name: value for name, value in settings.model_dump().items() if value != "auto"}
     return recipe(
         material.train.modality,
-        n_rows=len(material.pool),
+        n_rows=rows,
         input_shape=material.train.input_shape,
         num_classes=len(material.parts.classes),
         role=role,
@@ -133,13 +135,19 @@ def build(plan: Recipe, material: Material, *, seed: int) -> nn.Module:
 
 
 def finish(
-    folder: Path, notes: Notes, trained: TrainingRun, material: Material, plan: Recipe
+    folder: Path,
+    notes: Notes,
+    trained: TrainingRun,
+    material: Material,
+    plan: Recipe,
+    *,
+    rows: int,
 ) -> None:
     """Write a trained model and what is to be said of it."""
     trained.save(folder / "model")
     measured = evaluate(trained.model, material.test)
     notes.choices.update({**material.parts.choices, **plan.choices, **trained.choices})
-    notes.cost.rows_in = len(material.pool)
+    notes.cost.rows_in = rows
     notes.cost.labels = len(material.train) + len(material.validation)
     notes.cost.extra = {"flops": trained.flops, "rows_seen": trained.rows_seen}
     notes.summary = {
