@@ -62,7 +62,7 @@ class ThresholdSuggestion:
 
 
 def suggest_threshold(
-    values: Sequence[str] | np.ndarray,
+    values: Sequence[str] | Sequence[np.ndarray] | np.ndarray,
     embeddings: Embeddings,
     *,
     encode: Callable[[list[str] | np.ndarray], np.ndarray],
@@ -147,7 +147,7 @@ def _choose(precision: np.ndarray, target: float) -> tuple[int, str]:
 
 
 def edit_similarities(
-    values: Sequence[str] | np.ndarray,
+    values: Sequence[str] | Sequence[np.ndarray] | np.ndarray,
     embeddings: Embeddings,
     *,
     encode: Callable[[list[str] | np.ndarray], np.ndarray],
@@ -173,7 +173,9 @@ def edit_similarities(
 
 
 def look_alike_similarities(
-    values: Sequence[str] | np.ndarray, embeddings: Embeddings, rng: np.random.Generator
+    values: Sequence[str] | Sequence[np.ndarray] | np.ndarray,
+    embeddings: Embeddings,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, float]:
     """Return similarities of sampled rows to their nearest other row, true duplicates left out.
 

@@ -19,8 +19,9 @@ from .settings import Settings, to_toml
 from .stages import Done, RunFolder, open_run
 from .steps.decide import apply_manifest, decide_rows
 from .steps.embed import embed_rows
-from .steps.find import find_issues, search_neighbors
+from .steps.find import find_issues
 from .steps.load import Source, load_rows, plant
+from .steps.neighbors import search_neighbors
 
 PARTS = ("curate", "report")
 NAMED = ("numpy", "scikit-learn", "torch", "datasets", "faiss-cpu", "onnx", "onnxruntime")

@@ -1,4 +1,4 @@
-"""Search once, then run every check on what was found. Checks find; they change nothing."""
+"""Run every check on what the search found. Checks find; they change nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from curation import (
     find_quality_issues,
 )
 from curation.labels import LabelIssues
-from curation.thresholds import suggest_threshold
 
 from ...core.choice import Choice
 from ...core.columns import (
@@ -34,50 +33,11 @@ from ...core.neighbors import NeighborGraph
 from ...core.progress import message
 from ...core.rows import content_hashes
 from ...core.schema import LoadedDataset
-from ...core.search import neighbor_graph
 from ..stages import Done, Notes, RunFolder
-from .embed import read_encoder
 from .pictures import Pictures
 
 CODE = ("thresher/core", "curation")
-GRAPH = "graph.npz"
 CHEAP = "loo_ridge"
-NEAR_FEATURES, NEAR_FEW, NEAR_SURE = 0.9999, 0.98, 0.995
-FEWEST_TO_LEARN = 50
-
-
-def search_neighbors(
-    run: RunFolder, loaded: Done[LoadedDataset], embeddings: Done[Embeddings]
-) -> Done[NeighborGraph]:
-    """Write the graph of all close pairs into ``neighbors/``."""
-    settings = run.settings.find
-
-    def work(folder: Path, notes: Notes) -> None:
-        threshold = settings.near_threshold
-        if threshold == "auto":
-            choice = choose_threshold(run, loaded.value, embeddings)
-            notes.choices["near-duplicate threshold"] = choice
-            threshold = float(choice.value)
-        graph = neighbor_graph(
-            embeddings.value,
-            threshold=threshold,
-            recall=settings.recall,
-            device=run.device.value,
-            random_state=run.settings.seed,
-        )
-        graph.save(folder / GRAPH)
-        notes.summary = {"pairs": graph.pair_count, "threshold": threshold, "method": graph.method}
-
-    return run.stage(
-        "neighbours",
-        work,
-        load=lambda folder: NeighborGraph.load(folder / GRAPH),
-        needs=[loaded, embeddings],
-        settings=settings,
-        code=CODE,
-        where="neighbors",
-        rows=len(embeddings.value),
-    )
 
 
 def find_issues(
@@ -90,6 +50,7 @@ def find_issues(
 
     def work(folder: Path, notes: Notes) -> None:
         checks = _Checks(run, loaded.value, embeddings.value, graph.value)
+        checks.measure = graph.summary["measure"]
         issues = Issues.concat(checks.run())
         issues.save(folder / "issues.parquet")
         counts = issues.counts()
@@ -113,33 +74,6 @@ def find_issues(
     )
 
 
-def choose_threshold(run: RunFolder, loaded: LoadedDataset, embeddings: Done[Embeddings]) -> Choice:
-    """Choose how similar near duplicates must be, by planting edits in rows of this data."""
-    modality = loaded.schema.modality
-    if modality == "features":
-        return Choice(str(NEAR_FEATURES), "equal numbers up to rounding")
-    if len(loaded.dataset) < FEWEST_TO_LEARN:
-        return Choice(str(NEAR_FEW), f"fewer than {FEWEST_TO_LEARN} rows to learn one from")
-    encoder = read_encoder(embeddings, device=run.device.value)
-    values: Any = (
-        Pictures(loaded, size=encoder.image_size)
-        if modality == "image"
-        else read_texts(loaded.dataset, loaded.schema.inputs[0])
-    )
-    suggested = suggest_threshold(
-        values,
-        embeddings.value,
-        encode=encoder.encode,
-        kind=modality,
-        target_precision=run.settings.find.near_precision,
-        random_state=run.settings.seed,
-    )
-    if not suggested.reached:
-        why = f"no threshold is sure to tell copies from look-alikes here ({suggested.reason})"
-        return Choice(str(max(NEAR_SURE, suggested.threshold)), why)
-    return Choice(f"{suggested.threshold:.4f}", suggested.reason)
-
-
 class _Checks:
     """The checks in their order: copies first, since they would hide wrong labels."""
 
@@ -152,6 +86,7 @@ class _Checks:
         unlabeled = np.full(len(self.ids), -1)
         self.labels = read_labels(rows, schema) if schema.label else unlabeled
         self.redundant = np.zeros(len(self.ids), bool)
+        self.measure = ""
         self.methods: dict[str, str] = {}
         self.choices: dict[str, Choice] = {}
 
@@ -181,7 +116,7 @@ class _Checks:
     def near(self) -> Issues:
         """Rows within the threshold of a kept one."""
         found = find_near_duplicates(self.graph, protect=self.splits != "train")
-        how = f"Cosine similarity of at least {found.threshold:.4f}. {self.graph.method}."
+        how = f"{self.measure} of at least {found.threshold:.4f}. {self.graph.method}."
         if self.graph.recall is not None:
             recall = self.graph.recall
             how += (
@@ -198,7 +133,7 @@ class _Checks:
         found = find_leakage(self.graph, splits=self.splits, labels=self.labels)
         self._note(
             "leakage",
-            f"Cosine similarity of at least {found.threshold:.4f} between rows of different "
+            f"{self.measure} of at least {found.threshold:.4f} between rows of different "
             f"splits: {found.pair_count:,} pairs. Dropping the training rows leaves none.",
         )
         self.redundant |= found.leaks
