@@ -99,7 +99,7 @@ def export_models(
     return run.stage(
         "export",
         work,
-        load=_loader(list(models)),
+        load=_loader(list(models), threads=int(run.threads.value)),
         needs=[*material.needs, *models.values()],
         settings=[sorted(models), material.key],
         code=CODE,
@@ -113,5 +113,5 @@ def module(done: Done[Any]) -> nn.Module:
     return value.model if isinstance(value, TrainingRun) else value
 
 
-def _loader(names: list[str]) -> Callable[[Path], dict[str, ExportedModel]]:
-    return lambda folder: {name: load_exported(folder / name) for name in names}
+def _loader(names: list[str], *, threads: int) -> Callable[[Path], dict[str, ExportedModel]]:
+    return lambda folder: {name: load_exported(folder / name, threads=threads) for name in names}

@@ -38,6 +38,8 @@ from .pictures import Pictures
 
 CODE = ("thresher/core", "curation")
 CHEAP = "loo_ridge"
+# Share of wrong labels that must be sure before rows are dropped for theirs.
+FEWEST_WRONG = 0.005
 
 
 def find_issues(
@@ -198,7 +200,7 @@ class _Checks:
 def _label_decision(found: LabelIssues) -> Choice:
     """Say whether the flags are sure enough to drop rows for, which weak vectors' are not."""
     rate = found.noise_rate
-    if rate.low > 0:
+    if rate.low >= FEWEST_WRONG:
         return Choice("drop", f"an estimated {rate} of the labels are wrong")
     return Choice("review", f"there may be no wrong labels at all: estimated share {rate}")
 
