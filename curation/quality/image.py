@@ -24,6 +24,8 @@ GRAY_TOLERANCE = 3.0
 # Photographs from the web are gray for 2 to 4 %: not a defect, so only rarer cases count.
 RARE_SHARE = 0.01
 WIDEST_ASPECT = 3.0
+# On fewer pixels a side, smooth strokes and a lost focus look the same.
+BLUR_SIDE = 16
 STATISTICS = ("height", "width", "low", "high", "spread", "sharpness", "bits", "colour")
 
 
@@ -46,7 +48,7 @@ def image_findings(images: np.ndarray | Sequence[Any]) -> list[Finding]:
             scores=0.4 * (255 - low) / (255 - BRIGHT),
             details=_levels("darkest", low, bright),
         ),
-        _blurry(sharpness, whole),
+        _blurry(sharpness, whole & (np.fmin(height, width) >= BLUR_SIDE)),
         _little_information(bits, whole),
         _odd_aspect(np.log(width / height), readable),
         _odd_size(np.log(np.sqrt(width * height)), readable),

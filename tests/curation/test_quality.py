@@ -226,3 +226,11 @@ def test_few_rows_of_clean_data_are_flagged():
     table = pq.read_table(folder / "text_classification.parquet").to_pandas()
     for _, part in table.groupby("dataset"):
         assert find_quality_issues(part.text.tolist(), kind="text").flagged.mean() < 0.01
+
+
+def test_blur_is_not_judged_on_tiny_pictures() -> None:
+    rng = np.random.default_rng(0)
+    sharp = rng.integers(0, 255, (60, 8, 8, 3), dtype=np.uint8)
+    smooth = np.linspace(0, 255, 64).reshape(1, 8, 8, 1).repeat(3, axis=3).astype(np.uint8)
+    found = find_quality_issues(np.concatenate([sharp, smooth]), kind="image")
+    assert "blurry" not in found.counts()

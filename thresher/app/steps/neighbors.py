@@ -20,6 +20,8 @@ from .pictures import Pictures
 GRAPH = "graph.npz"
 FEWEST_TO_LEARN = 50
 NEAR_FEATURES, NEAR_FEW, NEAR_SURE, NEAR_TEXT = 0.9999, 0.98, 0.995, 0.8
+# Below this expected precision, only rows that are all but equal count as near duplicates.
+FAIR_PRECISION = 0.9
 SHINGLES, COSINE = "Jaccard similarity of shingles", "Cosine similarity"
 
 
@@ -86,7 +88,7 @@ def choose_threshold(
         target_precision=run.settings.find.near_precision,
         random_state=run.settings.seed,
     )
-    if not suggested.reached:
+    if suggested.precision < FAIR_PRECISION:
         why = f"no threshold is sure to tell copies from look-alikes here ({suggested.reason})"
         return Choice(str(max(NEAR_SURE, suggested.threshold)), why)
     return Choice(f"{suggested.threshold:.4f}", suggested.reason)
