@@ -1,8 +1,8 @@
 """Claim: planted copies and leaks are found with recall ≥ .95 at precision ≥ .90, without tuning.
 
-scikit-learn's digits with faults planted at known places (3 % copies, near copies and swapped labels
-of the training rows, 5 % of the test rows leaked), several seeds. Near copies and swapped labels are
-reported as they are. Precision counts every finding that was not planted as wrong.
+scikit-learn's digits with faults planted at known places (3 % copies, near copies and swapped
+labels of the training rows, 5 % of the test rows leaked), several seeds. Near copies and swapped
+labels are reported as they are. Precision counts every finding that was not planted as wrong.
 
 Run: python benchmarks/pipeline_planted.py --out planted.json
 """

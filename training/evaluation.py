@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from thresher.core.choice import choose_device
 from thresher.core.errors import InputError, check_number
+from thresher.core.interval import wilson_interval
 from thresher.core.progress import track
 
 from .modes import evaluating
@@ -132,11 +133,3 @@ def arranged(inputs: Tensor) -> Tensor:
     if inputs.ndim == 4:
         return inputs.contiguous(memory_format=torch.channels_last)
     return inputs.contiguous()
-
-
-def wilson_interval(correct: int, n: int, *, z: float = 1.959964) -> tuple[float, float]:
-    """Return the Wilson score interval of a proportion (Wilson 1927); 95 % by default."""
-    share = correct / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
-    return max(centre - half, 0.0), min(centre + half, 1.0)

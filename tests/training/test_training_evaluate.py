@@ -6,8 +6,9 @@ from sklearn.metrics import accuracy_score, log_loss
 from torch import nn
 
 from thresher.core.errors import InputError
+from thresher.core.interval import wilson_interval
 from training import compact_model, evaluate
-from training.evaluation import predict_logits, wilson_interval
+from training.evaluation import predict_logits
 from training.samples import samples_from_arrays
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..interval import wilson_interval
 from ..neighbors import Recall
-
-Z = 1.959964
 
 
 def measured_recall(found: np.ndarray, true: np.ndarray) -> Recall:
@@ -36,15 +35,5 @@ def measured_recall(found: np.ndarray, true: np.ndarray) -> Recall:
         residuals = (found - share * true)[true > 0]
         variance = (residuals**2).sum() * rows / (rows - 1) / total**2
         trials = min(total, share * (1 - share) / max(variance, 1e-12))
-    low, high = wilson(share, trials)
+    low, high = wilson_interval(share * trials, trials)
     return Recall(float(share), low, high, len(true))
-
-
-def wilson(share: float, trials: float) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share of `trials`, which need not be whole."""
-    center = share + Z**2 / (2 * trials)
-    spread = Z * np.sqrt(share * (1 - share) / trials + Z**2 / (4 * trials**2))
-    scale = 1 + Z**2 / trials
-    low, high = (center - spread) / scale, (center + spread) / scale
-    # The limits at 0 and 1 are exact; computed, they are off in the last bit.
-    return float(low) if share > 0 else 0.0, float(high) if share < 1 else 1.0
