@@ -114,7 +114,7 @@ def finish(run: RunFolder) -> RunResult:
     measured = metrics(stages)
     checked = gates(run.settings.gate, stages)
     missed = [
-        f"{gate['name']}: {gate['measured']}, {gate['limit']}"
+        f"{gate['name']} is {gate['measured']}, must be {gate['limit']}"
         for gate in checked
         if not gate["met"]
     ]

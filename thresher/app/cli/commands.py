@@ -200,4 +200,4 @@ def _go(
     else:
         print_result(result)
     if result.missed_gates:
-        raise GateError("; ".join(result.missed_gates))
+        raise GateError(f"Not met: {'; '.join(result.missed_gates)}.")
