@@ -103,7 +103,7 @@ def _chain(name: str, found: dict[str, Any]) -> str:
         f"\n\n{table}\n"
         f"int8 against the float student: accuracy {100 * found['int8_minus_float']:+.1f} points, "
         f"{100 * found['size_ratio']:.0f} % of the bytes, {found['speedup']:.2f} times the speed "
-        f"at batch 1 (timed by turns), same top class as the torch model on "
+        f"at batch 1, same top class as the torch model on "
         f"{100 * found['agreement']:.2f} % of the test rows.\n"
     )
 

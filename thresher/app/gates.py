@@ -11,7 +11,10 @@ def check_gates(settings: GateSettings, record: dict[str, Any]) -> list[dict[str
     """Compare the int8 file with the limits, those that are set."""
     int8, student = record["int8"], record["student"]
     drop = student["accuracy"] - int8["accuracy"]
-    size, speed = int8["megabytes"] / student["megabytes"], int8["speedup"]["median"]
+    size, speed = (
+        int8["megabytes"] / student["megabytes"],
+        student["milliseconds"] / int8["milliseconds"],
+    )
     gates = [
         ("agreement with the torch model", settings.min_agreement, int8["agreement"], "at least"),
         ("accuracy lost to the float student", settings.max_accuracy_drop, drop, "at most"),
