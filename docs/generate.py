@@ -88,8 +88,11 @@ def measured() -> str:
         "`benchmarks/pipeline_planted.py`; mean, and the lowest of the seeds.\n\n"
         f"| planted | recall | precision |\n|---|---|---|\n{rows}"
     )
-    for name, runs in _result("pipeline_chain")["results"].items():
+    chain = _result("pipeline_chain")
+    for name, runs in chain["results"].items():
         parts.append(_chain(name, runs[0]))
+    if "note" in chain:
+        parts.append(f"\n{chain['note']}\n")
     return "".join(parts)
 
 

@@ -51,8 +51,7 @@ def find_issues(
     """Write everything that the checks found into ``issues/``."""
 
     def work(folder: Path, notes: Notes) -> None:
-        checks = _Checks(run, loaded.value, embeddings.value, graph.value)
-        checks.measure = graph.summary["measure"]
+        checks = _Checks(run, loaded.value, embeddings.value, graph)
         issues = Issues.concat(checks.run())
         issues.save(folder / "issues.parquet")
         counts = issues.counts()
@@ -80,27 +79,29 @@ class _Checks:
     """The checks in their order: copies first, since they would hide wrong labels."""
 
     def __init__(
-        self, run: RunFolder, loaded: LoadedDataset, embeddings: Embeddings, graph: NeighborGraph
+        self,
+        run: RunFolder,
+        loaded: LoadedDataset,
+        embeddings: Embeddings,
+        searched: Done[NeighborGraph],
     ) -> None:
-        self.run_folder, self.loaded, self.embeddings, self.graph = run, loaded, embeddings, graph
+        self.run_folder, self.loaded, self.embeddings = run, loaded, embeddings
+        self.graph, self.measure = searched.value, searched.summary["measure"]
         rows, schema = loaded.dataset, loaded.schema
         self.ids, self.splits = read_row_ids(rows), read_splits(rows)
         unlabeled = np.full(len(self.ids), -1)
         self.labels = read_labels(rows, schema) if schema.label else unlabeled
         self.redundant = np.zeros(len(self.ids), bool)
-        self.measure = ""
         self.methods: dict[str, str] = {}
         self.choices: dict[str, Choice] = {}
 
     def run(self) -> list[Issues]:
         """Run every check that the data allows."""
-        steps: list[Callable[[], Issues]] = [self.exact, self.near, self.quality]
-        if len(np.unique(self.splits)) > 1:
-            steps.insert(1, self.leakage)
-        if self.loaded.schema.label is not None:
-            steps += [self.wrong_labels, self.outliers]
-        else:
-            steps += [self.outliers]
+        steps: list[Callable[[], Issues]] = [self.exact]
+        steps += [self.leakage] if len(np.unique(self.splits)) > 1 else []
+        steps += [self.near, self.quality]
+        steps += [self.wrong_labels] if self.loaded.schema.label is not None else []
+        steps.append(self.outliers)
         return [step() for step in steps]
 
     def exact(self) -> Issues:
