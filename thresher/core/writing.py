@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from .columns import (
+    class_names,
     dataset_of,
     is_binary,
     is_list,
@@ -32,30 +32,30 @@ from .columns import (
     strings,
     take_rows,
     take_table,
+    with_column,
 )
 from .errors import InputError, check_choice, check_column
+from .file_names import image_name, safe_name
 from .files import atomic_path
 from .fingerprint import fingerprint
 from .progress import track
 from .schema import ROW_ID, SPLIT
+from .tar_writing import write_shards, write_tar
 
 if TYPE_CHECKING:
     import datasets
 
-FORMATS = ("directory", "parquet", "csv", "jsonl", "imagefolder")
-SUFFIXES = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", "": "directory"}
+FORMATS = ("directory", "parquet", "csv", "jsonl", "imagefolder", "tar", "webdataset")
+SUFFIXES = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".tar": "tar",
+    "": "directory",
+}
 ROW_GROUP_BYTES = 2**26
 ROW_GROUP_ROWS = 50_000  # larger groups spend up to 0.4 s a million rows on fresh memory
 FOLDERS = r"^.*[/\\]"
-SIGNATURES = {
-    b"\xff\xd8": ".jpg",
-    b"\x89PNG": ".png",
-    b"GIF8": ".gif",
-    b"BM": ".bmp",
-    b"RIFF": ".webp",
-    b"II*\0": ".tif",
-    b"MM\0*": ".tif",
-}
 
 
 def write_dataset(
@@ -77,8 +77,9 @@ def write_dataset(
     path : path-like
         An existing file or folder there is replaced when the new one is complete.
     format : str, optional
-        ``"directory"`` (as ``save_to_disk``), ``"parquet"``, ``"csv"``, ``"jsonl"`` or
-        ``"imagefolder"`` (``split/class/name.jpg``); default by the suffix of `path`.
+        ``"directory"`` (as ``save_to_disk``), ``"parquet"``, ``"csv"``, ``"jsonl"``,
+        ``"imagefolder"`` (``split/class/name.jpg``), ``"tar"`` (one file in the WebDataset layout)
+        or ``"webdataset"`` (a folder of such shards); default by the suffix of `path`.
     label : str, optional
         The column that names the class folders; only for ``"imagefolder"``, default ``"label"``.
 
@@ -99,6 +100,8 @@ def write_dataset(
     with atomic_path(target) as temporary:
         if chosen == "parquet":
             _write_parquet(dataset, temporary)
+        elif chosen in _TAR_WRITERS:
+            _TAR_WRITERS[chosen](_named_blocks(dataset), temporary)
         elif chosen == "imagefolder":
             _write_image_folder(self_contained(dataset), temporary, label=label or "label")
         else:
@@ -206,19 +209,35 @@ def _quiet() -> Iterator[None]:
 
 def _write_parquet(dataset: datasets.Dataset, path: Path) -> None:
     """Write one row group after the other, so that a selection is never in memory twice."""
-    features = _decoding(dataset.features)
-    schema = features.arrow_schema
-    bytes_a_row = dataset.data.table.nbytes / max(1, dataset.data.table.num_rows)
-    rows = max(1, min(ROW_GROUP_ROWS, int(ROW_GROUP_BYTES / max(1, bytes_a_row))))
+    schema = _decoding(dataset.features).arrow_schema
     sample = _rows(dataset, 0, 5_000)
     with pq.ParquetWriter(path, schema, **_parquet_settings(sample)) as writer:
-        for start in range(0, len(dataset), rows):
-            block = _rows(dataset, start, rows)
-            whole = _with_bytes(block, features)
-            writer.write_table(whole.cast(schema), row_group_size=rows)
+        for block in _blocks(dataset):
+            writer.write_table(block.cast(schema), row_group_size=len(block))
     written = pq.read_metadata(path).num_rows
     if written != len(dataset):
         raise OSError(f"{path} holds {written} rows after writing {len(dataset)}.")
+
+
+def _blocks(dataset: datasets.Dataset) -> Iterator[pa.Table]:
+    """Yield the rows in order, with the bytes of all images, about 64 MiB at a time."""
+    features = _decoding(dataset.features)
+    bytes_a_row = dataset.data.table.nbytes / max(1, dataset.data.table.num_rows)
+    rows = max(1, min(ROW_GROUP_ROWS, int(ROW_GROUP_BYTES / max(1, bytes_a_row))))
+    for start in range(0, len(dataset), rows):
+        yield _with_bytes(_rows(dataset, start, rows), features)
+
+
+def _named_blocks(dataset: datasets.Dataset) -> Iterator[pa.Table]:
+    """Yield `_blocks` with class names in the place of codes."""
+    coded = [name for name, item in dataset.features.items() if hasattr(item, "names")]
+    if not coded:
+        yield from _blocks(dataset)
+        return
+    named = dataset.select_columns([name for name in dataset.column_names if name not in coded])
+    for name in coded:
+        named = with_column(named, name, class_names(dataset, name).combine_chunks())
+    yield from _blocks(named)
 
 
 def _rows(dataset: datasets.Dataset, start: int, rows: int) -> pa.Table:
@@ -298,8 +317,8 @@ def _write_image_folder(dataset: datasets.Dataset, path: Path, *, label: str) ->
         image = column[row].as_py()
         folder = path if splits is None else path / splits[row]
         if classes[row]:
-            folder = folder / _safe(classes[row])
-        file = folder / _file_name(image, str(names[row]))
+            folder = folder / safe_name(classes[row])
+        file = folder / image_name(image, str(names[row]))
         if file in taken:
             file = file.with_stem(f"{file.stem}-{fingerprint(str(names[row]))[:8]}")
         taken.add(file)
@@ -307,21 +326,9 @@ def _write_image_folder(dataset: datasets.Dataset, path: Path, *, label: str) ->
         file.write_bytes(image["bytes"])
 
 
-def _file_name(image: dict[str, Any], row_id: str) -> str:
-    name = Path(image["path"] or row_id).name
-    stem = _safe(name.rpartition(".")[0] if Path(name).suffix else name)
-    data = image["bytes"]
-    suffix = next((s for start, s in SIGNATURES.items() if data.startswith(start)), ".img")
-    return stem + suffix
-
-
-def _safe(name: str) -> str:
-    """Return a name that every file system takes and that leaves its folder nowhere."""
-    return re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", name).strip(". ") or "_"
-
-
 _WRITERS = {
     "directory": _write_directory,
     "csv": _write_csv,
     "jsonl": _write_jsonl,
 }
+_TAR_WRITERS = {"tar": write_tar, "webdataset": write_shards}

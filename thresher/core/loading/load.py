@@ -53,8 +53,9 @@ def load_dataset(
     ----------
     source : str, path, mapping, list of paths, datasets.Dataset, DatasetDict or DataFrame
         * a folder of images, ``class/name.jpg`` or ``train/class/name.jpg``;
-        * a Parquet, CSV, TSV, JSON Lines or JSON file, a pattern such as ``"data/*.csv"``, or a
-          folder of such files, whose names may say the split (``train.parquet``);
+        * a Parquet, CSV, TSV, JSON Lines or JSON file, a tar file in the WebDataset layout, a
+          pattern such as ``"data/*.csv"``, or a folder of such files, whose names may say the split
+          (``train.parquet``);
         * a folder written by ``save_to_disk``, or ``owner/name`` on the Hugging Face Hub;
         * ``{"train": …, "test": …}``, or the same as text: ``"train=a.csv,test=b.csv"``;
         * ``"digits"``, which is built in.

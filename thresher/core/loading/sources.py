@@ -92,8 +92,8 @@ def _similar_file(path: Path) -> str:
 def _read_one_file(path: Path) -> Source:
     if not is_table(path):
         raise InputError(
-            f"{path} is not a Parquet, CSV, TSV, JSON Lines or JSON file. Images are loaded by "
-            "folder: name the folder that holds one folder for each class."
+            f"{path} is not a Parquet, CSV, TSV, JSON Lines, JSON or tar file. Images are loaded "
+            "by folder: name the folder that holds one folder for each class."
         )
     return read_table(path, name=path.name)
 
@@ -126,7 +126,7 @@ def _read_paths(paths: list[Path], *, origin: str, root: Path | None = None) -> 
         )
     for path, name, split in zip(paths, names, splits, strict=True):
         if path.suffix.lower() in IMAGE_SUFFIXES or not is_table(path):
-            raise InputError(f"{path} is not a Parquet, CSV, TSV, JSON Lines or JSON file.")
+            raise InputError(f"{path} is not a Parquet, CSV, TSV, JSON Lines, JSON or tar file.")
         source.extend(read_table(path, name=name, split=split))
     if any(splits):
         source.choices["split files"] = Choice(

@@ -1,4 +1,4 @@
-"""Parquet, CSV, TSV, JSON Lines and JSON files as tables; lines that do not parse are named."""
+"""Parquet, CSV, TSV, JSON Lines, JSON and tar files; what does not parse is named."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ import pyarrow.parquet as pq
 
 from ..choice import Choice
 from .parts import Part, Source, bad_row, file_error, table_of
+from .tar import read_tar
 
 # What Windows programs write when they do not write UTF-8. Five bytes have no meaning in it.
 FALLBACK_ENCODING = "cp1252"
+COMPRESSED = ("gz", "bz2", "xz")
 
 
 def read_table(path: Path, *, name: str, split: str | None = None) -> Source:
@@ -52,7 +54,9 @@ def read_table(path: Path, *, name: str, split: str | None = None) -> Source:
 def suffix(path: Path) -> str:
     """Return the lower-case suffix without a dot; ``jsonl`` also for ``ndjson``."""
     found = path.suffix.lower().lstrip(".")
-    return {"ndjson": "jsonl", "pq": "parquet", "tab": "tsv"}.get(found, found)
+    if found in COMPRESSED and path.with_suffix("").suffix.lower() == ".tar":
+        return "tar"
+    return {"ndjson": "jsonl", "pq": "parquet", "tab": "tsv", "tgz": "tar"}.get(found, found)
 
 
 def is_table(path: Path) -> bool:
@@ -231,4 +235,5 @@ _READERS: dict[str, Callable[[Path, str, Source], Part]] = {
     "tsv": _read_csv,
     "jsonl": _read_jsonl,
     "json": _read_json,
+    "tar": read_tar,
 }

@@ -1,0 +1,34 @@
+"""File names from row ids, class names and the first bytes of an image."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+SIGNATURES = {
+    b"\xff\xd8": ".jpg",
+    b"\x89PNG": ".png",
+    b"GIF8": ".gif",
+    b"BM": ".bmp",
+    b"RIFF": ".webp",
+    b"II*\0": ".tif",
+    b"MM\0*": ".tif",
+}
+
+
+def image_suffix(data: bytes) -> str:
+    """Return the suffix that an image's first bytes ask for, ``.img`` for unknown ones."""
+    return next((suffix for start, suffix in SIGNATURES.items() if data.startswith(start)), ".img")
+
+
+def image_name(image: dict[str, Any], row_id: str) -> str:
+    """Return a file name for an image ``{bytes, path}``: its own, with the suffix of its bytes."""
+    name = Path(image["path"] or row_id).name
+    stem = safe_name(name.rpartition(".")[0] if Path(name).suffix else name)
+    return stem + image_suffix(image["bytes"])
+
+
+def safe_name(name: str) -> str:
+    """Return a name that every file system takes and that leaves its folder nowhere."""
+    return re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", name).strip(". ") or "_"

@@ -1,0 +1,197 @@
+"""Tar files in the WebDataset layout: members of equal name up to the first dot are one sample.
+
+``jpg``, ``png``, … become the column ``image``, ``txt`` the column ``text``, ``cls`` the label,
+the keys of ``json`` columns of their own; ``key.depth.png`` becomes the column ``depth``, and any
+other member a column of bytes. Nothing is unpacked to disk. Layout: Aizman, Maltby, Breuel, "High
+performance I/O for large scale deep learning", IEEE BigData 2019.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+
+from ..schema import ROW_ID
+from .files import IMAGE_SUFFIXES, IMAGE_TYPE
+from .parts import Part, Source, bad_row, table_of
+
+KEY = "key"
+BLOCK = tarfile.BLOCKSIZE
+RUN = 500  # images in one Arrow array, whose offsets end at 2 GiB
+OPENERS: dict[bytes, Callable[[Path], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\0": lzma.open,
+}
+
+Sample = dict[str, Any]
+
+
+def read_tar(path: Path, name: str, source: Source) -> Part:
+    """Read one tar file; damaged stretches, members and samples are set aside by name.
+
+    Parameters
+    ----------
+    path : Path
+        Plain, or compressed by gzip, bzip2 or xz.
+    name : str
+        How the file is called in messages.
+    source : Source
+        Takes what could not be read.
+    """
+    samples: dict[str, Sample] = {}
+    broken: dict[str, str] = {}
+    with _opened(path, name, source) as file:
+        for member, data in _members(file, name, source):
+            key, suffix = _split(member)
+            if not suffix:
+                source.bad.append(bad_row(f"{name}/{member}", "a member without a suffix"))
+                continue
+            sample = samples.setdefault(key, {KEY: key})
+            reason = _add(sample, suffix, data, path=member)
+            if reason is not None:
+                broken.setdefault(key, f"{member}: {reason}")
+    source.bad += [bad_row(f"{name}/{key}", reason) for key, reason in broken.items()]
+    kept = [sample for key, sample in samples.items() if key not in broken]
+    table, notes = _table(kept)
+    source.choices |= notes
+    return Part(name, table)
+
+
+def _split(member: str) -> tuple[str, str]:
+    """Return the key (with folders) and the suffix of a member, both as WebDataset takes them."""
+    folder, slash, base = member.rpartition("/")
+    stem, _, suffix = base.partition(".")
+    return folder + slash + stem, suffix
+
+
+def _opened(path: Path, name: str, source: Source) -> IO[bytes]:
+    """Open a tar file; of a compressed one, keep in memory what can be unpacked."""
+    with open(path, "rb") as file:
+        start = file.read(6)
+    opener = next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), None)
+    if opener is None:
+        return open(path, "rb")
+    unpacked = io.BytesIO()
+    try:
+        with opener(path) as file:
+            while chunk := file.read1(2**20):  # `read` gives nothing of a last, cut part
+                unpacked.write(chunk)
+    except (EOFError, OSError, lzma.LZMAError) as error:
+        source.bad.append(bad_row(name, f"damaged after {unpacked.tell()} bytes ({error})"))
+    unpacked.seek(0)
+    return unpacked
+
+
+def _members(file: IO[bytes], name: str, source: Source) -> Iterator[tuple[str, bytes | None]]:
+    """Yield the name and the bytes of each file, None for one that is cut short.
+
+    By itself `tarfile` ends at a damaged header as if the file ended there. It is told to look for
+    the next header instead, and whatever it stepped over is named.
+    """
+    end = 0
+    try:
+        with tarfile.open(fileobj=file, mode="r:", ignore_zeros=True) as tar:
+            while (member := tar.next()) is not None:
+                tar.members.clear()  # type: ignore[attr-defined]  # it keeps every header otherwise
+                _name_damage(file, end, member.offset, name=name, source=source)
+                end = member.offset_data + (member.size + BLOCK - 1) // BLOCK * BLOCK
+                if member.isfile() and not Path(member.name).name.startswith("."):
+                    file.seek(member.offset_data)
+                    data = file.read(member.size)
+                    yield member.name.removeprefix("./"), data if len(data) == member.size else None
+    except tarfile.TarError as error:
+        if end == 0:
+            source.bad.append(bad_row(name, f"not a tar file ({error})"))
+        return
+    _name_damage(file, end, file.seek(0, io.SEEK_END), name=name, source=source)
+
+
+def _name_damage(file: IO[bytes], start: int, stop: int, *, name: str, source: Source) -> None:
+    """Set the bytes between two members aside, unless they are the zeros that end a tar file."""
+    file.seek(start)
+    left = stop - start
+    while left > 0 and (chunk := file.read(min(left, 2**20))):
+        if chunk.strip(b"\0"):
+            reason = f"damaged: {stop - start} bytes from byte {start} on are no part of a member"
+            source.bad.append(bad_row(name, reason))
+            return
+        left -= len(chunk)
+
+
+def _add(sample: Sample, suffix: str, data: bytes | None, *, path: str) -> str | None:
+    """Put a member into its sample, or say why that cannot be."""
+    if data is None:
+        return "the member is cut short"
+    head, _, kind = suffix.rpartition(".")
+    kind = kind.lower()
+    value: Any = data
+    if kind == "json" and not head:
+        return _add_json(sample, data)
+    if f".{kind}" in IMAGE_SUFFIXES:
+        name, value = head or "image", {"bytes": data, "path": Path(path).name}
+    elif kind in ("txt", "text", "cls"):
+        name = head or ("cls" if kind == "cls" else "text")
+        try:
+            value = _parse(data.decode(), number=kind == "cls")
+        except UnicodeDecodeError:
+            return "the text is not UTF-8"
+    else:
+        name = suffix
+    if name in sample:
+        return f"a second value for {name!r}"
+    sample[name] = value
+    return None
+
+
+def _add_json(sample: Sample, data: bytes) -> str | None:
+    try:
+        values = json.loads(data)
+    except ValueError as error:
+        return f"broken JSON ({str(error).splitlines()[0]})"
+    if not isinstance(values, dict):
+        values = {"json": json.dumps(values, ensure_ascii=False)}
+    twice = [name for name in values if name in sample and name != KEY]
+    if twice:
+        return f"a second value for {twice[0]!r}"
+    sample.update({name: value for name, value in values.items() if name != KEY})
+    return None
+
+
+def _parse(text: str, *, number: bool) -> Any:
+    if not number:
+        return text
+    text = text.strip()
+    return int(text) if text.lstrip("-").isdigit() else text
+
+
+def _table(samples: list[Sample]) -> tuple[pa.Table, dict[str, Any]]:
+    """Stack samples; the class number of ``cls`` members is the label where none has a name."""
+    names = dict.fromkeys(name for sample in samples for name in sample)
+    columns = {name: [sample.get(name) for sample in samples] for name in names}
+    if all(columns.get(ROW_ID, [None])):  # as we write them ourselves
+        del columns[KEY]
+    if "cls" in columns and "label" not in columns:
+        columns = {("label" if name == "cls" else name): columns[name] for name in columns}
+    images = {name: values for name, values in columns.items() if _holds_images(values)}
+    plain = {name: values for name, values in columns.items() if name not in images}
+    table, notes = table_of(plain)
+    for name, values in images.items():
+        runs = range(0, len(values), RUN)
+        chunks = [pa.array(values[start : start + RUN], IMAGE_TYPE) for start in runs]
+        table = table.append_column(name, pa.chunked_array(chunks, IMAGE_TYPE))
+    return table, notes
+
+
+def _holds_images(values: list[Any]) -> bool:
+    first = next((value for value in values if value is not None), None)
+    return isinstance(first, dict) and isinstance(first.get("bytes"), bytes)
