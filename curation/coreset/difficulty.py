@@ -1,12 +1,12 @@
-"""Core sets from a difficulty for each row, such as EL2N or the negative margin."""
+"""Core sets from a difficulty for each row, high = hard."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .geometry import even_budgets
+from .budgets import even_budgets
 
-# Zheng et al. use 50 strata, and cut 10 to 50 % of the hardest rows as the budget shrinks.
+# Zheng et al. use 50 strata, and cut 0 to 50 % of the hardest rows as the budget shrinks.
 STRATA = 50
 MOST_CUT = 0.5
 
@@ -38,3 +38,24 @@ def ccs(difficulty: np.ndarray, n: int, *, rng: np.random.Generator) -> np.ndarr
         if budget
     ]
     return np.concatenate(chosen) if chosen else np.empty(0, dtype=np.int64)
+
+
+def probe_error(vectors: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Judge rows without training: the error of EL2N with a leave-one-out ridge probe.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n, d)
+    codes : ndarray of int64, shape (n,)
+        Classes from 0.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Length of (probabilities − one-hot label), in [0, √2].
+    """
+    from ..labels.ridge import loo_ridge_probs
+
+    errors = loo_ridge_probs(vectors, codes, int(codes.max()) + 1).astype(np.float64)
+    errors[np.arange(len(codes)), codes] -= 1
+    return np.asarray(np.linalg.norm(errors, axis=1))

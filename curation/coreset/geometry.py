@@ -1,88 +1,41 @@
-"""Core sets from the geometry of the embeddings: k-center, facility location, clusters.
+"""Core sets from clusters of the embeddings: SemDeDup, prototypes, D4, hierarchical k-means.
 
-Every function takes unit vectors, shape (n, d), and returns `n` distinct positions in the order of
-choice. None makes an n × n matrix.
+Every function takes unit vectors, shape (n_rows, d), and returns `n` distinct positions in the
+order of choice. None makes an n × n matrix: rows are compared within one of √n_rows clusters.
 """
 
 from __future__ import annotations
 
-import heapq
-
 import numpy as np
 
+from .budgets import even_budgets
 from .clusters import assign, spherical_kmeans
 
-# Facility location sees the rows through this many representatives.
-WITNESSES = 2000
-
-
-def k_center(vectors: np.ndarray, n: int) -> np.ndarray:
-    """Take the row farthest from those taken so far (Gonzalez, 1985; Sener and Savarese, 2018).
-
-    The farthest row is at most twice as far from the set as in the best set. O(n_rows · n · d).
-    """
-    mean = vectors.mean(axis=0)
-    chosen = np.empty(n, dtype=np.int64)
-    # The most central row first: the order then does not depend on a draw.
-    chosen[0] = int(np.argmax(vectors @ mean))
-    nearest = np.full(len(vectors), -np.inf, dtype=np.float32)
-    for step in range(1, n):
-        np.maximum(nearest, vectors @ vectors[chosen[step - 1]], out=nearest)
-        nearest[chosen[step - 1]] = np.inf
-        chosen[step] = int(nearest.argmin())
-    return chosen
-
-
-def facility_location(vectors: np.ndarray, n: int, *, rng: np.random.Generator) -> np.ndarray:
-    """Maximise the sum over rows of the similarity to their nearest chosen row, lazily greedy.
-
-    Mirzasoleiman, Bilmes and Leskovec (2020) and Minoux (1978): the greedy set reaches at least
-    63 % of the best sum. The sum runs over at most `WITNESSES` drawn rows. Costs O(n_rows ·
-    witnesses · d) at the start, then O(witnesses · d) for each of few looks.
-    """
-    witnesses = vectors
-    if len(vectors) > WITNESSES:
-        witnesses = vectors[np.sort(rng.choice(len(vectors), WITNESSES, replace=False))]
-    best = np.zeros(len(witnesses), dtype=np.float32)
-    gains = np.concatenate(
-        [
-            np.maximum(vectors[start : start + 1000] @ witnesses.T, 0).sum(axis=1)
-            for start in range(0, len(vectors), 1000)
-        ]
-    )
-    queue = [(-float(gain), row) for row, gain in enumerate(gains)]
-    heapq.heapify(queue)
-    chosen: list[int] = []
-    while len(chosen) < n:
-        _, row = heapq.heappop(queue)
-        similarity = np.maximum(witnesses @ vectors[row], best)
-        gain = float((similarity - best).sum())
-        # Gains only shrink: a fresh gain that still beats the next stale one is the greatest.
-        if not queue or gain >= -queue[0][0] - 1e-6:
-            chosen.append(row)
-            best = similarity
-        else:
-            heapq.heappush(queue, (-gain, row))
-    return np.asarray(chosen, dtype=np.int64)
+# Share of the rows that D4 lets past its first half, as in the paper.
+DIVERSE = 0.75
+# SemDeDup compares a row with at most so many others, also where all rows fall into one cluster.
+MOST_BEFORE = 20_000
+BLOCK = 1000
 
 
 def semdedup(vectors: np.ndarray, n: int, *, rng: np.random.Generator) -> np.ndarray:
     """Drop the rows most similar to a kept row of their cluster until `n` are left.
 
-    Abbas et al., "SemDeDup" (2023), with its budget instead of a threshold, and with stars instead
-    of chains: within a cluster rows are ordered by distance from the center, far ones first as in
-    the paper, and each is judged by its nearest row among those before it.
+    Abbas et al., "SemDeDup" (2023), with a budget instead of a threshold: within a cluster rows are
+    ordered by distance from the center, far ones first as in the paper, and each is judged by its
+    nearest row among those before it. That row may be left out in its turn; `find_near_duplicates`
+    is the one to use where every row left out must have a kept twin.
     """
     closest = np.full(len(vectors), -1.0, dtype=np.float32)
     centers, cluster_of = spherical_kmeans(vectors, _square_root(len(vectors)), rng=rng)
     for cluster, center in enumerate(centers):
         rows = np.flatnonzero(cluster_of == cluster)
         rows = rows[np.argsort(vectors[rows] @ center, kind="stable")]
-        # Only the lower triangle: rows before this one.
-        for start in range(0, len(rows), 2000):
-            block = rows[start : start + 2000]
-            products = vectors[block] @ vectors[rows[: start + len(block)]].T
-            before = np.tri(len(block), start + len(block), start - 1, dtype=bool)
+        for start in range(0, len(rows), BLOCK):
+            block = rows[start : start + BLOCK]
+            first = max(0, start - MOST_BEFORE)
+            products = vectors[block] @ vectors[rows[first : start + len(block)]].T
+            before = np.tri(len(block), products.shape[1], start - first - 1, dtype=bool)
             closest[block] = np.where(before, products, -1.0).max(axis=1)
     return np.argsort(closest, kind="stable")[:n]
 
@@ -96,6 +49,16 @@ def prototypes(vectors: np.ndarray, n: int, *, rng: np.random.Generator) -> np.n
     centers, _ = spherical_kmeans(vectors, _square_root(len(vectors)), rng=rng)
     _, similarity = assign(vectors, centers)
     return np.argsort(similarity, kind="stable")[:n]
+
+
+def d4(vectors: np.ndarray, n: int, *, rng: np.random.Generator) -> np.ndarray:
+    """Leave out near copies, cluster what is left anew, then leave out what is most typical.
+
+    Tirumala et al., "D4" (2023): SemDeDup keeps three quarters of the rows (or `n`, if that is
+    more), prototypes choose `n` of them. Copies would make centers of their own otherwise.
+    """
+    diverse = semdedup(vectors, max(n, round(DIVERSE * len(vectors))), rng=rng)
+    return np.asarray(diverse[prototypes(vectors[diverse], n, rng=rng)])
 
 
 def hierarchical_kmeans(vectors: np.ndarray, n: int, *, rng: np.random.Generator) -> np.ndarray:
@@ -115,30 +78,6 @@ def hierarchical_kmeans(vectors: np.ndarray, n: int, *, rng: np.random.Generator
             rows = mine[groups == group]
             chosen.append(rows[np.argsort(-similarity[rows], kind="stable")[:count]])
     return np.concatenate(chosen)
-
-
-def even_budgets(sizes: np.ndarray, n: int) -> np.ndarray:
-    """Share `n` as evenly as `sizes` allow: nobody gets more than its size (water filling).
-
-    Returns
-    -------
-    ndarray of int64, shape (len(sizes),)
-        Sums to min(n, sizes.sum()); what is left over goes to the largest.
-    """
-    sizes = np.asarray(sizes, dtype=np.int64)
-    budgets = np.zeros_like(sizes)
-    left = min(n, int(sizes.sum()))
-    while left:
-        open_to_more = np.flatnonzero(budgets < sizes)
-        each = left // len(open_to_more)
-        if not each:
-            largest = open_to_more[np.argsort(-sizes[open_to_more], kind="stable")]
-            budgets[largest[:left]] += 1
-            break
-        given = np.minimum(each, sizes[open_to_more] - budgets[open_to_more])
-        budgets[open_to_more] += given
-        left -= int(given.sum())
-    return budgets
 
 
 def _square_root(n: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -11,16 +12,19 @@ from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_choice
 from thresher.core.randomness import RandomState, check_random_state
 
-from . import difficulty, geometry
+from . import geometry, greedy
+from .budgets import even_budgets, proportional_budgets, take_turns
+from .difficulty import ccs, hardest, probe_error
+from .recorded import KINDS, read_difficulty
 
-DRAWING = {
-    "facility_location": geometry.facility_location,
+CLUSTERED = {
     "semdedup": geometry.semdedup,
     "prototypes": geometry.prototypes,
+    "d4": geometry.d4,
     "hierarchical_kmeans": geometry.hierarchical_kmeans,
 }
-SCORED = ("ccs", "el2n")
-METHODS = ("auto", "random", "balanced", "k_center", *DRAWING, *SCORED)
+SCORED = ("ccs", *KINDS)
+METHODS = ("auto", "random", "balanced", "k_center", "facility_location", *CLUSTERED, *SCORED)
 # Multiply-adds of facility location's first look at every row: about eight seconds of one core.
 DEAREST = 2e10
 Chooser = Callable[[np.ndarray, int], np.ndarray]
@@ -61,6 +65,7 @@ def select_coreset(
     labels: np.ndarray | Sequence[int] | Sequence[str] | None = None,
     method: str = "auto",
     scores: np.ndarray | None = None,
+    dynamics: str | Path | None = None,
     random_state: RandomState = 0,
 ) -> CoreSet:
     """Choose `n` rows to train on.
@@ -75,11 +80,15 @@ def select_coreset(
         row each where `n` allows; for ``"balanced"`` evenly.
     method : str
         Controls: ``"random"``, ``"balanced"`` (random, the same number of each class). By geometry:
-        ``"k_center"``, ``"facility_location"``, ``"semdedup"``, ``"prototypes"``,
-        ``"hierarchical_kmeans"``. By difficulty: ``"ccs"``, ``"el2n"`` (the hardest). ``"auto"``:
-        ccs when `scores` are given, else facility location while that is cheap, else random.
+        ``"k_center"``, ``"facility_location"``, ``"semdedup"``, ``"prototypes"``, ``"d4"``,
+        ``"hierarchical_kmeans"``. By difficulty: ``"el2n"``, ``"forgetting"`` and ``"aum"`` (the
+        hardest rows), ``"ccs"`` (all degrees, without the very hardest). ``"auto"``: ccs when
+        `scores` are given, else facility location while that is cheap, else random.
     scores : ndarray of float, shape (n_rows,), optional
-        Difficulty of each row, high = hard; needed by ccs and el2n.
+        Difficulty of each row, high = hard.
+    dynamics : path-like, optional
+        File in which a training run recorded what each row did; see `read_difficulty`. ccs takes
+        its margins. With neither, ccs and el2n judge by a probe on the embeddings, given `labels`.
     random_state : int, numpy.random.Generator or None
 
     Returns
@@ -98,17 +107,21 @@ def select_coreset(
     if not 1 <= n <= total:
         raise InputError(f"`n` must be between 1 and the number of rows, {total}, got {n}.")
     classes = _classes(labels, total)
-    hardness = _hardness(scores, total, method)
-    chosen_method, reason = _choose_method(method, embeddings, hardness)
+    chosen_method, reason = _choose_method(method, embeddings, given=scores is not None)
+    hardness = None
+    if chosen_method in SCORED:
+        hardness = _hardness(
+            chosen_method, embeddings, classes, scores=scores, dynamics=dynamics, labels=labels
+        )
     rng = check_random_state(random_state)
     sizes = np.bincount(classes)
     even = chosen_method == "balanced"
-    budgets = geometry.even_budgets(sizes, n) if even else proportional_budgets(sizes, n)
+    budgets = even_budgets(sizes, n) if even else proportional_budgets(sizes, n)
     choose = _chooser(chosen_method, embeddings.vectors, hardness, rng)
     parts = [
         choose(np.flatnonzero(classes == code), int(budget)) for code, budget in enumerate(budgets)
     ]
-    positions = _take_turns(parts)
+    positions = take_turns(parts)
     return CoreSet(
         row_ids=embeddings.row_ids[positions],
         positions=positions,
@@ -117,29 +130,6 @@ def select_coreset(
         method=chosen_method,
         reason=reason,
     )
-
-
-def proportional_budgets(sizes: np.ndarray, n: int) -> np.ndarray:
-    """Share `n` in proportion to `sizes` by largest remainders, with one for each where possible.
-
-    Returns
-    -------
-    ndarray of int64, shape (len(sizes),)
-        Sums to `n`; none is above its size.
-    """
-    sizes = np.asarray(sizes, dtype=np.int64)
-    exact = sizes * n / sizes.sum()
-    budgets = np.floor(exact).astype(np.int64)
-    present = np.flatnonzero(sizes > 0)
-    if n >= len(present):
-        budgets[present] = np.maximum(budgets[present], 1)
-    while budgets.sum() > n:
-        excess = np.where(budgets > 1, budgets - exact, -np.inf)
-        budgets[int(excess.argmax())] -= 1
-    remainder = np.where(budgets < sizes, exact - budgets, -np.inf)
-    order = np.argsort(-remainder, kind="stable")
-    budgets[order[: n - int(budgets.sum())]] += 1
-    return np.asarray(budgets)
 
 
 def _classes(labels: np.ndarray | Sequence[int] | Sequence[str] | None, total: int) -> np.ndarray:
@@ -152,11 +142,40 @@ def _classes(labels: np.ndarray | Sequence[int] | Sequence[str] | None, total: i
     return codes.astype(np.int64)
 
 
-def _hardness(scores: np.ndarray | None, total: int, method: str) -> np.ndarray | None:
-    if scores is None:
-        if method in SCORED:
-            raise InputError(f"The method {method!r} needs `scores`: a difficulty for each row.")
-        return None
+def _choose_method(method: str, embeddings: Embeddings, *, given: bool) -> tuple[str, str]:
+    if method != "auto":
+        return method, "asked for"
+    if given:
+        return "ccs", "difficulties were given"
+    rows, d = embeddings.vectors.shape
+    if rows * min(rows, greedy.SHARD) * d <= DEAREST:
+        return "facility_location", "cheap for this many rows"
+    return "random", f"facility location would be dear for {rows} rows"
+
+
+def _hardness(
+    method: str,
+    embeddings: Embeddings,
+    classes: np.ndarray,
+    *,
+    scores: np.ndarray | None,
+    dynamics: str | Path | None,
+    labels: object,
+) -> np.ndarray:
+    if scores is not None and dynamics is not None:
+        raise InputError("Give `scores` or `dynamics`, not both.")
+    if dynamics is not None:
+        kind = "aum" if method == "ccs" else method
+        return read_difficulty(dynamics, kind, row_ids=embeddings.row_ids)
+    if scores is not None:
+        return _check_scores(scores, len(embeddings))
+    if method in ("ccs", "el2n") and labels is not None:
+        return probe_error(embeddings.vectors, classes)
+    needed = "`scores`, `dynamics` or `labels`" if method in ("ccs", "el2n") else "`dynamics`"
+    raise InputError(f"The method {method!r} needs {needed}, to tell how hard each row is.")
+
+
+def _check_scores(scores: np.ndarray, total: int) -> np.ndarray:
     hardness = np.asarray(scores, dtype=np.float64)
     if hardness.shape != (total,) or not np.isfinite(hardness).all():
         raise InputError(
@@ -164,19 +183,6 @@ def _hardness(scores: np.ndarray | None, total: int, method: str) -> np.ndarray 
             f"{int((~np.isfinite(hardness)).sum())} NaN or infinite values."
         )
     return hardness
-
-
-def _choose_method(
-    method: str, embeddings: Embeddings, hardness: np.ndarray | None
-) -> tuple[str, str]:
-    if method != "auto":
-        return method, "asked for"
-    if hardness is not None:
-        return "ccs", "difficulties were given"
-    rows, d = embeddings.vectors.shape
-    if rows * min(rows, geometry.WITNESSES) * d <= DEAREST:
-        return "facility_location", "cheap for this many rows"
-    return "random", f"facility location would be dear for {rows} rows"
 
 
 def _chooser(
@@ -189,21 +195,25 @@ def _chooser(
             return np.empty(0, dtype=np.int64)
         if method in ("random", "balanced"):
             return np.asarray(rng.permutation(rows)[:budget])
-        if hardness is not None and method == "ccs":
-            return np.asarray(rows[difficulty.ccs(hardness[rows], budget, rng=rng)])
-        if hardness is not None and method == "el2n":
-            return np.asarray(rows[difficulty.hardest(hardness[rows], budget)])
-        if method == "k_center":
-            return np.asarray(rows[geometry.k_center(vectors[rows], budget)])
-        return np.asarray(rows[DRAWING[method](vectors[rows], budget, rng=rng)])
+        if hardness is not None:
+            return np.asarray(rows[_by_difficulty(method, hardness[rows], budget, rng)])
+        return np.asarray(rows[_by_geometry(method, vectors[rows], budget, rng)])
 
     return choose
 
 
-def _take_turns(parts: list[np.ndarray]) -> np.ndarray:
-    """Merge the classes so that any first m rows hold each class in about its share."""
-    places = np.concatenate([(np.arange(len(part)) + 0.5) / max(1, len(part)) for part in parts])
-    return np.asarray(np.concatenate(parts)[np.argsort(places, kind="stable")])
+def _by_difficulty(
+    method: str, hardness: np.ndarray, n: int, rng: np.random.Generator
+) -> np.ndarray:
+    return ccs(hardness, n, rng=rng) if method == "ccs" else hardest(hardness, n)
+
+
+def _by_geometry(method: str, vectors: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    if method == "k_center":
+        return greedy.k_center(vectors, n)
+    if method == "facility_location":
+        return greedy.facility_location(vectors, n, rng=rng)
+    return CLUSTERED[method](vectors, n, rng=rng)
 
 
 def _weights(

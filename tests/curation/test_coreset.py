@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from curation.coreset import select_coreset
+from curation.coreset.budgets import even_budgets, proportional_budgets
 from curation.coreset.clusters import assign, spherical_kmeans
 from curation.coreset.difficulty import ccs
-from curation.coreset.geometry import even_budgets, facility_location, k_center, semdedup
-from curation.coreset.selection import METHODS, proportional_budgets
+from curation.coreset.geometry import semdedup
+from curation.coreset.greedy import facility_location, k_center
+from curation.coreset.selection import METHODS, SCORED
 from thresher.core.embeddings import Embeddings, unit_length
 from thresher.core.errors import InputError
 
@@ -16,15 +18,24 @@ def vectors(n=120, d=6, seed=0):
     return unit_length(np.random.default_rng(seed).normal(size=(n, d)))
 
 
+@pytest.fixture
+def record(tmp_path):
+    """A record of four epochs of 120 rows."""
+    rng, path = np.random.default_rng(2), tmp_path / "dynamics.npz"
+    margins = rng.normal(size=(120, 4)).astype(np.float16)
+    np.savez(path, row_ids=np.arange(120).astype(str), margins=margins, errors=np.abs(margins) / 4)
+    return path
+
+
 def labels(n=120):
     return np.repeat(np.arange(3), [n // 2, n // 3, n - n // 2 - n // 3])
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("n", [1, 2, 40, 120])
-def test_every_method_keeps_the_contract(method, n):
-    X, y, scores = vectors(), labels(), np.random.default_rng(1).random(120)
-    options = {"n": n, "labels": y, "method": method, "scores": scores}
+def test_every_method_keeps_the_contract(method, n, record):
+    X, y = vectors(), labels()
+    options = {"n": n, "labels": y, "method": method, "dynamics": record}
     chosen = select_coreset(X, **options)
     assert len(chosen) == len(set(chosen.positions.tolist())) == n
     assert chosen.row_ids.tolist() == chosen.positions.astype(str).tolist()
@@ -38,7 +49,8 @@ def test_every_method_keeps_the_contract(method, n):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("X", [np.ones((50, 4)), np.zeros((50, 4)), np.eye(50)])
 def test_equal_blank_and_orthogonal_rows_are_defined(method, X):
-    chosen = select_coreset(X, n=20, method=method, scores=np.zeros(50))
+    scores = np.zeros(50) if method in SCORED else None
+    chosen = select_coreset(X, n=20, method=method, scores=scores)
     assert len(set(chosen.positions.tolist())) == 20
 
 
@@ -130,7 +142,8 @@ def test_ids_travel_and_bad_arguments_are_explained():
         ({"n": 0}, "between 1 and"),
         ({"n": 121}, "between 1 and"),
         ({"n": 5, "method": "kcenter"}, "Did you mean 'k_center'"),
-        ({"n": 5, "method": "el2n"}, "needs `scores`"),
+        ({"n": 5, "method": "el2n"}, "needs `scores`, `dynamics` or `labels`"),
+        ({"n": 5, "method": "aum"}, "needs `dynamics`"),
         ({"n": 5, "scores": np.full(120, np.nan)}, "120 NaN"),
         ({"n": 5, "labels": [1, 2]}, "labels of shape"),
     ]:
