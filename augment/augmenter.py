@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -14,17 +13,16 @@ from thresher.core.errors import InputError, check_choice
 from thresher.core.files import read_json, write_json
 from thresher.core.randomness import RandomState
 
-from .backends import BACKENDS, Backend, OpenCVBackend, TorchBackend, choose_backend
+from .backends import BACKENDS, choose_backend, make_backend
+from .execution import run
 from .images import MAX_SIDE, check_batch
-from .keyed import Draws, check_index, check_keys, check_seed, draw
+from .keyed import check_index, check_keys, check_seed, draw
 from .operation import Scene
-from .plan import Application, Layer, Mixture, Stage, plan
+from .plan import Layer, Stage, plan
 from .policy import Policy, check_schema
 from .single import pack, unpack
 
 SCHEMA = 1
-# Images of one working set: their float planes then stay in a CPU's second-level cache.
-CHUNK_PIXELS = 2**17
 
 
 class Augmenter:
@@ -37,7 +35,7 @@ class Augmenter:
     random_state
         The seed, kept in ``seed``: an int is used as it is, a generator or None draws one.
     backend
-        ``"torch"``, ``"opencv"`` or ``"auto"``, which goes by image size and device.
+        ``"torch"``, ``"opencv"`` or ``"auto"``, which goes by the device.
 
     Examples
     --------
@@ -60,6 +58,7 @@ class Augmenter:
         self.policy = policy
         self.seed = check_seed(random_state)
         self.backend = check_choice("backend", backend, BACKENDS)
+        self._families = frozenset(step.operation.family for step in policy.steps)
 
     def __repr__(self) -> str:
         return (
@@ -89,17 +88,9 @@ class Augmenter:
         height, width = images.shape[2:] if form.kind == "tensor" else images.shape[1:3]
         scene = self._scene(int(height), int(width), check_index("epoch", epoch))
         draws = draw(self.seed, row_keys, epoch=scene.epoch, view=check_index("view", view))
-        choice = self.choose_backend(scene.height, scene.width, device=form.device)
-        backend: Backend = TorchBackend() if choice.value == "torch" else OpenCVBackend()
-        work = backend.load(images, form)
-        if choice.value == "torch" and form.device == "cpu":
-            parts = [
-                self._run(backend, work[part], draws[part], scene) for part in _chunks(scene, draws)
-            ]
-            work = _join(parts, work)
-        else:
-            work = self._run(backend, work, draws, scene)
-        return backend.unload(work, form)
+        choice = self.choose_backend(form.device)
+        backend = make_backend(choice, form, self._families, pixels=scene.height * scene.width)
+        return run(self.policy, backend, images, form, draws=draws, scene=scene)
 
     def __call__(self, image: Any, *, key: int | str, epoch: int = 0, view: int = 0) -> Any:
         """Augment one image: tensor (C, H, W), array (H, W, C) or (H, W), or a PIL image."""
@@ -125,12 +116,9 @@ class Augmenter:
         )
         return [entry for stage in plan(self.policy, draws, scene) for entry in _entries(stage)]
 
-    def choose_backend(self, height: int, width: int, *, device: str = "cpu") -> Choice:
-        """Return the backend for images of one size, with the reason."""
-        families = frozenset(step.operation.family for step in self.policy.steps)
-        return choose_backend(
-            self.backend, families=families, height=height, width=width, device=device
-        )
+    def choose_backend(self, device: str = "cpu") -> Choice:
+        """Return the backend for images on a device, with the reason."""
+        return choose_backend(self.backend, device=device)
 
     def to_dict(self) -> dict[str, Any]:
         """Return policy, seed and backend as JSON-like values with a schema version."""
@@ -171,67 +159,12 @@ class Augmenter:
     def _scene(self, height: int, width: int, epoch: int) -> Scene:
         return Scene(height, width, epoch, self.policy.schedule.strength(epoch))
 
-    def _run(self, backend: Backend, work: Any, draws: Draws, scene: Scene) -> Any:
-        for stage in plan(self.policy, draws, scene):
-            work = _do(backend, work, stage, scene)
-        return work
-
 
 def check_side(side: int) -> int:
     """Return the side of an image in pixels as an int, or raise an `InputError`."""
     if not 1 <= check_index("size", side) <= MAX_SIDE:
         raise InputError(f"The sides of an image must be 1 to {MAX_SIDE} pixels, got {side}.")
     return int(side)
-
-
-def _chunks(scene: Scene, draws: Draws) -> list[slice]:
-    size = max(16, CHUNK_PIXELS // (scene.height * scene.width))
-    return [slice(start, start + size) for start in range(0, len(draws), size)]
-
-
-def _join(parts: list[Any], work: Any) -> Any:
-    if len(parts) > 1:
-        import torch
-
-        return torch.cat(parts)
-    # A policy may have changed nothing; the caller's own memory is still not handed back.
-    return (
-        parts[0].clone()
-        if parts and parts[0].data_ptr() == work.data_ptr()
-        else (parts or [work])[0]
-    )
-
-
-def _do(backend: Backend, work: Any, stage: Stage, scene: Scene) -> Any:
-    if isinstance(stage, Mixture):
-        return _mix(backend, work, stage, scene)
-    applications = [one for one in stage.applications if len(one.rows)]
-    applications.sort(key=_family)
-    for family, members in groupby(applications, key=_family):
-        if family == "none":
-            continue
-        group = list(members)
-        rows = np.concatenate([one.rows for one in group])
-        parameters = np.concatenate([one.lower(scene) for one in group])
-        work = backend.apply(work, rows, family, parameters)
-    return work
-
-
-def _family(application: Application) -> str:
-    return application.step.operation.family
-
-
-def _mix(backend: Backend, work: Any, mixture: Mixture, scene: Scene) -> Any:
-    if not len(mixture.rows):
-        return work
-    original = backend.take(work, mixture.rows)
-    parts = [original]
-    for chain in mixture.chains:
-        changed = backend.take(work, np.arange(len(work)))
-        for layer in chain:
-            changed = _do(backend, changed, layer, scene)
-        parts.append(backend.take(changed, mixture.rows))
-    return backend.put(work, mixture.rows, backend.mix(parts, mixture.weights))
 
 
 def _entries(stage: Stage) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
-"""The two backends behind one protocol, and the measured rule that chooses between them."""
+"""The two backends behind one protocol, and the rule that chooses between them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Protocol
 
@@ -10,24 +11,28 @@ import numpy as np
 from thresher.core.choice import Choice
 from thresher.core.errors import InputError, check_choice
 
-from .images import Form, from_array, from_tensor, to_array, to_tensor
+from .images import Form, from_array, from_planes, from_tensor, to_array, to_planes, to_tensor
 
 BACKENDS = ("auto", "torch", "opencv")
-# What tensors do faster than OpenCV on small images, and up to which size
-# (benchmarks/augment_throughput.py: crop, flip and cut-out at 32×32, 106,000 against 99,000 images
-# a CPU-second; every other policy, and every policy at 64×64 and above, is faster with OpenCV).
-TORCH_FAMILIES = frozenset({"none", "window", "erase"})
-TORCH_PIXELS = 40 * 40
+# Tensors stay planes for these families above this size; below it, changing the layout of a whole
+# batch costs less than a call for each plane.
+PLANE_FAMILIES = frozenset({"none", "window", "blur", "sharpen", "erase"})
+PLANES_ABOVE = 48 * 48
 
 
 class Backend(Protocol):
     """Runs kernels on a working copy of a batch in the layout it likes best."""
 
+    chunk_pixels: int | None
+
     def load(self, images: Any, form: Form) -> Any:
-        """Return a working copy that `apply` may change."""
+        """Return what `apply` works on; the caller's images are never changed."""
 
     def apply(self, work: Any, rows: np.ndarray, family: str, parameters: np.ndarray) -> Any:
         """Return the working copy with one kernel done to the images at `rows`."""
+
+    def fork(self, work: Any) -> Any:
+        """Return what may be changed without changing `work`."""
 
     def take(self, work: Any, rows: np.ndarray) -> Any:
         """Return a copy of the images at `rows`."""
@@ -39,15 +44,21 @@ class Backend(Protocol):
         """Return the mixture of aligned batches with `weights` (n, len(parts))."""
 
     def unload(self, work: Any, form: Form) -> Any:
-        """Return the result in the form that came in."""
+        """Return the result in the form that came in, in memory of its own."""
 
 
 class TorchBackend:
     """Batched kernels on tensors (n, C, H, W), on CPU or CUDA."""
 
+    def __init__(self, *, on_cpu: bool) -> None:
+        # The float planes of so many pixels stay in a processor's second-level cache.
+        self.chunk_pixels: int | None = 2**17 if on_cpu else None
+        self._given: Any = None
+
     def load(self, images: Any, form: Form) -> Any:
         """Return the batch as a uint8 tensor; kernels never write into it."""
-        return to_tensor(images, form)
+        self._given = to_tensor(images, form)
+        return self._given
 
     def apply(self, work: Any, rows: np.ndarray, family: str, parameters: np.ndarray) -> Any:
         """Return a tensor with one kernel done to the images at `rows`."""
@@ -57,6 +68,10 @@ class TorchBackend:
             order = np.argsort(rows, kind="stable")
             return KERNELS[family](work, parameters[order])
         return self.put(work, rows, KERNELS[family](self.take(work, rows), parameters))
+
+    def fork(self, work: Any) -> Any:
+        """Return `work`, which kernels never write into."""
+        return work
 
     def take(self, work: Any, rows: np.ndarray) -> Any:
         """Return the images at `rows`."""
@@ -78,47 +93,123 @@ class TorchBackend:
 
     def unload(self, work: Any, form: Form) -> Any:
         """Return the result in the form that came in."""
+        if work is self._given and form.kind == "tensor" and not form.floating:
+            work = work.clone()
         return from_tensor(work, form)
 
 
+@dataclass(frozen=True)
+class Pixels:
+    """uint8 (n, H, W, C), or (n, C, H, W) as planes, and whether writing into it is allowed."""
+
+    values: np.ndarray
+    owned: bool
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
 class OpenCVBackend:
-    """OpenCV on one image after the other, arrays (n, H, W, C) on CPU."""
+    """OpenCV on arrays (n, H, W, C) on CPU.
 
-    def load(self, images: Any, form: Form) -> Any:
-        """Return the batch as a uint8 array of its own."""
-        return to_array(images, form)
+    With `planes`, tensors stay (n, C, H, W): only for families that treat every channel alike,
+    which saves both changes of layout.
+    """
 
-    def apply(self, work: Any, rows: np.ndarray, family: str, parameters: np.ndarray) -> Any:
-        """Do one kernel to the images at `rows`, in place."""
+    chunk_pixels: int | None = 2**22
+
+    def __init__(self, *, planes: bool = False) -> None:
+        self.planes = planes
+        # The array that the last kernel read, to be written next: fresh memory is slow.
+        self._spare: np.ndarray | None = None
+
+    def load(self, images: Any, form: Form) -> Pixels:
+        """Return the batch as an array, the caller's own where it fits."""
+        if self.planes:
+            return Pixels(to_planes(images, form), owned=form.floating)
+        return Pixels(to_array(images, form), owned=form.floating or form.kind == "tensor")
+
+    def apply(self, work: Pixels, rows: np.ndarray, family: str, parameters: np.ndarray) -> Pixels:
+        """Do one kernel to the images at `rows`."""
+        from .opencv_kernels import IN_PLACE
+
+        source = work.values
+        target = source
+        if family not in IN_PLACE or not work.owned:
+            target = self._fresh(source)
+            left_out = np.ones(len(source), dtype=bool)
+            left_out[rows] = False
+            target[left_out] = source[left_out]
+        self._run(family, source, target, rows, parameters)
+        if work.owned and target is not source:
+            self._spare = source
+        return Pixels(target, owned=True)
+
+    def _fresh(self, like: np.ndarray) -> np.ndarray:
+        spare, self._spare = self._spare, None
+        if spare is None or spare.shape != like.shape:
+            return np.empty_like(like)
+        return spare
+
+    def _run(
+        self,
+        family: str,
+        source: np.ndarray,
+        target: np.ndarray,
+        rows: np.ndarray,
+        parameters: np.ndarray,
+    ) -> None:
         from .opencv_kernels import KERNELS
 
-        KERNELS[family](work, rows, parameters)
-        return work
+        if self.planes and family != "erase":
+            # Each plane is an image of one channel.
+            n, channels, height, width = source.shape
+            rows = (rows[:, None] * channels + np.arange(channels)).ravel()
+            parameters = np.repeat(parameters, channels, axis=0)
+            source = source.reshape(n * channels, height, width, 1)
+            target = target.reshape(n * channels, height, width, 1)
+        elif self.planes:
+            source, target = source.transpose(0, 2, 3, 1), target.transpose(0, 2, 3, 1)
+        KERNELS[family](source, target, rows, parameters)
 
-    def take(self, work: Any, rows: np.ndarray) -> Any:
+    def fork(self, work: Pixels) -> Pixels:
+        """Return the same pixels, to be copied before anything is written."""
+        return Pixels(work.values, owned=False)
+
+    def take(self, work: Pixels, rows: np.ndarray) -> Pixels:
         """Return a copy of the images at `rows`."""
-        return work[rows]
+        return Pixels(work.values[rows], owned=True)
 
-    def put(self, work: Any, rows: np.ndarray, part: Any) -> Any:
-        """Replace the images at `rows` by `part`, in place."""
-        work[rows] = part
-        return work
+    def put(self, work: Pixels, rows: np.ndarray, part: Pixels) -> Pixels:
+        """Replace the images at `rows` by `part`."""
+        values = work.values if work.owned else work.values.copy()
+        values[rows] = part.values
+        return Pixels(values, owned=True)
 
-    def mix(self, parts: list[Any], weights: np.ndarray) -> Any:
+    def mix(self, parts: list[Pixels], weights: np.ndarray) -> Pixels:
         """Return the mixture of aligned batches."""
         from .opencv_kernels import mix
 
-        return mix(parts, weights)
+        return Pixels(mix([part.values for part in parts], weights), owned=True)
 
-    def unload(self, work: Any, form: Form) -> Any:
+    def unload(self, work: Pixels, form: Form) -> Any:
         """Return the result in the form that came in."""
-        return from_array(work, form)
+        if self.planes or form.kind == "array":
+            values = work.values if work.owned else work.values.copy()
+            return from_planes(values, form) if self.planes else from_array(values, form)
+        return from_array(work.values, form, spare=self._spare)
 
 
-def choose_backend(
-    backend: str, *, families: frozenset[str], height: int, width: int, device: str = "cpu"
-) -> Choice:
-    """Choose ``"torch"`` or ``"opencv"`` for a policy's kernel families and one image size.
+def make_backend(choice: Choice, form: Form, families: frozenset[str], *, pixels: int) -> Backend:
+    """Return the chosen backend for images of `pixels` pixels that come in one form."""
+    if choice.value == "torch":
+        return TorchBackend(on_cpu=form.device == "cpu")
+    large = pixels > PLANES_ABOVE
+    return OpenCVBackend(planes=form.kind == "tensor" and large and families <= PLANE_FAMILIES)
+
+
+def choose_backend(backend: str, *, device: str = "cpu") -> Choice:
+    """Choose ``"torch"`` or ``"opencv"`` for images on a device.
 
     The rule never looks at the batch, so that a row gets the same bits alone and in any batch.
     """
@@ -132,6 +223,5 @@ def choose_backend(
         return Choice("torch", f"images are on {device}")
     if find_spec("cv2") is None:
         return Choice("torch", "OpenCV is not installed")
-    if height * width <= TORCH_PIXELS and families <= TORCH_FAMILIES:
-        return Choice("torch", f"crops and flips of {height}×{width} pixels measured faster there")
-    return Choice("opencv", f"measured faster for this policy at {height}×{width} pixels")
+    # benchmarks/augment_throughput.py, eight policies at 32, 96 and 224 pixels.
+    return Choice("opencv", "measured faster on a processor for every policy and image size")

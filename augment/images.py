@@ -116,10 +116,22 @@ def _as_bytes(images: np.ndarray, form: Form) -> np.ndarray:
 
 
 def to_array(images: Any, form: Form) -> np.ndarray:
-    """Return a uint8 array (n, H, W, C) of its own."""
+    """Return a uint8 array (n, H, W, C), sharing memory with `images` where it can."""
     if form.kind == "tensor":
         return channels_last(_as_bytes(images.detach().cpu().numpy(), form))
-    return np.array(_as_bytes(images, form), order="C")
+    return np.ascontiguousarray(_as_bytes(images, form))
+
+
+def to_planes(images: Any, form: Form) -> np.ndarray:
+    """Return a tensor as a uint8 array (n, C, H, W), sharing memory with it where it can."""
+    return np.ascontiguousarray(_as_bytes(images.detach().cpu().numpy(), form))
+
+
+def from_planes(images: np.ndarray, form: Form) -> Any:
+    """Return a uint8 array (n, C, H, W) as the tensor that came in."""
+    import torch
+
+    return from_tensor(torch.from_numpy(images).to(form.device), form)
 
 
 def from_tensor(images: Tensor, form: Form) -> Any:
@@ -129,13 +141,16 @@ def from_tensor(images: Tensor, form: Form) -> Any:
     return images.to(form.dtype).div_(255) if form.floating else images
 
 
-def from_array(images: np.ndarray, form: Form) -> Any:
-    """Return a uint8 array (n, H, W, C) in the form that came in."""
+def from_array(images: np.ndarray, form: Form, *, spare: np.ndarray | None = None) -> Any:
+    """Return a uint8 array (n, H, W, C) in the form that came in.
+
+    `spare` is memory of the same size that a tensor may be written into.
+    """
     if form.kind == "array":
         return _from_bytes(images, form)
     import torch
 
-    return from_tensor(torch.from_numpy(channels_first(images)).to(form.device), form)
+    return from_tensor(torch.from_numpy(channels_first(images, spare=spare)).to(form.device), form)
 
 
 def _from_bytes(images: np.ndarray, form: Form) -> np.ndarray:

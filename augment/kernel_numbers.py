@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from .keyed import mix64
@@ -16,14 +14,17 @@ def box_noise(number: float, shape: tuple[int, ...]) -> np.ndarray:
     return (bits >> np.uint64(56)).astype(np.uint8).reshape(shape)
 
 
-def blur_radius(sigma: float) -> int:
-    """Return how many pixels a blur reaches to each side: three standard deviations."""
-    return math.ceil(3 * sigma)
-
-
 def gaussian_weights(sigma: np.ndarray, radius: int) -> np.ndarray:
-    """Return float32 weights (n, 2·radius + 1) that sum to one, each row within its own reach."""
+    """Return weights in 256ths, float32 (n, 2·radius + 1), symmetric, each row's sum exactly 256.
+
+    A row reaches three standard deviations to each side. Whole 256ths make blurring exact in
+    integers, so that it gives the same bits everywhere and leaves even areas as they are.
+    """
     place = np.arange(-radius, radius + 1)[None, :]
     weights = np.exp(-0.5 * (place / np.maximum(sigma, 1e-3)[:, None]) ** 2)
     weights[np.abs(place) > np.ceil(3 * sigma)[:, None]] = 0
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
+    # Rounding the running sum keeps what tails smaller than half a 256th add up to.
+    sums = np.round(np.cumsum(weights, axis=1) * (256 / weights.sum(axis=1, keepdims=True)))
+    side = np.diff(sums[:, :radius], axis=1, prepend=0)
+    centre = 256 - 2 * side.sum(axis=1, keepdims=True)
+    return np.concatenate([side, centre, side[:, ::-1]], axis=1).astype(np.float32)

@@ -32,6 +32,8 @@ class SharedRandom(random.Random):
 
     def getrandbits(self, k: int, /) -> int:
         """Return an integer of `k` random bits."""
+        if 0 < k <= 53:
+            return int(self.generator.random() * (1 << k))
         words = (k + 31) // 32
         drawn = self.generator.integers(2**32, size=words, dtype=np.uint32).tobytes()
         return int.from_bytes(drawn, "little") >> (words * 32 - k)

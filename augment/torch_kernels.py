@@ -149,8 +149,9 @@ def sharpen(images: Tensor, rows: np.ndarray) -> Tensor:
 
 def blur(images: Tensor, rows: np.ndarray) -> Tensor:
     """Gaussian blur with mirrored edges: rows (sigma, radius)."""
-    radius = int(rows[0, 1])
+    radius = int(rows[:, 1].max(initial=0))
     weights = torch.from_numpy(gaussian_weights(rows[:, 0], radius)).to(images.device)
+    # Whole numbers below 2**24, which float32 adds exactly.
     values = images.float()
     for dim in (2, 3):
         side = images.shape[dim]
@@ -160,7 +161,7 @@ def blur(images: Tensor, rows: np.ndarray) -> Tensor:
         for tap in range(2 * radius + 1):
             part = padded.narrow(dim, tap, side)
             values += part * weights[:, tap, None, None, None]
-    return _to_bytes(values)
+    return values.add_(2**15).mul_(2.0**-16).to(torch.uint8)
 
 
 def erase(images: Tensor, rows: np.ndarray) -> Tensor:

@@ -125,7 +125,7 @@ def backends(side: int, n: int, passes: int) -> dict[str, Any]:
         augmenters = {one: Augmenter(make(), backend=one) for one in ("torch", "opencv")}
         works = {one: (lambda aug=aug: aug.batch(tensor, keys)) for one, aug in augmenters.items()}
         table[name] = in_turn(works, n, passes)
-        table[name]["auto"] = Augmenter(make()).choose_backend(side, side).value
+        table[name]["auto"] = Augmenter(make()).choose_backend().value
     return table
 
 
