@@ -2,79 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from thresher.core.columns import read_features, take_rows
 from thresher.core.embeddings import Embeddings
-from thresher.core.encoders import embed, get_encoder
-from thresher.core.errors import InputError, check_choice
+from thresher.core.errors import InputError
 from thresher.core.issues import Issues
 from thresher.core.neighbors import NeighborGraph
-from thresher.core.search import neighbor_graph
 
+from .closeness import (
+    COSINE,
+    NEAR_TEXT,
+    SHINGLES,
+    Closeness,
+    choose_closeness,
+    compares_texts,
+    describe_search,
+    search,
+)
+from .encoding import Encoded, encode_rows, own_vectors
 from .exact import find_exact_duplicates
-from .labels import find_label_issues
+from .grouping import keep_by
+from .labels import LabelIssues, find_label_issues
 from .leakage import find_leakage
 from .near import find_near_duplicates
 from .outliers import find_outliers
 from .quality import find_quality_issues
-from .reading import DecodedImages, Rows
-from .thresholds import suggest_threshold
+from .reading import Rows
+from .steps import Plan
 
-# In the order in which they run: copies would hide wrong labels and outliers.
-STEPS = ("exact_duplicate", "near_duplicate", "leakage", "quality", "label", "outlier")
-# Numbers are near duplicates only when they are equal but for rounding.
-NEAR_FEATURES = 0.9999
-# From fewer rows no threshold is learnt.
-FEWEST_ROWS, NEAR_FEW = 50, 0.98
+# Share of wrong labels that must be sure before labels count as wrong at all; see `label_action`.
+FEWEST_WRONG = 0.005
 
 
 class Checks:
-    """The checks over one dataset.
+    """The checks over one dataset; vectors and neighbours are made when one first needs them.
+
+    Parameters
+    ----------
+    rows : Rows
+    plan : mapping
+        Options of each step, as `read_steps` gives them.
+    encoder : str, Encoder or callable
+    threshold : float or "auto"
+        For near duplicates and leaks, where the step has none of its own.
+    vectors : Embeddings or ndarray, optional
+        The user's own, instead of an encoder's.
+    pred_probs : ndarray of float, shape (n, K), optional
+        Out-of-sample probabilities of the sorted class names, in the order of the rows.
+    known : Embeddings, optional
+        Vectors of the first rows, from an earlier batch.
+    random_state : int
 
     Attributes
     ----------
-    embeddings : Embeddings
-        Rows of numbers with NaN have zero vectors, which are similar to nothing.
-    threshold : float
-        Cosine similarity of near duplicates and leaks.
     methods : dict of str
         How each check that ran was done, in a sentence.
+    found : dict
+        The result of each check that ran.
     """
 
     def __init__(
-        self, rows: Rows, *, encoder: Any, threshold: float | str, random_state: int
+        self,
+        rows: Rows,
+        plan: Plan,
+        *,
+        encoder: Any = "auto",
+        threshold: float | str = "auto",
+        vectors: Embeddings | np.ndarray | None = None,
+        pred_probs: np.ndarray | None = None,
+        known: Embeddings | None = None,
+        random_state: int = 0,
     ) -> None:
-        self.rows, self.seed = rows, random_state
-        spec = encoder
-        if isinstance(encoder, str) and encoder == "auto":
-            spec = f"builtin:{rows.modality}"
-        self._encoder = get_encoder(spec, modality=rows.modality, random_state=random_state)
-        self.embeddings = self._embed()
-        self.threshold, self._why = self._choose_threshold(threshold)
+        self.rows, self.plan, self.seed = rows, plan, random_state
+        self.pred_probs = pred_probs
+        self._encoder, self._threshold = encoder, threshold
+        self._vectors, self._known = vectors, known
         self.methods: dict[str, str] = {}
-        self._redundant = np.zeros(len(rows.ids), dtype=bool)
-        self._graph: NeighborGraph | None = None
+        self.found: dict[str, Any] = {}
+        self._redundant = np.zeros(len(rows), dtype=bool)
+        self._check_possible()
 
-    def possible(self) -> list[str]:
-        """Return the checks that this data allows."""
-        missing = set()
-        if self.rows.labels is None:
-            missing.add("label")
-        if len(np.unique(self.rows.splits)) < 2:
-            missing.add("leakage")
-        return [step for step in STEPS if step not in missing]
-
-    def run(self, steps: Sequence[str]) -> list[Issues]:
-        """Run the named checks in the order of `STEPS`."""
-        if "label" in steps and self.rows.labels is None:
-            raise InputError("The step 'label' needs the label column: name it with `label`.")
-        for step in steps:
-            check_choice("steps", step, STEPS)
-        known = {
+    def run(self) -> Issues:
+        """Run the checks of the plan in their order; choosing a core set is none of them."""
+        known: dict[str, Callable[[], Issues]] = {
             "exact_duplicate": self._exact,
             "near_duplicate": self._near,
             "leakage": self._leakage,
@@ -82,115 +98,192 @@ class Checks:
             "label": self._wrong_labels,
             "outlier": self._outliers,
         }
-        return [known[step]() for step in STEPS if step in steps]
+        return Issues.concat([known[step]() for step in self.plan if step in known])
 
-    def _embed(self) -> Embeddings:
-        rows = self.rows
-        options: dict[str, Any] = {"encoder": self._encoder, "random_state": self.seed}
-        columns: Any = list(rows.columns) if rows.modality == "features" else rows.columns[0]
-        if rows.modality != "features":
-            return embed(rows.dataset, column=columns, **options)
-        whole = np.isfinite(read_features(rows.dataset, rows.columns)).all(axis=1)
-        if not whole.any():
-            raise InputError("Every row holds NaN or infinite values.")
-        finite = take_rows(rows.dataset, np.flatnonzero(whole))
-        found = embed(finite, column=columns, **options)
-        vectors = np.zeros((len(rows.ids), found.vectors.shape[1]), dtype=np.float32)
-        vectors[whole] = found.vectors
-        return Embeddings(rows.ids, vectors, found.encoder, found.fingerprint)
+    @cached_property
+    def encoded(self) -> Encoded:
+        """Vectors of all rows."""
+        if self._vectors is not None:
+            return own_vectors(self.rows, self._vectors, known=self._known)
+        return encode_rows(self.rows, self._encoder, known=self._known, random_state=self.seed)
 
-    def _choose_threshold(self, threshold: float | str) -> tuple[float, str]:
-        if not isinstance(threshold, str):
-            return float(threshold), "asked for"
-        if self.rows.modality == "features":
-            return NEAR_FEATURES, "equal numbers up to rounding"
-        if len(self.rows.ids) < FEWEST_ROWS:
-            return NEAR_FEW, f"fewer than {FEWEST_ROWS} rows to learn one from"
-        values = self.rows.values()
-        if self.rows.modality == "image":
-            size = self._encoder.image_size
-            values = DecodedImages(self.rows.dataset, self.rows.columns[0], size)
-        suggested = suggest_threshold(
-            values,
-            self.embeddings,
-            encode=self._encoder.encode,
-            kind=self.rows.modality,
+    @property
+    def embeddings(self) -> Embeddings:
+        """Vectors of all rows."""
+        return self.encoded.embeddings
+
+    @property
+    def encoded_rows(self) -> int:
+        """Number of rows that had to be encoded."""
+        return self.encoded.encoded if "encoded" in self.__dict__ else 0
+
+    def known(self) -> tuple[Embeddings | None, np.ndarray | None]:
+        """Return vectors and content hashes, as far as they were made, for a further batch."""
+        vectors = self.embeddings if "encoded" in self.__dict__ else self._known
+        hashes = self.rows.hashes if "hashes" in self.rows.__dict__ else None
+        return vectors, hashes
+
+    @property
+    def measure(self) -> str:
+        """What similarity is meant."""
+        return SHINGLES if self._as_text else COSINE
+
+    @cached_property
+    def closeness(self) -> Closeness:
+        """What makes two rows near duplicates, for steps without a threshold of their own."""
+        if not isinstance(self._threshold, str):
+            return Closeness(self.measure, float(self._threshold), "asked for")
+        if self._as_text:
+            return Closeness(self.measure, NEAR_TEXT, "a word or two changed")
+        found = self.encoded
+        return choose_closeness(self.rows, found.embeddings, found.encoder, random_state=self.seed)
+
+    @cached_property
+    def graph(self) -> NeighborGraph:
+        """All pairs of close rows, from the lowest threshold of any step on."""
+        steps = [step for step in ("near_duplicate", "leakage") if step in self.plan]
+        levels = [self._closeness(step).threshold for step in steps]
+        return search(
+            self.rows,
+            None if self._as_text else self.embeddings,
+            threshold=min(levels) if levels else self.closeness.threshold,
             random_state=self.seed,
         )
-        return suggested.threshold, suggested.reason
 
-    def _close(self) -> NeighborGraph:
-        if self._graph is None:
-            self._graph = neighbor_graph(
-                self.embeddings, threshold=self.threshold, random_state=self.seed
+    @cached_property
+    def label_action(self) -> str:
+        """``"drop"`` where the check is sure that there are wrong labels at all, else review."""
+        found: LabelIssues | None = self.found.get("label")
+        sure = found is not None and found.noise_rate.low >= FEWEST_WRONG
+        return "drop" if sure else "review"
+
+    @cached_property
+    def _as_text(self) -> bool:
+        own = self._vectors is not None
+        return compares_texts(self.rows, self._encoder, own_vectors=own)
+
+    def _check_possible(self) -> None:
+        if "label" in self.plan and self.rows.labels is None:
+            raise InputError("The step 'label' needs the label column: name it with `label`.")
+        if self.pred_probs is not None and len(self.pred_probs) != len(self.rows):
+            raise InputError(
+                f"There are {len(self.rows)} rows, but {len(self.pred_probs)} rows of `pred_probs`."
             )
-        return self._graph
+
+    def _closeness(self, step: str) -> Closeness:
+        if "threshold" not in self.plan[step]:
+            return self.closeness
+        return Closeness(self.measure, float(self.plan[step]["threshold"]), "asked for")
 
     def _exact(self) -> Issues:
-        names = None
-        if self.rows.labels is not None:
-            names = np.array([name or "" for name in self.rows.labels], dtype=str)
+        rows = self.rows
         found = find_exact_duplicates(
-            self.rows.hashes, row_ids=self.rows.ids, splits=self.rows.splits, labels=names
+            rows.hashes, row_ids=rows.ids, splits=rows.splits, labels=rows.names
         )
         self._redundant |= ~found.kept
-        self.methods["exact_duplicate"] = "hash of the content; one row of each group stays"
+        self.found["exact_duplicate"] = found
+        self.methods["exact_duplicate"] = "Hash of the content; one row of each group stays"
         return found.to_issues()
 
     def _near(self) -> Issues:
-        found = find_near_duplicates(self._close(), protect=self.rows.splits != "train")
+        keep = self.plan["near_duplicate"].get("keep", "connected")
+        closeness = self._closeness("near_duplicate")
+        priority = None
+        if keep != "connected":
+            priority = keep_by(keep, self.graph, labels=self.rows.names)
+        found = find_near_duplicates(
+            self.graph,
+            threshold=closeness.threshold,
+            protect=self.rows.splits != "train",
+            priority=priority,
+        )
+        reported = self.rows.ids[self._redundant]
         self._redundant |= ~found.kept
-        self.methods["near_duplicate"] = self._searched()
-        return found.to_issues()
+        self.found["near_duplicate"] = found
+        how = f"{closeness}. {describe_search(self.graph)}"
+        self.methods["near_duplicate"] = f"{how}. Every dropped row has a kept twin this close"
+        return _without(found.to_issues(), reported)
 
     def _leakage(self) -> Issues:
-        names = None
-        if self.rows.labels is not None:
-            names = np.array([name or "" for name in self.rows.labels], dtype=str)
-        found = find_leakage(self._close(), splits=self.rows.splits, labels=names)
+        closeness = self._closeness("leakage")
+        found = find_leakage(
+            self.graph,
+            splits=self.rows.splits,
+            labels=self.rows.names,
+            threshold=closeness.threshold,
+        )
         self._redundant |= found.leaks
-        self.methods["leakage"] = self._searched()
+        self.found["leakage"] = found
+        self.methods["leakage"] = (
+            f"{closeness}, between rows of different splits: {found.pair_count:,} pairs. "
+            f"{describe_search(self.graph)}"
+        )
         return found.to_issues()
 
-    def _searched(self) -> str:
-        return f"cosine of at least {self.threshold:.4f} ({self._why}); {self._close().method}"
-
     def _quality(self) -> Issues:
-        found = find_quality_issues(
-            self.rows.values(), kind=self.rows.modality, row_ids=self.rows.ids
-        )
-        self.methods["quality"] = "; ".join(["each row by itself and by its corpus", *found.notes])
+        rows = self.rows
+        found = find_quality_issues(rows.values(), kind=rows.modality, row_ids=rows.ids)
+        self.found["quality"] = found
+        notes = ["Each row by itself and against the others", *found.notes]
+        self.methods["quality"] = "; ".join(notes)
         return found.to_issues()
 
     def _wrong_labels(self) -> Issues:
         """Judge training rows without the test labels, and test rows by all."""
-        assert self.rows.labels is not None
-        labels = np.array([name or "" for name in self.rows.labels], dtype=str)
-        use = ~self._redundant & (labels != "")
+        names = self.rows.names
+        assert names is not None  # _check_possible has seen to it
+        use = ~self._redundant & (names != "")
         test = use & (self.rows.splits == "test")
-        parts = [self._judge(np.flatnonzero(use & ~test), labels)]
+        if self.pred_probs is not None:  # which are made out of sample for all rows
+            test = np.zeros_like(test)
+        own = self._judge(np.flatnonzero(use & ~test), names)
+        self.found["label"] = own
+        self.methods["label"] = _label_method(own)
+        parts = [own.to_issues()]
         if test.any():
-            both = self._judge(np.flatnonzero(use), labels)
-            wanted = set(self.rows.ids[test].tolist())
-            parts.append(Issues.from_rows(issue for issue in both if issue.row_id in wanted))
+            both = self._judge(np.flatnonzero(use), names).to_issues()
+            parts.append(_without(both, self.rows.ids[~test]))
         return Issues.concat(parts)
 
-    def _judge(self, rows: np.ndarray, labels: np.ndarray) -> Issues:
-        classes = np.unique(labels[labels != ""]).tolist()
-        found = find_label_issues(
-            labels[rows],
-            embeddings=self.embeddings.take(rows),
-            classes=classes,
+    def _judge(self, rows: np.ndarray, names: np.ndarray) -> LabelIssues:
+        probs = None if self.pred_probs is None else self.pred_probs[rows]
+        only_probs = probs is not None and self._vectors is None
+        return find_label_issues(
+            names[rows],
+            embeddings=None if only_probs else self.embeddings.take(rows),
+            pred_probs=probs,
+            row_ids=self.rows.ids[rows],
+            classes=np.unique(names[names != ""]).tolist(),
+            method=self.plan["label"].get("method", "auto"),
             random_state=self.seed,
         )
-        self.methods.setdefault("label", f"{found.method}; about {found.noise_rate} wrong")
-        return found.to_issues()
 
     def _outliers(self) -> Issues:
         rows = np.flatnonzero(~self._redundant)
-        labels = None
-        if self.rows.labels is not None:
-            labels = np.array([self.rows.labels[row] or "" for row in rows], dtype=str)
+        labels = None if self.rows.names is None else self.rows.names[rows]
         found = find_outliers(self.embeddings.take(rows), labels=labels, random_state=self.seed)
-        self.methods["outlier"] = "mean distance to the nearest rows against that of its neighbours"
+        self.found["outlier"] = found
+        self.methods["outlier"] = "Mean distance to the nearest rows against that of its neighbours"
         return found.to_issues()
+
+
+def possible_steps(rows: Rows) -> list[str]:
+    """Return the checks that this data allows."""
+    steps = ["exact_duplicate", "near_duplicate"]
+    steps += ["leakage"] if len(np.unique(rows.splits)) > 1 else []
+    steps.append("quality")
+    steps += ["label"] if rows.labels is not None else []
+    return [*steps, "outlier"]
+
+
+def _without(issues: Issues, row_ids: np.ndarray) -> Issues:
+    """Return the findings about other rows than these."""
+    known = pc.is_in(issues.table["row_id"], value_set=pa.array(row_ids, pa.string()))
+    return Issues(issues.table.filter(pc.invert(known)))
+
+
+def _label_method(found: LabelIssues) -> str:
+    text = f"{found.method}; estimated share of wrong labels {found.noise_rate}"
+    if found.expected_precision is not None:
+        text += f"; about {found.expected_precision:.0%} of the flags should be right"
+    return text

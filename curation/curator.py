@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.fingerprint import fingerprint
 from thresher.core.issues import Issues
+from thresher.core.manifest import Manifest
 from thresher.core.rows import with_row_ids
 
-from .checks import STEPS, Checks
+from .checks import Checks, possible_steps
+from .coreset import select_coreset
 from .decision import decide
 from .policy import LABEL_ACTIONS, Policy
 from .reading import Rows
+from .steps import Plan, Step, read_steps
 
 if TYPE_CHECKING:
     import datasets
@@ -26,16 +32,20 @@ class Curator:
 
     Parameters
     ----------
-    steps : sequence of str, optional
-        Checks to run, some of `STEPS`; default: all that the data allows. Their order does not
-        matter: copies are always found first, since they would hide wrong labels.
+    steps : sequence of str or (str, dict), optional
+        What to do, some of `curation.steps.STEPS`, each alone or with its options, such as
+        ``["quality", ("near_duplicate", {"threshold": 0.9}), ("coreset", {"n": 1000})]``; default:
+        all checks that the data allows. Their order does not matter: copies are always found first,
+        since they would hide wrong labels, and a core set is chosen last.
     threshold : float or "auto"
-        Cosine similarity of near duplicates and leaks; ``"auto"`` learns it by planting edits in
-        the rows (`curation.thresholds`).
+        Similarity of near duplicates and leaks, for steps without one of their own; ``"auto"`` is
+        chosen for the data (`curation.closeness`).
     label_action : str
-        What to do with wrong labels: ``"drop"``, ``"relabel"``, ``"review"`` or ``"none"``.
+        What to do with wrong labels: ``"drop"``, ``"relabel"``, ``"review"``, ``"none"``, or
+        ``"auto"``: drop where it is sure that there are any, else review.
     encoder : str, Encoder or callable
-        See `thresher.core.get_encoder`; ``"auto"`` takes the built-in one of the modality.
+        See `thresher.core.get_encoder`; ``"auto"`` takes the built-in one of the modality. Near
+        duplicates of texts are then found by their words.
     random_state : int
 
     Attributes
@@ -43,15 +53,21 @@ class Curator:
     issues_ : Issues
     manifest_ : Manifest
         One decision for every row.
+    checks_ : Checks
+        ``found`` holds the result of each check; ``embeddings`` and ``graph`` what they read.
     embeddings_ : Embeddings
+        Made now if no check needed them.
     threshold_ : float
+        From which similarity on rows are near duplicates.
     methods_ : dict of str
         How each check was done, in a sentence.
+    encoded_rows_ : int
+        Rows that the last `fit` or `partial_fit` had to encode.
     """
 
     def __init__(
         self,
-        steps: Sequence[str] | None = None,
+        steps: Sequence[Step] | None = None,
         *,
         threshold: float | str = "auto",
         label_action: str = "drop",
@@ -81,6 +97,8 @@ class Curator:
         *,
         column: str | Sequence[str] | None = None,
         label: str | None = None,
+        embeddings: Embeddings | np.ndarray | None = None,
+        pred_probs: np.ndarray | None = None,
     ) -> Curator:
         """Run the checks and decide; the dataset is not changed.
 
@@ -94,31 +112,21 @@ class Curator:
             What to look at; not needed where only one column can be meant.
         label : str, optional
             The label column.
+        embeddings : Embeddings or ndarray of float, shape (n, d), optional
+            Vectors of your own, used for every check instead of an encoder's.
+        pred_probs : ndarray of float, shape (n, K), optional
+            Out-of-sample probabilities of the classes, sorted by name, to judge labels by.
 
         Raises
         ------
         InputError
             On unknown steps or columns, and on checks that this data does not allow.
         """
-        steps = self._check()
+        plan = self._check()
         rows = Rows.open(dataset, column=column, label=label)
-        checks = Checks(
-            rows, encoder=self.encoder, threshold=self.threshold, random_state=self.random_state
-        )
-        if self.steps is None:
-            steps = checks.possible()
-        self.issues_ = Issues.concat(checks.run(steps))
-        self.embeddings_, self.methods_ = checks.embeddings, checks.methods
-        self.threshold_ = checks.threshold
-        self.manifest_ = decide(
-            self.issues_,
-            row_ids=rows.ids,
-            splits=rows.splits,
-            labels=rows.labels,
-            policy=Policy(label=self.label_action),
-            header=self._header(rows),
-        )
+        self._run(rows, plan, vectors=embeddings, pred_probs=pred_probs, known=None)
         self._seen, self._column, self._label = dataset, column, label
+        self._pred_probs, self._own = pred_probs, embeddings is not None
         return self
 
     def transform(self, dataset: datasets.Dataset) -> datasets.Dataset:
@@ -133,9 +141,12 @@ class Curator:
         *,
         column: str | Sequence[str] | None = None,
         label: str | None = None,
+        embeddings: Embeddings | np.ndarray | None = None,
+        pred_probs: np.ndarray | None = None,
     ) -> datasets.Dataset:
         """Fit, and return the rows that stay."""
-        return self.fit(dataset, column=column, label=label).transform(dataset)
+        self.fit(dataset, column=column, label=label, embeddings=embeddings, pred_probs=pred_probs)
+        return self.transform(dataset)
 
     def partial_fit(
         self,
@@ -143,48 +154,141 @@ class Curator:
         *,
         column: str | Sequence[str] | None = None,
         label: str | None = None,
+        embeddings: Embeddings | np.ndarray | None = None,
+        pred_probs: np.ndarray | None = None,
     ) -> Curator:
-        """Add rows; the decisions are those of one `fit` on all rows so far.
+        """Add rows; the decisions are those of one `fit` on all rows so far, in any batches.
 
-        Every check looks at all rows again, and so this costs as much as that `fit`: a new row can
-        change the fate of an old one, and the result must not depend on how the rows came in.
+        Old rows are not hashed again, nor encoded again where an encoder gives a row its vector
+        whatever rows come with it: a pretrained or fitted one, or ``"builtin:text-hash"``. The
+        other built-in encoders learn from the rows, so that each batch moves all vectors; they
+        encode everything again (``encoded_rows_``). Neighbours are searched again in any case: a
+        new row can change the threshold, the partition and the fate of an old row, and a search
+        costs little beside encoding.
         """
         if not hasattr(self, "manifest_"):
-            return self.fit(dataset, column=column, label=label)
+            return self.fit(
+                dataset, column=column, label=label, embeddings=embeddings, pred_probs=pred_probs
+            )
         import datasets as hf
 
-        for name, given, known in (
-            ("column", column, self._column),
-            ("label", label, self._label),
-        ):
-            if given is not None and given != known:
-                raise InputError(f"`{name}` was {known!r} before and is {given!r} now.")
+        self._check_same(column, label, own=embeddings is not None, probs=pred_probs is not None)
         joined = hf.concatenate_datasets([self._seen, dataset])
-        return self.fit(joined, column=self._column, label=self._label)
+        known, hashes = self.checks_.known()
+        rows = Rows.open(joined, column=self._column, label=self._label, known_hashes=hashes)
+        if pred_probs is not None and self._pred_probs is not None:
+            pred_probs = np.concatenate([self._pred_probs, pred_probs])
+        self._run(rows, self._check(), vectors=embeddings, pred_probs=pred_probs, known=known)
+        self._seen, self._pred_probs = joined, pred_probs
+        return self
 
-    def _check(self) -> list[str]:
-        steps = list(STEPS) if self.steps is None else list(self.steps)
-        for step in steps:
-            check_choice("steps", step, STEPS)
-        check_choice("label_action", self.label_action, LABEL_ACTIONS)
+    @property
+    def embeddings_(self) -> Embeddings:
+        """Vectors of all rows."""
+        self._check_fitted()
+        return self.checks_.embeddings
+
+    @property
+    def threshold_(self) -> float:
+        """From which similarity on rows are near duplicates."""
+        self._check_fitted()
+        return self.checks_.closeness.threshold
+
+    def _check(self) -> Plan | None:
+        check_choice("label_action", self.label_action, ("auto", *LABEL_ACTIONS))
         if isinstance(self.threshold, str):
             check_choice("threshold", self.threshold, ("auto",))
         else:
             check_number("threshold", self.threshold, low=0, high=1, low_open=True)
-        return steps
+        return None if self.steps is None else read_steps(self.steps)
+
+    def _check_same(self, column: Any, label: str | None, *, own: bool, probs: bool) -> None:
+        for name, given, known in (("column", column, self._column), ("label", label, self._label)):
+            if given is not None and given != known:
+                raise InputError(f"`{name}` was {known!r} before and is {given!r} now.")
+        for name, now, before in (
+            ("embeddings", own, self._own),
+            ("pred_probs", probs, self._pred_probs is not None),
+        ):
+            if now != before:
+                when = "with earlier rows, but not now" if before else "now, but not before"
+                raise InputError(f"`{name}` was given {when}.")
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "manifest_"):
             raise InputError("This curator is not fitted yet: call `fit` first.")
 
-    def _header(self, rows: Rows) -> dict[str, Any]:
+    def _run(
+        self,
+        rows: Rows,
+        plan: Plan | None,
+        *,
+        vectors: Embeddings | np.ndarray | None,
+        pred_probs: np.ndarray | None,
+        known: Embeddings | None,
+    ) -> None:
+        checks = Checks(
+            rows,
+            read_steps(possible_steps(rows)) if plan is None else plan,
+            encoder=self.encoder,
+            threshold=self.threshold,
+            vectors=vectors,
+            pred_probs=pred_probs,
+            known=known,
+            random_state=self.random_state,
+        )
+        issues = checks.run()
+        manifest = self._decide(issues, checks)
+        if "coreset" in checks.plan:
+            issues = Issues.concat([issues, choose_rows(checks, manifest)])
+            manifest = self._decide(issues, checks)
+        self.checks_, self.issues_, self.manifest_ = checks, issues, manifest
+        self.methods_, self.encoded_rows_ = checks.methods, checks.encoded_rows
+
+    def _decide(self, issues: Issues, checks: Checks) -> Manifest:
+        rows, action = checks.rows, self.label_action
+        return decide(
+            issues,
+            row_ids=rows.ids,
+            splits=rows.splits,
+            labels=rows.labels,
+            policy=Policy(label=checks.label_action if action == "auto" else action),
+            header=self._header(checks),
+        )
+
+    def _header(self, checks: Checks) -> dict[str, Any]:
         from thresher import __version__
 
         return {
             "thresher": __version__,
-            "dataset": fingerprint(rows.ids, rows.hashes),
+            "dataset": fingerprint(checks.rows.ids, checks.rows.hashes),
             "seed": self.random_state,
-            "steps": list(self.methods_),
-            "threshold": self.threshold_,
-            "encoder": self.embeddings_.fingerprint,
+            "steps": {name: dict(options) for name, options in checks.plan.items()},
+            "methods": dict(checks.methods),
         }
+
+
+def choose_rows(checks: Checks, manifest: Manifest) -> Issues:
+    """Choose a core set among the training rows that stay; return a finding for each other one."""
+    options = dict(checks.plan["coreset"])
+    rows = checks.rows
+    staying = np.flatnonzero((rows.splits == "train") & (manifest.actions != "drop"))
+    n = min(int(options.pop("n")), len(staying))
+    names = rows.names
+    whole = names is not None and bool((names[staying] != "").all())
+    chosen = select_coreset(
+        checks.embeddings.take(staying),
+        n=n,
+        labels=names[staying] if whole and names is not None else None,
+        random_state=checks.seed,
+        **options,
+    )
+    checks.found["coreset"] = chosen
+    checks.methods["coreset"] = f"{chosen.method} ({chosen.reason})"
+    left = np.setdiff1d(np.arange(len(staying)), chosen.positions)
+    return Issues.from_columns(
+        "coreset",
+        row_ids=rows.ids[staying[left]],
+        scores=np.zeros(len(left)),
+        details=[f"not among the {n:,} rows chosen by {chosen.method}"] * len(left),
+    )

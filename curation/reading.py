@@ -1,15 +1,23 @@
-"""What the curator reads from a dataset."""
+"""What the checks read from a dataset."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from thresher.core.columns import class_names, read_features, read_row_ids, read_splits, read_texts
+from thresher.core.columns import (
+    class_names,
+    read_features,
+    read_row_ids,
+    read_splits,
+    read_texts,
+    take_rows,
+)
 from thresher.core.encoders.values import ColumnSource, open_source
 from thresher.core.errors import InputError, check_column
 from thresher.core.images import (
@@ -28,17 +36,23 @@ if TYPE_CHECKING:
 class Rows:
     """A dataset with row ids, and what its columns mean.
 
-    ``labels`` are names (None = missing), or None for all without a label column; ``hashes`` are
-    those of the content.
+    Attributes
+    ----------
+    dataset : datasets.Dataset
+    modality : str
+    columns : tuple of str
+        The image column, the text column, or the columns of numbers.
+    labels : list of str or None
+        Names, None for a missing one; None for all without a label column.
+    known_hashes : ndarray of str
+        Content hashes of the first rows, where they are known already.
     """
 
     dataset: datasets.Dataset
     modality: str
     columns: tuple[str, ...]
-    ids: np.ndarray
-    splits: np.ndarray
     labels: list[str | None] | None
-    hashes: np.ndarray
+    known_hashes: np.ndarray = field(default_factory=lambda: np.empty(0, dtype="<U32"))
 
     @classmethod
     def open(
@@ -47,30 +61,49 @@ class Rows:
         *,
         column: str | Sequence[str] | None,
         label: str | None,
+        known_hashes: np.ndarray | None = None,
     ) -> Rows:
-        """Read ids, splits, labels and content hashes."""
+        """Settle ids, columns and labels."""
         dataset = with_row_ids(dataset)
-        if column is None and label is not None:
+        if label is not None:
             check_column(label, dataset.column_names, role="label column")
         seen = dataset.remove_columns([label]) if label and column is None else dataset
         source = open_source(seen, column=column, row_ids=None)
         if not isinstance(source, ColumnSource):
             raise InputError(f"A datasets.Dataset is needed, got {type(dataset).__name__}.")
-        columns = tuple(source.columns)
         labels = None
         if label is not None:
-            check_column(label, dataset.column_names, role="label column")
             named = class_names(dataset, label).cast(pa.string()).to_pylist()
             labels = [name or None for name in named]
-        return cls(
-            dataset,
-            source.modality,
-            columns,
-            read_row_ids(dataset),
-            read_splits(dataset),
-            labels,
-            content_hashes(dataset, columns),
-        )
+        known = {} if known_hashes is None else {"known_hashes": known_hashes}
+        return cls(dataset, source.modality, tuple(source.columns), labels, **known)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    @cached_property
+    def ids(self) -> np.ndarray:
+        """Row ids, ndarray of str, shape (n,)."""
+        return read_row_ids(self.dataset)
+
+    @cached_property
+    def splits(self) -> np.ndarray:
+        """Splits, ndarray of str, shape (n,)."""
+        return read_splits(self.dataset)
+
+    @cached_property
+    def names(self) -> np.ndarray | None:
+        """Labels as ndarray of str, shape (n,), missing ones empty; None without labels."""
+        if self.labels is None:
+            return None
+        return np.array([name or "" for name in self.labels], dtype=str)
+
+    @cached_property
+    def hashes(self) -> np.ndarray:
+        """Hashes of the content, ndarray of str, shape (n,)."""
+        known = self.known_hashes
+        new = take_rows(self.dataset, np.arange(len(known), len(self)))
+        return np.concatenate([known, content_hashes(new, self.columns)])
 
     def values(self) -> Any:
         """Return what quality is judged by: texts, features, or images decoded one at a time."""

@@ -33,8 +33,8 @@ def keep_twins(
 
     Findings do not know of each other: the twin of a duplicate may be dropped as a leak or for its
     label. A copy of it then stays in its place, unless it has the same label and the twin was
-    dropped for what it is (its label, its quality), which goes for the copy too. A chain of equal
-    content is followed.
+    dropped for what it is (its label, its quality), which goes for the copy too, or the twin was
+    left out of a core set. A chain of equal content is followed.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def keep_twins(
             decisions[row] = decision if last is not None else without_duplicates(row)
             continue
         why = decisions[last]
-        if why.reason in GUESSES and labels[row] == labels[last]:
+        if why.reason == "coreset" or (why.reason in GUESSES and labels[row] == labels[last]):
             decisions[row] = replace(decision, reason=why.reason)
         else:
             decisions[row] = without_duplicates(row)

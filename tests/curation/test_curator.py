@@ -7,6 +7,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from curation import Curator
+from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
 
 
@@ -55,6 +56,133 @@ def test_batches_in_turn_give_what_one_shot_gives():
     assert three.manifest_.header == one.manifest_.header
     with pytest.raises(InputError, match="`label` was 'digit'"):
         three.partial_fit(source, label="other")
+
+
+def sentences(n=200):
+    rng = np.random.default_rng(0)
+    words = ["pay", "card", "bill", "lost", "phone", "weather", "book", "table", "music", "song"]
+    texts = [" ".join(rng.choice(words, 9)) for _ in range(n)]
+    for row in range(5, n, 20):
+        texts[row] = texts[row - 3] + "s"
+    return hf.Dataset.from_dict({"text": texts, "topic": [f"t{i % 4}" for i in range(n)]})
+
+
+def counting(encode):
+    """Wrap a function from texts to vectors, and count the texts."""
+
+    def call(texts):
+        call.rows += len(texts)
+        return encode(texts)
+
+    call.rows = 0
+    return call
+
+
+@pytest.mark.parametrize("encoder", ["builtin:text-hash", "builtin:text", "function"])
+def test_ten_batches_equal_one_shot(encoder):
+    source = sentences()
+    letters = counting(lambda texts: np.array([[t.count(c) for c in "abcdefgh"] for t in texts]))
+    options = {"encoder": letters if encoder == "function" else encoder, "threshold": 0.9}
+    options["steps"] = [
+        "exact_duplicate",
+        "near_duplicate",
+        ("label", {"method": "knn"}),
+        "outlier",
+    ]
+    one = Curator(**options).fit(source, label="topic")
+    ten = Curator(**options)
+    letters.rows = 0
+    encoded = [
+        ten.partial_fit(source.select(range(at, at + 20)), label="topic").encoded_rows_
+        for at in range(0, 200, 20)
+    ]
+    assert ten.manifest_.table.equals(one.manifest_.table)
+    assert ten.manifest_.header == one.manifest_.header
+    assert ten.issues_.table.equals(one.issues_.table)
+    assert np.array_equal(ten.embeddings_.vectors, one.embeddings_.vectors)
+    if encoder == "builtin:text":  # learns from the rows: a new one moves all
+        assert encoded == list(range(20, 201, 20))
+    else:
+        assert encoded == [20] * 10
+        assert letters.rows in (0, 200)
+
+
+def test_an_encoder_of_ones_own_is_not_fitted_in_place():
+    from thresher.core import get_encoder
+
+    encoder = get_encoder("builtin:text")
+    curator = Curator(["outlier"], encoder=encoder).fit(sentences(), column="text")
+    assert not encoder.fitted
+    fitted = get_encoder("builtin:text").fit(list(sentences()["text"]))
+    assert np.array_equal(
+        Curator(["outlier"], encoder=fitted).fit(sentences(), column="text").embeddings_.vectors,
+        curator.embeddings_.vectors,
+    )
+
+
+def test_vectors_and_probabilities_of_ones_own_come_in_batches_too():
+    source = digits(200)
+    vectors = np.nan_to_num(np.array(source["x"], np.float32))
+    names = sorted(set(source["digit"]))
+    probs = np.full((200, len(names)), 0.01)
+    probs[np.arange(200), [names.index(name) for name in source["digit"]]] = 1
+    for row in range(50, 70):
+        probs[row] = np.roll(probs[row], 3)
+    probs /= probs.sum(axis=1, keepdims=True)
+    given = {"column": "x", "label": "digit"}
+    one = Curator().fit(source, **given, embeddings=vectors, pred_probs=probs)
+    two = Curator()
+    for part in (slice(0, 80), slice(80, 200)):
+        two.partial_fit(
+            source.select(range(200)[part]),
+            **given,
+            embeddings=vectors[part],
+            pred_probs=probs[part],
+        )
+    assert two.manifest_.table.equals(one.manifest_.table)
+    assert "r51" in one.issues_.of("label").table["row_id"].to_pylist()
+    with pytest.raises(InputError, match="`embeddings` was given with earlier rows"):
+        two.partial_fit(source.select(range(5)), pred_probs=probs[:5])
+    by_id = Embeddings.from_vectors(vectors[::-1], row_ids=np.array(source["row_id"])[::-1])
+    assert np.array_equal(
+        Curator(["outlier"]).fit(source, column="x", embeddings=by_id).embeddings_.vectors,
+        one.embeddings_.vectors,
+    )
+    with pytest.raises(InputError, match="10 of 200 rows have no vector"):
+        Curator(["outlier"]).fit(source, column="x", embeddings=by_id.take(np.arange(190)))
+    with pytest.raises(InputError, match="200 rows, but 3 embeddings"):
+        Curator(["outlier"]).fit(source, column="x", embeddings=vectors[:3])
+    with pytest.raises(InputError, match="3 rows of `pred_probs`"):
+        Curator(["label"]).fit(source, **given, pred_probs=probs[:3])
+
+
+def test_each_step_has_its_options():
+    source = sentences()
+    steps = [
+        ("near_duplicate", {"threshold": 0.5, "keep": "first"}),
+        "exact_duplicate",
+        ("coreset", {"n": 30, "method": "random"}),
+    ]
+    curator = Curator(steps).fit(source, label="topic")
+    assert list(curator.methods_) == ["exact_duplicate", "near_duplicate", "coreset"]
+    assert curator.checks_.graph.threshold == 0.5
+    assert "asked for" in curator.methods_["near_duplicate"]
+    assert len(curator.transform(source)) == 30
+    kept = curator.manifest_.actions == "keep"
+    assert kept.sum() == 30
+    assert set(curator.manifest_.reasons()["drop"]) <= {*curator.methods_}
+
+
+def test_wrong_labels_are_dropped_only_where_there_surely_are_some():
+    clean = Curator(["label"], label_action="auto").fit(digits(300), column="x", label="digit")
+    assert clean.manifest_.counts()["drop"] == 0
+    source = digits(300)
+    names = list(source["digit"])
+    for row in range(0, 300, 9):
+        names[row] = f"d{(int(names[row][1]) + 1) % 10}"
+    noisy = source.remove_columns("digit").add_column("digit", names)
+    found = Curator(["label"], label_action="auto").fit(noisy, column="x", label="digit")
+    assert found.manifest_.counts()["drop"] > 10
 
 
 def test_parameters_follow_scikit_learn():
@@ -109,6 +237,11 @@ def test_images_are_curated():
     ("curator", "options", "message"),
     [
         (Curator(["dedup"]), {}, "`steps` must be one of"),
+        (Curator(["label", "label"]), {}, "twice"),
+        (Curator([("leakage", {"treshold": 1})]), {}, "Did you mean 'threshold'"),
+        (Curator([("near_duplicate", {"keep": "last"})]), {}, "`keep` must be one of"),
+        (Curator(["coreset"]), {}, "needs a size"),
+        (Curator([("coreset",)]), {}, "A step is a name"),
         (Curator(["label"]), {}, "needs the label column"),
         (Curator(label_action="delete"), {}, "`label_action`"),
         (Curator(threshold="high"), {}, "`threshold`"),
