@@ -13,6 +13,7 @@ from thresher.core.errors import InputError, check_number
 from thresher.core.progress import Silent, reporting
 from thresher.core.randomness import RandomState
 
+from .allocator import kept_memory
 from .checkpoint import Checkpoints
 from .checks import check_samples, measure_normalization
 from .feed import Augment, Feed, Mix
@@ -169,7 +170,8 @@ def fit(
         hooks=tuple(hooks),
         workers=workers,
     )
-    with own_torch_rng(settings.seed + workers.rank, device=place), closing(session.stepper):
+    seed = settings.seed + workers.rank
+    with kept_memory(), own_torch_rng(seed, device=place), closing(session.stepper):
         if workers.first:
             return session.run()
         with reporting(Silent()):

@@ -76,7 +76,7 @@ def export(
     with atomic_path(target) as temporary:
         temporary.mkdir()
         write_onnx(
-            _exportable(model),
+            _exportable(model, rows),
             temporary / MODEL,
             example=rows,
             metadata=metadata,
@@ -105,9 +105,9 @@ def example_rows(model: nn.Module, example: Tensor | None) -> Tensor:
     return example[:1].detach().cpu().expand(2, *example.shape[1:]).contiguous()
 
 
-def _exportable(model: nn.Module) -> nn.Module:
+def _exportable(model: nn.Module, rows: Tensor) -> nn.Module:
     if isinstance(model, QuantizedModel):
-        return lower(model)
+        return lower(model, input_shape=rows.shape[1:])
     return copy.deepcopy(model).eval().float().cpu()
 
 
