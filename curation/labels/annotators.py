@@ -1,0 +1,185 @@
+"""Evidence from several annotators: what the true class is, given who said what.
+
+Raykar et al., "Learning from Crowds" (2010): the class of a row has a prior from a model (here any
+out-of-sample probabilities; without them the class shares, as Dawid and Skene, 1979, have it), and
+each annotator is right with a rate of their own in each class. Rates are fitted by expectation
+maximisation and held near those of the whole crowd, so that annotators with few answers do no harm;
+what a wrong answer says is the same for all. Costs O(answers · classes) time a round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from thresher.core.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    Annotations: TypeAlias = np.ndarray | Mapping[str, Any] | pa.Table | pd.DataFrame
+
+COLUMNS = ("row_id", "annotator", "label")
+ROUNDS = 50
+TOLERANCE = 1e-4
+# Answers' worth of the crowd's rate that each annotator starts from, and of an even spread of
+# wrong answers.
+PRIOR_ANSWERS = 3.0
+LEAST = 1e-4
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers as a long table: positions of rows and of annotators, and labels, shape (v,) each."""
+
+    rows: np.ndarray
+    annotators: np.ndarray
+    labels: np.ndarray
+
+
+def read_answers(
+    annotations: Annotations,
+    row_ids: np.ndarray | None,
+) -> tuple[Answers, np.ndarray]:
+    """Read a votes array or a long table; see `find_label_issues`.
+
+    Returns
+    -------
+    answers : Answers
+    row_ids : ndarray of str, shape (n,)
+        Those given; without them positions for an array, and the distinct ids of a table.
+
+    Raises
+    ------
+    InputError
+        On a wrong shape, a missing column, columns of unequal length, and unknown row ids.
+    """
+    if isinstance(annotations, np.ndarray):
+        return _from_array(annotations, row_ids)
+    columns = [_column(annotations, name) for name in COLUMNS]
+    lengths = {len(column) for column in columns}
+    if len(lengths) > 1:
+        raise InputError(f"The columns {', '.join(COLUMNS)} of `annotations` differ in length.")
+    ids, labels = columns[0].astype(str), columns[2]
+    given = ~_is_missing(labels)
+    known = np.unique(ids) if row_ids is None else row_ids
+    position = {row_id: at for at, row_id in enumerate(known.tolist())}
+    unknown = sorted(set(ids.tolist()) - position.keys())
+    if unknown:
+        raise InputError(f"`annotations` has rows that are not known: {', '.join(unknown[:5])}.")
+    rows = np.array([position[row_id] for row_id in ids.tolist()], dtype=np.int64)
+    people = np.unique(columns[1].astype(str), return_inverse=True)[1]
+    return Answers(rows[given], people[given], labels[given]), known
+
+
+def _from_array(votes: np.ndarray, row_ids: np.ndarray | None) -> tuple[Answers, np.ndarray]:
+    if votes.ndim != 2:
+        raise InputError(
+            f"`annotations` must have two dimensions (rows, annotators), got {votes.ndim}, or be a "
+            f"table with the columns {', '.join(COLUMNS)}."
+        )
+    known = np.arange(len(votes)).astype(str) if row_ids is None else row_ids
+    if len(known) != len(votes):
+        raise InputError(f"There are {len(known)} rows, but {len(votes)} rows of `annotations`.")
+    rows, people = np.nonzero(~_is_missing(votes))
+    return Answers(rows, people, votes[rows, people]), known
+
+
+def _column(table: Any, name: str) -> np.ndarray:
+    try:
+        column = table[name]
+    except (KeyError, IndexError, TypeError) as error:
+        raise InputError(
+            f"`annotations` must be an array of shape (rows, annotators) or a table with the "
+            f"columns {', '.join(COLUMNS)}; {name!r} is missing."
+        ) from error
+    return np.asarray(column.to_pylist() if hasattr(column, "to_pylist") else column)
+
+
+def _is_missing(labels: np.ndarray) -> np.ndarray:
+    if labels.dtype.kind in "iu":
+        return np.asarray(labels < 0)
+    if labels.dtype.kind == "f":
+        raise InputError(
+            "The labels of `annotations` must be integer codes (−1 = no answer) or strings "
+            "('' = no answer), got floats."
+        )
+    return np.array([label is None or label == "" for label in labels.tolist()], dtype=bool)
+
+
+def majority_codes(answers: Answers, codes: np.ndarray, *, n: int, num_classes: int) -> np.ndarray:
+    """Return the most frequent answer of each row, int64, shape (n,), −1 without any answer.
+
+    Ties go to the class that is more frequent overall.
+    """
+    counts = _counts(answers, codes, n=n, num_classes=num_classes)
+    shares = counts.sum(axis=0) / max(1.0, counts.sum())
+    return np.where(counts.any(axis=1), (counts + 0.5 * shares).argmax(axis=1), -1)
+
+
+def class_posterior(
+    answers: Answers, codes: np.ndarray, probs: np.ndarray | None, *, n: int, num_classes: int
+) -> np.ndarray:
+    """Return the probability of each class for each row, float64, shape (n, K).
+
+    Parameters
+    ----------
+    answers : Answers
+    codes : ndarray of int64, shape (v,)
+        Class of each answer.
+    probs : ndarray of float, shape (n, K), optional
+        Prior of each row.
+    """
+    counts = _counts(answers, codes, n=n, num_classes=num_classes)
+    shares = (counts.sum(axis=0) + 1) / (counts.sum() + num_classes)
+    start = counts + (shares if probs is None else probs)
+    posterior: np.ndarray = start / start.sum(axis=1, keepdims=True)
+    prior = np.log(
+        np.maximum(np.broadcast_to(shares, start.shape) if probs is None else probs, LEAST)
+    )
+    for _ in range(ROUNDS):
+        updated = _update(answers, codes, posterior, prior)
+        moved = np.abs(updated - posterior).max(initial=0)
+        posterior = updated
+        if moved < TOLERANCE:
+            break
+    return posterior
+
+
+def _update(
+    answers: Answers, codes: np.ndarray, posterior: np.ndarray, prior: np.ndarray
+) -> np.ndarray:
+    """Fit the rates to a posterior, shape (n, K), and return the posterior that they give."""
+    n, num_classes = posterior.shape
+    people = int(answers.annotators.max(initial=-1)) + 1
+    hits, asked = np.zeros((people, num_classes)), np.zeros((people, num_classes))
+    confused = np.full((num_classes, num_classes), PRIOR_ANSWERS / num_classes)
+    for k in range(num_classes):
+        belief = posterior[answers.rows, k]
+        asked[:, k] = np.bincount(answers.annotators, weights=belief, minlength=people)
+        hit = belief * (codes == k)
+        hits[:, k] = np.bincount(answers.annotators, weights=hit, minlength=people)
+        confused[k] += np.bincount(codes, weights=belief, minlength=num_classes)
+    crowd = (hits.sum(axis=0) + 1) / (asked.sum(axis=0) + 1 + 1 / num_classes)
+    right = (hits + PRIOR_ANSWERS * crowd) / (asked + PRIOR_ANSWERS)
+    right = np.clip(right, LEAST, 1 - LEAST)
+    np.fill_diagonal(confused, 0)
+    confused /= np.maximum(confused.sum(axis=1, keepdims=True), LEAST)
+    logs = prior.copy()
+    for k in range(num_classes):
+        wrong = np.log(1 - right[answers.annotators, k]) + np.log(
+            np.maximum(confused[k, codes], LEAST)
+        )
+        said = np.where(codes == k, np.log(right[answers.annotators, k]), wrong)
+        logs[:, k] += np.bincount(answers.rows, weights=said, minlength=n)
+    odds = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+
+def _counts(answers: Answers, codes: np.ndarray, *, n: int, num_classes: int) -> np.ndarray:
+    flat = np.bincount(answers.rows * num_classes + codes, minlength=n * num_classes)
+    return flat.reshape(n, num_classes).astype(np.float64)
