@@ -12,6 +12,7 @@ from thresher.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .coreset import select_coreset as select_coreset
+    from .corpus import find_corpus_issues as find_corpus_issues
     from .curator import Curator as Curator
     from .decision import decide as decide
     from .exact import find_exact_duplicates as find_exact_duplicates
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Curator": "curator",
     "decide": "decision",
+    "find_corpus_issues": "corpus",
     "find_exact_duplicates": "exact",
     "find_label_issues": "labels",
     "find_leakage": "leakage",

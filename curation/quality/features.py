@@ -20,8 +20,8 @@ RAREST = 0.01
 
 def feature_findings(
     values: np.ndarray | Sequence[Any],
-) -> tuple[list[Finding], tuple[str, ...]]:
-    """Return findings about rows, and notes about columns, of features, shape (n, d)."""
+) -> tuple[list[Finding], tuple[str, ...], dict[str, np.ndarray]]:
+    """Return findings about rows, notes about columns, and the columns, of features (n, d)."""
     try:
         table = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -40,7 +40,8 @@ def feature_findings(
         ),
         _extreme(np.where(finite, table, np.nan)),
     ]
-    return findings, _notes(table, finite)
+    properties = {f"column {place}": column for place, column in enumerate(table.T)}
+    return findings, _notes(table, finite), properties
 
 
 def _extreme(table: np.ndarray) -> Finding:

@@ -9,7 +9,7 @@ import numpy as np
 
 from thresher.core.errors import InputError, check_choice
 
-from .result import QualityIssues
+from .result import Finding, QualityIssues
 
 KINDS = ("image", "text", "features")
 
@@ -49,15 +49,21 @@ def find_quality_issues(
     ids = np.arange(len(values)).astype(str) if row_ids is None else np.asarray(row_ids).astype(str)
     if len(ids) != len(values):
         raise InputError(f"There are {len(values)} values, but {len(ids)} row ids.")
+    findings, notes, properties = _find(values, kind)
+    return QualityIssues.of(ids, findings, notes=notes, properties=properties)
+
+
+def _find(
+    values: np.ndarray | Sequence[Any], kind: str
+) -> tuple[list[Finding], tuple[str, ...], dict[str, np.ndarray]]:
     if kind == "image":
         from .image import image_findings
 
-        return QualityIssues.of(ids, image_findings(values))
+        return image_findings(values)
     if kind == "text":
         from .text import text_findings
 
-        return QualityIssues.of(ids, text_findings(values))
+        return text_findings(values)
     from .features import feature_findings
 
-    findings, notes = feature_findings(values)
-    return QualityIssues.of(ids, findings, notes=notes)
+    return feature_findings(values)

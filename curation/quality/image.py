@@ -1,4 +1,4 @@
-"""Quality of images: unreadable, blank, dark, bright, blurry, empty of information, odd, gray.
+"""Quality of images: unreadable, blank, dark, bright, blurry, uninformative, odd, gray, turned.
 
 Costs one pass over the pixels. Blur is the variance of the Laplacian (Pech-Pacheco et al., 2000)
 relative to the contrast of the image, compared with the corpus: the plain variance calls every
@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from thresher.core.errors import InputError
+from thresher.core.images import fit_square
 
 from .fences import fences
+from .orientation import SIDE, orientation_finding
 from .result import Finding, finding
 
 DARK, BRIGHT = 36.0, 235.0
@@ -26,19 +28,24 @@ RARE_SHARE = 0.01
 WIDEST_ASPECT = 3.0
 # On fewer pixels a side, smooth strokes and a lost focus look the same.
 BLUR_SIDE = 16
-STATISTICS = ("height", "width", "low", "high", "spread", "sharpness", "bits", "colour")
+STATISTICS = ("height", "width", "low", "high", "spread", "sharpness", "bits", "colour", "mean")
+# More thumbnails are not held in memory (3 KB each) to be looked at for their orientation.
+MOST_THUMBNAILS = 100_000
 
 
-def image_findings(images: np.ndarray | Sequence[Any]) -> list[Finding]:
-    """Return the findings about images: uint8 (n, h, w, 3), or a list of arrays and None."""
-    table = image_statistics(images)
-    height, width, low, high, spread, sharpness, bits, colour = table.T
+def image_findings(
+    images: np.ndarray | Sequence[Any],
+) -> tuple[list[Finding], tuple[str, ...], dict[str, np.ndarray]]:
+    """Return findings, notes and properties of images: uint8 (n, h, w, 3), or arrays and None."""
+    table, thumbnails = _measure_all(images)
+    height, width, low, high, spread, sharpness, bits, colour, mean = table.T
     readable = np.isfinite(height)
     blank = readable & (spread < BLANK_SPREAD)
     whole = readable & ~blank
     dark = whole & (high < DARK)
     bright = whole & (low > BRIGHT)
-    return [
+    turned, note = orientation_finding(thumbnails, whole[: len(thumbnails)])
+    findings = [
         finding("unreadable", ~readable, scores=0.0, details="the image cannot be read"),
         finding("blank", blank, scores=0.0, details="all pixels have nearly one colour"),
         finding("dark", dark, scores=0.4 * high / DARK, details=_levels("brightest", high, dark)),
@@ -53,7 +60,25 @@ def image_findings(images: np.ndarray | Sequence[Any]) -> list[Finding]:
         _odd_aspect(np.log(width / height), readable),
         _odd_size(np.log(np.sqrt(width * height)), readable),
         _gray_among_colour(colour, whole),
+        turned,
     ]
+    properties = {
+        "brightness": mean,
+        "contrast": spread,
+        "sharpness": sharpness,
+        "information": bits,
+        "colour": colour,
+        "aspect": np.log(width / height),
+        "size": np.log(width * height),
+    }
+    return findings, _notes(note, len(thumbnails), len(images)), properties
+
+
+def _notes(note: str | None, looked_at: int, n: int) -> tuple[str, ...]:
+    if note is None:
+        return ()
+    part = f" (the first {looked_at:,} images were looked at)" if looked_at < n else ""
+    return (note + part,)
 
 
 def image_statistics(images: np.ndarray | Sequence[Any]) -> np.ndarray:
@@ -61,17 +86,28 @@ def image_statistics(images: np.ndarray | Sequence[Any]) -> np.ndarray:
 
     Returns
     -------
-    ndarray of float64, shape (n, 8)
+    ndarray of float64, shape (n, 9)
         The columns of `STATISTICS`: height and width in pixels; 2nd and 98th percentile and
         standard deviation of the luminance, 0–255; log10 of the variance of the Laplacian over the
         variance of the luminance; entropy of the luminance histogram in bits; mean difference
-        between the channels, 0–255. NaN rows for unreadable images.
+        between the channels, 0–255; mean luminance. NaN rows for unreadable images.
     """
-    result = np.full((len(images), len(STATISTICS)), np.nan)
+    return _measure_all(images)[0]
+
+
+def _measure_all(images: np.ndarray | Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the statistics of all images and thumbnails of the first ones, in one pass."""
+    table = np.full((len(images), len(STATISTICS)), np.nan)
+    thumbnails = np.zeros((min(len(images), MOST_THUMBNAILS), SIDE, SIDE, 3), np.uint8)
     for row, image in enumerate(images):
-        if image is not None:
-            result[row] = _measure(_checked(image))
-    return result
+        if image is None:
+            continue
+        pixels = _checked(image)
+        table[row] = _measure(pixels)
+        if row < len(thumbnails):
+            small = fit_square(pixels, SIDE)
+            thumbnails[row] = small[..., None] if small.ndim == 2 else small
+    return table, thumbnails
 
 
 def _checked(image: Any) -> np.ndarray:
@@ -111,7 +147,7 @@ def _measure(image: np.ndarray) -> tuple[float, ...]:
         )
     height, width = gray.shape
     spread = float(np.sqrt(variance))
-    return height, width, float(low), float(min(high, 255)), spread, sharpness, bits, colour
+    return height, width, float(low), float(min(high, 255)), spread, sharpness, bits, colour, mean
 
 
 def _levels(which: str, levels: np.ndarray, mask: np.ndarray) -> list[str]:

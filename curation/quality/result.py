@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -32,7 +32,10 @@ class QualityIssues:
     findings : tuple of Finding
         One for each kind of defect that was found.
     notes : tuple of str
-        What concerns the whole corpus, such as constant columns.
+        What concerns the whole corpus, such as constant columns or its languages.
+    properties : dict of ndarray, each shape (n,)
+        What was measured of every row, such as the brightness of an image or the length of a text;
+        see `find_corpus_issues`.
     """
 
     row_ids: np.ndarray
@@ -40,10 +43,16 @@ class QualityIssues:
     flagged: np.ndarray
     findings: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
+    properties: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, row_ids: np.ndarray, findings: list[Finding], *, notes: tuple[str, ...] = ()
+        cls,
+        row_ids: np.ndarray,
+        findings: list[Finding],
+        *,
+        notes: tuple[str, ...] = (),
+        properties: dict[str, np.ndarray] | None = None,
     ) -> QualityIssues:
         """Combine findings about the same rows."""
         scores = np.ones(len(row_ids))
@@ -52,7 +61,7 @@ class QualityIssues:
         for finding in kept:
             np.minimum.at(scores, finding.positions, finding.scores)
             flagged[finding.positions] = True
-        return cls(row_ids, scores, flagged, kept, notes)
+        return cls(row_ids, scores, flagged, kept, notes, properties or {})
 
     def __len__(self) -> int:
         return len(self.row_ids)

@@ -1,4 +1,4 @@
-"""Quality of texts: empty, damaged encoding, repetition, gibberish, odd length, personal data."""
+"""Quality of texts: empty, damaged, repetitive, gibberish, odd length, personal data, language."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from thresher.core.errors import InputError
 
 from .fences import fences
+from .language import language_finding
 from .result import Finding, finding
 
 E_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
@@ -30,11 +31,14 @@ RUN = re.compile(r"([^\W\d_])\1{9,}|(\S)\2{29,}")
 FEWEST_DIGITS = 9
 
 
-def text_findings(texts: np.ndarray | Sequence[Any]) -> list[Finding]:
-    """Return the findings about texts: str, or None where missing."""
+def text_findings(
+    texts: np.ndarray | Sequence[Any],
+) -> tuple[list[Finding], tuple[str, ...], dict[str, np.ndarray]]:
+    """Return findings, notes and properties of texts: str, or None where missing."""
     present = [_checked(text) for text in texts]
     empty = np.array([not any(sign.isalnum() for sign in text) for text in present], dtype=bool)
-    return [
+    foreign, notes = language_finding(present)
+    findings = [
         finding("empty", empty, scores=0.0, details="no letter and no digit"),
         _matches("damaged encoding", present, _damage, score=0.2),
         _matches("repetition", present, _repetition, score=0.3),
@@ -42,7 +46,32 @@ def text_findings(texts: np.ndarray | Sequence[Any]) -> list[Finding]:
         _odd_length(present, ~empty),
         _matches("personal data", present, _personal_data, score=0.4),
         _boilerplate(present),
+        foreign,
     ]
+    return findings, notes, text_properties(present)
+
+
+def text_properties(texts: list[str]) -> dict[str, np.ndarray]:
+    """Measure what a label should not depend on: length, capitals, digits, punctuation, (n,)."""
+    lengths = np.array([len(text) for text in texts], dtype=np.float64)
+    signs = np.array(
+        [
+            (
+                sum(map(str.isupper, text)),
+                sum(map(str.isdigit, text)),
+                sum(not sign.isalnum() and not sign.isspace() for sign in text),
+            )
+            for text in texts
+        ],
+        dtype=np.float64,
+    ).reshape(len(texts), 3)
+    shares = signs / np.maximum(lengths, 1)[:, None]
+    return {
+        "length": lengths,
+        "capitals": shares[:, 0],
+        "digits": shares[:, 1],
+        "punctuation": shares[:, 2],
+    }
 
 
 def _checked(text: Any) -> str:

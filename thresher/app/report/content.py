@@ -29,7 +29,7 @@ CHECKS = {
         "The rows around it, and a model that never saw it, say otherwise.",
     ),
     "outlier": ("Outliers", "Far from everything else of its class."),
-    "quality": ("Quality", "Blank, dark, bright, blurred, damaged or odd."),
+    "quality": ("Quality", "Blank, dark, blurred, turned, damaged, foreign or odd."),
 }
 SHOWN_SET_ASIDE = 50
 
@@ -46,6 +46,7 @@ def collect(folder: Path) -> dict[str, Any]:
         "headline": headline(result),
         "tiles": tiles(result),
         "sections": sections(folder, summaries),
+        "corpus": summaries.get("find", {}).get("corpus"),
         "set_aside": set_aside(folder),
         "decisions": summaries.get("decide", {}),
         "charts": charts(summaries),

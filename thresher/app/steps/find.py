@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from curation import (
+    find_corpus_issues,
     find_exact_duplicates,
     find_label_issues,
     find_leakage,
@@ -16,6 +17,7 @@ from curation import (
     find_outliers,
     find_quality_issues,
 )
+from curation.corpus import CorpusIssues
 from curation.labels import LabelIssues
 
 from ...core.choice import Choice
@@ -38,6 +40,9 @@ from .pictures import Pictures
 
 CODE = ("thresher/core", "curation")
 CHEAP = "loo_ridge"
+# AUC from which one property that gives the label away is reported. A column of a table may rightly
+# tell much; only one that tells all is likely to be the label in disguise.
+SHORTCUT = {"image": 0.95, "text": 0.95, "features": 0.995}
 # Share of wrong labels that must be sure before rows are dropped for theirs.
 FEWEST_WRONG = 0.005
 
@@ -60,7 +65,8 @@ def find_issues(
             "checks": {
                 check: {"count": counts.get(check, 0), "method": method}
                 for check, method in checks.methods.items()
-            }
+            },
+            "corpus": checks.corpus().to_json(),
         }
 
     return run.stage(
@@ -94,6 +100,7 @@ class _Checks:
         self.redundant = np.zeros(len(self.ids), bool)
         self.methods: dict[str, str] = {}
         self.choices: dict[str, Choice] = {}
+        self.properties: dict[str, np.ndarray] = {}
 
     def run(self) -> list[Issues]:
         """Run every check that the data allows."""
@@ -153,8 +160,23 @@ class _Checks:
         else:
             values = read_features(rows, schema.inputs)
         found = find_quality_issues(values, kind=schema.modality, row_ids=self.ids)
-        self._note("quality", "Each row by itself and against the others.")
+        self.properties = found.properties
+        if schema.modality == "features":
+            self.properties = dict(zip(schema.inputs, found.properties.values(), strict=True))
+        self._note("quality", "; ".join(["Each row by itself and by the others", *found.notes]))
         return found.to_issues()
+
+    def corpus(self) -> CorpusIssues:
+        """Imbalance, shortcuts, order: what concerns the training rows as a whole."""
+        train = np.flatnonzero(self.splits == "train")
+        names = np.array(["", *self.loaded.schema.classes])
+        return find_corpus_issues(
+            names[self.labels[train] + 1] if self.loaded.schema.label is not None else None,
+            embeddings=self.embeddings.take(train),
+            properties={name: values[train] for name, values in self.properties.items()},
+            sure=SHORTCUT[self.loaded.schema.modality],
+            random_state=self.run_folder.settings.seed,
+        )
 
     def wrong_labels(self) -> Issues:
         """Labels that the rows around do not bear out; test labels never judge training rows."""
