@@ -133,11 +133,31 @@ def test_missing_labels_are_set_aside_or_kept(missing):
     assert list(kept["split"])[:2] == ["train", "train"]
 
 
-def test_a_class_with_one_row_is_set_aside():
+def test_a_class_with_one_row_is_set_aside_or_kept():
     loaded = load_dataset(frame(label=["alone", *LABELS[1:]]))
     (issue,) = loaded.set_aside
     assert issue.detail == "a label with one row (alone) (row 1)"
     assert loaded.schema.classes == ("no", "yes")
+    kept = load_dataset(frame(label=["alone", *LABELS[1:]]), keep_unlabeled=True)
+    assert kept.schema.classes == ("alone", "no", "yes")
+
+
+def test_without_need_of_a_label_an_unclear_one_is_none_and_splits_stay():
+    table = frame(source=["a", "b"] * 20, kind=["x", "y"] * 20).drop(columns="label")
+    table["split"] = ["train", "test"] * 20
+    with pytest.raises(InputError, match="Several columns could be the label"):
+        load_dataset(table)
+    loaded = load_dataset(table, keep_unlabeled=True)
+    assert loaded.schema.label is None
+    assert set(loaded.dataset["split"]) == {"train", "test"}
+
+
+def test_the_rows_as_they_came_are_kept_with_their_ids():
+    table = frame(label=[" yes ", None, *LABELS[2:]])
+    loaded = load_dataset(table)
+    assert loaded.given.table["label"].to_pylist()[:2] == [" yes ", None]
+    assert loaded.given.positions.tolist() == [0, *range(2, 40)]
+    assert list(loaded.dataset["row_id"]) == loaded.given.row_ids[loaded.given.positions].tolist()
 
 
 def test_the_split_does_not_depend_on_the_order():

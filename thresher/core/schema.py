@@ -10,6 +10,8 @@ from .issues import Issues
 
 if TYPE_CHECKING:
     import datasets
+    import numpy as np
+    import pyarrow as pa
 
 MODALITIES = ("image", "text", "features")
 SPLITS = ("train", "validation", "test")
@@ -50,6 +52,24 @@ class Schema:
 
 
 @dataclass(frozen=True)
+class GivenRows:
+    """All rows of a source as it holds them, before anything was cleaned or set aside.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        The user's columns and cells; images are ``{bytes, path}`` with the bytes filled in.
+    row_ids : ndarray of str, shape (m,)
+    positions : ndarray of int64, shape (n,)
+        Where the usable rows stand in `table`.
+    """
+
+    table: pa.Table
+    row_ids: np.ndarray
+    positions: np.ndarray
+
+
+@dataclass(frozen=True)
 class LoadedDataset:
     """A dataset that is ready for work.
 
@@ -68,6 +88,8 @@ class LoadedDataset:
         Identifies the content of the rows, their ids and the schema.
     choices : dict of str to Choice
         What was guessed or decided while loading (columns, split, delimiter, …), with reasons.
+    given : GivenRows or None
+        The rows as they came; None where they were read back from a run.
     """
 
     dataset: datasets.Dataset
@@ -76,3 +98,4 @@ class LoadedDataset:
     origin: str
     fingerprint: str
     choices: dict[str, Choice] = field(default_factory=dict)
+    given: GivenRows | None = field(default=None, repr=False, compare=False)

@@ -15,7 +15,7 @@ from ..columns import dataset_of, strings, take_table
 from ..errors import InputError, check_number
 from ..issues import Issue, Issues
 from ..rows import content_ids, dataset_fingerprint, key_ids
-from ..schema import ROW_ID, SPLIT, LoadedDataset, Schema
+from ..schema import ROW_ID, SPLIT, GivenRows, LoadedDataset, Schema
 from .cells import (
     Reasons,
     clean_features,
@@ -66,7 +66,8 @@ def load_dataset(
     where : mapping, optional
         Keep the rows with these values only: ``{"dataset": "banking77"}``; a list allows several.
     keep_unlabeled : bool
-        Keep training rows without a label (null) instead of setting them aside.
+        Keep training rows without a label (null) and rows alone in their class instead of setting
+        them aside, and take no label where several columns could be it.
     seed : int
         Of the split, where the source has none.
     test_fraction : float
@@ -90,7 +91,10 @@ def load_dataset(
         raise InputError(_nothing_left(found.origin, found.bad))
     table = joined(found.parts)
     roles = choose_roles(
-        table, _settled(wanted, found), folders=dict.fromkeys(part.folder for part in found.parts)
+        table,
+        _settled(wanted, found),
+        folders=dict.fromkeys(part.folder for part in found.parts),
+        needs_label=not keep_unlabeled,
     )
     return _check(table, found, roles, keep_unlabeled=keep_unlabeled, split=(test_fraction, seed))
 
@@ -113,16 +117,17 @@ def _check(
     keep_unlabeled: bool,
     split: tuple[float, int],
 ) -> LoadedDataset:
+    raw = table
     table, bad_inputs = _clean_inputs(table, found, roles)
+    if roles.modality == "image":
+        raw = _replaced(raw, roles.inputs[0], table.column(roles.inputs[0]))
     labels, bad_labels = _clean_label(table, roles)
     given = _given_splits(table, found, roles)
     ids, keys = _row_ids(table, roles, given)
-    if keep_unlabeled and given is not None:
-        bad_labels[given == "train"] = None
-    elif keep_unlabeled:
-        bad_labels[:] = None
+    if keep_unlabeled:
+        bad_labels[slice(None) if given is None else given == "train"] = None
     reasons = first_reason(bad_inputs, bad_labels)
-    if roles.label is not None:
+    if roles.label is not None and not keep_unlabeled:
         reasons = first_reason(reasons, single_row_classes(labels, usable(reasons)))
     keep = np.flatnonzero(usable(reasons))
     bad = found.bad + _set_aside(ids, reasons, found)
@@ -136,7 +141,7 @@ def _check(
         fraction=split[0],
         seed=split[1],
     )
-    if keep_unlabeled:
+    if keep_unlabeled and roles.label is not None:
         splits = np.where(names == "", "train", splits)
     schema = Schema(
         roles.modality,
@@ -147,7 +152,7 @@ def _check(
     columns = {ROW_ID: pa.array(ids[keep], pa.string()), SPLIT: pa.array(splits, pa.string())}
     if roles.label is not None:
         table = _replaced(table, roles.label, labels)
-    return _assemble(
+    loaded = _assemble(
         columns,
         take_table(table, keep),
         schema=schema,
@@ -155,6 +160,7 @@ def _check(
         bad=bad,
         choices={**found.choices, **roles.choices, "split": why},
     )
+    return replace(loaded, given=GivenRows(raw, ids, keep))
 
 
 def _clean_inputs(table: pa.Table, found: Source, roles: Roles) -> tuple[pa.Table, Reasons]:

@@ -59,7 +59,13 @@ class Roles:
         return {name for name in (self.label, self.split, self.row_id) if name is not None}
 
 
-def choose_roles(table: pa.Table, wanted: Wanted, *, folders: Iterable[Path | None]) -> Roles:
+def choose_roles(
+    table: pa.Table,
+    wanted: Wanted,
+    *,
+    folders: Iterable[Path | None],
+    needs_label: bool = True,
+) -> Roles:
     """Settle every role.
 
     Parameters
@@ -68,6 +74,8 @@ def choose_roles(table: pa.Table, wanted: Wanted, *, folders: Iterable[Path | No
     wanted : Wanted
     folders : iterable of Path or None
         Where relative image paths may start.
+    needs_label : bool
+        Whether it is an error when several columns could be the label; else there is none.
     """
     _check_wanted(table, wanted)
     roles = Roles()
@@ -81,7 +89,7 @@ def choose_roles(table: pa.Table, wanted: Wanted, *, folders: Iterable[Path | No
         roles.choices["label"] = Choice(named, "named like a label")
     _choose_inputs(table, wanted, roles, list(folders))
     if wanted.label is None and roles.label is None:
-        _guess_label(table, roles)
+        _guess_label(table, roles, needed=needs_label)
     return roles
 
 
@@ -262,7 +270,7 @@ def is_image_column(column: pa.ChunkedArray, folders: list[Path | None]) -> bool
     )
 
 
-def _guess_label(table: pa.Table, roles: Roles) -> None:
+def _guess_label(table: pa.Table, roles: Roles, *, needed: bool) -> None:
     """Take the only column with few values, text before numbers, as the label."""
     free = [
         name
@@ -276,6 +284,9 @@ def _guess_label(table: pa.Table, roles: Roles) -> None:
         roles.choices["label"] = Choice(
             found[0], f"the only other column with few values ({distinct})"
         )
+    elif found and not needed:
+        reason = f"several columns could be the label ({', '.join(found)})"
+        roles.choices["label"] = Choice(NO_LABEL, reason)
     elif found:
         raise InputError(
             _unclear(table, f"Several columns could be the label ({', '.join(found)})", "label")
