@@ -80,7 +80,7 @@ def export(
             temporary / MODEL,
             example=rows,
             metadata=metadata,
-            four_bits=isinstance(model, QuantizedModel) and model.weight_bits <= _FOUR,
+            four_bits=isinstance(model, QuantizedModel) and min(_bits(model)) <= _FOUR,
         )
         record = _record(metadata, temporary / MODEL)
         write_json(temporary / RECORD, record)
@@ -134,6 +134,7 @@ def _metadata(
     if isinstance(model, QuantizedModel):
         quantization = {
             "weight_bits": model.weight_bits,
+            "layer_bits": {layer.name: layer.weight_bits for layer in model.layers()},
             "activation_bits": model.activation_bits,
             "float_layers": model.float_layers,
         }
@@ -148,6 +149,10 @@ def _metadata(
         "quantization": quantization,
         "costs": {"parameters": count_parameters(model), "flops": count_flops(model, rows)},
     }
+
+
+def _bits(model: QuantizedModel) -> list[int]:
+    return [layer.weight_bits for layer in model.layers()]
 
 
 def _record(metadata: dict[str, Any], file: Path) -> dict[str, Any]:

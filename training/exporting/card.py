@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _SHOWN = 20
+_INTEGER = 8
 
 
 def model_card(
@@ -63,7 +64,8 @@ def _quantization_line(record: Mapping[str, Any]) -> str:
     if quantization is None:
         return "Precision: float32."
     kept = ", ".join(quantization["float_layers"]) or "none"
+    bits = sorted({bits for bits in quantization["layer_bits"].values() if bits <= _INTEGER})
     return (
-        f"Precision: {quantization['weight_bits']}-bit weights, "
+        f"Precision: {' and '.join(map(str, bits))}-bit weights, "
         f"{quantization['activation_bits']}-bit activations. Layers in float: {kept}."
     )

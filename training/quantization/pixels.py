@@ -9,6 +9,7 @@ slightly where the channels' means differ.
 from __future__ import annotations
 
 import operator
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -37,8 +38,10 @@ class PixelInput(nn.Module):
         return x.float() - self.zero_point
 
 
-def fold_pixels(graph: fx.GraphModule) -> fx.Node | None:
+def fold_pixels(graph: fx.GraphModule, *, keep_float: Collection[str] = ()) -> fx.Node | None:
     """Merge normalization into the first convolutions, in place.
+
+    Where one of these, or a module around it, is in `keep_float`, nothing is merged.
 
     Returns
     -------
@@ -50,6 +53,8 @@ def fold_pixels(graph: fx.GraphModule) -> fx.Node | None:
     last, factor, shift = _normalization(graph, source)
     layers = [called_module(graph, user) for user in last.users]
     if not layers or not all(_takes_pixels(layer, factor) for layer in layers):
+        return None
+    if any(_is_inside(str(user.target), keep_float) for user in last.users):
         return None
     zero_point = int((-shift / factor).mean().round().clamp(0, 255))
     border = factor * zero_point + shift
@@ -63,6 +68,10 @@ def fold_pixels(graph: fx.GraphModule) -> fx.Node | None:
     last.replace_all_uses_with(pixels, delete_user_cb=lambda user: user is not pixels)
     graph.graph.eliminate_dead_code()
     return pixels
+
+
+def _is_inside(name: str, modules: Collection[str]) -> bool:
+    return any(name == module or name.startswith(f"{module}.") for module in modules)
 
 
 def _normalization(graph: fx.GraphModule, source: fx.Node) -> tuple[fx.Node, Tensor, Tensor]:

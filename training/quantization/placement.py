@@ -8,7 +8,7 @@ that only move values (flatten, max pooling) keep the grid of their input. Logit
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from torch import Tensor, fx, nn
 
@@ -44,6 +44,8 @@ class Placement:
     weight_bits, activation_bits : int
     keep_float : collection of str
         Layers, or modules that hold layers, that stay in float.
+    layer_bits : mapping of str to int, optional
+        Weight bits of single layers.
     pixels : fx.Node, optional
         A node whose values are on an integer grid already, from `fold_pixels`.
     """
@@ -55,11 +57,13 @@ class Placement:
         weight_bits: int = 8,
         activation_bits: int = 8,
         keep_float: Collection[str] = (),
+        layer_bits: Mapping[str, int] | None = None,
         pixels: fx.Node | None = None,
     ) -> None:
         self.graph = graph
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.keep_float = set(keep_float)
+        self.layer_bits = layer_bits or {}
         self.kinds = {node: self._kind(node) for node in graph.graph.nodes}
         self.rounded: dict[fx.Node, fx.Node] = {} if pixels is None else {pixels: pixels}
         self.float_layers: list[str] = []
@@ -180,7 +184,8 @@ class Placement:
             if self.kinds.get(node) in (*_WEIGHTED, "embedding") and layer is not None:
                 name = str(node.target)
                 if name not in swapped:
-                    swapped[name] = self._quantized(layer)
+                    bits = self.layer_bits.get(name, self.weight_bits)
+                    swapped[name] = _quantized(layer, bits)
                 if self.kinds[node] in _WEIGHTED:
                     self._pass_scale(node)
             elif isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Linear, nn.Embedding)):
@@ -189,17 +194,18 @@ class Placement:
         for name, module in swapped.items():
             self.graph.add_submodule(name, module)
 
-    def _quantized(self, layer: nn.Module) -> nn.Module:
-        if isinstance(layer, nn.Embedding):
-            return QuantizedEmbedding(layer, self.weight_bits)
-        if isinstance(layer, nn.Linear):
-            return QuantizedLinear(layer, self.weight_bits)
-        assert isinstance(layer, (nn.Conv1d, nn.Conv2d))
-        return QuantizedConv(layer, self.weight_bits)
-
     def _pass_scale(self, node: fx.Node) -> None:
         quantizer = node.args[0]
         assert isinstance(quantizer, fx.Node)
         with self.graph.graph.inserting_before(node):
             scale = self.graph.graph.get_attr(f"{quantizer.target}.scale")
         node.args = (quantizer, scale)
+
+
+def _quantized(layer: nn.Module, bits: int) -> nn.Module:
+    if isinstance(layer, nn.Embedding):
+        return QuantizedEmbedding(layer, bits)
+    if isinstance(layer, nn.Linear):
+        return QuantizedLinear(layer, bits)
+    assert isinstance(layer, (nn.Conv1d, nn.Conv2d))
+    return QuantizedConv(layer, bits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from torch import nn
 
@@ -20,6 +20,7 @@ def prepare(
     weight_bits: int = 8,
     activation_bits: int = 8,
     keep_float: Collection[str] = (),
+    layer_bits: Mapping[str, int] | None = None,
     pixels: bool | None = None,
 ) -> QuantizedModel:
     """Fold batch norm and place quantizers; the float `model` is left as it is.
@@ -31,12 +32,17 @@ def prepare(
         2 to 8.
     keep_float : collection of str
         Names of layers or submodules that stay in float.
+    layer_bits : mapping of str to int, optional
+        Weight bits of the layers named; the others have `weight_bits`.
     pixels : bool, optional
         The input holds whole numbers 0–255, which the first convolution may take as they are. By
         default this is so for compact models of images.
     """
     check_number("weight_bits", weight_bits, low=2, high=8)
     check_number("activation_bits", activation_bits, low=2, high=8)
+    layer_bits = layer_bits or {}
+    for name, bits in layer_bits.items():
+        check_number(f"layer_bits[{name!r}]", bits, low=2, high=8)
     if pixels is None:
         pixels = getattr(getattr(model, "spec", None), "modality", None) == "image"
     traced = trace(model, whole=keep_float)
@@ -45,7 +51,8 @@ def prepare(
         weight_bits=weight_bits,
         activation_bits=activation_bits,
         keep_float=keep_float,
-        pixels=fold_pixels(traced) if pixels and not keep_float else None,
+        layer_bits=layer_bits,
+        pixels=fold_pixels(traced, keep_float=keep_float) if pixels else None,
     )
     graph = placement.run()
     quantized = QuantizedModel(
@@ -55,9 +62,19 @@ def prepare(
         activation_bits=activation_bits,
         float_layers=placement.float_layers,
     )
+    _check_names(quantized, layer_bits)
     if not quantized.layers() or all(layer.weight_bits == 32 for layer in quantized.layers()):
         raise InputError(
             f"{type(model).__name__} has no convolution, linear layer or embedding to quantize "
             "outside `keep_float`."
         )
     return quantized
+
+
+def _check_names(quantized: QuantizedModel, layer_bits: Mapping[str, int]) -> None:
+    known = [layer.name for layer in quantized.layers()]
+    unknown = sorted(set(layer_bits) - set(known))
+    if unknown:
+        raise InputError(
+            f"`layer_bits` names no layer of the model: {unknown[0]!r}. Has: {', '.join(known)}."
+        )

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import nn
 
 from thresher.core.choice import Choice
 from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.randomness import RandomState, check_random_state
 
-from ..evaluation import predict_logits
 from ..feed import Augment
 from ..samples import Samples
 from ..seeding import as_seed
-from .calibration import calibrate
+from .judge import Judge, Score
 from .model import QuantizedModel
-from .prepare import prepare
 from .ranges import RANGE_METHODS
+from .selection import MIXED, Calibration, leave_in_float, mix_bits
 from .training import QatSettings, train_quantized
 
 METHODS = ("auto", "ptq", "qat")
@@ -37,9 +34,9 @@ def quantize(
     calibration: Samples,
     *,
     method: str = "auto",
-    weight_bits: int = 8,
+    weight_bits: int | str = 8,
     activation_bits: int = 8,
-    keep_float: Collection[str] = (),
+    keep_float: Collection[str] | str = (),
     ranges: str = "mse",
     calibration_rows: int = 512,
     validation: Samples | None = None,
@@ -65,10 +62,13 @@ def quantize(
     method : {"auto", "ptq", "qat"}
         ``ptq`` calibrates; ``qat`` then trains the weights to follow the float model and keeps
         the better of both; ``auto`` trains only if calibration alone loses more than `tolerance`.
-    weight_bits, activation_bits : int
+    weight_bits : int or "mixed"
+        2 to 8; ``"mixed"`` gives 4 bits to as many weights as `tolerance` allows, 8 to the rest.
+    activation_bits : int
         2 to 8.
-    keep_float : collection of str
-        Layers or submodules that stay in float.
+    keep_float : collection of str or "auto"
+        Layers or submodules that stay in float; ``"auto"`` leaves up to three of the most
+        sensitive ones so if that brings the loss within `tolerance`.
     ranges : {"minmax", "moving_average", "percentile", "mse", "entropy"}
         How calibration chooses the range of an activation.
     calibration_rows : int
@@ -97,19 +97,23 @@ def quantize(
     check_number("calibration_rows", calibration_rows, low=1)
     check_number("tolerance", tolerance, low=0, high=1)
     seed = as_seed(random_state)
+    bits = _check_bits(weight_bits)
     if lr is None:
-        lr = _LR if min(weight_bits, activation_bits) == _FULL_BITS else _LR_FEW_BITS
+        few = weight_bits == MIXED or min(bits, activation_bits) < _FULL_BITS
+        lr = _LR_FEW_BITS if few else _LR
     settings = QatSettings(epochs=epochs, lr=lr, batch_size=batch_size, ranges=qat_ranges)
     training, judged = _split(calibration, validation, seed=seed)
-    quantized = prepare(
+    judge = Judge(model, judged, device=device)
+    start = Calibration(
         model,
-        weight_bits=weight_bits,
+        _spread(training, calibration_rows),
+        weight_bits=bits,
         activation_bits=activation_bits,
-        keep_float=keep_float,
-        pixels=calibration.inputs.dtype == torch.uint8,
+        ranges=ranges,
     )
-    calibrate(quantized, _spread(training, calibration_rows), method=ranges)
-    judge = _Judge(model, judged, device=device)
+    quantized = _calibrated(
+        start, judge, keep_float=keep_float, mixed=weight_bits == MIXED, tolerance=tolerance
+    )
     calibrated = judge.score(quantized)
     quantized.choices["calibration"] = Choice(ranges, f"{calibrated.text} after calibration alone")
     if method == "ptq" or (method == "auto" and calibrated.loss <= tolerance):
@@ -129,47 +133,40 @@ def quantize(
     return _better(quantized, calibrated, trained, judge.score(trained)).eval()
 
 
-@dataclass(frozen=True)
-class _Score:
-    """How a quantized model does on the held-out rows beside its float self."""
-
-    loss: float
-    divergence: float
-    text: str
-
-
-class _Judge:
-    def __init__(self, model: nn.Module, samples: Samples, *, device: str) -> None:
-        self.samples, self.device = samples, device
-        self.logits = predict_logits(model, samples, device=device)
-
-    def score(self, quantized: QuantizedModel) -> _Score:
-        logits = predict_logits(quantized, self.samples, device=self.device)
-        same = float((logits.argmax(1) == self.logits.argmax(1)).mean())
-        divergence = _divergence(self.logits, logits)
-        targets = self.samples.targets
-        if targets is None:
-            return _Score(1 - same, divergence, f"{same:.2%} agreement with float")
-        before, after = (
-            float((found.argmax(1) == targets.numpy()).mean()) for found in (self.logits, logits)
-        )
-        text = f"accuracy {after:.2%} (float {before:.2%}), {same:.2%} agreement"
-        return _Score(before - after, divergence, f"{text} on {len(targets)} held-out rows")
+def _check_bits(weight_bits: int | str) -> int:
+    """Return the bits of the layers that have none of their own."""
+    if isinstance(weight_bits, str):
+        check_choice("weight_bits", weight_bits, (MIXED,))
+        return _FULL_BITS
+    return int(check_number("weight_bits", weight_bits, low=2, high=8))
 
 
-def _divergence(teacher: np.ndarray, student: np.ndarray) -> float:
-    log_p, log_q = (_log_softmax(logits.astype(np.float64)) for logits in (teacher, student))
-    return float((np.exp(log_p) * (log_p - log_q)).sum(1).mean())
-
-
-def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = logits - logits.max(1, keepdims=True)
-    result: np.ndarray = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
-    return result
+def _calibrated(
+    start: Calibration,
+    judge: Judge,
+    *,
+    keep_float: Collection[str] | str,
+    mixed: bool,
+    tolerance: float,
+) -> QuantizedModel:
+    """Calibrate, and choose layers to keep in float and their bits where that is asked for."""
+    choices: dict[str, Choice] = {}
+    kept: Collection[str] = ()
+    if isinstance(keep_float, str):
+        check_choice("keep_float", keep_float, ("auto",))
+        quantized = leave_in_float(start, judge, tolerance=tolerance, whole=start.run())
+        choices, kept = dict(quantized.choices), quantized.float_layers
+    else:
+        kept = keep_float
+        quantized = start.run(keep_float=kept)
+    if mixed:
+        quantized = mix_bits(start, judge, tolerance=tolerance, keep_float=kept)
+    quantized.choices = choices | quantized.choices
+    return quantized
 
 
 def _better(
-    calibrated: QuantizedModel, before: _Score, trained: QuantizedModel, after: _Score
+    calibrated: QuantizedModel, before: Score, trained: QuantizedModel, after: Score
 ) -> QuantizedModel:
     """Keep the one nearer to the float model; accuracy on few rows is too coarse to decide."""
     measured = (
@@ -184,7 +181,7 @@ def _better(
     return calibrated
 
 
-def _why_ptq(method: str, score: _Score, tolerance: float) -> str:
+def _why_ptq(method: str, score: Score, tolerance: float) -> str:
     if method == "ptq":
         return "asked for"
     return f"{score.text}: within the tolerance of {tolerance:.2%}, so training was not needed"

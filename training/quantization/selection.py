@@ -1,0 +1,154 @@
+"""Which layers stay in float, and which can do with four bits, by measured sensitivity.
+
+Layers are ordered by how far the answers move when each alone is rounded (`layer_sensitivity`);
+whole candidates are then calibrated and judged, since losses of single layers do not simply add
+up. Cost: one calibration and one pass over the held-out rows for each candidate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from thresher.core.choice import Choice
+
+from ..samples import Samples
+from .calibration import calibrate
+from .judge import Judge, Score
+from .layers import QuantizedEmbedding, QuantizedWeights
+from .model import QuantizedModel
+from .prepare import prepare
+from .sensitivity import layer_sensitivity
+
+MIXED = "mixed"
+_HIGH, _LOW = 8, 4
+_MOST_FLOAT = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """How the candidates are made: one float model, one set of rows, one set of bits.
+
+    Attributes
+    ----------
+    model : nn.Module
+    rows : Samples
+        Calibration rows.
+    weight_bits, activation_bits : int
+    ranges : str
+    """
+
+    model: nn.Module
+    rows: Samples
+    weight_bits: int
+    activation_bits: int
+    ranges: str
+
+    def run(
+        self, *, keep_float: Collection[str] = (), layer_bits: Mapping[str, int] | None = None
+    ) -> QuantizedModel:
+        """Return the calibrated model."""
+        quantized = prepare(
+            self.model,
+            weight_bits=self.weight_bits,
+            activation_bits=self.activation_bits,
+            keep_float=keep_float,
+            layer_bits=layer_bits,
+            pixels=self.rows.inputs.dtype == torch.uint8,
+        )
+        calibrate(quantized, self.rows, method=self.ranges)
+        return quantized
+
+    def sensitivity(self, bits: int) -> dict[str, float]:
+        """Return the divergence that each layer alone causes, the largest first."""
+        return layer_sensitivity(self.model, self.rows, weight_bits=bits, ranges=self.ranges)
+
+
+def leave_in_float(
+    calibration: Calibration, judge: Judge, *, tolerance: float, whole: QuantizedModel
+) -> QuantizedModel:
+    """Keep the most sensitive layers in float, as few as bring the loss within `tolerance`.
+
+    Where three are not enough, none is kept: then it is not a matter of single layers.
+    """
+    start = judge.score(whole)
+    if start.loss <= tolerance:
+        whole.choices["keep_float"] = Choice("none", f"{start.text} with all in integers")
+        return whole
+    names = list(calibration.sensitivity(calibration.weight_bits))[:_MOST_FLOAT]
+    for count in range(1, len(names) + 1):
+        found = calibration.run(keep_float=names[:count])
+        score = judge.score(found)
+        if score.loss <= tolerance:
+            found.choices["keep_float"] = Choice(", ".join(names[:count]), _why(score, start))
+            return found
+    tried = ", ".join(names)
+    whole.choices["keep_float"] = Choice("none", f"{tried} in float do not mend it: {score.text}")
+    return whole
+
+
+def mix_bits(
+    calibration: Calibration, judge: Judge, *, tolerance: float, keep_float: Collection[str]
+) -> QuantizedModel:
+    """Give four bits to as many weights as the loss allows, eight to the rest.
+
+    Layers come in the order of divergence for each weight saved; the number of them is found by
+    bisection.
+    """
+    found = calibration.run(keep_float=keep_float)
+    sizes = _weight_counts(found)
+    harm = {name: value for name, value in calibration.sensitivity(_LOW).items() if name in sizes}
+    order = sorted(harm, key=lambda name: harm[name] / sizes[name])
+
+    def attempt(count: int) -> QuantizedModel:
+        low = dict.fromkeys(order[:count], _LOW)
+        return calibration.run(keep_float=keep_float, layer_bits=low)
+
+    start = judge.score(found)
+    limit = max(start.loss, 0.0) + tolerance
+    count, model, score = _largest(len(order), attempt, judge.score, limit=limit)
+    if model is None:
+        found.choices["weight_bits"] = Choice("8", f"no layer bears 4 bits; {start.text} at 8")
+        return found
+    share = sum(sizes[name] for name in order[:count]) / sum(sizes.values())
+    rest = ", ".join(order[count:]) or "none"
+    model.choices["weight_bits"] = Choice(
+        f"4 bits in {count} of {len(order)} layers ({share:.0%} of the weights)",
+        f"{score.text}; 8 bits stay in: {rest}",
+    )
+    return model
+
+
+def _largest(
+    most: int,
+    attempt: Callable[[int], QuantizedModel],
+    judged: Callable[[QuantizedModel], Score],
+    *,
+    limit: float,
+) -> tuple[int, QuantizedModel | None, Score]:
+    """Return the largest count whose model loses at most `limit`, that model and its score."""
+    best: tuple[int, QuantizedModel | None, Score] = (0, None, Score(0.0, 0.0, ""))
+    low, high = 1, most
+    middle = most
+    while low <= high:
+        model = attempt(middle)
+        score = judged(model)
+        if score.loss <= limit:
+            best, low = (middle, model, score), middle + 1
+        else:
+            high = middle - 1
+        middle = (low + high + 1) // 2
+    return best
+
+
+def _weight_counts(model: QuantizedModel) -> dict[str, int]:
+    kinds = (QuantizedWeights, QuantizedEmbedding)
+    named = model.graph.named_modules()
+    return {name: layer.weight.numel() for name, layer in named if isinstance(layer, kinds)}
+
+
+def _why(score: Score, start: Score) -> str:
+    return f"{score.text}; all in integers: {start.text}"
