@@ -27,19 +27,13 @@ from .columns import (
     is_binary,
     is_list,
     is_string,
-    read_row_ids,
-    read_splits,
-    strings,
     take_rows,
     take_table,
     with_column,
 )
-from .errors import InputError, check_choice, check_column
-from .file_names import image_name, safe_name
+from .errors import InputError, check_choice
 from .files import atomic_path
-from .fingerprint import fingerprint
-from .progress import track
-from .schema import ROW_ID, SPLIT
+from .folder_writing import write_image_folder
 from .tar_writing import write_shards, write_tar
 
 if TYPE_CHECKING:
@@ -150,13 +144,6 @@ def _with_bytes(table: pa.Table, features: datasets.Features) -> pa.Table:
         column = _embedded(table.column(name))
         table = table.set_column(table.column_names.index(name), name, column)
     return table
-
-
-def _names(dataset: datasets.Dataset) -> np.ndarray:
-    """Return what rows are called in messages: their ids, or their positions."""
-    if ROW_ID in dataset.column_names:
-        return read_row_ids(dataset)
-    return np.arange(len(dataset)).astype(str)
 
 
 def _embedded(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -303,27 +290,10 @@ def _write_jsonl(dataset: datasets.Dataset, path: Path) -> None:
 
 
 def _write_image_folder(dataset: datasets.Dataset, path: Path, *, label: str) -> None:
-    """Write ``split/class/name``; a name that is taken gets a part of the row id's hash."""
     images = image_columns(dataset.features)
     if len(images) != 1:
         raise InputError(f"An image folder needs one image column, the dataset has {len(images)}.")
-    check_column(label, dataset.column_names, role="label column")
-    table = dataset.data.table
-    column = table.column(images[0])
-    classes = strings(table.column(label).cast(pa.string()))
-    splits = read_splits(dataset) if SPLIT in dataset.column_names else None
-    names, taken = _names(dataset), set[Path]()
-    for row in track(range(len(dataset)), description="write images"):
-        image = column[row].as_py()
-        folder = path if splits is None else path / splits[row]
-        if classes[row]:
-            folder = folder / safe_name(classes[row])
-        file = folder / image_name(image, str(names[row]))
-        if file in taken:
-            file = file.with_stem(f"{file.stem}-{fingerprint(str(names[row]))[:8]}")
-        taken.add(file)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(image["bytes"])
+    write_image_folder(dataset, path, image=images[0], label=label)
 
 
 _WRITERS = {

@@ -1,0 +1,68 @@
+"""Datasets as folders of images, ``split/class/name.jpg``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .columns import class_names, read_row_ids, read_splits, strings
+from .errors import InputError, check_column
+from .file_names import image_name, safe_name
+from .fingerprint import fingerprint
+from .progress import track
+from .schema import ROW_ID, SPLIT
+
+if TYPE_CHECKING:
+    import datasets
+
+
+def write_image_folder(dataset: datasets.Dataset, path: Path, *, image: str, label: str) -> None:
+    """Write every image as a file of its own; see `image_paths` for the names."""
+    column = dataset.data.table.column(image)
+    path.mkdir()
+    places = image_paths(dataset, image=image, label=label)
+    for row, place in enumerate(track(places, description="write images", total=len(dataset))):
+        file = path / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(column[row].as_py()["bytes"])
+
+
+def image_paths(dataset: datasets.Dataset, *, image: str, label: str) -> Iterator[Path]:
+    """Yield where each image goes, relative to the folder: below its split and its class.
+
+    A name that is taken gets a part of the row id's hash.
+
+    Parameters
+    ----------
+    dataset : datasets.Dataset
+        Without an indices mapping, images undecoded with their bytes.
+    image, label : str
+        Columns of the images and of the class names.
+    """
+    check_column(label, dataset.column_names, role="label column")
+    table = dataset.data.table
+    classes = strings(class_names(dataset, label))
+    splits = read_splits(dataset) if SPLIT in dataset.column_names else None
+    names, taken = row_names(dataset), set[Path]()
+    for row in range(len(dataset)):
+        value: dict[str, Any] = table.column(image)[row].as_py()
+        if value is None or value["bytes"] is None:
+            raise InputError(f"Row {names[row]} has no image: drop it first.")
+        folder = Path() if splits is None else Path(safe_name(splits[row]))
+        if classes[row]:
+            folder /= safe_name(classes[row])
+        place = folder / image_name(value, str(names[row]))
+        if place in taken:
+            place = place.with_stem(f"{place.stem}-{fingerprint(str(names[row]))[:8]}")
+        taken.add(place)
+        yield place
+
+
+def row_names(dataset: datasets.Dataset) -> np.ndarray:
+    """Return what rows are called in messages and names: their ids, or their positions."""
+    if ROW_ID in dataset.column_names:
+        return read_row_ids(dataset)
+    return np.arange(len(dataset)).astype(str)
