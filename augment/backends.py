@@ -17,7 +17,7 @@ BACKENDS = ("auto", "torch", "opencv")
 # Tensors stay planes for these families above this size; below it, changing the layout of a whole
 # batch costs less than a call for each plane.
 PLANE_FAMILIES = frozenset({"none", "window", "blur", "sharpen", "erase"})
-PLANES_ABOVE = 48 * 48
+PLANES_ABOVE = 128 * 128
 
 
 class Backend(Protocol):

@@ -3,7 +3,8 @@
 Affine rows are ``(a, b, c, d, e, f, fill)``: the output pixel with centre (x, y), counted from the
 image's corner, takes its value from (a·x + b·y + c, d·x + e·y + f), bilinearly, and `fill` where
 that lies outside (−1: the nearest edge pixel). This is PIL's convention
-for ``Image.transform(AFFINE)``.
+for ``Image.transform(AFFINE)``. Resize rows are a box, ``(top, left, bottom, right)``, in whole
+pixels; nothing outside the box is seen.
 """
 
 from __future__ import annotations
@@ -141,20 +142,19 @@ def _sample_resized_crop(draws: np.ndarray, settings: Settings, scene: Scene) ->
     area = smallest + (1 - smallest) * draws[:, 0]
     reach = np.log(float(settings["ratio"])) * scene.strength
     ratio = np.exp((2 * draws[:, 1] - 1) * reach)
-    wide = np.minimum(1.0, np.sqrt(area * ratio))
-    high = np.minimum(1.0, np.sqrt(area / ratio))
-    return {
-        "left": (1 - wide) * draws[:, 2],
-        "top": (1 - high) * draws[:, 3],
-        "wide": wide,
-        "high": high,
-    }
+    high = _whole(np.sqrt(area / ratio), scene.height)
+    wide = _whole(np.sqrt(area * ratio), scene.width)
+    top = np.floor(draws[:, 2] * (scene.height - high + 1))
+    left = np.floor(draws[:, 3] * (scene.width - wide + 1))
+    return {"top": top, "left": left, "bottom": top + high, "right": left + wide}
 
 
-def _lower_resized_crop(parameters: Parameters, settings: Settings, scene: Scene) -> np.ndarray:
-    left, top = parameters["left"] * scene.width, parameters["top"] * scene.height
-    rows: list[np.ndarray | float] = [parameters["wide"], 0, left, 0, parameters["high"], top]
-    return _affine(rows, settings, len(left))
+def _whole(share: np.ndarray, side: int) -> np.ndarray:
+    return np.clip(np.round(share * side), 1, side)
+
+
+def _lower_resized_crop(parameters: Parameters, settings: Settings, scene: Scene) -> np.ndarray:  # noqa: ARG001
+    return np.stack([parameters[name] for name in ("top", "left", "bottom", "right")], axis=1)
 
 
 _FILL = {"fill": Setting(GREY, high=255)}
@@ -182,5 +182,5 @@ GEOMETRY = (
     ),
     Operation("translate_x", "affine", _SHIFT, _sample_translate_x, _lower_translate_x),
     Operation("translate_y", "affine", _SHIFT, _sample_translate_y, _lower_translate_y),
-    Operation("random_resized_crop", "affine", _RESIZED, _sample_resized_crop, _lower_resized_crop),
+    Operation("random_resized_crop", "resize", _RESIZED, _sample_resized_crop, _lower_resized_crop),
 )

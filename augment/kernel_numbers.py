@@ -1,4 +1,4 @@
-"""Numbers that both backends need: noise for erased boxes, weights for blurs."""
+"""Numbers that both backends need: noise for erased boxes, weights for blurs and sharpening."""
 
 from __future__ import annotations
 
@@ -8,10 +8,20 @@ from .keyed import mix64
 
 
 def box_noise(number: float, shape: tuple[int, ...]) -> np.ndarray:
-    """Return uint8 noise of `shape` (C, H, W) from an integer below 2**53, given as a float."""
-    place = np.arange(int(np.prod(shape)), dtype=np.uint64) + np.uint64(1)
-    bits = mix64(place * np.uint64(0x9E3779B97F4A7C15) + np.uint64(int(number)))
-    return (bits >> np.uint64(56)).astype(np.uint8).reshape(shape)
+    """Return uint8 noise for a box (h, w, C) from an integer below 2**53, given as a float."""
+    size = int(np.prod(shape))
+    words = np.arange(1, size // 8 + 2, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    octets = mix64(words + np.uint64(int(number))).astype("<u8").view(np.uint8)
+    return octets[:size].reshape(shape)
+
+
+def sharpen_shares(factor: np.ndarray) -> np.ndarray:
+    """Return (n, 2): how much of the image and of its 3×3 mean a sharpened image holds.
+
+    PIL's smoothing is the 3×3 sum plus four times the centre, divided by 13.
+    """
+    smooth = 1 - factor
+    return np.stack([factor + smooth * (4 / 13), smooth * (9 / 13)], axis=1)
 
 
 def gaussian_weights(sigma: np.ndarray, radius: int) -> np.ndarray:

@@ -32,8 +32,6 @@ TABLE_RULES = (
     "equalize",
     "invert",
 )
-# Rules whose table differs between the channels of an image, by number.
-PER_CHANNEL_RULES = (TABLE_RULES.index("autocontrast"), TABLE_RULES.index("equalize"))
 
 
 def _sample_factor(draws: np.ndarray, settings: Settings, scene: Scene) -> Parameters:

@@ -20,7 +20,7 @@ _LEVELS = np.arange(256, dtype=np.float64)
 class Statistics:
     """What tables need to know of n images with C channels, each computed when asked for.
 
-    ``means`` gives float64 (k, C), ``extremes`` two arrays (k, C), ``histograms`` int64
+    ``means`` gives float64 (k, C), ``extremes`` two arrays (k, C), ``histograms`` integers
     (k, C, 256), for the k positions given.
     """
 
@@ -97,10 +97,11 @@ def _autocontrast(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 def _equalize(histograms: np.ndarray) -> np.ndarray:
     """PIL's rule: the cumulative count divided by the count a level would have on average."""
+    histograms = histograms.astype(np.int32)
     last = 255 - np.argmax(histograms[..., ::-1] > 0, axis=-1)
     top = np.take_along_axis(histograms, last[..., None], axis=-1)[..., 0]
-    step = (histograms.sum(axis=-1) - top) // 255
-    before = np.cumsum(histograms, axis=-1) - histograms
+    step = (histograms.sum(axis=-1, dtype=np.int32) - top) // 255
+    before = np.cumsum(histograms, axis=-1, dtype=np.int32) - histograms
     spread = (step[..., None] // 2 + before) // np.maximum(step, 1)[..., None]
-    equal = np.where(step[..., None] == 0, np.arange(256), np.clip(spread, 0, 255))
-    return equal.astype(np.uint8)
+    equal = np.minimum(spread, 255).astype(np.uint8)
+    return np.where(step[..., None] == 0, np.arange(256, dtype=np.uint8), equal)

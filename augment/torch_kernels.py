@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .kernel_numbers import box_noise, gaussian_weights
+from .kernel_numbers import box_noise, gaussian_weights, sharpen_shares
 from .tables import Statistics, build_tables, mean_grey
 
 
@@ -56,20 +56,37 @@ def _mirror(place: Tensor, side: int) -> Tensor:
 
 def affine(images: Tensor, rows: np.ndarray) -> Tensor:
     """Resample bilinearly: rows (a, b, c, d, e, f, fill) as in `geometry`."""
-    n, _, height, width = images.shape
+    height, width = images.shape[2:]
     # In double precision up to here: the grid is then the same to the last bit on every device.
     y = np.arange(height)[None, :, None] + 0.5
     x = np.arange(width)[None, None, :] + 0.5
     a, b, c, d, e, f, fill = (rows[:, place, None, None] for place in range(7))
-    grid = np.empty((n, height, width, 2), dtype=np.float32)
     across, down = a * x + (b * y + c), d * x + (e * y + f)
     if (fill < 0).any():
         across = np.where(fill < 0, np.clip(across, 0.5, width - 0.5), across)
         down = np.where(fill < 0, np.clip(down, 0.5, height - 0.5), down)
+    return _sample(images, across, down, fill=np.maximum(rows[:, 6:], 0))
+
+
+def resize(images: Tensor, rows: np.ndarray) -> Tensor:
+    """Stretch a box to the whole image, bilinearly: rows (top, left, bottom, right)."""
+    height, width = images.shape[2:]
+    top, left, bottom, right = (rows[:, place, None, None] for place in range(4))
+    y = top + (np.arange(height)[None, :, None] + 0.5) * ((bottom - top) / height)
+    x = left + (np.arange(width)[None, None, :] + 0.5) * ((right - left) / width)
+    down = np.clip(y, top + 0.5, bottom - 0.5) + np.zeros((1, 1, width))
+    across = np.clip(x, left + 0.5, right - 0.5) + np.zeros((1, height, 1))
+    return _sample(images, across, down, fill=np.zeros((len(rows), 1)))
+
+
+def _sample(images: Tensor, across: np.ndarray, down: np.ndarray, *, fill: np.ndarray) -> Tensor:
+    """Sample at float64 places (n, H, W), with a level (n, 1) where these lie outside."""
+    n, _, height, width = images.shape
+    grid = np.empty((n, height, width, 2), dtype=np.float32)
     np.multiply(across, 2 / width, out=grid[..., 0], casting="same_kind")
     np.multiply(down, 2 / height, out=grid[..., 1], casting="same_kind")
     grid -= 1
-    level = _column(np.maximum(rows, 0), 6, images, torch.float32)[:, None, None, None]
+    level = _column(fill, 0, images, torch.float32)[:, None, None, None]
     sampled = F.grid_sample(
         images.float() - level, torch.from_numpy(grid).to(images.device), align_corners=False
     )
@@ -139,11 +156,11 @@ def sharpen(images: Tensor, rows: np.ndarray) -> Tensor:
     values = images.to(torch.int32)
     across = values[..., :-2] + values[..., 1:-1] + values[..., 2:]
     around = across[:, :, :-2] + across[:, :, 1:-1] + across[:, :, 2:]
-    centre = values[:, :, 1:-1, 1:-1]
-    smooth = ((around + 4 * centre).float() / 13 + 0.5).floor_()
-    factor = _column(rows, 0, images, torch.float32)[:, None, None, None]
+    mean = (2 * around + 9).div_(18, rounding_mode="floor")
+    shares = torch.from_numpy(sharpen_shares(rows[:, 0]).astype(np.float32)).to(images.device)
+    own, box = shares[:, 0, None, None, None], shares[:, 1, None, None, None]
     sharp = images.clone()
-    sharp[:, :, 1:-1, 1:-1] = _to_bytes(smooth + factor * (centre.float() - smooth))
+    sharp[:, :, 1:-1, 1:-1] = _to_bytes(values[:, :, 1:-1, 1:-1] * own + mean * box)
     return sharp
 
 
@@ -170,9 +187,8 @@ def erase(images: Tensor, rows: np.ndarray) -> Tensor:
     pixels = on_cpu.numpy()
     boxes = rows[:, :5].astype(int).tolist()
     for place, (top, left, bottom, right, fill) in enumerate(boxes):
-        noise = rows[place, 5]
-        box = (slice(None), slice(top, bottom), slice(left, right))
-        pixels[place][box] = fill if noise < 0 else box_noise(noise, pixels[place].shape)[box]
+        part = pixels[place, :, top:bottom, left:right].transpose(1, 2, 0)
+        part[...] = fill if rows[place, 5] < 0 else box_noise(rows[place, 5], part.shape)
     return on_cpu.to(images.device)
 
 
@@ -187,6 +203,7 @@ def mix(images: list[Tensor], weights: np.ndarray) -> Tensor:
 KERNELS: dict[str, Callable[[Tensor, np.ndarray], Tensor]] = {
     "window": window,
     "affine": affine,
+    "resize": resize,
     "table": table,
     "colour": colour,
     "sharpen": sharpen,

@@ -12,6 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 
 # Above this size the margins of a whole batch no longer stay in the processor's cache.
 _TOGETHER_PIXELS = 48 * 48
+_TOGETHER_IMAGES = 8
 
 
 def window(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: np.ndarray) -> None:
@@ -19,7 +20,8 @@ def window(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: 
     height, width = source.shape[1:3]
     reach = int(np.abs(rows[:, :2]).max(initial=0))
     # Wider margins would cost more to make than the images themselves.
-    if height * width > _TOGETHER_PIXELS or 3 * reach > min(height, width):
+    together = height * width <= _TOGETHER_PIXELS and 3 * reach <= min(height, width)
+    if not together or len(positions) < _TOGETHER_IMAGES:
         for position, row in zip(positions.tolist(), rows.astype(int).tolist(), strict=True):
             _move(source[position], target[position], row)
         return
@@ -81,8 +83,12 @@ def _mirror(images: np.ndarray, flags: np.ndarray) -> np.ndarray:
 def _move(image: np.ndarray, target: np.ndarray, row: list[int]) -> None:
     """Write one image, shifted and mirrored, into `target`."""
     down, right, hflip, vflip, constant, fill = row
+    axis = -1 if hflip and vflip else 1 if hflip else 0
+    if not (down or right) and (hflip or vflip):
+        cv2.flip(image, axis, dst=target)
+        return
     if hflip or vflip:
-        image = cv2.flip(image, -1 if hflip and vflip else 1 if hflip else 0).reshape(image.shape)
+        image = cv2.flip(image, axis).reshape(image.shape)
         # Shifting and then mirroring is mirroring and then shifting the other way.
         down, right = -down if vflip else down, -right if hflip else right
     if not (down or right):

@@ -26,6 +26,7 @@ import albumentations as A
 import cv2
 import numpy as np
 import torch
+from albumentations.pytorch import ToTensorV2
 
 from augment import AlbumentationsAugmenter, Augmenter, Policy, Step
 from augment.policies import POLICIES
@@ -51,23 +52,52 @@ def jitter() -> Any:
 
 
 def pairs(side: int) -> dict[str, Pair]:
+    """Return our policy and the peer's pipeline: recipes first, then single operations."""
     ours = [Step("crop", {"pad": side // 8}), Step("hflip", p=0.5)]
     cut = Step("cutout", {"size": side // 4}, p=0.5)
     colour = Step("color_jitter", {"hue": 0.1}, p=0.8)
-    turn = Step("rotate", {"high": 20.0})
-    blur = Step("gaussian_blur", {"low": 0.1, "high": 1.5})
-    return {
-        "crop, flip": (Policy("a", tuple(ours)), lambda s: A.Compose(crop(s))),
-        "crop, flip, cutout": (
-            Policy("b", (*ours, cut)), lambda s: A.Compose([*crop(s), cutout(s)])),
+    recipes = {
+        "crop, flip": (ours, crop(side)),
+        "crop, flip, cutout": ([*ours, cut], [*crop(side), cutout(side)]),
         "crop, flip, jitter, cutout": (
-            Policy("c", (*ours, colour, cut)),
-            lambda s: A.Compose([*crop(s), jitter(), cutout(s)])),
-        "rotate": (Policy("d", (turn,)), lambda _: A.Compose(
-            [A.Rotate((-20, 20), border_mode=cv2.BORDER_CONSTANT, fill=128, p=1)])),
-        "blur": (Policy("e", (blur,)), lambda _: A.Compose(
-            [A.GaussianBlur(blur_limit=0, sigma_limit=(0.1, 1.5), p=1)])),
+            [*ours, colour, cut], [*crop(side), jitter(), cutout(side)]),
+        "rotate": ([Step("rotate", {"high": 20.0})], [
+            A.Rotate((-20, 20), border_mode=cv2.BORDER_CONSTANT, fill=128, p=1)]),
+        "blur": ([Step("gaussian_blur", {"low": 0.1, "high": 1.5})], [
+            A.GaussianBlur(blur_limit=0, sigma_limit=(0.1, 1.5), p=1)]),
     }  # fmt: skip
+    listed = recipes | {name: ([Step(name, one)], [peer]) for name, (one, peer) in singles(side)}
+    return {name: (Policy(name, tuple(a)), lambda _, b=b: A.Compose(b))
+            for name, (a, b) in listed.items()}  # fmt: skip
+
+
+def singles(side: int) -> list[tuple[str, tuple[dict[str, Any], Any]]]:
+    affine = {"border_mode": cv2.BORDER_CONSTANT, "fill": 128, "p": 1.0}
+    listed: dict[str, tuple[dict[str, Any], Any]] = {
+        "hflip": ({}, A.HorizontalFlip(p=1)),
+        "vflip": ({}, A.VerticalFlip(p=1)),
+        "shear_x": ({"high": 0.3}, A.Affine(shear={"x": (-17, 17), "y": (0, 0)}, **affine)),
+        "translate_x": (
+            {"high": 0.3},
+            A.Affine(translate_percent={"x": (-0.3, 0.3), "y": (0, 0)}, **affine)),
+        "random_resized_crop": (
+            {}, A.RandomResizedCrop((side, side), scale=(0.35, 1), ratio=(0.75, 4 / 3), p=1)),
+        "brightness": ({}, A.ColorJitter((0.6, 1.4), (1, 1), (1, 1), (0, 0), p=1)),
+        "contrast": ({}, A.ColorJitter((1, 1), (0.6, 1.4), (1, 1), (0, 0), p=1)),
+        "saturation": ({}, A.ColorJitter((1, 1), (1, 1), (0.6, 1.4), (0, 0), p=1)),
+        "grayscale": ({}, A.ToGray(p=1)),
+        "posterize": ({"low": 4.0, "high": 4.0}, A.Posterize((4, 4), p=1)),
+        "solarize": ({"low": 128.0, "high": 128.0}, A.Solarize((0.5, 0.5), p=1)),
+        "invert": ({}, A.InvertImg(p=1)),
+        "equalize": ({}, A.Equalize(p=1)),
+        "autocontrast": ({}, A.AutoContrast(p=1)),
+        "sharpness": ({}, A.Sharpen((0.2, 0.5), p=1)),
+        "cutout": ({"size": side // 4}, A.CoarseDropout(
+            num_holes_range=(1, 1), hole_height_range=(side // 4, side // 4),
+            hole_width_range=(side // 4, side // 4), fill=128, p=1)),
+        "random_erasing": ({}, A.Erasing((0.02, 1 / 3), (0.3, 3.3), fill="random", p=1)),
+    }  # fmt: skip
+    return list(listed.items())
 
 
 def pictures(n: int, side: int) -> np.ndarray:
@@ -103,16 +133,30 @@ def against_albumentations(side: int, n: int, passes: int) -> dict[str, Any]:
     images, keys = pictures(n, side), np.arange(n, dtype=np.uint64)
     tensor = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
     table = {}
+    some = images[:: max(1, n // 64)]
     for name, (policy, build) in pairs(side).items():
         peer, aug = build(side), Augmenter(policy)
+        to_tensor = A.Compose([build(side), ToTensorV2()])
+
+        def one_by_one(aug: Augmenter = aug) -> list[Any]:
+            return [aug(image, key=key) for key, image in enumerate(some)]
+
         works: dict[str, Callable[[], Any]] = {
-            "albumentations": lambda peer=peer: [peer(image=image)["image"] for image in images],
+            "albumentations": lambda peer=peer: np.stack(
+                [peer(image=image)["image"] for image in images]
+            ),
+            "albumentations, tensors": lambda peer=to_tensor: torch.stack(
+                [peer(image=image.permute(1, 2, 0).numpy())["image"] for image in tensor]
+            ),
             "ours, arrays": lambda aug=aug: aug.batch(images, keys),
             "ours, tensors": lambda aug=aug: aug.batch(tensor, keys),
         }
         row = in_turn(works, n, passes)
-        slower = min(row["ours, arrays"]["median"], row["ours, tensors"]["median"])
-        row["times as fast"] = round(slower / row["albumentations"]["median"], 1)
+        row |= in_turn({"ours, one by one": one_by_one}, len(some), 3)
+        row["times as fast"] = round(row["ours, arrays"]["best"] / row["albumentations"]["best"], 1)
+        row["times as fast, tensors"] = round(
+            row["ours, tensors"]["best"] / row["albumentations, tensors"]["best"], 1
+        )
         table[name] = row
     return table
 

@@ -40,9 +40,10 @@ def test_backends_agree(op, channels, pictures):
     images = pictures(channels=channels)
     results = [Augmenter(policy, backend=name).batch(images, KEYS).astype(int) for name in BACKENDS]
     difference = np.abs(results[0] - results[1])
-    assert difference.max() <= 2
+    assert difference.max() <= 1
     assert difference.mean() < 0.12
-    if OPERATIONS[op].family in ("window", "table", "erase"):
+    scaled = op in ("brightness", "contrast")
+    if OPERATIONS[op].family in ("window", "table", "erase") and not scaled:
         assert difference.max() == 0
 
 
