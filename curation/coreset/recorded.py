@@ -7,7 +7,8 @@ each (n, epochs) and NaN where an epoch was not reached. `training.dynamics` wri
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from typing import Protocol
 from zipfile import BadZipFile
 
 import numpy as np
@@ -19,12 +20,30 @@ EARLY_EPOCHS = 5
 _LISTED = 5
 
 
-def read_difficulty(path: str | Path, kind: str, *, row_ids: np.ndarray) -> np.ndarray:
+class RecordedRun(Protocol):
+    """What `training.dynamics.Dynamics` is, as far as it is read here."""
+
+    @property
+    def row_ids(self) -> np.ndarray:
+        """Ids of the rows that were trained on, shape (n,)."""
+
+    @property
+    def margins(self) -> np.ndarray:
+        """Margin of each row and epoch, shape (n, epochs)."""
+
+    @property
+    def errors(self) -> np.ndarray:
+        """Length of (probabilities − one-hot label), shape (n, epochs)."""
+
+
+def read_difficulty(
+    dynamics: str | os.PathLike[str] | RecordedRun, kind: str, *, row_ids: np.ndarray
+) -> np.ndarray:
     """Return how hard each row was for the run, high = hard.
 
     Parameters
     ----------
-    path : path-like
+    dynamics : path-like or Dynamics
     kind : str
         ``"el2n"``: mean error over the first five epochs (Paul et al., 2021). ``"forgetting"``:
         times the row went from right to wrong; a row that was never right counts as many times as
@@ -40,10 +59,11 @@ def read_difficulty(path: str | Path, kind: str, *, row_ids: np.ndarray) -> np.n
     Raises
     ------
     InputError
-        When the file is none of this kind, or lacks one of the rows.
+        When the file is none of this kind, or lacks one of the rows, or holds no finite value
+        for it.
     """
     check_choice("kind", kind, KINDS)
-    recorded, margins, errors = _read(path)
+    recorded, margins, errors = _read(dynamics)
     if kind == "forgetting":
         values = _forgotten(margins)
     else:
@@ -56,21 +76,37 @@ def read_difficulty(path: str | Path, kind: str, *, row_ids: np.ndarray) -> np.n
     if missing.any():
         listed = ", ".join(wanted[missing][:_LISTED])
         raise InputError(
-            f"{int(missing.sum())} of {len(wanted)} rows are not recorded in {path}, such as "
-            f"{listed}. Record a run over all rows that are to be chosen from."
+            f"{int(missing.sum())} of {len(wanted)} rows are not recorded in the training "
+            f"dynamics, such as {listed}. Record a run over all rows that are to be chosen from."
         )
     return np.asarray(values[places], dtype=np.float64)
 
 
-def _read(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            ids, margins, errors = (file[name] for name in ("row_ids", "margins", "errors"))
-    except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
-        raise InputError(f"{path} is no record of a training run: {error}.") from error
-    if not len(ids) or margins.shape != errors.shape or len(margins) != len(ids):
-        raise InputError(f"{path} is no record of a training run: its arrays do not fit together.")
-    return ids.astype(str), margins.astype(np.float64), errors.astype(np.float64)
+def _read(
+    dynamics: str | os.PathLike[str] | RecordedRun,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if isinstance(dynamics, (str, os.PathLike)):
+        try:
+            with open(dynamics, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+                ids, margins, errors = file["row_ids"], file["margins"], file["errors"]
+        except (KeyError, ValueError, OSError, EOFError, AttributeError, BadZipFile) as error:
+            raise InputError(
+                f"{os.fspath(dynamics)} cannot be read as training dynamics ({error}): it must be "
+                "an `.npz` file with the arrays `row_ids`, `margins` and `errors`."
+            ) from error
+    else:
+        ids, margins, errors = dynamics.row_ids, dynamics.margins, dynamics.errors
+    if (
+        not len(ids)
+        or margins.ndim != 2
+        or margins.shape != errors.shape
+        or len(margins) != len(ids)
+    ):
+        raise InputError(
+            f"Training dynamics need margins and errors of shape ({len(ids)}, epochs) for their "
+            f"{len(ids)} rows, got {margins.shape} and {errors.shape}."
+        )
+    return np.asarray(ids).astype(str), margins.astype(np.float64), errors.astype(np.float64)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

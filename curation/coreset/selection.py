@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from thresher.core.randomness import RandomState, check_random_state
 from . import geometry, greedy
 from .budgets import even_budgets, proportional_budgets, take_turns
 from .difficulty import ccs, hardest, probe_error
-from .recorded import KINDS, read_difficulty
+from .recorded import KINDS, RecordedRun, read_difficulty
 
 CLUSTERED = {
     "semdedup": geometry.semdedup,
@@ -65,7 +65,7 @@ def select_coreset(
     labels: np.ndarray | Sequence[int] | Sequence[str] | None = None,
     method: str = "auto",
     scores: np.ndarray | None = None,
-    dynamics: str | Path | None = None,
+    dynamics: str | os.PathLike[str] | RecordedRun | None = None,
     random_state: RandomState = 0,
 ) -> CoreSet:
     """Choose `n` rows to train on.
@@ -86,9 +86,10 @@ def select_coreset(
         `scores` are given, else facility location while that is cheap, else random.
     scores : ndarray of float, shape (n_rows,), optional
         Difficulty of each row, high = hard.
-    dynamics : path-like, optional
-        File in which a training run recorded what each row did; see `read_difficulty`. ccs takes
-        its margins. With neither, ccs and el2n judge by a probe on the embeddings, given `labels`.
+    dynamics : path-like or Dynamics, optional
+        What each row did in a training run, or the file that `training.dynamics` wrote;
+        see `read_difficulty`. ccs takes the margins. With neither `scores` nor this, ccs and el2n
+        judge by a leave-one-out probe on the embeddings, given `labels`.
     random_state : int, numpy.random.Generator or None
 
     Returns
@@ -159,7 +160,7 @@ def _hardness(
     classes: np.ndarray,
     *,
     scores: np.ndarray | None,
-    dynamics: str | Path | None,
+    dynamics: str | os.PathLike[str] | RecordedRun | None,
     labels: object,
 ) -> np.ndarray:
     if scores is not None and dynamics is not None:

@@ -7,8 +7,7 @@ from curation.coreset import select_coreset
 from curation.coreset.budgets import even_budgets, proportional_budgets
 from curation.coreset.clusters import assign, spherical_kmeans
 from curation.coreset.difficulty import ccs
-from curation.coreset.geometry import semdedup
-from curation.coreset.greedy import facility_location, k_center
+from curation.coreset.geometry import d4, semdedup
 from curation.coreset.selection import METHODS, SCORED
 from thresher.core.embeddings import Embeddings, unit_length
 from thresher.core.errors import InputError
@@ -72,33 +71,22 @@ def test_budgets_add_up():
     assert even_budgets(np.array([3, 0, 1]), 9).tolist() == [3, 0, 1]
 
 
-def test_k_center_equals_the_greedy_definition():
-    X = vectors(50)
-    chosen = [int(np.argmax(X @ X.mean(axis=0)))]
-    while len(chosen) < 10:
-        nearest = (X @ X[chosen].T).max(axis=1)
-        nearest[chosen] = np.inf
-        chosen.append(int(nearest.argmin()))
-    assert k_center(X, 10).tolist() == chosen
-
-
-def test_facility_location_equals_the_greedy_definition():
-    X = vectors(60)
-    similarity = np.maximum(X @ X.T, 0)
-    chosen: list[int] = []
-    best = np.zeros(60)
-    for _ in range(8):
-        gains = (np.maximum(similarity, best) - best).sum(axis=1)
-        chosen.append(int(gains.argmax()))
-        best = np.maximum(best, similarity[chosen[-1]])
-    assert facility_location(X, 8, rng=np.random.default_rng(0)).tolist() == chosen
-
-
 def test_semdedup_leaves_out_copies_first():
     X = vectors(40)
     copied = unit_length(np.concatenate([X, X + 1e-3]))
     kept = semdedup(copied, 40, rng=np.random.default_rng(0))
     assert len(set((kept % 40).tolist())) >= 38
+
+
+def test_d4_drops_copies_then_the_most_typical():
+    # Two groups of four around 0° and 180°: one exact copy and one row near the middle in each.
+    degrees = np.array([-20, 0, 0, 26, 160, 180, 180, 206.0])
+    X = unit_length(np.stack([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))], axis=1))
+    rng = np.random.default_rng(0)
+    dropped = set(range(8)) - set(semdedup(X, 6, rng=rng).tolist())
+    assert {degrees[row] for row in dropped} == {0, 180}
+    assert set(d4(X, 4, rng=rng).tolist()) == {0, 3, 4, 7}
+    assert set(d4(X, 7, rng=rng).tolist()) in ({*range(8)} - {row} for row in (1, 2, 5, 6))
 
 
 def test_ccs_leaves_out_the_hardest_and_covers_the_rest():
