@@ -18,6 +18,9 @@ import numpy as np
 
 from thresher.core.errors import InputError, check_choice
 
+from .opinion_tables import Opinions
+from .pool_arrays import check_pred_probs
+
 METHODS = ("auto", "majority", "dawid_skene", "crowdlab")
 
 
@@ -56,35 +59,23 @@ class Votes:
     ) -> Votes:
         """Make votes from three columns of equal length v, one answer each.
 
-        An annotator's last answer for a row counts. Unnamed annotators are ``""``: together they
-        are one annotator with many answers a row, of which all count.
+        See `Opinions.of`.
 
         Raises
         ------
         InputError
             When the columns differ in length, or a label is not among `classes`.
         """
-        ids, people = np.asarray(row_ids).astype(str), np.asarray(annotators).astype(str)
-        given = np.asarray(labels).astype(str)
-        if not len(ids) == len(people) == len(given):
-            raise InputError(
-                f"{len(ids)} row ids, {len(people)} annotators and {len(given)} labels were given; "
-                "an answer has one of each."
-            )
-        if not len(ids):
-            raise InputError("There are no answers.")
-        names = tuple(np.unique(given).tolist()) if classes is None else tuple(classes)
-        unknown = sorted(set(given.tolist()) - set(names))
+        table = Opinions.of(row_ids, annotators, labels)
+        names = tuple(np.unique(table.labels).tolist()) if classes is None else tuple(classes)
+        unknown = sorted(set(table.labels.tolist()) - set(names))
         if unknown:
             raise InputError(
                 f"The label {unknown[0]!r} is not one of the classes: {', '.join(names)}."
             )
-        unique_ids, rows = np.unique(ids, return_inverse=True)
-        unique_people, person = np.unique(people, return_inverse=True)
         order = np.argsort(np.array(names))
-        codes = order[np.searchsorted(np.array(names)[order], given)]
-        keep = _last_of_each(rows, person, unnamed=np.flatnonzero(unique_people == ""))
-        return cls(rows[keep], person[keep], codes[keep], unique_ids, unique_people, names)
+        codes = order[np.searchsorted(np.array(names)[order], table.labels)]
+        return cls(table.rows, table.annotators, codes, table.row_ids, table.names, names)
 
     def counts(self) -> np.ndarray:
         """Return the votes of each row for each class, float64, shape (n, c)."""
@@ -124,43 +115,11 @@ class Consensus:
     method: str
 
 
-def consensus(
-    row_ids: np.ndarray,
-    annotators: np.ndarray,
-    labels: np.ndarray,
-    *,
-    classes: tuple[str, ...] | None = None,
-    pred_probs: np.ndarray | None = None,
-    method: str = "auto",
-) -> Consensus:
-    """Find one label for each row from the answers of several annotators.
-
-    Parameters
-    ----------
-    row_ids, annotators, labels : ndarray, shape (v,)
-        One answer each; see `Votes.of`.
-    classes : tuple of str, optional
-        Default the labels that occur, sorted.
-    pred_probs : ndarray, shape (n, c), optional
-        Out-of-fold probabilities of a classifier for the distinct row ids in sorted order.
-    method : {"auto", "majority", "dawid_skene", "crowdlab"}
-        ``"auto"`` is CROWDLAB with `pred_probs`, else Dawid–Skene, or the majority when hardly any
-        row has two answers.
-
-    Returns
-    -------
-    Consensus
-        Rows sorted by id.
-
-    Raises
-    ------
-    InputError
-        Also when CROWDLAB is asked for without `pred_probs`.
-    """
+def label_consensus(votes: Votes, *, pred_probs: np.ndarray | None, method: str) -> Consensus:
+    """Find one class for each row; see `consensus`."""
     check_choice("method", method, METHODS)
-    votes = Votes.of(row_ids, annotators, labels, classes=classes)
     if method == "auto":
-        method = _choose(votes, pred_probs)
+        method = "crowdlab" if pred_probs is not None else choose_method(votes)
     if method == "crowdlab":
         probs = crowdlab(votes, _check_probs(votes, pred_probs))
     elif method == "dawid_skene":
@@ -304,16 +263,13 @@ def crowdlab_weights(votes: Votes, pred_probs: np.ndarray) -> Weights:
     return Weights(likelihood, trust, model)
 
 
-def _choose(votes: Votes, pred_probs: np.ndarray | None) -> str:
-    if pred_probs is not None:
-        return "crowdlab"
+def choose_method(votes: Votes) -> str:
+    """Return Dawid–Skene where annotators overlap enough to know them, else the majority."""
     several = (np.bincount(votes.rows) > 1).mean()
     return "dawid_skene" if several > 0.1 and len(votes.names) > 2 else "majority"
 
 
 def _check_probs(votes: Votes, pred_probs: np.ndarray | None) -> np.ndarray:
-    from .context import check_pred_probs
-
     if pred_probs is None:
         raise InputError("Method 'crowdlab' needs `pred_probs`, or use 'dawid_skene'.")
     probs = check_pred_probs(pred_probs, row_ids=votes.row_ids).astype(np.float64)
@@ -323,11 +279,3 @@ def _check_probs(votes: Votes, pred_probs: np.ndarray | None) -> np.ndarray:
             f"rows, classes), got {probs.shape}."
         )
     return probs
-
-
-def _last_of_each(rows: np.ndarray, person: np.ndarray, *, unnamed: np.ndarray) -> np.ndarray:
-    pair = rows * np.int64(person.max() + 1) + person
-    _, last = np.unique(pair[::-1], return_index=True)
-    keep = np.zeros(len(rows), dtype=bool)
-    keep[len(rows) - 1 - last] = True
-    return np.asarray(keep | np.isin(person, unnamed))

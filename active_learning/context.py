@@ -10,13 +10,22 @@ from functools import cached_property
 
 import numpy as np
 
-from thresher.core.embeddings import Embeddings, unit_length
+from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
 from thresher.core.randomness import RandomState, check_random_state
 
-from .scores import margin_uncertainty
-
-SUM_TOLERANCE = 1e-3
+from .instances import Instances
+from .kinds import ONE_LABEL, Kind
+from .pool_arrays import (
+    check_pred_probs,
+    mask_of,
+    members_of,
+    plain,
+    positive,
+    rows_of_members,
+    uncertainty_of,
+    vectors_and_ids,
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,8 @@ class Context:
         The caller's own uncertainty (regression, boxes, multi-label), not below 0.
     class_counts : ndarray of float64, shape (c,), or None
         Labels so far of each class.
+    kind : Kind
+        What the probabilities mean: one label a row, or each class on its own.
     """
 
     row_ids: np.ndarray
@@ -63,6 +74,7 @@ class Context:
     dropout_probs: np.ndarray | None = None
     given_uncertainty: np.ndarray | None = None
     class_counts: np.ndarray | None = None
+    kind: Kind = ONE_LABEL
 
     def __len__(self) -> int:
         return len(self.row_ids)
@@ -87,7 +99,7 @@ class Context:
         """The given uncertainty, else one minus the margin of `pred_probs`; shape (n,)."""
         if self.given_uncertainty is not None:
             return self.given_uncertainty
-        return margin_uncertainty(self.probs)
+        return self.kind.margin(self.probs)
 
     @property
     def vectors(self) -> np.ndarray:
@@ -143,6 +155,7 @@ class Context:
             dropout_probs=cut_members(self.dropout_probs),
             given_uncertainty=cut(self.given_uncertainty),
             class_counts=self.class_counts,
+            kind=self.kind,
         )
 
     def with_pending(self, positions: np.ndarray) -> Context:
@@ -158,7 +171,8 @@ def make_context(
     pred_probs: np.ndarray | None = None,
     ensemble_probs: np.ndarray | None = None,
     dropout_probs: np.ndarray | None = None,
-    uncertainty: np.ndarray | None = None,
+    uncertainty: np.ndarray | Instances | None = None,
+    predictions: np.ndarray | None = None,
     labeled: np.ndarray | None = None,
     exclude: np.ndarray | None = None,
     candidates: np.ndarray | None = None,
@@ -166,12 +180,13 @@ def make_context(
     weights: np.ndarray | None = None,
     class_counts: np.ndarray | None = None,
     row_ids: np.ndarray | None = None,
+    kind: Kind = ONE_LABEL,
     random_state: RandomState = 0,
 ) -> Context:
     """Check the arrays of a pool and put them together.
 
     Parameters are those of `query`. At least one of `embeddings`, `pred_probs`, `ensemble_probs`,
-    `uncertainty` and `row_ids` is needed, to know how many rows there are.
+    `uncertainty`, `predictions` and `row_ids` is needed, to know how many rows there are.
 
     Raises
     ------
@@ -179,13 +194,18 @@ def make_context(
         On lengths that differ, NaN or infinite values, probabilities outside [0, 1] or that do not
         sum to one, costs that are not positive, repeated row ids; the first rows are named.
     """
-    vectors, ids = _vectors_and_ids(embeddings, row_ids)
-    sized = (ids, vectors, pred_probs, uncertainty)
+    vectors, ids = vectors_and_ids(plain(embeddings), row_ids)
+    pred_probs, predictions = plain(pred_probs), plain(predictions)
+    ensemble_probs, dropout_probs = plain(ensemble_probs), plain(dropout_probs)
+    uncertainty = plain(uncertainty)
+    sized = (ids, vectors, pred_probs, uncertainty if isinstance(uncertainty, np.ndarray) else None)
     lengths = [len(values) for values in sized if values is not None]
     members = {"ensemble_probs": ensemble_probs, "dropout_probs": dropout_probs}
     lengths += [
-        _rows_of_members(name, value) for name, value in members.items() if value is not None
+        rows_of_members(name, value) for name, value in members.items() if value is not None
     ]
+    if predictions is not None and not lengths:
+        lengths = [np.shape(predictions)[-1]]
     if not lengths:
         raise InputError("Give at least one of `embeddings`, `pred_probs` and `row_ids`.")
     n = lengths[0]
@@ -194,116 +214,21 @@ def make_context(
     ids = np.arange(n).astype(str) if ids is None else ids
     return Context(
         row_ids=ids,
-        labeled=_mask("labeled", labeled, n=n, default=False),
-        pending=_mask("exclude", exclude, n=n, default=False),
-        candidates=_mask("candidates", candidates, n=n, default=True),
-        costs=_positive("costs", costs, row_ids=ids, zero=False),
-        weights=_positive("weights", weights, row_ids=ids, zero=True),
+        labeled=mask_of("labeled", plain(labeled), n=n, default=False),
+        pending=mask_of("exclude", plain(exclude), n=n, default=False),
+        candidates=mask_of("candidates", plain(candidates), n=n, default=True),
+        costs=positive("costs", plain(costs), row_ids=ids, zero=False),
+        weights=positive("weights", plain(weights), row_ids=ids, zero=True),
         rng=check_random_state(random_state),
         embeddings=vectors,
-        pred_probs=None if pred_probs is None else check_pred_probs(pred_probs, row_ids=ids),
-        ensemble_probs=_members(ensemble_probs, row_ids=ids),
-        dropout_probs=_members(dropout_probs, row_ids=ids),
-        given_uncertainty=(
-            None
-            if uncertainty is None
-            else _positive("uncertainty", uncertainty, row_ids=ids, zero=True)
+        pred_probs=(
+            None if pred_probs is None else check_pred_probs(pred_probs, row_ids=ids, kind=kind)
         ),
-        class_counts=None if class_counts is None else np.asarray(class_counts, dtype=np.float64),
+        ensemble_probs=members_of(ensemble_probs, row_ids=ids, kind=kind),
+        dropout_probs=members_of(dropout_probs, row_ids=ids, kind=kind),
+        given_uncertainty=uncertainty_of(uncertainty, predictions, row_ids=ids),
+        class_counts=(
+            None if class_counts is None else np.asarray(plain(class_counts), dtype=np.float64)
+        ),
+        kind=kind,
     )
-
-
-def check_pred_probs(pred_probs: np.ndarray, *, row_ids: np.ndarray) -> np.ndarray:
-    """Return `pred_probs`, shape (n, c), as float32 after checking that each row is a distribution.
-
-    Raises
-    ------
-    InputError
-        On NaN, values outside [0, 1], or rows that do not sum to one within 0.001.
-    """
-    probs = np.asarray(pred_probs)
-    if probs.ndim != 2 or not probs.shape[1]:
-        raise InputError(f"`pred_probs` must have shape (rows, classes), got {probs.shape}.")
-    if probs.dtype != np.float32:
-        probs = probs.astype(np.float32)
-    sums = probs.sum(axis=1, dtype=np.float64)
-    # One comparison that is false for NaN as well.
-    fine = (np.abs(sums - 1) <= SUM_TOLERANCE) & (probs.min(axis=1) >= -1e-6)
-    if not fine.all():
-        bad = np.flatnonzero(~fine)
-        raise InputError(
-            f"{len(bad)} of {len(probs)} rows of `pred_probs` are not probabilities that sum to "
-            f"one, first row {str(row_ids[bad[0]])!r} with sum {sums[bad[0]]:.4g}. "
-            "Give softmax output, not logits."
-        )
-    return probs
-
-
-def _vectors_and_ids(
-    embeddings: np.ndarray | Embeddings | None, row_ids: np.ndarray | None
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    ids = None if row_ids is None else np.asarray(row_ids).astype(str)
-    if ids is not None and len(np.unique(ids)) < len(ids):
-        values, counts = np.unique(ids, return_counts=True)
-        raise InputError(f"Row ids must be unique; {str(values[counts > 1][0])!r} is given twice.")
-    if embeddings is None:
-        return None, ids
-    if isinstance(embeddings, Embeddings):
-        if ids is not None and not np.array_equal(ids, embeddings.row_ids):
-            raise InputError("`row_ids` differ from the row ids of `embeddings`. Leave them out.")
-        return embeddings.vectors, embeddings.row_ids
-    vectors = np.asarray(embeddings)
-    if vectors.ndim != 2:
-        raise InputError(f"`embeddings` must have shape (rows, dimensions), got {vectors.shape}.")
-    if ids is not None and len(ids) != len(vectors):
-        raise InputError(f"{len(ids)} row ids were given for {len(vectors)} embeddings.")
-    return unit_length(vectors, row_ids=ids), ids
-
-
-def _mask(name: str, value: np.ndarray | None, *, n: int, default: bool) -> np.ndarray:
-    if value is None:
-        return np.full(n, default)
-    array = np.asarray(value)
-    if array.dtype == bool:
-        if array.shape != (n,):
-            raise InputError(f"`{name}` must be a mask of {n} rows, got shape {array.shape}.")
-        return array
-    if array.size and not np.issubdtype(array.dtype, np.integer):
-        raise InputError(f"`{name}` must be a boolean mask or positions, got dtype {array.dtype}.")
-    if array.size and (array.min() < 0 or array.max() >= n):
-        raise InputError(
-            f"`{name}` must hold positions from 0 to {n - 1}, got {array.min()} to {array.max()}."
-        )
-    mask = np.zeros(n, dtype=bool)
-    mask[array.astype(np.int64)] = True
-    return mask
-
-
-def _positive(
-    name: str, value: np.ndarray | None, *, row_ids: np.ndarray, zero: bool
-) -> np.ndarray:
-    if value is None:
-        return np.ones(len(row_ids))
-    array = np.asarray(value, dtype=np.float64)
-    if array.shape != row_ids.shape:
-        raise InputError(f"`{name}` must hold {len(row_ids)} numbers, got shape {array.shape}.")
-    bad = np.flatnonzero(~(np.isfinite(array) & (array >= 0 if zero else array > 0)))
-    if len(bad):
-        raise InputError(
-            f"`{name}` must be {'at least' if zero else 'above'} 0 and finite, got "
-            f"{array[bad[0]]} for row {str(row_ids[bad[0]])!r}."
-        )
-    return array
-
-
-def _rows_of_members(name: str, value: np.ndarray) -> int:
-    shape = np.shape(value)
-    if len(shape) != 3 or not shape[0]:
-        raise InputError(f"`{name}` must have shape (models, rows, classes), got {shape}.")
-    return int(shape[1])
-
-
-def _members(value: np.ndarray | None, *, row_ids: np.ndarray) -> np.ndarray | None:
-    if value is None:
-        return None
-    return np.stack([check_pred_probs(member, row_ids=row_ids) for member in value])

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from .learners import Learner
 
 FOLDS = 10
-POOL_SAMPLE = 20_000
-
-
-@dataclass(frozen=True)
-class CrossFit:
-    """Out-of-fold predictions.
-
-    Attributes
-    ----------
-    pred_probs : ndarray of float32, shape (m, c)
-        Of the labelled rows, each from a model fitted on the other folds.
-    confidence_mean : float
-        Mean over the pool of the largest probability, averaged over the fold models.
-    """
-
-    pred_probs: np.ndarray
-    confidence_mean: float
 
 
 def cross_fit(
@@ -33,37 +14,38 @@ def cross_fit(
     vectors: np.ndarray,
     *,
     rows: np.ndarray,
-    codes: np.ndarray,
+    targets: np.ndarray,
     n_classes: int,
-    population: np.ndarray,
     random_state: int = 0,
     folds: int = FOLDS,
-) -> CrossFit:
+) -> np.ndarray:
     """Fit one model for each fold of the labelled rows, at least two rows.
 
     Parameters
     ----------
     learner : Learner
     vectors : ndarray of float32, shape (n, d)
-    rows, codes : ndarray of int64, shape (m,)
-    n_classes : int
-    population : ndarray of int64
-        Positions over which the mean confidence is taken; of more than 20,000 a random sample.
-    random_state, folds : int
+    rows : ndarray of int64, shape (m,)
+        Positions of the labelled rows.
+    targets : ndarray, shape (m,) or (m, c)
+    n_classes, random_state, folds : int
+
+    Returns
+    -------
+    ndarray of float32, shape (m, k)
+        Outputs for `rows`, each from a model fitted on the other folds.
     """
     rng = np.random.default_rng((random_state, 6))
     folds = min(folds, len(rows))
     fold = rng.permutation(len(rows)) % folds
-    if len(population) > POOL_SAMPLE:
-        population = rng.choice(population, POOL_SAMPLE, replace=False)
-    pool = vectors[population]
-    probs = np.zeros((len(rows), n_classes), dtype=np.float32)
-    confidence = []
+    outputs: list[np.ndarray] = []
     for number in range(folds):
-        rest, held = fold != number, fold == number
+        rest = fold != number
         predict = learner(
-            vectors[rows[rest]], codes[rest], n_classes=n_classes, random_state=random_state
+            vectors[rows[rest]], targets[rest], n_classes=n_classes, random_state=random_state
         )
-        probs[held] = predict(vectors[rows[held]])
-        confidence.append(float(predict(pool).max(axis=1).mean()))
-    return CrossFit(probs, float(np.mean(confidence)))
+        outputs.append(predict(vectors[rows[~rest]]))
+    result = np.empty((len(rows), outputs[0].shape[1]), dtype=np.float32)
+    for number, part in enumerate(outputs):
+        result[fold == number] = part
+    return result

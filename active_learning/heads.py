@@ -15,6 +15,7 @@ from scipy.optimize import minimize, minimize_scalar
 from thresher.core.errors import check_number
 
 from .learners import Predictor, constant_predictor
+from .small_problems import one_thread
 
 FOLDS = 3
 LEAST_FOR_TEMPERATURE = 20
@@ -64,11 +65,14 @@ class LogisticHead:
         present, inner = np.unique(codes, return_inverse=True)
         if len(present) == 1:
             return constant_predictor(int(present[0]), labels=len(codes), n_classes=n_classes)
-        reduced, basis = _span(vectors.astype(np.float64))
-        weights, bias = fit_logistic(reduced, inner, n_classes=len(present), strength=self.strength)
+        reduced, basis = span(vectors.astype(np.float64))
         temperature = 1.0
-        if self.calibrate and len(codes) >= LEAST_FOR_TEMPERATURE:
-            temperature = self._temperature(reduced, inner, random_state=random_state)
+        with one_thread(reduced.size * len(present)):
+            weights, bias = fit_logistic(
+                reduced, inner, n_classes=len(present), strength=self.strength
+            )
+            if self.calibrate and len(codes) >= LEAST_FOR_TEMPERATURE:
+                temperature = self._temperature(reduced, inner, random_state=random_state)
         whole = weights if basis is None else basis @ weights
         return LogisticModel(whole, bias, temperature, present, n_classes)
 
@@ -157,7 +161,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return logits
 
 
-def _span(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+def span(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Express rows in an orthonormal basis of their span when that is smaller; (rows, basis)."""
     if len(vectors) >= vectors.shape[1]:
         return vectors, None

@@ -23,13 +23,19 @@ Predictor = Callable[[np.ndarray], np.ndarray]
 class Learner(Protocol):
     """Fits on labelled rows.
 
-    Called with vectors, float32, shape (m, d), and codes, int64, shape (m,), each in
-    0 … ``n_classes`` − 1; returns a function from vectors, shape (n, d), to probabilities,
-    float32, shape (n, n_classes). The same arguments must give the same bits.
+    Called with vectors, float32, shape (m, d), and targets; returns a function from vectors, shape
+    (n, d), to outputs, float32. The same arguments must give the same bits.
+
+    * one class a row: targets are codes, int64, shape (m,), each in 0 … ``n_classes`` − 1; outputs
+      are probabilities, shape (n, n_classes), that sum to one.
+    * several classes: targets are 0 or 1, float32, shape (m, n_classes); outputs are probabilities
+      of each, shape (n, n_classes).
+    * regression: targets are numbers, float64, shape (m,); outputs are means and standard
+      deviations, shape (n, 2).
     """
 
     def __call__(
-        self, vectors: np.ndarray, codes: np.ndarray, *, n_classes: int, random_state: int
+        self, vectors: np.ndarray, targets: np.ndarray, /, *, n_classes: int, random_state: int
     ) -> Predictor:
         """Fit and return the predictor."""
 

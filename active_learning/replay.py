@@ -26,7 +26,8 @@ def replay(
     for ask in asks:
         state.apply_answers(store.answers_since(state.answers_seen, until=ask.answers_seen))
         models = _models_at(ask, store, new_state, fit=fit, known=models)
-        request = Request(ask.annotator, ask.n, ask.mode, ask.audit, ask.time)
+        own = store.uncertainty(ask.uncertainty) if ask.uncertainty else None
+        request = Request(ask.annotator, ask.n, ask.mode, ask.audit, ask.time, own)
         try:
             rows = choose_batch(policy, state, models, request)
         except InputError:

@@ -14,6 +14,8 @@ from .learners import Learner, Predictor, committee_probs, dropout_probs
 from .selection import Picks
 from .strategies.strategy import Strategy
 from .strategies.uncertain import Random
+from .tasks.classification import Classification
+from .tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -23,16 +25,18 @@ class Fitted:
     Attributes
     ----------
     predict : Predictor
-    pred_probs : ndarray of float32, shape (n, c)
-        Of the whole pool.
-    rows, codes : ndarray of int64, shape (m,)
-        What it was fitted on: positions and class codes.
+    outputs : ndarray of float32, shape (n, k)
+        Of the whole pool; for classification the class probabilities.
+    rows : ndarray of int64, shape (m,)
+        Positions that it was fitted on.
+    targets : ndarray, shape (m,) or (m, c)
+        What it was fitted to: class codes, 0 and 1 for each class, or numbers.
     """
 
     predict: Predictor
-    pred_probs: np.ndarray
+    outputs: np.ndarray
     rows: np.ndarray
-    codes: np.ndarray
+    targets: np.ndarray
 
 
 def fit_pool(
@@ -40,34 +44,42 @@ def fit_pool(
     vectors: np.ndarray,
     *,
     rows: np.ndarray,
-    codes: np.ndarray,
+    targets: np.ndarray,
     n_classes: int,
     random_state: int,
 ) -> Fitted:
     """Fit on the labelled `rows`, at least one, and predict the whole pool."""
-    predict = learner(vectors[rows], codes, n_classes=n_classes, random_state=random_state)
-    return Fitted(predict, predict(vectors), rows, codes)
+    predict = learner(vectors[rows], targets, n_classes=n_classes, random_state=random_state)
+    return Fitted(predict, predict(vectors), rows, targets)
 
 
 def with_model(
-    context: Context, fitted: Fitted | None, *, learner: Learner, strategy: Strategy, seed: int
+    context: Context,
+    fitted: Fitted | None,
+    *,
+    learner: Learner,
+    strategy: Strategy,
+    seed: int,
+    task: Task | None = None,
 ) -> Context:
-    """Add to a context what the strategy needs of a fitted model."""
+    """Add to a context what the strategy needs of a fitted model; the default is one class a row.
+
+    An uncertainty that the context has already stays.
+    """
     if fitted is None:
         return context
-    vectors, classes = context.vectors, fitted.pred_probs.shape[1]
-    context = replace(
-        context,
-        pred_probs=fitted.pred_probs,
-        class_counts=np.bincount(fitted.codes, minlength=classes).astype(np.float64),
-    )
+    signals = (task or Classification()).signals(fitted.outputs, fitted.targets)
+    if context.given_uncertainty is not None:
+        signals.pop("given_uncertainty", None)
+    context = replace(context, **signals)
+    vectors, width = context.vectors, fitted.outputs.shape[1]
     if "ensemble_probs" in strategy.needs:
         ensemble = committee_probs(
             learner,
             vectors[fitted.rows],
-            fitted.codes,
+            fitted.targets,
             pool=vectors,
-            n_classes=classes,
+            n_classes=width,
             random_state=seed,
         )
         context = replace(context, ensemble_probs=ensemble)

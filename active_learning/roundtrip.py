@@ -1,28 +1,26 @@
 """Labelling with a spreadsheet or any other tool: a batch goes out as a file and comes back filled.
 
 CSV (any spreadsheet) or JSON Lines, by the name's ending. Rows are keyed by ``row_id``; whoever
-labels fills the column ``label`` with a class, or ``skip``. The file can come back in any order, in
-parts, and twice.
+labels fills the column ``label`` with a label, ``skip`` or ``undo``. The file can come back in any
+order, in parts, and twice.
 """
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from thresher.core.errors import InputError, did_you_mean
-from thresher.core.files import atomic_path
+from thresher.core.errors import InputError
 
-from .batch import SKIP, Batch, Mark
+from .batch import Batch, Mark
+from .row_files import file_format, read_rows, write_rows
 from .session import Session
+from .tasks import Task
 
-SKIP_WORD = "skip"
 COLUMNS = ("row_id", "annotator", "suggestion", "confidence", "arm", "reason", "label")
+Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -78,18 +76,11 @@ def export_batch(
     InputError
         For another ending, or when a further column has a name of ours.
     """
+    file_format(path, allowed=("csv", "lines"))
     rows = [_exported(batch, place, content) for place in range(len(batch))]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+    columns = list(dict.fromkeys(name for row in rows for name in row)) or list(COLUMNS)
     # The column to fill goes last.
-    columns = [*(name for name in columns if name != "label"), "label"]
-    lines = _is_lines(path)
-    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        if lines:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        else:
-            writer = csv.DictWriter(file, columns, restval="")
-            writer.writeheader()
-            writer.writerows(rows)
+    write_rows(path, rows, columns=[*(name for name in columns if name != "label"), "label"])
 
 
 def import_answers(
@@ -105,60 +96,41 @@ def import_answers(
     ----------
     session : Session
     path : path-like
-        With the columns ``row_id`` and ``label``; ``annotator`` and ``seconds`` are optional.
+        With the columns ``row_id`` and ``label``; ``annotator`` and ``seconds`` are optional. Sets
+        of classes are separated by semicolons or a JSON list (``[]`` for none); spans and boxes are
+        a JSON list.
     annotator : str, optional
         Who labelled; default the file's column, else unnamed.
     overwrite : bool
         Record labels that differ from the recorded ones as corrections; otherwise they are only
-        reported.
+        reported. ``undo`` is never a conflict.
 
     Raises
     ------
     InputError
-        For unknown row ids, labels outside the classes, or two different labels for one row and
-        annotator in the file; line numbers are named and nothing is recorded.
+        For unknown row ids, wrong labels, or two different labels for one row and annotator in the
+        file; line numbers are named and nothing is recorded.
     """
     told, seconds, empty = _read_answers(session, path, annotator=annotator)
-    recorded = session.recorded()
+    recorded = {key: _text(session.task, label) for key, label in session.recorded().items()}
     conflicts = []
-    new = repeated = 0
-    by_person: dict[str, dict[str, str | Mark]] = {}
+    repeated = 0
+    by_person: dict[str, dict[str, Any]] = {}
     for (row, person), label in told.items():
-        before = recorded.get((row, person))
-        if before == label:
+        text, before = _text(session.task, label), recorded.get((row, person))
+        if text == (before or "undo"):
             repeated += 1
             continue
-        if before is not None:
-            conflicts.append(Conflict(row, person, _word(before), _word(label)))
+        if before is not None and label is not Mark.UNDO:
+            conflicts.append(Conflict(row, person, before, text))
             if not overwrite:
                 continue
         by_person.setdefault(person, {})[row] = label
+    new = 0
     for person, answers in by_person.items():
         times = {row: seconds[row, person] for row in answers if (row, person) in seconds}
         new += session.tell(answers, annotator=person, seconds=times)
     return Imported(new, repeated, empty, tuple(conflicts))
-
-
-def export_labels(session: Session, path: str | os.PathLike[str]) -> int:
-    """Write the consensus label of each labelled row as CSV or JSON Lines; return their number.
-
-    Columns: ``row_id``, ``label``, ``score`` (probability that it is right).
-    """
-    found = session.labels()
-    lines = _is_lines(path)
-    columns = ("row_id", "label", "score")
-    values = zip(found.row_ids.tolist(), found.labels.tolist(), found.scores.tolist(), strict=True)
-    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        if lines:
-            file.writelines(
-                json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) + "\n"
-                for row in values
-            )
-        else:
-            writer = csv.writer(file)
-            writer.writerow(columns)
-            writer.writerows(values)
-    return len(found.row_ids)
 
 
 def _exported(
@@ -183,96 +155,50 @@ def _exported(
 
 def _read_answers(
     session: Session, path: str | os.PathLike[str], *, annotator: str | None
-) -> tuple[dict[tuple[str, str], str | Mark], dict[tuple[str, str], float], int]:
-    told: dict[tuple[str, str], str | Mark] = {}
-    seconds: dict[tuple[str, str], float] = {}
+) -> tuple[dict[Key, Any], dict[Key, float], int]:
+    told: dict[Key, Any] = {}
+    seconds: dict[Key, float] = {}
     empty = 0
-    for number, line in _read_lines(path):
-        where = f"{path}, line {number}"
-        row = str(line.get("row_id") or "")
-        text = str(line.get("label") or "").strip()
-        if not text:
+    for number, line in read_rows(path, needed=("row_id", "label")):
+        cell = line["label"].strip() if isinstance(line["label"], str) else line["label"]
+        if cell in ("", None):
             empty += 1
             continue
-        _check_row(session, row, where=where)
-        label = _read_label(session, text, where=where)
-        key = row, annotator if annotator is not None else str(line.get("annotator") or "")
-        if told.get(key, label) != label:
-            raise InputError(
-                f"{where}: row {row!r} is {_word(label)!r} here and {_word(told[key])!r} above."
-            )
-        told[key] = label
-        if line.get("seconds") not in (None, ""):
-            seconds[key] = _read_seconds(line["seconds"], where=where)
+        try:
+            row = str(line["row_id"])
+            session.state.position(row)
+            label = _read_label(session.task, cell)
+            key = row, annotator if annotator is not None else str(line.get("annotator") or "")
+            _check_same(session.task, row, told.get(key, label), label)
+            told[key] = label
+            if line.get("seconds") not in (None, ""):
+                seconds[key] = _read_seconds(line["seconds"])
+        except InputError as error:
+            raise InputError(f"{path}, line {number}: {error}") from error
     return told, seconds, empty
 
 
-def _check_row(session: Session, row: str, *, where: str) -> None:
-    try:
-        session.state.position(row)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
+def _read_label(task: Task, cell: Any) -> Any:
+    """Return a mark or a label; a class called ``skip`` or ``undo`` is that class."""
+    if isinstance(cell, str) and cell not in task.classes:
+        if cell.lower() in (Mark.SKIP.value, Mark.UNDO.value):
+            return Mark(cell.lower())
+        cell = task.parse(cell)
+    return task.decode(task.encode(cell))
 
 
-def _read_label(session: Session, text: str, *, where: str) -> str | Mark:
-    if text in session.classes:
-        return text
-    if text.lower() == SKIP_WORD:
-        return SKIP
-    raise InputError(
-        f"{where}: the label {text!r} is not one of {', '.join(session.classes)}, nor "
-        f"'{SKIP_WORD}'.{did_you_mean(text, session.classes)}"
-    )
+def _check_same(task: Task, row: str, above: Any, here: Any) -> None:
+    first, second = _text(task, above), _text(task, here)
+    if first != second:
+        raise InputError(f"row {row!r} is {second!r} here and {first!r} above.")
 
 
-def _read_seconds(value: Any, *, where: str) -> float:
+def _read_seconds(value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{where}: `seconds` must be a number, got {value!r}.") from error
+        raise InputError(f"`seconds` must be a number, got {value!r}.") from error
 
 
-def _read_lines(path: str | os.PathLike[str]) -> list[tuple[int, dict[str, Any]]]:
-    lines = _is_lines(path)
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error}).") from error
-    found = _read_json_lines(path, text) if lines else _read_csv(text)
-    for column in ("row_id", "label"):
-        if found and column not in found[0][1]:
-            raise InputError(
-                f"{path} has no column '{column}'. Columns: {', '.join(map(str, found[0][1]))}."
-            )
-    return found
-
-
-def _read_csv(text: str) -> list[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(text.splitlines(keepends=True))
-    return [(reader.line_num, row) for row in reader]
-
-
-def _read_json_lines(path: str | os.PathLike[str], text: str) -> list[tuple[int, dict[str, Any]]]:
-    found = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}, line {number}: not JSON ({error}).") from error
-        if not isinstance(row, dict):
-            raise InputError(f"{path}, line {number}: not a JSON object.")
-        found.append((number, row))
-    return found
-
-
-def _is_lines(path: str | os.PathLike[str]) -> bool:
-    ending = Path(path).suffix.lower()
-    if ending not in (".csv", ".jsonl", ".ndjson"):
-        raise InputError(f"{path} must end in .csv, .jsonl or .ndjson.")
-    return ending != ".csv"
-
-
-def _word(label: str | Mark) -> str:
-    return label.value if isinstance(label, Mark) else label
+def _text(task: Task, label: Any) -> str:
+    return label.value if isinstance(label, Mark) else task.encode(label)

@@ -17,12 +17,13 @@ from .selection import Picks
 from .state import State
 from .store import AskedRow
 from .strategies.strategy import Strategy, draw_without_replacement
+from .tasks import Task
 from .training import Models
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What stays the same during a session: pool, strategy, learner, seed."""
+    """What stays the same during a session: pool, strategy, learner, seed, task."""
 
     embeddings: Embeddings
     strategy: Strategy
@@ -30,17 +31,23 @@ class Policy:
     costs: np.ndarray | None
     weights: np.ndarray | None
     seed: int
+    task: Task
 
 
 @dataclass(frozen=True)
 class Request:
-    """What an annotator asked for; `audit` is the share of the audit arm, `time` in seconds."""
+    """What an annotator asked for.
+
+    `audit` is the share of the audit arm, `time` in seconds; `uncertainty`, shape (n_pool,), is the
+    caller's own, used in place of the model's.
+    """
 
     annotator: str
     n: int
     mode: str
     audit: float
     time: float
+    uncertainty: np.ndarray | None = None
 
 
 def choose_batch(
@@ -74,7 +81,7 @@ class _Batch:
         self.policy, self.state, self.models = policy, state, models
         self.request, self.rng = request, rng
         best = models.best if models else None
-        self.probs = None if best is None else best.pred_probs
+        self.outputs = None if best is None else best.outputs
         self.open = state.available(request.annotator, time=request.time)
 
     def new_rows(self, n: int) -> list[AskedRow]:
@@ -135,6 +142,8 @@ class _Batch:
             candidates=state.candidates & ~skipped,
             costs=self.policy.costs,
             weights=self.policy.weights,
+            uncertainty=request.uncertainty,
+            kind=self.policy.task.kind,
             random_state=self.rng,
         )
         return with_model(
@@ -143,6 +152,7 @@ class _Batch:
             learner=self.policy.learner,
             strategy=self.policy.strategy,
             seed=self.policy.seed,
+            task=self.policy.task,
         )
 
     def second_opinions(self, n: int) -> list[AskedRow]:
@@ -174,9 +184,8 @@ class _Batch:
     def _row(self, picks: Picks, place: int, *, arm: str, available: int) -> AskedRow:
         position = int(picks.positions[place])
         suggestion = confidence = None
-        if self.probs is not None:
-            code = int(self.probs[position].argmax())
-            suggestion, confidence = self.state.classes[code], float(self.probs[position, code])
+        if self.outputs is not None:
+            suggestion, confidence = self.policy.task.suggest(self.outputs[position])
         return AskedRow(
             position,
             arm,

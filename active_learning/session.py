@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
 import time as clocks
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,22 +14,23 @@ from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.labels import Answer
 
 from .annotators import Consensus
-from .batch import SKIP, Batch, Mark, lease_seconds
+from .batch import SKIP, Batch, lease_seconds
 from .context import make_context
-from .heads import LogisticHead
+from .engine import Engine
+from .instances import Instances
 from .learners import Learner
 from .opinions import most_doubtful, session_consensus
+from .pool_arrays import plain, uncertainty_of
 from .report import Report, make_report
-from .serving import Policy, Request, choose_batch
-from .settings import open_store
+from .serving import Policy, Request
+from .settings import Wanted, open_store
 from .state import State, checked_answers
 from .store import Ask
 from .strategies import get_strategy
 from .strategies.strategy import Strategy
-from .training import Models, Snapshot, Trainer, fit_models
+from .tasks import Task
 
 MODES = ("new", "relabel", "mixed")
-FREE_TRIES = 3
 
 
 class Session:
@@ -43,16 +43,20 @@ class Session:
     Parameters
     ----------
     path : path-like
-        Made when it is not there.
+        Made when it is not there; files of older versions are brought up to date.
     embeddings : Embeddings or ndarray, shape (n, d)
+        A torch tensor will do.
     ids : ndarray of str, shape (n,), optional
         Default those of `embeddings`.
     classes : sequence of str, optional
-        Needed for a new file.
+        Needed for a new file, except for regression.
+    task : str or Task, optional
+        ``"classification"`` (default), ``"multi_label"``, ``"regression"``, ``"spans"`` or
+        ``"boxes"``; or as the file was started.
     strategy : str or Strategy, optional
         Default ``"auto"``, or what the file was started with.
     learner : Learner, optional
-        Default `LogisticHead`. Must be the same each time for replays to agree.
+        Default that of the task. Must be the same each time for replays to agree.
     candidates : ndarray of bool, shape (n,), optional
         Rows that may be asked.
     costs, weights : ndarray, shape (n,), optional
@@ -68,7 +72,7 @@ class Session:
     Raises
     ------
     InputError
-        When the file was started with another pool, seed, strategy, audit share or classes.
+        When the file was started with another pool, seed, strategy, audit share, task or classes.
     """
 
     def __init__(
@@ -77,7 +81,8 @@ class Session:
         *,
         embeddings: np.ndarray | Embeddings,
         ids: np.ndarray | None = None,
-        classes: list[str] | tuple[str, ...] | None = None,
+        classes: Sequence[str] | None = None,
+        task: str | Task | None = None,
         strategy: str | Strategy | None = None,
         learner: Learner | None = None,
         candidates: np.ndarray | None = None,
@@ -96,33 +101,25 @@ class Session:
             weights=weights,
         )
         given = None if strategy is None else get_strategy(strategy)
-        self._store, settings = open_store(
-            path,
-            context,
-            classes=classes,
-            strategy=given,
-            audit=audit,
-            seed=random_state,
+        store, settings = open_store(
+            path, context, Wanted(task, classes, given, audit, random_state)
         )
-        self.classes: tuple[str, ...] = settings.classes
+        self.task: Task = settings.task
+        self.classes: tuple[str, ...] = settings.task.classes
         self.audit = settings.audit
         self.policy = Policy(
             Embeddings(context.row_ids, context.vectors),
             given or get_strategy(settings.strategy),
-            learner or LogisticHead(),
-            costs,
-            weights,
+            learner or settings.task.learner(),
+            None if costs is None else context.costs,
+            None if weights is None else context.weights,
             settings.random_state,
+            settings.task,
         )
-        self._candidates, self._clock, self._background = context.candidates, clock, background
-        self._lock = threading.RLock()
-        self._trainer = Trainer(self._fit)
-        self.state = self._new_state()
-        self._refresh()
-        self._train()
-
-    def _new_state(self) -> State:
-        return State(self.policy.embeddings.row_ids, self.classes, candidates=self._candidates)
+        self._clock = clock
+        self._engine = Engine(
+            store, self.policy, candidates=context.candidates, background=background
+        )
 
     def __enter__(self) -> Session:
         return self
@@ -130,36 +127,18 @@ class Session:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    @property
+    def state(self) -> State:
+        """Labels and leases as last read from the file."""
+        return self._engine.state
+
     def close(self) -> None:
         """Wait for the training that runs and close the file."""
-        self._trainer.wait()
-        self._store.close()
+        self._engine.close()
 
     def wait(self) -> None:
         """Return when the newest model is fitted."""
-        self._trainer.wait()
-
-    def _fit(self, snapshot: Snapshot) -> Models:
-        return fit_models(
-            snapshot,
-            self.policy.embeddings.vectors,
-            learner=self.policy.learner,
-            n_classes=len(self.classes),
-            seed=self.policy.seed,
-        )
-
-    def _refresh(self) -> None:
-        for ask in self._store.asks_since(self.state.asks_seen):
-            self.state.apply_ask(ask)
-        self.state.apply_answers(self._store.answers_since(self.state.answers_seen))
-
-    def _train(self) -> None:
-        if self.state.labeled.any():
-            snapshot = Snapshot.of(self.state)
-            if self._background:
-                self._trainer.submit(snapshot)
-            else:
-                self._trainer.train(snapshot)
+        self._engine.wait()
 
     def ask(
         self,
@@ -193,59 +172,16 @@ class Session:
         check_number("n", n, low=1)
         check_choice("mode", mode, MODES)
         share = self.audit if audit is None else check_number("audit", audit, low=0, high=1)
+        request = Request(annotator, n, mode, share, self._clock())
         length = lease_seconds(lease)
-        with self._lock:
-            for _ in range(FREE_TRIES):
-                ask = self._prepare(Request(annotator, n, mode, share, self._clock()), length)
-                if self._record(ask):
-                    return self._batch(ask)
-            # Others keep coming first: choose while nobody else can write.
-            with self._store.labels.transaction():
-                ask = self._prepare(Request(annotator, n, mode, share, self._clock()), length)
-                answers, _ = self._store.counts()
-                self._store.insert_ask(replace(ask, answers_at=answers))
-            return self._batch(ask)
-
-    def _prepare(self, request: Request, length: float) -> Ask:
-        self._refresh()
-        if not self._background:
-            self._train()
-        models = self._trainer.latest()
-        rows = choose_batch(self.policy, self.state, models, request)
-        snapshot = models.snapshot if models else None
-        return Ask(
-            id=self.state.asks_seen + 1,
-            annotator=request.annotator,
-            mode=request.mode,
-            n=request.n,
-            audit=request.audit,
-            time=request.time,
-            expires=request.time + length,
-            answers_seen=self.state.answers_seen,
-            model_answers=snapshot.answers_seen if snapshot else 0,
-            model_asks=snapshot.asks_seen if snapshot else 0,
-            answers_at=0,
-            rows=tuple(rows),
-        )
-
-    def _record(self, ask: Ask) -> bool:
-        served = {row.position for row in ask.rows if row.arm != "claimed"}
-
-        def still_valid() -> bool:
-            newer = self._store.answers_since(ask.answers_seen)
-            return not any(self.state.position(answer.row_id) in served for answer in newer)
-
-        return self._store.record_ask(ask, still_valid=still_valid)
-
-    def _batch(self, ask: Ask) -> Batch:
-        self._refresh()
+        ask = self._engine.lease(request, length=length, now=self._clock)
         rows = tuple(row for row in ask.rows if row.arm != "claimed")
         ids = self.policy.embeddings.row_ids[[row.position for row in rows]]
         return Batch(ask.id, ask.annotator, ids, rows, ask.expires)
 
     def tell(
         self,
-        answers: Mapping[str, str | Mark],
+        answers: Mapping[str, Any],
         *,
         annotator: str = "",
         seconds: Mapping[str, float] | None = None,
@@ -256,7 +192,8 @@ class Session:
 
         Parameters
         ----------
-        answers : mapping of row id to class, `SKIP` or `UNDO`
+        answers : mapping of row id to label, `SKIP` or `UNDO`
+            A label is a class, a set of classes, a number, or a list of spans or boxes.
         annotator : str
         seconds : mapping of row id to float, optional
             Time each answer took.
@@ -269,65 +206,72 @@ class Session:
         Raises
         ------
         InputError
-            For an unknown row id or class; then nothing of this call is recorded.
+            For an unknown row id or a wrong label; then nothing of this call is recorded.
         """
-        with self._lock:
-            now = self._clock()
-            new = self._store.labels.record(
-                checked_answers(
-                    self.state, answers, annotator=annotator, seconds=seconds or {}, now=now
-                )
+        return self._engine.record(
+            checked_answers(
+                self.state,
+                answers,
+                annotator=annotator,
+                seconds=seconds or {},
+                now=self._clock(),
             )
-            self._refresh()
-            if new and self._background:
-                self._train()
-        return new
+        )
 
-    def recorded(self) -> dict[tuple[str, str], str | Mark]:
-        """Return what counts now for each row id and annotator: a class, or `SKIP`."""
-        with self._lock:
-            self._refresh()
+    def give_uncertainty(self, uncertainty: np.ndarray | Instances) -> None:
+        """Choose by your own model from now on: its uncertainty of each row, shape (n,).
+
+        With `Instances`, those of spans, boxes or other parts, made one for each row. They are
+        kept in the file, for all processes and for replays, until others are given.
+        """
+        ids = self.policy.embeddings.row_ids
+        values = uncertainty_of(plain(uncertainty), None, row_ids=ids)
+        if values is None:
+            raise InputError("Give the uncertainty of each row, or `Instances`.")
+        self._engine.store.record_uncertainty(values, time=self._clock())
+
+    def recorded(self) -> dict[tuple[str, str], Any]:
+        """Return what counts now for each row id and annotator: a label, or `SKIP`."""
+        with self._engine.lock:
+            state = self._engine.refresh()
             return {
-                (answer.row_id, answer.annotator): answer.label or SKIP
-                for by_person in self.state.answers.values()
+                (answer.row_id, answer.annotator): (
+                    SKIP if answer.label is None else self.task.decode(answer.label)
+                )
+                for by_person in state.answers.values()
                 for answer in by_person.values()
             }
 
     def history(self) -> list[Answer]:
         """Return every answer ever told, oldest first; corrected and undone ones too."""
-        return self._store.answers_since(0)
+        return self._engine.store.answers_since(0)
 
     def asks(self) -> list[Ask]:
         """Return every ask with its rows, arms and propensities, oldest first."""
-        return self._store.asks_since(0)
+        return self._engine.store.asks_since(0)
 
     def open_leases(self) -> dict[str, tuple[str, float]]:
         """Return annotator and end of the lease of each row that is out now, by row id."""
-        with self._lock:
-            self._refresh()
-            return self.state.open_leases(self._clock())
+        with self._engine.lock:
+            return self._engine.refresh().open_leases(self._clock())
 
     def labels(self, *, method: str = "auto") -> Consensus:
         """Return one label for each labelled row, with its quality; see `consensus`.
 
         With ``"auto"`` the classifier has a say as soon as two annotators have answered.
         """
-        with self._lock:
-            self._refresh()
-            if not self.state.labeled.any():
-                raise InputError("Nothing is labelled yet.")
-            self._trainer.train(Snapshot.of(self.state))
-            return session_consensus(self.state, self._trainer.latest(), method=method)
+        state = self._engine.moment()
+        if not state.labeled.any():
+            raise InputError("Nothing is labelled yet.")
+        return session_consensus(state, self._engine.models_of(state), method=method)
 
     def suspects(self, n: int) -> list[tuple[str, float]]:
         """Return the `n` labelled rows whose label is most in doubt, with scores, low = bad."""
         check_number("n", n, low=1)
-        with self._lock:
-            self._refresh()
-            if not self.state.labeled.any():
-                return []
-            self._trainer.train(Snapshot.of(self.state))
-            return most_doubtful(self.state, self._trainer.latest(), n=n)
+        state = self._engine.moment()
+        if not state.labeled.any():
+            return []
+        return most_doubtful(state, self._engine.models_of(state), n=n)
 
     def report(self, *, target: float | None = None) -> Report:
         """Say how good the model is, what labelling costs, and whether to stop.
@@ -335,12 +279,11 @@ class Session:
         Parameters
         ----------
         target : float, optional
-            Accuracy to reach; the labels still needed are predicted.
+            Accuracy to reach, or mean absolute error; the labels still needed are predicted.
         """
-        with self._lock:
-            self._refresh()
-            answers = self._store.answers_since(0)
-            return make_report(self.policy, self.state, answers=answers, target=target)
+        state = self._engine.moment()
+        answers = self._engine.store.answers_since(0)
+        return make_report(self.policy, state, answers=answers, target=target)
 
     def replay(self) -> list[int]:
         """Choose every batch again from the log; return the numbers of asks that differ.
@@ -349,5 +292,5 @@ class Session:
         """
         from .replay import replay
 
-        with self._lock:
-            return replay(self.policy, self._store, self._new_state, fit=self._fit)
+        engine = self._engine
+        return replay(self.policy, engine.store, engine.new_state, fit=engine.fit)

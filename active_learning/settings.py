@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,84 +15,101 @@ from thresher.core.fingerprint import fingerprint
 
 from .context import Context
 from .store import Store
+from .strategies import STRATEGIES, get_strategy
 from .strategies.strategy import Strategy
+from .tasks import Task, get_task
 
 FINGERPRINT_ROWS = 65_536
+DEFAULTS: dict[str, Any] = {
+    "task": "classification",
+    "task_options": {},
+    "classes": None,
+    "strategy": "auto",
+    "audit": 0.1,
+    "random_state": 0,
+}
 
 
 @dataclass(frozen=True)
 class Settings:
     """Settings of a session, as in its file."""
 
-    classes: tuple[str, ...]
+    task: Task
     strategy: str
     audit: float
     random_state: int
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a session is opened with; None is "as in the file", or the default of a new one."""
+
+    task: str | Task | None
+    classes: Sequence[str] | None
+    strategy: Strategy | None
+    audit: float | None
+    random_state: int | None
+
+    def values(self) -> dict[str, Any]:
+        """Return the settings that were given, as JSON types."""
+        named = self.task if isinstance(self.task, str) else None
+        task = None if self.task is None or named else cast("Task", self.task)
+        classes = task.classes if task else self.classes
+        return {
+            "task": task.name if task else named,
+            "task_options": task.options() if task else None,
+            "classes": None if classes is None else [str(name) for name in classes],
+            "strategy": None if self.strategy is None else self.strategy.name,
+            "audit": None if self.audit is None else float(self.audit),
+            "random_state": None if self.random_state is None else int(self.random_state),
+        }
+
+
 def open_store(
-    path: str | os.PathLike[str],
-    context: Context,
-    *,
-    classes: list[str] | tuple[str, ...] | None,
-    strategy: Strategy | None,
-    audit: float | None,
-    seed: int | None,
+    path: str | os.PathLike[str], context: Context, wanted: Wanted
 ) -> tuple[Store, Settings]:
     """Open a session's file and settle its settings; it is closed again when they do not fit."""
     store = Store(path)
     try:
-        settings = settle(
-            store, context, classes=classes, strategy=strategy, audit=audit, seed=seed
-        )
+        settings = settle(store, context, wanted)
     except InputError:
         store.close()
         raise
     return store, settings
 
 
-def settle(
-    store: Store,
-    context: Context,
-    *,
-    classes: list[str] | tuple[str, ...] | None,
-    strategy: Strategy | None,
-    audit: float | None,
-    seed: int | None,
-) -> Settings:
-    """Write the settings of a new session, or check them against the file; None is "as there".
+def settle(store: Store, context: Context, wanted: Wanted) -> Settings:
+    """Write the settings of a new session, or check them against the file.
 
     Raises
     ------
     InputError
-        When the pool or a setting differs from the file's, or a new session has no classes.
+        When the pool or a setting differs from the file's, a new session has no classes, or the
+        strategy needs what no model of the task can give.
     """
-    new = not store.settings()
-    if new and classes is None:
-        raise InputError("A new session needs `classes`, the list of allowed labels.")
-    if classes is not None and (len(classes) < 2 or len(set(classes)) < len(classes)):
-        raise InputError(f"`classes` must be two or more different names, got {classes}.")
-    if audit is not None:
-        check_number("audit", audit, low=0, high=1)
-    default: dict[str, str | float] = {"strategy": "auto", "audit": 0.1, "random_state": 0}
-    wanted: dict[str, str | float | None] = {
-        "strategy": None if strategy is None else strategy.name,
-        "audit": None if audit is None else float(audit),
-        "random_state": None if seed is None else int(seed),
-    }
-    if new:
-        wanted = {name: default[name] if v is None else v for name, v in wanted.items()}
-    settled = store.settle(
-        {
-            "pool": pool_fingerprint(context),
-            "classes": None if classes is None else [str(name) for name in classes],
-            **wanted,
-        }
-    )
+    if wanted.audit is not None:
+        check_number("audit", wanted.audit, low=0, high=1)
+    values = wanted.values()
+    if not store.settings():
+        given = {name: value for name, value in values.items() if value is not None}
+        values = {**DEFAULTS, **given}
+        get_task(values["task"], classes=values["classes"], options=values["task_options"])
+    settled = store.settle({"pool": pool_fingerprint(context), **values})
     read = {name: json.loads(text) for name, text in settled.items()}
-    return Settings(
-        tuple(read["classes"]), read["strategy"], float(read["audit"]), int(read["random_state"])
-    )
+    task = get_task(read["task"], classes=read["classes"], options=read["task_options"])
+    check_fit(wanted.strategy or get_strategy(read["strategy"]), task)
+    return Settings(task, read["strategy"], float(read["audit"]), int(read["random_state"]))
+
+
+def check_fit(strategy: Strategy, task: Task) -> None:
+    """Raise `InputError` when a model of the task never has what the strategy needs."""
+    missing = sorted(strategy.needs - task.offers)
+    if missing:
+        able = [name for name, other in STRATEGIES.items() if other.needs <= task.offers]
+        raise InputError(
+            f"Strategy '{strategy.name}' needs {' and '.join(missing)}, which a model for "
+            f"{task.name} does not give. Choose one of {', '.join(able)}."
+        )
 
 
 def pool_fingerprint(context: Context) -> str:

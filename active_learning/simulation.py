@@ -154,7 +154,7 @@ class _Experiment:
             self.learner,
             pool.embeddings.vectors,
             rows=rows,
-            codes=pool.codes[rows],
+            targets=pool.codes[rows],
             n_classes=self.n_classes,
             random_state=seed,
         )

@@ -6,17 +6,19 @@ again from a prefix of the log.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from thresher.core.errors import InputError, check_choice, did_you_mean
+from thresher.core.errors import InputError, did_you_mean
 from thresher.core.labels import Answer
 
 from .batch import Mark
 from .store import Ask, AskedRow
+from .tasks import Task
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,14 @@ class State:
     Parameters
     ----------
     row_ids : ndarray of str, shape (n,)
-    classes : tuple of str
+    task : Task
     candidates : ndarray of bool, shape (n,)
         Rows that may be asked.
     """
 
-    def __init__(
-        self, row_ids: np.ndarray, classes: tuple[str, ...], *, candidates: np.ndarray
-    ) -> None:
+    def __init__(self, row_ids: np.ndarray, task: Task, *, candidates: np.ndarray) -> None:
         n = len(row_ids)
-        self.row_ids, self.classes, self.candidates = row_ids, classes, candidates
-        self.code = {name: number for number, name in enumerate(classes)}
+        self.row_ids, self.task, self.candidates = row_ids, task, candidates
         self._position = {row: place for place, row in enumerate(row_ids.tolist())}
         self.answers: dict[int, dict[str, Answer]] = {}
         self.labeled = np.zeros(n, dtype=bool)
@@ -54,6 +53,14 @@ class State:
         self.leases: dict[int, Lease] = {}
         self.answers_seen = 0
         self.asks_seen = 0
+
+    def copy(self) -> State:
+        """Return a state that later answers and asks do not change."""
+        other = copy(self)
+        other.answers = {place: dict(given) for place, given in self.answers.items()}
+        other.labeled, other._chosen = self.labeled.copy(), self._chosen.copy()
+        other.drawn, other.leases = dict(self.drawn), dict(self.leases)
+        return other
 
     def position(self, row_id: str) -> int:
         """Return the position of a row; an unknown id is an error."""
@@ -126,15 +133,15 @@ class State:
         free = self.candidates & ~self.leased(time) & ~self.answered_by(annotator)
         return np.asarray(free & self.labeled)
 
-    def majority(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return positions, ascending, and codes of the labelled rows; ties to the first class."""
+    def texts(self, position: int) -> list[str]:
+        """Return the labels that count now for a row, as text, one for each annotator."""
+        given = self.answers.get(position, {}).values()
+        return [answer.label for answer in given if answer.label is not None]
+
+    def settled(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return positions, ascending, and targets of the labelled rows; see `Task.targets`."""
         rows = np.flatnonzero(self.labeled)
-        codes = np.empty(len(rows), dtype=np.int64)
-        for number, place in enumerate(rows):
-            given = self.answers[int(place)].values()
-            votes = Counter(self.code[a.label] for a in given if a.label is not None)
-            codes[number] = min(votes, key=lambda code: (-votes[code], code))
-        return rows, codes
+        return rows, self.task.targets([self.texts(place) for place in rows.tolist()])
 
     def audited(self) -> np.ndarray:
         """Return the labelled rows that the audit arm drew and the strategy never chose."""
@@ -144,27 +151,34 @@ class State:
 
 def checked_answers(
     state: State,
-    answers: Mapping[str, str | Mark],
+    answers: Mapping[str, Any],
     *,
     annotator: str,
     seconds: Mapping[str, float],
     now: float,
 ) -> list[Answer]:
-    """Turn what was told into answers; an unknown row id or class is an error."""
+    """Turn what was told into answers; an unknown row id or a wrong label is an error."""
     checked = []
     for row, label in answers.items():
         lease = state.leases.get(state.position(row))
-        if isinstance(label, str):
-            check_choice(f"label of row {row}", label, state.classes)
+        mark = label if isinstance(label, Mark) else None
         checked.append(
             Answer(
                 str(row),
-                label if isinstance(label, str) else None,
+                encoded(state.task, row, label) if mark is None else None,
                 annotator,
-                "label" if isinstance(label, str) else label.value,
+                "label" if mark is None else mark.value,
                 round=lease.ask if lease and lease.annotator == annotator else 0,
                 seconds=seconds.get(row),
                 time=now,
             )
         )
     return checked
+
+
+def encoded(task: Task, row: str, label: Any) -> str:
+    """Return a label as text; an error names the row."""
+    try:
+        return task.encode(label)
+    except InputError as error:
+        raise InputError(f"Row {str(row)!r}: {error}") from error

@@ -1,9 +1,9 @@
 """When to stop labelling, and how many labels a target would still take.
 
-Criteria: the predictions have settled (Bloodgood and Vijay-Shanker, 2009: Cohen's κ between the
-models of the last two moments), the model is sure of nearly every row, and the accuracy's interval
-lies above the target. The learning curve is a power law fitted to models of a quarter, a half,
-three quarters and all of the labels.
+Criteria: the predictions have settled (Bloodgood and Vijay-Shanker, 2009: Cohen's κ between models
+of 90 % and of all labels), the model is sure of nearly every row (Vlachos, 2008), as many labels
+again would hardly help by the learning curve, and, with a target, the whole interval of the
+accuracy lies beyond it.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .audit import Audit
 from .estimate import Estimate
-from .serving import Policy
+from .learning_curve import PowerLaw, session_curve
 
-SHARES = (0.25, 0.5, 0.75, 1.0)
 SETTLED = 0.99
-SURE = 0.95
+SURE, SURE_FROM = 0.95, 0.9
+FLAT = 0.01
 LEAST_LABELS = 20
 POOL_SAMPLE = 5_000
-REACH = 20.0
-POWERS = np.linspace(0.1, 1.5, 29)
 
 
 @dataclass(frozen=True)
@@ -31,135 +30,72 @@ class Advice:
     Attributes
     ----------
     stop : bool
-        The target is reached; without one, predictions have settled and the model is sure.
+        The target is reached; without one, two of the three other criteria hold.
     reasons : tuple of str
         What each criterion says.
     agreement : float or None
-        Cohen's κ between the predictions of a model of 90 % of the labels and of all.
+        Cohen's κ between the predictions of a model of 90 % of the labels and of all; for
+        regression the share of the variance that they share.
     confident : float or None
-        Share of rows that the model gives at least 0.9.
+        Share of rows of which the model is sure by 0.9 or more.
+    forecast : float or None
+        The measure with twice as many labels, by the learning curve.
     labels_to_target : float or None
-        Labels still needed by the fitted curve; infinite when it cannot tell.
+        Labels still needed by the learning curve; infinite when it cannot tell.
     """
 
     stop: bool
     reasons: tuple[str, ...]
     agreement: float | None = None
     confident: float | None = None
+    forecast: float | None = None
     labels_to_target: float | None = None
 
 
-def advise(
-    policy: Policy,
-    rows: np.ndarray,
-    codes: np.ndarray,
-    *,
-    audited: np.ndarray,
-    accuracy: Estimate | None,
-    target: float | None,
-) -> Advice:
-    """Weigh the criteria for the labelled `rows` and `codes`, shape (m,).
-
-    `audited` are the places in `rows` that the audit arm drew.
-    """
-    if len(rows) < LEAST_LABELS:
-        return Advice(False, (f"only {len(rows)} labels: too few to judge",))
-    vectors = policy.embeddings.vectors
-    rng = np.random.default_rng((policy.seed, 9))
-    pool = vectors[rng.choice(len(vectors), min(POOL_SAMPLE, len(vectors)), replace=False)]
-    order = rng.permutation(len(rows))
-    n_classes = int(codes.max()) + 1
-
-    def probs_of(train: np.ndarray, points: np.ndarray) -> np.ndarray:
-        fitted = policy.learner(
-            vectors[rows[train]], codes[train], n_classes=n_classes, random_state=policy.seed
-        )
-        return fitted(points)
-
-    now = probs_of(order, pool)
-    before = probs_of(order[: int(0.9 * len(order))], pool)
-    agreement = cohen_kappa(before.argmax(axis=1), now.argmax(axis=1), n_classes=n_classes)
-    confident = float((now.max(axis=1) >= 0.9).mean())
+def advise(audit: Audit, *, accuracy: Estimate | None, target: float | None) -> Advice:
+    """Weigh the criteria for the labels of a session."""
+    m, task = len(audit.rows), audit.policy.task
+    if m < LEAST_LABELS:
+        return Advice(False, (f"only {m} labels: too few to judge",))
+    agreement, confident = _steadiness(audit)
     reasons = [
-        f"κ {agreement:.3f} between models of 90 % and of all labels (settled from {SETTLED})",
+        f"models of 90 % and of all labels agree by {agreement:.3f} (settled from {SETTLED})",
         f"sure of {confident:.0%} of the rows (enough from {SURE:.0%})",
     ]
-    stop = agreement >= SETTLED and confident >= SURE
+    curve = None if accuracy is None else session_curve(audit, now=accuracy)
+    forecast = None if curve is None else task.loss_of(curve.at(2 * m))
+    flat = False
+    if curve is not None and forecast is not None:
+        # A share is flat within a point, an error within a hundredth of itself.
+        now, later = curve.at(m), curve.at(2 * m)
+        flat = now - later <= FLAT * (task.loss_of(0.0) or now)
+        reasons.append(f"as many labels again would bring {task.measure} to {forecast:.3f}")
+    stop = (agreement >= SETTLED) + (confident >= SURE) + flat >= 2
     needed = None
     if target is not None and accuracy is not None:
-        stop = accuracy.low >= target
-        reasons.append(f"accuracy {accuracy}, target {target:g}")
-        needed = _labels_to(policy, rows, codes, audited=audited, now=accuracy, target=target)
-        reasons.append(
-            "the target lies beyond what the learning curve can tell"
-            if np.isinf(needed)
-            else f"the learning curve asks for about {needed:.0f} more labels"
-        )
-    return Advice(stop, tuple(reasons), agreement, confident, needed)
+        stop = task.reached(accuracy, target)
+        reasons.append(f"{task.measure} {accuracy}, target {target:g}")
+        needed = _needed(curve, task.loss_of(target), labels=m)
+        reasons.append(_said(needed))
+    return Advice(stop, tuple(reasons), agreement, confident, forecast, needed)
 
 
-def _labels_to(
-    policy: Policy,
-    rows: np.ndarray,
-    codes: np.ndarray,
-    *,
-    audited: np.ndarray,
-    now: Estimate,
-    target: float,
-) -> float:
-    """Return the labels still needed by a power law through the errors at parts of the labels."""
-    vectors = policy.embeddings.vectors
-    rng = np.random.default_rng((policy.seed, 10))
-    n_classes = int(codes.max()) + 1
-    others = rng.permutation(np.setdiff1d(np.arange(len(rows)), audited))
-    judged, seen = np.array_split(rng.permutation(audited), 2)
-    sizes, errors = [], []
-    for share in SHARES:
-        train = np.concatenate([others[: int(share * len(others))], seen[: int(share * len(seen))]])
-        if len(train) < 2:
-            continue
-        fitted = policy.learner(
-            vectors[rows[train]], codes[train], n_classes=n_classes, random_state=policy.seed
-        )
-        wrong = fitted(vectors[rows[judged]]).argmax(axis=1) != codes[judged]
-        sizes.append(share * len(rows))
-        errors.append(float(wrong.mean()))
-    # The best estimate of today's accuracy anchors the curve.
-    shift = (1.0 - now.value) - errors[-1]
-    return max(
-        0.0, labels_for_error(np.array(sizes), np.array(errors) + shift, 1.0 - target) - len(rows)
-    )
+def _steadiness(audit: Audit) -> tuple[float, float]:
+    """Return the agreement of two models, and the share of rows that the later one is sure of."""
+    vectors, task = audit.policy.embeddings.vectors, audit.policy.task
+    rng = np.random.default_rng((audit.policy.seed, 9))
+    pool = rng.choice(len(vectors), min(POOL_SAMPLE, len(vectors)), replace=False)
+    order = rng.permutation(len(audit.rows))
+    now = audit.outputs(order, pool)
+    before = audit.outputs(order[: int(0.9 * len(order))], pool)
+    return task.agreement(before, now), float((task.confidence(now) >= SURE_FROM).mean())
 
 
-def labels_for_error(sizes: np.ndarray, errors: np.ndarray, error: float) -> float:
-    """Return the labels at which a fitted curve floor + scale · labels^(−power) meets `error`.
-
-    Infinite when the floor is above it, or when the curve would have to be followed beyond `REACH`
-    times its last size. The floor and scale are fitted by least squares for each
-    of a grid of powers; neither may be negative.
-    """
-    best = (np.inf, 0.0, 0.0, 0.5)
-    for power in POWERS:
-        x = sizes**-power
-        centered = x - x.mean()
-        scale = max(0.0, float(centered @ errors) / max(float(centered @ centered), 1e-30))
-        floor = float(errors.mean() - scale * x.mean())
-        if floor < 0:
-            floor, scale = 0.0, float(x @ errors) / float(x @ x)
-        loss = float(((floor + scale * x - errors) ** 2).sum())
-        if loss < best[0] - 1e-12:
-            best = (loss, floor, scale, float(power))
-    _, floor, scale, power = best
-    if error <= floor or scale <= 0:
-        return float("inf") if error < errors[-1] else float(sizes[-1])
-    labels = float((scale / (error - floor)) ** (1.0 / power))
-    return labels if labels <= REACH * sizes[-1] else float("inf")
+def _needed(curve: PowerLaw | None, loss: float, *, labels: int) -> float:
+    return float("inf") if curve is None else max(0.0, curve.labels_for(loss) - labels)
 
 
-def cohen_kappa(first: np.ndarray, second: np.ndarray, *, n_classes: int) -> float:
-    """Return Cohen's κ of two codings, shape (n,); 1 when both are constant and equal."""
-    joint = np.bincount(first * n_classes + second, minlength=n_classes**2)
-    table = joint.reshape(n_classes, n_classes) / len(first)
-    expected = float(table.sum(axis=0) @ table.sum(axis=1))
-    observed = float(np.trace(table))
-    return 1.0 if expected >= 1.0 else (observed - expected) / (1.0 - expected)
+def _said(needed: float) -> str:
+    if np.isinf(needed):
+        return "the target lies beyond what the learning curve can tell"
+    return f"the learning curve asks for about {needed:.0f} more labels"

@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
+
+import numpy as np
 
 from thresher.core.errors import InputError
 from thresher.core.labels import Answer, Labels
 
-SESSION_FORMAT = "1"
+from .migration import migrate
+
+SESSION_FORMAT = "2"
 TABLES = (
     "CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS asks (id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " annotator TEXT NOT NULL, mode TEXT NOT NULL, n INTEGER NOT NULL, audit REAL NOT NULL,"
     " time REAL NOT NULL,"
     " expires REAL NOT NULL, answers_seen INTEGER NOT NULL, model_answers INTEGER NOT NULL,"
-    " model_asks INTEGER NOT NULL, answers_at INTEGER NOT NULL)",
+    " model_asks INTEGER NOT NULL, answers_at INTEGER NOT NULL,"
+    " uncertainty INTEGER NOT NULL DEFAULT 0)",
     "CREATE TABLE IF NOT EXISTS asked (ask INTEGER NOT NULL REFERENCES asks (id),"
     " slot INTEGER NOT NULL, position INTEGER NOT NULL, arm TEXT NOT NULL, score REAL,"
     " propensity REAL, available INTEGER NOT NULL, suggestion TEXT, confidence REAL,"
     " reason TEXT NOT NULL, PRIMARY KEY (ask, slot)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS uncertainties (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " time REAL NOT NULL, zipped BLOB NOT NULL)",
+)
+PROTECTED = ("settings", "asks", "asked", "uncertainties")
+ASK_COLUMNS = (
+    "id, annotator, mode, n, audit, time, expires, answers_seen, model_answers, model_asks,"
+    " answers_at, uncertainty"
 )
 
 
@@ -63,7 +76,8 @@ class Ask:
 
     ``answers_seen`` answers and all earlier asks were known to the choice; the model was fitted on
     ``model_answers`` answers and ``model_asks`` asks (0 and 0 without a model); ``answers_at``
-    answers were there when the rows were leased. Times in seconds since 1970.
+    answers were there when the rows were leased; ``uncertainty`` is the number of the caller's own
+    uncertainties, 0 for none. Times in seconds since 1970.
     """
 
     id: int
@@ -77,6 +91,7 @@ class Ask:
     model_answers: int
     model_asks: int
     answers_at: int
+    uncertainty: int = 0
     rows: tuple[AskedRow, ...] = ()
 
 
@@ -85,11 +100,16 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.labels = Labels(path)
-        with self.labels.transaction():
-            for statement in TABLES:
-                self.labels.connection.execute(statement)
-            for table in ("settings", "asks", "asked"):
-                self.labels.protect(table)
+        try:
+            with self.labels.transaction():
+                migrate(self.labels, to=SESSION_FORMAT)
+                for statement in TABLES:
+                    self.labels.connection.execute(statement)
+                for table in PROTECTED:
+                    self.labels.protect(table)
+        except InputError:
+            self.labels.close()
+            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -109,7 +129,7 @@ class Store:
         Raises
         ------
         InputError
-            When a setting differs from the file's, or the file has another session format.
+            When a setting differs from the file's.
         """
         with self.labels.transaction():
             there = self.settings()
@@ -125,11 +145,6 @@ class Store:
 
     def _check_settings(self, there: dict[str, str], wanted: dict[str, object]) -> None:
         path = self.labels.path
-        if there.get("session_format") != json.dumps(SESSION_FORMAT):
-            raise InputError(
-                f"{path} holds a session of format {there.get('session_format')}, this version "
-                f"reads {SESSION_FORMAT}. Export its answers with the version that wrote it."
-            )
         for name, value in wanted.items():
             if value is not None and there.get(name) != json.dumps(value):
                 raise InputError(
@@ -155,9 +170,7 @@ class Store:
         with self.labels.lock:
             execute = self.labels.connection.execute
             asks = execute(
-                "SELECT id, annotator, mode, n, audit, time, expires, answers_seen, model_answers,"
-                " model_asks, answers_at FROM asks WHERE id > ? ORDER BY id",
-                (seen,),
+                f"SELECT {ASK_COLUMNS} FROM asks WHERE id > ? ORDER BY id", (seen,)
             ).fetchall()
             rows: dict[int, list[AskedRow]] = {ask[0]: [] for ask in asks}
             for row in execute(
@@ -185,25 +198,36 @@ class Store:
     def insert_ask(self, ask: Ask) -> None:
         """Append an ask; the caller holds the transaction."""
         self.labels.connection.execute(
-            "INSERT INTO asks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                ask.id,
-                ask.annotator,
-                ask.mode,
-                ask.n,
-                ask.audit,
-                ask.time,
-                ask.expires,
-                ask.answers_seen,
-                ask.model_answers,
-                ask.model_asks,
-                ask.answers_at,
-            ),
+            f"INSERT INTO asks ({ASK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            astuple(replace(ask, rows=()))[:-1],
         )
         self.labels.connection.executemany(
             "INSERT INTO asked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [(ask.id, slot, *astuple(row)) for slot, row in enumerate(ask.rows)],
         )
+
+    def record_uncertainty(self, values: np.ndarray, *, time: float) -> int:
+        """Append uncertainties of the whole pool, shape (n,), as float32; return their number."""
+        zipped = zlib.compress(values.astype("<f4").tobytes(), 1)
+        with self.labels.transaction():
+            cursor = self.labels.connection.execute(
+                "INSERT INTO uncertainties (time, zipped) VALUES (?, ?)", (time, zipped)
+            )
+        return int(cursor.lastrowid or 0)
+
+    def last_uncertainty(self) -> int:
+        """Return the number of the newest uncertainties, 0 for none."""
+        with self.labels.lock:
+            found = self.labels.connection.execute("SELECT coalesce(max(id), 0) FROM uncertainties")
+            return int(found.fetchone()[0])
+
+    def uncertainty(self, number: int) -> np.ndarray:
+        """Return the uncertainties of that number, float32, shape (n,)."""
+        with self.labels.lock:
+            (zipped,) = self.labels.connection.execute(
+                "SELECT zipped FROM uncertainties WHERE id = ?", (number,)
+            ).fetchone()
+        return np.frombuffer(zlib.decompress(zipped), dtype="<f4")
 
 
 def _short(text: str | None) -> str:

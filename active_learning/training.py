@@ -11,7 +11,7 @@ import numpy as np
 
 from thresher.core.errors import ThresherError
 
-from .crossfit import CrossFit, cross_fit
+from .crossfit import cross_fit
 from .learners import Learner
 from .rounds import Fitted, fit_pool
 from .state import State
@@ -26,7 +26,7 @@ class Snapshot:
     """
 
     rows: np.ndarray
-    codes: np.ndarray
+    targets: np.ndarray
     strategic: np.ndarray
     answers_seen: int
     asks_seen: int
@@ -34,8 +34,8 @@ class Snapshot:
     @classmethod
     def of(cls, state: State) -> Snapshot:
         """Copy what training needs."""
-        rows, codes = state.majority()
-        return cls(rows, codes, state.strategic[rows], state.answers_seen, state.asks_seen)
+        rows, targets = state.settled()
+        return cls(rows, targets, state.strategic[rows], state.answers_seen, state.asks_seen)
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class Models:
     selecting: Fitted | None
     best: Fitted | None
     snapshot: Snapshot
-    refit: Callable[[], CrossFit]
+    refit: Callable[[], np.ndarray]
 
     @cached_property
     def held_out(self) -> np.ndarray:
-        """Probabilities of ``snapshot.rows`` from models without their labels, shape (m, c)."""
-        return self.refit().pred_probs
+        """Outputs for ``snapshot.rows`` of models without their labels, shape (m, k)."""
+        return self.refit()
 
 
 def fit_models(
@@ -68,7 +68,7 @@ def fit_models(
             learner,
             vectors,
             rows=snapshot.rows[mask],
-            codes=snapshot.codes[mask],
+            targets=snapshot.targets[mask],
             n_classes=n_classes,
             random_state=seed,
         )
@@ -76,14 +76,13 @@ def fit_models(
     best = fit(np.ones(len(snapshot.rows), dtype=bool))
     selecting = best if snapshot.strategic.all() else fit(snapshot.strategic)
 
-    def refit() -> CrossFit:
+    def refit() -> np.ndarray:
         return cross_fit(
             learner,
             vectors,
             rows=snapshot.rows,
-            codes=snapshot.codes,
+            targets=snapshot.targets,
             n_classes=n_classes,
-            population=snapshot.rows,
             random_state=seed,
             folds=5,
         )
@@ -92,7 +91,11 @@ def fit_models(
 
 
 class Trainer:
-    """Fits the newest snapshot in a thread; older ones that wait are dropped."""
+    """Fits the newest snapshot in a thread; older ones that wait are dropped.
+
+    Once models are published, the thread makes their held-out outputs too, unless something newer
+    waits, so that a second opinion need not wait for them either.
+    """
 
     def __init__(self, fit: Callable[[Snapshot], Models]) -> None:
         self._fit = fit
@@ -101,21 +104,30 @@ class Trainer:
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
         self._models: Models | None = None
+        self._held_out: Models | None = None
 
-    def latest(self) -> Models | None:
-        """Return the newest finished models; raise what went wrong in the background."""
+    def latest(self, *, held_out: bool = False) -> Models | None:
+        """Return the newest finished models; raise what went wrong in the background.
+
+        With `held_out` the newest whose held-out outputs are there.
+        """
         with self._lock:
             error, self._error = self._error, None
             if error is not None:
                 raise ThresherError(f"Training in the background failed: {error}") from error
-            return self._models
+            return self._held_out if held_out else self._models
 
-    def train(self, snapshot: Snapshot) -> None:
-        """Fit now, in this thread."""
+    def train(self, snapshot: Snapshot) -> Models:
+        """Fit now, in this thread, and return the models."""
         self.wait()
-        models = self._models
-        if models is None or _moment(models.snapshot) != _moment(snapshot):
-            self._models = self._fit(snapshot)
+        known = self._models
+        if known is not None and _moment(known.snapshot) == _moment(snapshot):
+            return known
+        models = self._fit(snapshot)
+        with self._lock:
+            if known is self._models:
+                self._models = models
+        return models
 
     def submit(self, snapshot: Snapshot) -> None:
         """Fit in the background, after what is being fitted now."""
@@ -139,13 +151,21 @@ class Trainer:
                     self._thread = None
                     return
             try:
-                models = self._fit(snapshot)
+                self._publish(self._fit(snapshot))
             except Exception as error:
                 with self._lock:
                     self._error = error
-            else:
-                with self._lock:
-                    self._models = models
+
+    def _publish(self, models: Models) -> None:
+        with self._lock:
+            self._models = models
+            busy = self._waiting is not None and self._held_out is not None
+        if busy:
+            return
+        if len(models.snapshot.rows) > 1:
+            _ = models.held_out
+        with self._lock:
+            self._held_out = models
 
 
 def _moment(snapshot: Snapshot) -> tuple[int, int]:

@@ -62,8 +62,8 @@ def one_session(embeddings: Embeddings, y: np.ndarray, *, seed: int) -> dict[str
             batch = session.ask(BATCH)
             session.tell({row: answer[row] for row in batch.row_ids.tolist()})
         state, policy = session.state, session.policy
-        rows, codes = state.majority()
-        found = Audit.of(policy, state, rows, codes).accuracy()
+        rows, codes = state.settled()
+        found = Audit.of(policy, state, rows, codes).estimate()
         if found is None:
             raise RuntimeError("fewer than five audited rows")
         model = policy.learner(
@@ -75,9 +75,8 @@ def one_session(embeddings: Embeddings, y: np.ndarray, *, seed: int) -> dict[str
             policy.learner,
             embeddings.vectors,
             rows=rows,
-            codes=codes,
+            targets=codes,
             n_classes=len(classes),
-            population=rows,
         )
         right = guesses == y[rest]
         sample = np.random.default_rng((seed, 1)).choice(len(rest), found.labels, replace=False)
@@ -88,7 +87,7 @@ def one_session(embeddings: Embeddings, y: np.ndarray, *, seed: int) -> dict[str
             "high": found.high,
             "audited": found.labels,
             "random_labels": float(right[sample].mean()),
-            "counted": float((naive.pred_probs.argmax(axis=1) == codes).mean()),
+            "counted": float((naive.argmax(axis=1) == codes).mean()),
         }
 
 

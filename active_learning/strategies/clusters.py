@@ -90,8 +90,10 @@ class DropQuery:
         """Pick the row nearest to each centroid of the inconsistent rows."""
         rows = context.available
         assert context.dropout_probs is not None  # `needs` was checked by the caller
-        plain = context.probs.argmax(axis=1)
-        changed = np.mean([p.argmax(axis=1) != plain for p in context.dropout_probs], axis=0)
+        predicted = context.kind.predicted
+        plain = predicted(context.probs)
+        passes = [(predicted(p) != plain).any(axis=1) for p in context.dropout_probs]
+        changed = np.mean(passes, axis=0)
         unsteady = rows[changed[rows] > 0.5]
         if len(unsteady) < n:
             rank = np.argsort(-(changed[rows] + context.uncertainty[rows]), kind="stable")

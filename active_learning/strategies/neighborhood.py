@@ -9,7 +9,6 @@ import numpy as np
 from thresher.core.errors import check_number
 
 from ..context import Context
-from ..scores import entropy
 from ..selection import Picks
 from .strategy import pick_highest
 
@@ -35,14 +34,17 @@ class CAL:
         """Pick the highest divergence."""
         labeled = np.flatnonzero(context.labeled)
         if not len(labeled):
-            return pick_highest(context, entropy(context.probs), n=n, reason="uncertainty")
+            return pick_highest(
+                context, context.kind.entropy(context.probs), n=n, reason="uncertainty"
+            )
         scores = self._divergence(context, labeled)
         return pick_highest(context, scores, n=n, reason="unlike its labelled neighbours")
 
     def _divergence(self, context: Context, labeled: np.ndarray) -> np.ndarray:
         vectors, rows = context.vectors, context.available
         near = min(self.neighbors, len(labeled))
-        known = np.maximum(context.probs[labeled].astype(np.float64), 1e-12)
+        outcomes = context.kind.outcomes(context.probs)
+        known = np.maximum(outcomes[labeled].astype(np.float64), 1e-12)
         negative_entropy = (known * np.log(known)).sum(axis=1)
         scores = np.zeros(len(context))
         step = max(1, BLOCK_VALUES // len(labeled))
@@ -50,7 +52,7 @@ class CAL:
             block = rows[start : start + step]
             similarity = vectors[block] @ vectors[labeled].T
             closest = np.argpartition(-similarity, near - 1, axis=1)[:, :near]
-            log_probs = np.log(np.maximum(context.probs[block].astype(np.float64), 1e-12))
+            log_probs = np.log(np.maximum(outcomes[block].astype(np.float64), 1e-12))
             # The mean of KL over neighbours needs only their mean distribution.
             mean = known[closest].mean(axis=1)
             scores[block] = negative_entropy[closest].mean(axis=1) - (mean * log_probs).sum(axis=1)

@@ -67,7 +67,8 @@ class BADGE:
     def select(self, context: Context, n: int) -> Picks:
         """Draw rows whose gradients are long and far from each other."""
         rows = working_rows(context)
-        points, class_part = context.vectors[rows], gradient_class_part(context.probs[rows])
+        points, probs = context.vectors[rows], context.probs[rows]
+        class_part = probs - context.kind.predicted(probs)
         norms = squared_norms(points) * squared_norms(class_part)
 
         def distances(block: np.ndarray) -> np.ndarray:
@@ -81,13 +82,6 @@ class BADGE:
         return _draw(
             context, distances, rows=rows, start=norms, n=n, reason="uncertainty and diversity"
         )
-
-
-def gradient_class_part(pred_probs: np.ndarray) -> np.ndarray:
-    """Return p minus the one-hot vector of its largest entry, float32, shape (n, c)."""
-    part = pred_probs.astype(np.float32, copy=True)
-    part[np.arange(len(part)), pred_probs.argmax(axis=1)] -= 1.0
-    return part
 
 
 def _draw(

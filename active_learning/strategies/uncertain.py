@@ -12,17 +12,12 @@ import numpy as np
 from thresher.core.errors import check_choice, check_number
 
 from ..context import Context
-from ..scores import entropy, least_confidence, margin_uncertainty, mutual_information, vote_entropy
 from ..selection import Picks
 from .strategy import draw_without_replacement, pick_highest
 
 PROBS = frozenset({"pred_probs"})
 ENSEMBLE = frozenset({"ensemble_probs"})
-PROB_SCORES = {
-    "margin": margin_uncertainty,
-    "entropy": entropy,
-    "least_confidence": least_confidence,
-}
+SCORES = ("margin", "entropy", "least_confidence", "bald")
 
 
 @dataclass(frozen=True)
@@ -48,7 +43,7 @@ class LeastConfidence:
 
     def select(self, context: Context, n: int) -> Picks:
         """Pick the highest scores."""
-        return pick_highest(context, least_confidence(context.probs), n=n, reason="uncertainty")
+        return _pick_uncertain(context, "least_confidence", n=n)
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,7 @@ class Margin:
 
     def select(self, context: Context, n: int) -> Picks:
         """Pick the highest scores."""
-        return pick_highest(context, margin_uncertainty(context.probs), n=n, reason="uncertainty")
+        return _pick_uncertain(context, "margin", n=n)
 
 
 @dataclass(frozen=True)
@@ -72,7 +67,7 @@ class Entropy:
 
     def select(self, context: Context, n: int) -> Picks:
         """Pick the highest scores."""
-        return pick_highest(context, entropy(context.probs), n=n, reason="uncertainty")
+        return _pick_uncertain(context, "entropy", n=n)
 
 
 @dataclass(frozen=True)
@@ -96,7 +91,7 @@ class BALD:
 
     def select(self, context: Context, n: int) -> Picks:
         """Pick the highest mutual information."""
-        scores = mutual_information(_ensemble(context))
+        scores = prob_score(context, "bald")
         return pick_highest(context, scores, n=n, reason="disagreement")
 
 
@@ -119,10 +114,9 @@ class QueryByCommittee:
 
     def select(self, context: Context, n: int) -> Picks:
         """Pick the highest disagreement; equal votes are told apart by their divergence."""
-        ensemble = _ensemble(context)
-        scores = mutual_information(ensemble)
+        scores = prob_score(context, "bald")
         if self.score == "vote_entropy":
-            scores = vote_entropy(ensemble) + 1e-3 * scores
+            scores = context.kind.vote_entropy(_ensemble(context)) + 1e-3 * scores
         return pick_highest(context, scores, n=n, reason="disagreement")
 
 
@@ -146,22 +140,17 @@ class Power:
     needs: frozenset[str] = PROBS
 
     def __post_init__(self) -> None:
-        check_choice("score", self.score, (*PROB_SCORES, "bald"))
+        check_choice("score", self.score, SCORES)
         check_number("power", self.power, low=0)
 
     def select(self, context: Context, n: int) -> Picks:
         """Draw rows without replacement."""
         rows = context.available
-        scores = self._scores(context)[rows] ** self.power * context.preference[rows]
+        scores = prob_score(context, self.score)[rows] ** self.power * context.preference[rows]
         order, chance = draw_without_replacement(scores, n=n, rng=context.rng)
         return Picks.of(
             rows[order], scores=scores[order], reason="uncertainty", propensities=chance
         )
-
-    def _scores(self, context: Context) -> np.ndarray:
-        if self.score == "bald":
-            return mutual_information(_ensemble(context))
-        return PROB_SCORES[self.score](context.probs)
 
 
 @dataclass(frozen=True)
@@ -172,6 +161,22 @@ class PowerBALD(Power):
     power: float = 1.0
     name: str = "power_bald"
     needs: frozenset[str] = field(default=ENSEMBLE)
+
+
+def prob_score(context: Context, score: str) -> np.ndarray:
+    """Return one of `SCORES` of each row of the pool, shape (n,), higher = less sure."""
+    if score == "bald":
+        return context.kind.mutual_information(_ensemble(context))
+    scorer = {
+        "margin": context.kind.margin,
+        "entropy": context.kind.entropy,
+        "least_confidence": context.kind.least_confidence,
+    }[score]
+    return scorer(context.probs)
+
+
+def _pick_uncertain(context: Context, score: str, *, n: int) -> Picks:
+    return pick_highest(context, prob_score(context, score), n=n, reason="uncertainty")
 
 
 def _ensemble(context: Context) -> np.ndarray:

@@ -84,7 +84,7 @@ def test_probabilities_sum_to_one_and_order_is_by_row_id():
 def test_bad_input():
     with pytest.raises(InputError, match="no answers"):
         consensus([], [], [])
-    with pytest.raises(InputError, match="'z' is not one of"):
+    with pytest.raises(InputError, match="one of 'x', 'y', got 'z'"):
         consensus(["a"], ["p"], ["z"], classes=("x", "y"))
     with pytest.raises(InputError, match="needs `pred_probs`"):
         consensus(["a"], ["p"], ["x"], classes=("x", "y"), method="crowdlab")

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from active_learning import estimate_accuracy, lure_weights
-from active_learning.stopping import cohen_kappa, labels_for_error
+from active_learning.learning_curve import fit_power_law
 from active_learning.strategies.strategy import draw_without_replacement
+from active_learning.tasks.classification import cohen_kappa
 from thresher.core.errors import InputError
 
 
@@ -66,11 +67,13 @@ def test_bad_input():
         lure_weights(np.array([0.5, 0.0]), pool_size=5)
 
 
-def test_labels_for_error_finds_a_power_law():
+def test_learning_curve_finds_a_power_law():
     sizes = np.array([50.0, 100, 150, 200])
-    needed = labels_for_error(sizes, 0.05 + 2.0 * sizes**-0.5, 0.15)
-    assert needed == pytest.approx(400, rel=0.01)
-    assert labels_for_error(sizes, 0.05 + 2.0 * sizes**-0.5, 0.04) == np.inf
+    curve = fit_power_law(sizes, 0.05 + 2.0 * sizes**-0.5)
+    assert curve.labels_for(0.15) == pytest.approx(400, rel=0.01)
+    assert curve.labels_for(0.04) == np.inf
+    assert curve.labels_for(0.5) == 200
+    assert curve.at(400) == pytest.approx(0.15, rel=0.01)
 
 
 def test_cohen_kappa_by_hand():

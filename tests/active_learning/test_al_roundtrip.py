@@ -68,7 +68,7 @@ def test_nothing_is_overwritten_silently(session, tmp_path):
     ("text", "message"),
     [
         ("row_id,label\n99,yes\n", "line 2: The row id '99'"),
-        ("row_id,label\n1,yess\n", r"'yess' is not one of yes, no.*Did you mean 'yes'"),
+        ("row_id,label\n1,yess\n", r"one of 'yes', 'no', got 'yess'.*Did you mean 'yes'"),
         ("row_id,label\n1,yes\n1,no\n", "line 3: row '1' is 'no' here and 'yes' above"),
         ("id,label\n1,yes\n", "no column 'row_id'"),
         ("row_id,label,seconds\n1,yes,fast\n", "must be a number"),

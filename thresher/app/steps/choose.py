@@ -139,7 +139,7 @@ def _ask(
             head,
             vectors.vectors,
             rows=rows,
-            codes=codes[rows],
+            targets=codes[rows],
             n_classes=int(codes.max()) + 1,
             random_state=seed,
         )

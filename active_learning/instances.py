@@ -1,0 +1,103 @@
+"""Items that hold several instances: spans in a text, boxes in an image, turns in a dialogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from thresher.core.errors import InputError, check_choice, check_number, did_you_mean
+
+AGGREGATES = ("max", "mean", "sum", "top_k")
+
+
+@dataclass(frozen=True)
+class Instances:
+    """Uncertainty of each instance, and the item that it belongs to.
+
+    Give it wherever an uncertainty is taken; items are what is labelled.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (m,)
+        At least 0, higher = less sure.
+    item_ids : ndarray of str, shape (m,)
+        Row id of each instance's item.
+    aggregate : {"max", "mean", "sum", "top_k"}
+        ``max``: an item is as doubtful as its most doubtful instance; ``sum`` prefers items with
+        many; ``top_k`` is the mean of the `k` highest.
+    k : int
+    empty : float
+        Uncertainty of items without any instance: a model that found nothing may have missed all.
+    """
+
+    scores: np.ndarray
+    item_ids: np.ndarray
+    aggregate: str = "max"
+    k: int = 3
+    empty: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_choice("aggregate", self.aggregate, AGGREGATES)
+        check_number("k", self.k, low=1)
+        check_number("empty", self.empty, low=0)
+        if np.shape(self.scores) != np.shape(self.item_ids) or np.ndim(self.scores) != 1:
+            raise InputError(
+                f"Instances need one item id a score: got {np.shape(self.scores)} scores and "
+                f"{np.shape(self.item_ids)} item ids."
+            )
+
+    def of_items(self, row_ids: np.ndarray) -> np.ndarray:
+        """Return the uncertainty of each item, float64, shape (n,).
+
+        Raises
+        ------
+        InputError
+            For an item id that is not among `row_ids`, and for scores below 0 or NaN.
+        """
+        place, scores = self._places(np.asarray(row_ids).astype(str)), self._checked()
+        n = len(row_ids)
+        counts = np.bincount(place, minlength=n)
+        if self.aggregate == "max":
+            result = np.zeros(n)
+            np.maximum.at(result, place, scores)
+        else:
+            if self.aggregate == "top_k":
+                kept = _highest(place, scores, k=self.k)
+                place, scores = place[kept], scores[kept]
+            result = np.bincount(place, weights=scores, minlength=n).astype(np.float64)
+            if self.aggregate != "sum":
+                result /= np.maximum(np.bincount(place, minlength=n), 1)
+        result[counts == 0] = self.empty
+        return result
+
+    def _checked(self) -> np.ndarray:
+        scores = np.asarray(self.scores, dtype=np.float64)
+        bad = np.flatnonzero(~(np.isfinite(scores) & (scores >= 0)))
+        if len(bad):
+            raise InputError(
+                f"Scores of instances must be at least 0 and finite, got {scores[bad[0]]} for an "
+                f"instance of item {str(np.asarray(self.item_ids)[bad[0]])!r}."
+            )
+        return scores
+
+    def _places(self, row_ids: np.ndarray) -> np.ndarray:
+        items = np.asarray(self.item_ids).astype(str)
+        order = np.argsort(row_ids, kind="stable")
+        found = np.searchsorted(row_ids[order], items)
+        place = order[np.minimum(found, len(row_ids) - 1)]
+        wrong = np.flatnonzero(row_ids[place] != items)
+        if len(wrong):
+            name = str(items[wrong[0]])
+            hint = did_you_mean(name, row_ids[:1000].tolist())
+            raise InputError(f"The item id {name!r} is not in the pool.{hint}")
+        return place
+
+
+def _highest(place: np.ndarray, scores: np.ndarray, *, k: int) -> np.ndarray:
+    """Return where the `k` highest scores of each item are."""
+    order = np.lexsort((-scores, place))
+    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
+    sizes = np.diff(np.append(starts, len(order)))
+    rank = np.arange(len(order)) - np.repeat(starts, sizes)
+    return np.asarray(order[rank < k])

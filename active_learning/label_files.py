@@ -1,0 +1,69 @@
+"""The labels of a session as a file for training or for other tools."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from thresher.core.labels import latest
+
+from .row_files import file_format, write_rows
+from .session import Session
+
+
+def export_labels(session: Session, path: str | os.PathLike[str], *, method: str = "auto") -> int:
+    """Write the consensus label of each labelled row; return their number.
+
+    Parameters
+    ----------
+    session : Session
+    path : path-like
+        Ends in ``.csv``, ``.jsonl``, ``.ndjson`` or ``.parquet``.
+    method : str
+        See `consensus`.
+
+    Notes
+    -----
+    Columns: ``row_id``, ``label``, ``score`` (probability that it is right, or how reliable it is).
+    Sets of classes and marks are JSON in CSV, lists elsewhere.
+    """
+    csv = file_format(path) == "csv"
+    found = session.labels(method=method)
+    labels = [_value(session, text, csv=csv) for text in found.labels.tolist()]
+    values = zip(found.row_ids.tolist(), labels, found.scores.tolist(), strict=True)
+    columns = ("row_id", "label", "score")
+    write_rows(path, [dict(zip(columns, row, strict=True)) for row in values], columns=columns)
+    return len(labels)
+
+
+def export_answers(session: Session, path: str | os.PathLike[str], *, history: bool = False) -> int:
+    """Write the answer of each annotator for each row that counts now; return their number.
+
+    With `history`, every answer ever told, in order: skips, corrections and undone ones too. The
+    file can be imported into another session (`import_answers`).
+    """
+    csv = file_format(path) == "csv"
+    answers = session.history() if history else latest(session.history())
+    rows = [
+        {
+            "row_id": answer.row_id,
+            "annotator": answer.annotator,
+            "label": (
+                answer.kind if answer.label is None else _value(session, answer.label, csv=csv)
+            ),
+            "seconds": answer.seconds,
+            "time": answer.time,
+            "round": answer.round,
+        }
+        for answer in answers
+    ]
+    columns = ("row_id", "annotator", "label", "seconds", "time", "round")
+    write_rows(path, rows, columns=columns)
+    return len(rows)
+
+
+def _value(session: Session, text: str, *, csv: bool) -> Any:
+    if csv:
+        return text
+    label = session.task.decode(text)
+    return list(label) if isinstance(label, tuple) else label

@@ -1,0 +1,159 @@
+"""One class for each row."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from thresher.core.errors import InputError, did_you_mean
+
+from ..estimate import Estimate, estimate_accuracy
+from ..kinds import ONE_LABEL, Kind
+
+if TYPE_CHECKING:
+    from ..annotators import Consensus
+    from ..learners import Learner
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Labels are class names, targets their codes, outputs probabilities that sum to one."""
+
+    classes: tuple[str, ...] = ()
+    name: ClassVar[str] = "classification"
+    kind: ClassVar[Kind] = ONE_LABEL
+    measure: ClassVar[str] = "accuracy"
+    methods: ClassVar[tuple[str, ...]] = ("auto", "majority", "dawid_skene", "crowdlab")
+    offers: ClassVar[frozenset[str]] = frozenset(
+        {"embeddings", "pred_probs", "ensemble_probs", "dropout_probs", "uncertainty"}
+    )
+
+    def options(self) -> dict[str, Any]:
+        """Return nothing: classes are a setting of every task."""
+        return {}
+
+    def encode(self, label: Any) -> str:
+        """Return the class name."""
+        return check_class(label, self.classes)
+
+    def decode(self, text: str) -> str:
+        """Return the class name."""
+        return text
+
+    def parse(self, text: str) -> str:
+        """Return the class name."""
+        return text
+
+    def targets(self, answers: Sequence[Sequence[str]]) -> np.ndarray:
+        """Return the most frequent class of each row, int64; ties go to the first class."""
+        code = {name: number for number, name in enumerate(self.classes)}
+        targets = np.empty(len(answers), dtype=np.int64)
+        for place, given in enumerate(answers):
+            votes = Counter(code[text] for text in given)
+            targets[place] = min(votes, key=lambda c: (-votes[c], c))
+        return targets
+
+    def counts(self, targets: np.ndarray) -> dict[str, int]:
+        """Return the rows of each class."""
+        counts = np.bincount(targets, minlength=len(self.classes)).tolist()
+        return dict(zip(self.classes, counts, strict=True))
+
+    def learner(self) -> Learner:
+        """Return the logistic head."""
+        from ..heads import LogisticHead
+
+        return LogisticHead()
+
+    def signals(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        """Return probabilities and the labels of each class."""
+        counts = np.bincount(targets, minlength=outputs.shape[1]).astype(np.float64)
+        return {"pred_probs": outputs, "class_counts": counts}
+
+    def suggest(self, output: np.ndarray) -> tuple[str, float]:
+        """Return the likeliest class and its probability."""
+        code = int(output.argmax())
+        return self.classes[code], float(output[code])
+
+    def confidence(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the largest probability."""
+        return np.asarray(outputs.max(axis=1))
+
+    def support(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return the probability of the given class."""
+        return np.asarray(outputs[np.arange(len(targets)), targets])
+
+    def loss(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return 1 where the likeliest class is another one."""
+        return np.asarray(outputs.argmax(axis=1) != targets, dtype=np.float64)
+
+    def expected_loss(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the probability of all other classes."""
+        return np.asarray(1.0 - outputs.max(axis=1), dtype=np.float64)
+
+    def estimate(
+        self,
+        loss: np.ndarray,
+        *,
+        weights: np.ndarray,
+        expected: np.ndarray,
+        expected_mean: float,
+        pool_size: int,
+    ) -> Estimate:
+        """Return the accuracy."""
+        return estimate_accuracy(
+            1.0 - loss,
+            weights=weights,
+            expected=1.0 - expected,
+            expected_mean=1.0 - expected_mean,
+            pool_size=pool_size,
+        )
+
+    def loss_of(self, value: float) -> float:
+        """Return one minus the accuracy."""
+        return 1.0 - value
+
+    def reached(self, estimate: Estimate, target: float) -> bool:
+        """Whether the interval lies above `target`."""
+        return estimate.low >= target
+
+    def agreement(self, first: np.ndarray, second: np.ndarray) -> float:
+        """Return Cohen's κ of the likeliest classes."""
+        return cohen_kappa(first.argmax(axis=1), second.argmax(axis=1), n_classes=first.shape[1])
+
+    def consensus(
+        self,
+        row_ids: np.ndarray,
+        annotators: np.ndarray,
+        labels: np.ndarray,
+        *,
+        outputs: np.ndarray | None,
+        method: str,
+    ) -> Consensus:
+        """Find one class for each row; see `active_learning.consensus`."""
+        from ..annotators import Votes, label_consensus
+
+        votes = Votes.of(row_ids, annotators, labels, classes=self.classes or None)
+        return label_consensus(votes, pred_probs=outputs, method=method)
+
+
+def check_class(label: Any, classes: Sequence[str]) -> str:
+    """Return `label` if it is one of `classes`; an error lists them."""
+    name = str(label)
+    if name not in classes:
+        listed = ", ".join(repr(name) for name in classes)
+        hint = did_you_mean(str(label), classes)
+        raise InputError(f"the label must be one of {listed}, got {label!r}.{hint}")
+    return name
+
+
+def cohen_kappa(first: np.ndarray, second: np.ndarray, *, n_classes: int) -> float:
+    """Return Cohen's κ of two codings, shape (n,); 1 when both are constant and equal."""
+    joint = np.bincount(first * n_classes + second, minlength=n_classes**2)
+    table = joint.reshape(n_classes, n_classes) / len(first)
+    expected = float(table.sum(axis=0) @ table.sum(axis=1))
+    observed = float(np.trace(table))
+    return 1.0 if expected >= 1.0 else (observed - expected) / (1.0 - expected)

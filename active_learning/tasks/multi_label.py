@@ -1,0 +1,167 @@
+"""Any number of classes for each row, none included."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from thresher.core.errors import InputError
+
+from ..estimate import Estimate, estimate_accuracy
+from ..kinds import MANY_LABELS, Kind
+from .classification import check_class, cohen_kappa
+
+if TYPE_CHECKING:
+    from ..annotators import Consensus
+    from ..learners import Learner
+
+
+@dataclass(frozen=True)
+class MultiLabel:
+    """Labels are sets of class names; targets 0 and 1, outputs probabilities of each class.
+
+    A row counts as right when all its classes are: "exact match".
+    """
+
+    classes: tuple[str, ...] = ()
+    name: ClassVar[str] = "multi_label"
+    kind: ClassVar[Kind] = MANY_LABELS
+    measure: ClassVar[str] = "exact match"
+    methods: ClassVar[tuple[str, ...]] = ("auto", "majority", "dawid_skene")
+    offers: ClassVar[frozenset[str]] = frozenset(
+        {"embeddings", "pred_probs", "ensemble_probs", "dropout_probs", "uncertainty"}
+    )
+
+    def options(self) -> dict[str, Any]:
+        """Return nothing: classes are a setting of every task."""
+        return {}
+
+    def encode(self, label: Any) -> str:
+        """Return a JSON list of the names in the order of the classes."""
+        if isinstance(label, str) or not isinstance(label, Iterable):
+            raise InputError(f"the label must be a set of class names, got {label!r}.")
+        given = {check_class(name, self.classes) for name in label}
+        return json.dumps([name for name in self.classes if name in given], ensure_ascii=False)
+
+    def decode(self, text: str) -> Any:
+        """Return a tuple of class names."""
+        return tuple(json.loads(text))
+
+    def parse(self, text: str) -> Any:
+        """Return the names of a JSON list, or of a list separated by semicolons."""
+        if text.startswith("["):
+            return read_json_list(text)
+        return [name.strip() for name in text.split(";") if name.strip()]
+
+    def present(self, text: str) -> frozenset[str]:
+        """Return the classes that an encoded label names."""
+        return frozenset(json.loads(text))
+
+    def targets(self, answers: Sequence[Sequence[str]]) -> np.ndarray:
+        """Return 1 for the classes that more than half of a row's annotators gave, float32."""
+        code = {name: number for number, name in enumerate(self.classes)}
+        targets = np.zeros((len(answers), len(self.classes)), dtype=np.float32)
+        for place, given in enumerate(answers):
+            for text in given:
+                targets[place, [code[name] for name in self.present(text)]] += 1.0 / len(given)
+        return (targets > 0.5 + 1e-6).astype(np.float32)
+
+    def counts(self, targets: np.ndarray) -> dict[str, int]:
+        """Return the rows that have each class."""
+        return dict(zip(self.classes, targets.sum(axis=0).astype(int).tolist(), strict=True))
+
+    def learner(self) -> Learner:
+        """Return one logistic model for each class."""
+        from ..heads_of_sets import SigmoidHead
+
+        return SigmoidHead()
+
+    def signals(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        """Return probabilities and the labels of each class."""
+        counts = targets.sum(axis=0, dtype=np.float64)
+        return {"pred_probs": outputs, "class_counts": counts, "kind": self.kind}
+
+    def suggest(self, output: np.ndarray) -> tuple[str, float]:
+        """Return the classes likelier than not, and the probability that all of them are right."""
+        names = [name for name, p in zip(self.classes, output, strict=True) if p > 0.5]
+        return json.dumps(names, ensure_ascii=False), float(self.confidence(output[None])[0])
+
+    def confidence(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the probability that all classes are right, were they independent."""
+        return np.asarray(np.maximum(outputs, 1.0 - outputs).prod(axis=1))
+
+    def support(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return the probability of the class answer that the model believes least."""
+        return np.asarray(np.where(targets > 0.5, outputs, 1.0 - outputs).min(axis=1))
+
+    def loss(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return 1 where any class is wrong."""
+        wrong = (outputs > 0.5) != (targets > 0.5)
+        return np.asarray(wrong.any(axis=1), dtype=np.float64)
+
+    def expected_loss(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the probability that any class is wrong."""
+        return np.asarray(1.0 - self.confidence(outputs), dtype=np.float64)
+
+    def estimate(
+        self,
+        loss: np.ndarray,
+        *,
+        weights: np.ndarray,
+        expected: np.ndarray,
+        expected_mean: float,
+        pool_size: int,
+    ) -> Estimate:
+        """Return the share of rows of which every class is right."""
+        return estimate_accuracy(
+            1.0 - loss,
+            weights=weights,
+            expected=1.0 - expected,
+            expected_mean=1.0 - expected_mean,
+            pool_size=pool_size,
+        )
+
+    def loss_of(self, value: float) -> float:
+        """Return one minus the share."""
+        return 1.0 - value
+
+    def reached(self, estimate: Estimate, target: float) -> bool:
+        """Whether the interval lies above `target`."""
+        return estimate.low >= target
+
+    def agreement(self, first: np.ndarray, second: np.ndarray) -> float:
+        """Return Cohen's κ over all rows and classes."""
+        one, other = ((outputs > 0.5).astype(np.int64).ravel() for outputs in (first, second))
+        return cohen_kappa(one, other, n_classes=2)
+
+    def consensus(
+        self,
+        row_ids: np.ndarray,
+        annotators: np.ndarray,
+        labels: np.ndarray,
+        *,
+        outputs: np.ndarray | None,
+        method: str,
+    ) -> Consensus:
+        """Find one set for each row, class by class; the classifier has no say."""
+        from ..opinion_tables import Opinions
+        from ..set_consensus import set_consensus
+
+        del outputs
+        opinions = Opinions.of(row_ids, annotators, labels)
+        return set_consensus(opinions, self, method=method)
+
+
+def read_json_list(text: str) -> list[Any]:
+    """Return the list that a text holds as JSON."""
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"the label is not JSON ({error}): {text[:60]!r}.") from error
+    if not isinstance(found, list):
+        raise InputError(f"the label must be a JSON list, got {text[:60]!r}.")
+    return found
