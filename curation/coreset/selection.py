@@ -213,7 +213,7 @@ def _by_geometry(method: str, vectors: np.ndarray, n: int, rng: np.random.Genera
     if method == "k_center":
         return greedy.k_center(vectors, n)
     if method == "facility_location":
-        return greedy.facility_location(vectors, n, rng=rng)
+        return greedy.facility_location(vectors, n)
     return CLUSTERED[method](vectors, n, rng=rng)
 
 
