@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .auditing import AuditReport as AuditReport
     from .auditing import audit as audit
     from .augmenter import Augmenter as Augmenter
+    from .cache import DecodedRows as DecodedRows
     from .cache import cache_decoded as cache_decoded
     from .cache import open_cache as open_cache
     from .choose import PolicyChoice as PolicyChoice
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from .policy import Policy as Policy
     from .policy import Step as Step
     from .prediction import TestTimeAugment as TestTimeAugment
+    from .records import augment_stream as augment_stream
+    from .records import read_tar as read_tar
     from .schedule import Schedule as Schedule
 
 _HOME = {
@@ -36,6 +39,7 @@ _HOME = {
     "AuditReport": "auditing",
     "Augmenter": "augmenter",
     "BatchLoader": "loader",
+    "DecodedRows": "cache",
     "MixBatch": "mixing",
     "OneOf": "policy",
     "Policy": "policy",
@@ -44,11 +48,13 @@ _HOME = {
     "Step": "policy",
     "TestTimeAugment": "prediction",
     "audit": "auditing",
+    "augment_stream": "records",
     "cache_decoded": "cache",
     "choose_policy": "choose",
     "open_cache": "cache",
     "policies": "policies",
     "preview": "grid",
+    "read_tar": "records",
 }
 __all__ = sorted(_HOME)
 __getattr__ = lazy_names(__name__, _HOME)

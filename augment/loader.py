@@ -1,14 +1,13 @@
 """Batches of augmented images that know their rows and can go on in the middle of an epoch.
 
 The order of an epoch is a function of (seed, epoch) and every draw one of the row's key, so the
-position in the stream, two integers, is the whole state. There are no worker processes: batched
-kernels and a memory map leave them nothing to do.
+position in the stream, two integers, is the whole state. Batched kernels and a memory map leave
+worker processes nothing to do; where images are decoded again in every epoch, they pay.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,16 +17,7 @@ from thresher.core.randomness import RandomState
 
 from .augmenter import Augmenter
 from .keyed import check_index, check_keys, check_seed, draw
-
-
-@dataclass(frozen=True)
-class LoadedBatch:
-    """Images (b, H, W, C), where they come from, and the epoch."""
-
-    images: np.ndarray
-    positions: np.ndarray
-    keys: np.ndarray
-    epoch: int
+from .loading import BatchLoading, Images, LoadedBatch, Task, load_ahead
 
 
 class BatchLoader:
@@ -36,7 +26,8 @@ class BatchLoader:
     Parameters
     ----------
     images
-        uint8 (n, H, W, C), in memory or memory-mapped (see `augment.cache`).
+        uint8 (n, H, W, C), in memory or memory-mapped (see `augment.cache`), or what returns such
+        batches for positions, as `augment.cache.DecodedRows` does.
     keys
         One per row; see `Augmenter.batch`.
     augmenter
@@ -46,13 +37,15 @@ class BatchLoader:
         A row that occurs several times in an epoch gets another view each time.
     batch_size, shuffle, drop_last
         As usual.
+    workers
+        Processes that load batches ahead; 0 loads them here. The bits are the same.
     random_state
         Seed of the order.
     """
 
     def __init__(
         self,
-        images: np.ndarray,
+        images: Images,
         keys: Any,
         *,
         augmenter: Augmenter | None = None,
@@ -60,6 +53,7 @@ class BatchLoader:
         batch_size: int = 128,
         shuffle: bool = True,
         drop_last: bool = False,
+        workers: int = 0,
         random_state: RandomState = 0,
     ) -> None:
         if check_index("batch_size", batch_size) < 1:
@@ -70,6 +64,7 @@ class BatchLoader:
         if self.order.size and not 0 <= self.order.min() <= self.order.max() < len(images):
             raise InputError(f"`order` must hold positions from 0 to {len(images) - 1}.")
         self.shuffle, self.drop_last = shuffle, drop_last
+        self.workers = check_index("workers", workers)
         self.seed = check_seed(random_state)
         self.epoch = self.batch = 0
 
@@ -79,13 +74,21 @@ class BatchLoader:
 
     def __iter__(self) -> Iterator[LoadedBatch]:
         """Yield the rest of the current epoch, then stop; the next loop is the next epoch."""
-        positions, views = self._epoch_order()
-        while self.batch < len(self):
-            start = self.batch * self.batch_size
-            part = slice(start, start + self.batch_size)
+        tasks = self._tasks()
+        load = BatchLoading(self.images, self.keys, self.augmenter)
+        batches = map(load, tasks) if not self.workers else load_ahead(load, tasks, self.workers)
+        for batch in batches:
+            # Counted before it is handed out: a state asked for now goes on behind it.
             self.batch += 1
-            yield self._load(positions[part], views[part])
+            yield batch
         self.epoch, self.batch = self.epoch + 1, 0
+
+    def _tasks(self) -> list[Task]:
+        positions, views = self._epoch_order()
+        starts = range(self.batch * self.batch_size, len(positions), self.batch_size)
+        parts = [slice(start, start + self.batch_size) for start in starts]
+        tasks = [(positions[part], views[part], self.epoch) for part in parts]
+        return tasks[: len(self) - self.batch]
 
     def state_dict(self) -> dict[str, int]:
         """Return the place in the stream."""
@@ -106,16 +109,6 @@ class BatchLoader:
                      epoch=self.epoch)  # fmt: skip
         shuffled = np.argsort(mixed.uniform(0, 1)[:, 0], kind="stable")
         return self.order[shuffled], views[shuffled]
-
-    def _load(self, positions: np.ndarray, views: np.ndarray) -> LoadedBatch:
-        images, keys = np.asarray(self.images[positions]), self.keys[positions]
-        if self.augmenter is not None:
-            for view in np.unique(views).tolist():
-                chosen = views == view
-                images[chosen] = self.augmenter.batch(
-                    images[chosen], keys[chosen], self.epoch, int(view)
-                )
-        return LoadedBatch(images, positions, keys, self.epoch)
 
 
 def _occurrence(order: np.ndarray) -> np.ndarray:

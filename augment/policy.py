@@ -38,6 +38,10 @@ class Step:
         """The operation that this step does."""
         return get_operation(self.op)
 
+    def __reduce__(self) -> tuple[type[Step], tuple[str, dict[str, Value], float]]:
+        # By name: an operation holds functions that cannot be sent to another process.
+        return Step, (self.op, dict(self.settings), self.p)
+
     @property
     def has_magnitude(self) -> bool:
         """Whether a strength below 1 makes this step weaker."""

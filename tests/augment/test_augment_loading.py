@@ -110,7 +110,7 @@ def test_a_cache_decodes_once_and_keeps_rows(pictures, tmp_path):
         cache_decoded(tmp_path / "cache", ["a", "x"], decode, size=(24, 24, 3))
     with pytest.raises(InputError, match="unique"):
         cache_decoded(tmp_path / "two", ["a", "a"], decode, size=(24, 24, 3))
-    with pytest.raises(InputError, match="Row 0"):
+    with pytest.raises(InputError, match="Row 'a'"):
         cache_decoded(tmp_path / "two", ids, decode, size=(9, 9, 3))
     assert not (tmp_path / "two").exists()
     assert len(cache_decoded(tmp_path / "none", [], decode, size=(9, 9, 3))) == 0

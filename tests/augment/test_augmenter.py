@@ -1,4 +1,5 @@
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -107,6 +108,14 @@ def test_json_brings_back_the_same_bits(name, tmp_path, pictures):
     images = pictures()
     assert np.array_equal(again.batch(images, KEYS, 4), aug.batch(images, KEYS, 4))
     json.dumps(aug.explain(3, 4, size=(24, 24)), allow_nan=False)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_used_augmenter_can_be_sent_to_another_process(name, pictures):
+    images = pictures(8)
+    aug = Augmenter(POLICIES[name](), random_state=5)
+    wanted = aug.batch(images, KEYS[:8])
+    assert np.array_equal(pickle.loads(pickle.dumps(aug)).batch(images, KEYS[:8]), wanted)
 
 
 def test_explain_says_what_was_done(pictures):

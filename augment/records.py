@@ -1,0 +1,138 @@
+"""Streams pass through: an iterable of records in, the same records with augmented images out.
+
+For data that are not at hand as an array: WebDataset tar files, `datasets` in streaming mode, any
+iterable of dicts. The random numbers of a record come from its own key, so sharding, the number of
+workers and the order of the stream change nothing.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thresher.core.errors import InputError
+from thresher.core.images import UnreadableImage, decode_image
+
+from .augmenter import Augmenter
+from .keyed import check_index, check_keys
+from .single import pack, unpack
+
+Record = dict[str, Any]
+PICTURES = ("jpg", "jpeg", "png", "webp", "ppm", "bmp")
+
+
+def augment_stream(
+    records: Iterable[Mapping[str, Any]],
+    augmenter: Augmenter,
+    *,
+    image: str = "image",
+    key: str = "row_id",
+    epoch: int = 0,
+    batch_size: int = 64,
+) -> Iterator[Record]:
+    """Yield each record with its image augmented, in the order of the stream.
+
+    Parameters
+    ----------
+    records
+        Dicts; for instance an ``IterableDataset`` of Hugging Face, or `read_tar`.
+    image
+        Field with the image: array, tensor or PIL image, of any size; it comes back in kind.
+    key
+        Field with the record's key, a string or an integer; ``"__key__"`` in a WebDataset.
+    batch_size
+        Records that are read ahead. Neighbours of one size and kind are augmented together.
+    """
+    epoch, size = check_index("epoch", epoch), check_index("batch_size", batch_size)
+    if size < 1:
+        raise InputError("`batch_size` must be at least 1, got 0.")
+    source = iter(records)
+    while block := list(islice(source, size)):
+        yield from _augment(block, augmenter, image=image, key=key, epoch=epoch)
+
+
+def _augment(
+    block: Sequence[Mapping[str, Any]], augmenter: Augmenter, *, image: str, key: str, epoch: int
+) -> Iterator[Record]:
+    packed = [pack(_field(record, image)) for record in block]
+    keys = check_keys([_field(record, key) for record in block])
+    same = groupby(range(len(block)), key=lambda place: _kind(*packed[place]))
+    for _, group in same:
+        places = list(group)
+        batch = _join([packed[place][0] for place in places])
+        changed = augmenter.batch(batch, keys[places], epoch)
+        for number, place in enumerate(places):
+            one = unpack(changed[number : number + 1], packed[place][1])
+            yield {**block[place], image: one}
+
+
+def _kind(batch: Any, form: str) -> tuple[Any, ...]:
+    return form, type(batch), batch.dtype, tuple(batch.shape), getattr(batch, "device", None)
+
+
+def _join(batches: list[Any]) -> Any:
+    if isinstance(batches[0], np.ndarray):
+        return np.concatenate(batches)
+    import torch
+
+    return torch.cat(batches)
+
+
+def _field(record: Mapping[str, Any], name: str) -> Any:
+    if not isinstance(record, Mapping) or name not in record:
+        found = ", ".join(map(str, record)) if isinstance(record, Mapping) else repr(record)[:80]
+        raise InputError(f"A record of the stream has no field {name!r}. It has: {found}.")
+    return record[name]
+
+
+def read_tar(paths: str | Path | Sequence[str | Path]) -> Iterator[Record]:
+    """Yield the samples of WebDataset tar files: files of one name, by their extension.
+
+    Each is a dict with ``__key__``, ``image`` (decoded, uint8 (H, W, 3)) and the other files as
+    bytes (``cls``, ``json``, …).
+
+    Raises
+    ------
+    InputError
+        When a tar file or an image in it cannot be read; it is named.
+    """
+    for path in [paths] if isinstance(paths, (str, Path)) else paths:
+        try:
+            with tarfile.open(path, mode="r|*") as tar:
+                yield from _samples(tar, Path(path))
+        except (tarfile.TarError, OSError, EOFError) as error:
+            raise InputError(f"{path} cannot be read as a tar file ({error}).") from error
+
+
+def _samples(tar: tarfile.TarFile, path: Path) -> Iterator[Record]:
+    sample: Record = {}
+    for member in tar:
+        if not member.isfile():
+            continue
+        folder, slash, name = member.name.rpartition("/")
+        stem, _, extension = name.partition(".")
+        key = f"{folder}{slash}{stem}"
+        if sample and sample["__key__"] != key:
+            yield sample
+            sample = {}
+        sample.setdefault("__key__", key)
+        file = tar.extractfile(member)
+        content = b"" if file is None else file.read()
+        if extension.lower() in PICTURES:
+            sample["image"] = _decode(content, f"{path}: {member.name}")
+        else:
+            sample[extension] = content
+    if sample:
+        yield sample
+
+
+def _decode(content: bytes, name: str) -> np.ndarray:
+    try:
+        return decode_image(content)
+    except UnreadableImage as error:
+        raise InputError(f"{name} cannot be used: {error.reason}.") from error
