@@ -1,5 +1,6 @@
 """Image pairs: edited and mirrored copies are found, look-alikes are not."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -29,10 +30,64 @@ def test_edited_copies_are_found_and_nothing_else(edit):
     images = photographs()
     rng = np.random.default_rng(1)
     copies = np.stack([IMAGE_EDITS[edit](image, rng) for image in images[:30]])
-    found = pairs_of(image_graph(np.concatenate([images, copies]), threshold=0.85))
+    found = pairs_of(image_graph(np.concatenate([images, copies])))
     expected = {(row, row + 60) for row in range(30)}
     assert found <= expected
     assert len(found) >= 27
+
+
+def larger(n=20, *, seed=3):
+    rng = np.random.default_rng(seed)
+    total = np.full((n, 80, 96, 3), 128.0)
+    for size, strength in ((4, 30), (8, 25), (16, 20), (32, 15)):
+        for image in total:
+            layer = rng.normal(0, strength, (size, size, 3))
+            image += cv2.resize(layer, (96, 80), interpolation=cv2.INTER_CUBIC)
+    return total.clip(0, 255).astype(np.uint8)
+
+
+CHANGES = {
+    "corner crop": lambda im: im[:64, :78],
+    "middle crop": lambda im: im[14:66, 16:80],
+    "other aspect": lambda im: cv2.resize(im, (60, 90)),
+    "bars": lambda im: np.pad(im, ((20, 20), (0, 0), (0, 0))),
+    "caption": lambda im: np.concatenate([im[:64], np.zeros((16, 96, 3), np.uint8)]),
+    "grey": lambda im: np.repeat(im.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8),
+    "mirrored crop": lambda im: im[6:76, 90:10:-1],
+    "quarter turn": lambda im: np.rot90(im),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_crops_bars_captions_and_turns_are_found(change):
+    images = larger()
+    copies = [CHANGES[change](image) for image in images[:10]]
+    found = pairs_of(image_graph([*images, *copies], turned=change == "quarter turn"))
+    assert found == {(row, row + 20) for row in range(10)}
+
+
+def test_crops_count_only_when_asked_for():
+    images = larger()
+    copies = [CHANGES["middle crop"](image) for image in images]
+    assert len(pairs_of(image_graph([*images, *copies], crops=False))) < 5
+
+
+@pytest.mark.parametrize("asked", [4, 24])
+def test_a_query_is_found_as_a_crop_and_as_what_a_crop_shows(asked):
+    images = [*larger(), *(CHANGES["middle crop"](image) for image in larger())]
+    assert pairs_of(image_graph(images, queries=np.arange(40) == asked)) == {(4, 24)}
+
+
+def test_what_cannot_be_read_and_single_pixels_are_similar_to_nothing():
+    images = [*larger(4), None, None, np.zeros((1, 1, 3), np.uint8), np.ones((1, 900, 3), np.uint8)]
+    assert pairs_of(image_graph(images, threshold=0.01)) == set()
+
+
+def test_large_groups_of_copies_are_found_whole():
+    images = larger(6)
+    copies = [np.clip(images[0] * (0.7 + 0.01 * step), 0, 255) for step in range(30)]
+    graph = image_graph([*images, *(copy.astype(np.uint8) for copy in copies)], candidates=2)
+    assert graph.pair_count == 31 * 30 // 2
 
 
 def test_mirror_images_count_only_when_asked_for():
