@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .grid import preview as preview
     from .loader import BatchLoader as BatchLoader
     from .mixing import MixBatch as MixBatch
+    from .per_class import ClassAugmenter as ClassAugmenter
+    from .per_class import spare_classes as spare_classes
     from .policy import AugMix as AugMix
     from .policy import OneOf as OneOf
     from .policy import Policy as Policy
@@ -39,6 +41,7 @@ _HOME = {
     "AuditReport": "auditing",
     "Augmenter": "augmenter",
     "BatchLoader": "loader",
+    "ClassAugmenter": "per_class",
     "DecodedRows": "cache",
     "MixBatch": "mixing",
     "OneOf": "policy",
@@ -55,6 +58,7 @@ _HOME = {
     "policies": "policies",
     "preview": "grid",
     "read_tar": "records",
+    "spare_classes": "per_class",
 }
 __all__ = sorted(_HOME)
 __getattr__ = lazy_names(__name__, _HOME)

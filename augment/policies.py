@@ -19,6 +19,7 @@ __all__ = [
     "make",
     "none",
     "rand_augment",
+    "random_erasing",
     "standard",
     "three_augment",
     "trivial_augment",
@@ -63,6 +64,11 @@ def standard(*, pad: int = 4, flip: bool | str = True, cutout: int = 8) -> Polic
 def crop_flip(*, pad: int = 4, flip: bool | str = True) -> Policy:
     """Return the standard policy without the cut-out."""
     return Policy("crop_flip", (*_crop(pad), *_flip(flip)))
+
+
+def random_erasing(*, pad: int = 4, flip: bool | str = True, p: float = 0.5) -> Policy:
+    """Crop, flip, and fill a random box with noise (Zhong et al., AAAI 2020)."""
+    return Policy("random_erasing", (*_crop(pad), *_flip(flip), Step("random_erasing", p=p)))
 
 
 def trivial_augment(*, pad: int = 0, flip: bool | str = False, cutout: int = 0) -> Policy:
@@ -191,6 +197,7 @@ def three_augment(
 POLICIES: Mapping[str, Callable[..., Policy]] = {
     "none": none,
     "crop_flip": crop_flip,
+    "random_erasing": random_erasing,
     "standard": standard,
     "trivial_augment": trivial_augment,
     "rand_augment": rand_augment,
