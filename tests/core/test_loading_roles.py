@@ -133,6 +133,12 @@ def test_missing_labels_are_set_aside_or_kept(missing):
     assert list(kept["split"])[:2] == ["train", "train"]
 
 
+def test_whole_numbers_that_pandas_wrote_beside_gaps_are_classes(tmp_path):
+    frame(label=[None, *[i % 3 for i in range(39)]]).to_csv(tmp_path / "x.csv", index=False)
+    assert "0.0" in (tmp_path / "x.csv").read_text()
+    assert load_dataset(tmp_path / "x.csv").schema.classes == ("0", "1", "2")
+
+
 def test_a_class_with_one_row_is_set_aside_or_kept():
     loaded = load_dataset(frame(label=["alone", *LABELS[1:]]))
     (issue,) = loaded.set_aside

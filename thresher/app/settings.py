@@ -33,7 +33,8 @@ class DataSettings(Group):
     split: str | None = None
     row_id: str | None = None
     where: dict[str, str] | None = None
-    test_fraction: float = Field(0.2, gt=0, lt=1)
+    test_fraction: float = Field(0.2, ge=0, lt=1)
+    keep_unlabeled: bool = False
     limit: int | None = Field(None, ge=1)
     image_size: int | Auto = "auto"
 
@@ -165,15 +166,20 @@ def resolve(
     config: str | os.PathLike[str] | None = None,
     overrides: Iterable[str] = (),
     values: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> Settings:
     """Merge the defaults, a TOML file, ``a.b=c`` overrides and nested values, later ones winning.
+
+    `defaults` are those of a command, which take the place of the settings' own.
 
     Raises
     ------
     InputError
         For a file that is not TOML, an unknown name (with the closest known one), a wrong value.
     """
-    tree: dict[str, Any] = {} if config is None else _read_toml(Path(config))
+    tree: dict[str, Any] = {}
+    _merge(tree, defaults or {})
+    _merge(tree, {} if config is None else _read_toml(Path(config)))
     for override in overrides:
         _set(tree, override)
     _merge(tree, values or {})

@@ -15,6 +15,7 @@ SIGNATURES = {
     b"II*\0": ".tif",
     b"MM\0*": ".tif",
 }
+SPELLINGS = {".jpg": (".jpeg", ".jpe", ".jfif"), ".tif": (".tiff",), ".bmp": (".dib",)}
 
 
 def image_suffix(data: bytes) -> str:
@@ -23,10 +24,15 @@ def image_suffix(data: bytes) -> str:
 
 
 def image_name(image: dict[str, Any], row_id: str) -> str:
-    """Return a file name for an image ``{bytes, path}``: its own, with the suffix of its bytes."""
+    """Return a file name for an image ``{bytes, path}``: its own, unless its bytes say otherwise.
+
+    The suffix ``.JPEG`` stays as it is on a JPEG file, and becomes ``.png`` on a PNG file.
+    """
     name = Path(image["path"] or row_id).name
-    stem = safe_name(name.rpartition(".")[0] if Path(name).suffix else name)
-    return stem + image_suffix(image["bytes"])
+    suffix, given = image_suffix(image["bytes"]), Path(name).suffix
+    stem = safe_name(name[: len(name) - len(given)])
+    same = given.lower() in (suffix, *SPELLINGS.get(suffix, ()))
+    return stem + (given if same else suffix)
 
 
 def safe_name(name: str) -> str:

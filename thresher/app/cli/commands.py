@@ -1,4 +1,4 @@
-"""The commands for whole runs: run, curate, train, report, doctor."""
+"""The commands for whole runs: run, train, report, doctor; and the groups of commands."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import typer
 
 import thresher
 
-from ...core.errors import GateError
-from ..console import shown_progress
 from ..doctor import describe, examine
-from ..settings import Settings, to_toml
+from .curate import app as curate_app
 from .options import (
     Config,
     Data,
@@ -30,6 +28,7 @@ from .options import (
     Where,
     settings_from,
 )
+from .whole_run import go
 
 app = typer.Typer(
     name="thresher",
@@ -39,6 +38,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(curate_app)
 
 # The shares that --plant uses; any of them can be set on its own, as in --set plant.leaked=0.1.
 PLANTED = {"copies": 0.03, "near_copies": 0.03, "swapped_labels": 0.03, "leaked": 0.05}
@@ -92,39 +93,7 @@ def run(
         device=device,
         more=more,
     )
-    _go(data, out, settings, until="report", dry_run=dry_run, as_json=as_json)
-
-
-@app.command()
-def curate(
-    data: Data,
-    out: Out,
-    *,
-    label: Label = None,
-    image: Image = None,
-    text: Text = None,
-    features: Features = None,
-    where: Where = None,
-    config: Config = None,
-    set_: Set = None,
-    seed: Seed = None,
-    device: Device = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Find duplicates, leaks, wrong labels, outliers and bad files; decide; write clean data."""
-    settings = settings_from(
-        config=config,
-        overrides=set_,
-        label=label,
-        image=image,
-        text=text,
-        features=features,
-        where=where,
-        seed=seed,
-        device=device,
-    )
-    _go(data, out, settings, until="curate", dry_run=dry_run, as_json=as_json)
+    go(data, out, settings, until="report", dry_run=dry_run, as_json=as_json)
 
 
 @app.command()
@@ -157,7 +126,7 @@ def train(
         device=device,
         more={"curate": False},
     )
-    _go(data, out, settings, until="report", dry_run=dry_run, as_json=as_json)
+    go(data, out, settings, until="report", dry_run=dry_run, as_json=as_json)
 
 
 @app.command()
@@ -178,26 +147,3 @@ def doctor(*, as_json: Json = False) -> None:
     """Show versions, threads and devices, and what would be chosen and why."""
     found = examine()
     print(json.dumps(found, sort_keys=True) if as_json else describe(found))
-
-
-def _go(
-    data: str, out: Path, settings: Settings, *, until: str, dry_run: bool, as_json: bool
-) -> None:
-    from ..pipeline import plan, run
-    from ..tables import print_result
-
-    if dry_run:
-        stages = plan(settings, until=until)
-        if as_json:
-            print(json.dumps({"settings": settings.model_dump(), "stages": stages}))
-        else:
-            print(f"{to_toml(settings, {})}\nStages: {' → '.join(stages)}\nNothing was done.")
-        return
-    with shown_progress():
-        result = run(data, out=out, settings=settings, until=until)
-    if as_json:
-        print(json.dumps(result.to_json(), sort_keys=True))
-    else:
-        print_result(result)
-    if result.missed_gates:
-        raise GateError(f"Not met: {'; '.join(result.missed_gates)}.")

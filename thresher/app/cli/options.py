@@ -14,7 +14,7 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="An image folder; a Parquet, CSV or JSONL file, a glob or a folder of them; "
+        help="An image folder; a Parquet, CSV or JSONL file, a tar, a glob or a folder of them; "
         "train=FILE,test=FILE; a saved Hugging Face dataset or a hub id; or 'digits'.",
     ),
 ]
@@ -44,6 +44,7 @@ def settings_from(
     seed: int | None,
     device: str | None,
     more: dict[str, Any] | None = None,
+    defaults: dict[str, Any] | None = None,
 ) -> Settings:
     """Merge a config file, ``--set`` and the options of their own into checked settings."""
     columns = {
@@ -51,7 +52,7 @@ def settings_from(
         "image": image,
         "text": text,
         "features": [name.strip() for name in features.split(",")] if features else None,
-        "where": dict(_pair(item) for item in where) if where else None,
+        "where": pairs(where),
     }
     values: dict[str, Any] = {
         "data": {name: value for name, value in columns.items() if value is not None},
@@ -62,7 +63,12 @@ def settings_from(
         },
         **(more or {}),
     }
-    return resolve(config=config, overrides=overrides or (), values=values)
+    return resolve(config=config, overrides=overrides or (), values=values, defaults=defaults)
+
+
+def pairs(where: list[str] | None) -> dict[str, str] | None:
+    """Read the values of ``--where``."""
+    return dict(_pair(item) for item in where) if where else None
 
 
 def _pair(item: str) -> tuple[str, str]:

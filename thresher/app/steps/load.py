@@ -40,6 +40,7 @@ def load_rows(run: RunFolder, source: Source) -> Done[LoadedDataset]:
             split=settings.split,
             row_id=settings.row_id,
             where=settings.where,
+            keep_unlabeled=settings.keep_unlabeled,
             seed=run.settings.seed,
             test_fraction=settings.test_fraction,
         )

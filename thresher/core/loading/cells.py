@@ -15,6 +15,7 @@ from ..errors import InputError
 Reasons = np.ndarray  # of object, shape (n,): str or None
 
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+WHOLE = r"^[+-]?\d+(\.0*)?$"
 NOT_FINITE = r"(?i)^[+-]?(nan|inf|infinity)$"
 MISSING = r"(?i)^(|na|n/a|null|none)$"
 MOSTLY = 0.9  # share of entries that must be numbers for a text column to count as numbers
@@ -50,6 +51,7 @@ def clean_labels(column: pa.ChunkedArray, *, name: str) -> tuple[pa.ChunkedArray
     texts = _label_texts(column, name)
     trimmed = pc.utf8_trim_whitespace(texts)
     labels = pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+    labels = _without_zero_fractions(labels)
     _refuse_regression(labels, name)
     reasons = no_reasons(len(labels))
     reasons[labels.is_null().to_numpy()] = "missing label"
@@ -74,6 +76,13 @@ def _label_texts(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     raise InputError(
         f"The label column {name!r} holds {kind}. Labels are text, whole numbers or booleans."
     )
+
+
+def _without_zero_fractions(labels: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Turn ``1.0`` into ``1`` where all labels are whole, as pandas writes them beside gaps."""
+    if pc.all(pc.match_substring_regex(labels, WHOLE)).as_py():
+        return pc.replace_substring_regex(labels, r"\.0*$", "")
+    return labels
 
 
 def _refuse_regression(labels: pa.ChunkedArray, name: str) -> None:

@@ -1,0 +1,248 @@
+"""``thresher curate``: each command alone on a file, and all together; decisions and back."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from thresher.app.cli import main
+
+WORDS = ["pay", "card", "bill", "lost", "phone", "weather", "book", "table", "music", "song"]
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run the command in this process; return exit code and what it printed, parsed if JSON."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["thresher", "curate", *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as leaving:
+            code = int(leaving.code or 0)
+        shown = capsys.readouterr()
+        if code:
+            return code, shown.err
+        return code, json.loads(shown.out) if "--json" in arguments else shown.out
+
+    return run
+
+
+@pytest.fixture
+def reviews(tmp_path):
+    """A CSV file as people have them: copies, near copies, an empty text, a missing label."""
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(WORDS, 9)) for _ in range(60)]
+    texts[10], texts[20], texts[30] = texts[3], texts[4] + " now", ""
+    stars = [f"{i % 3}" for i in range(60)]
+    stars[40] = None
+    path = tmp_path / "reviews.csv"
+    pd.DataFrame({"text": texts, "stars": stars, "note": [f"n{i}, é" for i in range(60)]}).to_csv(
+        path, index=False
+    )
+    return path
+
+
+def same_rows(first, second):
+    one, two = (pd.read_csv(path, keep_default_na=False, dtype=str) for path in (first, second))
+    return one.equals(two)
+
+
+def test_duplicates_are_found_decided_dropped_and_put_back(call, reviews, tmp_path):
+    out, decisions, clean = tmp_path / "found.jsonl", tmp_path / "m", tmp_path / "clean.csv"
+    options = ["--label", "stars", "--out", out, "--manifest", decisions, "--clean", clean]
+    code, found = call("duplicates", reviews, *options, "--json")
+    assert code == 0
+    assert found["found"] == {
+        "exact_duplicate": 1,
+        "near_duplicate": 1,
+        "conflict": 2,
+        "quality": 1,
+    }
+    assert found["measured"]["search"]["exact"]
+    assert found["decisions"]["drop"] == 2
+    assert found["clean"]["kept"] == 58
+    assert len(out.read_text().splitlines()) == 5
+    kept = pd.read_csv(clean, keep_default_na=False, dtype=str)
+    assert list(kept.columns) == ["text", "stars", "note"]
+    assert len(kept) == 58
+    again = tmp_path / "again.csv"
+    assert call("apply", decisions, reviews, "--out", again)[0] == 0
+    assert again.read_bytes() == clean.read_bytes()
+    code, back = call("undo", decisions, again, "--out", tmp_path / "back.csv", "--json")
+    assert (code, back["rows"]) == (0, 60)
+    assert same_rows(reviews, tmp_path / "back.csv")
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".jsonl", ".tar", ""])
+def test_relabelled_rows_go_out_in_any_format_and_back(call, reviews, tmp_path, suffix):
+    decisions, clean = tmp_path / "m", tmp_path / f"clean{suffix}"
+    options = ["--label", "stars", "--manifest", decisions, "--clean", clean, "--action", "relabel"]
+    code, found = call("labels", reviews, *options, "--method", "knn", "--json")
+    assert code == 0
+    assert found["clean"]["relabeled"] == found["decisions"]["relabel"] > 0
+    assert found["measured"]["wrong_labels"]["share"] > 0
+    assert call("undo", decisions, clean, "--out", tmp_path / "back.csv")[0] == 0
+    assert same_rows(reviews, tmp_path / "back.csv")
+
+
+def test_undo_refuses_what_it_cannot_know(call, reviews, tmp_path):
+    first, second, clean = tmp_path / "a", tmp_path / "b", tmp_path / "clean.csv"
+    call("duplicates", reviews, "--manifest", first, "--clean", clean)
+    call("duplicates", reviews, "--exact", "--manifest", second)
+    code, error = call("undo", second, clean, "--out", tmp_path / "x.csv")
+    assert (code, "another manifest" in error) == (2, True)
+    with open(clean, "a") as file:
+        file.write("one more,1,n\n")
+    code, error = call("undo", first, clean, "--out", tmp_path / "x.csv")
+    assert (code, "was changed since" in error) == (2, True)
+    code, error = call("undo", first, reviews, "--out", tmp_path / "x.csv")
+    assert (code, "reviews.csv.undo" in error) == (2, True)
+    code, error = call("apply", first, clean, "--out", tmp_path / "x.csv")
+    assert (code, "not the one that the manifest was made for" in error) == (2, True)
+    code, shown = call("diff", first, second, "--json")
+    assert (code, shown["differences"]) == (0, 1)
+    assert shown["rows"][0]["old_reason"] == "near_duplicate"
+
+
+def test_leaks_need_splits_and_name_them(call, tmp_path, reviews):
+    code, error = call("leakage", reviews)
+    assert (code, "train=a.csv,test=b.csv" in error) == (2, True)
+    rows = pd.read_csv(reviews)
+    rows[:40].to_csv(tmp_path / "train.csv", index=False)
+    rows.iloc[[3, *range(45, 60)]].to_csv(tmp_path / "test.csv", index=False)
+    pair = f"train={tmp_path / 'train.csv'},test={tmp_path / 'test.csv'}"
+    code, found = call("leakage", pair, "--label", "stars", "--json")
+    assert code == 0, found
+    assert found["found"]["leakage"] == 2
+    assert found["decisions"]["drop"] == 2
+
+
+def test_vectors_and_probabilities_of_ones_own(call, reviews, tmp_path):
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(60, 4))
+    vectors[50] = vectors[51] * 2
+    np.save(tmp_path / "v.npy", vectors)
+    code, found = call("duplicates", reviews, "--embeddings", tmp_path / "v.npy", "--json")
+    assert code == 0
+    assert found["found"]["near_duplicate"] >= 1
+    assert "vectors of your own" in found["methods"]["near_duplicate"]
+    probs = np.full((60, 3), 0.05)
+    given = [int(star) if star == star else 0 for star in pd.read_csv(reviews)["stars"]]
+    probs[np.arange(60), given] = 0.9
+    probs[:12] = np.roll(probs[:12], 1, axis=1)
+    np.savez(tmp_path / "p.npz", pred_probs=probs[:, ::-1], classes=np.array(["2", "1", "0"]))
+    options = ["--label", "stars", "--pred-probs", tmp_path / "p.npz", "--json"]
+    code, found = call("labels", reviews, *options)
+    assert (code, found["found"]["label"]) == (0, 12)
+    np.save(tmp_path / "short.npy", probs[:7])
+    code, error = call(
+        "labels", reviews, "--label", "stars", "--pred-probs", tmp_path / "short.npy"
+    )
+    assert (code, "7 rows, but the data has 60" in error) == (2, True)
+    code, error = call("duplicates", reviews, "--embeddings", reviews)
+    assert (code, "cannot be read as .npy" in error) == (2, True)
+
+
+def test_core_sets_have_the_size_that_was_asked_for(call, reviews, tmp_path):
+    clean = tmp_path / "small.parquet"
+    code, found = call("coreset", reviews, "--share", "0.5", "--label", "stars", "--clean", clean,
+                       "--json")  # fmt: skip
+    assert code == 0
+    assert found["found"]["coreset"] == 29
+    assert pq.read_metadata(clean).num_rows == 31  # the row without a text is left alone
+    assert call("coreset", reviews)[0] == 2
+
+
+def test_outliers_and_quality_of_tables(call, tmp_path):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(80, 3))
+    values[7] = 40
+    table = pa.table({name: values[:, at] for at, name in enumerate("abc")})
+    pq.write_table(table, tmp_path / "t.parquet")
+    code, found = call("outliers", tmp_path / "t.parquet", "--json")
+    assert code == 0
+    assert list(found["found"]) == ["outlier"]
+    assert found["decisions"]["drop"] == 0
+    code, shown = call("quality", tmp_path / "t.parquet")
+    assert code == 0
+    assert "quality issues" in shown
+
+
+def test_one_command_cleans_one_file(call, reviews, tmp_path):
+    clean = tmp_path / "clean.csv"
+    code, found = call(reviews, "--label", "stars", "--out", clean, "--json")
+    assert code == 0
+    assert found["clean"]["dropped"] >= 3
+    kept = pd.read_csv(clean, keep_default_na=False, dtype=str)
+    assert list(kept.columns) == ["text", "stars", "note"]
+    assert "" in set(kept["stars"])
+    assert "" not in set(kept["text"])
+    assert (tmp_path / "clean.csv.run" / "report.html").is_file()
+    before = clean.read_bytes()
+    assert call("all", reviews, "--label", "stars", "--out", clean)[0] == 0
+    assert clean.read_bytes() == before
+
+
+def test_an_image_folder_becomes_a_clean_image_folder(call, tmp_path):
+    import cv2
+
+    rng = np.random.default_rng(0)
+    for number in range(24):
+        image = cv2.resize(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8), (32, 32))
+        file = tmp_path / "photos" / ("cat" if number % 2 else "dog") / f"{number}.PNG"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+    (tmp_path / "photos" / "cat" / "copy.PNG").write_bytes(file.read_bytes())
+    (tmp_path / "photos" / "cat" / "broken.png").write_bytes(b"no image")
+    clean, decisions = tmp_path / "clean", tmp_path / "m"
+    code, found = call("duplicates", tmp_path / "photos", "--clean", clean, "--manifest", decisions,
+                       "--json")  # fmt: skip
+    assert code == 0
+    assert found["set_aside"] == 1
+    names = {path.relative_to(clean).as_posix() for path in clean.rglob("*.PNG")}
+    assert names == {f"{'cat' if n % 2 else 'dog'}/{n}.PNG" for n in range(24)}
+    code, error = call("apply", decisions, tmp_path / "photos", "--out", tmp_path / "photos")
+    assert (code, "not empty" in error) == (2, True)
+    assert call("undo", decisions, clean, "--out", tmp_path / "back")[0] == 0
+    assert len(list((tmp_path / "back").rglob("*.PNG"))) == 25
+    shards = tmp_path / "shards"
+    options = ["--out", shards, "--format", "webdataset"]
+    assert call("apply", decisions, tmp_path / "photos", *options)[0] == 0
+    assert (shards / "shards-000000.tar").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["duplicates", "FILE", "--out", "x.txt"], ".parquet, .csv or .jsonl"),
+        (["duplicates", "FILE", "--keep", "last"], "`keep` must be one of"),
+        (["duplicates", "FILE", "--threshold", "2"], "`threshold`"),
+        (["labels", "FILE", "--label", "none"], "needs a label column"),
+        (["labels", "FILE", "--label", "star"], "Did you mean 'stars'"),
+        (["FILE", "--out", "clean.xls"], "ends in '.xls'"),
+        (["apply", "nowhere", "FILE", "--out", "x.csv"], "nowhere"),
+        (["quality", "nothing.csv"], "nothing.csv"),
+    ],
+)
+def test_mistakes_are_explained(call, reviews, arguments, says):
+    given = [reviews if item == "FILE" else item for item in arguments]
+    code, error = call(*given)
+    assert code == 2
+    assert says in error.strip().splitlines()[-1]
+
+
+def test_every_command_has_an_example(call):
+    code, shown = call("--help")
+    assert code == 0
+    for command in ("all", "duplicates", "leakage", "labels", "outliers", "quality", "coreset",
+                    "apply", "undo", "diff"):  # fmt: skip
+        assert command in shown
+        assert "Example: thresher curate" in call(command, "--help")[1]

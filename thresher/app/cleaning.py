@@ -1,0 +1,171 @@
+"""A manifest applied to a user's own data: their columns, their cells, their order.
+
+Beside the clean data stands a folder ``NAME.undo`` with the rows that were dropped or changed as
+they were, and the order of all rows, so that nothing need be added to the clean data themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ..core.columns import is_string, take_rows, with_column
+from ..core.errors import InputError
+from ..core.files import atomic_path, write_json
+from ..core.folder_writing import image_paths
+from ..core.loading.cells import clean_labels
+from ..core.manifest import Manifest
+from ..core.schema import ROW_ID, LoadedDataset
+from ..core.writing import SUFFIXES, image_columns, self_contained, write_dataset
+from .given import digest, given_dataset, given_rows
+
+if TYPE_CHECKING:
+    import datasets
+
+ORDER, CHANGED, HEADER = "order.parquet", "changed.parquet", "undo.json"
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What `apply_manifest` wrote: where, and how many rows stay, go and have a new label."""
+
+    path: Path
+    undo: Path
+    kept: int
+    dropped: int
+    relabeled: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return {name: str(v) if isinstance(v, Path) else v for name, v in vars(self).items()}
+
+
+def cover_all_rows(manifest: Manifest, loaded: LoadedDataset, *, action: str) -> Manifest:
+    """Return decisions about every row of the source, also those that were set aside in reading.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        About the usable rows.
+    loaded : LoadedDataset
+        With the rows as they came.
+    action : {"drop", "review"}
+        What happens to the rows that were set aside.
+    """
+    given = given_rows(loaded)
+    aside = np.ones(len(given.row_ids), dtype=bool)
+    aside[given.positions] = False
+    ids = given.row_ids[aside].tolist()
+    if not ids:
+        return manifest
+    extra = Manifest.from_columns(
+        ids, [action] * len(ids), reasons=["quality"] * len(ids), scores=[0.0] * len(ids)
+    )
+    both = Manifest(pa.concat_tables([manifest.table, extra.table]), manifest.header)
+    return both.align(given.row_ids)
+
+
+def apply_manifest(
+    manifest: Manifest,
+    loaded: LoadedDataset,
+    out: Path,
+    *,
+    format: str | None = None,  # noqa: A002 — as in write_dataset
+) -> Cleaned:
+    """Write the rows that stay, as the source holds them, and what is needed to take it back.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        One decision for every row of the source; see `cover_all_rows`.
+    loaded : LoadedDataset
+        With the rows as they came.
+    out : Path
+        Beside it ``NAME.undo`` is written.
+    format : str, optional
+        See `thresher.core.write_dataset`.
+
+    Raises
+    ------
+    InputError
+        When the rows are not those of the manifest, or the format cannot hold them.
+    """
+    rows, label = given_dataset(loaded), loaded.schema.label
+    own_id = ROW_ID in given_rows(loaded).table.column_names
+    decisions = manifest.align(given_rows(loaded).row_ids)
+    applied = manifest.apply(_with_judged_labels(rows, decisions, label), label=label)
+    clean = applied.dataset if own_id else applied.dataset.remove_columns(ROW_ID)
+    folder_label = (label or "label") if format == "imagefolder" else None
+    write_dataset(clean, out, format=format, label=folder_label)
+    order = decisions.table.select([ROW_ID, "action"])
+    if folder_label is not None:
+        order = _with_paths(order, applied.dataset, folder_label)
+    header = {
+        "manifest": manifest.fingerprint,
+        "clean": digest(out),
+        "own_id": own_id,
+        "format": format or SUFFIXES[out.suffix.lower()],
+        "label": label,
+    }
+    counts = manifest.counts()
+    undo = _save_undo(out, rows, order, header)
+    return Cleaned(out, undo, len(clean), counts["drop"], counts["relabel"])
+
+
+def undo_folder(clean: Path) -> Path:
+    """Return where the way back from clean data is kept."""
+    return clean.with_name(clean.name + ".undo")
+
+
+def _with_judged_labels(
+    rows: datasets.Dataset, decisions: Manifest, label: str | None
+) -> datasets.Dataset:
+    """Put the labels as they were judged (trimmed, whole) into the rows that get a new one."""
+    relabel = decisions.actions == "relabel"
+    if label is None or not relabel.any():
+        return rows
+    column = rows.data.table.column(label)
+    if pa.types.is_integer(column.type):
+        return rows
+    judged, _ = clean_labels(column, name=label)
+    if is_string(column.type):
+        judged = pc.if_else(pa.array(relabel), judged, column.cast(pa.string()))
+    return with_column(rows, label, judged.combine_chunks())
+
+
+def _with_paths(order: pa.Table, clean: datasets.Dataset, label: str) -> pa.Table:
+    """Add where each row that stays was written: an image folder is read in the order of names."""
+    stored = self_contained(clean)
+    (image,) = image_columns(stored.features)
+    written = [path.as_posix() for path in image_paths(stored, image=image, label=label)]
+    stays = order["action"].to_numpy() != "drop"
+    paths = np.full(len(order), None, dtype=object)
+    paths[stays] = written
+    return order.append_column("path", pa.array(paths, pa.string()))
+
+
+def _save_undo(out: Path, rows: datasets.Dataset, order: pa.Table, header: dict[str, Any]) -> Path:
+    actions = order["action"].to_numpy()
+    changed = take_rows(rows, np.flatnonzero(np.isin(actions, ["drop", "relabel"])))
+    folder = undo_folder(out)
+    with atomic_path(folder) as temporary:
+        temporary.mkdir()
+        pq.write_table(order, temporary / ORDER)
+        pq.write_table(changed.data.table.replace_schema_metadata(None), temporary / CHANGED)
+        write_json(temporary / HEADER, header)
+    return folder
+
+
+def check_free(path: Path, *, option: str) -> None:
+    """Raise where writing to `path` would overwrite a folder that may hold something else."""
+    if path.is_dir() and any(path.iterdir()) and not undo_folder(path).is_dir():
+        raise InputError(
+            f"{path} is a folder that is not empty. Give {option} another name; nothing was "
+            "touched."
+        )

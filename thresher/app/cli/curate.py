@@ -1,0 +1,34 @@
+"""``thresher curate``: all checks together, each one alone, and what is done with decisions."""
+
+from __future__ import annotations
+
+import typer
+
+from . import curate_find
+from .curate_all import curate_all
+from .curate_manifest import apply, diff, undo
+from .default_command import DEFAULT, DefaultGroup
+from .finding import finding_command
+
+app = typer.Typer(
+    name="curate",
+    cls=DefaultGroup,
+    help="Find duplicates, leaks, wrong labels, outliers and bad files; decide; write clean data."
+    "\n\n`thresher curate reviews.csv --out clean.csv` does all of it. Each command below does one "
+    "thing: it prints what it found, `--out` writes it to a file, `--manifest` writes the "
+    "decisions, `--clean` the clean data.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.command(name=DEFAULT)(curate_all)
+for find in (
+    curate_find.duplicates,
+    curate_find.leakage,
+    curate_find.labels,
+    curate_find.outliers,
+    curate_find.quality,
+    curate_find.coreset,
+):
+    app.command()(finding_command(find))
+for command in (apply, undo, diff):
+    app.command()(command)

@@ -1,0 +1,129 @@
+"""``thresher curate DATA``: all checks together, as a run that goes on where it was stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ...core.errors import InputError
+from ...core.writing import SUFFIXES
+from ..settings import Settings
+from .options import (
+    Config,
+    Data,
+    Device,
+    DryRun,
+    Features,
+    Image,
+    Json,
+    Label,
+    Seed,
+    Set,
+    Text,
+    Where,
+    settings_from,
+)
+
+# A file is cleaned as it is: no test rows are held out of it, and rows without a label stay.
+DEFAULTS = {"data": {"test_fraction": 0.0, "keep_unlabeled": True}}
+
+Out = Annotated[
+    Path,
+    typer.Option(
+        help="A file for the clean data (.csv, .jsonl, .parquet, .tar), beside which the folder of "
+        "the run is made; or that folder itself. The same folder goes on or is reused."
+    ),
+]
+
+
+def curate_all(
+    data: Data,
+    out: Out,
+    *,
+    label: Label = None,
+    image: Image = None,
+    text: Text = None,
+    features: Features = None,
+    where: Where = None,
+    config: Config = None,
+    set_: Set = None,
+    seed: Seed = None,
+    device: Device = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Do all checks and write clean data (the default command).
+
+    A run that was stopped goes on with the same command.
+
+    Example: thresher curate reviews.csv --out clean.csv
+    """
+    from .whole_run import go
+
+    settings = settings_from(
+        config=config,
+        overrides=set_,
+        label=label,
+        image=image,
+        text=text,
+        features=features,
+        where=where,
+        seed=seed,
+        device=device,
+        defaults=DEFAULTS,
+    )
+    if dry_run or not out.suffix:
+        go(data, out, settings, until="curate", dry_run=dry_run, as_json=as_json)
+    else:
+        clean_file(data, out, settings, as_json=as_json)
+
+
+def clean_file(data: str, out: Path, settings: Settings, *, as_json: bool) -> None:
+    """Run beside a file, and write the clean rows into it as the source holds them."""
+    from ..tables import print_result
+    from .finding_output import describe_clean
+    from .whole_run import do
+
+    if out.suffix.lower() not in SUFFIXES:
+        raise InputError(
+            f"`--out` ends in {out.suffix!r}. A file of clean data ends in .csv, .jsonl, .parquet "
+            "or .tar; a folder has no suffix."
+        )
+    result = do(data, run_folder(out), settings, until="curate")
+    cleaned = _apply(data, out, result.folder, settings)
+    if as_json:
+        print(json.dumps({**result.to_json(), "clean": cleaned.to_json()}, sort_keys=True))
+    else:
+        print_result(result)
+        print(describe_clean(cleaned))
+
+
+def run_folder(out: Path) -> Path:
+    """Return the folder of the run that makes a file of clean data."""
+    return out.with_name(out.name + ".run")
+
+
+def _apply(data: str, out: Path, folder: Path, settings: Settings) -> Any:
+    from ...core.loading import load_dataset
+    from ...core.manifest import Manifest
+    from ..cleaning import apply_manifest, cover_all_rows
+
+    columns = settings.data
+    loaded = load_dataset(
+        data,
+        label=columns.label,
+        image=columns.image,
+        text=columns.text,
+        features=columns.features,
+        split=columns.split,
+        row_id=columns.row_id,
+        where=columns.where,
+        keep_unlabeled=columns.keep_unlabeled,
+        seed=settings.seed,
+        test_fraction=columns.test_fraction,
+    )
+    manifest = Manifest.load(folder / "manifest" / "decisions")
+    return apply_manifest(cover_all_rows(manifest, loaded, action="drop"), loaded, out)

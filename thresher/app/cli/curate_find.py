@@ -1,0 +1,151 @@
+"""``thresher curate duplicates | leakage | labels | outliers | quality | coreset``.
+
+Each function turns a command's own options into a `Search`; `finding_command` makes the command.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...core.errors import InputError
+from .finding import Search
+
+Threshold = Annotated[
+    float | None, typer.Option(help="Similarity that counts as near, in (0, 1]; else chosen.")
+]
+Encoder = Annotated[
+    str, typer.Option(help="builtin:…, st:MODEL, hf:MODEL, timm:MODEL, …, or a saved encoder.")
+]
+Vectors = Annotated[
+    Path | None,
+    typer.Option(
+        "--embeddings", help="Vectors of your own: .npy or .npz, in the order of the rows."
+    ),
+]
+Probabilities = Annotated[
+    Path | None,
+    typer.Option(help="Out-of-sample probabilities, rows × sorted classes: .npy or .npz."),
+]
+
+
+def duplicates(
+    *,
+    threshold: Threshold = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Equal content only.")] = False,
+    keep: Annotated[
+        str, typer.Option(help="Which copy stays: connected, first, medoid or label_agreement.")
+    ] = "connected",
+    encoder: Encoder = "auto",
+    embeddings: Vectors = None,
+) -> Search:
+    """Find equal and nearly equal rows.
+
+    Every row to drop has a kept twin that close.
+
+    Example: thresher curate duplicates reviews.csv --clean unique.csv
+    """
+    near = [] if exact else [("near_duplicate", {"keep": keep})]
+    return Search(
+        ("exact_duplicate", *near), threshold=threshold, encoder=encoder, embeddings=embeddings
+    )
+
+
+def leakage(
+    *,
+    threshold: Threshold = None,
+    encoder: Encoder = "auto",
+    embeddings: Vectors = None,
+) -> Search:
+    """Find training rows that give test rows away.
+
+    Dropping them leaves no close pair between the splits.
+
+    Example: thresher curate leakage "train=a.csv,test=b.csv" --out leaks.csv
+    """
+    return Search(
+        ("leakage",),
+        threshold=threshold,
+        encoder=encoder,
+        embeddings=embeddings,
+        needs=("splits",),
+    )
+
+
+def labels(
+    *,
+    method: Annotated[
+        str, typer.Option(help="auto, loo_ridge, knn, logistic or confident.")
+    ] = "auto",
+    action: Annotated[
+        str,
+        typer.Option(help="For wrong labels: drop, relabel, review, or auto (drop when sure)."),
+    ] = "auto",
+    encoder: Encoder = "auto",
+    embeddings: Vectors = None,
+    pred_probs: Probabilities = None,
+) -> Search:
+    """Find labels that look wrong, each with a better one.
+
+    Says which share of all labels is probably wrong, and how many of the findings are.
+
+    Example: thresher curate labels reviews.csv --label stars --pred-probs probs.npy
+    """
+    return Search(
+        (("label", {"method": method}),),
+        label_action=action,
+        encoder=encoder,
+        embeddings=embeddings,
+        pred_probs=pred_probs,
+        needs=("label",),
+    )
+
+
+def outliers(*, encoder: Encoder = "auto", embeddings: Vectors = None) -> Search:
+    """Find rows far from all others of their class.
+
+    They are there to be looked at: none is dropped.
+
+    Example: thresher curate outliers photos/
+    """
+    return Search(("outlier",), encoder=encoder, embeddings=embeddings)
+
+
+def quality() -> Search:
+    """Find unreadable, blank, blurred, garbled or odd rows.
+
+    Rows that hold nothing are dropped, odd ones are there to be looked at.
+
+    Example: thresher curate quality photos/ --out bad.csv
+    """
+    return Search(("quality",), drop_unusable=True)
+
+
+def coreset(
+    *,
+    rows: Annotated[int | None, typer.Option(min=1, help="Keep this many training rows.")] = None,
+    share: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Keep this share of the training rows.")
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="auto, random, balanced, k_center, facility_location, …")
+    ] = "auto",
+    encoder: Encoder = "auto",
+    embeddings: Vectors = None,
+) -> Search:
+    """Choose the rows to train on when not all can be.
+
+    Where there are labels, class by class.
+
+    Example: thresher curate coreset photos/ --share 0.3 --clean photos-30/
+    """
+    if (rows is None) == (share is None):
+        raise InputError("Give the size of the core set: --rows N or --share 0.3.")
+    return Search(
+        (("coreset", {"n": rows or 1, "method": method}),),
+        share=share,
+        encoder=encoder,
+        embeddings=embeddings,
+    )

@@ -1,0 +1,200 @@
+"""What the finding commands share: their options, and read, search, write, print."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from ...core.columns import read_splits
+from ...core.errors import InputError
+from ...core.issues import Issues
+from ...core.manifest import Manifest
+from ...core.schema import LoadedDataset
+from .options import Data, Features, Image, Json, Label, Text, Where
+
+Findings = Annotated[
+    Path | None,
+    typer.Option("--out", help="Write the findings to this .parquet, .csv or .jsonl file."),
+]
+ManifestFolder = Annotated[
+    Path | None, typer.Option("--manifest", help="Write the decisions to this folder.")
+]
+Clean = Annotated[
+    Path | None, typer.Option(help="Write the data without the rows to drop, at once.")
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        help="Of clean data, where no suffix says it: directory, imagefolder or webdataset."
+    ),
+]
+Show = Annotated[int, typer.Option(min=0, help="Print this many of the worst rows of each check.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What one command looks for, and by what.
+
+    Attributes
+    ----------
+    steps : tuple
+        See `curation.Curator`.
+    share : float or None
+        Size of a core set as a share of the training rows.
+    drop_unusable : bool
+        Whether rows that cannot be used are dropped, rather than left alone.
+    needs : tuple of str
+        ``"label"`` or ``"splits"``: what the data must have.
+    """
+
+    steps: tuple[Any, ...] | None
+    threshold: float | None = None
+    label_action: str = "auto"
+    encoder: str = "auto"
+    embeddings: Path | None = None
+    pred_probs: Path | None = None
+    share: float | None = None
+    drop_unusable: bool = False
+    needs: tuple[str, ...] = ()
+
+
+def shared_options(
+    data: Data,
+    *,
+    label: Label = None,
+    image: Image = None,
+    text: Text = None,
+    features: Features = None,
+    where: Where = None,
+    out: Findings = None,
+    manifest: ManifestFolder = None,
+    clean: Clean = None,
+    format: Format = None,  # noqa: A002 — as in write_dataset
+    show: Show = 5,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Declare what every finding command takes; only its signature is used."""
+
+
+def finding_command(own: Callable[..., Search]) -> Callable[..., None]:
+    """Make a command of a function from a command's own options to a `Search`.
+
+    The command has the options of all finding commands and then its own, so that each command's
+    code shows only what is special about it.
+    """
+    shared = inspect.signature(shared_options, eval_str=True).parameters
+
+    @wraps(own)
+    def command(**given: Any) -> None:
+        request = {name: given.pop(name) for name in shared}
+        look(own(**given), command=own.__name__, **request)
+
+    parameters = [*shared.values(), *inspect.signature(own, eval_str=True).parameters.values()]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    return command
+
+
+def look(
+    search: Search,
+    *,
+    command: str,
+    data: str,
+    out: Path | None,
+    manifest: Path | None,
+    clean: Path | None,
+    format: str | None,  # noqa: A002
+    show: int,
+    seed: int,
+    as_json: bool,
+    **columns: Any,
+) -> None:
+    """Read the rows, search, write what was asked for, and print it."""
+    from ..cleaning import apply_manifest, check_free
+    from ..console import shown_progress
+    from .finding_output import print_outcome, write_issues
+    from .finding_source import clean_format, read_rows
+
+    if clean is not None:
+        check_free(clean, option="--clean")
+    with shown_progress():
+        loaded = read_rows(data, **columns)
+        outcome = search_rows(search, loaded, command=command, seed=seed, where=columns["where"])
+        written = {}
+        if out is not None:
+            write_issues(outcome.issues, out)
+            written["findings"] = out
+        if manifest is not None:
+            outcome.manifest.save(manifest)
+            written["manifest"] = manifest
+        cleaned = None
+        if clean is not None:
+            chosen = clean_format(data, loaded, format, clean)
+            cleaned = apply_manifest(outcome.manifest, loaded, clean, format=chosen)
+    print_outcome(replace(outcome, clean=cleaned, written=written), show=show, as_json=as_json)
+
+
+def search_rows(
+    search: Search, loaded: LoadedDataset, *, command: str, seed: int, where: list[str] | None
+) -> Any:
+    """Run the checks of a search and decide about every row; return an `Outcome`."""
+    from curation import Curator
+
+    from ..cleaning import cover_all_rows
+    from .finding_output import Outcome
+    from .finding_source import columns_of, read_probabilities, read_vectors
+
+    _check_needs(search, loaded)
+    steps = (
+        None if search.steps is None else [_sized(step, search, loaded) for step in search.steps]
+    )
+    schema = loaded.schema
+    curator = Curator(
+        steps,
+        threshold="auto" if search.threshold is None else search.threshold,
+        label_action=search.label_action,
+        encoder=search.encoder,
+        random_state=seed,
+    ).fit(
+        loaded.dataset,
+        column=list(schema.inputs) if schema.modality == "features" else schema.inputs[0],
+        label=schema.label,
+        embeddings=read_vectors(search.embeddings, loaded),
+        pred_probs=read_probabilities(search.pred_probs, loaded),
+    )
+    unusable = search.drop_unusable or schema.modality == "image"
+    header = {**curator.manifest_.header, "columns": columns_of(loaded, where=where)}
+    manifest = cover_all_rows(
+        Manifest(curator.manifest_.table, header), loaded, action="drop" if unusable else "review"
+    )
+    issues = Issues.concat([curator.issues_, loaded.set_aside])
+    return Outcome(command, loaded, curator, issues, manifest)
+
+
+def _check_needs(search: Search, loaded: LoadedDataset) -> None:
+    if "label" in search.needs and loaded.schema.label is None:
+        raise InputError(
+            f"This needs a label column ({loaded.choices['label'].reason}): name it with --label."
+        )
+    if "splits" in search.needs and len(np.unique(read_splits(loaded.dataset))) < 2:
+        raise InputError(
+            "Leaks are looked for between splits, and the data has only one. Give a column "
+            '`split`, folders or files named by it, or "train=a.csv,test=b.csv" as DATA.'
+        )
+
+
+def _sized(step: Any, search: Search, loaded: LoadedDataset) -> Any:
+    """Give a core set its size in rows."""
+    if search.share is None or isinstance(step, str) or step[0] != "coreset":
+        return step
+    rows = int((read_splits(loaded.dataset) == "train").sum())
+    return step[0], {**step[1], "n": max(1, round(search.share * rows))}

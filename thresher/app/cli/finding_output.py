@@ -1,0 +1,192 @@
+"""What a finding command prints and writes: counts, the worst rows, how it was done."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from curation import Curator
+
+from ...core.columns import read_row_ids, take_rows
+from ...core.errors import InputError
+from ...core.issues import Issue, Issues
+from ...core.manifest import Manifest
+from ...core.schema import LoadedDataset
+from ...core.writing import SUFFIXES, write_dataset
+from ..cleaning import Cleaned
+from ..given import as_dataset
+
+FORMATS = ("parquet", "csv", "jsonl")
+TEXT_LENGTH = 60
+TITLES = {
+    "exact_duplicate": "exact duplicates",
+    "near_duplicate": "near duplicates",
+    "leakage": "leaks between splits",
+    "conflict": "equal rows with different labels",
+    "label": "labels that look wrong",
+    "outlier": "outliers",
+    "quality": "quality issues",
+    "coreset": "rows outside the core set",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command found, decided and wrote."""
+
+    command: str
+    loaded: LoadedDataset
+    curator: Curator
+    issues: Issues
+    manifest: Manifest
+    clean: Cleaned | None = None
+    written: dict[str, Path] = field(default_factory=dict)
+
+    def to_json(self, *, show: int) -> dict[str, Any]:
+        """Return plain JSON types, with the `show` worst rows of each check."""
+        counts = self.issues.counts()
+        return {
+            "command": self.command,
+            "rows": len(self.loaded.dataset),
+            "set_aside": len(self.loaded.set_aside),
+            "found": {check: counts.get(check, 0) for check in self.checks()},
+            "methods": dict(self.curator.methods_),
+            "measured": measured(self.curator),
+            "decisions": self.manifest.counts(),
+            "worst": [vars(issue) for issue in self.worst(show)],
+            "clean": None if self.clean is None else self.clean.to_json(),
+            "written": {name: str(path) for name, path in self.written.items()},
+        }
+
+    def checks(self) -> list[str]:
+        """Return the checks that ran, and those that found something beside them."""
+        named = [*self.curator.methods_, *self.issues.counts()]
+        return [check for check in TITLES if check in named]
+
+    def worst(self, show: int) -> list[Issue]:
+        """Return the `show` findings of each check with the lowest scores."""
+        found: list[Issue] = []
+        for check in self.checks():
+            found += Issues(self.issues.of(check).table.slice(0, show))
+        return found
+
+
+def measured(curator: Curator) -> dict[str, Any]:
+    """Return the recall of the search and the share of wrong labels, where they were measured."""
+    result: dict[str, Any] = {}
+    found = curator.checks_.found
+    if "near_duplicate" in found or "leakage" in found:
+        graph = curator.checks_.graph
+        recall = graph.recall
+        result["search"] = {
+            "exact": graph.exact,
+            "threshold": graph.threshold,
+            "pairs": graph.pair_count,
+            "recall": None if recall is None else recall.estimate,
+            "recall_interval": None if recall is None else [recall.low, recall.high],
+        }
+    if "label" in found:
+        rate = found["label"].noise_rate
+        result["wrong_labels"] = {
+            "share": rate.estimate,
+            "interval": [rate.low, rate.high],
+            "expected_precision": found["label"].expected_precision,
+        }
+    return result
+
+
+def write_issues(issues: Issues, path: Path) -> None:
+    """Write findings as Parquet, CSV or JSON Lines, by the suffix."""
+    if SUFFIXES.get(path.suffix.lower()) not in FORMATS:
+        raise InputError(
+            f"`--out` is the file of the findings and ends in .parquet, .csv or .jsonl; got {path}."
+            " Clean data are written by --clean, decisions by --manifest."
+        )
+    write_dataset(as_dataset(issues.table), path)
+
+
+def print_outcome(outcome: Outcome, *, show: int, as_json: bool) -> None:
+    """Print the counts, the worst rows, and how it was done."""
+    if as_json:
+        print(json.dumps(outcome.to_json(show=show), sort_keys=True))
+        return
+    console = Console(width=None if Console().is_terminal else 120)
+    rows = len(outcome.loaded.dataset)
+    counts = outcome.issues.counts()
+    for check in outcome.checks():
+        method = outcome.curator.methods_.get(check)
+        _say(console, f"{TITLES[check]}: {counts.get(check, 0):,} (of {rows:,} rows)")
+        if method is not None:
+            _say(console, f"  {method}.")
+    worst = outcome.worst(show)
+    if worst:
+        console.print(_worst_table(outcome, worst))
+    _say(console, _decided(outcome))
+    for name, path in outcome.written.items():
+        _say(console, f"{name}: {path}")
+    if outcome.clean is not None:
+        _say(console, describe_clean(outcome.clean))
+
+
+def describe_clean(clean: Cleaned) -> str:
+    """Say what clean data hold, and how to go back."""
+    changed = f", {clean.relabeled:,} with a new label" if clean.relabeled else ""
+    return (
+        f"clean data: {clean.path} ({clean.kept:,} rows stay{changed}, {clean.dropped:,} dropped; "
+        f"{clean.undo} takes it back)"
+    )
+
+
+def _decided(outcome: Outcome) -> str:
+    counts = outcome.manifest.counts()
+    named = {"drop": "to drop", "relabel": "to relabel", "review": "to look at"}
+    parts = [f"{counts[action]:,} {words}" for action, words in named.items() if counts[action]]
+    aside = len(outcome.loaded.set_aside)
+    text = f"decided: {', '.join(parts) or 'nothing to change'}"
+    return text + (f"; {aside:,} could not be read or used" if aside else "")
+
+
+def _worst_table(outcome: Outcome, worst: list[Issue]) -> Table:
+    table = Table(title="the worst", title_justify="left")
+    texts = _texts(outcome.loaded, [issue.row_id for issue in worst])
+    for name in ("check", "row", "twin", "score", "why"):
+        table.add_column(name, justify="right" if name == "score" else "left", overflow="fold")
+    for issue in worst:
+        why = issue.detail or ""
+        if issue.suggested:
+            why += f"; looks like {issue.suggested!r}"
+        if issue.row_id in texts:
+            why += f": {texts[issue.row_id]!r}"
+        cells = (issue.check.replace("_", " "), issue.row_id, issue.twin or "")
+        table.add_row(*map(_plain, (*cells, f"{issue.score:.3f}", why)))
+    return table
+
+
+def _texts(loaded: LoadedDataset, row_ids: list[str]) -> dict[str, str]:
+    """Return the beginnings of the texts of some rows."""
+    if loaded.schema.modality != "text":
+        return {}
+    ids = read_row_ids(loaded.dataset)
+    rows = take_rows(loaded.dataset, np.flatnonzero(np.isin(ids, row_ids)))
+    pairs = zip(rows["row_id"], rows[loaded.schema.inputs[0]], strict=True)
+    return {
+        row_id: text if len(text) <= TEXT_LENGTH else text[: TEXT_LENGTH - 1] + "…"
+        for row_id, text in pairs
+    }
+
+
+def _plain(text: str) -> str:
+    """Return a text that rich shows as it is."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

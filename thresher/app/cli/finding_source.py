@@ -1,0 +1,156 @@
+"""What a finding command reads: the rows, and vectors or probabilities of the user's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core.embeddings import Embeddings
+from ...core.errors import InputError
+from ...core.loading import load_dataset
+from ...core.loading.hub import is_saved
+from ...core.loading.tables import is_table
+from ...core.schema import LoadedDataset
+from ..given import given_rows
+from .options import pairs
+
+HASHED = "content hash"
+
+
+def read_rows(
+    data: str,
+    *,
+    label: str | None = None,
+    image: str | None = None,
+    text: str | None = None,
+    features: str | None = None,
+    where: list[str] | None = None,
+    row_id: str | None = None,
+) -> LoadedDataset:
+    """Read a user's rows as they are: no test rows are held out, and none needs a label."""
+    return load_dataset(
+        data,
+        label=label,
+        image=image,
+        text=text,
+        features=[name.strip() for name in features.split(",")] if features else None,
+        where=pairs(where),
+        row_id=row_id,
+        keep_unlabeled=True,
+        test_fraction=0,
+    )
+
+
+def columns_of(loaded: LoadedDataset, *, where: list[str] | None) -> dict[str, Any]:
+    """Return what `read_rows` needs to read the same rows with the same ids again."""
+    schema = loaded.schema
+    row_id = loaded.choices.get("row_id")
+    names = ",".join(schema.inputs)
+    return {
+        "label": schema.label or "none",
+        schema.modality: names,
+        "where": where or None,
+        "row_id": row_id.value if row_id is not None and row_id.value != HASHED else None,
+    }
+
+
+def clean_format(data: str, loaded: LoadedDataset, wanted: str | None, out: Path) -> str | None:
+    """Return the format of clean data: what was asked for, or that of an image folder read."""
+    path = Path(data).expanduser()
+    if wanted is not None or out.suffix or loaded.schema.modality != "image" or not path.is_dir():
+        return wanted
+    tables = is_saved(path) or any(is_table(found) for found in path.iterdir())
+    return None if tables else "imagefolder"
+
+
+def read_vectors(path: Path | None, loaded: LoadedDataset) -> Embeddings | None:
+    """Read vectors of the user's own: .npy or .npz in the order of the data, or a saved folder."""
+    if path is None:
+        return None
+    ids = given_rows(loaded).row_ids[given_rows(loaded).positions]
+    if path.is_dir():
+        return Embeddings.load(path)
+    matrix, row_ids = _read_matrix(path, names=("embeddings", "vectors", "X", "emb"))
+    if row_ids is not None:
+        return Embeddings.from_vectors(matrix, row_ids=row_ids)
+    return Embeddings.from_vectors(_of_usable_rows(matrix, loaded, path), row_ids=ids)
+
+
+def read_probabilities(path: Path | None, loaded: LoadedDataset) -> np.ndarray | None:
+    """Read probabilities, float64, shape (n, K), of the sorted class names.
+
+    A file .npz may hold ``classes``, the names of its columns, in an order of its own.
+    """
+    if path is None:
+        return None
+    matrix, row_ids = _read_matrix(path, names=("pred_probs", "probs", "probabilities"))
+    classes = loaded.schema.classes
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as file:
+            named = [str(name) for name in file["classes"]] if "classes" in file.files else None
+        if named is not None:
+            matrix = _sorted_classes(matrix, named, classes, path)
+    if matrix.shape[1] != len(classes):
+        raise InputError(
+            f"{path} has {matrix.shape[1]} columns, but the label has {len(classes)} classes: "
+            f"{', '.join(classes[:8])}{', …' if len(classes) > 8 else ''}."
+        )
+    if row_ids is None:
+        return _of_usable_rows(matrix, loaded, path)
+    ids = given_rows(loaded).row_ids[given_rows(loaded).positions]
+    place = {row_id: at for at, row_id in enumerate(row_ids.tolist())}
+    lost = [row_id for row_id in ids.tolist() if row_id not in place]
+    if lost:
+        raise InputError(f"{len(lost)} rows are not in {path}, such as {', '.join(lost[:5])}.")
+    return np.asarray(matrix[[place[row_id] for row_id in ids.tolist()]])
+
+
+def _sorted_classes(
+    matrix: np.ndarray, named: list[str], classes: tuple[str, ...], path: Path
+) -> np.ndarray:
+    if sorted(named) != list(classes):
+        raise InputError(
+            f"The classes in {path} ({', '.join(named[:8])}) are not those of the label "
+            f"({', '.join(classes[:8])})."
+        )
+    return np.asarray(matrix[:, [named.index(name) for name in classes]])
+
+
+def _of_usable_rows(matrix: np.ndarray, loaded: LoadedDataset, path: Path) -> np.ndarray:
+    given = given_rows(loaded)
+    if len(matrix) != len(given.row_ids):
+        raise InputError(
+            f"{path} has {len(matrix)} rows, but the data has {len(given.row_ids)}. Give one for "
+            "each row, in the same order, or an .npz file with `row_ids`."
+        )
+    return np.asarray(matrix[given.positions])
+
+
+def _read_matrix(path: Path, *, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the matrix of an .npy or .npz file, and the row ids that an .npz file may hold."""
+    try:
+        file = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as .npy or .npz ({error}).") from error
+    if isinstance(file, np.ndarray):
+        return _matrix(file, path), None
+    with file:
+        found = [name for name in file.files if file[name].ndim == 2]
+        named = [name for name in names if name in found] or found
+        if not named or (len(found) > 1 and named == found):
+            raise InputError(
+                f"{path} holds {', '.join(file.files) or 'nothing'}; call the matrix {names[0]!r}."
+            )
+        row_ids = file["row_ids"].astype(str) if "row_ids" in file.files else None
+        return _matrix(file[named[0]], path), row_ids
+
+
+def _matrix(array: np.ndarray, path: Path) -> np.ndarray:
+    if array.ndim != 2 or array.dtype.kind not in "fiu":
+        raise InputError(
+            f"{path} holds {array.dtype} of shape {array.shape}; a matrix of numbers is needed, "
+            "one row for each row of the data."
+        )
+    return array

@@ -1,0 +1,54 @@
+"""Go through a run and print its outcome: what several commands end with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ...core.errors import GateError
+from ..console import shown_progress
+from ..result import RunResult
+from ..settings import Settings, to_toml
+
+
+def go(
+    data: str, out: Path, settings: Settings, *, until: str, dry_run: bool, as_json: bool
+) -> None:
+    """Run the stages, or with `dry_run` say which they are, and print what came of it.
+
+    Raises
+    ------
+    GateError
+        After everything was printed, when a limit was not met.
+    """
+    from ..tables import print_result
+
+    if dry_run:
+        show_plan(settings, until=until, as_json=as_json)
+        return
+    result = do(data, out, settings, until=until)
+    if as_json:
+        print(json.dumps(result.to_json(), sort_keys=True))
+    else:
+        print_result(result)
+    if result.missed_gates:
+        raise GateError(f"Not met: {'; '.join(result.missed_gates)}.")
+
+
+def do(data: str, out: Path, settings: Settings, *, until: str) -> RunResult:
+    """Run the stages with progress shown."""
+    from ..pipeline import run
+
+    with shown_progress():
+        return run(data, out=out, settings=settings, until=until)
+
+
+def show_plan(settings: Settings, *, until: str, as_json: bool) -> None:
+    """Print settings and stages without doing anything."""
+    from ..pipeline import plan
+
+    stages = plan(settings, until=until)
+    if as_json:
+        print(json.dumps({"settings": settings.model_dump(), "stages": stages}))
+    else:
+        print(f"{to_toml(settings, {})}\nStages: {' → '.join(stages)}\nNothing was done.")

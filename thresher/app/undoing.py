@@ -1,0 +1,112 @@
+"""Take an applied manifest back: every row as it was, in its old place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ..core.errors import InputError
+from ..core.files import read_json
+from ..core.loading.parts import joined
+from ..core.loading.sources import read_source
+from ..core.manifest import Manifest
+from ..core.schema import ROW_ID
+from ..core.writing import SUFFIXES, write_dataset
+from .cleaning import CHANGED, HEADER, ORDER, undo_folder
+from .given import as_dataset, digest
+
+
+def undo_manifest(
+    manifest: Manifest,
+    clean: Path,
+    out: Path,
+    *,
+    format: str | None = None,  # noqa: A002 — as in write_dataset
+) -> int:
+    """Write the rows as they were before `apply_manifest`, and return their number.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The one that was applied.
+    clean : Path
+        What was written then, unchanged, with ``NAME.undo`` beside it.
+    out : Path
+    format : str, optional
+        Default by the suffix of `out`; without one, the format of `clean`.
+
+    Raises
+    ------
+    InputError
+        When the clean data were changed since, or another manifest was applied.
+    """
+    header = _checked_header(manifest, clean)
+    order = pq.read_table(undo_folder(clean) / ORDER)
+    changed = pq.read_table(undo_folder(clean) / CHANGED)
+    rows = pa.concat_tables([_kept(clean, order, changed.schema), changed]).combine_chunks()
+    place = pc.index_in(order[ROW_ID], value_set=rows[ROW_ID].combine_chunks())
+    rows = rows.take(place.combine_chunks())
+    if not header["own_id"]:
+        rows = rows.drop_columns([ROW_ID])
+    if format is None and not out.suffix and SUFFIXES.get(clean.suffix.lower()) == "directory":
+        format = header["format"]  # noqa: A001
+    label = (header["label"] or "label") if format == "imagefolder" else None
+    write_dataset(as_dataset(rows), out, format=format, label=label)
+    return len(rows)
+
+
+def _checked_header(manifest: Manifest, clean: Path) -> dict[str, Any]:
+    folder = undo_folder(clean)
+    if not clean.exists():
+        raise InputError(f"There is no file or folder {clean}.")
+    if not (folder / HEADER).is_file():
+        raise InputError(
+            f"There is no {folder}, which `apply` leaves beside what it writes, so that the rows "
+            "it dropped are not known. Go back to the data that the manifest was applied to."
+        )
+    header: dict[str, Any] = read_json(folder / HEADER)
+    if header["manifest"] != manifest.fingerprint:
+        raise InputError(f"{clean} was made with another manifest than this one.")
+    if header["clean"] != digest(clean):
+        raise InputError(
+            f"{clean} was changed since the manifest was applied. Rows can be put back only into "
+            "what was written then; `thresher curate diff` shows what the manifest did."
+        )
+    return header
+
+
+def _kept(clean: Path, order: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return the rows that were neither dropped nor changed, with their ids, as `schema` has it."""
+    actions = order["action"].to_numpy()
+    stays = order.filter(pa.array(actions != "drop"))
+    same = pa.array(np.isin(stays["action"].to_numpy(), ["keep", "review"]))
+    if not len(stays):
+        return schema.empty_table()
+    table = joined(read_source(str(clean)).parts)
+    if "path" in order.column_names:  # an image folder, read in the order of names
+        place = pc.index_in(stays["path"], value_set=table[ROW_ID].combine_chunks())
+        table = table.take(place.combine_chunks())
+    if len(table) != len(stays):
+        raise InputError(f"{clean} holds {len(table)} rows, but {len(stays)} were written.")
+    if ROW_ID in table.column_names:
+        table = table.drop_columns([ROW_ID])
+    table = table.append_column(ROW_ID, stays[ROW_ID]).filter(same)
+    return pa.table([_column(table, item) for item in schema], schema=schema)
+
+
+def _column(table: pa.Table, item: pa.Field) -> pa.ChunkedArray:
+    if item.name not in table.column_names:
+        return pa.chunked_array([pa.nulls(len(table), item.type)])
+    column = table.column(item.name)
+    try:
+        return column if column.type == item.type else column.cast(item.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise InputError(
+            f"The column {item.name!r} was {item.type} and is {column.type} in the clean file, "
+            f"which does not go back ({str(error).splitlines()[0]}). Use .parquet for it."
+        ) from error
