@@ -9,6 +9,7 @@ rows are chosen by their score alone, the curve needs no weights.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
@@ -16,8 +17,32 @@ from thresher.core.errors import InputError
 
 from .noise import NoiseRate
 from .odds import logit, sigmoid
-from .posterior import flag_threshold
-from .result import LabelIssues, expected_precision
+from .posterior import expected_precision, flag_threshold
+
+
+class Judged(Protocol):
+    """What of a result is read here: a dataclass whose `judged` rows have a label."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def row_ids(self) -> np.ndarray:
+        """Ids, shape (n,)."""
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Probability that the label is right, shape (n,)."""
+
+    @property
+    def judged(self) -> np.ndarray:
+        """Which rows have a label, bool, shape (n,)."""
+
+    @property
+    def method(self) -> str:
+        """How it was found."""
+
+
+Found = TypeVar("Found", bound=Judged)
 
 # Prior of intercept and slope: normal, with these means and deviations.
 PRIOR_MEAN = np.array([0.0, 1.0])
@@ -27,12 +52,12 @@ LEAST_CHANCE = 0.02
 DRAWS = 500
 
 
-def choose_audit(issues: LabelIssues, n: int) -> np.ndarray:
+def choose_audit(issues: Judged, n: int) -> np.ndarray:
     """Choose rows for a person to look at.
 
     Parameters
     ----------
-    issues : LabelIssues
+    issues : LabelIssues or RegressionIssues
     n : int
         At least 1; all labelled rows when there are fewer.
 
@@ -43,7 +68,7 @@ def choose_audit(issues: LabelIssues, n: int) -> np.ndarray:
     """
     if n < 1:
         raise InputError(f"`n` must be at least 1, got {n}.")
-    rows = np.flatnonzero(issues.labels >= 0)
+    rows = np.flatnonzero(issues.judged)
     rows = rows[np.argsort(issues.scores[rows], kind="stable")]
     if len(rows) <= n:
         return rows
@@ -60,12 +85,12 @@ def choose_audit(issues: LabelIssues, n: int) -> np.ndarray:
     return np.asarray(rows[np.sort(np.concatenate([at, rest]))])
 
 
-def calibrate(issues: LabelIssues, rows: np.ndarray, is_error: np.ndarray) -> LabelIssues:
+def calibrate(issues: Found, rows: np.ndarray, is_error: np.ndarray) -> Found:
     """Recalibrate scores, flags and the noise rate from audited rows.
 
     Parameters
     ----------
-    issues : LabelIssues
+    issues : LabelIssues or RegressionIssues
     rows : array of str, shape (m,)
         Ids of rows that were looked at, each once.
     is_error : array of bool, shape (m,)
@@ -73,7 +98,7 @@ def calibrate(issues: LabelIssues, rows: np.ndarray, is_error: np.ndarray) -> La
 
     Returns
     -------
-    LabelIssues
+    LabelIssues or RegressionIssues
         Audited rows have the score 0 or 1. Flagged are the rows that make the expected F1 highest.
         The noise rate has a 95 % interval.
     """
@@ -83,7 +108,7 @@ def calibrate(issues: LabelIssues, rows: np.ndarray, is_error: np.ndarray) -> La
         raise InputError(f"There are {len(positions)} audited rows, but {wrong.size} answers.")
     logits = logit(1 - issues.scores)
     center, covariance = fit_curve(logits[positions], wrong)
-    judged = issues.labels >= 0
+    judged = issues.judged
     errors = np.where(judged, sigmoid(center[0] + center[1] * logits), 0.0)
     errors[positions] = wrong
     scores = 1 - errors
@@ -131,7 +156,7 @@ def _noise_rate(
     return NoiseRate(estimate, min(float(low), estimate), max(float(high), estimate))
 
 
-def _positions(issues: LabelIssues, rows: np.ndarray) -> np.ndarray:
+def _positions(issues: Judged, rows: np.ndarray) -> np.ndarray:
     position = {row_id: at for at, row_id in enumerate(issues.row_ids.tolist())}
     ids = np.asarray(rows).astype(str).tolist()
     unknown = [row_id for row_id in ids if row_id not in position]

@@ -37,9 +37,14 @@ class ConfidentJoint:
 
 def confident_thresholds(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
     """Return each class's mean probability among the rows with its label; 2 for unused classes."""
+    own = probs[np.arange(len(labels)), labels]
+    return thresholds_from(labels, own, probs.shape[1])
+
+
+def thresholds_from(labels: np.ndarray, own: np.ndarray, num_classes: int) -> np.ndarray:
+    """Return the thresholds, given the probability of each row's own label, shape (n,)."""
     thresholds = [
-        probs[:, k][labels == k].mean() if (labels == k).any() else 2.0
-        for k in range(probs.shape[1])
+        own[labels == k].mean() if (labels == k).any() else 2.0 for k in range(num_classes)
     ]
     return np.asarray(np.maximum(thresholds, 2 * TOLERANCE))
 
@@ -57,17 +62,37 @@ def confident_joint(
     calibrate : bool
         Scale the rows to the number of labels of each class.
     """
+    counts, off_diagonal = count_confident(labels, probs, confident_thresholds(labels, probs))
+    label_counts = np.bincount(labels, minlength=probs.shape[1]) if calibrate else None
+    return ConfidentJoint(joint_from(counts, label_counts), np.flatnonzero(off_diagonal))
+
+
+def count_confident(
+    labels: np.ndarray, probs: np.ndarray, thresholds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count some of the rows, for given thresholds.
+
+    Returns
+    -------
+    counts : ndarray of int64, shape (K, K)
+        Can be summed over parts of the rows.
+    off_diagonal : ndarray of bool, shape (n,)
+    """
     num_classes = probs.shape[1]
-    confident = probs >= confident_thresholds(labels, probs) - TOLERANCE
+    confident = probs >= thresholds - TOLERANCE
     several = confident.sum(axis=1) > 1
     guess = np.where(several, probs.argmax(axis=1), confident.argmax(axis=1))
     any_confident = confident.any(axis=1)
     pairs = labels[any_confident] * num_classes + guess[any_confident]
     counts = np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+    return counts, any_confident & (guess != labels)
+
+
+def joint_from(counts: np.ndarray, label_counts: np.ndarray | None) -> np.ndarray:
+    """Make the joint, shape (K, K), of the counts of all rows; calibrated to `label_counts`."""
+    counts = counts.copy()
     np.fill_diagonal(counts, np.maximum(counts.diagonal(), 1))
-    if calibrate:
-        counts = calibrate_joint(counts, np.bincount(labels, minlength=num_classes))
-    return ConfidentJoint(counts, np.flatnonzero(any_confident & (guess != labels)))
+    return counts if label_counts is None else calibrate_joint(counts, label_counts)
 
 
 def calibrate_joint(counts: np.ndarray, label_counts: np.ndarray) -> np.ndarray:
@@ -108,17 +133,15 @@ def confident_filter(
         Never a row whose given label is the most probable class.
     """
     check_choice("by", by, FILTERS)
-    given_is_top = probs.copy()
-    given_is_top[np.arange(len(labels)), labels] += TOLERANCE
-    disagree = given_is_top.argmax(axis=1) != labels
+    disagree = given_is_not_top(labels, probs)
     if by == "argmax":
-        return np.asarray(disagree)
+        return disagree
     joint = confident_joint(labels, probs)
     if by == "confident_learning":
         flagged = np.zeros(len(labels), dtype=bool)
         flagged[joint.off_diagonal] = True
         return np.asarray(flagged & disagree)
-    prune = _prune_counts(joint.counts, fewest_per_class)
+    prune = prune_counts(joint.counts, fewest_per_class)
     flagged = np.ones(len(labels), dtype=bool)
     if by in ("prune_by_class", "both"):
         flagged &= _prune_by_class(labels, probs, prune, fewest_per_class)
@@ -127,7 +150,14 @@ def confident_filter(
     return np.asarray(flagged & disagree)
 
 
-def _prune_counts(joint: np.ndarray, fewest: int) -> np.ndarray:
+def given_is_not_top(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
+    """Return the rows for which another class than the given label is likelier; bool, (n,)."""
+    lifted = probs.copy()
+    lifted[np.arange(len(labels)), labels] += TOLERANCE
+    return np.asarray(lifted.argmax(axis=1) != labels)
+
+
+def prune_counts(joint: np.ndarray, fewest: int = 1) -> np.ndarray:
     """Return how many rows to prune, classes × labels, leaving `fewest` on the diagonal."""
     prune = joint.T.astype(np.float64)
     kept = np.maximum(prune.diagonal(), fewest)
@@ -161,9 +191,13 @@ def _prune_by_pair(
         of_label = probs[rows]
         for j in np.flatnonzero(prune[:, k] > 0):
             if j != k:
-                margin = of_label[:, j] - of_label[:, k]
-                flagged[rows[np.argsort(-margin)[: prune[j, k]]]] = True
+                flagged[rows[largest_margins(of_label[:, j], of_label[:, k], prune[j, k])]] = True
     return flagged
+
+
+def largest_margins(other: np.ndarray, given: np.ndarray, count: int) -> np.ndarray:
+    """Return the places of the `count` rows whose `other` exceeds `given` by most."""
+    return np.asarray(np.argsort(-(other - given))[:count])
 
 
 def _round_rows(matrix: np.ndarray) -> np.ndarray:

@@ -92,7 +92,7 @@ def _probe(
     if name == "knn":
         from .votes import knn_probs
 
-        graph = graph if graph is not None else _search(inputs, random_state)
+        graph = graph if graph is not None else nearest_rows(inputs, random_state)
         return knn_probs(graph, inputs.labels, num_classes)
     from .logistic import out_of_fold_probs
     from .ridge import loo_ridge_probs
@@ -108,7 +108,8 @@ def _probe(
     return probs
 
 
-def _search(inputs: LabelInputs, random_state: RandomState) -> NeighborGraph:
+def nearest_rows(inputs: LabelInputs, random_state: RandomState) -> NeighborGraph:
+    """Search the neighbours whose labels vote."""
     from thresher.core.search import neighbor_graph
 
     assert inputs.vectors is not None

@@ -199,3 +199,25 @@ def _check_probs(array: np.ndarray) -> np.ndarray:
             f"summing to one), the first at position {bad[0]}. Apply a softmax first."
         )
     return wide
+
+
+def read_row_ids(
+    row_ids: np.ndarray | None, embeddings: Embeddings | np.ndarray | None, n: int
+) -> np.ndarray:
+    """Return the ids of n rows: those given, those of the embeddings, or positions."""
+    own = embeddings.row_ids if isinstance(embeddings, Embeddings) else None
+    ids = _row_ids(n, row_ids=row_ids, own=own, others=())
+    assert ids is not None  # n is known
+    return ids
+
+
+def check_unit_range(name: str, values: np.ndarray) -> np.ndarray:
+    """Return floats, or raise an `InputError` that names the first one outside [0, 1]."""
+    wide = np.asarray(values, dtype=np.float64)
+    bad = np.argwhere(~((wide >= 0) & (wide <= 1)))
+    if len(bad):
+        place = ", ".join(map(str, bad[0]))
+        raise InputError(
+            f"`{name}` must be in [0, 1], got {wide[tuple(bad[0])]} at position ({place})."
+        )
+    return wide

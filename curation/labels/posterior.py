@@ -179,3 +179,8 @@ def flag_threshold(errors: np.ndarray) -> float:
     expected = 2 * np.cumsum(ordered) / (ranks + ordered.sum())
     # The row at the cut is flagged too: scores are compared with <.
     return float(np.nextafter(1 - ordered[expected.argmax()], 2))
+
+
+def expected_precision(scores: np.ndarray, flagged: np.ndarray) -> float | None:
+    """Return the mean estimated probability of an error among the flagged rows."""
+    return float(1 - scores[flagged].mean()) if flagged.any() else None

@@ -9,7 +9,9 @@ import numpy as np
 from thresher.core.errors import check_number
 from thresher.core.issues import Issues
 
+from .audit import calibrate, choose_audit
 from .noise import NoiseRate
+from .posterior import expected_precision
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,11 @@ class LabelIssues:
         return len(self.row_ids)
 
     @property
+    def judged(self) -> np.ndarray:
+        """Which rows have a label, ndarray of bool, shape (n,)."""
+        return np.asarray(self.labels >= 0)
+
+    @property
     def suggested_names(self) -> np.ndarray:
         """Most probable class of each row by name, ndarray of str, shape (n,)."""
         names = np.asarray(self.classes, dtype=str)
@@ -62,20 +69,16 @@ class LabelIssues:
     def at(self, threshold: float) -> LabelIssues:
         """Flag the rows with a score below `threshold` instead, without scoring anything again."""
         check_number("threshold", threshold, low=0, high=1)
-        flagged = (self.scores < threshold) & (self.labels >= 0)
+        flagged = (self.scores < threshold) & self.judged
         precision = expected_precision(self.scores, flagged)
         return replace(self, threshold=threshold, flagged=flagged, expected_precision=precision)
 
     def audit(self, n: int) -> np.ndarray:
         """Return the ids of the `n` rows most worth a look; see `curation.labels.audit`."""
-        from .audit import choose_audit
-
         return np.asarray(self.row_ids[choose_audit(self, n)])
 
     def calibrate(self, rows: np.ndarray, is_error: np.ndarray) -> LabelIssues:
         """Learn from audited rows how scores and errors relate; see `curation.labels.audit`."""
-        from .audit import calibrate
-
         return calibrate(self, rows, is_error)
 
     def to_issues(self) -> Issues:
@@ -100,8 +103,3 @@ class LabelIssues:
                 )
             ]
         )
-
-
-def expected_precision(scores: np.ndarray, flagged: np.ndarray) -> float | None:
-    """Return the mean estimated probability of an error among the flagged rows."""
-    return float(1 - scores[flagged].mean()) if flagged.any() else None

@@ -1,0 +1,152 @@
+"""What a search for wrong boxes returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from thresher.core.errors import check_number
+from thresher.core.issues import Issues
+
+from .audit import calibrate, choose_audit
+from .noise import NoiseRate
+from .posterior import expected_precision
+
+MOST_NAMED = 3
+IN_WORDS = {
+    "overlooked": "predicted box {} is not labelled",
+    "badly located": "box {} is badly located",
+    "swapped": "box {} is of another class",
+    "extra": "box {} holds nothing",
+    "empty": "box {} has no area",
+}
+
+
+@dataclass(frozen=True)
+class BoxFindings:
+    """One entry for each box and each way in which it can be wrong.
+
+    Attributes
+    ----------
+    row_ids : ndarray of str, shape (m,)
+        Such as ``"image7/swapped/2"``.
+    row_of : ndarray of int64, shape (m,)
+        Position of the image.
+    kinds : ndarray of str, shape (m,)
+        ``"overlooked"`` (a prediction that the labels lack), ``"badly located"``, ``"swapped"``,
+        ``"extra"`` (a label on nothing) or ``"empty"`` (no area).
+    boxes : ndarray of int64, shape (m,)
+        Position among the image's labelled boxes, of overlooked ones among its predicted boxes.
+    scores : ndarray of float64, shape (m,)
+        0–1, low = bad.
+    flagged : ndarray of bool, shape (m,)
+    threshold : float
+    noise_rate : NoiseRate
+        Share of the entries that are flagged, or, calibrated, estimated to be wrong.
+    expected_precision : float or None
+        Known after `calibrate` only.
+    method : str
+    """
+
+    row_ids: np.ndarray
+    row_of: np.ndarray
+    kinds: np.ndarray
+    boxes: np.ndarray
+    scores: np.ndarray
+    flagged: np.ndarray
+    threshold: float
+    noise_rate: NoiseRate
+    expected_precision: float | None
+    method: str
+
+    def __len__(self) -> int:
+        return len(self.row_ids)
+
+    @property
+    def judged(self) -> np.ndarray:
+        """All entries, ndarray of bool, shape (m,)."""
+        return np.ones(len(self), dtype=bool)
+
+
+@dataclass(frozen=True)
+class BoxIssues:
+    """How much each image's boxes are to be trusted.
+
+    Attributes
+    ----------
+    row_ids : ndarray of str, shape (n,)
+        One for each image.
+    scores : ndarray of float64, shape (n,)
+        0–1, low = bad: the lowest of the image's findings; 1 without any.
+    flagged : ndarray of bool, shape (n,)
+    findings : BoxFindings
+    """
+
+    row_ids: np.ndarray
+    scores: np.ndarray
+    flagged: np.ndarray
+    findings: BoxFindings
+
+    @classmethod
+    def of(cls, row_ids: np.ndarray, findings: BoxFindings) -> BoxIssues:
+        """Gather findings, image by image."""
+        scores, flagged = np.ones(len(row_ids)), np.zeros(len(row_ids), dtype=bool)
+        np.minimum.at(scores, findings.row_of, findings.scores)
+        np.logical_or.at(flagged, findings.row_of, findings.flagged)
+        return cls(row_ids, scores, flagged, findings)
+
+    def __len__(self) -> int:
+        return len(self.row_ids)
+
+    @property
+    def threshold(self) -> float:
+        """Findings with a score below it are flagged."""
+        return self.findings.threshold
+
+    @property
+    def noise_rate(self) -> NoiseRate:
+        """Share of flagged findings among all."""
+        return self.findings.noise_rate
+
+    @property
+    def method(self) -> str:
+        """How it was found, in a sentence."""
+        return self.findings.method
+
+    def at(self, threshold: float) -> BoxIssues:
+        """Flag by another threshold, without scoring anything again."""
+        check_number("threshold", threshold, low=0, high=1)
+        old = self.findings
+        flagged = old.scores < threshold
+        precision = old.expected_precision
+        if precision is not None:
+            precision = expected_precision(old.scores, flagged)
+        changed = replace(old, flagged=flagged, threshold=threshold, expected_precision=precision)
+        return BoxIssues.of(self.row_ids, changed)
+
+    def audit(self, n: int) -> np.ndarray:
+        """Return the ids of the `n` findings most worth a look; see `curation.labels.audit`."""
+        return np.asarray(self.findings.row_ids[choose_audit(self.findings, n)])
+
+    def calibrate(self, findings: np.ndarray, is_error: np.ndarray) -> BoxIssues:
+        """Learn from audited findings how scores and errors relate."""
+        return BoxIssues.of(self.row_ids, calibrate(self.findings, findings, is_error))
+
+    def to_issues(self) -> Issues:
+        """Return the flagged images as issues of the check ``label``, worst boxes named."""
+        rows, found = np.flatnonzero(self.flagged), self.findings
+        details = []
+        for row in rows:
+            at = np.flatnonzero(found.flagged & (found.row_of == row))
+            worst = at[np.argsort(found.scores[at], kind="stable")][:MOST_NAMED]
+            said = [IN_WORDS[found.kinds[entry]].format(found.boxes[entry]) for entry in worst]
+            more = [f"{len(at) - len(worst)} more"] if len(at) > len(worst) else []
+            details.append("; ".join(said + more))
+        part = Issues.from_columns(
+            "label",
+            row_ids=self.row_ids[rows].tolist(),
+            scores=self.scores[rows].tolist(),
+            details=details,
+        )
+        return Issues.concat([part])

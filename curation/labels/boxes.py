@@ -1,0 +1,213 @@
+"""Find wrong boxes: missing ones, ones too many, badly located ones, and swapped classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from thresher.core.errors import InputError, check_number
+from thresher.core.interval import wilson_interval
+
+from .box_result import BoxFindings, BoxIssues
+from .box_scores import (
+    Boxes,
+    Compared,
+    badly_located_scores,
+    compare,
+    overlooked_scores,
+    support,
+    swapped_scores,
+)
+from .inputs import check_unit_range, encode_labels, read_row_ids
+from .noise import NoiseRate
+
+THRESHOLD = 0.5
+Found = list[tuple[int, str, int, float]]
+
+
+def find_box_issues(
+    targets: Sequence[Mapping[str, Any]],
+    *,
+    predictions: Sequence[Mapping[str, Any]],
+    row_ids: np.ndarray | None = None,
+    confident: float = 0.95,
+    likely: float = 0.5,
+) -> BoxIssues:
+    """Find images with a wrong box, from the out-of-sample predictions of a detector.
+
+    The dictionaries are those of torchvision's detectors; see `curation.labels.box_scores` for the
+    scores.
+
+    Parameters
+    ----------
+    targets : n mappings
+        ``"boxes"``, shape (m, 4), corners x1, y1, x2, y2 in pixels, and ``"labels"``, shape (m,),
+        int codes or names.
+    predictions : n mappings
+        The same of the predicted boxes, and their confidences, ``"scores"``, in [0, 1].
+    row_ids : ndarray of str, shape (n,), optional
+    confident : float
+        Confidence from which a prediction says that a label is missing or swapped.
+    likely : float
+        Confidence above which one says where a box lies.
+
+    Returns
+    -------
+    BoxIssues
+
+    Raises
+    ------
+    InputError
+        On unequal lengths, a missing key, coordinates that are not finite, predicted boxes of
+        negative size, and when most labelled boxes have no area (another format, surely).
+    """
+    check_number("confident", confident, low=0, high=1)
+    check_number("likely", likely, low=0, high=1)
+    ids = read_row_ids(row_ids, None, len(targets))
+    if len(predictions) != len(targets):
+        raise InputError(f"There are {len(targets)} images, but {len(predictions)} predictions.")
+    labelled = [_read(target, ids[i], "target") for i, target in enumerate(targets)]
+    predicted = [_read(found, ids[i], "prediction") for i, found in enumerate(predictions)]
+    labelled, predicted = _encode(labelled, predicted)
+    _check_sizes(labelled, predicted, ids)
+    found = _empty(labelled)
+    images, places = _compare_all(labelled, predicted)
+    least = min((_least(image) for image in images), default=1.0)
+    detected = _detection_rates(images, likely=likely)
+    for row, (image, place) in enumerate(zip(images, places, strict=True)):
+        missing = overlooked_scores(image, confident=confident, least=least)
+        at = np.flatnonzero(np.isfinite(missing))
+        found += _entries(row, "overlooked", at, missing[at])
+        kinds = {
+            "badly located": badly_located_scores(image, likely=likely),
+            "swapped": swapped_scores(image, confident=confident, least=least),
+            "extra": 1 - (1 - support(image, likely=likely)) * detected[image.labelled.codes],
+        }
+        for kind, scores in kinds.items():
+            found += _entries(row, kind, place, scores)
+    return BoxIssues.of(ids, _findings(ids, found))
+
+
+def _read(mapping: Mapping[str, Any], row_id: str, what: str) -> Boxes:
+    names = ("boxes", "labels", "scores") if what == "prediction" else ("boxes", "labels")
+    lacking = [name for name in names if name not in mapping]
+    if lacking:
+        raise InputError(f"The {what} of image {row_id!r} lacks {', '.join(map(repr, lacking))}.")
+    corners = np.asarray(mapping["boxes"], dtype=np.float64)
+    corners = corners.reshape(0, 4) if not corners.size else corners
+    labels = np.asarray(mapping["labels"])
+    scores = np.ones(len(labels))
+    if what == "prediction":
+        scores = check_unit_range(f"scores of image {row_id}", np.asarray(mapping["scores"]))
+    if corners.shape != (len(labels), 4) or scores.shape != (len(labels),):
+        raise InputError(
+            f"The {what} of image {row_id!r} has {len(labels)} labels, but boxes of shape "
+            f"{corners.shape} and {scores.size} scores."
+        )
+    if not np.isfinite(corners).all():
+        raise InputError(f"The {what} of image {row_id!r} has a box that is not finite.")
+    return Boxes(corners, labels, scores)
+
+
+def _encode(labelled: list[Boxes], predicted: list[Boxes]) -> tuple[list[Boxes], list[Boxes]]:
+    """Give labelled and predicted boxes codes of the same classes."""
+    every = [boxes.codes for boxes in labelled + predicted if len(boxes.codes)]
+    kinds = {"code" if codes.dtype.kind in "iu" else "name" for codes in every}
+    if len(kinds) > 1:
+        raise InputError("Labels of targets and predictions must both be codes or both be names.")
+    flat = np.concatenate(every) if every else np.zeros(0, dtype=np.int64)
+    codes, _ = encode_labels(flat)
+    if (codes < 0).any():
+        raise InputError("Every box needs a label; some are negative or empty.")
+    lengths = [len(boxes.codes) for boxes in labelled + predicted]
+    parts = np.split(codes, np.cumsum(lengths)[:-1]) if lengths else []
+    coded = [
+        Boxes(boxes.corners, part, boxes.scores)
+        for boxes, part in zip(labelled + predicted, parts, strict=True)
+    ]
+    return coded[: len(labelled)], coded[len(labelled) :]
+
+
+def _has_area(boxes: Boxes) -> np.ndarray:
+    return np.asarray((boxes.corners[:, 2:] > boxes.corners[:, :2]).all(axis=1))
+
+
+def _check_sizes(labelled: list[Boxes], predicted: list[Boxes], ids: np.ndarray) -> None:
+    for row_id, boxes in zip(ids, predicted, strict=True):
+        if (boxes.corners[:, 2:] < boxes.corners[:, :2]).any():
+            raise InputError(
+                f"A predicted box of image {row_id!r} has a negative size. Boxes are x1, y1, x2, "
+                "y2; turn width and height into the second corner."
+            )
+    with_area = np.concatenate([_has_area(boxes) for boxes in labelled] or [np.zeros(0, bool)])
+    if len(with_area) and with_area.mean() < 0.5:
+        raise InputError(
+            f"{(~with_area).sum()} of {len(with_area)} labelled boxes have no area. Boxes are x1, "
+            "y1, x2, y2; turn width and height into the second corner."
+        )
+
+
+def _empty(labelled: list[Boxes]) -> Found:
+    return [
+        (row, "empty", int(box), 0.0)
+        for row, boxes in enumerate(labelled)
+        for box in np.flatnonzero(~_has_area(boxes))
+    ]
+
+
+def _compare_all(
+    labelled: list[Boxes], predicted: list[Boxes]
+) -> tuple[list[Compared], list[np.ndarray]]:
+    """Compare the boxes that have an area; return also the place of each among all labelled."""
+    places = [np.flatnonzero(_has_area(boxes)) for boxes in labelled]
+    images = []
+    for boxes, found, place in zip(labelled, predicted, places, strict=True):
+        whole = Boxes(boxes.corners[place], boxes.codes[place], boxes.scores[place])
+        images.append(compare(whole, found))
+    return images, places
+
+
+def _least(image: Compared) -> float:
+    above = image.similarity[image.similarity > 0]
+    return float(above.min()) if above.size else 1.0
+
+
+def _detection_rates(images: list[Compared], *, likely: float) -> np.ndarray:
+    """Return the mean support of each class's labelled boxes, shape (K,).
+
+    A box without any is less suspicious in a class that the detector often misses.
+    """
+    if not images:
+        return np.zeros(0)
+    codes = np.concatenate([image.labelled.codes for image in images])
+    sure = np.concatenate([support(image, likely=likely) for image in images])
+    counts = np.bincount(codes)
+    return np.asarray(np.bincount(codes, weights=sure) / np.maximum(counts, 1))
+
+
+def _entries(row: int, kind: str, boxes: np.ndarray, scores: np.ndarray) -> Found:
+    pairs = zip(boxes.tolist(), scores.tolist(), strict=True)
+    return [(row, kind, box, score) for box, score in pairs]
+
+
+def _findings(ids: np.ndarray, found: Found) -> BoxFindings:
+    found = sorted(found, key=lambda entry: entry[0])
+    names = [f"{ids[row]}/{kind}/{box}" for row, kind, box, _ in found]
+    scores = np.clip(np.array([entry[3] for entry in found], dtype=np.float64), 0, 1)
+    flagged = scores < THRESHOLD
+    low, high = wilson_interval(float(flagged.sum()), len(flagged))
+    share = float(flagged.mean()) if len(flagged) else 0.0
+    return BoxFindings(
+        row_ids=np.array(names, dtype=str),
+        row_of=np.array([entry[0] for entry in found], dtype=np.int64),
+        kinds=np.array([entry[1] for entry in found], dtype=str),
+        boxes=np.array([entry[2] for entry in found], dtype=np.int64),
+        scores=scores,
+        flagged=flagged,
+        threshold=THRESHOLD,
+        noise_rate=NoiseRate(share, low, high),
+        expected_precision=None,
+        method="ObjectLab's scores of overlooked, badly located and swapped boxes, and support",
+    )

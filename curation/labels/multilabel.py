@@ -1,0 +1,231 @@
+"""Find wrong labels where a row has any number of classes.
+
+Each class is a question of its own, present or absent, judged as any two classes are; a row is as
+good as its worst class. With the method ``"confident"`` the flags and scores are those of cleanlab
+2.9: confident learning in each class, and a row's score the exponential moving average of its
+classes' (Thyagarajan et al., "Identifying Incorrect Annotations in Multi-Label Classification
+Data", 2022). Costs K times the search in one class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from thresher.core.embeddings import Embeddings
+from thresher.core.errors import InputError, check_choice
+from thresher.core.randomness import RandomState
+
+from .evidence import Evidence, gather, nearest_rows
+from .finding import METHODS, Belief, by_probs, find_label_issues, judged_rows
+from .inputs import LabelInputs, check_unit_range, read_row_ids
+from .label_sets import read_label_sets
+from .multilabel_result import MultilabelIssues
+from .noise import NoiseRate
+from .posterior import expected_precision
+from .result import LabelIssues
+
+STATES = ("absent", "present")
+# Weight of the worst class in the moving average, as in cleanlab.
+FORGETTING = 0.8
+
+
+def find_multilabel_issues(
+    labels: np.ndarray | Sequence[Sequence[int]] | Sequence[Sequence[str]],
+    *,
+    pred_probs: np.ndarray | None = None,
+    embeddings: Embeddings | np.ndarray | None = None,
+    row_ids: np.ndarray | None = None,
+    classes: Sequence[str] | None = None,
+    method: str = "auto",
+    random_state: RandomState = 0,
+) -> MultilabelIssues:
+    """Find rows with a class too many or too few.
+
+    Parameters
+    ----------
+    labels : array of int, shape (n, K), or a list of n lists
+        Ones and zeros (−1 = not known), or the codes or names of each row's classes.
+    pred_probs : ndarray of float, shape (n, K), optional
+        Out-of-sample probability of each class; a row need not sum to one.
+    embeddings : Embeddings or ndarray, shape (n, d), optional
+        Used when no `pred_probs` are given.
+    row_ids : ndarray of str, shape (n,), optional
+    classes : sequence of str, length K, optional
+        Default: the names that occur, sorted, or the codes as text.
+    method, random_state
+        As in `find_label_issues`.
+
+    Returns
+    -------
+    MultilabelIssues
+
+    Raises
+    ------
+    InputError
+        Without evidence, on unequal lengths, NaN, probabilities outside [0, 1], unknown classes.
+    """
+    check_choice("method", method, METHODS)
+    width = 0 if pred_probs is None else np.asarray(pred_probs).shape[-1]
+    present, names = read_label_sets(labels, classes=classes, width=width)
+    n, num_classes = present.shape
+    if not num_classes:
+        raise InputError("There are no classes: give `classes`, or labels with at least one.")
+    ids = read_row_ids(row_ids, embeddings, n)
+    probs = None if pred_probs is None else _read_probs(pred_probs, present.shape)
+    if isinstance(embeddings, np.ndarray):
+        embeddings = Embeddings.from_vectors(embeddings)
+    if embeddings is not None and len(embeddings) != n:
+        raise InputError(f"There are {n} labels, but {len(embeddings)} embeddings.")
+    if probs is None and embeddings is None:
+        raise InputError("Give `pred_probs` or `embeddings` to judge the labels by.")
+    inputs = [
+        LabelInputs(
+            ids,
+            present[:, k],
+            STATES,
+            None if embeddings is None else embeddings.vectors,
+            [] if probs is None else [np.stack([1 - probs[:, k], probs[:, k]], axis=1)],
+        )
+        for k in range(num_classes)
+    ]
+    decide = _confident if method == "confident" else _together
+    return decide(inputs, names, method=method, random_state=random_state)
+
+
+def _together(
+    inputs: list[LabelInputs],
+    names: tuple[str, ...],
+    *,
+    method: str,
+    random_state: RandomState,
+) -> MultilabelIssues:
+    """Fit one noise model to all classes: rare ones have too few rows for one of their own."""
+    ids, shape = inputs[0].row_ids, (len(inputs[0].row_ids), len(inputs))
+    probs, judged = np.full((*shape, 2), 0.5), np.zeros(shape, dtype=bool)
+    by_peers = not inputs[0].pred_probs
+    graph = (
+        nearest_rows(inputs[0], random_state) if by_peers and method in ("auto", "knn") else None
+    )
+    how, made_for_task = "nothing to judge: no class is both set and not set", False
+    for k, of_class in enumerate(inputs):
+        mine = judged_rows(of_class, by_peers=by_peers)
+        if len(np.unique(of_class.labels[mine])) < 2:
+            continue
+        if graph is None and by_peers and method in ("auto", "knn"):
+            graph = nearest_rows(of_class, random_state)
+        evidence = gather(of_class, graph, method, random_state)
+        assert evidence is not None  # there are probabilities or vectors
+        probs[:, k], judged[:, k] = evidence.probs, mine
+        how, made_for_task = evidence.how, evidence.made_for_task
+    labels = np.stack([of_class.labels for of_class in inputs], axis=1)
+    evidence = Evidence(probs.reshape(-1, 2), how, made_for_task)
+    belief = Belief(np.zeros(labels.size), np.maximum(labels.ravel(), 0), NoiseRate(0, 0, 1), how)
+    if judged.any():
+        belief = by_probs(labels.ravel(), evidence, judged.ravel())
+    scores = 1 - belief.errors
+    flagged = scores < 0.5
+    cells = LabelIssues(
+        row_ids=_cell_ids(ids, names),
+        labels=labels.ravel(),
+        classes=STATES,
+        scores=scores,
+        suggested=belief.suggested,
+        flagged=flagged,
+        threshold=0.5,
+        noise_rate=belief.noise_rate,
+        expected_precision=expected_precision(scores, flagged),
+        method=f"{shape[1]} classes; {how}",
+    )
+    errors = belief.errors.reshape(shape)
+    rates = [_rate(errors[judged[:, k], k], belief.noise_rate) for k in range(shape[1])]
+    table = scores.reshape(shape)
+    return _issues(cells, ids, names, scores=table.min(axis=1), rates=rates)
+
+
+def _rate(errors: np.ndarray, all_classes: NoiseRate) -> NoiseRate:
+    """Return the mean error of a class, with an interval as wide in proportion as that of all."""
+    if not len(errors):
+        return NoiseRate(0.0, 0.0, 1.0)
+    rate, whole = float(errors.mean()), max(all_classes.estimate, 1e-12)
+    low, high = rate * all_classes.low / whole, rate * all_classes.high / whole
+    return NoiseRate(rate, low, min(1.0, high))
+
+
+def _confident(
+    inputs: list[LabelInputs],
+    names: tuple[str, ...],
+    *,
+    method: str,
+    random_state: RandomState,
+) -> MultilabelIssues:
+    """Judge each class by itself, by confident learning."""
+    found = [
+        find_label_issues(
+            of_class.labels,
+            pred_probs=of_class.pred_probs or None,
+            embeddings=None if of_class.pred_probs else _embeddings(of_class),
+            classes=STATES,
+            method=method,
+            random_state=random_state,
+        )
+        for of_class in inputs
+    ]
+    rates = [issues.noise_rate for issues in found]
+    whole = [
+        float(np.mean([getattr(rate, end) for rate in rates]))
+        for end in ("estimate", "low", "high")
+    ]
+    columns = {
+        name: np.stack([getattr(issues, name) for issues in found], axis=1)
+        for name in ("labels", "scores", "suggested", "flagged")
+    }
+    ids = inputs[0].row_ids
+    cells = LabelIssues(
+        row_ids=_cell_ids(ids, names),
+        classes=STATES,
+        threshold=0.5,
+        noise_rate=NoiseRate(*whole),
+        expected_precision=None,
+        method=f"{len(found)} classes; {found[0].method}",
+        **{name: column.ravel() for name, column in columns.items()},
+    )
+    return _issues(cells, ids, names, scores=moving_average(columns["scores"]), rates=rates)
+
+
+def _embeddings(inputs: LabelInputs) -> Embeddings:
+    assert inputs.vectors is not None  # or there are probabilities
+    return Embeddings(inputs.row_ids, inputs.vectors)
+
+
+def _cell_ids(ids: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    return np.array([f"{row}/{name}" for row in ids.tolist() for name in names], dtype=str)
+
+
+def _issues(
+    cells: LabelIssues,
+    ids: np.ndarray,
+    names: tuple[str, ...],
+    *,
+    scores: np.ndarray,
+    rates: list[NoiseRate],
+) -> MultilabelIssues:
+    flagged = np.asarray(cells.flagged.reshape(len(ids), len(names)).any(axis=1))
+    return MultilabelIssues(ids, names, scores, flagged, cells, tuple(rates))
+
+
+def moving_average(scores: np.ndarray) -> np.ndarray:
+    """Average each row's scores, shape (n, K), exponentially from the best to the worst."""
+    falling = -np.sort(-scores, axis=1)
+    average = falling[:, 0] if scores.shape[1] else np.ones(len(scores))
+    for k in range(1, scores.shape[1]):
+        average = FORGETTING * falling[:, k] + (1 - FORGETTING) * average
+    return np.asarray(average)
+
+
+def _read_probs(pred_probs: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    probs = np.asarray(pred_probs)
+    if probs.shape != shape:
+        raise InputError(f"`pred_probs` must have the shape {shape}, got {probs.shape}.")
+    return check_unit_range("pred_probs", probs)
