@@ -108,7 +108,8 @@ def _is_missing(labels: np.ndarray) -> np.ndarray:
             "The labels of `annotations` must be integer codes (−1 = no answer) or strings "
             "('' = no answer), got floats."
         )
-    return np.array([label is None or label == "" for label in labels.tolist()], dtype=bool)
+    flat = [label is None or label == "" for label in labels.ravel().tolist()]
+    return np.array(flat, dtype=bool).reshape(labels.shape)
 
 
 def majority_codes(answers: Answers, codes: np.ndarray, *, n: int, num_classes: int) -> np.ndarray:
@@ -116,6 +117,8 @@ def majority_codes(answers: Answers, codes: np.ndarray, *, n: int, num_classes: 
 
     Ties go to the class that is more frequent overall.
     """
+    if not num_classes:
+        return np.full(n, -1, dtype=np.int64)
     counts = _counts(answers, codes, n=n, num_classes=num_classes)
     shares = counts.sum(axis=0) / max(1.0, counts.sum())
     return np.where(counts.any(axis=1), (counts + 0.5 * shares).argmax(axis=1), -1)
