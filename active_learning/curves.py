@@ -104,8 +104,19 @@ class Curves:
             for b, budget in enumerate(self.budgets)
         ]
 
+    def summary(self) -> dict[str, Any]:
+        """Return areas, mean ranks and, if random was run, labels to match it and gaps to it."""
+        report: dict[str, Any] = {
+            "area": {name: float(values.mean()) for name, values in self.area().items()},
+            "mean_rank": self.ranks(),
+        }
+        if "random" in self.strategies:
+            report["labels_to_match_random"] = self.labels_to_match()
+            report["lowest_gap_to_random_in_deviations"] = self.never_below()
+        return report
+
     def to_json(self, path: str | os.PathLike[str]) -> None:
-        """Write curves, areas and labels to match random (if it was run) as JSON, atomically."""
+        """Write curves, rows and the summary as JSON, atomically."""
         report: dict[str, Any] = {
             "strategies": list(self.strategies),
             "budgets": list(self.budgets),
@@ -113,12 +124,8 @@ class Curves:
             "accuracy": self.accuracy.tolist(),
             "query_seconds": self.query_seconds.tolist(),
             "rows": self.rows(),
-            "area": {name: float(values.mean()) for name, values in self.area().items()},
-            "mean_rank": self.ranks(),
+            **self.summary(),
         }
-        if "random" in self.strategies:
-            report["labels_to_match_random"] = self.labels_to_match()
-            report["lowest_gap_to_random_in_deviations"] = self.never_below()
         write_json(path, report)
 
     def to_svg(self, path: str | os.PathLike[str]) -> None:

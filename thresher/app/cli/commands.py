@@ -12,6 +12,8 @@ import thresher
 
 from ..doctor import describe, examine
 from .curate import app as curate_app
+from .label import app as label_app
+from .models import add_commands
 from .options import (
     Config,
     Data,
@@ -40,6 +42,8 @@ app = typer.Typer(
 )
 
 app.add_typer(curate_app)
+app.add_typer(label_app)
+add_commands(app)
 
 # The shares that --plant uses; any of them can be set on its own, as in --set plant.leaked=0.1.
 PLANTED = {"copies": 0.03, "near_copies": 0.03, "swapped_labels": 0.03, "leaked": 0.05}

@@ -1,0 +1,237 @@
+"""The labelling commands: the whole loop from a user's file, and what it says to mistakes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner, Result
+
+from thresher.app.cli.commands import app
+from thresher.app.label_folder import LabelFolder
+from thresher.core.errors import ThresherError
+
+RNG = np.random.default_rng(0)
+KIND = RNG.integers(2, size=60)
+POINTS = np.array([[-2.0, 0], [2, 0]])[KIND] + RNG.normal(size=(60, 2))
+TRUTH = {f"r{k}": ("low", "high")[kind] for k, kind in enumerate(KIND)}
+
+
+def call(*arguments: str | Path) -> Any:
+    """Run `thresher label …` with --json; return what it printed."""
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.exception
+    return json.loads(result.stdout)
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["label", *map(str, arguments)])
+
+
+def error_of(*arguments: str | Path) -> str:
+    found = run(*arguments).exception
+    assert isinstance(found, ThresherError), found
+    return str(found)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    lines = [f"r{k},{x:.4f},{y:.4f},{k % 3 + 1}" for k, (x, y) in enumerate(POINTS)]
+    (tmp_path / "pool.csv").write_text("\n".join(["key,x,y,price", *lines]))
+    return tmp_path / "pool.csv"
+
+
+@pytest.fixture
+def folder(table: Path) -> Path:
+    out = table.parent / "lab"
+    call("init", table, "--row-id", "key", "--features", "x,y", "--classes", "low,high",
+         "--out", out, "--audit", "0.5")  # fmt: skip
+    return out
+
+
+def fill(path: Path, **changes: str) -> list[str]:
+    """Fill the column `label` with the truth, or with what `changes` says; return the row ids."""
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row["label"] = changes.get(row["row_id"], TRUTH[row["row_id"]])
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return [row["row_id"] for row in rows]
+
+
+def test_the_whole_loop(folder: Path) -> None:
+    for number in range(2):
+        path = folder.parent / f"b{number}.csv"
+        batch = call("next", folder, "-n", "12", "--annotator", "ann", "--out", path)
+        assert batch["batch"] == number + 1
+        assert fill(path) == batch["rows"]
+        assert call("tell", folder, path)["new"] == 12
+        assert call("tell", folder, path) == {
+            "new": 0, "repeated": 12, "empty": 0, "conflicts": [],
+        }  # fmt: skip
+    found = call("status", folder, "--target", "0.8")
+    assert (found["labeled"], found["pool"], found["open_leases"]) == (24, 60, 0)
+    assert 0 <= found["accuracy"]["low"] <= found["accuracy"]["value"] <= 1
+    assert found["advice"]["reasons"]
+    assert "go on" in run("status", folder).stdout or "stop" in run("status", folder).stdout
+    for name in ("labels.csv", "labels.jsonl", "labels.parquet"):
+        assert call("export", folder, folder.parent / name)["rows"] == 24
+    labels = pq.read_table(folder.parent / "labels.parquet").to_pylist()
+    assert {row["row_id"]: row["label"] for row in labels}.items() <= TRUTH.items()
+
+
+def test_the_batch_says_what_to_look_at_and_why(folder: Path) -> None:
+    path = folder.parent / "b.jsonl"
+    call("next", folder, "-n", "3", "--out", path)
+    row = json.loads(path.read_text().splitlines()[0])
+    assert set(row) >= {"row_id", "x", "y", "suggestion", "reason", "label"}
+    place = int(row["row_id"][1:])
+    assert row["x"] == pytest.approx(POINTS[place, 0], abs=1e-4)
+
+
+def test_conflicts_are_shown_and_left(folder: Path) -> None:
+    path = folder.parent / "b.csv"
+    row = call("next", folder, "-n", "1", "--annotator", "ann", "--out", path)["rows"][0]
+    fill(path)
+    call("tell", folder, path)
+    other = {"low": "high", "high": "low"}[TRUTH[row]]
+    fill(path, **{row: other})
+    result = run("tell", folder, path)
+    assert result.exit_code == 1
+    assert f"{row}: {TRUTH[row]} recorded, {other} in the file (ann)" in result.stdout
+    assert "--overwrite" in str(result.exception)
+    assert call("tell", folder, path, "--overwrite")["new"] == 1
+    call("tell", folder, "--set", f"{row}=undo", "--annotator", "ann")
+    assert call("export", folder, folder.parent / "a.csv", "--answers")["rows"] == 0
+    assert call("export", folder, folder.parent / "a.csv", "--history")["rows"] == 3
+
+
+def test_known_labels_count_and_dropped_rows_are_never_asked(table: Path, tmp_path: Path) -> None:
+    from thresher.core.manifest import Manifest
+
+    ids = [f"r{k}" for k in range(60)]
+    actions = ["drop" if k >= 40 else "keep" for k in range(60)]
+    decided = Manifest.from_columns(ids, actions, reasons=["" for _ in ids], scores=np.ones(60))
+    decided.save(tmp_path / "m")
+    lines = table.read_text().splitlines()
+    labels = ["label", *(TRUTH[f"r{k}"] if k < 10 else "" for k in range(60))]
+    table.write_text(
+        "\n".join(f"{line},{label}" for line, label in zip(lines, labels, strict=True))
+    )
+    out = tmp_path / "lab"
+    found = call("init", table, "--row-id", "key", "--features", "x,y", "--label", "label",
+                 "--out", out, "--manifest", tmp_path / "m", "--cost", "price")  # fmt: skip
+    assert found["known_labels"] == 10
+    assert found["classes"] == ["high", "low"]
+    assert "30 rows available, 31 asked" in error_of("next", out, "-n", "31")
+    assert call("status", out)["cost"] == sum(k % 3 + 1 for k in range(10))
+
+
+def test_images_are_written_beside_the_batch(tmp_path: Path) -> None:
+    for k in range(6):
+        (tmp_path / "pool" / "x").mkdir(parents=True, exist_ok=True)
+        picture = RNG.integers(0, 255, size=(8, 8, 3), dtype=np.uint8)
+        cv2.imwrite(str(tmp_path / "pool" / "x" / f"{k}.png"), picture)
+    call("init", tmp_path / "pool", "--classes", "a,b", "--out", tmp_path / "lab")
+    call("next", tmp_path / "lab", "-n", "2", "--out", tmp_path / "b.csv")
+    with open(tmp_path / "b.csv", newline="") as file:
+        paths = [Path(row["image"]) for row in csv.DictReader(file)]
+    assert len(paths) == 2
+    assert all(cv2.imread(str(path)).shape == (8, 8, 3) for path in paths)
+
+
+@pytest.mark.parametrize(
+    ("task", "cell", "label"),
+    [
+        ("multi_label", "low; high", ["low", "high"]),
+        ("regression", "2.5", 2.5),
+        ("spans", '[{"start": 0, "end": 3, "label": "low"}]',
+         [{"start": 0, "end": 3, "label": "low"}]),
+    ],
+)  # fmt: skip
+def test_other_tasks_go_round(table: Path, task: str, cell: str, label: Any) -> None:
+    out, path = table.parent / "lab", table.parent / "b.csv"
+    classes = [] if task == "regression" else ["--classes", "low,high"]
+    call("init", table, "--row-id", "key", "--features", "x,y", "--task", task, "--out", out,
+         *classes)  # fmt: skip
+    rows = call("next", out, "-n", "4", "--out", path)["rows"]
+    fill(path, **dict.fromkeys(rows, cell))
+    assert call("tell", out, path)["new"] == 4
+    call("next", out, "-n", "4", "--out", path)
+    call("export", out, table.parent / "l.jsonl")
+    lines = (table.parent / "l.jsonl").read_text().splitlines()
+    assert [json.loads(line)["label"] for line in lines] == [label] * 4
+
+
+def test_simulate(table: Path, tmp_path: Path) -> None:
+    lines = table.read_text().splitlines()
+    labels = ["label", *TRUTH.values()]
+    table.write_text(
+        "\n".join(f"{line},{label}" for line, label in zip(lines, labels, strict=True))
+    )
+    given = [table, "--features", "x,y", "--label", "label", "--budgets", "4,8,16", "--seeds", "2"]
+    found = call("simulate", *given, "--out", tmp_path / "curves")
+    assert {row["strategy"] for row in found["rows"]} == {"auto", "random"}
+    assert (tmp_path / "curves" / "curves.svg").read_text().startswith("<svg")
+    assert "labels" in run("simulate", *given).stdout
+    assert "Did you mean 'margin'" in error_of("simulate", *given, "--strategies", "margn")
+    assert "whole numbers" in error_of("simulate", *given[:-4], "--budgets", "4,x")
+
+
+def test_mistakes_are_named(folder: Path, table: Path, tmp_path: Path) -> None:
+    path = tmp_path / "b.csv"
+    assert "holds no labelling session" in error_of("next", tmp_path)
+    assert "60 rows available, 61 asked" in error_of("next", folder, "-n", "61")
+    assert "must end in" in error_of("next", folder, "--out", tmp_path / "b.xlsx")
+    assert "'new', 'relabel', 'mixed'" in error_of("next", folder, "--mode", "old")
+    assert "holds a labelling session already" in error_of(
+        "init", table, "--features", "x,y", "--classes", "a,b", "--out", folder
+    )
+    new = tmp_path / "new"
+    assert "--classes" in error_of("init", table, "--features", "x,y", "--out", new)
+    assert "two or more" in error_of(
+        "init", table, "--features", "x,y", "--out", new, "--classes", "a"
+    )
+    assert "Did you mean 'margin'" in error_of(
+        "init", table, "--features", "x,y", "--out", new, "--classes", "a,b", "--strategy", "margn"
+    )
+    assert not new.exists()
+    for text, says in (
+        ("row_id,label\nr1,low\nr77,low\n", "line 3: The row id 'r77' is not in the pool"),
+        ("row_id,label\nr1,lo\n", "line 2: the label must be one of 'low', 'high', got 'lo'"),
+        ("row,label\nr1,low\n", "no column 'row_id'"),
+    ):
+        path.write_text(text)
+        assert says in error_of("tell", folder, path)
+    assert call("status", folder)["answers"] == 0
+    assert "FILE" in error_of("tell", folder)
+
+
+def test_a_killed_tell_goes_on(folder: Path) -> None:
+    path = folder.parent / "b.csv"
+    rows = call("next", folder, "-n", "60", "--annotator", "ann", "--out", path)["rows"]
+    fill(path)
+    command = [sys.executable, "-m", "thresher", "label", "tell", str(folder), str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    time.sleep(0.8)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    found = call("tell", folder, path)
+    assert found["new"] + found["repeated"] == len(rows) == 60
+    assert call("status", folder)["labeled"] == 60
+    with LabelFolder(folder).open() as session:
+        assert session.replay() == []

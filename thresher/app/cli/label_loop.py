@@ -1,0 +1,174 @@
+"""``thresher label next``, ``tell``, ``status`` and ``export``: the loop of labelling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from active_learning import (
+    Session,
+    export_answers,
+    export_batch,
+    export_labels,
+    import_answers,
+)
+from active_learning.batch import Mark
+from active_learning.row_files import file_format
+
+from ...core.errors import InputError, ThresherError
+from ..label_folder import LabelFolder
+from .label_output import conflict_lines, report_json, report_lines, say
+from .options import Json
+
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder made by `init`.")]
+Annotator = Annotated[str, typer.Option(help="Who labels; empty for nobody in particular.")]
+
+
+def next_batch(
+    folder: Folder,
+    n: Annotated[int, typer.Option("-n", "--rows", help="Rows to hand out.")] = 20,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="CSV or JSONL file; default in FOLDER/batches.")
+    ] = None,
+    annotator: Annotator = "",
+    lease: Annotated[str, typer.Option(help="Time until rows go to others: 90s, 2h, 1d.")] = "2h",
+    mode: Annotated[str, typer.Option(help="new, relabel (second opinions) or mixed.")] = "new",
+    as_json: Json = False,
+) -> None:
+    """Hand out rows as a file whose column `label` is to be filled.
+
+    Each row says why it was chosen and what the model would say. Pictures are written beside the
+    file. Fill in labels (or `skip`), as many as you like, and hand the file to `tell`.
+
+    Example: thresher label next labelling -n 20 --annotator ann --out batch.csv
+    """
+    here = LabelFolder(folder)
+    if out is not None:  # before rows are leased
+        file_format(out, allowed=("csv", "lines"))
+    with here.open() as session:
+        batch = session.ask(n, annotator=annotator, lease=lease, mode=mode)
+        path = out or folder / "batches" / f"{batch.number:04d}-{annotator or 'batch'}.csv"
+        ids = batch.row_ids.tolist()
+        content = here.content(ids, images=path.with_name(f"{path.stem}-images"))
+        export_batch(batch, path, content=content)
+    result = {"batch": batch.number, "file": str(path), "rows": ids, "expires": batch.expires}
+    lines = [
+        f"{len(ids)} rows in {path}, yours for {lease}",
+        f"Fill the column label, then: thresher label tell {folder} {path}",
+    ]
+    say(result, lines, as_json=as_json)
+
+
+def tell(
+    folder: Folder,
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A filled file.")] = None,
+    *,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="row_id=label, row_id=skip or row_id=undo; repeatable."),
+    ] = None,
+    annotator: Annotated[
+        str | None, typer.Option(help="Who labelled; default the file's column.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Take labels that differ as corrections.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Record the labels of a filled file; twice, in parts or in any order is fine.
+
+    A label that differs from the one recorded for the same row and annotator is shown and left
+    alone, and the command fails, unless --overwrite is given.
+
+    Example: thresher label tell labelling batch.csv
+    """
+    if (file is None) == (not set_):
+        raise InputError("Give a filled FILE, or --set row_id=label.")
+    with LabelFolder(folder).open() as session:
+        if file is None:
+            new = session.tell(_given(session, set_ or []), annotator=annotator or "")
+            say({"new": new}, [f"{new} new"], as_json=as_json)
+            return
+        found = import_answers(session, file, annotator=annotator, overwrite=overwrite)
+    conflicts = [vars(conflict) for conflict in found.conflicts]
+    result = {
+        "new": found.new,
+        "repeated": found.repeated,
+        "empty": found.empty,
+        "conflicts": conflicts,
+    }
+    lines = [f"{found.new} new, {found.repeated} known already, {found.empty} without a label"]
+    say(result, lines + conflict_lines(found.conflicts), as_json=as_json)
+    if conflicts and not overwrite:
+        raise ThresherError(
+            f"{len(conflicts)} labels differ from the recorded ones and were left out. Give "
+            "--overwrite to take them as corrections."
+        )
+
+
+def status(
+    folder: Folder,
+    *,
+    target: Annotated[float | None, typer.Option(help="Accuracy (or mean error) to reach.")] = None,
+    suspects: Annotated[int, typer.Option(help="How many doubtful labels to list.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Say how good the model is, with an interval, and whether more labels are worth it.
+
+    Example: thresher label status labelling --target 0.9
+    """
+    with LabelFolder(folder).open() as session:
+        report = session.report(target=target)
+        doubtful = session.suspects(suspects) if suspects > 0 else []
+        quality: dict[str, float] = {}
+        if report.labeled and len(report.annotators) > 1:
+            found = session.labels()
+            names = found.annotators.tolist()
+            quality = dict(zip(names, found.annotator_quality.tolist(), strict=True))
+        open_leases = len(session.open_leases())
+    result = report_json(report) | {
+        "annotator_quality": quality,
+        "suspects": [{"row_id": row, "score": score} for row, score in doubtful],
+        "open_leases": open_leases,
+    }
+    lines = report_lines(report, quality=quality, suspects=doubtful)
+    say(result, [*lines, f"{open_leases} rows are out with annotators"], as_json=as_json)
+
+
+def export(
+    folder: Folder,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, JSONL or Parquet.")],
+    *,
+    answers: Annotated[
+        bool, typer.Option("--answers", help="Each annotator's answer, not one label a row.")
+    ] = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="Every answer ever told, corrections included.")
+    ] = False,
+    method: Annotated[str, typer.Option(help="How several answers become one.")] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Write one label for each labelled row with its quality, or all answers.
+
+    Example: thresher label export labelling labels.parquet
+    """
+    with LabelFolder(folder).open() as session:
+        if answers or history:
+            rows = export_answers(session, file, history=history)
+        else:
+            rows = export_labels(session, file, method=method)
+    say({"file": str(file), "rows": rows}, [f"{rows:,} rows in {file}"], as_json=as_json)
+
+
+def _given(session: Session, items: list[str]) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    for item in items:
+        row, equals, text = item.rpartition("=")
+        if not equals or not row:
+            raise InputError(f"`--set` takes row_id=label, got {item!r}.")
+        mark = text.lower() in ("skip", "undo") and text not in session.classes
+        answers[row] = Mark(text.lower()) if mark else session.task.parse(text)
+    return answers

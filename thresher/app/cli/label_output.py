@@ -1,0 +1,89 @@
+"""What the labelling commands print: a table for people, or one JSON object."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from active_learning import Curves
+from active_learning.report import Report
+from active_learning.roundtrip import Conflict
+
+
+def say(result: dict[str, Any], lines: Sequence[str], *, as_json: bool) -> None:
+    """Print one JSON object, or the lines."""
+    print(json.dumps(_finite(result), sort_keys=True) if as_json else "\n".join(lines))
+
+
+def _finite(value: Any) -> Any:
+    """Replace infinities, which JSON does not have, by None."""
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def conflict_lines(conflicts: Sequence[Conflict]) -> list[str]:
+    """Return one line for each conflict."""
+    return [
+        f"  {c.row_id}: {c.recorded} recorded, {c.imported} in the file"
+        f"{f' ({c.annotator})' if c.annotator else ''}"
+        for c in conflicts
+    ]
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """Return a report as plain types."""
+    return asdict(report)
+
+
+def report_lines(
+    report: Report, *, quality: dict[str, float], suspects: Sequence[tuple[str, float]]
+) -> list[str]:
+    """Return a report as lines."""
+    lines = [
+        f"{report.labeled:,} of {report.pool:,} rows labelled, {report.answers:,} answers, "
+        f"{report.skips:,} skipped, cost {report.cost:g}"
+    ]
+    if report.classes:
+        lines.append("classes: " + ", ".join(f"{k} {v:,}" for k, v in report.classes.items()))
+    if report.accuracy is None:
+        lines.append(f"{report.measure}: not known yet; five audited rows with a label are needed")
+    else:
+        lines.append(f"{report.measure} on the rows without a label: {report.accuracy}")
+    if report.gain is not None:
+        lines.append(f"fewer errors than with as many random labels: {report.gain}")
+    if report.labels_per_hour is not None:
+        lines.append(f"{report.labels_per_hour:.0f} labels an hour")
+    lines += [
+        f"annotator {name or '(unnamed)'}: {number:,} labels"
+        + (f", quality {quality[name]:.2f}" if name in quality else "")
+        for name, number in report.annotators.items()
+    ]
+    if suspects:
+        rows = ", ".join(f"{row} ({score:.2f})" for row, score in suspects)
+        lines.append(f"labels most in doubt: {rows}")
+    lines.append("stop" if report.advice.stop else "go on")
+    lines += [f"  {reason}" for reason in report.advice.reasons]
+    return lines
+
+
+def curve_lines(curves: Curves, out: Path | None) -> list[str]:
+    """Return the mean accuracy of each strategy at each number of labels."""
+    width = max(len("labels"), *(len(name) for name in curves.strategies))
+    lines = ["  ".join([f"{'labels':<{width}}", *(f"{b:>6}" for b in curves.budgets)])]
+    for name in curves.strategies:
+        means = curves.of(name).mean(axis=0)
+        lines.append("  ".join([f"{name:<{width}}", *(f"{mean:>6.3f}" for mean in means)]))
+    if "random" in curves.strategies:
+        for name, labels in curves.labels_to_match().items():
+            if name != "random" and labels is not None:
+                lines.append(
+                    f"{name} needs {labels:.0f} labels for what random has at {curves.budgets[-1]}"
+                )
+    return lines + ([f"Written: {out}/curves.json, {out}/curves.svg"] if out else [])
