@@ -1,6 +1,6 @@
 """What a model costs where it runs: parameters, operations, bytes, memory, time, energy."""
 
-from .latency import Latency, LatencyRatio, compare_latency, measure_latency
+from .latency import Latency, LatencyRatio, compare_latency, compare_renewed, measure_latency
 from .measure import Profile, compare, profile
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Profile",
     "compare",
     "compare_latency",
+    "compare_renewed",
     "measure_latency",
     "profile",
 ]

@@ -104,14 +104,40 @@ def compare_latency(
     confidence : float
         Of the interval.
     """
+    return compare_renewed(
+        lambda: first,
+        lambda: second,
+        rounds=rounds,
+        seconds=seconds,
+        confidence=confidence,
+    )
+
+
+def compare_renewed(
+    open_first: Callable[[], Call],
+    open_second: Callable[[], Call],
+    *,
+    rounds: int = 31,
+    seconds: float = 1.0,
+    confidence: float = 0.99,
+) -> LatencyRatio:
+    """Time two calls by turns, each opened anew for every round.
+
+    Where a session's memory happens to lie moves its time by up to a third for as long as it lives;
+    opened again and again, two equal models differ by chance alone, and the interval holds that.
+
+    Parameters
+    ----------
+    open_first, open_second : callable
+        Each returns a call that computes one batch.
+    rounds, seconds, confidence
+        As in `compare_latency`; opening is not counted in `seconds`.
+    """
     check_number("rounds", rounds, low=9)
     check_number("confidence", confidence, low=0.5, high=0.9999)
-    for _ in range(_WARM_UP):
-        first()
-        second()
-    once = min(_time(first) + _time(second) for _ in range(3))
+    once = _once(open_first(), open_second())
     calls = max(5, int(seconds / rounds / max(once, 1e-7)))
-    ratios = np.sort([_round(first, second, calls) for _ in range(rounds)])
+    ratios = np.sort([_opened_round(open_first, open_second, calls) for _ in range(rounds)])
     lowest = _rank(rounds, confidence)
     return LatencyRatio(
         median=float(np.median(ratios)),
@@ -119,6 +145,23 @@ def compare_latency(
         rounds=rounds,
         calls_per_round=calls,
     )
+
+
+def _once(first: Call, second: Call) -> float:
+    for _ in range(_WARM_UP):
+        first()
+        second()
+    return min(_time(first) + _time(second) for _ in range(3))
+
+
+def _opened_round(
+    open_first: Callable[[], Call], open_second: Callable[[], Call], calls: int
+) -> float:
+    first, second = open_first(), open_second()
+    for _ in range(2):
+        first()
+        second()
+    return _round(first, second, calls)
 
 
 def _round(first: Call, second: Call, calls: int) -> float:

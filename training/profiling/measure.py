@@ -19,7 +19,7 @@ from ..exporting import ExportedModel
 from ..exporting.artefact import count_parameters, example_rows
 from ..flops import count_flops
 from .energy import NOT_MEASURABLE, joules_per_call
-from .latency import Call, Latency, LatencyRatio, compare_latency, measure_latency
+from .latency import Call, Latency, LatencyRatio, compare_renewed, measure_latency
 from .memory import peak_memory_mb
 
 
@@ -117,17 +117,31 @@ def profile(
 
 
 def compare(
-    first: ExportedModel, second: ExportedModel, *, batch_size: int = 1, seconds: float = 1.0
+    first: ExportedModel,
+    second: ExportedModel,
+    *,
+    batch_size: int = 1,
+    rounds: int = 31,
+    seconds: float = 1.0,
+    confidence: float = 0.99,
 ) -> LatencyRatio:
-    """Time two exported models by turns on equal rows; the ratio is first over second."""
+    """Time two exported models by turns on equal rows; the ratio is first over second.
+
+    Both are loaded afresh for each of `rounds`; see `compare_renewed`.
+    """
     check_number("batch_size", batch_size, low=1)
     if first.threads != second.threads:
         raise InputError(
             f"The models run on {first.threads} and {second.threads} threads; load both with the "
             "same number."
         )
-    calls = [_file_call(model, batch_size) for model in (first, second)]
-    return compare_latency(*calls, seconds=seconds)
+    return compare_renewed(
+        lambda: _file_call(ExportedModel(first.path, threads=first.threads), batch_size),
+        lambda: _file_call(ExportedModel(second.path, threads=second.threads), batch_size),
+        rounds=rounds,
+        seconds=seconds,
+        confidence=confidence,
+    )
 
 
 def _file_call(model: ExportedModel, size: int) -> Call:

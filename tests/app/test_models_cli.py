@@ -1,0 +1,138 @@
+"""profile, gate and predict on a model that a user exported."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_wine
+from typer.testing import CliRunner
+
+from thresher.app.budget import paired_drop, read_budget
+from thresher.app.cli.commands import app
+from thresher.core.errors import GateError, InputError
+from training import compact_model, export
+
+COLUMNS = load_wine().feature_names
+CLASSES = ["barolo", "grignolino", "barbera"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two files of one network, and labelled rows."""
+    folder = tmp_path_factory.mktemp("models")
+    wine = load_wine()
+    for name, width in (("model", 8), ("baseline", 8)):
+        torch.manual_seed(0)
+        model = compact_model("mlp", num_classes=3, input_shape=(13,), width=width)
+        how = {"kind": "features", "columns": COLUMNS}
+        export(model, folder / name, classes=CLASSES, preprocessing=how)
+    with (folder / "test.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*COLUMNS, "wine"])
+        rows = zip(wine.data.tolist(), wine.target, strict=True)
+        writer.writerows([*row, CLASSES[code]] for row, code in rows)
+    return folder
+
+
+def call(*arguments: object) -> tuple[int, str, BaseException | None]:
+    done = CliRunner().invoke(app, list(map(str, arguments)))
+    return done.exit_code, done.stdout, done.exception
+
+
+def budget(folder: Path, limits: str, **names: str) -> Path:
+    given = {"model": "model", "baseline": "baseline", "data": "test.csv", "label": "wine"} | names
+    lines = [f'{name} = "{value}"' for name, value in given.items() if value]
+    path = folder / "budget.toml"
+    path.write_text("\n".join([*lines, "[limits]", limits]))
+    return path
+
+
+def test_profile_shows_every_thread_count_and_batch(folder: Path) -> None:
+    code, out, _ = call("profile", folder / "model", "--batch", 2, "--seconds", 0.01, "--json")
+    assert code == 0
+    (found,) = json.loads(out)
+    assert list(found["latency"]) == ["2"]
+    code, out, _ = call("profile", folder / "model", "--seconds", 0.01)
+    assert code == 0
+    assert "parameters" in out
+
+
+def test_a_budget_that_holds(folder: Path) -> None:
+    path = budget(folder, "max_bytes = 100000\nmax_accuracy_drop = 0.1\nmin_agreement = 1.0")
+    code, out, _ = call("gate", path, "--json")
+    assert code == 0
+    found = {check["name"]: check for check in json.loads(out)}
+    assert found["min_agreement"]["value"] == 1
+    assert found["max_accuracy_drop"]["value"] == 0
+
+
+def test_a_missed_limit_leaves_with_three(folder: Path) -> None:
+    code, out, error = call("gate", budget(folder, "max_bytes = 10\nmin_accuracy = 0.0"))
+    assert code
+    assert isinstance(error, GateError)
+    assert error.exit_code == 3
+    assert "missed" in out
+    assert "met" in out
+
+
+def test_the_ratio_of_equal_models_holds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("thresher.app.budget.SECONDS", 0.1)
+    assert call("gate", budget(folder, "max_latency_ratio = 1.5"))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("limits", "names", "text"),
+    [
+        ("max_byte = 1", {}, "max_bytes"),
+        ("", {}, "empty"),
+        ("max_latency_ratio = 1.1", {"baseline": ""}, "baseline"),
+        ("min_accuracy = 0.5", {"data": ""}, "data"),
+        ("max_bytes = 'a'", {}, "limits.max_bytes"),
+        ("max_bytes = 1\n[more]\na = 1", {}, "more"),
+    ],
+)
+def test_a_budget_that_cannot_be_checked_is_refused(
+    folder: Path, limits: str, names: dict[str, str], text: str
+) -> None:
+    with pytest.raises(InputError, match=text):
+        read_budget(budget(folder, limits, **names))
+
+
+def test_paired_drop_agrees_with_many_resamples() -> None:
+    rng = np.random.default_rng(0)
+    before, after = rng.random(2000) < 0.9, rng.random(2000) < 0.87
+    value, low, high = paired_drop(before, after)
+    assert value == pytest.approx(before.mean() - after.mean())
+    picks = rng.integers(0, 2000, (2000, 2000))
+    drops = before[picks].mean(axis=1) - after[picks].mean(axis=1)
+    assert (low, high) == pytest.approx(np.quantile(drops, [0.025, 0.975]), abs=0.002)
+
+
+def test_equal_models_have_an_interval_around_zero() -> None:
+    same = np.ones(100, bool)
+    value, low, high = paired_drop(same, same)
+    assert low < value == 0 < high
+
+
+def test_predictions_of_a_file(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "predicted.csv"
+    code, text, _ = call("predict", folder / "model", folder / "test.csv", "--out", out)
+    assert code == 0
+    assert "178 rows" in text
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 178
+    assert {row["label"] for row in rows} <= set(CLASSES)
+    assert all(1 / 3 <= float(row["probability"]) <= 1 for row in rows)
+
+
+def test_rows_of_another_kind_are_refused(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "texts.csv"
+    path.write_text("text\nhello there\nwho is it\n")
+    _, _, error = call("predict", folder / "model", path, "--out", tmp_path / "out.csv")
+    assert isinstance(error, InputError)

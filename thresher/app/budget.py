@@ -1,0 +1,193 @@
+"""A budget file: what an exported model may cost and must reach, checked in CI.
+
+```toml
+model = "runs/first/models/onnx/int8"   # a folder that `export` wrote
+baseline = "baseline"                   # another one, committed: for the limits against it
+data = "test.parquet"                   # labelled rows: needed by the limits on accuracy
+label = "intent"                        # columns, where they are not plain
+threads = 1
+
+[limits]
+max_bytes = 400_000
+min_accuracy = 0.90
+max_accuracy_drop = 0.005               # against the baseline, on the same rows
+max_latency_ratio = 1.05                # against the baseline, timed by turns
+```
+Paths are relative to the file.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from training import Samples, evaluate, load_exported
+from training.exporting import ExportedModel
+from training.gate import LIMITS, Measured
+from training.profiling import LatencyRatio, compare, profile
+
+from ..core.errors import InputError, did_you_mean
+from ..core.loading import load_dataset
+from .inputs import samples_for
+
+# Rounds of timing; more are added while the limit lies within the interval.
+ROUNDS = (31, 63, 127)
+SECONDS = 1.0
+# Of the interval of the ratio; the rounds may be looked at three times.
+CONFIDENCE = 0.998
+LIMIT_NAMES = tuple(LIMITS)
+
+
+class Budget(BaseModel):
+    """What a budget file holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: Path
+    baseline: Path | None = None
+    data: str | None = None
+    label: str | None = None
+    image: str | None = None
+    text: str | None = None
+    where: dict[str, str] | None = None
+    threads: int = Field(1, ge=1)
+    limits: dict[str, float]
+
+
+def read_budget(path: Path) -> Budget:
+    """Read a budget file; its paths become absolute.
+
+    Raises
+    ------
+    InputError
+        For what is not TOML, unknown names, and limits that need a baseline or data not given.
+    """
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"The budget {path} cannot be read ({error.strerror}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"The budget {path} is not valid TOML: {error}.") from error
+    try:
+        budget = Budget.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        hint = did_you_mean(name, Budget.model_fields)
+        raise InputError(f"{path}: `{name}`: {first['msg']}.{hint}") from error
+    _check_limits(budget, path)
+    folder = path.resolve().parent
+    return budget.model_copy(
+        update={
+            "model": folder / budget.model,
+            "baseline": None if budget.baseline is None else folder / budget.baseline,
+            "data": budget.data
+            if budget.data is None or not (folder / budget.data).exists()
+            else str(folder / budget.data),
+        }
+    )
+
+
+def measure_budget(budget: Budget) -> dict[str, Measured]:
+    """Measure what the limits of a budget are about, and nothing else."""
+    limits = budget.limits
+    model = load_exported(budget.model, threads=budget.threads)
+    baseline = None
+    if budget.baseline is not None:
+        baseline = load_exported(budget.baseline, threads=budget.threads)
+    found: dict[str, Measured] = {"bytes": float(model.size_bytes)}
+    if {"min_accuracy", "max_accuracy_drop", "min_agreement"} & limits.keys():
+        found |= _on_rows(budget, model, baseline)
+    if "max_p50_ms" in limits:
+        found["p50_ms"] = profile(model, batch_sizes=(1,)).latency[1].p50_ms
+    if "max_latency_ratio" in limits and baseline is not None:
+        found["latency_ratio"] = _ratio(model, baseline, limits["max_latency_ratio"])
+    return found
+
+
+def _check_limits(budget: Budget, path: Path) -> None:
+    for name in budget.limits:
+        if name not in LIMIT_NAMES:
+            raise InputError(
+                f"{path}: there is no limit {name!r}. Known: {', '.join(LIMIT_NAMES)}."
+                f"{did_you_mean(name, LIMIT_NAMES)}"
+            )
+    if not budget.limits:
+        raise InputError(f"{path}: [limits] is empty: a gate without a limit checks nothing.")
+    against = {"max_accuracy_drop", "max_latency_ratio", "min_agreement"} & budget.limits.keys()
+    if against and budget.baseline is None:
+        raise InputError(f"{path}: {min(against)} compares with a `baseline`; name its folder.")
+    on_rows = {"min_accuracy", "max_accuracy_drop", "min_agreement"} & budget.limits.keys()
+    if on_rows and budget.data is None:
+        raise InputError(f"{path}: {min(on_rows)} needs labelled rows; name them with `data`.")
+
+
+def _on_rows(
+    budget: Budget, model: ExportedModel, baseline: ExportedModel | None
+) -> dict[str, Measured]:
+    samples = _samples(budget, model)
+    result = evaluate(model, samples)
+    found: dict[str, Measured] = {"accuracy": (result.accuracy, *result.interval)}
+    if baseline is not None:
+        assert samples.targets is not None
+        before = evaluate(baseline, _samples(budget, baseline))
+        if not np.array_equal(before.row_ids, result.row_ids):
+            raise InputError("The baseline cannot read the same rows as the model.")
+        mine, other = result.pred_probs.argmax(1), before.pred_probs.argmax(1)
+        targets = samples.targets.numpy()
+        found["agreement"] = float((mine == other).mean())
+        found["accuracy_drop"] = paired_drop(other == targets, mine == targets)
+    return found
+
+
+def paired_drop(before: np.ndarray, after: np.ndarray) -> tuple[float, float, float]:
+    """Return how much accuracy was lost on the same rows, with a 95 % interval.
+
+    Only rows on which the two differ carry information (McNemar, 1947); the interval is that of a
+    mean difference, with one row added to each side so that it never has the width zero (Agresti
+    and Min, Statistics in Medicine 2005).
+    """
+    n = len(before)
+    lost, won = int((before & ~after).sum()), int((~before & after).sum())
+    center = (lost - won) / (n + 2)
+    spread = np.sqrt((lost + won + 1) - (lost - won) ** 2 / (n + 2)) / (n + 2)
+    return (lost - won) / n, float(center - 1.96 * spread), float(center + 1.96 * spread)
+
+
+def _samples(budget: Budget, model: ExportedModel) -> Samples:
+    assert budget.data is not None
+    loaded = load_dataset(
+        budget.data,
+        label=budget.label,
+        image=budget.image,
+        text=budget.text,
+        features=model.preprocessing.get("columns"),
+        where=budget.where,
+        keep_unlabeled=True,
+        test_fraction=0,
+    )
+    samples = samples_for(model, loaded)
+    assert samples.targets is not None
+    labelled = np.flatnonzero(samples.targets.numpy() >= 0)
+    if not len(labelled):
+        raise InputError(f"No row of {budget.data} has a label; accuracy needs some.")
+    return samples.take(labelled)
+
+
+def _ratio(model: ExportedModel, baseline: ExportedModel, limit: float) -> LatencyRatio:
+    """Time by turns until the interval leaves the limit, or there were rounds enough."""
+    for rounds in ROUNDS:
+        found = compare(
+            model,
+            baseline,
+            rounds=rounds,
+            seconds=SECONDS * rounds / ROUNDS[0],
+            confidence=CONFIDENCE,
+        )
+        low, high = found.interval
+        if not low <= limit <= high:
+            break
+    return found
