@@ -109,6 +109,8 @@ class Augmenter:
         `size` is the image's (height, width). An entry inside a mixture names its ``chain`` and
         that chain's ``weight``.
         """
+        if not isinstance(size, (tuple, list)) or len(size) != 2:
+            raise InputError(f"`size` must be (height, width), got {size!r:.80}.")
         height, width = (check_side(side) for side in size)
         scene = self._scene(height, width, check_index("epoch", epoch))
         draws = draw(
@@ -139,10 +141,11 @@ class Augmenter:
             raise InputError(f"An augmenter needs the fields {', '.join(fields)}; got {found}.")
         check_schema("augmenter", values["schema"], SCHEMA)
         policy = Policy.from_dict(values["policy"])
-        if policy.fingerprint != values["fingerprint"]:
+        if str(values["fingerprint"]) != policy.fingerprint:
             raise InputError(
                 f"The policy's fingerprint is {policy.fingerprint}, the file says "
-                f"{values['fingerprint']}: it was edited. Build the policy in code and save it."
+                f"{values['fingerprint']!r:.40}: it was edited. Build the policy in code and "
+                "save it."
             )
         seed = check_index("seed", values["seed"])
         return cls(policy, random_state=seed, backend=values["backend"])

@@ -51,7 +51,7 @@ class MixBatch:
             raise InputError("`num_classes` must be at least 1, got 0.")
         self.mixup = check_number("mixup", mixup, low=0, high=100)
         self.cutmix = check_number("cutmix", cutmix, low=0, high=100)
-        if not mixup and not cutmix:
+        if not self.mixup and not self.cutmix:
             raise InputError("`mixup` and `cutmix` are both 0; set one of them, or do not mix.")
         self.prob = check_number("prob", prob, low=0, high=1)
         self.off_from = None if off_from is None else check_index("off_from", off_from)
@@ -101,8 +101,11 @@ class MixBatch:
         return inputs.float() if self.mixup and not inputs.is_floating_point() else inputs
 
     def _soft(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        if targets is None or len(targets) != len(inputs):
-            found = "none" if targets is None else len(targets)
+        if not isinstance(inputs, Tensor) or inputs.ndim < 2:
+            found = getattr(inputs, "shape", type(inputs).__name__)
+            raise InputError(f"Mixing needs inputs as a tensor (n, …), got {found}.")
+        if not isinstance(targets, Tensor) or targets.ndim == 0 or len(targets) != len(inputs):
+            found = "none" if targets is None else _length(targets)
             raise InputError(f"Mixing needs one label per row: {len(inputs)} rows, {found} labels.")
         if self.cutmix and inputs.ndim != 4:
             raise InputError(f"CutMix needs inputs (n, C, H, W), got {tuple(inputs.shape)}.")
@@ -111,6 +114,10 @@ class MixBatch:
                 wanted = (len(inputs), self.num_classes)
                 raise InputError(f"Soft labels must be {wanted}, got {tuple(targets.shape)}.")
             return targets.float()
+        if targets.ndim != 1 or targets.is_complex() or targets.dtype == torch.bool:
+            raise InputError(
+                f"Labels must be class numbers (n,), got {targets.dtype} {tuple(targets.shape)}."
+            )
         if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < self.num_classes:
             raise InputError(
                 f"Class numbers must be 0 to {self.num_classes - 1} (`num_classes` is "
@@ -129,6 +136,12 @@ class MixBatch:
         inside = inside & _between(lefts, rights, width, inputs)[:, None, None, :]
         share = (bottoms - tops) * (rights - lefts) / (height * width)
         return torch.where(inside, inputs[partner], inputs), share
+
+
+def _length(targets: object) -> str:
+    if isinstance(targets, Tensor) and targets.ndim:
+        return str(len(targets))
+    return f"no tensor of ({type(targets).__name__}) "
 
 
 def _partners(order: np.ndarray) -> np.ndarray:

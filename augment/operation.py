@@ -47,7 +47,7 @@ class Setting:
     def check(self, name: str, value: object) -> Value:
         """Return `value` in the default's type, or raise an `InputError`."""
         if self.allowed:
-            return check_choice(name, str(value), self.allowed)
+            return check_choice(name, value, self.allowed)  # type: ignore[arg-type]
         if isinstance(self.default, bool):
             if not isinstance(value, (bool, np.bool_)):
                 raise InputError(f"`{name}` must be true or false, got {value!r}.")
@@ -91,12 +91,14 @@ class Operation:
 
     def complete(self, given: Settings) -> dict[str, Value]:
         """Check the given settings and fill in the defaults; unknown ones are refused."""
+        if not isinstance(given, Mapping):
+            raise InputError(f"The settings of '{self.name}' must be a mapping, got {given!r:.80}.")
         for name in given:
             if name not in self.settings:
                 listed = ", ".join(self.settings) or "none"
                 raise InputError(
                     f"The operation '{self.name}' has no setting {name!r}. Settings: {listed}."
-                    f"{did_you_mean(name, self.settings)}"
+                    f"{did_you_mean(str(name), self.settings)}"
                 )
         complete = {
             name: setting.check(f"{self.name}.{name}", given.get(name, setting.default))

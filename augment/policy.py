@@ -30,7 +30,7 @@ class Step:
     p: float = 1.0
 
     def __post_init__(self) -> None:
-        check_number("p", self.p, low=0, high=1)
+        object.__setattr__(self, "p", float(check_number("p", self.p, low=0, high=1)))
         object.__setattr__(self, "settings", get_operation(self.op).complete(self.settings))
 
     @cached_property
@@ -79,7 +79,7 @@ class OneOf:
     p: float = 1.0
 
     def __post_init__(self) -> None:
-        check_number("p", self.p, low=0, high=1)
+        object.__setattr__(self, "p", float(check_number("p", self.p, low=0, high=1)))
         if not self.branches:
             raise InputError("`branches` of a OneOf is empty; give at least one.")
 
@@ -109,10 +109,13 @@ class AugMix:
     p: float = 1.0
 
     def __post_init__(self) -> None:
-        check_number("p", self.p, low=0, high=1)
-        Setting(1.0, low=0.05, high=100).check("alpha", self.alpha)
-        check_number("width", check_index("width", self.width), low=1, high=16)
-        check_number("depth", check_index("depth", self.depth), low=1, high=16)
+        object.__setattr__(self, "p", float(check_number("p", self.p, low=0, high=1)))
+        alpha = Setting(1.0, low=0.05, high=100).check("alpha", self.alpha)
+        object.__setattr__(self, "alpha", alpha)
+        for name in ("width", "depth"):
+            number = check_index(name, getattr(self, name))
+            check_number(name, number, low=1, high=16)
+            object.__setattr__(self, name, number)
         if not self.choices:
             raise InputError("`choices` of an AugMix is empty; give at least one step.")
 

@@ -25,8 +25,10 @@ class Schedule:
 
     def __post_init__(self) -> None:
         for name in ("start", "end"):
-            Setting(0.0, high=1).check(name, getattr(self, name))
-        if check_index("epochs", self.epochs) < 1:
+            value = Setting(0.0, high=1).check(name, getattr(self, name))
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "epochs", check_index("epochs", self.epochs))
+        if self.epochs < 1:
             raise InputError("`epochs` must be at least 1, got 0.")
 
     def strength(self, epoch: int) -> float:

@@ -36,12 +36,12 @@ def add_noise(
     scale
         Standard deviation of each feature over the training rows, (d,); 0 leaves a column alone.
     """
+    if not isinstance(features, np.ndarray) or features.ndim != 2 or features.dtype.kind != "f":
+        found = f"{getattr(features, 'dtype', type(features).__name__)}"
+        raise InputError(f"`features` must be float (n, d), got {found} {np.shape(features)}.")
     rows = check_keys(keys, n=len(features))
-    if features.ndim != 2 or features.dtype.kind != "f":
-        raise InputError(f"`features` must be float (n, d), got {features.dtype} {features.shape}.")
-    if np.shape(scale) != (features.shape[1],) or not (np.asarray(scale) >= 0).all():
-        raise InputError(f"`scale` must be {features.shape[1]} numbers of 0 or more.")
-    check_number("amount", amount, low=0)
+    deviations = _deviations(scale, features.shape[1])
+    check_number("amount", amount, low=0, high=1e6)
     draws = draw(
         check_seed(random_state),
         rows,
@@ -51,4 +51,12 @@ def add_noise(
     first, second = draws[:, ::2], draws[:, 1::2]
     # Box and Muller: two even draws give one normal one.
     normal = np.sqrt(-2 * np.log1p(-first)) * np.cos(2 * np.pi * second)
-    return np.asarray(features + amount * np.asarray(scale) * normal, dtype=features.dtype)
+    return np.asarray(features + amount * deviations * normal, dtype=features.dtype)
+
+
+def _deviations(scale: object, columns: int) -> np.ndarray:
+    values = np.asarray(scale)
+    good = values.shape == (columns,) and values.dtype.kind in "fiu"
+    if not good or not (np.isfinite(values) & (values >= 0)).all():
+        raise InputError(f"`scale` must be {columns} finite numbers of 0 or more.")
+    return values

@@ -82,7 +82,9 @@ def augment_texts(
     check_number("rate", rate, low=0, high=1)
     if (op == "synonym") != (lexicon is not None):
         raise InputError("`lexicon` belongs to op 'synonym', which needs one.")
-    rows = check_keys(keys, n=len(texts))
+    if lexicon is not None:
+        _check_lexicon(lexicon)
+    rows = check_keys(keys, n=_count(texts))
     draws = draw(
         check_seed(random_state),
         rows,
@@ -100,10 +102,12 @@ def splice(
     texts: Sequence[str], labels: Any, keys: Any, *, epoch: int = 0, random_state: RandomState = 0
 ) -> list[str]:
     """Join the first half of each text with the second half of another one of its class."""
+    rows = check_keys(keys, n=_count(texts))
     values = np.asarray(labels)
-    rows = check_keys(keys, n=len(texts))
-    if len(values) != len(texts):
-        raise InputError(f"There are {len(texts)} texts and {len(values)} labels.")
+    if values.shape != (len(texts),):
+        raise InputError(f"There are {len(texts)} texts and labels of the shape {values.shape}.")
+    if not len(texts):
+        return []
     draws = draw(check_seed(random_state), rows, epoch=check_index("epoch", epoch))
     place = draws.uniform(0, 1)[:, 0]
     joined = []
@@ -122,15 +126,39 @@ def back_translate(
 
     An empty answer keeps the text.
     """
-    answers = list(translate(list(texts)))
+    _count(texts)
+    if not callable(translate):
+        raise InputError(
+            f"`translate` must be a function of a list of texts, got {translate!r:.80}."
+        )
+    given = translate(list(texts))
+    if not isinstance(given, (list, tuple)):
+        raise InputError(f"`translate` must return a list of texts, got {type(given).__name__}.")
+    answers = list(given)
     if len(answers) != len(texts) or not all(isinstance(answer, str) for answer in answers):
         raise InputError(f"`translate` must return {len(texts)} texts, got {len(answers)} values.")
     return [answer.strip() or text for text, answer in zip(texts, answers, strict=True)]
 
 
+def _count(texts: Sequence[str]) -> int:
+    if isinstance(texts, str) or not isinstance(texts, (Sequence, np.ndarray)):
+        raise InputError(f"`texts` must be a list of strings, got {type(texts).__name__}.")
+    for text in texts:
+        if not isinstance(text, str):
+            raise InputError(f"`texts` must be strings, got {type(text).__name__}.")
+    return len(texts)
+
+
+def _check_lexicon(lexicon: Mapping[str, Sequence[str]]) -> None:
+    if not isinstance(lexicon, Mapping):
+        raise InputError(f"`lexicon` must map words to lists, got {type(lexicon).__name__}.")
+    for word, others in lexicon.items():
+        good = isinstance(others, (list, tuple)) and all(isinstance(one, str) for one in others)
+        if not isinstance(word, str) or not good:
+            raise InputError(f"`lexicon` must map words to lists of words; see {word!r:.40}.")
+
+
 def _length(text: str) -> int:
-    if not isinstance(text, str):
-        raise InputError(f"`texts` must be strings, got {type(text).__name__}.")
     return min(max(1, len(text.split())), _MOST_WORDS)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Iterable
+from numbers import Real
 from types import ModuleType
 
 
@@ -42,7 +43,8 @@ def did_you_mean(name: str, allowed: Iterable[str]) -> str:
 def check_choice(name: str, value: str, allowed: Iterable[str]) -> str:
     """Return `value` if it is one of `allowed`; otherwise raise an `InputError` that lists them."""
     choices = list(allowed)
-    if value not in choices:
+    # The type first: an array or a list compares in ways of its own.
+    if not isinstance(value, tuple({type(choice) for choice in choices})) or value not in choices:
         listed = ", ".join(repr(choice) for choice in choices)
         hint = did_you_mean(str(value), choices)
         raise InputError(f"`{name}` must be one of {listed}, got {value!r}.{hint}")
@@ -58,6 +60,9 @@ def check_number(
     low_open: bool = False,
 ) -> float:
     """Return `value` if it lies in [low, high], or in (low, high] with `low_open`; else raise."""
+    given: object = value
+    if not isinstance(given, Real):
+        raise InputError(f"`{name}` must be a number, got {value!r:.80}.")
     inside = (low < value if low_open else low <= value) and value <= high
     if not inside:
         bracket = "(" if low_open else "["
