@@ -4,8 +4,8 @@ The view under which a pair was found is the start; an affine map is then refine
 enhanced correlation coefficient (Evangelidis and Psarakis, "Parametric image alignment using
 enhanced correlation coefficient maximization", PAMI 2008). What counts is the correlation of
 detail, pixels less a blur over their local strength, where the two overlap: smooth unlike images
-correlate in their pixels, not in their detail. Cost: about 1.2 ms a pair of 64 × 64 pixels, a
-fifth of it where the view alone fits.
+correlate in their pixels, not in their detail. Refined at half size first. Cost:
+about 0.6 ms a pair of 64 × 64 pixels that is no copy.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ BLUR = 2.5
 TELLING = 0.15
 # Detail of fewer grey values than this is noise.
 FAINT = 8
-ITERATIONS, CHANGE, SMOOTHING = 20, 1e-3, 3
+ITERATIONS, CHANGE, SMOOTHING = 12, 1e-3, 3
 # From this correlation on a pair needs no refining; below this overlap it has no meaning.
 SURE, LEAST_OVERLAP = 0.8, 0.4
+# Below this correlation after refining at half size there is no use in going on at full size.
+WORTHWHILE = 0.2
 
 
 def aligned_correlation(
@@ -58,21 +60,48 @@ def aligned_correlation(
 
 def _best_fit(fixed: np.ndarray, moving: np.ndarray, view: View) -> float:
     """Correlate under the view's own map, and under the refined one unless that is plain enough."""
-    import cv2
-
     start = _map_of(view, len(fixed))
     details = _detail(fixed), _detail(moving)
     before = _correlation(*details, start, view)
     if before >= SURE:
         return before
+    rough = _refined(_halved(fixed), _halved(moving), _scaled(start, 0.5))
+    if rough is None:
+        return before
+    over = _scaled(rough, 2)
+    after = _correlation(*details, over, view)
+    if after < WORTHWHILE or after >= SURE:
+        return max(before, after)
+    fine = _refined(fixed, moving, over)
+    return max(before, after, 0.0 if fine is None else _correlation(*details, fine, view))
+
+
+def _refined(fixed: np.ndarray, moving: np.ndarray, start: np.ndarray) -> np.ndarray | None:
+    import cv2
+
     criteria = cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ITERATIONS, CHANGE
     try:
         _, refined = cv2.findTransformECC(
-            fixed, moving, start.copy(), cv2.MOTION_AFFINE, criteria, None, SMOOTHING
+            fixed, moving, start, cv2.MOTION_AFFINE, criteria, None, SMOOTHING
         )
     except cv2.error:  # the two share nothing to align, or one is of one colour
-        return before
-    return max(before, _correlation(*details, refined, view))
+        return None
+    return np.asarray(refined)
+
+
+def _halved(image: np.ndarray) -> np.ndarray:
+    side = len(image) // 2
+    halved: np.ndarray = image.reshape(side, 2, side, 2).mean(axis=(1, 3), dtype=np.float32)
+    return halved
+
+
+def _scaled(over: np.ndarray, factor: float) -> np.ndarray:
+    """Return the same affine map between images scaled by `factor`; pixel centres stay."""
+    result = over.copy()
+    # A pixel of index i has its centre at i + 1/2.
+    centre = over[:, :2].sum(axis=1) / 2 - 0.5
+    result[:, 2] = (over[:, 2] - centre) * factor + centre
+    return result
 
 
 def _map_of(view: View, side: int) -> np.ndarray:

@@ -27,6 +27,8 @@ SHINGLE = 5
 LONG_TEXT = 60
 CHEAP_CANDIDATES = 20_000_000
 SAMPLED_ROWS = 500
+# Lowest threshold for which look-alikes are of interest; rows multiplied with all others at once.
+SMALLEST, ROWS_PER_PRODUCT = 0.2, 64
 
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -119,6 +121,84 @@ def _kinds(plain: list[str], threshold: float) -> list[tuple[_Kind, np.ndarray]]
         shingles = character_shingles([plain[row] for row in near_short], SHINGLE)
         kinds.append((_Kind("character 5-grams", shingles, short[near_short]), near_short))
     return kinds
+
+
+def nearest_jaccard(
+    texts: Sequence[str], rows: np.ndarray, *, count: int = 10
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compare some texts with all others, as `text_graph` does, and keep the most similar.
+
+    Equal texts count as one. Cost: one sparse product of the rows with all texts.
+
+    Parameters
+    ----------
+    texts : sequence of str, length n
+    rows : ndarray of int64, shape (m,)
+        Positions of the texts to compare.
+    count : int
+        Similarities to return for each.
+
+    Returns
+    -------
+    nearest : ndarray of float32, shape (m, count)
+        Highest first; 0 where there are fewer others, and for texts without a word.
+    copied : ndarray of bool, shape (m,)
+        Whether another text is equal.
+    """
+    plain = [normalized(text) for text in texts]
+    first = _first_equal(plain)
+    distinct = np.flatnonzero((first == np.arange(len(plain))) & np.array([*map(bool, plain)]))
+    nearest = np.zeros((len(rows), count), np.float32)
+    asked = first[rows]
+    for kind, members in _kinds([plain[row] for row in distinct], SMALLEST):
+        places = np.full(len(plain), -1, np.int64)
+        places[distinct[members]] = np.arange(len(members))
+        mine = np.flatnonzero(places[asked] >= 0)
+        if kind.short is None:
+            found = _top_jaccard(kind.shingles.matrix(), places[asked[mine]], count)
+        else:
+            # Two long texts that stand here for the sake of short ones are compared by words.
+            mine = mine[kind.short[places[asked[mine]]]]
+            found = _top_jaccard(kind.shingles.matrix(), places[asked[mine]], count)
+        merged = np.sort(np.concatenate([nearest[mine], found], axis=1), axis=1)
+        nearest[mine] = merged[:, ::-1][:, :count]
+    return nearest, np.bincount(first, minlength=len(plain))[asked] > 1
+
+
+def _top_jaccard(matrix: sparse.csr_matrix, rows: np.ndarray, count: int) -> np.ndarray:
+    """Return the highest similarities of some rows of a 0–1 matrix to its other rows."""
+    sizes, top = np.diff(matrix.indptr), np.zeros((len(rows), count), np.float32)
+    for start in range(0, len(rows), ROWS_PER_PRODUCT):
+        part = rows[start : start + ROWS_PER_PRODUCT]
+        shared = (matrix[part] @ matrix.T).tocoo()
+        other = shared.col != part[shared.row]
+        row, column, both = shared.row[other], shared.col[other], shared.data[other]
+        scores = both / (sizes[part[row]] + sizes[column] - both)
+        order = np.lexsort((-scores, row))
+        begins = np.searchsorted(row[order], np.arange(len(part)))
+        place = np.arange(len(order)) - begins[row[order]]
+        kept = order[place < count]
+        top[start + row[kept], place[place < count]] = scores[kept]
+    return top
+
+
+def paired_jaccard(left: Sequence[str], right: Sequence[str]) -> np.ndarray:
+    """Return the similarity of each text to its counterpart, float32, shape (n,).
+
+    Compared as `text_graph` does; 0 where either has no word.
+    """
+    plain = [normalized(text) for text in [*left, *right]]
+    n = len(left)
+    words = np.array([text.count(" ") + 1 for text in plain], np.int64)
+    both_long = np.minimum(words[:n], words[n:]) >= LONG_TEXT
+    result = np.zeros(n, np.float32)
+    for chosen, make in ((both_long, word_shingles), (~both_long, character_shingles)):
+        rows = np.flatnonzero(chosen)
+        pairs = [plain[row] for row in rows] + [plain[row + n] for row in rows]
+        matrix = make(pairs, SHINGLE).matrix()
+        found = jaccard(matrix, np.arange(len(rows)), np.arange(len(rows)) + len(rows))
+        result[rows] = np.nan_to_num(found)
+    return result
 
 
 def _join(

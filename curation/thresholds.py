@@ -112,7 +112,38 @@ def suggest_threshold(
     rng = check_random_state(random_state)
     edited = edit_similarities(values, embeddings, encode=encode, kind=kind, rng=rng, mirror=mirror)
     nearest, set_aside = look_alike_similarities(values, embeddings, rng)
-    levels = LEVELS[floor - 1e-9 <= LEVELS]
+    return weigh_levels(
+        edited,
+        nearest,
+        levels=LEVELS[floor - 1e-9 <= LEVELS],
+        target_precision=target_precision,
+        duplicate_rate=duplicate_rate,
+        set_aside=set_aside,
+    )
+
+
+def weigh_levels(
+    edited: dict[str, np.ndarray],
+    nearest: np.ndarray,
+    *,
+    levels: np.ndarray,
+    target_precision: float,
+    duplicate_rate: float,
+    set_aside: float,
+) -> ThresholdSuggestion:
+    """Choose among `levels` by the similarities of edited copies and of chance look-alikes.
+
+    Parameters
+    ----------
+    edited : dict of ndarray
+        For each kind of edit, the similarities of copies to their originals.
+    nearest : ndarray
+        Similarities of rows to their nearest other row, true duplicates left out.
+    levels : ndarray
+        Thresholds to choose from, rising.
+    target_precision, duplicate_rate, set_aside : float
+        See `suggest_threshold` and `ThresholdSuggestion`.
+    """
     pooled = np.concatenate(list(edited.values()))
     recall = _share_above(pooled, levels)
     # Half a row more than were seen, of one row more than were compared: never an estimate of 0.
