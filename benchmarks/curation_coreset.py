@@ -56,7 +56,6 @@ BY_EMBEDDING = (
     "el2n",
 )
 BY_RUN = ("aum", "forgetting", "el2n run", "ccs run")
-STEPPED = ("random", "balanced", "k_center", "facility_location", "ccs")
 SHARES = (0.1, 0.3, 0.5, 0.7)
 ALL = "all rows"
 FEWER = "all rows, fewer passes"
@@ -80,6 +79,7 @@ class Task:
     weight_decay: float
     augment: Callable[[int], Any]
     methods: tuple[str, ...]
+    stepped: tuple[str, ...]
     shares: tuple[float, ...]
 
     @cached_property
@@ -200,7 +200,7 @@ def arms(task: Task, seeds: int) -> Iterator[Arm]:
             yield Arm(task.name, FEWER, share, "epochs", seed)
             for method in task.methods:
                 yield Arm(task.name, method, share, "epochs", seed)
-                if share == 0.5 and method in STEPPED:
+                if share == 0.5 and method in task.stepped:
                     yield Arm(task.name, method, share, "steps", seed)
 
 
@@ -229,6 +229,7 @@ def read_banking77(root: Path) -> Task:
         weight_decay=0.5,
         augment=lambda _seed: None,
         methods=(*CONTROLS, *BY_EMBEDDING, *BY_RUN),
+        stepped=(*CONTROLS, "k_center", "facility_location", "ccs"),
         shares=SHARES,
     )
 
@@ -257,6 +258,7 @@ def read_cifar10(root: Path, rows: int = 5_000) -> Task:
         weight_decay=2e-4,
         augment=lambda seed: Augmenter(policies.crop_flip(pad=4), random_state=seed).for_training(),
         methods=(*CONTROLS, "facility_location", "d4", "hierarchical_kmeans", "ccs", "aum"),
+        stepped=("random", "facility_location"),
         shares=(0.5,),
     )
 

@@ -25,8 +25,8 @@ CLUSTERED = {
 }
 SCORED = ("ccs", *KINDS)
 METHODS = ("auto", "random", "balanced", "k_center", "facility_location", *CLUSTERED, *SCORED)
-# Multiply-adds of facility location's first look at every row: about eight seconds of one core.
-DEAREST = 2e10
+# Multiply-adds of facility location's look at every row: about twenty seconds of one core.
+DEAREST = 1e11
 Chooser = Callable[[np.ndarray, int], np.ndarray]
 
 
@@ -83,7 +83,7 @@ def select_coreset(
         ``"k_center"``, ``"facility_location"``, ``"semdedup"``, ``"prototypes"``, ``"d4"``,
         ``"hierarchical_kmeans"``. By difficulty: ``"el2n"``, ``"forgetting"`` and ``"aum"`` (the
         hardest rows), ``"ccs"`` (all degrees, without the very hardest). ``"auto"``: ccs when
-        `scores` are given, else facility location while that is cheap, else random.
+        difficulties are given, else facility location while that is cheap, else random.
     scores : ndarray of float, shape (n_rows,), optional
         Difficulty of each row, high = hard.
     dynamics : path-like or Dynamics, optional
@@ -108,7 +108,9 @@ def select_coreset(
     if not 1 <= n <= total:
         raise InputError(f"`n` must be between 1 and the number of rows, {total}, got {n}.")
     classes = _classes(labels, total)
-    chosen_method, reason = _choose_method(method, embeddings, given=scores is not None)
+    chosen_method, reason = _choose_method(
+        method, embeddings, given=scores is not None or dynamics is not None
+    )
     hardness = None
     if chosen_method in SCORED:
         hardness = _hardness(
