@@ -25,9 +25,11 @@ from .closeness import (
     describe_search,
     search,
 )
+from .corpus import CorpusIssues, find_corpus_issues
 from .encoding import Encoded, encode_rows, own_vectors
 from .exact import find_exact_duplicates
 from .grouping import keep_by
+from .label_action import choose_label_action
 from .labels import LabelIssues, find_label_issues
 from .leakage import find_leakage
 from .near import find_near_duplicates
@@ -36,8 +38,9 @@ from .quality import find_quality_issues
 from .reading import Rows
 from .steps import Plan
 
-# Share of wrong labels that must be sure before labels count as wrong at all; see `label_action`.
-FEWEST_WRONG = 0.005
+# AUC from which one property that gives the label away is reported. A column of a table may rightly
+# tell much; only one that tells all is likely to be the label in disguise.
+SHORTCUT = {"image": 0.95, "text": 0.95, "features": 0.995}
 
 
 class Checks:
@@ -150,12 +153,26 @@ class Checks:
             random_state=self.seed,
         )
 
-    @cached_property
+    def corpus(self) -> CorpusIssues:
+        """Return what concerns the training rows as a whole: imbalance, shortcuts, order."""
+        train = np.flatnonzero(self.rows.splits == "train")
+        quality = self.found.get("quality")
+        properties = {} if quality is None else quality.properties
+        if self.rows.modality == "features" and len(properties) == len(self.rows.columns):
+            properties = dict(zip(self.rows.columns, properties.values(), strict=True))
+        return find_corpus_issues(
+            None if self.rows.names is None else self.rows.names[train],
+            embeddings=self.embeddings.take(train),
+            properties={name: values[train] for name, values in properties.items()},
+            sure=SHORTCUT[self.rows.modality],
+            random_state=self.seed,
+        )
+
+    @property
     def label_action(self) -> str:
-        """``"drop"`` where the check is sure that there are wrong labels at all, else review."""
-        found: LabelIssues | None = self.found.get("label")
-        sure = found is not None and found.noise_rate.low >= FEWEST_WRONG
-        return "drop" if sure else "review"
+        """``"drop"`` where the check is sure enough of wrong labels, else ``"review"``."""
+        found = self.found.get("label")
+        return "review" if found is None else choose_label_action(found).value
 
     @cached_property
     def _as_text(self) -> bool:
@@ -286,4 +303,5 @@ def _label_method(found: LabelIssues) -> str:
     text = f"{found.method}; estimated share of wrong labels {found.noise_rate}"
     if found.expected_precision is not None:
         text += f"; about {found.expected_precision:.0%} of the flags should be right"
-    return text
+    action = choose_label_action(found)
+    return f"{text}. To {action.value} them is advised: {action.reason}"

@@ -28,6 +28,7 @@ for find in (
     curate_find.outliers,
     curate_find.quality,
     curate_find.coreset,
+    curate_find.report,
 ):
     app.command()(finding_command(find))
 for command in (apply, undo, diff):

@@ -25,6 +25,9 @@ Vectors = Annotated[
         "--embeddings", help="Vectors of your own: .npy or .npz, in the order of the rows."
     ),
 ]
+Action = Annotated[
+    str, typer.Option(help="For wrong labels: drop, relabel, review, or auto (drop when sure).")
+]
 Probabilities = Annotated[
     Path | None,
     typer.Option(help="Out-of-sample probabilities, rows × sorted classes: .npy or .npz."),
@@ -79,10 +82,7 @@ def labels(
     method: Annotated[
         str, typer.Option(help="auto, loo_ridge, knn, logistic or confident.")
     ] = "auto",
-    action: Annotated[
-        str,
-        typer.Option(help="For wrong labels: drop, relabel, review, or auto (drop when sure)."),
-    ] = "auto",
+    action: Action = "auto",
     encoder: Encoder = "auto",
     embeddings: Vectors = None,
     pred_probs: Probabilities = None,
@@ -148,4 +148,30 @@ def coreset(
         share=share,
         encoder=encoder,
         embeddings=embeddings,
+    )
+
+
+def report(
+    *,
+    threshold: Threshold = None,
+    action: Action = "auto",
+    encoder: Encoder = "auto",
+    embeddings: Vectors = None,
+    pred_probs: Probabilities = None,
+) -> Search:
+    """Write one page with the findings of all checks.
+
+    The page stands alone: no network, no script, and no more than 2 MB, however many rows.
+
+    Example: thresher curate report reviews.csv --out report.html
+    """
+    return Search(
+        None,
+        threshold=threshold,
+        label_action=action,
+        encoder=encoder,
+        embeddings=embeddings,
+        pred_probs=pred_probs,
+        drop_unusable=True,
+        corpus=True,
     )

@@ -21,7 +21,7 @@ from .options import Data, Features, Image, Json, Label, Text, Where
 
 Findings = Annotated[
     Path | None,
-    typer.Option("--out", help="Write the findings to this .parquet, .csv or .jsonl file."),
+    typer.Option("--out", help="Write the findings to this .html, .parquet, .csv or .jsonl file."),
 ]
 ManifestFolder = Annotated[
     Path | None, typer.Option("--manifest", help="Write the decisions to this folder.")
@@ -51,6 +51,8 @@ class Search:
         Size of a core set as a share of the training rows.
     drop_unusable : bool
         Whether rows that cannot be used are dropped, rather than left alone.
+    corpus : bool
+        Whether to look at the data as a whole too, and to insist on a file to write all to.
     needs : tuple of str
         ``"label"`` or ``"splits"``: what the data must have.
     """
@@ -63,6 +65,7 @@ class Search:
     pred_probs: Path | None = None
     share: float | None = None
     drop_unusable: bool = False
+    corpus: bool = False
     needs: tuple[str, ...] = ()
 
 
@@ -121,9 +124,13 @@ def look(
     """Read the rows, search, write what was asked for, and print it."""
     from ..cleaning import apply_manifest, check_free
     from ..console import shown_progress
-    from .finding_output import print_outcome, write_issues
+    from .finding_output import check_findings_file, print_outcome, write_findings
     from .finding_source import clean_format, read_rows
 
+    if out is not None:
+        check_findings_file(out)
+    elif search.corpus:
+        raise InputError("Name the page to write: --out report.html.")
     if clean is not None:
         check_free(clean, option="--clean")
     with shown_progress():
@@ -131,7 +138,7 @@ def look(
         outcome = search_rows(search, loaded, command=command, seed=seed, where=columns["where"])
         written = {}
         if out is not None:
-            write_issues(outcome.issues, out)
+            write_findings(outcome, out)
             written["findings"] = out
         if manifest is not None:
             outcome.manifest.save(manifest)
@@ -177,7 +184,8 @@ def search_rows(
         Manifest(curator.manifest_.table, header), loaded, action="drop" if unusable else "review"
     )
     issues = Issues.concat([curator.issues_, loaded.set_aside])
-    return Outcome(command, loaded, curator, issues, manifest)
+    corpus = curator.checks_.corpus().to_json() if search.corpus else None
+    return Outcome(command, loaded, curator, issues, manifest, corpus)
 
 
 def _check_needs(search: Search, loaded: LoadedDataset) -> None:

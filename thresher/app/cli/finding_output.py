@@ -21,6 +21,7 @@ from ...core.schema import LoadedDataset
 from ...core.writing import SUFFIXES, write_dataset
 from ..cleaning import Cleaned
 from ..given import as_dataset
+from ..report.findings_page import write_findings_page
 
 FORMATS = ("parquet", "csv", "jsonl")
 TEXT_LENGTH = 60
@@ -45,6 +46,7 @@ class Outcome:
     curator: Curator
     issues: Issues
     manifest: Manifest
+    corpus: dict[str, Any] | None = None
     clean: Cleaned | None = None
     written: dict[str, Path] = field(default_factory=dict)
 
@@ -58,6 +60,7 @@ class Outcome:
             "found": {check: counts.get(check, 0) for check in self.checks()},
             "methods": dict(self.curator.methods_),
             "measured": measured(self.curator),
+            "corpus": self.corpus,
             "decisions": self.manifest.counts(),
             "worst": [vars(issue) for issue in self.worst(show)],
             "clean": None if self.clean is None else self.clean.to_json(),
@@ -101,14 +104,30 @@ def measured(curator: Curator) -> dict[str, Any]:
     return result
 
 
-def write_issues(issues: Issues, path: Path) -> None:
-    """Write findings as Parquet, CSV or JSON Lines, by the suffix."""
-    if SUFFIXES.get(path.suffix.lower()) not in FORMATS:
-        raise InputError(
-            f"`--out` is the file of the findings and ends in .parquet, .csv or .jsonl; got {path}."
-            " Clean data are written by --clean, decisions by --manifest."
+def write_findings(outcome: Outcome, path: Path) -> None:
+    """Write findings as Parquet, CSV or JSON Lines, or as a page, by the suffix."""
+    suffix = path.suffix.lower()
+    if suffix == ".html":
+        write_findings_page(
+            path,
+            loaded=outcome.loaded,
+            issues=outcome.issues,
+            manifest=outcome.manifest,
+            methods=outcome.curator.methods_,
+            measured=measured(outcome.curator),
+            corpus=outcome.corpus,
         )
-    write_dataset(as_dataset(issues.table), path)
+    else:
+        write_dataset(as_dataset(outcome.issues.table), path)
+
+
+def check_findings_file(path: Path) -> None:
+    """Raise before any work is done when findings cannot be written to a file of this name."""
+    if SUFFIXES.get(path.suffix.lower()) not in FORMATS and path.suffix.lower() != ".html":
+        raise InputError(
+            f"`--out` is the file of the findings and ends in .html, .parquet, .csv or .jsonl; got "
+            f"{path}. Clean data are written by --clean, decisions by --manifest."
+        )
 
 
 def print_outcome(outcome: Outcome, *, show: int, as_json: bool) -> None:

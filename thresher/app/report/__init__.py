@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from ...core.files import write_text
 from ..tables import percent
@@ -19,6 +19,13 @@ def write_report(folder: Path) -> Path:
     InputError
         When `folder` is not the folder of a finished run.
     """
+    path = folder / "report.html"
+    write_text(path, template("page.html.j2").render(collect(folder)))
+    return path
+
+
+def template(name: str) -> Template:
+    """Return a template of this package; everything put into it is escaped."""
     environment = Environment(
         loader=PackageLoader("thresher.app", "report"),
         autoescape=True,
@@ -27,7 +34,4 @@ def write_report(folder: Path) -> Path:
         lstrip_blocks=True,
     )
     environment.filters["percent"] = percent
-    page = environment.get_template("page.html.j2").render(collect(folder))
-    path = folder / "report.html"
-    write_text(path, page)
-    return path
+    return environment.get_template(name)

@@ -12,6 +12,7 @@ from ...core.manifest import Manifest
 from ..result import Line, RunResult
 from ..steps.load import read_loaded
 from ..tables import savings_table
+from .augmentation import augmentation
 from .charts import line_chart
 from .gallery import findings
 
@@ -50,6 +51,7 @@ def collect(folder: Path) -> dict[str, Any]:
         "set_aside": set_aside(folder),
         "decisions": summaries.get("decide", {}),
         "charts": charts(summaries),
+        "augmentation": augmentation(folder, result.choices),
         "stages": result.stages,
         "choices": sorted(result.choices.items()),
         "longest": max((stage["cost"]["wall_s"] for stage in result.stages), default=1.0) or 1.0,

@@ -44,7 +44,8 @@ def findings(
     loaded: LoadedDataset, issues: Issues, manifest: Manifest | None, *, check: str, limit: int = 8
 ) -> list[Finding]:
     """Return up to `limit` issues of a check: the worst, and a spread over the others."""
-    chosen = _spread(list(issues.of(check)), limit)
+    of_check = issues.of(check)
+    chosen = list(Issues(of_check.table.take(_spread(len(of_check), limit))))
     wanted = [issue.row_id for issue in chosen] + [issue.twin for issue in chosen if issue.twin]
     cards = _cards(loaded, wanted)
     actions = {} if manifest is None else _actions(manifest, wanted)
@@ -60,12 +61,13 @@ def findings(
     ]
 
 
-def _spread(found: Sequence[Issue], limit: int) -> list[Issue]:
-    if len(found) <= limit:
-        return list(found)
+def _spread(found: int, limit: int) -> np.ndarray:
+    """Return positions of the worst, and of a spread over the others that ends with the mildest."""
+    if found <= limit:
+        return np.arange(found)
     worst = limit // 2
-    rest = np.linspace(worst, len(found) - 1, limit - worst).astype(int)
-    return [*found[:worst], *(found[index] for index in rest)]
+    rest = np.linspace(worst, found - 1, limit - worst).astype(int)
+    return np.concatenate([np.arange(worst), rest])
 
 
 def _actions(manifest: Manifest, wanted: Sequence[str]) -> dict[str, str]:

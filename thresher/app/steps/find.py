@@ -18,6 +18,7 @@ from curation import (
     find_quality_issues,
 )
 from curation.corpus import CorpusIssues
+from curation.label_action import choose_label_action
 from curation.labels import LabelIssues
 
 from ...core.choice import Choice
@@ -43,8 +44,6 @@ CHEAP = "loo_ridge"
 # AUC from which one property that gives the label away is reported. A column of a table may rightly
 # tell much; only one that tells all is likely to be the label in disguise.
 SHORTCUT = {"image": 0.95, "text": 0.95, "features": 0.995}
-# Share of wrong labels that must be sure before rows are dropped for theirs.
-FEWEST_WRONG = 0.005
 
 
 def find_issues(
@@ -193,7 +192,7 @@ class _Checks:
         if own.expected_precision is not None:
             text += f" About {100 * own.expected_precision:.0f} % of the flags should be right."
         self._note("label", text)
-        self.choices["label decision"] = _label_decision(own)
+        self.choices["label decision"] = choose_label_action(own)
         return Issues.concat(parts)
 
     def _judge(self, rows: np.ndarray, method: str) -> LabelIssues:
@@ -218,14 +217,6 @@ class _Checks:
     def _note(self, check: str, method: str) -> None:
         self.methods[check] = method
         message(f"find: {check.replace('_', ' ')}")
-
-
-def _label_decision(found: LabelIssues) -> Choice:
-    """Say whether the flags are sure enough to drop rows for, which weak vectors' are not."""
-    rate = found.noise_rate
-    if rate.low >= FEWEST_WRONG:
-        return Choice("drop", f"an estimated {rate} of the labels are wrong")
-    return Choice("review", f"there may be no wrong labels at all: estimated share {rate}")
 
 
 def _only(issues: Issues, row_ids: np.ndarray) -> Issues:

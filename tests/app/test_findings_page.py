@@ -1,0 +1,118 @@
+"""The page of findings: complete, escaped, alone, and small however large the data are."""
+
+from __future__ import annotations
+
+import re
+
+import cv2
+import datasets
+import numpy as np
+import pytest
+
+from curation import Curator, decide
+from thresher.app.report.findings_page import write_findings_page
+from thresher.core.issues import Issues
+from thresher.core.loading import load_dataset
+from thresher.core.schema import LoadedDataset, Schema
+
+CHECKS = ("exact_duplicate", "near_duplicate", "leakage", "conflict", "label", "outlier", "quality")
+
+
+def many_images(rows, classes):
+    rng = np.random.default_rng(0)
+    files = [
+        cv2.imencode(
+            ".jpg",
+            rng.integers(0, 256, (80, 80, 3), dtype=np.uint8),
+            [cv2.IMWRITE_JPEG_QUALITY, 10],
+        )[1].tobytes()
+        for _ in range(50)
+    ]
+    ids = [f"some/long/folder/name/{number:06d}.png" for number in range(rows)]
+    labels = [f"class {number % classes:04d}" for number in range(rows)]
+    columns = {
+        "row_id": ids,
+        "split": ["test" if number % 5 == 4 else "train" for number in range(rows)],
+        "image": [{"bytes": files[number % 50], "path": None} for number in range(rows)],
+        "label": labels,
+    }
+    features = datasets.Features(
+        row_id=datasets.Value("string"),
+        split=datasets.Value("string"),
+        image=datasets.Image(decode=False),
+        label=datasets.Value("string"),
+    )
+    dataset = datasets.Dataset.from_dict(columns, features=features)
+    schema = Schema("image", ("image",), "label", tuple(sorted(set(labels))))
+    return LoadedDataset(dataset, schema, Issues.empty(), "photos", "key"), np.array(ids), labels
+
+
+def test_a_page_over_fifty_thousand_rows_stays_under_two_megabytes(tmp_path):
+    loaded, ids, labels = many_images(50_000, 1000)
+    rng = np.random.default_rng(1)
+    parts = []
+    for check in CHECKS:
+        chosen = rng.choice(50_000, 5_000, replace=False)
+        parts.append(
+            Issues.from_columns(
+                check,
+                row_ids=ids[chosen],
+                scores=rng.random(5_000),
+                twins=ids[rng.permutation(chosen)],
+                suggested=[labels[row] for row in chosen] if check == "label" else None,
+                details=["a long reason " * 6] * 5_000,
+            )
+        )
+    issues = Issues.concat(parts)
+    manifest = decide(
+        issues,
+        row_ids=ids,
+        splits=np.array(loaded.dataset["split"]),
+        labels=labels,
+        header={"thresher": "0", "seed": 0},
+    )
+    path = tmp_path / "report.html"
+    write_findings_page(
+        path, loaded=loaded, issues=issues, manifest=manifest, methods=dict.fromkeys(CHECKS, "how")
+    )
+    page = path.read_text(encoding="utf-8")
+    assert len(page.encode()) < 2_000_000
+    assert page.count("<h3 id=") == len(CHECKS)
+    assert page.count("data:image/") > 100
+    assert "The 30 of 1000 classes" in page
+
+
+@pytest.fixture
+def page(tmp_path):
+    texts = [f"row {i} of <script>alert(1)</script> & more" for i in range(40)] + ["same"] * 4
+    frame = datasets.Dataset.from_dict({"text": texts, "label": [f"c{i % 2}" for i in range(44)]})
+    loaded = load_dataset(frame, keep_unlabeled=True, test_fraction=0)
+    curator = Curator(["exact_duplicate", "label"], label_action="review").fit(
+        loaded.dataset, column="text", label="label"
+    )
+    write_findings_page(
+        tmp_path / "x.html",
+        loaded=loaded,
+        issues=curator.issues_,
+        manifest=curator.manifest_,
+        methods=curator.methods_,
+        measured={"search": {"exact": True, "recall": None, "recall_interval": None}},
+        corpus={"issues": [{"kind": "sorted", "message": "by <b>"}], "checked": {"order": "ok"}},
+    )
+    return (tmp_path / "x.html").read_text(encoding="utf-8")
+
+
+def test_a_page_says_what_was_found_and_decided(page):
+    assert "44 rows: 3 to drop" in page
+    assert "Exact duplicates: 3" in page
+    assert "4 rows" in page  # what the kept row stands for
+    assert "Conflicting labels: 4" in page
+    assert "exact search" in page
+    assert "Sorted." in page
+
+
+def test_a_page_stands_alone_and_escapes_what_users_wrote(page):
+    assert "<script" not in page
+    assert "&lt;b&gt;" in page
+    assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
+    assert "url(" not in page
