@@ -12,6 +12,7 @@ from thresher.core.interval import wilson_interval
 
 from .box_result import BoxFindings, BoxIssues
 from .box_scores import (
+    OVERLAP_WEIGHT,
     Boxes,
     Compared,
     badly_located_scores,
@@ -68,13 +69,14 @@ def find_box_issues(
     ids = read_row_ids(row_ids, None, len(targets))
     if len(predictions) != len(targets):
         raise InputError(f"There are {len(targets)} images, but {len(predictions)} predictions.")
-    labelled = [_read(target, ids[i], "target") for i, target in enumerate(targets)]
-    predicted = [_read(found, ids[i], "prediction") for i, found in enumerate(predictions)]
+    names = ids.tolist()
+    labelled = [_read(one, names[i], "target") for i, one in enumerate(targets)]
+    predicted = [_read(one, names[i], "prediction") for i, one in enumerate(predictions)]
     labelled, predicted = _encode(labelled, predicted)
     _check_sizes(labelled, predicted, ids)
     found = _empty(labelled)
     images, places = _compare_all(labelled, predicted)
-    least = min((_least(image) for image in images), default=1.0)
+    least = min([1 - OVERLAP_WEIGHT, *(_least(image) for image in images)])
     detected = _detection_rates(images, likely=likely)
     for row, (image, place) in enumerate(zip(images, places, strict=True)):
         missing = overlooked_scores(image, confident=confident, least=least)
@@ -135,7 +137,7 @@ def _has_area(boxes: Boxes) -> np.ndarray:
 
 
 def _check_sizes(labelled: list[Boxes], predicted: list[Boxes], ids: np.ndarray) -> None:
-    for row_id, boxes in zip(ids, predicted, strict=True):
+    for row_id, boxes in zip(ids.tolist(), predicted, strict=True):
         if (boxes.corners[:, 2:] < boxes.corners[:, :2]).any():
             raise InputError(
                 f"A predicted box of image {row_id!r} has a negative size. Boxes are x1, y1, x2, "
@@ -170,6 +172,7 @@ def _compare_all(
 
 
 def _least(image: Compared) -> float:
+    """Return the lowest similarity above zero; two boxes that do not touch are below a tenth."""
     above = image.similarity[image.similarity > 0]
     return float(above.min()) if above.size else 1.0
 

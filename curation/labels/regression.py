@@ -114,10 +114,11 @@ def error_probability(targets: np.ndarray, predicted: np.ndarray) -> tuple[np.nd
     The interval of the share spans the fits with light and with heavy tails.
     """
     residuals = targets - predicted
-    scales = _scales(residuals - np.median(residuals), predicted, floor=1e-9 * np.ptp(targets))
-    centered = (residuals - np.median(residuals)) / scales
+    residuals = residuals - np.median(residuals)
     low, high = np.quantile(targets, [1 - BULK, BULK])
     width = float(high - low) or float(np.ptp(targets))
+    scales = _scales(residuals, predicted, floor=1e-6 * width)
+    centered = residuals / scales
     anything = np.where(np.abs(centered) > LEAST_FAR, scales / width, 0)
     fits = [_fit(centered, anything, tails) for tails in TAILS]
     errors, _ = max(fits, key=lambda fit: fit[1])
@@ -144,8 +145,7 @@ def _fit(x: np.ndarray, anything: np.ndarray, tails: float) -> tuple[np.ndarray,
 def _scales(residuals: np.ndarray, predicted: np.ndarray, *, floor: float) -> np.ndarray:
     """Return the scale of each residual: half that of all, half of rows predicted alike."""
     sizes = np.abs(residuals)
-    overall = np.median(sizes) / 0.6745
-    overall = max(float(overall), float(sizes.mean()) * 1e-3, floor, 1e-300)
+    overall = max(float(np.median(sizes)) / 0.6745, floor)
     order = np.argsort(predicted, kind="stable")
     blocks = np.array_split(order, max(1, len(order) // WINDOW))
     centers = [float(predicted[block].mean()) for block in blocks]

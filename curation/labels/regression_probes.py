@@ -38,7 +38,7 @@ def predict_targets(
     y = targets[known]
     inside = embeddings.take(np.flatnonzero(known))
     parts = [_loo_ridge(inside.vectors, y), _neighbors(inside, y, random_state)]
-    spread = 1e-9 * float(np.ptp(y)) + 1e-300
+    spread = 1e-9 * float(np.ptp(y)) or 1.0
     precisions = [1 / (float(np.median(np.abs(part - y))) + spread) ** 2 for part in parts]
     predicted[known] = np.average(parts, axis=0, weights=precisions)
     share = precisions[0] / sum(precisions)

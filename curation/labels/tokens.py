@@ -170,7 +170,7 @@ def _read_arrays(
             f"There are {len(counts)} sentences, but `pred_probs` of {len(pred_probs)}."
         )
     arrays = [np.asarray(array, dtype=np.float64) for array in pred_probs]
-    for row_id, array, count in zip(ids, arrays, counts, strict=True):
+    for row_id, array, count in zip(ids.tolist(), arrays, counts, strict=True):
         if len(array) != count or (count and array.ndim != 2):
             raise InputError(
                 f"Sentence {row_id!r} has {count} labels, but `pred_probs` of shape {array.shape}."
