@@ -50,6 +50,7 @@ def preview(
     keys: Any = None,
     views: int = 6,
     zoom: int | None = None,
+    caption: bool = True,
     random_state: RandomState = 0,
 ) -> Preview:
     """Draw a grid: one line per policy and image, the original first, then `views` versions.
@@ -66,14 +67,16 @@ def preview(
         Versions of each image: those of epoch 0, 1, …
     zoom
         Pixels of the picture for one of the image; by default small images become about 64 pixels.
+    caption
+        Whether the name of each policy stands above its lines.
     random_state
         The seed of the augmenter whose work is shown.
     """
     listed = [policies] if isinstance(policies, Policy) else list(policies)
     pixels = as_pixels(images)
+    check_number("views", views, low=1, high=64)
     if not listed or not len(pixels):
         raise InputError("A preview needs at least one policy and one image.")
-    check_number("views", views, low=1, high=64)
     rows = check_keys(np.arange(len(pixels)) if keys is None else keys, n=len(pixels))
     factor = max(1, 64 // max(pixels.shape[1:3])) if zoom is None else int(zoom)
     check_number("zoom", factor, low=1, high=64)
@@ -81,6 +84,11 @@ def preview(
         _block(Augmenter(policy, random_state=random_state), pixels, rows, views, factor)
         for policy in listed
     ]
+    if caption:
+        blocks = [
+            np.concatenate([_caption(policy.name, block.shape[1]), block])
+            for policy, block in zip(listed, blocks, strict=True)
+        ]
     return Preview(np.concatenate(blocks))
 
 
@@ -94,8 +102,7 @@ def _block(
     table = table.repeat(factor, axis=2).repeat(factor, axis=3)
     table = np.pad(table, ((0, 0), (0, 0), (0, GAP), (0, GAP), (0, 0)), constant_values=255)
     n, columns, height, width, _ = table.shape
-    grid = table.transpose(0, 2, 1, 3, 4).reshape(n * height, columns * width, 3)
-    return np.concatenate([_caption(augmenter.policy.name, grid.shape[1]), grid])
+    return table.transpose(0, 2, 1, 3, 4).reshape(n * height, columns * width, 3)
 
 
 def _caption(name: str, width: int) -> np.ndarray:

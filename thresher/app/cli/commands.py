@@ -11,6 +11,7 @@ import typer
 import thresher
 
 from ..doctor import describe, examine
+from .augment import app as augment_app
 from .curate import app as curate_app
 from .label import app as label_app
 from .models import add_commands
@@ -43,6 +44,7 @@ app = typer.Typer(
 
 app.add_typer(curate_app)
 app.add_typer(label_app)
+app.add_typer(augment_app)
 add_commands(app)
 
 # The shares that --plant uses; any of them can be set on its own, as in --set plant.leaked=0.1.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from augment import Augmenter, choose_policy, policies
+import numpy as np
+
+from augment import Augmenter, choose_policy, policies, preview
+from augment.grid import Preview
 from augment.policy import Policy
 
 from ...core.choice import Choice
@@ -12,6 +15,8 @@ from ..stages import Done, Notes, RunFolder
 from .material import Material
 
 POLICY = "policy.json"
+PREVIEW = "preview.png"
+SHOWN_ROWS = 4
 
 
 def choose_augmentation(
@@ -27,6 +32,7 @@ def choose_augmentation(
             return
         policy, choice = _policy(run, material)
         Augmenter(policy, random_state=run.settings.seed).save(folder / POLICY)
+        _draw(policy, material, seed=run.settings.seed).save(folder / PREVIEW)
         notes.choices["augmentation"] = choice
 
     def load(folder: Path) -> Augmenter | None:
@@ -58,6 +64,21 @@ def _policy(run: RunFolder, material: Material) -> tuple[Policy, Choice]:
         random_state=run.settings.seed,
     )
     return chosen.policy, Choice(chosen.policy.name, chosen.reason)
+
+
+def _draw(policy: Policy, material: Material, *, seed: int) -> Preview:
+    """Draw the policy's work on a row each of the first classes, as training will see it."""
+    samples = material.train
+    _, rows = np.unique(np.asarray(samples.targets), return_index=True)
+    rows = rows[:SHOWN_ROWS]
+    return preview(
+        policy,
+        samples.inputs[rows].permute(0, 2, 3, 1).contiguous().numpy(),
+        keys=samples.row_ids[rows],
+        views=8,
+        caption=False,
+        random_state=seed,
+    )
 
 
 def candidates(side: int) -> list[Policy]:

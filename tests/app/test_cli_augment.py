@@ -1,0 +1,96 @@
+"""``thresher augment``: preview, audit and choose on a user's folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from typer.testing import CliRunner
+
+from thresher.app.cli.commands import app
+from thresher.core.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 2 × 15 pictures: bright on the left, bright on the right."""
+    folder = tmp_path_factory.mktemp("photos")
+    generator = np.random.default_rng(0)
+    for name, bright in (("left", slice(0, 6)), ("right", slice(10, 16))):
+        (folder / name).mkdir()
+        for number in range(15):
+            pixels = generator.integers(0, 80, (16, 16, 3), dtype=np.uint8)
+            pixels[:, bright] += 150
+            PIL.Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return folder
+
+
+def call(*arguments: object) -> str:
+    result = CliRunner().invoke(app, ["augment", *map(str, arguments)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0
+    return result.stdout
+
+
+def test_preview_writes_a_page_and_a_picture(photos: Path, tmp_path: Path) -> None:
+    page = tmp_path / "p.html"
+    shown = json.loads(
+        call("preview", photos, "--out", page, "--policy", "standard", "--policy", "aug_mix",
+             "--rows", 4, "--size", 16, "--json")
+    )  # fmt: skip
+    assert shown == {"out": str(page), "policies": ["standard", "aug_mix"], "rows": 4}
+    text = page.read_text(encoding="utf-8")
+    assert text.count("data:image/png") == 2
+    assert "crop (down" in text
+    assert "http" not in text.replace("http-equiv", "")
+    call("preview", photos, "--out", tmp_path / "p.png", "--size", 16, "--views", 2)
+    with PIL.Image.open(tmp_path / "p.png") as picture:
+        assert picture.width == 3 * (64 + 2)
+
+
+def test_audit_finds_the_flip_that_swaps_the_classes(photos: Path) -> None:
+    found = json.loads(call("audit", photos, "--policy", "standard", "--size", 16, "--json"))
+    verdicts = {row["op"]: row["verdict"] for row in found["operations"]}
+    assert verdicts["hflip"] == "drop"
+    printed = call("audit", photos, "--policy", "standard", "--size", 16)
+    assert "hflip" in printed
+    assert "left, right" in printed
+
+
+def test_choose_writes_a_policy_that_preview_reads(photos: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.json"
+    printed = call(
+        "choose", photos, "--size", 16, "--budget-s", 5, "--policy", "standard", "--out", policy
+    )
+    assert "no hflip" in printed
+    saved = json.loads(policy.read_text(encoding="utf-8"))
+    assert "hflip" not in [node["op"] for node in saved["policy"]["nodes"]]
+    call("preview", photos, "--policy", policy, "--out", tmp_path / "p.png", "--size", 16)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--policy", "stndard", "--out", "p.png"], "Did you mean 'standard'"),
+        (["--out", "p.gif"], r"\.html or \.png"),
+        (["--out", "p.png", "--rows", 0], "--rows"),
+        (["--out", "p.png", "--views", 0], "views"),
+        (["--out", "p.png", "--size", 2], "--size"),
+        (["--policy", "none.json", "--out", "p.png"], "none.json"),
+    ],
+)
+def test_bad_options_are_named(
+    photos: Path, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        call("preview", photos, *arguments)
+
+
+def test_texts_are_sent_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("text,label\nlost card,a\nnew card,b\nold card,a\n")
+    with pytest.raises(InputError, match=r"augment\.text"):
+        call("audit", tmp_path / "t.csv")

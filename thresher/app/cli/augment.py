@@ -1,0 +1,186 @@
+"""``thresher augment``: look at policies, audit them, choose one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ...core.errors import InputError
+from ..console import shown_progress
+from .options import Data, Image, Json, Label, Where, pairs
+
+app = typer.Typer(
+    name="augment",
+    help="Look at what augmentation policies do to your images, audit them against your labels, "
+    "choose one.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Policies = Annotated[
+    list[str] | None,
+    typer.Option("--policy", help="A policy's name or a saved JSON file; repeatable."),
+]
+Size = Annotated[int, typer.Option(help="Images are cut and scaled to squares of this side.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+AUDITED = 600
+
+
+@app.command()
+def preview(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="A .html page or a .png picture.")],
+    *,
+    policy: Policies = None,
+    label: Label = None,
+    image: Image = None,
+    where: Where = None,
+    rows: Annotated[int, typer.Option(help="Rows shown, evenly over the classes.")] = 6,
+    views: Annotated[int, typer.Option(help="Versions of each row.")] = 8,
+    size: Size = 64,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Draw rows of yours under one or several policies.
+
+    Example: thresher augment preview photos --policy standard --policy trivial_augment --out p.html
+    """
+    from augment import preview as draw
+
+    from ..augmentation import read_policies, read_training_images
+    from ..report.preview_page import write_preview_page
+
+    if out.suffix not in (".html", ".png"):
+        raise InputError(f"`--out` must end in .html or .png, got {out.name}.")
+    if rows < 1:
+        raise InputError(f"`--rows` must be at least 1, got {rows}.")
+    listed = read_policies(policy or [], size=size)
+    images = read_training_images(
+        data, label=label, image=image, where=pairs(where), size=size, limit=rows
+    )
+    if out.suffix == ".html":
+        write_preview_page(out, listed, images, views=views, seed=seed, origin=data)
+    else:
+        ids = images.row_ids.tolist()
+        draw(listed, images.pixels, keys=ids, views=views, random_state=seed).save(out)
+    found = {"out": str(out), "policies": [one.name for one in listed], "rows": len(images.pixels)}
+    print(json.dumps(found, sort_keys=True) if as_json else out)
+
+
+@app.command()
+def audit(
+    data: Data,
+    *,
+    policy: Annotated[str, typer.Option(help="A name or a JSON file.")] = "trivial_augment",
+    label: Label = None,
+    image: Image = None,
+    where: Where = None,
+    rows: Annotated[int, typer.Option(help="Labelled rows used at most.")] = AUDITED,
+    size: Size = 32,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Say for each operation of a policy whether your labels speak against it.
+
+    Example: thresher augment audit photos --policy standard --size 32
+    """
+    from augment import audit as measure
+
+    from ..augmentation import read_policy, read_training_images
+
+    wanted = read_policy(policy, size=size)
+    images = read_training_images(
+        data, label=label, image=image, where=pairs(where), size=size, limit=rows
+    )
+    with shown_progress():
+        report = measure(wanted, images.pixels, images.labels, max_rows=rows, random_state=seed)
+    table = report.to_table()
+    if as_json:
+        summary = {"rows": report.rows, "teacher_accuracy": report.teacher_accuracy}
+        print(json.dumps({**summary, "left_out": report.left_out, "operations": table}))
+        return
+    print(
+        f"{wanted.name}: {report.rows} rows; the teacher, which never saw the row it judges, is "
+        f"right on {report.teacher_accuracy:.0%}."
+    )
+    _print_audit(table)
+    if report.left_out:
+        print(f"Too few rows to say anything about: {', '.join(report.left_out)}.")
+
+
+def _print_audit(table: list[dict[str, Any]]) -> None:
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for name, side in (("operation", "left"), ("strength", "right"), ("verdict", "left"),
+                       ("effect (95 %)", "right"), ("flips", "right"), ("µs", "right"),
+                       ("harms", "left")):  # fmt: skip
+        shown.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
+    for row in table:
+        assessed = row["verdict"] != "not assessable"
+        effect = f"{row['effect']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
+        shown.add_row(
+            row["op"],
+            f"{row['strength']:g}",
+            row["verdict"],
+            effect if assessed else row["reason"],
+            f"{row['confident_flips']:.1%}" if assessed else "",
+            f"{row['microseconds']:.1f}" if assessed else "",
+            ", ".join(row["classes_harmed"] or {}),
+        )
+    Console(soft_wrap=False).print(shown)
+
+
+@app.command()
+def choose(
+    data: Data,
+    *,
+    out: Annotated[Path | None, typer.Option(help="Write the policy here, as JSON.")] = None,
+    budget_s: Annotated[float, typer.Option(help="Seconds that the choice may take.")] = 10.0,
+    policy: Policies = None,
+    label: Label = None,
+    image: Image = None,
+    where: Where = None,
+    rows: Annotated[int, typer.Option(help="Labelled rows used at most.")] = AUDITED,
+    size: Size = 32,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Choose a policy for your images and say why.
+
+    Example: thresher augment choose photos --budget-s 20 --out policy.json
+    """
+    from augment import Augmenter, choose_policy
+
+    from ..augmentation import read_policies, read_training_images
+
+    candidates = read_policies(policy, size=size) if policy else None
+    images = read_training_images(
+        data, label=label, image=image, where=pairs(where), size=size, limit=rows
+    )
+    with shown_progress():
+        chosen = choose_policy(
+            images.pixels,
+            images.labels,
+            candidates=candidates,
+            budget_s=budget_s,
+            random_state=seed,
+        )
+    if out is not None:
+        Augmenter(chosen.policy, random_state=seed).save(out)
+    if as_json:
+        found = {
+            "policy": chosen.policy.to_dict(),
+            "reason": chosen.reason,
+            "out": out and str(out),
+        }
+        more = {"evidence": chosen.evidence, "pilots": [asdict(one) for one in chosen.pilots]}
+        print(json.dumps({**found, **more}, default=str))
+        return
+    named = chosen.reason.startswith(chosen.policy.name)
+    print(chosen.reason if named else f"{chosen.policy.name}: {chosen.reason}")
+    if out is not None:
+        print(out)
