@@ -308,8 +308,8 @@ def page(report: dict[str, Any]) -> dict[str, Any]:
     ]
     suggested = [r for r in report["records"] if r["tool"] == STARS]
     rows += [
-        [r["data"], f"{STARS}, suggested {r['suggested threshold']:g}"]
-        + [*shown(r["suggested"])[2:], "", "", "", "", ""]
+        [r["data"], f"{STARS}, suggested {r['suggested threshold']:g}", *shown(r["suggested"])[2:]]
+        + [""] * 5
         for r in suggested
     ]
     tables = [

@@ -260,7 +260,7 @@ def main() -> None:
         tools |= {name: imagededup(name) for name in HASHES}
     except PackageNotFoundError:
         print("imagededup is not installed and is left out")
-    sets = {"unseen": unseen(folder, 20 if options.quick else 150)}
+    sets = {"unseen": unseen(folder, 20 if options.quick else 80)}
     if not options.quick:
         sets["published"] = published(folder)
     report: dict[str, Any] = {"imagededup": peer}

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thresher.core.errors import InputError
+from thresher.core.errors import InputError, check_number
 from thresher.core.issues import Issues
 
+from .exact import checked_ids
 from .shingles import normalized, word_shingles
 
 
@@ -85,8 +86,11 @@ def find_contamination(
     row_ids, train_ids : ndarray of str, optional
         Default ``"0"``, ``"1"``, ….
     """
+    ids = checked_ids(row_ids, rows=len(test_texts))
+    others = checked_ids(train_ids, rows=len(train_texts), name="train_ids")
     if n < 1:
         raise InputError(f"`n` must be at least 1, got {n}.")
+    check_number("threshold", threshold, low=0, high=1)
     plain = [normalized(text) for text in [*test_texts, *train_texts]]
     shingles = word_shingles(plain, n)
     owners, count = shingles.owners, len(test_texts)
@@ -104,13 +108,9 @@ def find_contamination(
     twin[found] = holders[place][rarest][start]
     share = shared / np.maximum(1, shingles.sizes[:count])
     return Contamination(
-        _ids(row_ids, count),
+        ids,
         share.astype(np.float32),
         twin,
-        _ids(train_ids, len(train_texts)),
+        others,
         threshold,
     )
-
-
-def _ids(ids: np.ndarray | None, count: int) -> np.ndarray:
-    return np.arange(count).astype(str) if ids is None else np.asarray(ids).astype(str)

@@ -107,12 +107,12 @@ def find_exact_duplicates(
     Raises
     ------
     InputError
-        When the arrays differ in length or `priority` holds NaN.
+        When the arrays differ in length, row ids repeat, or `priority` holds NaN.
     """
     hashes = np.asarray(content_hashes)
     n = len(hashes)
-    ids = np.arange(n).astype(str) if row_ids is None else np.asarray(row_ids).astype(str)
-    given = {"row_ids": ids, "splits": splits, "labels": labels, "priority": priority}
+    ids = checked_ids(row_ids, rows=n)
+    given = {"splits": splits, "labels": labels, "priority": priority}
     for name, values in given.items():
         if values is not None and np.shape(values) != (n,):
             raise InputError(f"`{name}` must have shape ({n},), got {np.shape(values)}.")
@@ -127,6 +127,26 @@ def find_exact_duplicates(
     return ExactDuplicates(
         ids, kept, np.where(kept, -1, head[group]), group, conflict_with, suggested
     )
+
+
+def checked_ids(row_ids: np.ndarray | None, *, rows: int, name: str = "row_ids") -> np.ndarray:
+    """Return row ids as text, shape (rows,), by default ``"0"``, ``"1"``, ….
+
+    Raises
+    ------
+    InputError
+        When there are too few or too many, or some repeat.
+    """
+    if row_ids is None:
+        return np.arange(rows).astype(str)
+    ids = np.asarray(row_ids).astype(str)
+    if ids.shape != (rows,):
+        raise InputError(f"`{name}` must have shape ({rows},), got {ids.shape}.")
+    values, counts = np.unique(ids, return_counts=True)
+    if len(values) < rows:
+        twice = ", ".join(map(repr, values[counts > 1][:5].tolist()))
+        raise InputError(f"`{name}` must be unique; given more than once: {twice}.")
+    return ids
 
 
 def group_by_content(hashes: np.ndarray) -> np.ndarray:

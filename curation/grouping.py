@@ -7,12 +7,16 @@ to half of those dropped on real text; stars cannot. Cost: O(pairs) and one pass
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.neighbors import NeighborGraph
+
+POLICIES = ("first", "medoid", "label_agreement", "resolution", "length")
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,11 @@ def group_by_stars(
         When the graph was made with ``k``, or an argument does not fit it.
     """
     limit = _checked_threshold(graph, threshold)
-    protected = _checked("protect", protect, len(graph), bool)
-    rank = _ranks(graph, limit, protected, _checked("priority", priority, len(graph), float))
-    head = _heads(graph.first_rows, rank)
+    protected = checked_rows("protect", protect, len(graph), bool)
+    score = checked_rows("priority", priority, len(graph), float)
+    by_id = np.argsort(graph.row_ids, kind="stable")
+    rank = rank_rows(by_id, graph.degrees(limit), protected=protected, priority=score)
+    head = best_of_equal(graph.first_rows, rank)
     kept_first = _independent_set(graph, limit, rank[head], protected)
     twin, similarity = _closest_kept(graph, limit, kept_first, rank[head])
     first = graph.first_rows
@@ -92,7 +98,8 @@ def _checked_threshold(graph: NeighborGraph, threshold: float | None) -> float:
     return check_number("threshold", threshold, low=0, high=1, low_open=True)
 
 
-def _checked(name: str, values: np.ndarray | None, rows: int, kind: type) -> np.ndarray:
+def checked_rows(name: str, values: np.ndarray | None, rows: int, kind: type) -> np.ndarray:
+    """Return one value a row, zeros where none are given; refuse another shape and NaN."""
     if values is None:
         return np.zeros(rows, kind)
     array: np.ndarray = np.asarray(values).astype(kind)
@@ -103,17 +110,28 @@ def _checked(name: str, values: np.ndarray | None, rows: int, kind: type) -> np.
     return array
 
 
-def _ranks(
-    graph: NeighborGraph, threshold: float, protected: np.ndarray, priority: np.ndarray
+def rank_rows(
+    by_id: np.ndarray, degrees: np.ndarray, *, protected: np.ndarray, priority: np.ndarray
 ) -> np.ndarray:
-    by_id = np.argsort(np.argsort(graph.row_ids, kind="stable"), kind="stable")
-    order = np.lexsort((by_id, -graph.degrees(threshold), -priority, ~protected))
-    rank = np.empty(len(graph), np.int64)
-    rank[order] = np.arange(len(graph))
+    """Return the place of each row in the order in which rows are kept; int64, shape (n,).
+
+    Parameters
+    ----------
+    by_id : ndarray of int64, shape (n,)
+        Positions of the rows, sorted by row id.
+    degrees : ndarray of int64, shape (n,)
+    protected : ndarray of bool, shape (n,)
+    priority : ndarray of float, shape (n,)
+    """
+    place = np.empty(len(by_id), np.int64)
+    place[by_id] = np.arange(len(by_id))
+    order = np.lexsort((place, -degrees, -priority, ~protected))
+    rank = np.empty(len(by_id), np.int64)
+    rank[order] = np.arange(len(by_id))
     return rank
 
 
-def _heads(first: np.ndarray, rank: np.ndarray) -> np.ndarray:
+def best_of_equal(first: np.ndarray, rank: np.ndarray) -> np.ndarray:
     """Return for each first row the best-ranked of the rows equal to it; others: themselves."""
     head = np.arange(len(first))
     order = np.lexsort((rank, first))
@@ -158,37 +176,65 @@ def _closest_kept(
     return twin, similarity
 
 
-def keep_by(policy: str, graph: NeighborGraph, *, labels: np.ndarray | None = None) -> np.ndarray:
+def keep_by(
+    policy: str,
+    graph: NeighborGraph,
+    *,
+    labels: np.ndarray | None = None,
+    values: Sequence[str] | Sequence[np.ndarray | None] | np.ndarray | None = None,
+) -> np.ndarray:
     """Turn a policy of which copy to keep into a priority for each row.
 
-    For resolution, length or a score of one's own, hand that array to `priority` directly.
+    A score of one's own needs no policy: hand it to `priority` directly.
 
     Parameters
     ----------
-    policy : {"first", "medoid", "label_agreement"}
+    policy : {"first", "medoid", "label_agreement", "resolution", "length"}
         ``"first"``: the earliest row. ``"medoid"``: the row with the highest summed similarity to
         its neighbours. ``"label_agreement"``: rows whose label most of their neighbours share.
+        ``"resolution"``: the image of the most pixels. ``"length"``: the text of the most words.
     labels : ndarray, shape (n,)
         For ``"label_agreement"``.
+    values : sequence of ndarray, shape (h, w, …), or of str, length n
+        Images for ``"resolution"``, None for one that cannot be read; texts for ``"length"``.
 
     Returns
     -------
     ndarray of float64, shape (n,)
     """
-    check_choice("policy", policy, ("first", "medoid", "label_agreement"))
+    check_choice("policy", policy, POLICIES)
     if policy == "first":
         return -np.arange(len(graph), dtype=float)
-    first = graph.first_rows
     if policy == "medoid":
-        rows, neighbours, scores = graph.stored()
-        weights = scores.astype(np.float64) * graph.copies[neighbours]
-        sums = np.bincount(rows, weights=weights, minlength=len(graph))
-        # Sums of the same numbers in another order differ in their last bits.
-        rounded: np.ndarray = np.round((sums + graph.copies - 1)[first], 6)
-        return rounded
-    if labels is None:
-        raise InputError("The policy 'label_agreement' needs `labels`.")
-    return _label_agreement(graph, np.asarray(labels))
+        return _summed_similarity(graph)
+    given = labels if policy == "label_agreement" else values
+    if given is None:
+        needed = "labels" if policy == "label_agreement" else "values"
+        raise InputError(f"The policy {policy!r} needs `{needed}`.")
+    if policy == "label_agreement":
+        return _label_agreement(graph, np.asarray(given))
+    if len(given) != len(graph):
+        raise InputError(f"`values` must have length {len(graph)}, got {len(given)}.")
+    measure = _pixels if policy == "resolution" else _words
+    return np.array([measure(value) for value in given], float)
+
+
+def _pixels(image: Any) -> int:
+    return 0 if image is None else int(image.shape[0] * image.shape[1])
+
+
+def _words(text: Any) -> int:
+    return len(str(text).split())
+
+
+def _summed_similarity(graph: NeighborGraph) -> np.ndarray:
+    first = graph.first_rows
+    rows, neighbours, scores = graph.stored()
+    weights = scores.astype(np.float64) * graph.copies[neighbours]
+    sums = np.bincount(rows, weights=weights, minlength=len(graph))
+    # Sums of the same numbers in another order differ in their last bits.
+    rounded: np.ndarray = np.round((sums + graph.copies - 1)[first], 6)
+    return rounded
 
 
 def _label_agreement(graph: NeighborGraph, labels: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from thresher.core.neighbors import NeighborGraph
 from thresher.core.search import neighbor_graph, top_k
 
 from .aligned_correlation import aligned_correlation
-from .exact import group_by_content
+from .exact import checked_ids, group_by_content
 from .image_views import SIDE, Look, View, grey_squares, thumbnails, views
 
 CHEAP_SEARCH = 1e12
@@ -83,9 +83,7 @@ def image_graph(
     asked = np.ones(n, bool) if queries is None else np.asarray(queries, bool)
     if asked.shape != (n,):
         raise InputError(f"`queries` must have shape ({n},), got {asked.shape}.")
-    ids = np.arange(n).astype(str) if row_ids is None else np.asarray(row_ids).astype(str)
-    if ids.shape != (n,):
-        raise InputError(f"`row_ids` must have shape ({n},), got {ids.shape}.")
+    ids = checked_ids(row_ids, rows=n)
     squares, digests = grey_squares(images)
     first = _first_equal(digests)
     distinct = np.flatnonzero((first == np.arange(n)) & (digests != ""))

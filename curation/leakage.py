@@ -15,7 +15,7 @@ from thresher.core.errors import InputError, check_number
 from thresher.core.issues import Issues
 from thresher.core.neighbors import NeighborGraph
 
-from .exact import group_by_content, label_names
+from .exact import checked_ids, group_by_content, label_names
 
 ORDER = ("train", "validation", "test")
 
@@ -189,7 +189,7 @@ def exact_graph(content_hashes: np.ndarray, *, row_ids: np.ndarray) -> NeighborG
     _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
     nothing = np.empty(0, np.int64)
     return NeighborGraph.from_pairs(
-        row_ids,
+        checked_ids(row_ids, rows=len(group)),
         (nothing, nothing, np.empty(0)),
         threshold=1.0,
         method="exact: equal content hashes",

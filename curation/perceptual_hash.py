@@ -17,7 +17,7 @@ from thresher.core.errors import InputError
 from thresher.core.neighbors import MAX_PAIRS, NeighborGraph
 from thresher.core.progress import track
 
-from .exact import group_by_content
+from .exact import checked_ids, group_by_content
 from .image_views import gray_of
 
 SIDE, FREQUENCIES = 32, 8
@@ -84,10 +84,9 @@ def hash_graph(
     if not 0 <= max_distance < BITS // 2:
         raise InputError(f"`max_distance` must be from 0 to {BITS // 2 - 1}, got {max_distance}.")
     hashes = np.asarray(hashes, np.uint64)
-    ids = np.arange(len(hashes)).astype(str) if row_ids is None else np.asarray(row_ids).astype(str)
-    for name, values in (("row_ids", ids), ("mirrored", mirrored)):
-        if values is not None and np.shape(values) != hashes.shape:
-            raise InputError(f"`{name}` must have shape {hashes.shape}, got {np.shape(values)}.")
+    ids = checked_ids(row_ids, rows=len(hashes))
+    if mirrored is not None and np.shape(mirrored) != hashes.shape:
+        raise InputError(f"`mirrored` must have shape {hashes.shape}, got {np.shape(mirrored)}.")
     sides = np.stack([hashes, hashes if mirrored is None else np.asarray(mirrored, np.uint64)])
     first, distinct = _first_equal(sides)
     left, right, bits = _close(sides[:, distinct], max_distance)

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.errors import check_choice, check_number
 from thresher.core.neighbors import NeighborGraph, Recall
 from thresher.core.randomness import RandomState, check_random_state
 from thresher.core.search.recall import measured_recall
 
+from .exact import checked_ids
 from .set_join import choose_bands, jaccard, minhash_candidates, prefix_candidates, prefix_cost
 from .shingles import Shingles, character_shingles, normalized, word_shingles
 
@@ -66,9 +67,7 @@ def text_graph(
     """
     check_number("threshold", threshold, low=0, high=1, low_open=True)
     check_choice("method", method, METHODS)
-    ids = np.arange(len(texts)).astype(str) if row_ids is None else np.asarray(row_ids).astype(str)
-    if ids.shape != (len(texts),):
-        raise InputError(f"`row_ids` must have shape ({len(texts)},), got {ids.shape}.")
+    ids = checked_ids(row_ids, rows=len(texts))
     plain = [normalized(text) for text in texts]
     first = _first_equal(plain)
     same_as = first if (first != np.arange(len(plain))).any() else None
