@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 METHODS = ("auto", "loo_ridge", "knn", "logistic", "confident")
 FEWEST_PEERS = 3
-# The noise rate's low end takes the probabilities for a little less sharp than fits best, its high
-# end for twice as sharp as the flags do.
+# The interval of the noise rate holds those of probabilities a little less sharp than fits best and
+# twice as sharp as the flags take them, and the one that confident predictions show.
 LEAST_SHARPEN = 0.8
 
 
@@ -179,7 +179,8 @@ def by_probs(labels: np.ndarray, evidence: Evidence, judged: np.ndarray) -> Beli
         float(error_posterior(probs, given, model, sharpen=factor).mean())
         for factor in (LEAST_SHARPEN, at_rate, 2 * sharpen)
     )
-    noise_rate = NoiseRate(rate, min(low, rate), max(high, rate))
+    other = model.confident_disagreement
+    noise_rate = NoiseRate(rate, min(low, rate, other), max(high, rate, other))
     return Belief(errors, evidence.probs.argmax(axis=1), noise_rate, evidence.how)
 
 

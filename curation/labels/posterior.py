@@ -18,7 +18,7 @@ probabilities, then O(n K).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,11 +46,15 @@ class NoiseModel:
         Share of each class among the labels.
     confusion : ndarray of float64, shape (K, K)
         Row k: how often each other class is confused with class k; sums to one.
+    confident_disagreement : float
+        Share of the most confident predictions whose label is another: the noise rate, if labels go
+        wrong as often on easy rows as on others.
     """
 
     sharpness: float
     shares: np.ndarray
     confusion: np.ndarray
+    confident_disagreement: float
 
 
 def fit_noise_model(probs: np.ndarray, labels: np.ndarray) -> NoiseModel:
@@ -67,7 +71,8 @@ def fit_noise_model(probs: np.ndarray, labels: np.ndarray) -> NoiseModel:
     stride = max(1, (n * num_classes) // FIT_CELLS)
     log_probs, some = _log(probs[::stride]), labels[::stride]
     shares = np.bincount(labels, minlength=num_classes) / max(1, n)
-    model = NoiseModel(1.0, shares, _confusion(probs[::stride]))
+    agree, confident = _agreement(log_probs, some)
+    model = NoiseModel(1.0, shares, _confusion(probs[::stride]), 1 - confident)
 
     def likelihood(log_sharpness: float) -> float:
         return _explain(log_probs, some, model, np.exp(log_sharpness))[0]
@@ -86,16 +91,23 @@ def fit_noise_model(probs: np.ndarray, labels: np.ndarray) -> NoiseModel:
             right = low + golden * (high - low)
             at_right = likelihood(right)
     fitted = float(np.exp((low + high) / 2))
-    sharpness = max(fitted, _confident_sharpness(log_probs, some, most=MOST_RAISED * fitted))
-    return NoiseModel(sharpness, shares, model.confusion)
+    right = agree / max(confident, 1e-12)
+    asked_for = _sharpness_of(log_probs, right, most=MOST_RAISED * fitted)
+    return replace(model, sharpness=max(fitted, asked_for))
 
 
-def _confident_sharpness(log_probs: np.ndarray, labels: np.ndarray, *, most: float) -> float:
-    """Return the sharpness, up to `most`, that expects as many right predictions as there are."""
+def _agreement(log_probs: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Return how many predictions agree with the labels, of all and of the most confident."""
+    if not len(labels):
+        return 1.0, 1.0
     agree = log_probs.argmax(axis=1) == labels
     number = max(int(CONFIDENT_SHARE * len(labels)), min(FEWEST_CONFIDENT, len(labels)))
     confident = np.argsort(-log_probs.max(axis=1), kind="stable")[:number]
-    right = agree.mean() / max(float(agree[confident].mean()), 1e-12)
+    return float(agree.mean()), float(agree[confident].mean())
+
+
+def _sharpness_of(log_probs: np.ndarray, right: float, *, most: float) -> float:
+    """Return the sharpness, up to `most`, that expects this share of right predictions."""
     low, high = 0.0, most
     for _ in range(20):
         middle = (low + high) / 2
