@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from .instances import Instances as Instances
     from .label_files import export_answers as export_answers
     from .label_files import export_labels as export_labels
-    from .learners import SklearnLearner as SklearnLearner
-    from .learners import TorchLearner as TorchLearner
     from .querying import query as query
     from .roundtrip import export_batch as export_batch
     from .roundtrip import import_answers as import_answers
     from .selection import Selection as Selection
     from .session import Session as Session
     from .simulation import simulate as simulate
+    from .sklearn_learner import SklearnLearner as SklearnLearner
     from .strategies import STRATEGIES as STRATEGIES
     from .strategies import get_strategy as get_strategy
     from .tasks import get_task as get_task
+    from .torch_learner import TorchLearner as TorchLearner
 
 _HOME = {
     "STRATEGIES": "strategies",
@@ -54,8 +54,8 @@ _HOME = {
     "lure_weights": "estimate",
     "LogisticHead": "heads",
     "Selection": "selection",
-    "SklearnLearner": "learners",
-    "TorchLearner": "learners",
+    "SklearnLearner": "sklearn_learner",
+    "TorchLearner": "torch_learner",
     "export_batch": "roundtrip",
     "export_answers": "label_files",
     "export_labels": "label_files",

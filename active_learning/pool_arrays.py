@@ -23,7 +23,7 @@ def plain(values: Any) -> Any:
     if hasattr(values, "detach") and hasattr(values, "cpu"):
         tensor = values.detach().cpu()
         # numpy has no bfloat16, and half precision would round sums of probabilities.
-        return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+        return (tensor.float() if tensor.element_size() == 2 else tensor).numpy()
     return values
 
 

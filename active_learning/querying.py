@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from thresher.core.embeddings import Embeddings
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.randomness import RandomState
 
 from .context import Context, make_context
+from .instances import Instances
+from .kinds import MANY_LABELS, ONE_LABEL
 from .selection import Selection
 from .strategies import get_strategy
 from .strategies.strategy import Strategy
+from .tasks import TASKS
 
 
 def query(
@@ -22,7 +25,8 @@ def query(
     pred_probs: np.ndarray | None = None,
     ensemble_probs: np.ndarray | None = None,
     dropout_probs: np.ndarray | None = None,
-    uncertainty: np.ndarray | None = None,
+    uncertainty: np.ndarray | Instances | None = None,
+    predictions: np.ndarray | None = None,
     labeled: np.ndarray | None = None,
     exclude: np.ndarray | None = None,
     candidates: np.ndarray | None = None,
@@ -30,9 +34,12 @@ def query(
     weights: np.ndarray | None = None,
     class_counts: np.ndarray | None = None,
     row_ids: np.ndarray | None = None,
+    task: str = "classification",
     random_state: RandomState = 0,
 ) -> Selection:
     """Choose the rows of a pool to label next.
+
+    Every array may be a torch tensor, on any device; the work is done by numpy, on the CPU.
 
     Parameters
     ----------
@@ -49,8 +56,12 @@ def query(
         Probabilities of several models, for BALD and query by committee.
     dropout_probs : ndarray, shape (k, n_pool, c), optional
         Probabilities of passes with dropout, for DropQuery.
-    uncertainty : ndarray, shape (n_pool,), optional
-        Your own uncertainty, at least 0, in place of the margin of `pred_probs`.
+    uncertainty : ndarray, shape (n_pool,), or Instances, optional
+        Your own uncertainty, at least 0, in place of the margin of `pred_probs`; with `Instances`
+        that of spans, boxes or other parts of each row.
+    predictions : ndarray, shape (k, n_pool), optional
+        Numbers that several regression models predict: their standard deviation is the
+        uncertainty.
     labeled, exclude, candidates : ndarray of bool, shape (n_pool,), or of int positions, optional
         Rows with a label; rows with an annotator (counted as covered, never picked); rows that may
         be picked at all (default all).
@@ -60,6 +71,9 @@ def query(
         Labels so far of each class, for `Balance`.
     row_ids : ndarray of str, shape (n_pool,), optional
         Default those of `embeddings`, else ``"0"``, ``"1"``, ….
+    task : {"classification", "multi_label", "regression", "spans", "boxes"}
+        How probabilities are read: for all but ``"classification"`` each class on its own, so that
+        rows need not sum to one.
     random_state : int, Generator or None
 
     Returns
@@ -80,12 +94,14 @@ def query(
     >>> query("margin", pred_probs=probs, n=2).row_ids.tolist()
     ['1', '2']
     """
+    check_choice("task", task, TASKS)
     context = make_context(
         embeddings=embeddings,
         pred_probs=pred_probs,
         ensemble_probs=ensemble_probs,
         dropout_probs=dropout_probs,
         uncertainty=uncertainty,
+        predictions=predictions,
         labeled=labeled,
         exclude=exclude,
         candidates=candidates,
@@ -93,6 +109,7 @@ def query(
         weights=weights,
         class_counts=class_counts,
         row_ids=row_ids,
+        kind=ONE_LABEL if task == "classification" else MANY_LABELS,
         random_state=random_state,
     )
     return query_context(get_strategy(strategy), context, n=n)

@@ -93,12 +93,18 @@ def settle(store: Store, context: Context, wanted: Wanted) -> Settings:
     if not store.settings():
         given = {name: value for name, value in values.items() if value is not None}
         values = {**DEFAULTS, **given}
-        get_task(values["task"], classes=values["classes"], options=values["task_options"])
+        _check_start(values, wanted)
     settled = store.settle({"pool": pool_fingerprint(context), **values})
     read = {name: json.loads(text) for name, text in settled.items()}
     task = get_task(read["task"], classes=read["classes"], options=read["task_options"])
     check_fit(wanted.strategy or get_strategy(read["strategy"]), task)
     return Settings(task, read["strategy"], float(read["audit"]), int(read["random_state"]))
+
+
+def _check_start(values: dict[str, Any], wanted: Wanted) -> None:
+    """Check a new session before anything is written."""
+    task = get_task(values["task"], classes=values["classes"], options=values["task_options"])
+    check_fit(wanted.strategy or get_strategy(values["strategy"]), task)
 
 
 def check_fit(strategy: Strategy, task: Task) -> None:

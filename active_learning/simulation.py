@@ -13,28 +13,34 @@ from itertools import pairwise
 import numpy as np
 
 from thresher.core.embeddings import Embeddings
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.progress import track
 
 from .context import make_context
 from .curves import Curves
-from .heads import LogisticHead
 from .learners import Learner
 from .rounds import Fitted, choose, fit_pool, with_model
+from .settings import check_fit
 from .strategies import get_strategy
 from .strategies.strategy import Strategy
+from .tasks import Task
+from .tasks.classification import Classification
+from .tasks.multi_label import MultiLabel
+from .tasks.regression import Regression
+
+TARGETS = ("classification", "multi_label", "regression")
 
 
 @dataclass(frozen=True)
 class LabeledRows:
-    """Embeddings whose classes are known, as codes from 0."""
+    """Embeddings whose targets are known: codes from 0, 0 and 1 for each class, or numbers."""
 
     embeddings: Embeddings
-    codes: np.ndarray
+    targets: np.ndarray
 
     def take(self, positions: np.ndarray) -> LabeledRows:
         """Return the rows at `positions`."""
-        return LabeledRows(self.embeddings.take(positions), self.codes[positions])
+        return LabeledRows(self.embeddings.take(positions), self.targets[positions])
 
 
 def simulate(
@@ -49,14 +55,16 @@ def simulate(
     test_fraction: float = 0.25,
     learner: Learner | None = None,
     start: str | Strategy = "random",
+    task: str = "classification",
 ) -> Curves:
     """Run strategies from no labels up to the budgets.
 
     Parameters
     ----------
     embeddings : Embeddings or ndarray, shape (n, d)
-    labels : ndarray, shape (n,)
-        Classes of any type, none missing.
+    labels : ndarray, shape (n,) or (n, c)
+        Classes of any type, none missing; 0 or 1 for each of c classes for ``"multi_label"``;
+        numbers for ``"regression"``.
     strategies : sequence of str or Strategy
     budgets : sequence of int
         Numbers of labels at which a model is fitted and tested, ascending; each query asks for the
@@ -69,37 +77,41 @@ def simulate(
         Default `LogisticHead`.
     start : str or Strategy
         Chooses the first batch for strategies that need a model.
+    task : {"classification", "multi_label", "regression"}
 
     Returns
     -------
     Curves
-        Accuracy at each budget, seconds of each query.
+        Accuracy at each budget, seconds of each query. Several classes: share of rows of which all
+        are right. Regression: one minus the mean absolute error over that of the mean.
 
     Raises
     ------
     InputError
         When a budget exceeds the pool, when labels are missing, and as `query` does.
     """
-    classes = _classes(labels, test_labels)
-    rows = _rows("labels", embeddings, labels, classes=classes)
+    check_choice("task", task, TARGETS)
+    names = _class_names(labels, test_labels, task=task)
+    rows = _rows("labels", embeddings, labels, names=names)
     test = None
     if test_embeddings is not None and test_labels is not None:
-        test = _rows("test_labels", test_embeddings, test_labels, classes=classes)
+        test = _rows("test_labels", test_embeddings, test_labels, names=names)
     elif test_embeddings is not None or test_labels is not None:
         raise InputError("Give both `test_embeddings` and `test_labels`, or neither.")
     check_number("test_fraction", test_fraction, low=0.01, high=0.99)
     chosen = [get_strategy(strategy) for strategy in strategies]
     seed_list = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    experiment = _Experiment(
-        learner=learner or LogisticHead(), start=get_strategy(start), n_classes=len(classes)
-    )
+    made = task_of(task, names)
+    for strategy in chosen:
+        check_fit(strategy, made)
+    experiment = _Experiment(learner or made.learner(), get_strategy(start), made)
     shape = (len(chosen), len(seed_list), len(budgets))
     accuracy, seconds = np.zeros(shape), np.zeros(shape)
     places = [(s, k) for k in range(shape[1]) for s in range(shape[0])]
     for s, k in track(places, description="Simulating"):
         seed = seed_list[k]
         pool, held_out = (rows, test) if test else _split(rows, fraction=test_fraction, seed=seed)
-        check_budgets(budgets, rows=len(pool.codes))
+        check_budgets(budgets, rows=len(pool.targets))
         accuracy[s, k], seconds[s, k] = experiment.run(
             chosen[s], pool, held_out, budgets=budgets, seed=seed
         )
@@ -116,7 +128,7 @@ def simulate(
 class _Experiment:
     learner: Learner
     start: Strategy
-    n_classes: int
+    task: Task
 
     def run(
         self,
@@ -128,36 +140,56 @@ class _Experiment:
         seed: int,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return test accuracy and CPU-seconds of the query at each budget."""
-        labeled = np.zeros(len(pool.codes), dtype=bool)
+        labeled = np.zeros(len(pool.targets), dtype=bool)
         accuracy, seconds = np.zeros(len(budgets)), np.zeros(len(budgets))
         fitted = None
         for place, budget in enumerate(budgets):
             context = make_context(
                 embeddings=pool.embeddings,
                 labeled=labeled.copy(),
+                kind=self.task.kind,
                 random_state=np.random.default_rng((seed, place)),
             )
             began = time.process_time()
             context = with_model(
-                context, fitted, learner=self.learner, strategy=strategy, seed=seed
+                context,
+                fitted,
+                learner=self.learner,
+                strategy=strategy,
+                seed=seed,
+                task=self.task,
             )
             n = budget - int(labeled.sum())
             labeled[choose(strategy, context, n=n, start=self.start).positions] = True
             seconds[place] = time.process_time() - began
             fitted = self._fit(pool, np.flatnonzero(labeled), seed=seed)
-            predicted = fitted.predict(test.embeddings.vectors).argmax(axis=1)
-            accuracy[place] = float((predicted == test.codes).mean())
+            accuracy[place] = self._accuracy(fitted.predict(test.embeddings.vectors), test)
         return accuracy, seconds
+
+    def _accuracy(self, outputs: np.ndarray, test: LabeledRows) -> float:
+        loss = float(self.task.loss(outputs, test.targets).mean())
+        if self.task.classes:
+            return 1.0 - loss
+        spread = float(np.abs(test.targets - test.targets.mean()).mean())
+        return 1.0 - loss / max(spread, 1e-300)
 
     def _fit(self, pool: LabeledRows, rows: np.ndarray, *, seed: int) -> Fitted:
         return fit_pool(
             self.learner,
             pool.embeddings.vectors,
             rows=rows,
-            targets=pool.codes[rows],
-            n_classes=self.n_classes,
+            targets=pool.targets[rows],
+            n_classes=len(self.task.classes),
             random_state=seed,
         )
+
+
+def task_of(name: str, classes: np.ndarray | None) -> Task:
+    """Return the task for classes that may be a single one, which a session would not allow."""
+    if classes is None:
+        return Regression()
+    names = tuple(str(given) for given in classes)
+    return MultiLabel(names) if name == "multi_label" else Classification(names)
 
 
 def check_budgets(budgets: Sequence[int], *, rows: int) -> None:
@@ -171,25 +203,45 @@ def check_budgets(budgets: Sequence[int], *, rows: int) -> None:
         )
 
 
-def _classes(labels: np.ndarray, test_labels: np.ndarray | None) -> np.ndarray:
+def _class_names(
+    labels: np.ndarray, test_labels: np.ndarray | None, *, task: str
+) -> np.ndarray | None:
+    """Return the classes, or the numbers of the columns; None for regression."""
+    if task == "regression":
+        return None
+    if task == "multi_label":
+        shape = np.shape(labels)
+        if len(shape) != 2:
+            raise InputError(f"`labels` must have shape (rows, classes), got {shape}.")
+        return np.arange(shape[1])
     parts = [np.asarray(part) for part in (labels, test_labels) if part is not None]
     return np.unique(np.concatenate(parts))
 
 
 def _rows(
-    name: str, embeddings: np.ndarray | Embeddings, labels: np.ndarray, *, classes: np.ndarray
+    name: str,
+    embeddings: np.ndarray | Embeddings,
+    labels: np.ndarray,
+    *,
+    names: np.ndarray | None,
 ) -> LabeledRows:
     if not isinstance(embeddings, Embeddings):
         embeddings = Embeddings.from_vectors(embeddings)
     labels = np.asarray(labels)
-    if labels.shape != (len(embeddings),):
+    if len(labels) != len(embeddings):
         raise InputError(f"`{name}` must hold {len(embeddings)} labels, got shape {labels.shape}.")
     if labels.dtype.kind == "f" and np.isnan(labels).any():
         raise InputError(f"`{name}` holds NaN: simulate on rows whose label is known.")
-    return LabeledRows(embeddings, np.searchsorted(classes, labels))
+    if names is None:
+        return LabeledRows(embeddings, labels.astype(np.float64))
+    if labels.ndim == 2:
+        if not np.isin(labels, (0, 1)).all():
+            raise InputError(f"`{name}` must hold 0 or 1 for each class.")
+        return LabeledRows(embeddings, labels.astype(np.float32))
+    return LabeledRows(embeddings, np.searchsorted(names, labels))
 
 
 def _split(rows: LabeledRows, *, fraction: float, seed: int) -> tuple[LabeledRows, LabeledRows]:
-    order = np.random.default_rng((seed, 4)).permutation(len(rows.codes))
+    order = np.random.default_rng((seed, 4)).permutation(len(rows.targets))
     held_out = max(1, round(fraction * len(order)))
     return rows.take(np.sort(order[held_out:])), rows.take(np.sort(order[:held_out]))

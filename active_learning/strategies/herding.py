@@ -26,6 +26,7 @@ from ..selection import Picks
 from .centers import squared_norms
 from .coverage import Kernel, Points, cover, gaussian, greedy_coverage, top_hat
 from .lloyd import k_means
+from .strategy import draw_without_replacement
 
 EMBEDDINGS = frozenset({"embeddings"})
 MAX_POINTS = 4096
@@ -138,7 +139,10 @@ class ProbCover:
         if len(useful) == n:
             return picks
         rest = np.setdiff1d(context.available, useful.positions)
-        extra = context.rng.choice(rest, n - len(useful), replace=False)
+        order, _ = draw_without_replacement(
+            context.preference[rest], n=n - len(useful), rng=context.rng
+        )
+        extra = rest[order]
         return Picks.join([useful, Picks.of(extra, scores=np.zeros(len(extra)), reason="random")])
 
 

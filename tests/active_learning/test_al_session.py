@@ -8,8 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from active_learning import SKIP, UNDO, Session
-from active_learning.learners import SklearnLearner
+from active_learning import SKIP, UNDO, Session, SklearnLearner
 from thresher.core.errors import InputError, ThresherError
 
 RNG = np.random.default_rng(0)
@@ -181,8 +180,77 @@ def test_other_session_format_is_refused(tmp_path):
     )
     connection.commit()
     connection.close()
-    with pytest.raises(InputError, match="session of format"):
+    with pytest.raises(InputError, match=r"session of format 0.*thresher label export"):
         start(tmp_path)
+
+
+def test_a_file_of_format_1_is_brought_up_to_date(tmp_path):
+    with start(tmp_path) as session:
+        label(session, session.ask(10, annotator="ann"))
+        rows = session.ask(10, annotator="bob").row_ids.tolist()
+    with sqlite3.connect(tmp_path / "s.db") as connection:
+        for statement in (
+            "DROP TRIGGER settings_no_update",
+            "DROP TRIGGER settings_no_delete",
+            "DELETE FROM settings WHERE name IN ('task', 'task_options')",
+            "UPDATE settings SET value = '\"1\"' WHERE name = 'session_format'",
+            "ALTER TABLE asks DROP COLUMN uncertainty",
+            "DROP TABLE uncertainties",
+        ):
+            connection.execute(statement)
+    connection.close()
+    with start(tmp_path) as session:
+        assert set(session.open_leases()) == set(rows)
+        assert len(session.recorded()) == 10
+        assert session.replay() == []
+    with sqlite3.connect(tmp_path / "s.db") as connection, pytest.raises(sqlite3.DatabaseError):
+        connection.execute("UPDATE settings SET value = 'x'")
+    connection.close()
+
+
+def test_a_full_disk_takes_nothing_away(tmp_path):
+    with start(tmp_path) as session:
+        batch = session.ask(5, annotator="ann")
+        label(session, batch)
+        connection = session._engine.store.labels.connection
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(InputError, match=r"Nothing was written .*full.*safe"):
+            session.tell(TRUTH, annotator="bob" * 5000)
+        before = session.recorded()
+        connection.execute("PRAGMA max_page_count = 1073741823")
+        assert {row for row, person in before if person == "ann"} == set(batch.row_ids)
+        assert session.tell({"r0": "ant"}, annotator="cy") == 1
+    with start(tmp_path) as session:
+        assert session.recorded() == before | {("r0", "cy"): "ant"}
+        assert session.replay() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"embeddings": np.where(np.arange(120)[:, None] == 7, np.nan, VECTORS)}, "row.* r7"),
+        ({"ids": np.array(["r0", *IDS[:-1]])}, "'r0' is given twice"),
+        ({"ids": IDS[:-1]}, "119 row ids .* 120 embeddings"),
+        ({"costs": np.where(np.arange(120) == 7, 0.0, 1.0)}, "`costs` .* row 'r7'"),
+        ({"candidates": np.ones(3, dtype=bool)}, "mask of 120 rows"),
+        ({"audit": 1.5}, "`audit` must be in"),
+        ({"strategy": "margn"}, "Did you mean 'margin'"),
+    ],
+)
+def test_bad_pools_are_named(tmp_path, change, says):
+    given = {"embeddings": VECTORS, "ids": IDS, "classes": CLASSES} | change
+    with pytest.raises(InputError, match=says):
+        Session(tmp_path / "s.db", **given)
+
+
+def test_a_process_with_another_seed_is_refused_while_one_works(tmp_path):
+    with start(tmp_path, random_state=1) as session:
+        with pytest.raises(InputError, match="another `random_state`: 1 there, 2 now"):
+            start(tmp_path, random_state=2)
+        with start(tmp_path) as other:
+            label(other, other.ask(5, annotator="bob"))
+        assert not set(session.ask(5).row_ids) & {row for row, _ in session.recorded()}
 
 
 def test_failure_in_the_background_is_told(tmp_path):

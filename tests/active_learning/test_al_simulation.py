@@ -154,8 +154,56 @@ def test_committee_and_dropout_shapes():
     assert not np.allclose(committee[0], committee[1])
 
 
-def test_estimator_without_probabilities_is_refused():
-    from sklearn.svm import LinearSVC
+def test_any_estimator_is_a_learner():
+    from sklearn.cluster import KMeans
+    from sklearn.linear_model import BayesianRidge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVR, LinearSVC
 
-    with pytest.raises(InputError, match="no `predict_proba`"):
-        SklearnLearner(LinearSVC())
+    x, y = blobs(n=90)
+    codes = np.searchsorted(list("abcd"), y)
+    sets, numbers = np.eye(4, dtype=np.float32)[codes], codes.astype(float)
+    given = {"n_classes": 4, "random_state": 0}
+    machine = SklearnLearner(make_pipeline(StandardScaler(), LinearSVC()))
+    probs = machine(x, codes, **given)(x)
+    np.testing.assert_allclose(probs.sum(axis=1), 1.0, atol=1e-5)
+    assert (probs.argmax(axis=1) == codes).mean() > 0.8
+    assert ((machine(x, sets, **given)(x) > 0.5) == sets).mean() > 0.85
+    for regressor in (SVR(), BayesianRidge()):
+        found = SklearnLearner(regressor)(x, numbers, **given)(x)
+        assert found.shape == (90, 2)
+        assert np.abs(found[:, 0] - numbers).mean() < 0.9
+        assert (found[:, 1] >= 0).all()
+    with pytest.raises(InputError, match="neither `predict_proba`"):
+        SklearnLearner(KMeans())(x, codes, **given)(x)
+    with pytest.raises(InputError, match="Give an object"):
+        SklearnLearner(LinearSVC)
+
+
+def test_torch_learner_of_sets_and_numbers():
+    torch = pytest.importorskip("torch")
+    x, y = blobs(n=150)
+    codes = np.searchsorted(list("abcd"), y)
+    learner = TorchLearner(lambda d, c: torch.nn.Linear(d, c), epochs=40)
+    sets, numbers = np.eye(4, dtype=np.float32)[codes], 5.0 * x[:, 0] + 100.0
+    found = learner(x.astype(np.float32), sets, n_classes=4, random_state=0)(x.astype(np.float32))
+    assert ((found > 0.5) == sets).mean() > 0.85
+    found = learner(x.astype(np.float32), numbers, n_classes=0, random_state=0)(
+        x.astype(np.float32)
+    )
+    assert np.corrcoef(found[:, 0], numbers)[0, 1] > 0.95
+    assert (found[:, 1] > 0).all()
+
+
+def test_simulate_sets_and_numbers():
+    x, y = blobs(n=160)
+    codes = np.searchsorted(list("abcd"), y)
+    sets = np.stack([codes % 2, codes // 2], axis=1)
+    for task, labels in (("multi_label", sets), ("regression", x[:, 0])):
+        curves = simulate(x, labels, task=task, budgets=(10, 40), seeds=2)
+        assert curves.of("auto").mean(axis=0)[1] > max(0.5, curves.of("auto").mean(axis=0)[0])
+    with pytest.raises(InputError, match="'badge' needs pred_probs"):
+        simulate(x, x[:, 0], task="regression", strategies=["badge"], budgets=(10,))
+    with pytest.raises(InputError, match=r"shape \(rows, classes\)"):
+        simulate(x, codes, task="multi_label", budgets=(10,))

@@ -18,7 +18,7 @@ from ...core.encoders import embed
 from ...core.errors import InputError, check_choice
 from ...core.schema import LoadedDataset
 from ..console import shown_progress
-from ..label_folder import LabelFolder, Start, kept_rows, known_answers, costs_of
+from ..label_folder import LabelFolder, Start, costs_of, kept_rows, known_answers
 from .finding_source import read_rows, read_vectors
 from .label_output import curve_lines, say
 from .options import Data, Features, Image, Json, Text, Where
