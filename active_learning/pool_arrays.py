@@ -22,8 +22,8 @@ def plain(values: Any) -> Any:
     """
     if hasattr(values, "detach") and hasattr(values, "cpu"):
         tensor = values.detach().cpu()
-        # numpy has no bfloat16, and half precision would round sums of probabilities.
-        return (tensor.float() if tensor.element_size() == 2 else tensor).numpy()
+        half = tensor.is_floating_point() and tensor.element_size() == 2  # numpy has no bfloat16
+        return (tensor.float() if half else tensor).numpy()
     return values
 
 

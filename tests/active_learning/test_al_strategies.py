@@ -143,7 +143,7 @@ def test_too_few_rows_says_how_many():
 
 def test_torch_tensors_of_half_precision_are_taken():
     torch = pytest.importorskip("torch")
-    probs = torch.tensor([[0.9, 0.1], [0.5, 0.5], [0.7, 0.3]]).bfloat16()
+    probs = torch.tensor([[0.9, 0.1], [0.5, 0.5], [0.7, 0.3]]).half()
     assert query("margin", pred_probs=probs, n=1).positions.tolist() == [1]
 
 
