@@ -93,6 +93,21 @@ def test_relabelled_rows_go_out_in_any_format_and_back(call, reviews, tmp_path, 
     assert same_rows(reviews, tmp_path / "back.csv")
 
 
+def test_a_clean_file_differs_in_its_rows_alone(call, reviews, tmp_path):
+    source = tmp_path / "semicolons.csv"
+    plain = reviews.read_text().replace(", é", " é").replace('"', "")
+    lines = [line.replace(",", ";") for line in plain.splitlines()]
+    source.write_text("\n".join([*lines[:20], lines[5], *lines[20:]]) + "\n")
+    clean = tmp_path / "clean.csv"
+    options = ["--exact", "--label", "stars", "--clean", clean, "--manifest", tmp_path / "m"]
+    assert call("duplicates", source, *options)[0] == 0
+    left = clean.read_text().splitlines()
+    assert set(left) < set(lines) | {""}
+    assert len(left) == 60
+    assert call("undo", tmp_path / "m", clean, "--out", tmp_path / "back.csv")[0] == 0
+    assert (tmp_path / "back.csv").read_text() == source.read_text()
+
+
 def test_undo_refuses_what_it_cannot_know(call, reviews, tmp_path):
     first, second, clean = tmp_path / "a", tmp_path / "b", tmp_path / "clean.csv"
     call("duplicates", reviews, "--manifest", first, "--clean", clean)
@@ -243,6 +258,6 @@ def test_every_command_has_an_example(call):
     code, shown = call("--help")
     assert code == 0
     for command in ("all", "duplicates", "leakage", "labels", "outliers", "quality", "coreset",
-                    "apply", "undo", "diff"):  # fmt: skip
+                    "report", "apply", "undo", "diff"):  # fmt: skip
         assert command in shown
         assert "Example: thresher curate" in call(command, "--help")[1]

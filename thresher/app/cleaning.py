@@ -6,6 +6,7 @@ they were, and the order of all rows, so that nothing need be added to the clean
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,7 +103,8 @@ def apply_manifest(
     applied = manifest.apply(_with_judged_labels(rows, decisions, label), label=label)
     clean = applied.dataset if own_id else applied.dataset.remove_columns(ROW_ID)
     folder_label = (label or "label") if format == "imagefolder" else None
-    write_dataset(clean, out, format=format, label=folder_label)
+    delimiter = delimiter_of(loaded) if out.suffix.lower() == ".csv" else None
+    write_dataset(clean, out, format=format, label=folder_label, delimiter=delimiter)
     order = decisions.table.select([ROW_ID, "action"])
     if folder_label is not None:
         order = _with_paths(order, applied.dataset, folder_label)
@@ -112,10 +114,17 @@ def apply_manifest(
         "own_id": own_id,
         "format": format or SUFFIXES[out.suffix.lower()],
         "label": label,
+        "delimiter": delimiter,
     }
     counts = manifest.counts()
     undo = _save_undo(out, rows, order, header)
     return Cleaned(out, undo, len(clean), counts["drop"], counts["relabel"])
+
+
+def delimiter_of(loaded: LoadedDataset) -> str | None:
+    """Return what stands between the columns of the CSV file that was read; None is a comma."""
+    found = loaded.choices.get("delimiter")
+    return None if found is None else str(ast.literal_eval(found.value))
 
 
 def undo_folder(clean: Path) -> Path:

@@ -56,7 +56,8 @@ def undo_manifest(
     if format is None and not out.suffix and SUFFIXES.get(clean.suffix.lower()) == "directory":
         format = header["format"]  # noqa: A001
     label = (header["label"] or "label") if format == "imagefolder" else None
-    write_dataset(as_dataset(rows), out, format=format, label=label)
+    delimiter = header["delimiter"] if out.suffix.lower() == ".csv" else None
+    write_dataset(as_dataset(rows), out, format=format, label=label, delimiter=delimiter)
     return len(rows)
 
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from .columns import (
@@ -31,6 +30,7 @@ from .columns import (
     take_table,
     with_column,
 )
+from .csv_writing import write_csv
 from .errors import InputError, check_choice
 from .files import atomic_path
 from .folder_writing import write_image_folder
@@ -58,6 +58,7 @@ def write_dataset(
     *,
     format: str | None = None,  # noqa: A002 — the word that users look for
     label: str | None = None,
+    delimiter: str | None = None,
 ) -> Path:
     """Write a dataset atomically; features and the order of rows are kept.
 
@@ -76,6 +77,8 @@ def write_dataset(
         or ``"webdataset"`` (a folder of such shards); default by the suffix of `path`.
     label : str, optional
         The column that names the class folders; only for ``"imagefolder"``, default ``"label"``.
+    delimiter : str, optional
+        Between the columns; only for ``"csv"``, default a comma.
 
     Returns
     -------
@@ -91,6 +94,8 @@ def write_dataset(
     chosen = _choose_format(target, format)
     if label is not None and chosen != "imagefolder":
         raise InputError(f"`label` names the folders of an 'imagefolder'; this is {chosen!r}.")
+    if delimiter is not None and chosen != "csv":
+        raise InputError(f"`delimiter` is that of a CSV file; this is {chosen!r}.")
     with atomic_path(target) as temporary:
         if chosen == "parquet":
             _write_parquet(dataset, temporary)
@@ -98,6 +103,8 @@ def write_dataset(
             _TAR_WRITERS[chosen](_named_blocks(dataset), temporary)
         elif chosen == "imagefolder":
             _write_image_folder(self_contained(dataset), temporary, label=label or "label")
+        elif chosen == "csv":
+            write_csv(self_contained(dataset).data.table, temporary, delimiter=delimiter or ",")
         else:
             _WRITERS[chosen](self_contained(dataset), temporary)
     return target
@@ -265,16 +272,6 @@ def _repeats(sample: pa.ChunkedArray) -> bool:
     return bool(pc.count_distinct(sample).as_py() <= 0.2 * len(sample))
 
 
-def _write_csv(dataset: datasets.Dataset, path: Path) -> None:
-    table = dataset.data.table
-    for item in table.schema:
-        if is_binary(item.type) or pa.types.is_nested(item.type):
-            raise InputError(
-                f"A CSV file cannot hold the column {item.name!r} ({item.type}). Use .parquet."
-            )
-    pa_csv.write_csv(table, path)
-
-
 def _write_jsonl(dataset: datasets.Dataset, path: Path) -> None:
     table = dataset.data.table
     for item in table.schema:
@@ -298,7 +295,6 @@ def _write_image_folder(dataset: datasets.Dataset, path: Path, *, label: str) ->
 
 _WRITERS = {
     "directory": _write_directory,
-    "csv": _write_csv,
     "jsonl": _write_jsonl,
 }
 _TAR_WRITERS = {"tar": write_tar, "webdataset": write_shards}

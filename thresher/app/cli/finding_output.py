@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from curation import Curator
 
@@ -22,6 +24,7 @@ from ...core.writing import SUFFIXES, write_dataset
 from ..cleaning import Cleaned
 from ..given import as_dataset
 from ..report.findings_page import write_findings_page
+from .finding_source import is_hashed, row_numbers
 
 FORMATS = ("parquet", "csv", "jsonl")
 TEXT_LENGTH = 60
@@ -118,7 +121,7 @@ def write_findings(outcome: Outcome, path: Path) -> None:
             corpus=outcome.corpus,
         )
     else:
-        write_dataset(as_dataset(outcome.issues.table), path)
+        write_dataset(as_dataset(_with_row_numbers(outcome)), path)
 
 
 def check_findings_file(path: Path) -> None:
@@ -172,18 +175,33 @@ def _decided(outcome: Outcome) -> str:
 
 
 def _worst_table(outcome: Outcome, worst: list[Issue]) -> Table:
+    """Return the worst rows as a table; rows without a key of the user's are shown by number."""
     table = Table(title="the worst", title_justify="left")
     texts = _texts(outcome.loaded, [issue.row_id for issue in worst])
+    numbers = row_numbers(outcome.loaded) if is_hashed(outcome.loaded) else {}
     for name in ("check", "row", "twin", "score", "why"):
         table.add_column(name, justify="right" if name == "score" else "left", overflow="fold")
+
+    def shown(row_id: str | None) -> str:
+        return f"row {numbers[row_id]:,}" if row_id in numbers else row_id or ""
+
     for issue in worst:
         why = issue.detail or ""
         if issue.suggested:
             why += f"; looks like {issue.suggested!r}"
         if issue.row_id in texts:
             why += f": {texts[issue.row_id]!r}"
-        cells = (issue.check.replace("_", " "), issue.row_id, issue.twin or "")
-        table.add_row(*map(_plain, (*cells, f"{issue.score:.3f}", why)))
+        cells = (issue.check.replace("_", " "), shown(issue.row_id), shown(issue.twin))
+        table.add_row(*map(Text, (*cells, f"{issue.score:.3f}", why)))
+    return table
+
+
+def _with_row_numbers(outcome: Outcome) -> pa.Table:
+    """Add to the findings which rows of the data they are about, counted from 1."""
+    numbers, table = row_numbers(outcome.loaded), outcome.issues.table
+    for name, of in (("row", "row_id"), ("twin_row", "twin")):
+        places = [numbers.get(row_id) for row_id in table[of].to_pylist()]
+        table = table.append_column(name, pa.array(places, pa.int64()))
     return table
 
 
@@ -198,13 +216,6 @@ def _texts(loaded: LoadedDataset, row_ids: list[str]) -> dict[str, str]:
         row_id: text if len(text) <= TEXT_LENGTH else text[: TEXT_LENGTH - 1] + "…"
         for row_id, text in pairs
     }
-
-
-def _plain(text: str) -> str:
-    """Return a text that rich shows as it is."""
-    from rich.markup import escape
-
-    return escape(text)
 
 
 def _say(console: Console, text: str) -> None:

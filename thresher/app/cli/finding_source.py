@@ -56,6 +56,17 @@ def columns_of(loaded: LoadedDataset, *, where: list[str] | None) -> dict[str, A
     }
 
 
+def is_hashed(loaded: LoadedDataset) -> bool:
+    """Tell whether row ids were made from the content, as for rows without a key."""
+    row_id = loaded.choices.get("row_id")
+    return row_id is not None and row_id.value == HASHED
+
+
+def row_numbers(loaded: LoadedDataset) -> dict[str | None, int]:
+    """Return the place of each row in the data, counted from 1 without headers."""
+    return {row_id: at for at, row_id in enumerate(given_rows(loaded).row_ids.tolist(), 1)}
+
+
 def clean_format(data: str, loaded: LoadedDataset, wanted: str | None, out: Path) -> str | None:
     """Return the format of clean data: what was asked for, or that of an image folder read."""
     path = Path(data).expanduser()
