@@ -294,7 +294,7 @@ def _named(row_ids: np.ndarray) -> str:
 
 
 def _check_table(table: pa.Table) -> None:
-    wrong = sorted(set(table["action"].to_pylist()) - set(ACTIONS), key=str)
+    wrong = sorted(set(pc.unique(table["action"]).to_pylist()) - set(ACTIONS), key=str)
     if wrong:
         raise InputError(f"An action is one of {', '.join(ACTIONS)}; got {wrong}.")
     distinct = pc.count_distinct(table["row_id"], mode="all").as_py()

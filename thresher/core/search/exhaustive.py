@@ -67,7 +67,7 @@ def pairs_above(
     InputError
         When more than `max_pairs` pairs pass, before memory runs out.
     """
-    blocks = _cuda_blocks if device == "cuda" else _cpu_blocks
+    blocks = _cuda_blocks if device == "cuda" else close_blocks
     collector = PairCollector(queries, references, threshold=threshold, max_pairs=max_pairs)
     for first, second in blocks(queries, references, np.float32(threshold - MARGIN)):
         collector.add(first, second)
@@ -101,7 +101,8 @@ class PairCollector:
         if self._count > self.max_pairs:
             raise InputError(
                 f"More than {self.max_pairs:,} pairs have a similarity of {self.threshold:g} or "
-                "more, too many to hold: raise the threshold."
+                "more, too many to hold: raise the threshold, or keep them on disk with "
+                "curation.sharded."
             )
 
     def result(self) -> Pairs:
@@ -115,9 +116,10 @@ class PairCollector:
         return first[once], second[once], scores[once]
 
 
-def _cpu_blocks(
+def close_blocks(
     queries: np.ndarray, references: np.ndarray | None, threshold: np.float32
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the pairs with a float32 product of at least `threshold`, a block of rows at a time."""
     columns = queries if references is None else references
     starts = range(0, len(queries), QUERY_ROWS)
     for start in track(starts, description="compare all pairs"):

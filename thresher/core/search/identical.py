@@ -22,11 +22,9 @@ def first_equal(vectors: np.ndarray) -> np.ndarray:
         nothing, since a row without direction says nothing about its content.
     """
     n = len(vectors)
-    hashes, nonzero = _row_hashes(vectors)
-    positions = np.arange(n)
-    _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
-    same_as = np.where(nonzero, first[inverse], positions)
-    later = np.flatnonzero(same_as != positions)
+    hashes, nonzero = row_hashes(vectors)
+    same_as = first_of_hashes(hashes, nonzero)
+    later = np.flatnonzero(same_as != np.arange(n))
     step = _rows_per_block(vectors)
     for start in range(0, len(later), step):
         rows = later[start : start + step]
@@ -36,8 +34,16 @@ def first_equal(vectors: np.ndarray) -> np.ndarray:
     return same_as
 
 
-def _row_hashes(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    weights = np.random.default_rng(0).integers(0, 2**64, vectors.shape[1], dtype=np.uint64) | 1
+def first_of_hashes(hashes: np.ndarray, nonzero: np.ndarray) -> np.ndarray:
+    """Return for each nonzero row, shape (n,), the position of the first row with its hash."""
+    _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+    return np.where(nonzero, first[inverse], np.arange(len(hashes)))
+
+
+def row_hashes(vectors: np.ndarray, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return a hash of each row, uint64 (n,), and whether it has a nonzero value, bool (n,)."""
+    rng = np.random.default_rng(seed)
+    weights = rng.integers(0, 2**64, vectors.shape[1], dtype=np.uint64) | 1
     hashes, nonzero = np.zeros(len(vectors), np.uint64), np.zeros(len(vectors), bool)
     step = _rows_per_block(vectors)
     for start in range(0, len(vectors), step):

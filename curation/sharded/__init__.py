@@ -1,0 +1,26 @@
+"""Curation of more rows than fit in memory, over many shards and many workers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from thresher.core.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .arrays import ShardedArray as ShardedArray
+    from .arrays import open_vectors as open_vectors
+    from .curating import curate_shards as curate_shards
+    from .embedding import embed_shards as embed_shards
+    from .pairs import NeighborPairs as NeighborPairs
+    from .pairs import neighbor_pairs as neighbor_pairs
+
+_HOME = {
+    "NeighborPairs": "pairs",
+    "ShardedArray": "arrays",
+    "curate_shards": "curating",
+    "embed_shards": "embedding",
+    "neighbor_pairs": "pairs",
+    "open_vectors": "arrays",
+}
+__all__ = sorted(_HOME)
+__getattr__ = lazy_names(__name__, _HOME)

@@ -1,0 +1,171 @@
+"""Matrices whose rows lie in several files, read a block at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from thresher.core.embeddings import unit_length
+from thresher.core.errors import InputError
+from thresher.core.files import read_json
+
+BLOCK_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class ShardedArray:
+    """A matrix, shape (n, d), of which each file holds some consecutive rows.
+
+    Nothing stays mapped after a read, so that what was read does not stay resident.
+
+    Attributes
+    ----------
+    paths : tuple of str
+        ``.npy`` files, in the order of the rows.
+    starts : tuple of int
+        First row of each file, and n.
+    width : int
+        The number of columns, d.
+    scaled : bool
+        Whether rows are scaled to unit length when they are read.
+    """
+
+    paths: tuple[str, ...]
+    starts: tuple[int, ...]
+    width: int
+    scaled: bool = False
+
+    @classmethod
+    def open(cls, paths: Sequence[str | os.PathLike[str]], *, scaled: bool = False) -> ShardedArray:
+        """Look at the shapes of ``.npy`` files.
+
+        Raises
+        ------
+        InputError
+            When there is no file, one cannot be read, or they differ in the number of columns.
+        """
+        if not paths:
+            raise InputError("There are no shards: give at least one.")
+        shapes = [_shape(path) for path in paths]
+        widths = {shape[1] for shape in shapes if shape[0]}
+        if len(widths) > 1:
+            raise InputError(f"All shards must have as many columns; these have {sorted(widths)}.")
+        starts = np.concatenate([[0], np.cumsum([shape[0] for shape in shapes])]).tolist()
+        width = widths.pop() if widths else shapes[0][1]
+        return cls(tuple(str(path) for path in paths), tuple(starts), width, scaled)
+
+    def __len__(self) -> int:
+        return self.starts[-1]
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Return rows `start` to `stop` as a new array, shape (stop − start, d)."""
+        return self.take(np.arange(start, stop))
+
+    def take(self, positions: np.ndarray) -> np.ndarray:
+        """Return the rows at increasing positions as a new array, shape (m, d).
+
+        Raises
+        ------
+        InputError
+            With `scaled`, when a row holds NaN or infinity.
+        """
+        cuts = np.searchsorted(positions, self.starts)
+        parts = []
+        for path, first, low, high in zip(self.paths, self.starts, cuts, cuts[1:], strict=False):
+            if low < high:
+                parts.append(_pick(path, positions[low:high] - first))
+        rows = np.concatenate(parts) if parts else np.zeros((0, self.width), np.float32)
+        return unit_length(rows, row_ids=positions) if self.scaled else rows
+
+    def stamp(self) -> list[list[str | int]]:
+        """Return names, sizes and times of the files: the same stamp, the same content."""
+        found = [(Path(path), Path(path).stat()) for path in self.paths]
+        return [[path.name, stat.st_size, stat.st_mtime_ns] for path, stat in found]
+
+
+def read_rows(path: str | os.PathLike[str], start: int, stop: int) -> np.ndarray:
+    """Return consecutive rows of a ``.npy`` file as a new array, read in one piece.
+
+    Touching the pages of a map one by one waits for the disk, and for other programs, at each.
+    """
+    mapped = np.load(path, mmap_mode="r")
+    if not mapped.flags.c_contiguous or not isinstance(mapped, np.memmap):
+        copy: np.ndarray = np.array(mapped[start:stop])
+        return copy
+    width = mapped[:1].nbytes // max(1, len(mapped[:1]))
+    each = width // mapped.itemsize
+    offset = mapped.offset + start * width
+    rows = np.fromfile(path, mapped.dtype, (stop - start) * each, offset=offset)
+    result: np.ndarray = rows.reshape(stop - start, *mapped.shape[1:])
+    return result
+
+
+def _pick(path: str, positions: np.ndarray) -> np.ndarray:
+    """Return the rows at increasing positions; in one piece where they lie close together."""
+    first, last = int(positions[0]), int(positions[-1])
+    rows: np.ndarray
+    if last - first < 2 * len(positions):
+        rows = read_rows(path, first, last + 1)
+        return rows if last - first + 1 == len(positions) else np.array(rows[positions - first])
+    rows = np.array(np.load(path, mmap_mode="r")[positions])
+    return rows
+
+
+def _shape(path: str | os.PathLike[str]) -> tuple[int, int]:
+    try:
+        shape = np.load(path, mmap_mode="r").shape
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as a .npy file ({error}).") from error
+    if len(shape) != 2:
+        raise InputError(f"{path} must hold a matrix (rows, columns), got shape {shape}.")
+    return int(shape[0]), int(shape[1])
+
+
+def blocks(rows: int) -> dict[str, tuple[int, int]]:
+    """Cut rows into named ranges (start, stop) that do not depend on how files are cut."""
+    starts = range(0, rows, BLOCK_ROWS)
+    return {f"{at:06d}": (low, min(low + BLOCK_ROWS, rows)) for at, low in enumerate(starts)}
+
+
+def open_vectors(sources: Sequence[str | os.PathLike[str]]) -> tuple[ShardedArray, pa.Array]:
+    """Open embeddings that lie in several places.
+
+    Parameters
+    ----------
+    sources : sequence of path
+        Folders that `Embeddings.save` wrote, or ``.npy`` files of vectors of any length; all of
+        one kind.
+
+    Returns
+    -------
+    vectors : ShardedArray
+        Unit length.
+    row_ids : pyarrow.StringArray, n long
+        Those of the folders; the row's number where the sources are ``.npy`` files.
+
+    Raises
+    ------
+    InputError
+        On sources of both kinds, and on folders made with different encoders.
+    """
+    paths = [Path(source) for source in sources]
+    folders = [path for path in paths if path.is_dir()]
+    if not folders:
+        vectors = ShardedArray.open(paths, scaled=True)
+        return vectors, pa.array(np.arange(len(vectors))).cast(pa.string())
+    if len(folders) < len(paths):
+        raise InputError("Give folders of embeddings or .npy files, not both.")
+    prints = {read_json(path / "embeddings.json")["fingerprint"] for path in paths}
+    if len(prints) > 1:
+        raise InputError(
+            f"The shards were embedded with {len(prints)} different encoders: their vectors cannot "
+            "be compared. Embed all with one encoder that was fitted before."
+        )
+    vectors = ShardedArray.open([path / "vectors.npy" for path in paths])
+    ids = [pa.array(np.load(path / "row_ids.npy").astype(object), pa.string()) for path in paths]
+    return vectors, pa.concat_arrays(ids)

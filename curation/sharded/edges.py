@@ -1,0 +1,140 @@
+"""Pairs of close rows on disk: written in sorted runs by many tasks, merged in ranges of rows.
+
+A pair may be found by several tasks. Runs are sorted by the lower row, so that one range of rows
+can be merged with no more in memory than its own pairs, and the outcome does not depend on how many
+runs there were or in which order they were written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from thresher.core.errors import InputError
+from thresher.core.search.exhaustive import Pairs
+
+from .arrays import read_rows
+
+MOST_ROWS = 2**32
+RUN_PAIRS, MERGED_PAIRS = 1 << 21, 1 << 22
+INDEX_ROWS = 1024
+EDGE = np.dtype([("low", "<u4"), ("high", "<u4"), ("similarity", "<f4")])
+NONE = np.empty(0, EDGE)
+
+
+class RunWriter:
+    """Collects pairs and writes them to a folder in sorted runs, ``run-000.npy`` and on."""
+
+    def __init__(self, folder: Path, *, rows: int) -> None:
+        self._folder = folder
+        self._ranges = -(-rows // INDEX_ROWS)
+        self._waiting: list[np.ndarray] = []
+        self._count = 0
+        self._runs = 0
+
+    def add(self, pairs: Pairs) -> None:
+        """Take pairs of rows in any order."""
+        edges = np.empty(len(pairs[0]), EDGE)
+        edges["low"] = np.minimum(pairs[0], pairs[1])
+        edges["high"] = np.maximum(pairs[0], pairs[1])
+        edges["similarity"] = pairs[2]
+        self._waiting.append(edges)
+        self._count += len(edges)
+        if self._count >= RUN_PAIRS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits as one run, with the place where each range of rows starts."""
+        if not self._count:
+            return
+        run = _sorted_once(np.concatenate(self._waiting))
+        limits = np.arange(self._ranges + 1, dtype=np.int64) * INDEX_ROWS
+        starts = np.searchsorted(run["low"].astype(np.int64), limits)
+        np.save(self._folder / f"run-{self._runs:03d}.npy", run)
+        np.save(self._folder / f"starts-{self._runs:03d}.npy", starts)
+        self._waiting, self._count, self._runs = [], 0, self._runs + 1
+
+
+def _sorted_once(edges: np.ndarray) -> np.ndarray:
+    keys = edges["low"].astype(np.uint64) << np.uint64(32) | edges["high"].astype(np.uint64)
+    _, once = np.unique(keys, return_index=True)
+    return edges[once]
+
+
+@dataclass(frozen=True)
+class MergeRuns:
+    """Task over ranges of rows: the pairs whose lower row is in it, each once.
+
+    Writes them in order, in files ``edges-000.npy`` and on, of about `MERGED_PAIRS` pairs.
+    """
+
+    found: tuple[Path, ...]
+
+    def __call__(self, rows: tuple[int, int], folder: Path) -> None:
+        """Fill the folder."""
+        runs = [run for home in self.found for run in sorted(home.glob("run-*.npy"))]
+        first, last = rows[0] // INDEX_ROWS, -(-rows[1] // INDEX_ROWS)
+        index = [_index_of(run, first, last) for run in runs]
+        total = np.sum(index, axis=0) if index else np.zeros(last - first + 1, np.int64)
+        start, number = 0, 0
+        while start < last - first:
+            full = int(np.searchsorted(total, total[start] + MERGED_PAIRS, side="right")) - 1
+            stop = min(max(start + 1, full), last - first)
+            parts = [
+                read_rows(run, int(at[start]), int(at[stop]))
+                for run, at in zip(runs, index, strict=True)
+            ]
+            np.save(
+                folder / f"edges-{number:03d}.npy", _sorted_once(np.concatenate([NONE, *parts]))
+            )
+            start, number = stop, number + 1
+
+
+def _index_of(run: Path, first: int, last: int) -> np.ndarray:
+    starts = np.load(run.with_name(run.name.replace("run", "starts")), mmap_mode="r")
+    return np.array(starts[first : last + 1])
+
+
+@dataclass(frozen=True)
+class Edges:
+    """All pairs, each once, sorted; in one file for each range of rows.
+
+    Attributes
+    ----------
+    parts : tuple of Path
+        Folders that `MergeRuns` filled.
+    """
+
+    parts: tuple[Path, ...]
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield (low, high, similarity), int64, int64 and float32, a bounded number at a time."""
+        for path in self._files():
+            count = len(np.load(path, mmap_mode="r"))
+            for start in range(0, count, RUN_PAIRS):
+                block = read_rows(path, start, min(start + RUN_PAIRS, count))
+                low, high = block["low"].astype(np.int64), block["high"].astype(np.int64)
+                yield low, high, np.ascontiguousarray(block["similarity"])
+
+    def __len__(self) -> int:
+        return sum(len(np.load(path, mmap_mode="r")) for path in self._files())
+
+    def _files(self) -> Iterator[Path]:
+        return (path for part in self.parts for path in sorted(part.glob("edges-*.npy")))
+
+    def holds(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Return which of the given pairs are among them; bool, shape (m,)."""
+        wanted = low << np.int64(32) | high
+        found = [
+            np.intersect1d(wanted, first << np.int64(32) | second) for first, second, _ in self
+        ]
+        return np.isin(wanted, np.concatenate([np.empty(0, np.int64), *found]))
+
+
+def check_rows(rows: int) -> None:
+    """Refuse more rows than edges can name."""
+    if rows >= MOST_ROWS:
+        raise InputError(f"There are {rows:,} rows; one curation takes at most {MOST_ROWS - 1:,}.")

@@ -1,0 +1,155 @@
+"""Embedding Parquet files one by one, all in the space of one encoder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from thresher.core.encoders import embed, get_encoder
+from thresher.core.encoders.embedding import AUTO
+from thresher.core.encoders.protocol import Encoder
+from thresher.core.encoders.values import Source, open_source
+from thresher.core.errors import InputError
+from thresher.core.executor import Executor
+from thresher.core.progress import message
+from thresher.core.randomness import RandomState, check_random_state
+from thresher.core.schema import ROW_ID
+
+from .work import Work, open_work
+
+if TYPE_CHECKING:
+    import datasets
+
+Columns = str | Sequence[str] | None
+
+
+def embed_shards(
+    sources: Sequence[str | os.PathLike[str]],
+    work_folder: str | os.PathLike[str],
+    *,
+    column: str | Sequence[str] | None = None,
+    encoder: str | Encoder | Callable[[Any], Any] = "auto",
+    executor: str | Executor = "serial",
+    workers: int | None = None,
+    device: str = "auto",
+    random_state: RandomState = 0,
+) -> list[Path]:
+    """Embed Parquet files, each on its own; what is done is not done again.
+
+    An encoder that is not fitted is fitted first, on the same sample of rows that `embed` draws
+    from all of them, so that the vectors are those of `embed` wherever the files are cut.
+
+    Parameters
+    ----------
+    sources : sequence of path
+        Parquet files with an image column, a text column or columns of numbers. Without a column
+        ``row_id`` the rows are named by their number among all.
+    work_folder : path
+    column, encoder, device, random_state
+        See `thresher.core.embed`. With workers a function must be one of a module.
+    executor, workers
+        See `get_executor`.
+
+    Returns
+    -------
+    list of Path
+        A folder of embeddings for each file, for `curate_shards`.
+
+    Raises
+    ------
+    InputError
+        When a file cannot be read or its values do not go with the encoder.
+    """
+    paths = [Path(source) for source in sources]
+    if not paths:
+        raise InputError("There are no shards: give at least one Parquet file.")
+    starts = np.concatenate([[0], np.cumsum([_rows(path) for path in paths])]).tolist()
+    rng = check_random_state(random_state)
+    first = open_source(_read(paths[0]), column=column)
+    spec = AUTO[first.modality] if isinstance(encoder, str) and encoder == "auto" else encoder
+    seed = int(rng.integers(2**31))
+    model = get_encoder(spec, modality=first.modality, device=device, random_state=seed)
+    if not model.fitted:
+        message(f"fit {model.name}")
+        model.fit(_sample(paths, starts, model, column=column, rng=rng))
+    files = {f"{at:06d}": at for at in range(len(paths))}
+    stamps = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+    names = [column] if isinstance(column, str) else column and list(column)
+    with open_work(Path(work_folder), executor=executor, workers=workers) as work:
+        key = [model.fingerprint, stamps, names]
+        task = EmbedFile(tuple(paths), tuple(starts), column, _portable(model, work))
+        parts = work.do("embed", task, key=key, shards=files)
+    return [part / "embeddings" for part in parts]
+
+
+def _portable(model: Encoder, work: Work) -> Encoder | str:
+    """Return what each worker gets: a folder to load the encoder from, or the encoder itself."""
+    folder = work.folder / f"encoder-{model.fingerprint}"
+    if not folder.exists():
+        try:
+            model.save(folder)
+        except InputError:  # a function, which has no file
+            return model
+    return str(folder)
+
+
+@dataclass(frozen=True)
+class EmbedFile:
+    """Task over files, given by their places: the folder ``embeddings``."""
+
+    paths: tuple[Path, ...]
+    starts: tuple[int, ...]
+    column: Columns
+    encoder: Encoder | str
+
+    def __call__(self, at: int, folder: Path) -> None:
+        """Fill the folder."""
+        data = _read(self.paths[at])
+        rows = range(self.starts[at], self.starts[at + 1])
+        ids = None if ROW_ID in data.column_names else np.array(rows, np.int64).astype(str)
+        found = embed(data, column=self.column, encoder=self.encoder, row_ids=ids)
+        found.save(folder / "embeddings")
+
+
+def _sample(
+    paths: list[Path],
+    starts: list[int],
+    model: Encoder,
+    *,
+    column: Columns,
+    rng: np.random.Generator,
+) -> Any:
+    """Read the rows that the encoder is fitted on."""
+    rows = starts[-1]
+    positions = np.arange(rows)
+    if rows > model.fit_rows:
+        positions = np.sort(rng.choice(rows, model.fit_rows, replace=False))
+    cuts = np.searchsorted(positions, starts)
+    parts = []
+    for path, start, low, high in zip(paths, starts, cuts, cuts[1:], strict=False):
+        if low < high:
+            source: Source = open_source(_read(path), column=column)
+            parts.append(source.read(positions[low:high] - start, image_size=model.image_size))
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    return [value for part in parts for value in part]
+
+
+def _rows(path: Path) -> int:
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"{path} cannot be read as a Parquet file ({error}).") from error
+
+
+def _read(path: Path) -> datasets.Dataset:
+    import datasets as hf
+
+    return hf.Dataset(hf.table.InMemoryTable(pq.read_table(path)))

@@ -1,0 +1,215 @@
+"""All pairs of close rows of a matrix that does not fit in memory."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.executor import Executor
+from thresher.core.fingerprint import fingerprint
+from thresher.core.neighbors import Recall
+from thresher.core.search.graph import CHEAP_ON_CPU, FEWEST_ROWS
+
+from .arrays import ShardedArray, blocks
+from .edges import Edges, MergeRuns, check_rows
+from .equal_rows import FindEqual, HashRows
+from .joining import CompareAll, Distribute, JoinGroup
+from .sampling import PARTITIONS, FindTruth, Sample, Tune, recall_of
+from .work import Work, open_work
+
+METHODS = ("auto", "exact", "partition")
+RECALL = 0.995
+
+
+@dataclass(frozen=True)
+class NeighborPairs:
+    """The pairs of close rows, on disk.
+
+    Attributes
+    ----------
+    edges : Edges
+        Pairs of first rows, each once.
+    equal : Path
+        Folder with ``same_as.npy``, the first row that equals each row, as in `NeighborGraph`.
+    content : str
+        Fingerprint of all vectors.
+    key : str
+        Fingerprint of the content and of how it was searched.
+    exact : bool
+    recall : Recall or None
+        Measured on the pairs that were found, when the search was not exact.
+    method : str
+        How it was searched and why, in a sentence.
+    """
+
+    edges: Edges
+    equal: Path
+    content: str
+    key: str
+    exact: bool
+    recall: Recall | None
+    method: str
+
+
+def neighbor_pairs(
+    vectors: ShardedArray,
+    work_folder: str | os.PathLike[str],
+    *,
+    threshold: float,
+    executor: str | Executor = "serial",
+    workers: int | None = None,
+    method: str = "auto",
+    recall: float = RECALL,
+    random_state: int = 0,
+) -> NeighborPairs:
+    """Find all pairs of rows with a cosine of at least `threshold`.
+
+    The memory of one worker is bounded: it holds one range of 65,536 rows or one group of cells
+    (about √n / 3 of n groups), and 8 bytes a row a few times over. The disk takes a copy of the
+    vectors for each group that a row looks into, two to four in all, until the pairs are found, and
+    12 bytes a pair.
+
+    Parameters
+    ----------
+    vectors : ShardedArray
+        Unit length or zero; see `open_vectors`.
+    work_folder : path
+        Keeps what is done, so that a killed run goes on; safe to remove at the end.
+    executor, workers
+        See `get_executor`. The result does not depend on them, nor on how the rows are cut into
+        files.
+    method : {"auto", "exact", "partition"}
+        ``"exact"`` compares all rows. ``"partition"`` compares the rows of nearby cells of a
+        two-level partition. ``"auto"`` takes the exact one while that is cheap, by the rule of
+        `neighbor_graph`.
+    recall : float
+        Share of the pairs, in (0, 1), that the partition is searched for; the share that was
+        reached is measured.
+    random_state : int
+        Draws the partition and the sampled rows.
+
+    Raises
+    ------
+    InputError
+        On a bad option, NaN or infinite values, or 2³² rows; when another process works there.
+    """
+    with open_work(Path(work_folder), executor=executor, workers=workers) as work:
+        return search(
+            vectors,
+            work,
+            threshold=threshold,
+            method=method,
+            recall=recall,
+            random_state=random_state,
+        )
+
+
+def search(
+    vectors: ShardedArray,
+    work: Work,
+    *,
+    threshold: float,
+    method: str = "auto",
+    recall: float = RECALL,
+    random_state: int = 0,
+) -> NeighborPairs:
+    """Do what `neighbor_pairs` does, in a work folder that is open."""
+    check_number("threshold", threshold, low=0, high=1, low_open=True)
+    check_choice("method", method, METHODS)
+    if not 0 < recall < 1:
+        raise InputError(f"`recall` must be between 0 and 1, got {recall!r}.")
+    check_rows(len(vectors))
+    equal, content = find_equal_rows(vectors, work)
+    count = len(np.load(equal / "searched.npy", mmap_mode="r"))
+    cost = count**2 * vectors.width / 2
+    cheap = count < FEWEST_ROWS or cost <= CHEAP_ON_CPU
+    if method == "exact" or (method == "auto" and cheap):
+        key = fingerprint([content, threshold, "exact"])
+        edges = Edges(
+            _Search(vectors, equal, threshold, recall, random_state).compare_all(work, key)
+        )
+        reason = "asked for" if method == "exact" else f"{cost:.1e} multiply-adds are cheap"
+        return NeighborPairs(edges, equal, content, key, True, None, f"exact: {reason}")
+    key = fingerprint([content, threshold, recall, random_state])
+    found = _Search(vectors, equal, threshold, recall, random_state).through_partition(work, key)
+    return NeighborPairs(found[0], equal, content, key, False, *found[1:])
+
+
+def find_equal_rows(vectors: ShardedArray, work: Work) -> tuple[Path, str]:
+    """Return the folder that `FindEqual` filled, and a fingerprint of all vectors."""
+    ranges = blocks(len(vectors))
+    hashed = work.do("hash", HashRows(vectors), key=vectors.stamp(), shards=ranges)
+    hashes = (fingerprint(np.load(part / "hashes.npy")) for part in hashed)
+    content = fingerprint([len(vectors), vectors.width, *hashes])
+    (equal,) = work.do("equal", FindEqual(hashed), key=content)
+    return equal, content
+
+
+@dataclass(frozen=True)
+class _Search:
+    vectors: ShardedArray
+    equal: Path
+    threshold: float
+    recall: float
+    random_state: int
+
+    def compare_all(self, work: Work, key: str) -> tuple[Path, ...]:
+        ranges = blocks(len(self.vectors))
+        both = {
+            f"{one}-{two}": (*ranges[one], *ranges[two])
+            for one in ranges
+            for two in ranges
+            if one <= two
+        }
+        task = CompareAll(self.vectors, self.equal, self.threshold, len(self.vectors))
+        found = work.do("compare", task, key=key, shards=both)
+        return work.do("merge", MergeRuns(found), key=key, shards=ranges)
+
+    def through_partition(self, work: Work, key: str) -> tuple[Edges, Recall, str]:
+        ranges = blocks(len(self.vectors))
+        seed = self.random_state
+        (sample,) = work.do("sample", Sample(self.vectors, self.equal, seed), key=key)
+        find_truth = FindTruth(self.vectors, self.equal, sample, self.threshold)
+        truth = work.do("truth", find_truth, key=key, shards=ranges)
+        tune = Tune(self.vectors, sample, truth, self.threshold, self.recall, seed)
+        (tuned,) = work.do("tune", tune, key=key)
+        edges = Edges(self._join(work, key, sample, tuned))
+        return edges, self._measure(edges, sample, tuned), self._describe(sample, tuned)
+
+    def _join(self, work: Work, key: str, sample: Path, tuned: Path) -> tuple[Path, ...]:
+        ranges = blocks(len(self.vectors))
+        found: list[Path] = []
+        for at in range(PARTITIONS):
+            spread = Distribute(self.vectors, self.equal, sample, tuned, at)
+            spreading = work.task("distribute", spread, [key, at])
+            home = sample / str(at)
+            parts = tuple(spreading.outputs(ranges))
+            join = JoinGroup(parts, home, self.threshold, len(self.vectors))
+            joining = work.task("join", join, [key, at])
+            groups = range(len(np.load(home / "groups.npy", mmap_mode="r")))
+            numbered = {f"{group:06d}": group for group in groups}
+            if joining.missing(numbered):
+                work.executor.map(spreading, ranges)
+            found += work.executor.map(joining, numbered)
+            spreading.discard()  # the copies of the vectors are most of the disk
+        return work.do("merge", MergeRuns(tuple(found)), key=key, shards=ranges)
+
+    def _measure(self, edges: Edges, sample: Path, tuned: Path) -> Recall:
+        rows = np.load(sample / "rows.npy")
+        place, other = np.load(tuned / "checked.npy").T
+        low, high = np.minimum(rows[place], other), np.maximum(rows[place], other)
+        measured = recall_of(edges.holds(low, high), place, len(rows))
+        checked = int((~np.load(sample / "tuning.npy")).sum())
+        return Recall(measured.estimate, measured.low, measured.high, checked)
+
+    def _describe(self, sample: Path, tuned: Path) -> str:
+        cells = len(np.load(sample / "0" / "cells.npy", mmap_mode="r"))
+        margin = float(np.load(tuned / "margin.npy"))
+        return (
+            f"{PARTITIONS} partitions of about {cells} cells, searched up to {margin:.3f} below "
+            "the nearest centroid"
+        )

@@ -1,0 +1,71 @@
+"""The work folder of a curation over shards, and who works in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+import thresher
+from thresher.core.errors import InputError
+from thresher.core.executor import Executor, Task, get_executor
+from thresher.core.fingerprint import fingerprint
+
+ALONE: dict[str, Any] = {"all": None}
+
+
+@dataclass(frozen=True)
+class Work:
+    """A work folder and who works in it."""
+
+    folder: Path
+    executor: Executor
+
+    def task(self, name: str, function: Callable[[Any, Path], None], key: Any) -> Task:
+        """Return a task of this folder; `key` is all that its outputs depend on."""
+        return Task(name, function, self.folder, fingerprint([name, thresher.__version__, key]))
+
+    def do(
+        self,
+        name: str,
+        function: Callable[[Any, Path], None],
+        *,
+        key: Any,
+        shards: Mapping[str, Any] = ALONE,
+    ) -> tuple[Path, ...]:
+        """Run a task and return its outputs."""
+        return tuple(self.executor.map(self.task(name, function, key), shards))
+
+
+@contextmanager
+def open_work(
+    folder: Path, *, executor: str | Executor = "serial", workers: int | None = None
+) -> Iterator[Work]:
+    """Open a work folder for this process alone; an executor made here is closed at the end.
+
+    Raises
+    ------
+    InputError
+        When another process works there, or the path is a file.
+    """
+    if folder.is_file():
+        raise InputError(f"The work folder must be a folder; {folder} is a file.")
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(
+            f"Another process is working in {folder}. Wait for it or give another folder."
+        ) from error
+    runner = get_executor(executor, workers=workers)
+    try:
+        yield Work(folder, runner)
+    finally:
+        if isinstance(executor, str):
+            runner.close()
+        lock.release()
