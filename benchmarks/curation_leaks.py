@@ -181,8 +181,8 @@ def page(report: dict[str, Any], reviewed: list[int] | None) -> dict[str, Any]:
     )
     if reviewed:
         note += (
-            f" Of the {reviewed[1]} highest ranked pairs that the list lacks, one reader took "
-            f"{reviewed[0]} for the same picture (``--sheet`` draws them)."
+            f" Of the {reviewed[1]} highest ranked pairs that the list lacks, {reviewed[0]} showed "
+            "the same picture when looked at (`--sheet` draws them)."
         )
     rows = [
         [name, *(f"{m[k]:.3f}" for k in ("held out", "all", "partner first")), round(m["cpu_s"])]

@@ -153,12 +153,10 @@ def nearest_jaccard(
         places = np.full(len(plain), -1, np.int64)
         places[distinct[members]] = np.arange(len(members))
         mine = np.flatnonzero(places[asked] >= 0)
-        if kind.short is None:
-            found = _top_jaccard(kind.shingles.matrix(), places[asked[mine]], count)
-        else:
+        if kind.short is not None:
             # Two long texts that stand here for the sake of short ones are compared by words.
             mine = mine[kind.short[places[asked[mine]]]]
-            found = _top_jaccard(kind.shingles.matrix(), places[asked[mine]], count)
+        found = _top_jaccard(kind.shingles.matrix(), places[asked[mine]], count)
         merged = np.sort(np.concatenate([nearest[mine], found], axis=1), axis=1)
         nearest[mine] = merged[:, ::-1][:, :count]
     return nearest, np.bincount(first, minlength=len(plain))[asked] > 1
@@ -190,13 +188,14 @@ def paired_jaccard(left: Sequence[str], right: Sequence[str]) -> np.ndarray:
     n = len(left)
     words = np.array([text.count(" ") + 1 for text in plain], np.int64)
     both_long = np.minimum(words[:n], words[n:]) >= LONG_TEXT
+    worded = np.array([bool(a and b) for a, b in zip(plain[:n], plain[n:], strict=True)], bool)
     result = np.zeros(n, np.float32)
     for chosen, make in ((both_long, word_shingles), (~both_long, character_shingles)):
-        rows = np.flatnonzero(chosen)
+        rows = np.flatnonzero(chosen & worded)
         pairs = [plain[row] for row in rows] + [plain[row + n] for row in rows]
         matrix = make(pairs, SHINGLE).matrix()
         found = jaccard(matrix, np.arange(len(rows)), np.arange(len(rows)) + len(rows))
-        result[rows] = np.nan_to_num(found)
+        result[rows] = found
     return result
 
 

@@ -1,0 +1,81 @@
+"""A threshold for texts: as high as look-alikes demand, as low as edits allow."""
+
+import numpy as np
+import pytest
+
+from curation import find_near_duplicates
+from curation.planted_edits import TEXT_EDITS
+from curation.text_duplicates import nearest_jaccard, paired_jaccard, text_graph
+from curation.text_thresholds import suggest_text_threshold
+from thresher.core.errors import InputError
+
+RNG = np.random.default_rng(0)
+SYLLABLES = np.array([*map("".join, zip("klmnrstvzbdfghjp", "aoiueaoiueaoiueo", strict=True))])
+    ["ka", "lo", "mi", "nu", "re", "so", "ta", "vi", "zu", "ba", "de", "fi", "go", "he", "ju", "po"]
+)
+
+
+def word():
+    return "".join(RNG.choice(SYLLABLES, RNG.integers(2, 5)))
+
+
+VOCABULARY = np.array([word() for _ in range(800)])
+
+
+def sentences(n, *, words=14):
+    return [" ".join(RNG.choice(VOCABULARY, words)) for _ in range(n)]
+
+
+def products(n):
+    """Make names that differ in a number alone, the worst case for a low threshold."""
+    return [f"washing machine series deluxe model {number:05d}" for number in range(n)]
+
+
+def test_sentences_allow_a_lower_threshold_than_products():
+    plain = suggest_text_threshold(sentences(300))
+    alike = suggest_text_threshold(products(300))
+    assert plain.threshold < 0.6 < alike.threshold
+    assert plain.reached
+    assert plain.recall > 0.9 > alike.recall
+
+
+def test_the_expected_recall_and_precision_hold_on_edits_planted_anew():
+    texts, rng = sentences(400), np.random.default_rng(5)
+    change = TEXT_EDITS["dropped word"]
+    copies = [change(text, rng) for text in texts[:200]]
+    suggested = suggest_text_threshold(texts)
+    found = find_near_duplicates(text_graph([*texts, *copies], threshold=suggested.threshold))
+    pairs = [tuple(sorted(group.tolist())) for group in found.groups()]
+    true = sum(pair in {(row, row + 400) for row in range(200)} for pair in pairs)
+    assert true / len(pairs) >= suggested.precision - 0.05
+    assert true / 200 >= suggested.recall_by_edit["dropped word"] - 0.05
+
+
+def test_similarities_are_those_of_the_graph():
+    texts = [*sentences(20), *sentences(4, words=70), "one two", ""]
+    edited = [TEXT_EDITS["typo"](text, np.random.default_rng(1)) for text in texts]
+    expected = {}
+    first, second, scores = text_graph([*texts, *edited], threshold=0.01).expand().pairs()
+    for a, b, score in zip(first.tolist(), second.tolist(), scores.tolist(), strict=True):
+        expected[a, b] = score
+    n = len(texts)
+    paired = paired_jaccard(texts, edited)
+    assert paired == pytest.approx([expected.get((row, row + n), 0) for row in range(n)])
+    rows = np.arange(n)
+    nearest, copied = nearest_jaccard([*texts, *edited], rows, count=1)
+    best = [max([s for p, s in expected.items() if row in p], default=0) for row in range(n)]
+    assert nearest[:, 0] == pytest.approx(best)
+    assert not copied.any()
+
+
+def test_equal_texts_count_as_one():
+    nearest, copied = nearest_jaccard(["same words", "Same words!", "other"], np.arange(3), count=2)
+    assert copied.tolist() == [True, True, False]
+    assert (nearest[:, 1] == 0).all()
+
+
+def test_too_little_is_refused():
+    with pytest.raises(InputError, match="20 texts with words or more, got 2"):
+        suggest_text_threshold(["a", "b", "", "..."])
+    with pytest.raises(InputError, match="`duplicate_rate` must be between 0 and 1"):
+        suggest_text_threshold(sentences(30), duplicate_rate=0)
