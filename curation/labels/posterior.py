@@ -97,7 +97,7 @@ def fit_noise_model(probs: np.ndarray, labels: np.ndarray) -> NoiseModel:
 
 
 def _agreement(log_probs: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Return how many predictions agree with the labels, of all and of the most confident."""
+    """Return the share of predictions that agree, of all and of the most confident."""
     if not len(labels):
         return 1.0, 1.0
     agree = log_probs.argmax(axis=1) == labels

@@ -156,6 +156,42 @@ def test_bad_labels_are_explained():
         find_label_issues(["a", "c"], embeddings=np.ones((2, 2)), classes=["a", "b"])
 
 
+@pytest.mark.parametrize(
+    ("labels", "probs"),
+    [
+        ([0], [[0.3, 0.7]]),
+        ([0, 0, 0], [[0.9, 0.1]] * 3),
+        ([-1, -1], [[0.5, 0.5]] * 2),
+        (np.zeros(0, dtype=int), np.zeros((0, 2))),
+    ],
+)
+@pytest.mark.parametrize("method", ["auto", "confident"])
+def test_probabilities_of_one_class_or_row_are_defined(labels, probs, method):
+    found = find_label_issues(labels, pred_probs=np.array(probs), method=method)
+    assert len(found) == len(labels)
+    assert not found.flagged.any()
+    assert (found.noise_rate.low, found.noise_rate.high) == (0, 1)
+
+
+@pytest.mark.parametrize("method", ["auto", "confident"])
+def test_odd_probabilities_give_finite_scores(method):
+    rng = np.random.default_rng(0)
+    never = np.zeros((40, 3))
+    never[:, :2] = rng.dirichlet([1, 1], 40)
+    cases = [
+        (np.arange(40) % 3, never),  # a class that is labelled but never predicted
+        (np.arange(40) % 2, never[:, [0, 2, 1]]),  # one that is predicted but never labelled
+        (np.arange(6), np.full((6, 9), 1 / 9)),  # more classes than rows
+        (np.arange(40) % 2, np.tile([0.0, 1.0, 0.0], (40, 1))),  # all rows equal
+    ]
+    for labels, probs in cases:
+        found = find_label_issues(labels, pred_probs=probs, method=method)
+        assert np.isfinite(found.scores).all()
+        assert ((found.scores >= 0) & (found.scores <= 1)).all()
+        rate = found.noise_rate
+        assert 0 <= rate.low <= rate.estimate <= rate.high <= 1
+
+
 @pytest.mark.data
 @pytest.mark.skipif("THRESHER_DATA" not in os.environ, reason="THRESHER_DATA is not set")
 def test_human_label_errors_of_cifar10n_are_flagged():

@@ -3,7 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from curation.labels.posterior import error_posterior, fit_noise_model, flag_threshold
+from curation.labels.posterior import (
+    error_posterior,
+    fit_noise_model,
+    flag_threshold,
+    sharpened,
+)
 
 
 def noisy(rate, *, n=4000, num_classes=5, sharpness=6.0, seed=0):
@@ -35,6 +40,28 @@ def test_a_sharpness_that_was_taken_away_is_found_again():
     labels = (probs.cumsum(axis=1) > rng.random((len(probs), 1))).argmax(axis=1)
     blurred = probs**0.4 / (probs**0.4).sum(axis=1, keepdims=True)
     assert fit_noise_model(blurred, labels).sharpness == pytest.approx(2.5, rel=0.15)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.2])
+def test_noise_that_follows_the_classes_shows_in_confident_rows(rate):
+    """A good model learns that noise too: it gives the wrong neighbour its share everywhere."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 6, 6000)
+    wrong = rng.random(6000) < rate
+    labels = np.where(wrong, (truth + 1) % 6, truth)
+    clean = np.exp(rng.normal(size=(6000, 6)) + 6 * np.eye(6)[truth])
+    clean /= clean.sum(axis=1, keepdims=True)
+    probs = (1 - rate) * clean + rate * np.roll(clean, 1, axis=1)
+    model = fit_noise_model(probs, labels)
+    assert model.confident_disagreement == pytest.approx(rate, abs=0.04)
+    errors = error_posterior(probs, labels, model, sharpen=1.0)
+    assert errors.mean() == pytest.approx(wrong.mean(), abs=0.04)
+    assert (errors > 0.5)[wrong].mean() > 0.9
+
+
+def test_probabilities_are_sharpened_by_a_power():
+    probs = np.array([[0.8, 0.2], [0.5, 0.5]])
+    np.testing.assert_allclose(sharpened(probs, 2.0), [[16 / 17, 1 / 17], [0.5, 0.5]], rtol=1e-5)
 
 
 def test_large_inputs_are_fitted_on_a_part_and_scored_in_blocks(monkeypatch):
