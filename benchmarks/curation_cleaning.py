@@ -213,10 +213,17 @@ def decided(judged: Judged, action: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def measure(
-    setting: Setting, judged: Judged, train_part: Pictures, test: Samples, *, runs: Runs, seed: int
+    setting: Setting,
+    judged: Judged,
+    train_part: Pictures,
+    test: Samples,
+    *,
+    runs: Runs,
+    arms: list[str],
+    seed: int,
 ) -> None:
     """Do the runs of one setting and seed that are not done yet."""
-    for arm in ARMS:
+    for arm in arms:
         key = runs.key(setting, arm, seed)
         if key in runs.done:
             continue
@@ -334,6 +341,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("curation_cleaning.json"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--networks", nargs="+", default=["head", "resnet8"])
+    parser.add_argument("--arms", nargs="+", default=list(ARMS))
     parser.add_argument("--labels", nargs="+", default=["aggre", "random1"])
     parser.add_argument("--quick", action="store_true", help="the head on aggre, one seed")
     options = parser.parse_args()
@@ -347,12 +355,20 @@ def main() -> None:
     judged: dict[Setting, Judged] = {}
     for seed in range(options.seeds):
         for setting in settings:
-            if all(runs.key(setting, arm, seed) in runs.done for arm in ARMS):
+            if all(runs.key(setting, arm, seed) in runs.done for arm in options.arms):
                 continue
             if setting not in judged:
                 judged[setting] = judge(setting, train_part, root)
             test = samples(setting.network, test_part, rows, test_part.truth, None)
-            measure(setting, judged[setting], train_part, test, runs=runs, seed=seed)
+            measure(
+                setting,
+                judged[setting],
+                train_part,
+                test,
+                runs=runs,
+                arms=options.arms,
+                seed=seed,
+            )
     found = summary(runs, options.seeds)
     result = {
         "claim": __doc__.partition("\n")[0],

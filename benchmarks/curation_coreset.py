@@ -258,7 +258,7 @@ def read_cifar10(root: Path, rows: int = 5_000) -> Task:
         weight_decay=2e-4,
         augment=lambda seed: Augmenter(policies.crop_flip(pad=4), random_state=seed).for_training(),
         methods=(*CONTROLS, "facility_location", "d4", "hierarchical_kmeans", "ccs", "aum"),
-        stepped=("random", "facility_location"),
+        stepped=("random",),
         shares=(0.5,),
     )
 
@@ -343,6 +343,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("curation_coreset.json"))
     parser.add_argument("--tasks", nargs="+", default=["banking77", "cifar10"])
     parser.add_argument("--shares", type=float, nargs="+", help="of the rows; 0.5 comes first")
+    parser.add_argument("--methods", nargs="+", help="only these, beside the controls of all rows")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="the texts at 50 %, one seed")
     options = parser.parse_args()
@@ -359,6 +360,7 @@ def main() -> None:
         for name in ["banking77"] if options.quick else options.tasks:
             task = readers[name](root)
             task.shares = tuple(options.shares or task.shares)
+            task.methods = tuple(options.methods or task.methods)
             if options.quick:
                 task.shares, options.seeds = (0.5,), 1
             for arm in arms(task, options.seeds):
