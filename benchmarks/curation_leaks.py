@@ -7,13 +7,13 @@ understated for every method. Settings were chosen on test pictures whose index 
 four; the other half is reported beside all.
 
 Compared: `image_graph` (mirror images, no crops), our 64-bit perceptual hash with mirror images,
-and imagededup's pHash where it installs. ``--sheet FILE`` writes a picture of the pairs that rank
-highest and are not on the list, to be looked at: test picture left, training picture right, best
-first.
+and imagededup's pHash where it installs. ``--sheet FILE`` draws the pairs that rank highest and
+are not on the list, to be looked at: test picture left, training picture right, best first.
 
 Data: the folder in THRESHER_DATA holds ``cifar10_train.parquet`` and ``cifar10_test.parquet``
-(columns ``orig_index``, ``jpeg``) and ``cifar10_duplicate_pairs_even_test.parquet`` (``test_index``,
-``other_split``, ``other_index``, ``judgment``: 1 for a near duplicate; from cvjena/cifair).
+(columns ``orig_index``, ``jpeg``) and ``cifar10_duplicate_pairs_even_test.parquet`` (columns
+``test_index``, ``other_split``, ``other_index``, ``judgment``: 1 for a near duplicate; from
+cvjena/cifair).
 
 Run: THRESHER_DATA=… python benchmarks/curation_leaks.py --out leaks.json --sheet leaks.png
 """

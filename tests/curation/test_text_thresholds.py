@@ -10,9 +10,7 @@ from curation.text_thresholds import suggest_text_threshold
 from thresher.core.errors import InputError
 
 RNG = np.random.default_rng(0)
-SYLLABLES = np.array([*map("".join, zip("klmnrstvzbdfghjp", "aoiueaoiueaoiueo", strict=True))])
-    ["ka", "lo", "mi", "nu", "re", "so", "ta", "vi", "zu", "ba", "de", "fi", "go", "he", "ju", "po"]
-)
+SYLLABLES = np.array([consonant + vowel for consonant in "klmnrstv" for vowel in "ai"])
 
 
 def word():
