@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from .recipes import recipe as recipe
     from .run import TrainingRun as TrainingRun
     from .samples import Samples as Samples
+    from .token_dropout import TokenDropout as TokenDropout
 
 _HOME = {
     "ModelSpec": "models",
     "Samples": "samples",
+    "TokenDropout": "token_dropout",
     "TrainingRun": "run",
     "check_parity": "parity",
     "compact_model": "models",

@@ -78,7 +78,7 @@ def fit(
     optimizer : str
         ``"sgd"``, ``"adamw"`` or ``"muon"``.
     lr : float, optional
-        Peak learning rate; by default 0.2 for SGD, 0.002 for AdamW, 0.02 for Muon.
+        Peak learning rate; by default 0.2 for SGD, 0.002 for AdamW, 0.06 for Muon.
     weight_decay : float, optional
         By default 5e-4 for SGD, 0.01 for AdamW, 0.05 for Muon; biases and norms never decay.
     schedule : str

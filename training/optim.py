@@ -12,7 +12,7 @@ from thresher.core.errors import check_choice
 from .optim_muon import Muon
 
 OPTIMIZERS = ("sgd", "adamw", "muon")
-DEFAULT_LR = {"sgd": 0.2, "adamw": 2e-3, "muon": 0.02}
+DEFAULT_LR = {"sgd": 0.2, "adamw": 2e-3, "muon": 0.06}
 DEFAULT_DECAY = {"sgd": 5e-4, "adamw": 1e-2, "muon": 5e-2}
 MOMENTUM = 0.9
 # Beside orthogonal updates at rate r, plain SGD on head, stem and norms wants about 10 r.
