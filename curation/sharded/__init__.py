@@ -13,14 +13,20 @@ if TYPE_CHECKING:
     from .embedding import embed_shards as embed_shards
     from .pairs import NeighborPairs as NeighborPairs
     from .pairs import neighbor_pairs as neighbor_pairs
+    from .parquet_files import apply_to_shards as apply_to_shards
+    from .parquet_files import clean_paths as clean_paths
+    from .parquet_files import read_shard_column as read_shard_column
 
 _HOME = {
     "NeighborPairs": "pairs",
     "ShardedArray": "arrays",
+    "apply_to_shards": "parquet_files",
+    "clean_paths": "parquet_files",
     "curate_shards": "curating",
     "embed_shards": "embedding",
     "neighbor_pairs": "pairs",
     "open_vectors": "arrays",
+    "read_shard_column": "parquet_files",
 }
 __all__ = sorted(_HOME)
 __getattr__ = lazy_names(__name__, _HOME)

@@ -1,0 +1,82 @@
+"""``thresher curate shards`` on Parquet files, on vectors, and on what it cannot take."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from thresher.app.cli.commands import app
+from thresher.core.errors import InputError
+
+FIRST = ["part-0.parquet", "--column", "text"]
+
+
+def call(*words):
+    return CliRunner().invoke(app, ["curate", "shards", *map(str, words)])
+
+
+@pytest.fixture
+def files(tmp_path):
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(["pay", "card", "lost", "phone", "song"], 9)) for _ in range(60)]
+    texts[50], texts[10] = texts[3], texts[4]
+    stars = [str(at % 2) for at in range(60)]
+    splits = ["test" if at >= 50 else "train" for at in range(60)]
+    found = []
+    for at, (low, high) in enumerate([(0, 20), (20, 60)]):
+        columns = {"text": texts[low:high], "stars": stars[low:high], "split": splits[low:high]}
+        found.append(tmp_path / f"part-{at}.parquet")
+        pq.write_table(pa.table(columns), found[-1])
+    np.save(tmp_path / "probs.npy", np.tile(np.float32([0.3, 0.7]), (60, 1)))
+    return found
+
+
+def test_parquet_files_are_embedded_curated_and_cleaned(files, tmp_path):
+    options = ["--column", "text", "--label", "stars", "--split", "split", "--work", tmp_path / "w"]
+    clean = ["--clean", tmp_path / "clean", "--threshold", 0.99]
+    result = call(*files, *options, *clean, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["rows"], found["drop"], found["recall"]) == (60, 2, None)
+    cleaned = pa.concat_tables(map(pq.read_table, found["clean"]))
+    original = pa.concat_tables(map(pq.read_table, files))
+    stays = np.delete(np.arange(60), [3, 10])  # the train copy of a test row, and a later copy
+    assert cleaned.num_rows == 58
+    assert cleaned["text"].to_pylist()[-10:] == original["text"].to_pylist()[-10:]
+    assert sorted(cleaned["text"].to_pylist()) == sorted(
+        original["text"].take(pa.array(stays)).to_pylist()
+    )
+    probs = ["--pred-probs", tmp_path / "probs.npy"]
+    shown = call(*files, *options, *probs)
+    assert shown.exit_code == 0, shown.output
+    assert "60 rows" in shown.stdout
+    assert "all pairs" in shown.stdout
+
+
+def test_vectors_are_curated_as_they_are(tmp_path):
+    np.save(tmp_path / "v.npy", np.repeat(np.eye(3), 2, axis=0))
+    result = call(tmp_path / "v.npy", "--work", tmp_path / "w", "--json")
+    assert json.loads(result.stdout)["keep"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["v.npy", "--label", "stars"], "--label: only for Parquet"),
+        (["v.npy", "part-0.parquet"], "only for Parquet"),
+        ([*FIRST, "--label", "star"], "Did you mean 'stars'"),
+        ([*FIRST, "--executor", "pool"], "must be one of 'serial'"),
+        ([*FIRST, "part-0.parquet", "--clean", "c"], "same name"),
+        ([*FIRST, "--clean", "."], "replace the sources"),
+        (["nothing.parquet"], "cannot be read"),
+    ],
+)
+def test_bad_calls_are_explained(files, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    np.save("v.npy", np.eye(2))
+    result = call(*words, "--work", "w")
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)

@@ -1,0 +1,131 @@
+"""``thresher curate shards``: many files, out of core, by several workers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from .options import Json
+
+Sources = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILES...",
+        help="Parquet files; or .npy files of vectors; or folders of embeddings. In this order.",
+    ),
+]
+
+
+def shards(
+    sources: Sources,
+    *,
+    work: Annotated[
+        Path, typer.Option(help="Folder that keeps what is done; the same one goes on.")
+    ],
+    threshold: Annotated[float, typer.Option(help="Cosine of near duplicates.")] = 0.9,
+    column: Annotated[str | None, typer.Option(help="Column to compare, of Parquet files.")] = None,
+    encoder: Annotated[str, typer.Option(help="Encoder of Parquet files.")] = "auto",
+    label: Annotated[str | None, typer.Option(help="Label column, of Parquet files.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split column, of Parquet files.")] = None,
+    pred_probs: Annotated[
+        list[Path] | None,
+        typer.Option(help="A .npy file of probabilities, to judge labels by; repeatable."),
+    ] = None,
+    executor: Annotated[str, typer.Option(help="serial, processes or ray.")] = "serial",
+    workers: Annotated[int | None, typer.Option(min=1, help="Default: one a processor.")] = None,
+    recall: Annotated[float, typer.Option(help="Share of pairs to aim at.")] = 0.995,
+    clean: Annotated[
+        Path | None, typer.Option(help="Write each Parquet file anew, as decided, to this folder.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Curate more rows than fit in memory, over many files.
+
+    Finds near duplicates, and wrong labels where --pred-probs is given. The manifest is written to
+    WORK/manifest and is the same whatever the executor, the workers and the cut into files. A run
+    that was interrupted goes on when it is called again.
+
+    Example: thresher curate shards reviews-*.parquet --column text --work work --executor processes
+    """
+    from curation.sharded import apply_to_shards, clean_paths, curate_shards, embed_shards
+
+    from ..console import shown_progress
+
+    _check_sources(sources, {"--label": label, "--split": split, "--clean": clean})
+    if clean:
+        clean_paths(sources, clean)
+    with shown_progress():
+        parts = sources
+        if sources[0].suffix == ".parquet":
+            parts = embed_shards(
+                sources,
+                work,
+                column=column,
+                encoder=encoder,
+                executor=executor,
+                workers=workers,
+                random_state=seed,
+            )
+        manifest = curate_shards(
+            parts,
+            work,
+            threshold=threshold,
+            pred_probs=pred_probs or None,
+            labels=_read(sources, label),
+            splits=_read(sources, split),
+            executor=executor,
+            workers=workers,
+            recall=recall,
+            random_state=seed,
+        )
+        written = apply_to_shards(manifest, sources, clean, label=label) if clean else []
+    found: dict[str, Any] = {
+        "manifest": str(work / "manifest"),
+        "rows": len(manifest),
+        **manifest.counts(),
+        "pairs": manifest.header["pairs"],
+        "recall": manifest.header["recall"],
+        "search": manifest.header["search"],
+        "clean": [str(path) for path in written],
+    }
+    print(json.dumps(found, sort_keys=True) if as_json else _shown(found))
+
+
+def _check_sources(sources: list[Path], asked: Mapping[str, object]) -> None:
+    from ...core.errors import InputError
+
+    named = [name for name, value in asked.items() if value is not None]
+    other = [path for path in sources if path.suffix != ".parquet"]
+    if other and (named or len(other) < len(sources)):
+        raise InputError(
+            f"{', '.join(named) or 'Mixed sources'}: only for Parquet files; {other[0]} is none."
+        )
+
+
+def _read(sources: list[Path], column: str | None) -> np.ndarray | None:
+    from curation.sharded import read_shard_column
+
+    return None if column is None else read_shard_column(sources, column)
+
+
+def _shown(found: dict[str, Any]) -> str:
+    recall = found["recall"]
+    measured = (
+        "all pairs"
+        if recall is None
+        else f"recall {recall[0]:.4f} ({recall[1]:.4f}–{recall[2]:.4f})"
+    )
+    lines = [
+        f"{found['rows']:,} rows: {found['keep']:,} keep, {found['drop']:,} drop, "
+        f"{found['relabel']:,} relabel, {found['review']:,} review",
+        f"{found['pairs']:,} close pairs; {measured}; {found['search']}",
+        f"decisions: {found['manifest']}",
+    ]
+    lines += [f"clean: {path}" for path in found["clean"]]
+    return "\n".join(lines)
