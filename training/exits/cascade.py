@@ -1,0 +1,79 @@
+"""A cascade: a small model answers, and asks a larger one where it is not sure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from thresher.core.errors import InputError
+
+from ..evaluation import Predictor
+from ..samples import Samples
+from .rule import ExitRule, choose_rule
+from .staged import Stage, StagedPrediction, all_stages, predict_staged
+
+
+class Cascade:
+    """Models from cheap to dear that take the same rows.
+
+    Parameters
+    ----------
+    models : sequence of Predictor
+        Such as exported models; the same classes in the same order.
+    costs : sequence of float
+        Of a row in each model: milliseconds or FLOPs.
+
+    Attributes
+    ----------
+    rule : ExitRule or None
+        Set by `calibrate`, or by the user.
+    """
+
+    def __init__(self, models: Sequence[Predictor], *, costs: Sequence[float]) -> None:
+        if len(models) < 2:
+            raise InputError(f"A cascade needs at least two models, got {len(models)}.")
+        named = {tuple(classes) for model in models if (classes := getattr(model, "classes", None))}
+        if len(named) > 1:
+            raise InputError("The models of a cascade must have the same classes in one order.")
+        self.models, self.costs = tuple(models), tuple(costs)
+        self.rule: ExitRule | None = None
+
+    def calibrate(
+        self,
+        samples: Samples,
+        *,
+        max_drop: float | None = None,
+        min_accuracy: float | None = None,
+    ) -> ExitRule:
+        """Choose when the answer of an earlier model stands; see `choose_rule`."""
+        inputs = samples.inputs.numpy()
+        labels = None if samples.targets is None else samples.targets.numpy()
+        self.rule = choose_rule(
+            all_stages(self._stages(), inputs),
+            labels,
+            costs=self.costs,
+            max_drop=max_drop,
+            min_accuracy=min_accuracy,
+        )
+        return self.rule
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        """Return logits, float32 (n, classes), each of the model that answered."""
+        return self.answer(inputs).logits
+
+    def answer(self, inputs: np.ndarray, *, batch_size: int = 256) -> StagedPrediction:
+        """Return logits and which model answered."""
+        if self.rule is None:
+            raise InputError("This cascade has no rule yet: call `calibrate` with held-out rows.")
+        return predict_staged(self._stages(), inputs, rule=self.rule, batch_size=batch_size)
+
+    def _stages(self) -> list[Stage]:
+        def stage(model: Predictor) -> Stage:
+            def answer(rows: Any) -> tuple[np.ndarray, Any]:
+                return model.predict(rows), rows
+
+            return answer
+
+        return [stage(model) for model in self.models]
