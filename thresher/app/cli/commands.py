@@ -42,9 +42,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-app.add_typer(curate_app)
-app.add_typer(label_app)
-app.add_typer(augment_app)
+app.add_typer(curate_app, name="curate")
+app.add_typer(label_app, name="label")
+app.add_typer(augment_app, name="augment")
 add_commands(app)
 
 # The shares that --plant uses; any of them can be set on its own, as in --set plant.leaked=0.1.
