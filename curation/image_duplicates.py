@@ -22,7 +22,7 @@ from thresher.core.search import neighbor_graph, top_k
 
 from .aligned_correlation import aligned_correlation
 from .exact import checked_ids, group_by_content
-from .image_views import SIDE, Look, View, grey_squares, thumbnails, views
+from .image_views import SIDE, THUMBNAIL, Look, View, grey_squares, thumbnails, views
 
 CHEAP_SEARCH = 1e12
 # Thumbnails less alike than this are not worth aligning.
@@ -164,11 +164,10 @@ class _Looked:
         """Return (row, other, similarity) of the rows to look up and their nearest others."""
         rows = np.flatnonzero(self.wanted)
         asked, held = (view.second, view.first) if swapped else (view.first, view.second)
-        if view == View() and float(len(rows)) * len(self.squares) * 144 > CHEAP_SEARCH:
-            graph = neighbor_graph(thumbs(asked), k=k - 1)
-            row = np.repeat(np.arange(len(graph)), np.diff(graph.indptr))
-            used = self.wanted[row] & (graph.similarities >= HOPELESS)
-            return row[used], graph.indices[used], np.round(graph.similarities[used], 5)
+        if float(len(rows)) * len(self.squares) * THUMBNAIL**2 > CHEAP_SEARCH:
+            row, found, scores = _partitioned(thumbs(asked), thumbs(held), k)
+            used = self.wanted[row] & (scores >= HOPELESS) & (found != row)
+            return row[used], found[used], np.round(scores[used].astype(float), 5)
         indices, scores = top_k(thumbs(asked)[rows], thumbs(held), k=k)
         place, column = np.nonzero((scores >= HOPELESS) & (indices != rows[:, None]))
         found = indices[place, column]
@@ -190,6 +189,19 @@ class _Looked:
         np.minimum.at(least, inverse, share[order])
         chosen = order[start]
         return _Candidates(row[chosen], other[chosen], view[chosen], least)
+
+
+def _partitioned(
+    asked: np.ndarray, held: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (row, other, similarity) of nearly all nearest looks, where comparing all is dear."""
+    n = len(asked)
+    same = asked is held
+    # Looks of the other kind take half of the places.
+    graph = neighbor_graph(asked if same else np.concatenate([asked, held]), k=k if same else 2 * k)
+    row = np.repeat(np.arange(len(graph)), np.diff(graph.indptr))
+    across = np.ones(len(row), bool) if same else (row < n) & (graph.indices >= n)
+    return row[across], graph.indices[across] % n, graph.similarities[across]
 
 
 def _best_of_each(found: Found, count: int) -> Found:

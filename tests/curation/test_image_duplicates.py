@@ -78,6 +78,13 @@ def test_a_query_is_found_as_a_crop_and_as_what_a_crop_shows(asked):
     assert pairs_of(image_graph(images, queries=np.arange(40) == asked)) == {(4, 24)}
 
 
+def test_a_partitioned_search_finds_the_same(monkeypatch):
+    images = [*larger(), *(CHANGES["mirrored crop"](image) for image in larger()[:9])]
+    plain = pairs_of(image_graph(images))
+    monkeypatch.setattr("curation.image_duplicates.CHEAP_SEARCH", 0)
+    assert pairs_of(image_graph(images)) == plain == {(row, row + 20) for row in range(9)}
+
+
 def test_what_cannot_be_read_and_single_pixels_are_similar_to_nothing():
     images = [*larger(4), None, None, np.zeros((1, 1, 3), np.uint8), np.ones((1, 900, 3), np.uint8)]
     assert pairs_of(image_graph(images, threshold=0.01)) == set()
