@@ -10,11 +10,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from active_learning import Session
 
 from ..core.columns import read_column, read_row_ids, take_rows
 from ..core.embeddings import Embeddings
@@ -22,6 +20,9 @@ from ..core.errors import InputError
 from ..core.files import atomic_path, read_json, write_json
 from ..core.schema import LoadedDataset, Schema
 from ..core.writing import write_dataset
+
+if TYPE_CHECKING:
+    from active_learning import Session
 
 FORMAT = 1
 HEAD, DATABASE = "label.json", "labels.db"
@@ -94,6 +95,8 @@ class LabelFolder:
 
     def open(self, start: Start | None = None) -> Session:
         """Open the session; models are fitted when rows are asked for, in this process."""
+        from active_learning import Session
+
         given: dict[str, Any] = {}
         if start is not None:
             given = {

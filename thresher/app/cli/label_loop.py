@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-
-from active_learning import (
-    Session,
-    export_answers,
-    export_batch,
-    export_labels,
-    import_answers,
-)
-from active_learning.batch import Mark
-from active_learning.row_files import file_format
 
 from ...core.errors import InputError, ThresherError
 from ..label_folder import LabelFolder
 from .label_output import conflict_lines, report_json, report_lines, say
 from .options import Json
+
+if TYPE_CHECKING:
+    from active_learning import Session
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder made by `init`.")]
 Annotator = Annotated[str, typer.Option(help="Who labels; empty for nobody in particular.")]
@@ -45,6 +38,9 @@ def next_batch(
 
     Example: thresher label next labelling -n 20 --annotator ann --out batch.csv
     """
+    from active_learning import export_batch
+    from active_learning.row_files import file_format
+
     here = LabelFolder(folder)
     if out is not None:  # before rows are leased
         file_format(out, allowed=("csv", "lines"))
@@ -85,6 +81,8 @@ def tell(
 
     Example: thresher label tell labelling batch.csv
     """
+    from active_learning import import_answers
+
     if (file is None) == (not set_):
         raise InputError("Give a filled FILE, or --set row_id=label.")
     with LabelFolder(folder).open() as session:
@@ -155,6 +153,8 @@ def export(
 
     Example: thresher label export labelling labels.parquet
     """
+    from active_learning import export_answers, export_labels
+
     with LabelFolder(folder).open() as session:
         if answers or history:
             rows = export_answers(session, file, history=history)
@@ -164,6 +164,8 @@ def export(
 
 
 def _given(session: Session, items: list[str]) -> dict[str, Any]:
+    from active_learning.batch import Mark
+
     answers: dict[str, Any] = {}
     for item in items:
         row, equals, text = item.rpartition("=")

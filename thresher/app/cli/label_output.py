@@ -7,11 +7,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from active_learning import Curves
-from active_learning.report import Report
-from active_learning.roundtrip import Conflict
+if TYPE_CHECKING:
+    from active_learning import Curves
+    from active_learning.report import Report
+    from active_learning.roundtrip import Conflict
 
 
 def say(result: dict[str, Any], lines: Sequence[str], *, as_json: bool) -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
-
-from active_learning import STRATEGIES, Curves, simulate
-from active_learning.tasks import TASKS
 
 from ...core.columns import class_names, read_row_ids, read_splits, take_rows
 from ...core.embeddings import Embeddings
@@ -22,6 +19,9 @@ from ..label_folder import LabelFolder, Start, costs_of, kept_rows, known_answer
 from .finding_source import read_rows, read_vectors
 from .label_output import curve_lines, say
 from .options import Data, Features, Image, Json, Text, Where
+
+if TYPE_CHECKING:
+    from active_learning import Curves
 
 Vectors = Annotated[
     Path | None,
@@ -35,7 +35,9 @@ def init(
     out: Annotated[Path, typer.Option(help="New folder of the session.")],
     *,
     classes: Annotated[str | None, typer.Option(help="Allowed labels, with commas.")] = None,
-    task: Annotated[str, typer.Option(help=f"One of {', '.join(TASKS)}.")] = "classification",
+    task: Annotated[
+        str, typer.Option(help="classification, multi_label, regression, spans or boxes.")
+    ] = "classification",
     label: Annotated[
         str | None,
         typer.Option(help="Column with labels that are known already; they count as answers."),
@@ -62,6 +64,9 @@ def init(
 
     Example: thresher label init reviews.csv --text review --classes good,bad --out labelling
     """
+    from active_learning import STRATEGIES
+    from active_learning.tasks import TASKS
+
     check_choice("task", task, TASKS)
     check_choice("strategy", strategy, STRATEGIES)
     with shown_progress():
@@ -146,6 +151,8 @@ def simulate_strategies(
 def _simulate(
     loaded: LoadedDataset, vectors: Embeddings, names: list[str], sizes: list[int], seeds: int
 ) -> Curves:
+    from active_learning import simulate
+
     dataset, schema = loaded.dataset, loaded.schema
     labels = np.array(class_names(dataset, str(schema.label)).to_pylist(), dtype=object)
     missing = [row for row, value in zip(vectors.row_ids, labels, strict=True) if value is None]
