@@ -108,6 +108,27 @@ def test_a_clean_file_differs_in_its_rows_alone(call, reviews, tmp_path):
     assert (tmp_path / "back.csv").read_text() == source.read_text()
 
 
+def test_records_of_several_columns_are_compared_as_one_text(call, tmp_path):
+    rows = pd.DataFrame(
+        {
+            "name": [f"Person number {i} {WORDS[i % 10]}" for i in range(40)],
+            "street": [f"{WORDS[i % 7]} street {i}" for i in range(40)],
+            "kind": ["a", "b"] * 20,
+            "other": ["c", "d", "e", "f"] * 10,
+        }
+    )
+    rows.loc[40] = [rows.name[3], rows.street[3] + "a", "a", "c"]
+    rows.loc[41] = [rows.name[3], "elsewhere and far away 99", "a", "c"]
+    rows.to_csv(tmp_path / "records.csv", index=False)
+    decisions, clean = tmp_path / "m", tmp_path / "clean.csv"
+    options = ["--text", "name,street", "--manifest", decisions, "--clean", clean, "--json"]
+    code, found = call("duplicates", tmp_path / "records.csv", *options)
+    assert code == 0
+    assert found["found"]["near_duplicate"] == 1
+    assert list(pd.read_csv(clean).columns) == list(rows.columns)
+    assert call("apply", decisions, tmp_path / "records.csv", "--out", tmp_path / "c.csv")[0] == 0
+
+
 def test_undo_refuses_what_it_cannot_know(call, reviews, tmp_path):
     first, second, clean = tmp_path / "a", tmp_path / "b", tmp_path / "clean.csv"
     call("duplicates", reviews, "--manifest", first, "--clean", clean)

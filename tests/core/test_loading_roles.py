@@ -133,6 +133,17 @@ def test_missing_labels_are_set_aside_or_kept(missing):
     assert list(kept["split"])[:2] == ["train", "train"]
 
 
+def test_several_columns_are_one_text():
+    rows = pd.DataFrame({"name": ["Ann", "Bob", None], "zip": [1, 2, 3], "a,b": ["x", "y", "z"]})
+    loaded = load_dataset(rows, text="name, zip", label="none")
+    assert loaded.schema.inputs == ("name + zip",)
+    assert list(loaded.dataset["name + zip"]) == ["Ann | 1", "Bob | 2", " | 3"]
+    assert loaded.given.table.column_names == ["name", "zip", "a,b"]
+    assert load_dataset(rows, text="a,b", label="none").schema.inputs == ("a,b",)
+    with pytest.raises(InputError, match="Did you mean 'name'"):
+        load_dataset(rows, text="nam,zip", label="none")
+
+
 def test_whole_numbers_that_pandas_wrote_beside_gaps_are_classes(tmp_path):
     frame(label=[None, *[i % 3 for i in range(39)]]).to_csv(tmp_path / "x.csv", index=False)
     assert "0.0" in (tmp_path / "x.csv").read_text()

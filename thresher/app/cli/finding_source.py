@@ -11,6 +11,7 @@ from ...core.embeddings import Embeddings
 from ...core.errors import InputError
 from ...core.loading import load_dataset
 from ...core.loading.hub import is_saved
+from ...core.loading.several_texts import names_of
 from ...core.loading.tables import is_table
 from ...core.schema import LoadedDataset
 from ..given import given_rows
@@ -48,6 +49,8 @@ def columns_of(loaded: LoadedDataset, *, where: list[str] | None) -> dict[str, A
     schema = loaded.schema
     row_id = loaded.choices.get("row_id")
     names = ",".join(schema.inputs)
+    if schema.modality == "text":
+        names = names_of(names, given_rows(loaded).table.column_names)
     return {
         "label": schema.label or "none",
         schema.modality: names,

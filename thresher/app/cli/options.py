@@ -21,7 +21,10 @@ Data = Annotated[
 Out = Annotated[Path, typer.Option(help="Folder of the run. The same folder goes on or is reused.")]
 Label = Annotated[str | None, typer.Option(help="Label column.")]
 Image = Annotated[str | None, typer.Option(help="Image column (bytes or paths).")]
-Text = Annotated[str | None, typer.Option(help="Text column.")]
+Text = Annotated[
+    str | None,
+    typer.Option(help="Text column; several, separated by commas, are taken as one text."),
+]
 Features = Annotated[str | None, typer.Option(help="Numeric columns, separated by commas.")]
 Where = Annotated[list[str] | None, typer.Option(help="Keep rows with column=value; repeatable.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="A setting, a.b=c; repeatable.")]

@@ -29,6 +29,7 @@ from .cells import (
 from .image_cells import clean_images
 from .parts import Source, bad_row, joined
 from .roles import Roles, Wanted, choose_roles
+from .several_texts import with_one_text
 from .sources import keep_where, locate, read_source, split_of_parts
 from .splits import complete_splits, split_names
 
@@ -61,6 +62,7 @@ def load_dataset(
         * ``"digits"``, which is built in.
     label, text, image, split, row_id : str, optional
         Columns of these roles; each is guessed when left out. ``label="none"``: there is no label.
+        `text` may name several columns, ``"name,street,city"``, which are then taken as one text.
     features : sequence of str, optional
         Numeric columns, or columns of equally long lists of numbers.
     where : mapping, optional
@@ -89,14 +91,18 @@ def load_dataset(
     wanted = Wanted(label, text, image, features, split, row_id)
     if not any(len(part.table) for part in found.parts):
         raise InputError(_nothing_left(found.origin, found.bad))
-    table = joined(found.parts)
+    raw = joined(found.parts)
+    table, wanted = with_one_text(raw, wanted)
     roles = choose_roles(
         table,
         _settled(wanted, found),
         folders=dict.fromkeys(part.folder for part in found.parts),
         needs_label=not keep_unlabeled,
     )
-    return _check(table, found, roles, keep_unlabeled=keep_unlabeled, split=(test_fraction, seed))
+    loaded = _check(table, found, roles, keep_unlabeled=keep_unlabeled, split=(test_fraction, seed))
+    assert loaded.given is not None  # _check has put it there
+    own = loaded.given.table.select(raw.column_names)
+    return replace(loaded, given=replace(loaded.given, table=own))
 
 
 def _settled(wanted: Wanted, found: Source) -> Wanted:
