@@ -1,7 +1,8 @@
 """Claim: duplicate records and edited texts are grouped better than by MinHash tools or SemHash.
 
 Ours: verified Jaccard similarity of shingles (`text_graph`), grouped by stars, where every dropped
-row is within the threshold of a kept one, and by connected components, as record linkage does.
+row is within the threshold of a kept one, and by connected components, as record linkage does; and
+the built-in text vectors, by stars.
 Peers where they install: datasketch and rensa (128 MinHash values of word sets, components, as
 their pages show) and SemHash (on our built-in text vectors, since its own model needs a download).
 Each at its default threshold and at the best of a grid, chosen per data set on the truth, for peers
@@ -42,6 +43,7 @@ from curation import find_near_duplicates
 from curation.planted_edits import TEXT_EDITS, TextEdit
 from curation.text_duplicates import text_graph
 from curation.text_thresholds import suggest_text_threshold
+from thresher.core import neighbor_graph
 from thresher.core.encoders import get_encoder
 from thresher.core.files import write_json
 
@@ -118,13 +120,29 @@ def rensa_groups(texts: list[str]) -> Groups:
     return groups
 
 
+def encoded(texts: list[str]) -> tuple[Any, np.ndarray]:
+    encoder = get_encoder("builtin:text", modality="text", random_state=0)
+    if hasattr(encoder, "fit"):
+        encoder = encoder.fit(texts)
+    return encoder, encoder.encode(texts)
+
+
+def thresher_vectors(texts: list[str]) -> Groups:
+    graph = neighbor_graph(encoded(texts)[1], threshold=min(GRID))
+
+    def groups(threshold: float) -> np.ndarray:
+        found = find_near_duplicates(graph, threshold=threshold)
+        return np.where(found.kept, np.arange(len(texts)), found.duplicate_of)
+
+    return groups
+
+
 def semhash_groups(texts: list[str]) -> Groups:
     from semhash import SemHash
 
-    vectors = get_encoder("builtin:text", modality="text", random_state=0)
-    encoded = vectors.fit(texts).encode(texts) if hasattr(vectors, "fit") else vectors.encode(texts)
+    encoder, vectors = encoded(texts)
     records = [{"text": text, "row": str(row)} for row, text in enumerate(texts)]
-    index = SemHash.from_embeddings(encoded, records, model=vectors, columns=["text"])
+    index = SemHash.from_embeddings(vectors, records, model=encoder, columns=["text"])
 
     def groups(threshold: float) -> np.ndarray:
         result = np.arange(len(texts))
@@ -139,6 +157,7 @@ STARS = "Thresher, stars"
 TOOLS: dict[str, tuple[Callable[[list[str]], Groups], float]] = {
     STARS: (thresher_stars, 0.8),
     "Thresher, components": (thresher_components, 0.8),
+    "Thresher, vectors": (thresher_vectors, 0.9),
     "datasketch": (datasketch_groups, 0.9),
     "rensa": (rensa_groups, 0.8),
     "SemHash": (semhash_groups, 0.9),

@@ -20,6 +20,8 @@ from .text_duplicates import nearest_jaccard, paired_jaccard
 from .thresholds import APART, EDITED_ROWS, NEIGHBORS, ThresholdSuggestion, weigh_levels
 
 COMPARED_ROWS = 1000
+# As many as a group of duplicates seldom has: the farther ones show how alike mere look-alikes are.
+BACKGROUND = 50
 LEVELS = np.round(np.arange(0.2, 0.9996, 0.01), 4)
 
 
@@ -67,7 +69,7 @@ def suggest_text_threshold(
         for name, change in TEXT_EDITS.items()
     }
     sampled = np.sort(rng.choice(usable, min(len(usable), COMPARED_ROWS), replace=False))
-    nearest, copied = nearest_jaccard(texts, sampled, count=NEIGHBORS)
+    nearest, copied = nearest_jaccard(texts, sampled, count=BACKGROUND)
     distances = 1 - nearest
     apart = copied | (distances[:, 0] < APART * distances[:, 1:].mean(axis=1))
     return weigh_levels(
