@@ -10,7 +10,7 @@ and ours alike; ours also at the threshold that `suggest_text_threshold` learns 
 Measured on pairs of rows in one group: precision, recall, F1; and the adjusted Rand
 index.
 
-Planted edits: 2,000 sentences of ``subj`` and 150 edited copies for each of seven kinds of edit;
+Planted edits: 1,000 sentences of ``subj`` and 75 edited copies for each of seven kinds of edit;
 recall is the share of copies grouped with their original, precision that of a copy's group mates
 which are its original or another copy of it. The best threshold is chosen on seed 0 and reported on
 the others.
@@ -384,7 +384,7 @@ def main() -> None:
     names = ["febrl1"] if options.quick else ["cora", "abt-buy", "febrl1", "cddb"]
     report: dict[str, Any] = {"versions": versions, "seeds": options.seeds}
     report["records"] = records(folder, tools, names)
-    report["edits"] = edits(folder, tools, options.seeds, 200 if options.quick else 2000)
+    report["edits"] = edits(folder, tools, options.seeds, 200 if options.quick else 1000)
     if options.out:
         write_json(options.out, report | {"page": page(report)})
 
