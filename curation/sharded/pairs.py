@@ -68,10 +68,10 @@ def neighbor_pairs(
 ) -> NeighborPairs:
     """Find all pairs of rows with a cosine of at least `threshold`.
 
-    The memory of one worker is bounded: it holds one range of 65,536 rows or one group of cells
-    (about √n / 3 of n groups), and 8 bytes a row a few times over. The disk takes a copy of the
-    vectors for each group that a row looks into, two to four in all, until the pairs are found, and
-    12 bytes a pair.
+    The memory of one worker is bounded: it holds one range of 65,536 rows, the sample that the
+    partitions are fitted on (128 √n rows), or one of about 2 ∜n groups of cells with the rows that
+    look into it; and for each row a few numbers. The disk takes a copy of the vectors for each
+    group that a row looks into, two to five in all, until the pairs are found, and 12 bytes a pair.
 
     Parameters
     ----------
@@ -126,8 +126,7 @@ def search(
     equal, content = find_equal_rows(vectors, work)
     count = len(np.load(equal / "searched.npy", mmap_mode="r"))
     cost = count**2 * vectors.width / 2
-    cheap = count < FEWEST_ROWS or cost <= CHEAP_ON_CPU
-    if method == "exact" or (method == "auto" and cheap):
+    if method == "exact" or count < FEWEST_ROWS or (method == "auto" and cost <= CHEAP_ON_CPU):
         key = fingerprint([content, threshold, "exact"])
         edges = Edges(
             _Search(vectors, equal, threshold, recall, random_state).compare_all(work, key)
