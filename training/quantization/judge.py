@@ -21,6 +21,8 @@ class Score:
     loss : float
         Accuracy lost against the float model; without labels, the share of rows with another top
         class.
+    error : float
+        Standard error of `loss`, from the rows on which the two models differ.
     divergence : float
         Mean Kullback–Leibler divergence from the float model, nats.
     text : str
@@ -28,8 +30,13 @@ class Score:
     """
 
     loss: float
+    error: float
     divergence: float
     text: str
+
+    def is_within(self, tolerance: float) -> bool:
+        """Tell whether no more than `tolerance` is lost, as far as the rows can tell."""
+        return self.loss - self.error <= tolerance
 
 
 class Judge:
@@ -46,12 +53,17 @@ class Judge:
         divergence = _divergence(self.logits, logits)
         targets = self.samples.targets
         if targets is None:
-            return Score(1 - same, divergence, f"{same:.2%} agreement with float")
-        before, after = (
-            float((found.argmax(1) == targets.numpy()).mean()) for found in (self.logits, logits)
+            error = float(np.sqrt(same * (1 - same) / len(logits)))
+            return Score(1 - same, error, divergence, f"{same:.2%} agreement with float")
+        before, after = (found.argmax(1) == targets.numpy() for found in (self.logits, logits))
+        lost = before.astype(np.float64) - after
+        text = f"accuracy {after.mean():.2%} (float {before.mean():.2%}), {same:.2%} agreement"
+        return Score(
+            loss=float(lost.mean()),
+            error=float(lost.std() / np.sqrt(len(lost))),
+            divergence=divergence,
+            text=f"{text} on {len(lost)} held-out rows",
         )
-        text = f"accuracy {after:.2%} (float {before:.2%}), {same:.2%} agreement"
-        return Score(before - after, divergence, f"{text} on {len(targets)} held-out rows")
 
 
 def _divergence(teacher: np.ndarray, student: np.ndarray) -> float:

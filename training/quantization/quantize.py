@@ -76,7 +76,8 @@ def quantize(
     validation : Samples, optional
         Rows to judge on. By default a fifth of `calibration`, at most 2,000 rows, is held out.
     tolerance : float
-        Accuracy that may be lost before ``auto`` trains; 0.003 is .3 points.
+        Accuracy that may be lost, beyond the standard error of what the held-out rows can tell,
+        before ``auto`` trains; 0.003 is .3 points.
     epochs, lr, batch_size, qat_ranges, augment, device, checkpoint_dir
         Of quantization-aware training, as in `fit`; `qat_ranges` is ``"learned"`` (LSQ) or
         ``"moving_average"``; `lr` is 1e-5 for 8 bits and 1e-4 below, where there is more to mend.
@@ -116,7 +117,7 @@ def quantize(
     )
     calibrated = judge.score(quantized)
     quantized.choices["calibration"] = Choice(ranges, f"{calibrated.text} after calibration alone")
-    if method == "ptq" or (method == "auto" and calibrated.loss <= tolerance):
+    if method == "ptq" or (method == "auto" and calibrated.is_within(tolerance)):
         quantized.choices["method"] = Choice("ptq", _why_ptq(method, calibrated, tolerance))
         return quantized.eval()
     trained = copy.deepcopy(quantized)
@@ -184,7 +185,8 @@ def _better(
 def _why_ptq(method: str, score: Score, tolerance: float) -> str:
     if method == "ptq":
         return "asked for"
-    return f"{score.text}: within the tolerance of {tolerance:.2%}, so training was not needed"
+    allowed = f"the tolerance of {tolerance:.2%} (standard error {score.error:.2%})"
+    return f"{score.text}: within {allowed}, so training was not needed"
 
 
 def _split(

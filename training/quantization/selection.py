@@ -75,14 +75,14 @@ def leave_in_float(
     Where three are not enough, none is kept: then it is not a matter of single layers.
     """
     start = judge.score(whole)
-    if start.loss <= tolerance:
+    if start.is_within(tolerance):
         whole.choices["keep_float"] = Choice("none", f"{start.text} with all in integers")
         return whole
     names = list(calibration.sensitivity(calibration.weight_bits))[:_MOST_FLOAT]
     for count in range(1, len(names) + 1):
         found = calibration.run(keep_float=names[:count])
         score = judge.score(found)
-        if score.loss <= tolerance:
+        if score.is_within(tolerance):
             found.choices["keep_float"] = Choice(", ".join(names[:count]), _why(score, start))
             return found
     tried = ", ".join(names)
@@ -130,7 +130,7 @@ def _largest(
     limit: float,
 ) -> tuple[int, QuantizedModel | None, Score]:
     """Return the largest count whose model loses at most `limit`, that model and its score."""
-    best: tuple[int, QuantizedModel | None, Score] = (0, None, Score(0.0, 0.0, ""))
+    best: tuple[int, QuantizedModel | None, Score] = (0, None, Score(0.0, 0.0, 0.0, ""))
     low, high = 1, most
     middle = most
     while low <= high:
