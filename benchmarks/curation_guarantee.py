@@ -195,7 +195,8 @@ def page(report: dict[str, Any]) -> dict[str, Any]:
         + [f"{values[key]:,}" for key in ("kept", "residual", "orphans")]
         + [f"{values['kept sets']} of {values['shuffles']}" if values["shuffles"] else "—"]
         for name, corpus in report["corpora"].items()
-        for place, (rule, values) in enumerate(corpus["rules"].items())
+        for place, rule in enumerate(rule for rule in [*RULES, *PEERS] if rule in corpus["rules"])
+        for values in [corpus["rules"][rule]]
     ]
     header = ["corpus", "rule", "kept", "close pairs left", "dropped without a twin"]
     peers = ", ".join(f"{name} {number}" for name, number in report["peers"].items()) or "none"
@@ -215,7 +216,7 @@ def main() -> None:
     parser.add_argument(
         "--largest",
         type=int,
-        default=10_000,
+        default=14_000,
         help="rows up to which peers run, since they are slow",
     )
     options = parser.parse_args()
