@@ -48,6 +48,17 @@ def test_backends_agree(op, channels, pictures):
         assert difference.max() == 0
 
 
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("op", [name for name in OPERATIONS if name != "identity"])
+def test_cuda_is_within_one_grey_level(op, pictures):
+    images = torch.from_numpy(pictures()).permute(0, 3, 1, 2).contiguous()
+    aug = Augmenter(Policy("one", (Step(op),)), backend="torch")
+    found = aug.batch(images.cuda(), KEYS)
+    assert found.is_cuda
+    assert (found.cpu().int() - aug.batch(images, KEYS).int()).abs().max() <= 1
+
+
 def test_backends_agree_on_mixtures_and_chains_of_moves(pictures):
     moves = (Step("crop"), Step("hflip", p=0.5), Step("crop", {"mode": "constant", "pad": 20}),
              Step("alternating_flip"), Step("vflip", p=0.5), Step("crop", {"pad": 23}))  # fmt: skip
