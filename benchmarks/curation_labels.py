@@ -1,16 +1,20 @@
 """Claim: the automatic flag of wrong labels has a higher F1 than cleanlab's, human or made noise.
 
-Each row gives, of the same noisy labels: average precision of the ranking, F1 of the flag, its
-precision and recall, error of the estimated noise rate, and CPU-seconds. Ours also with 50 and 100
-audited rows, answered with the truth. The peer gets the same probabilities, of given models or of
-the four-fold logistic regression here (whose time counts for it), and from embeddings also its own
-features-only check (Datalab); a check that fails is reported with its error.
+Of the same noisy labels: average precision of the ranking, F1 of the flag, error of the estimated
+noise rate, CPU-seconds; ours also with 50 and 100 audited rows, answered with the truth. The peer
+gets the same probabilities: those given, or those of the out-of-fold logistic regression here,
+whose time counts for it; from embeddings also its own features-only check, whose failures are
+reported as such. The constants of the method were chosen on the cases marked "tuned"; all others
+were only measured. Made noise: three seeds. Human noise: three draws of four fifths of the rows.
 
 Data: the folder in THRESHER_DATA holds ``cifar10n_labels_first25k.parquet`` (columns ``clean``,
-``aggre``; http://noisylabels.com) and ``cifar10n_oof_pred_probs_first25k.npz`` (probabilities, n ×
-10; https://github.com/cleanlab/label-error-detection-benchmarks), ``emb_minilm_banking77.npz``
-(arrays ``id`` and ``emb``) and ``text_classification.parquet`` (columns ``dataset``, ``id``,
-``label_name``; rows of banking77, https://github.com/PolyAI-LDN/task-specific-datasets).
+``aggre``, ``random1`` to ``random3``; http://noisylabels.com), the probabilities of two networks,
+``cifar10n_oof_pred_probs_first25k.npz`` (https://github.com/cleanlab/label-error-detection-
+benchmarks), ``emb_cifar10_coates_pca128.npz`` (unsupervised patch features), ``cifar10_train.
+parquet``, ``emb_minilm_banking77.npz`` with ``text_classification.parquet`` (banking77,
+https://github.com/PolyAI-LDN/task-specific-datasets), ``imagenette224_subset.parquet``
+(https://github.com/fastai/imagenette) and ``text_noisy_labels_hausa.parquet``
+(https://github.com/uds-lsv/transfer-distant-transformer-african).
 Peer: pip install 'cleanlab>=2.9'
 
 Run: THRESHER_DATA=… OMP_NUM_THREADS=1 python benchmarks/curation_labels.py --out labels.json
@@ -25,6 +29,8 @@ import os
 import platform
 import time
 import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -40,41 +46,55 @@ from thresher.core.embeddings import unit_length
 from thresher.core.files import write_json
 
 AUDITS = (50, 100)
+SINGLES = ("loo_ridge", "knn", "logistic")
+PART = 0.8
+
+
+@dataclass(frozen=True)
+class Case:
+    """Noisy labels with the truth, and what to judge them by, as `find_label_issues` takes it."""
+
+    name: str
+    labels: np.ndarray
+    truth: np.ndarray
+    evidence: dict[str, Any]
 
 
 def figures(
-    scores: np.ndarray, flagged: np.ndarray, rate: float | None, wrong: np.ndarray
-) -> dict[str, float | None]:
+    scores: np.ndarray, flagged: np.ndarray, rate: float, wrong: np.ndarray, seconds: float
+) -> dict[str, float]:
     """Compare scores (low = bad), flags and the noise rate with the truth."""
     hits = int((flagged & wrong).sum())
     return {
-        "AP": round(float(average_precision_score(wrong, -scores)), 4),
-        "F1": round(2 * hits / max(1, int(flagged.sum() + wrong.sum())), 4),
-        "precision": round(hits / max(1, int(flagged.sum())), 4),
-        "recall": round(hits / max(1, int(wrong.sum())), 4),
-        "rate_error": None if rate is None else round(abs(rate - float(wrong.mean())), 4),
+        "wrong": float(wrong.mean()),
+        "AP": float(average_precision_score(wrong, -scores)),
+        "F1": 2 * hits / max(1, int(flagged.sum() + wrong.sum())),
+        "precision": hits / max(1, int(flagged.sum())),
+        "recall": hits / max(1, int(wrong.sum())),
+        "rate_error": abs(rate - float(wrong.mean())),
+        "cpu_seconds": seconds,
     }
 
 
-def ours(found: LabelIssues, wrong: np.ndarray, seconds: float) -> dict[str, Any]:
+def ours(case: Case, *, method: str = "auto") -> dict[str, dict[str, float]]:
     """Our figures, without an audit and with each size of it."""
-    rows = {"thresher": found}
-    for n in AUDITS:
-        audited = found.audit(n)
-        at = np.flatnonzero(np.isin(found.row_ids, audited))
-        rows[f"thresher, {n} audited"] = found.calibrate(found.row_ids[at], wrong[at])
+    start = time.process_time()
+    found = find_label_issues(case.labels, method=method, **case.evidence)
+    seconds = time.process_time() - start
+    wrong = case.labels != case.truth
+    results = {"thresher": found} | {f"{n} audited": audited(found, wrong, n) for n in AUDITS}
     return {
-        name: {
-            **figures(issues.scores, issues.flagged, issues.noise_rate.estimate, wrong),
-            "cpu_seconds": round(seconds, 2),
-        }
-        for name, issues in rows.items()
+        name: figures(issues.scores, issues.flagged, issues.noise_rate.estimate, wrong, seconds)
+        for name, issues in results.items()
     }
 
 
-def cleanlab_on_probs(
-    labels: np.ndarray, probs: np.ndarray, wrong: np.ndarray, before: float
-) -> dict[str, Any]:
+def audited(found: LabelIssues, wrong: np.ndarray, n: int) -> LabelIssues:
+    at = np.flatnonzero(np.isin(found.row_ids, found.audit(n)))
+    return found.calibrate(found.row_ids[at], wrong[at])
+
+
+def cleanlab_on_probs(case: Case, probs: np.ndarray, before: float) -> dict[str, float]:
     """Measure the default filter and score of cleanlab on given probabilities."""
     from cleanlab.count import num_label_issues
     from cleanlab.filter import find_label_issues as find
@@ -83,65 +103,46 @@ def cleanlab_on_probs(
     probs = probs.astype(np.float64)
     probs /= probs.sum(axis=1, keepdims=True)
     start = time.process_time()
-    flagged = find(labels, probs, n_jobs=1)
+    flagged = find(case.labels, probs, n_jobs=1)
     seconds = time.process_time() - start + before
-    scores = get_label_quality_scores(labels, probs)
-    rate = num_label_issues(labels, probs) / len(labels)
-    return {**figures(scores, flagged, rate, wrong), "cpu_seconds": round(seconds, 2)}
+    scores = get_label_quality_scores(case.labels, probs)
+    rate = num_label_issues(case.labels, probs) / len(case.labels)
+    return figures(scores, flagged, rate, case.labels != case.truth, seconds)
 
 
-def cleanlab_on_features(labels: np.ndarray, X: np.ndarray, wrong: np.ndarray) -> dict[str, Any]:
+def cleanlab_on_features(case: Case) -> dict[str, Any]:
     """Measure the label check of cleanlab from features alone."""
     start, said = time.process_time(), io.StringIO()
     try:
         from cleanlab import Datalab
 
         with contextlib.redirect_stdout(said):
-            lab = Datalab({"label": labels}, label_name="label", verbosity=0)
-            lab.find_issues(features=X, issue_types={"label": {}})
+            lab = Datalab({"label": case.labels}, label_name="label", verbosity=0)
+            lab.find_issues(features=case.evidence["embeddings"], issue_types={"label": {}})
             table = lab.get_issues("label")
     except (ImportError, ValueError, KeyError) as error:
         return {"failed": f"{type(error).__name__}: {str(error)[:200]} {said.getvalue()[-200:]}"}
     seconds = time.process_time() - start
-    flagged = table["is_label_issue"].to_numpy()
-    scores = table["label_score"].to_numpy()
-    return {
-        **figures(scores, flagged, float(flagged.mean()), wrong),
-        "cpu_seconds": round(seconds, 2),
-    }
+    flagged, scores = table["is_label_issue"].to_numpy(), table["label_score"].to_numpy()
+    return figures(scores, flagged, float(flagged.mean()), case.labels != case.truth, seconds)
 
 
-def from_probs(
-    labels: np.ndarray, models: list[np.ndarray], truth: np.ndarray, *, peer: bool
-) -> dict[str, Any]:
-    """Human labels judged by out-of-sample probabilities."""
-    start = time.process_time()
-    found = find_label_issues(labels, pred_probs=models)
-    wrong = labels != truth
-    result = ours(found, wrong, time.process_time() - start)
-    if peer:
-        result["cleanlab"] = cleanlab_on_probs(labels, np.mean(models, axis=0), wrong, 0.0)
-    return result
-
-
-def from_embeddings(
-    labels: np.ndarray, X: np.ndarray, truth: np.ndarray, *, peer: bool
-) -> dict[str, Any]:
-    """Noisy labels judged by embeddings."""
-    wrong = labels != truth
-    start = time.process_time()
-    found = find_label_issues(labels, embeddings=X)
-    result = ours(found, wrong, time.process_time() - start)
-    for method in ("loo_ridge", "knn"):
-        start = time.process_time()
-        single = find_label_issues(labels, embeddings=X, method=method)
-        result[method] = ours(single, wrong, time.process_time() - start)["thresher"]
-    if peer:
-        start = time.process_time()
-        probs = out_of_fold_probs(X, labels, int(truth.max()) + 1)
-        spent = time.process_time() - start
-        result["cleanlab on logistic"] = cleanlab_on_probs(labels, probs, wrong, spent)
-        result["cleanlab on features"] = cleanlab_on_features(labels, X, wrong)
+def measure(case: Case, *, peer: bool) -> dict[str, Any]:
+    """All figures of a case: ours, single methods from embeddings, and the peer's."""
+    result: dict[str, Any] = dict(ours(case))
+    if set(case.evidence) == {"embeddings"}:
+        X, num_classes = case.evidence["embeddings"], int(case.labels.max()) + 1
+        for method in SINGLES:
+            single = Case(case.name, case.labels, case.truth, {"embeddings": X})
+            result[method] = ours(single, method=method)["thresher"]
+        if peer:
+            start = time.process_time()
+            probs = out_of_fold_probs(X, case.labels, num_classes)
+            result["cleanlab"] = cleanlab_on_probs(case, probs, time.process_time() - start)
+            result["cleanlab on features"] = cleanlab_on_features(case)
+    elif peer and "pred_probs" in case.evidence:
+        mean = np.mean(case.evidence["pred_probs"], axis=0)
+        result["cleanlab"] = cleanlab_on_probs(case, mean, 0.0)
     return result
 
 
@@ -167,46 +168,178 @@ def read_banking77(root: Path) -> tuple[np.ndarray, np.ndarray]:
     return X, np.unique(table["label_name"], return_inverse=True)[1]
 
 
-def run(root: Path, *, seeds: int, rates: tuple[float, ...], peer: bool) -> dict[str, Any]:
+def read_coates(root: Path, n: int) -> np.ndarray:
+    with np.load(root / "emb_cifar10_coates_pca128.npz") as file:
+        name = next(name for name in file.files if file[name].ndim == 2)
+        return unit_length(file[name][:n])
+
+
+def made_cases(root: Path, *, seeds: int, quick: bool) -> Iterator[Case]:
+    """Planted noise on true labels."""
+    human = pq.read_table(root / "cifar10n_labels_first25k.parquet")
+    sets = {"digits pixels": tuple(load_digits(return_X_y=True)), "banking77": read_banking77(root)}
+    if not quick:
+        sets["CIFAR-10 patches"] = (read_coates(root, 10_000), np.asarray(human["clean"])[:10_000])
+    for name, (X, truth) in sets.items():
+        for kind in ("uniform", "confusable"):
+            for rate in (0.15, 0.05) if name == "banking77" else (0.15,):
+                for seed in range(seeds):
+                    noisy = add_noise(truth, X, rate, kind, seed)
+                    mark = "" if name == "digits pixels" else " (tuned)"
+                    label = f"{name}, {rate:.0%} {kind}{mark}"
+                    yield Case(label, noisy, truth, {"embeddings": unit_length(X)})
+
+
+def human_cases(root: Path, *, draws: int) -> Iterator[Case]:
+    """CIFAR-10N: labels of people, by networks, by patches and by the answers of all three."""
     table = pq.read_table(root / "cifar10n_labels_first25k.parquet")
-    labels, truth = (np.asarray(table[name]) for name in ("aggre", "clean"))
+    columns = {name: np.asarray(table[name]) for name in table.column_names}
+    truth, votes = columns["clean"], np.stack([columns[f"random{i}"] for i in (1, 2, 3)], axis=1)
     with np.load(root / "cifar10n_oof_pred_probs_first25k.npz") as file:
         models = {name: file[name].astype(np.float32) for name in file.files}
-    result: dict[str, Any] = {
-        f"cifar10n {name}": [from_probs(labels, [probs], truth, peer=peer)]
-        for name, probs in models.items()
-    }
-    result["cifar10n, both models"] = [from_probs(labels, [*models.values()], truth, peer=peer)]
-    digits, digit = load_digits(return_X_y=True)
-    sets = {
-        "banking77 MiniLM": read_banking77(root),
-        "digits pixels": (unit_length(digits), digit),
-    }
-    for name, (X, codes) in sets.items():
-        for rate in rates:
-            for kind in ("uniform", "confusable"):
-                result[f"{name}, {rate:.0%} {kind}"] = [
-                    from_embeddings(add_noise(codes, X, rate, kind, seed), X, codes, peer=peer)
-                    for seed in range(seeds)
-                ]
-    return result
+    for draw in range(draws):
+        chosen = np.random.default_rng(draw).random(len(truth)) < PART
+        aggregate, true = columns["aggre"][chosen], truth[chosen]
+        probs = {name: array[chosen] for name, array in models.items()}
+        for name, array in probs.items():
+            yield Case(f"CIFAR-10N, {name}", aggregate, true, {"pred_probs": [array]})
+        both = {"pred_probs": [*probs.values()]}
+        yield Case("CIFAR-10N, both networks", aggregate, true, both)
+        asked = {"annotations": votes[chosen]}
+        yield Case("CIFAR-10N, three annotators", aggregate, true, asked)
+        yield Case("CIFAR-10N, annotators and networks", aggregate, true, asked | both)
+    X = read_coates(root, 10_000)
+    for name in ("aggre", "random1"):
+        noisy = columns[name][: len(X)]
+        yield Case(f"CIFAR-10N {name}, patches", noisy, truth[: len(X)], {"embeddings": X})
+
+
+def other_cases(root: Path) -> Iterator[Case]:
+    """Photographs with planted noise and news titles labelled by rules, by built-in vectors."""
+    from thresher.core.encoders import embed
+    from thresher.core.images import decode_image, fit_square
+
+    table = pq.read_table(root / "text_noisy_labels_hausa.parquet").to_pandas()
+    table = table[table["dataset"] == "hausa_news"].dropna(subset=["clean_label", "noisy_label"])
+    classes = np.unique(table[["clean_label", "noisy_label"]].to_numpy())
+    codes = [np.searchsorted(classes, table[name]) for name in ("noisy_label", "clean_label")]
+    vectors = embed(table["text"].tolist(), encoder="builtin:text").vectors
+    yield Case("Hausa titles, rules (50 %)", codes[0], codes[1], {"embeddings": vectors})
+    photos = pq.read_table(root / "imagenette224_subset.parquet")
+    ids = [f"noisy_labels_{rate}" for rate in (5, 25)]
+    classes = np.unique(photos["wnid"].to_pylist())
+    truth = np.searchsorted(classes, photos["wnid"].to_pylist())
+    images = np.stack([fit_square(decode_image(data), 64) for data in photos["jpeg"].to_pylist()])
+    vectors = embed(images, encoder="builtin:image").vectors
+    for name in ids:
+        noisy = np.searchsorted(classes, photos[name].to_pylist())
+        share = name.rpartition("_")[2]
+        yield Case(f"Imagenette, {share} % planted", noisy, truth, {"embeddings": vectors})
+
+
+def trained_cases(root: Path, *, rows: int, epochs: int) -> Iterator[Case]:
+    """Weak vectors with and without what a short training showed."""
+    import torch
+
+    from augment import Augmenter, policies
+    from thresher.core.images import decode_image
+    from training import compact_model, fit
+    from training.dynamics import DynamicsRecorder
+    from training.samples import samples_from_arrays
+
+    torch.set_num_threads(1)
+    table = pq.read_table(root / "cifar10n_labels_first25k.parquet").slice(0, rows)
+    files = pq.read_table(root / "cifar10_train.parquet")["jpeg"].slice(0, rows).to_pylist()
+    images = np.stack([decode_image(data) for data in files])
+    ids, truth = np.arange(rows).astype(str), np.asarray(table["clean"])
+    augment = Augmenter(policies.standard(pad=4, flip=True, cutout=0)).for_training()
+    for name in ("aggre", "random1"):
+        noisy = np.asarray(table[name])
+        samples = samples_from_arrays(images, row_ids=ids, targets=noisy)
+        recorder = DynamicsRecorder(samples)
+        model = compact_model("resnet8", num_classes=10, input_shape=(3, 32, 32))
+        fit(model, samples, epochs=epochs, augment=augment, hooks=[recorder])
+        base, seen = {"embeddings": read_coates(root, rows)}, {"dynamics": recorder.dynamics}
+        label = f"CIFAR-10N {name}, {rows:,} rows"
+        yield Case(f"{label}, patches", noisy, truth, base)
+        yield Case(f"{label}, training dynamics", noisy, truth, seen)
+        yield Case(f"{label}, patches and training dynamics", noisy, truth, base | seen)
 
 
 def summarise(runs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Median of each figure over the seeds, with the least and the greatest F1."""
+    """Mean and standard deviation of each figure over the runs."""
     summary: dict[str, dict[str, Any]] = {}
     for method in runs[0]:
         kept = [one[method] for one in runs if "failed" not in one[method]]
         if not kept:
             summary[method] = runs[0][method]
             continue
-        names = [name for name in kept[0] if kept[0][name] is not None]
-        summary[method] = {
-            name: round(float(np.median([one[name] for one in kept])), 4) for name in names
-        }
-        every = [one["F1"] for one in kept]
-        summary[method] |= {"F1_range": [min(every), max(every)], "runs": len(kept)}
+        summary[method] = {"runs": len(kept)}
+        for name in kept[0]:
+            values = np.array([one[name] for one in kept])
+            summary[method][name] = [round(float(values.mean()), 4), round(float(values.std()), 4)]
     return summary
+
+
+def page(summary: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
+    """Lay the figures out as tables for readers."""
+
+    def cell(case: str, method: str, name: str) -> str:
+        row = summary[case].get(method, {})
+        if "failed" in row:
+            return "fails"
+        if name not in row:
+            return ""
+        mean, spread = row[name]
+        digits = 1 if name == "cpu_seconds" else 3
+        return f"{mean:.{digits}f}" + (f" ± {spread:.{digits}f}" if row["runs"] > 1 else "")
+
+    flags = [
+        [case, cell(case, "thresher", "wrong").partition(" ")[0]]
+        + [cell(case, method, "F1") for method in ("thresher", "50 audited", "100 audited")]
+        + [cell(case, method, "F1") for method in ("cleanlab", "cleanlab on features")]
+        for case in summary
+    ]
+    rates = [
+        [case]
+        + [cell(case, method, "rate_error") for method in ("thresher", "100 audited", "cleanlab")]
+        for case in summary
+    ]
+    methods = ("thresher", *SINGLES, "cleanlab", "cleanlab on features")
+    ranks = [
+        [case]
+        + [cell(case, method, "AP") for method in methods]
+        + [cell(case, method, "cpu_seconds") for method in ("thresher", "cleanlab")]
+        for case in summary
+    ]
+    return {
+        "title": "Wrong labels",
+        "note": "Planted noise: mean ± deviation over three seeds. CIFAR-10N by networks and "
+        "annotators: three draws of 20,000 of 25,000 rows. “Tuned” cases chose the constants of "
+        "the method, all others were only measured. cleanlab gets the same probabilities, from "
+        "embeddings those of our out-of-fold logistic regression. "
+        f"cleanlab {installed('cleanlab')}, one thread.",
+        "tables": [
+            {
+                "caption": "F1 of the flagged rows",
+                "header": ["labels and evidence", "wrong", "Thresher", "50 audited",
+                           "100 audited", "cleanlab", "cleanlab, features only"],
+                "rows": flags,
+            },
+            {
+                "caption": "Absolute error of the estimated noise rate",
+                "header": ["labels and evidence", "Thresher", "100 audited", "cleanlab"],
+                "rows": rates,
+            },
+            {
+                "caption": "Average precision of the ranking, and CPU-seconds",
+                "header": ["labels and evidence", "Thresher", "ridge alone", "neighbours alone",
+                           "logistic alone", "cleanlab", "cleanlab, features only",
+                           "Thresher, s", "cleanlab, s"],
+                "rows": ranks,
+            },
+        ],
+    }  # fmt: skip
 
 
 def installed(name: str) -> str | None:
@@ -216,35 +349,42 @@ def installed(name: str) -> str | None:
         return None
 
 
+def cases(root: Path, *, quick: bool) -> Iterator[Case]:
+    yield from human_cases(root, draws=1 if quick else 3)
+    yield from made_cases(root, seeds=1 if quick else 3, quick=quick)
+    if not quick:
+        yield from other_cases(root)
+        yield from trained_cases(root, rows=10_000, epochs=8)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
-    parser.add_argument("--quick", action="store_true", help="one seed and one rate")
+    parser.add_argument("--quick", action="store_true", help="one seed, fewer cases")
     arguments = parser.parse_args()
     peer = installed("cleanlab") is not None
     if not peer:
         print("cleanlab is not installed: only our figures")
     warnings.simplefilter("ignore")
-    found = run(
-        Path(os.environ["THRESHER_DATA"]),
-        seeds=1 if arguments.quick else 3,
-        rates=(0.05,) if arguments.quick else (0.05, 0.15),
-        peer=peer,
-    )
-    summary = {name: summarise(runs) for name, runs in found.items()}
-    for name, methods in summary.items():
-        for method, row in methods.items():
-            print(f"{name:32} {method:24} {row}")
-    if arguments.out:
-        packages = ("numpy", "scikit-learn", "scipy", "cleanlab")
-        result = {
-            "claim": __doc__.partition("\n")[0],
-            "results": summary,
-            "versions": {name: installed(name) for name in packages},
-            "python": platform.python_version(),
-            "cpu": platform.processor() or platform.machine(),
-        }
-        write_json(arguments.out, result)
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for case in cases(Path(os.environ["THRESHER_DATA"]), quick=arguments.quick):
+        runs.setdefault(case.name, []).append(measure(case, peer=peer))
+        print(case.name, {k: v.get("F1", "failed") for k, v in runs[case.name][-1].items()})
+        if arguments.out:
+            write_json(arguments.out, report(runs))
+
+
+def report(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    summary = {name: summarise(of_case) for name, of_case in runs.items()}
+    packages = ("numpy", "scikit-learn", "scipy", "cleanlab")
+    return {
+        "claim": __doc__.partition("\n")[0],
+        "results": summary,
+        "page": page(summary),
+        "versions": {name: installed(name) for name in packages},
+        "python": platform.python_version(),
+        "cpu": platform.processor() or platform.machine(),
+    }
 
 
 if __name__ == "__main__":

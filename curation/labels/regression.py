@@ -29,7 +29,7 @@ from .regression_result import RegressionIssues
 
 METHODS = ("auto", "residual", "outre")
 FEWEST_ROWS = 8
-TAILS = (1.5, 3.0, 5.0, 10.0, 30.0)
+TAILS = (3.0, 5.0, 10.0, 30.0)
 # A wrong target lies anywhere in the bulk of all, up to this quantile, but not within this many
 # scales of its prediction, where it cannot be told from a right one.
 BULK, LEAST_FAR = 0.99, 1.0
