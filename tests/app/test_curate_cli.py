@@ -246,7 +246,7 @@ def test_an_image_folder_becomes_a_clean_image_folder(call, tmp_path):
     names = {path.relative_to(clean).as_posix() for path in clean.rglob("*.PNG")}
     assert names == {f"{'cat' if n % 2 else 'dog'}/{n}.PNG" for n in range(24)}
     code, error = call("apply", decisions, tmp_path / "photos", "--out", tmp_path / "photos")
-    assert (code, "not empty" in error) == (2, True)
+    assert (code, "overwrite the data" in error) == (2, True)
     assert call("undo", decisions, clean, "--out", tmp_path / "back")[0] == 0
     assert len(list((tmp_path / "back").rglob("*.PNG"))) == 25
     shards = tmp_path / "shards"
@@ -261,6 +261,11 @@ def test_an_image_folder_becomes_a_clean_image_folder(call, tmp_path):
         (["duplicates", "FILE", "--out", "x.txt"], ".parquet, .csv or .jsonl"),
         (["duplicates", "FILE", "--keep", "last"], "`keep` must be one of"),
         (["duplicates", "FILE", "--threshold", "2"], "`threshold`"),
+        (["duplicates", "FILE", "--out", "FILE"], "overwrite the data themselves"),
+        (["duplicates", "FILE", "--clean", "FILE"], "overwrite the data themselves"),
+        (["FILE", "--out", "FILE"], "overwrite the data themselves"),
+        (["duplicates", "FILE", "--manifest", "FOLDER"], "not empty"),
+        (["report", "FILE"], "--out report.html"),
         (["labels", "FILE", "--label", "none"], "needs a label column"),
         (["labels", "FILE", "--label", "star"], "Did you mean 'stars'"),
         (["FILE", "--out", "clean.xls"], "ends in '.xls'"),
@@ -269,9 +274,11 @@ def test_an_image_folder_becomes_a_clean_image_folder(call, tmp_path):
     ],
 )
 def test_mistakes_are_explained(call, reviews, arguments, says):
-    given = [reviews if item == "FILE" else item for item in arguments]
-    code, error = call(*given)
+    named = {"FILE": reviews, "FOLDER": reviews.parent}
+    before = reviews.read_bytes()
+    code, error = call(*(named.get(item, item) for item in arguments))
     assert code == 2
+    assert reviews.read_bytes() == before
     assert says in error.strip().splitlines()[-1]
 
 

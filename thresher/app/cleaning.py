@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..core.columns import is_string, take_rows, with_column
-from ..core.errors import InputError
 from ..core.files import atomic_path, write_json
 from ..core.folder_writing import image_paths
 from ..core.loading.cells import clean_labels
@@ -169,12 +168,3 @@ def _save_undo(out: Path, rows: datasets.Dataset, order: pa.Table, header: dict[
         pq.write_table(changed.data.table.replace_schema_metadata(None), temporary / CHANGED)
         write_json(temporary / HEADER, header)
     return folder
-
-
-def check_free(path: Path, *, option: str) -> None:
-    """Raise where writing to `path` would overwrite a folder that may hold something else."""
-    if path.is_dir() and any(path.iterdir()) and not undo_folder(path).is_dir():
-        raise InputError(
-            f"{path} is a folder that is not empty. Give {option} another name; nothing was "
-            "touched."
-        )

@@ -84,6 +84,7 @@ def curate_all(
 def clean_file(data: str, out: Path, settings: Settings, *, as_json: bool) -> None:
     """Run beside a file, and write the clean rows into it as the source holds them."""
     from ..tables import print_result
+    from ..targets import check_target
     from .finding_output import describe_clean
     from .whole_run import do
 
@@ -92,6 +93,7 @@ def clean_file(data: str, out: Path, settings: Settings, *, as_json: bool) -> No
             f"`--out` ends in {out.suffix!r}. A file of clean data ends in .csv, .jsonl, .parquet "
             "or .tar; a folder has no suffix."
         )
+    check_target(out, option="--out", data=data)
     result = do(data, run_folder(out), settings, until="curate")
     cleaned = _apply(data, out, result.folder, settings)
     if as_json:

@@ -32,13 +32,14 @@ def apply(
     Example: thresher curate apply decisions/ reviews.csv --out clean.csv
     """
     from ...core.manifest import Manifest
-    from ..cleaning import apply_manifest, check_free
+    from ..cleaning import apply_manifest
     from ..console import shown_progress
+    from ..targets import check_target
     from .finding_output import describe_clean
     from .finding_source import clean_format, read_rows
 
     decided = Manifest.load(manifest)
-    check_free(out, option="--out")
+    check_target(out, option="--out", data=data)
     with shown_progress():
         loaded = read_rows(data, **decided.header.get("columns", {}))
         chosen = clean_format(data, loaded, format, out)
@@ -61,10 +62,10 @@ def undo(
     Example: thresher curate undo decisions/ clean.csv --out reviews-again.csv
     """
     from ...core.manifest import Manifest
-    from ..cleaning import check_free
+    from ..targets import check_target
     from ..undoing import undo_manifest
 
-    check_free(out, option="--out")
+    check_target(out, option="--out", data=str(clean))
     rows = undo_manifest(Manifest.load(manifest), clean, out, format=format)
     print(json.dumps({"path": str(out), "rows": rows}) if as_json else f"{out}: {rows:,} rows")
 

@@ -112,6 +112,11 @@ def look(
     *,
     command: str,
     data: str,
+    label: str | None,
+    image: str | None,
+    text: str | None,
+    features: str | None,
+    where: list[str] | None,
     out: Path | None,
     manifest: Path | None,
     clean: Path | None,
@@ -119,23 +124,24 @@ def look(
     show: int,
     seed: int,
     as_json: bool,
-    **columns: Any,
 ) -> None:
     """Read the rows, search, write what was asked for, and print it."""
-    from ..cleaning import apply_manifest, check_free
+    from ..cleaning import apply_manifest
     from ..console import shown_progress
+    from ..targets import check_target
     from .finding_output import check_findings_file, print_outcome, write_findings
     from .finding_source import clean_format, read_rows
 
-    if out is not None:
-        check_findings_file(out)
-    elif search.corpus:
+    if search.corpus and out is None:
         raise InputError("Name the page to write: --out report.html.")
-    if clean is not None:
-        check_free(clean, option="--clean")
+    check_findings_file(out)
+    for option, path in (("--out", out), ("--manifest", manifest), ("--clean", clean)):
+        check_target(path, option=option, data=data)
     with shown_progress():
-        loaded = read_rows(data, **columns)
-        outcome = search_rows(search, loaded, command=command, seed=seed, where=columns["where"])
+        loaded = read_rows(
+            data, label=label, image=image, text=text, features=features, where=where
+        )
+        outcome = search_rows(search, loaded, command=command, seed=seed, where=where)
         written = {}
         if out is not None:
             write_findings(outcome, out)

@@ -124,8 +124,10 @@ def write_findings(outcome: Outcome, path: Path) -> None:
         write_dataset(as_dataset(_with_row_numbers(outcome)), path)
 
 
-def check_findings_file(path: Path) -> None:
+def check_findings_file(path: Path | None) -> None:
     """Raise before any work is done when findings cannot be written to a file of this name."""
+    if path is None:
+        return
     if SUFFIXES.get(path.suffix.lower()) not in FORMATS and path.suffix.lower() != ".html":
         raise InputError(
             f"`--out` is the file of the findings and ends in .html, .parquet, .csv or .jsonl; got "
