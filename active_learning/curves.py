@@ -28,6 +28,8 @@ class Curves:
         On the test set.
     query_seconds : ndarray of float64, shape (s, r, b)
         CPU-seconds to choose each batch, a committee's training included.
+    query_bytes : ndarray of int64, shape (s,), or None
+        Most memory that the last query of the first seed had allocated at once.
     """
 
     strategies: tuple[str, ...]
@@ -35,6 +37,7 @@ class Curves:
     seeds: tuple[int, ...]
     accuracy: np.ndarray
     query_seconds: np.ndarray
+    query_bytes: np.ndarray | None = None
 
     def of(self, strategy: str) -> np.ndarray:
         """Return the accuracy of one strategy, shape (r, b)."""
@@ -110,6 +113,9 @@ class Curves:
             "area": {name: float(values.mean()) for name, values in self.area().items()},
             "mean_rank": self.ranks(),
         }
+        if self.query_bytes is not None:
+            sizes = (self.query_bytes / 2**20).round(3).tolist()
+            report["query_megabytes"] = dict(zip(self.strategies, sizes, strict=True))
         if "random" in self.strategies:
             report["labels_to_match_random"] = self.labels_to_match()
             report["lowest_gap_to_random_in_deviations"] = self.never_below()

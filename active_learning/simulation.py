@@ -6,8 +6,10 @@ It runs the same code as a session: the same learner, strategies and rounds.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+import tracemalloc
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -107,20 +109,24 @@ def simulate(
     experiment = _Experiment(learner or made.learner(), get_strategy(start), made)
     shape = (len(chosen), len(seed_list), len(budgets))
     accuracy, seconds = np.zeros(shape), np.zeros(shape)
+    memory = np.zeros(len(chosen), dtype=np.int64)
     places = [(s, k) for k in range(shape[1]) for s in range(shape[0])]
     for s, k in track(places, description="Simulating"):
         seed = seed_list[k]
         pool, held_out = (rows, test) if test else _split(rows, fraction=test_fraction, seed=seed)
         check_budgets(budgets, rows=len(pool.targets))
-        accuracy[s, k], seconds[s, k] = experiment.run(
+        accuracy[s, k], seconds[s, k], last = experiment.run(
             chosen[s], pool, held_out, budgets=budgets, seed=seed
         )
+        if k == 0:
+            memory[s] = query_memory(last)
     return Curves(
         strategies=tuple(strategy.name for strategy in chosen),
         budgets=tuple(budgets),
         seeds=tuple(seed_list),
         accuracy=accuracy,
         query_seconds=seconds,
+        query_bytes=memory,
     )
 
 
@@ -138,8 +144,8 @@ class _Experiment:
         *,
         budgets: Sequence[int],
         seed: int,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return test accuracy and CPU-seconds of the query at each budget."""
+    ) -> tuple[np.ndarray, np.ndarray, Callable[[], object]]:
+        """Return accuracy and CPU-seconds of the query at each budget, and the last query."""
         labeled = np.zeros(len(pool.targets), dtype=bool)
         accuracy, seconds = np.zeros(len(budgets)), np.zeros(len(budgets))
         fitted = None
@@ -160,11 +166,12 @@ class _Experiment:
                 task=self.task,
             )
             n = budget - int(labeled.sum())
-            labeled[choose(strategy, context, n=n, start=self.start).positions] = True
+            query = partial(choose, strategy, context, n=n, start=self.start)
+            labeled[query().positions] = True
             seconds[place] = time.process_time() - began
             fitted = self._fit(pool, np.flatnonzero(labeled), seed=seed)
             accuracy[place] = self._accuracy(fitted.predict(test.embeddings.vectors), test)
-        return accuracy, seconds
+        return accuracy, seconds, query
 
     def _accuracy(self, outputs: np.ndarray, test: LabeledRows) -> float:
         loss = float(self.task.loss(outputs, test.targets).mean())
@@ -182,6 +189,21 @@ class _Experiment:
             n_classes=len(self.task.classes),
             random_state=seed,
         )
+
+
+def query_memory(query: Callable[[], object]) -> int:
+    """Return the bytes that a query has allocated at most, by running it once more."""
+    traced = tracemalloc.is_tracing()  # by the caller, who goes on
+    if not traced:
+        tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    try:
+        query()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        if not traced:
+            tracemalloc.stop()
 
 
 def task_of(name: str, classes: np.ndarray | None) -> Task:

@@ -202,6 +202,7 @@ def test_simulate_sets_and_numbers():
     sets = np.stack([codes % 2, codes // 2], axis=1)
     for task, labels in (("multi_label", sets), ("regression", x[:, 0])):
         curves = simulate(x, labels, task=task, budgets=(10, 40), seeds=2)
+        assert (curves.query_bytes > 1000).all()
         assert curves.of("auto").mean(axis=0)[1] > max(0.5, curves.of("auto").mean(axis=0)[0])
     with pytest.raises(InputError, match="'badge' needs pred_probs"):
         simulate(x, x[:, 0], task="regression", strategies=["badge"], budgets=(10,))

@@ -122,7 +122,7 @@ def status(
         report = session.report(target=target)
         doubtful = session.suspects(suspects) if suspects > 0 else []
         quality: dict[str, float] = {}
-        if report.labeled and len(report.annotators) > 1:
+        if report.answers > report.labeled:  # without a shared row nobody can be compared
             found = session.labels()
             names = found.annotators.tolist()
             quality = dict(zip(names, found.annotator_quality.tolist(), strict=True))

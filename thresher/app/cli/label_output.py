@@ -81,6 +81,10 @@ def curve_lines(curves: Curves, out: Path | None) -> list[str]:
     for name in curves.strategies:
         means = curves.of(name).mean(axis=0)
         lines.append("  ".join([f"{name:<{width}}", *(f"{mean:>6.3f}" for mean in means)]))
+    if curves.query_bytes is not None:
+        seconds = curves.query_seconds.max(axis=(1, 2))
+        for name, slowest, size in zip(curves.strategies, seconds, curves.query_bytes, strict=True):
+            lines.append(f"{name}: {slowest:.2f} s and {size / 2**20:.1f} MB a query at most")
     if "random" in curves.strategies:
         for name, labels in curves.labels_to_match().items():
             if name != "random" and labels is not None:
