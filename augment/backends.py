@@ -140,7 +140,7 @@ class OpenCVBackend:
             left_out = np.ones(len(source), dtype=bool)
             left_out[rows] = False
             target[left_out] = source[left_out]
-        self._run(family, source, target, rows, parameters)
+        self._run(family, source, target, rows=rows, parameters=parameters)
         if work.owned and target is not source:
             self._spare = source
         return Pixels(target, owned=True)
@@ -156,6 +156,7 @@ class OpenCVBackend:
         family: str,
         source: np.ndarray,
         target: np.ndarray,
+        *,
         rows: np.ndarray,
         parameters: np.ndarray,
     ) -> None:

@@ -31,20 +31,22 @@ def table(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: n
 def _brightness(
     source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: np.ndarray
 ) -> None:
-    _scale(source, target, positions, rows[:, 1], np.zeros(len(rows)))
+    _scale(source, target, positions, factors=rows[:, 1], offsets=np.zeros(len(rows)))
 
 
 def _contrast(
     source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: np.ndarray
 ) -> None:
     centre = np.floor(mean_grey(channel_means(source, positions)) + 0.5)
-    _scale(source, target, positions, rows[:, 1], (1 - rows[:, 1]) * centre)
+    offsets = (1 - rows[:, 1]) * centre
+    _scale(source, target, positions, factors=rows[:, 1], offsets=offsets)
 
 
 def _scale(
     source: np.ndarray,
     target: np.ndarray,
     positions: np.ndarray,
+    *,
     factors: np.ndarray,
     offsets: np.ndarray,
 ) -> None:
