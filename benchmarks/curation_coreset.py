@@ -298,8 +298,8 @@ def page(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the tables for readers."""
     tables = []
     for task in dict.fromkeys(row["task"] for row in rows):
-        mine = {(row["method"], row["share"], row["equal"]): row for row in rows}
-        mine = {key: row for key, row in mine.items() if row["task"] == task}
+        of_task = [row for row in rows if row["task"] == task]
+        mine = {(row["method"], row["share"], row["equal"]): row for row in of_task}
         whole = mine[ALL, 1.0, "epochs"]
         shares = sorted({share for _, share, _ in mine if share < 1})
         body = []
@@ -308,6 +308,7 @@ def page(rows: list[dict[str, Any]]) -> dict[str, Any]:
             half = mine.get((method, 0.5, "epochs"))
             cells.append("" if half is None else f"{half['cpu_share']:.0%}")
             cells.append(_points(mine.get((method, 0.5, "steps"))))
+            cells.append("" if half is None else str(half["seeds"]))
             body.append([method.replace("_", " "), *cells])
         tables.append(
             {
@@ -318,6 +319,7 @@ def page(rows: list[dict[str, Any]]) -> dict[str, Any]:
                     *(f"{share:.0%} of the rows" for share in shares),
                     "CPU at 50 %",
                     "50 %, equal steps",
+                    "seeds",
                 ],
                 "rows": body,
             }
@@ -336,6 +338,19 @@ def page(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _points(row: dict[str, Any] | None) -> str:
     return "" if row is None else f"{row['points_lost']:.1f}"
+
+
+def report(done: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what is written: tables for readers, all figures, and what they were made with."""
+    rows = summary(done)
+    return {
+        "claim": __doc__.partition("\n")[0],
+        "page": page(rows),
+        "results": rows,
+        "versions": {name: version(name) for name in ("numpy", "scipy", "torch")},
+        "python": platform.python_version(),
+        "cpu": platform.processor() or platform.machine(),
+    }
 
 
 def main() -> None:
@@ -370,16 +385,7 @@ def main() -> None:
                 print(done[-1], flush=True)
                 with done_file.open("a") as file:
                     file.write(json.dumps(done[-1]) + "\n")
-    rows = summary(done)
-    result = {
-        "claim": __doc__.partition("\n")[0],
-        "page": page(rows),
-        "results": rows,
-        "versions": {name: version(name) for name in ("numpy", "scipy", "torch")},
-        "python": platform.python_version(),
-        "cpu": platform.processor() or platform.machine(),
-    }
-    write_json(options.out, result)
+    write_json(options.out, report(done))
 
 
 if __name__ == "__main__":
