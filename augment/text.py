@@ -1,6 +1,6 @@
 """Text operations, keyed like those on images. Off by default: nothing here is part of a policy.
 
-Measured with TF-IDF and a linear classifier, four copies of each text, they gained nothing (see
+Measured with a linear classifier they gained nothing that could be told from chance (see
 docs/augment.md); the first four are Wei and Zou, "EDA", EMNLP 2019. Use them with a model of your
 own, and check them against *none*.
 """
