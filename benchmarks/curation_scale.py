@@ -11,6 +11,9 @@ The second part curates --table-rows rows with labels by every executor, by two 
 shards, and by a process that is killed twice (SIGKILL) and started again: the manifest's files must
 not differ in a byte. Ray is left out, with a note, where it is not installed.
 
+With --row-state the steps that hold some numbers for every row in memory (equal rows, stars,
+manifest) run alone, on made-up hashes and 1.2 pairs a row: what grows with the rows.
+
 Run: OMP_NUM_THREADS=1 python benchmarks/curation_scale.py --rows 1000000 --out scale.json
 """
 
@@ -34,9 +37,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from curation import find_near_duplicates
+from curation.policy import Policy
 from curation.sharded import curate_shards, neighbor_pairs, open_vectors
+from curation.sharded.curating import SaveRows
+from curation.sharded.edges import EDGE, Edges
+from curation.sharded.equal_rows import FindEqual
+from curation.sharded.manifest_columns import Given, Twins, make_manifest
+from curation.sharded.stars import GroupByStars
 from thresher.core import Embeddings, neighbor_graph
 from thresher.core.files import write_json
 
@@ -159,6 +170,55 @@ def scale(rows: int, *, folder: Path, compare: bool) -> list[dict[str, Any]]:
         shutil.rmtree(home)
 
 
+def row_state(folder: Path, rows: int) -> list[dict[str, Any]]:
+    """Return the peak memory and CPU time after each step that holds every row."""
+    for name in ("hash", "equal", "rows", "stars", "edges"):
+        (folder / name).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    hashes = rng.integers(0, 2**63, (rows, 2), dtype=np.uint64)
+    hashes[rng.integers(rows, size=rows // 100)] = hashes[: rows // 100]
+    np.save(folder / "hash" / "hashes.npy", hashes)
+    np.save(folder / "hash" / "alive.npy", np.ones(rows, bool))
+    del hashes
+    low = np.sort(rng.integers(0, rows - 1000, int(1.2 * rows)))
+    for at, part in enumerate(np.array_split(low, max(1, rows // 3_000_000))):
+        edges = np.empty(len(part), EDGE)
+        edges["low"], edges["similarity"] = part, 0.95
+        edges["high"] = part + 1 + np.arange(len(part)) % 900
+        np.save(folder / "edges" / f"edges-{at:03d}.npy", edges)
+    del low
+    found = [usage() | {"step": "write what they read"}]
+    FindEqual((folder / "hash",))(None, folder / "equal")
+    found.append(usage() | {"step": "equal rows"})
+    ids = pa.array(np.arange(rows)).cast(pa.string())
+    by_id = pc.sort_indices(ids).to_numpy().astype(np.int64)
+    SaveRows(by_id, np.zeros(rows, bool), np.zeros(rows))(None, folder / "rows")
+    del by_id
+    stars = GroupByStars(Edges((folder / "edges",)), folder / "equal", folder / "rows")
+    stars(None, folder / "stars")
+    found.append(usage() | {"step": "stars"})
+    given, twins = Given(ids, None, None, ()), Twins.read(folder / "stars")
+    manifest = make_manifest(twins, None, given, policy=Policy(), header={})
+    manifest.save(folder / "manifest")
+    return [*found, usage() | {"step": "manifest"}]
+
+
+def state(folder: Path, rows: int) -> list[dict[str, Any]]:
+    home = folder / "state"
+    home.mkdir(parents=True)
+    answer = home / "answer.json"
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=write_state, args=(home, rows, answer))
+    process.start()
+    process.join()
+    found: list[dict[str, Any]] = json.loads(answer.read_text())
+    return found
+
+
+def write_state(home: Path, rows: int, answer: Path) -> None:
+    write_json(answer, row_state(home, rows))
+
+
 CURATE = """
 import sys, numpy as np
 from curation.sharded import curate_shards
@@ -256,18 +316,27 @@ def page(found: dict[str, Any]) -> dict[str, Any]:
         f"{len(digests)} different manifest(s) over all ways below, {found['table_rows']:,} rows "
         "with labels."
     )
-    return {
-        "title": "Curation from disk",
-        "note": note + ("" if found["ray"] else " Ray was not installed."),
-        "tables": [
-            {"caption": "Memory and recall", "header": header, "rows": rows},
-            {
-                "caption": "The same bytes whoever does the work",
-                "header": ["executor", "workers", "files", "killed", "sha256 of the manifest"],
-                "rows": ways,
-            },
-        ],
-    }
+    tables = [
+        {"caption": "Memory and recall", "header": header, "rows": rows},
+        {
+            "caption": "The same bytes whoever does the work",
+            "header": ["executor", "workers", "files", "killed", "sha256 of the manifest"],
+            "rows": ways,
+        },
+    ]
+    if found["row_state"]:
+        steps = [
+            [item["step"], f"{item['peak_gb']:.2f}", f"{item['cpu_s']:.0f}"]
+            for item in found["row_state"]
+        ]
+        caption = (
+            f"The steps that hold every row, alone: {found['row_state_rows']:,} rows and 1.2 pairs "
+            "a row, made up"
+        )
+        header = ["after", "peak GB so far", "CPU-s so far"]
+        tables.append({"caption": caption, "header": header, "rows": steps})
+    missing = "" if found["ray"] else " Ray was not installed."
+    return {"title": "Curation from disk", "note": note + missing, "tables": tables}
 
 
 def shown(recall: list[float] | None) -> str:
@@ -279,6 +348,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000])
     parser.add_argument("--table-rows", type=int, default=60_000)
     parser.add_argument("--in-memory", action="store_true", help="beside it, in memory")
+    parser.add_argument("--row-state", type=int, default=0, help="rows of its steps")
     parser.add_argument("--folder", type=Path, help="on a disk with 20 times the vectors' size")
     parser.add_argument("--quick", action="store_true", help="20,000 rows")
     parser.add_argument("--out", type=Path)
@@ -292,6 +362,8 @@ def main() -> None:
             "python": platform.python_version(),
             "ray": version("ray") if importlib.util.find_spec("ray") else None,
             "table_rows": options.table_rows,
+            "row_state_rows": options.row_state,
+            "row_state": state(folder, options.row_state) if options.row_state else [],
             "table": same_bytes(options.table_rows, folder) if options.table_rows else [],
         }
         results = [scale(rows, folder=folder, compare=options.in_memory) for rows in options.rows]
