@@ -51,6 +51,7 @@ NETWORKS = {"residual": ("resnet8", 16), "depthwise": ("mobile", 16), "text": ("
 SPEED = ["resnet8:16", "resnet8:32", "resnet8:64", "mobile:16", "mobile:32", "mobile:64"]
 SPEED += ["text_cnn:64", "hashed_embedding:32"]
 WITH_TORCHAO = "resnet8:32"
+PEER = "ONNX Runtime, unsigned activations"
 ARMS: dict[str, dict[str, Any]] = {
     "8 bits, auto": {"weight_bits": 8, "method": "auto"},
     "4-bit weights, calibrated": {"weight_bits": 4, "method": "ptq"},
@@ -148,9 +149,9 @@ def measure_accuracy(kind: str, sets: Sets, *, seed: int, options: argparse.Name
                 "choices": {key: str(choice) for key, choice in quantized.choices.items()},
             }
         inputs = rows.take(np.arange(512)).inputs.contiguous().numpy()
-        for peer in ("ONNX Runtime, unsigned activations",):
-            target = PEERS[peer](exact.path, folder / "peer.onnx", inputs)
-            found[peer] = {"accuracy": accuracy(target, test), "bytes": target.stat().st_size}
+        target = peer_file(PEER, exact.path, folder / "peer.onnx", inputs)
+        if isinstance(target, Path):
+            found[PEER] = {"accuracy": accuracy(target, test), "bytes": target.stat().st_size}
     return found
 
 
@@ -180,11 +181,10 @@ def measure_speed(text: str, sets: Sets, *, seconds: float) -> dict:
         sizes = {"ours": ours.size_bytes}
         found["operators"] = audit(ours.path).counts
         samples = few.inputs.contiguous().numpy()[:512]
-        for peer, make in PEERS.items():
-            try:
-                target = make(exact.path, folder / f"{len(calls)}.onnx", samples)
-            except (ImportError, RuntimeError, ValueError, TypeError) as error:
-                found[peer] = f"{type(error).__name__}: {error}"[:200]
+        for peer in PEERS:
+            target = peer_file(peer, exact.path, folder / f"{len(calls)}.onnx", samples)
+            if not isinstance(target, Path):
+                found[peer] = target
                 continue
             calls[peer], sizes[peer] = call_of(target), target.stat().st_size
         if text == WITH_TORCHAO:
@@ -194,6 +194,14 @@ def measure_speed(text: str, sets: Sets, *, seconds: float) -> dict:
             if label in sizes:
                 found[label]["share_of_bytes"] = round(sizes[label] / exact.size_bytes, 3)
     return found
+
+
+def peer_file(peer: str, source: Path, target: Path, rows: np.ndarray) -> Path | str:
+    """Return the peer's file, or why there is none."""
+    try:
+        return PEERS[peer](source, target, rows)
+    except (ImportError, RuntimeError, ValueError, TypeError) as error:
+        return f"{type(error).__name__}: {error}"[:200]
 
 
 def call_of(path: Path) -> Callable[[np.ndarray], object]:
@@ -300,7 +308,9 @@ def accuracy_table(runs: list[dict[str, Any]]) -> dict[str, Any]:
         same = [run for run in runs if run["network"] == kind]
         floats = [run["float"]["accuracy"] for run in same]
         rows.append([kind, "float", f"{100 * np.mean(floats):.2f} %", "", "100 %", "", ""])
-        for arm in [*ARMS, "ONNX Runtime, unsigned activations"]:
+        for arm in [*ARMS, PEER]:
+            if not all(arm in run for run in same):
+                continue
             lost = [100 * (run[arm]["accuracy"] - run["float"]["accuracy"]) for run in same]
             share = np.mean([run[arm]["bytes"] / run["float"]["bytes"] for run in same])
             agreement = [run[arm].get("agreement") for run in same]

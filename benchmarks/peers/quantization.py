@@ -29,7 +29,10 @@ def _onnx_runtime(source: Path, target: Path, rows: np.ndarray, **options: Any) 
     from onnxruntime.quantization import QuantFormat, quant_pre_process, quantize_static
 
     prepared = target.with_suffix(".prepared.onnx")
-    quant_pre_process(str(source), str(prepared))
+    try:
+        quant_pre_process(str(source), str(prepared))
+    except TypeError:  # ONNX Runtime's symbolic shapes stop at the reshaping of a text network.
+        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
     quantize_static(
         str(prepared), str(target), _Reader(rows), quant_format=QuantFormat.QDQ, **options
     )
