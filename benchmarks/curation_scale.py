@@ -162,10 +162,12 @@ def scale(rows: int, *, folder: Path, compare: bool) -> list[dict[str, Any]]:
     try:
         paths = generate(home, rows)
         methods = [("from disk", from_disk), ("in memory", in_memory)][: 1 + compare]
-        return [
-            {"rows": rows, "method": name, **in_fresh_process(function, home, paths)}
-            for name, function in methods
-        ]
+        found = []
+        for name, function in methods:
+            item = {"rows": rows, "method": name, **in_fresh_process(function, home, paths)}
+            print(json.dumps(item), file=sys.stderr, flush=True)  # not lost if a later one fails
+            found.append(item)
+        return found
     finally:
         shutil.rmtree(home)
 
