@@ -47,7 +47,7 @@ from thresher.core.files import write_json
 
 AUDITS = (50, 100)
 SINGLES = ("loo_ridge", "knn", "logistic")
-PART = 0.8
+PART, RATE = 0.8, 0.15
 
 
 @dataclass(frozen=True)
@@ -182,12 +182,11 @@ def made_cases(root: Path, *, seeds: int, quick: bool) -> Iterator[Case]:
         sets["CIFAR-10 patches"] = (read_coates(root, 10_000), np.asarray(human["clean"])[:10_000])
     for name, (X, truth) in sets.items():
         for kind in ("uniform", "confusable"):
-            for rate in (0.15, 0.05) if name == "banking77" else (0.15,):
-                for seed in range(seeds):
-                    noisy = add_noise(truth, X, rate, kind, seed)
-                    mark = "" if name == "digits pixels" else " (tuned)"
-                    label = f"{name}, {rate:.0%} {kind}{mark}"
-                    yield Case(label, noisy, truth, {"embeddings": unit_length(X)})
+            for seed in range(seeds):
+                noisy = add_noise(truth, X, RATE, kind, seed)
+                mark = "" if name == "digits pixels" else " (tuned)"
+                label = f"{name}, {RATE:.0%} {kind}{mark}"
+                yield Case(label, noisy, truth, {"embeddings": unit_length(X)})
 
 
 def human_cases(root: Path, *, draws: int) -> Iterator[Case]:
@@ -354,7 +353,7 @@ def cases(root: Path, *, quick: bool) -> Iterator[Case]:
     yield from made_cases(root, seeds=1 if quick else 3, quick=quick)
     if not quick:
         yield from other_cases(root)
-        yield from trained_cases(root, rows=10_000, epochs=8)
+        yield from trained_cases(root, rows=10_000, epochs=12)
 
 
 def main() -> None:
