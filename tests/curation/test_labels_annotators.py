@@ -36,7 +36,14 @@ def test_two_sure_annotators_beat_by_hand():
     answers, _ = read_answers(votes, None)
     posterior = class_posterior(answers, answers.labels, None, n=6, num_classes=2)
     assert posterior.argmax(axis=1).tolist() == [0, 1, 0, 1, 0, 1]
-    assert majority_codes(answers, answers.labels, n=6, num_classes=2).tolist() == [0, 1, 0, 1, 0, 1]
+    assert majority_codes(answers, answers.labels, n=6, num_classes=2).tolist() == [
+        0,
+        1,
+        0,
+        1,
+        0,
+        1,
+    ]
     assert posterior.sum(axis=1) == pytest.approx(np.ones(6))
 
 

@@ -68,9 +68,7 @@ def test_the_learnt_curve_is_a_logistic_regression_on_soft_labels():
     twice, soft = np.r_[x, x], np.r_[np.ones(500), np.zeros(500)]
     peer = LogisticRegression(C=1.0, tol=1e-8, max_iter=1000)
     peer.fit(twice, soft, sample_weight=np.r_[errors, 1 - errors])
-    expected = sigmoid(
-        logit(errors) + logit(peer.predict_proba(x)[:, 1]) - logit(errors.mean())
-    )
+    expected = sigmoid(logit(errors) + logit(peer.predict_proba(x)[:, 1]) - logit(errors.mean()))
     np.testing.assert_allclose(add_margins(errors, margins), expected, atol=0.01)
 
 
