@@ -56,8 +56,17 @@ def probe_error(vectors: np.ndarray, codes: np.ndarray) -> np.ndarray:
     ndarray of float64, shape (n,)
         Length of (probabilities − one-hot label), in [0, √2].
     """
-    from ..labels.ridge import loo_ridge_probs
-
-    errors = loo_ridge_probs(vectors, codes, int(codes.max()) + 1).astype(np.float64)
+    errors = _probe(vectors, codes)
     errors[np.arange(len(codes)), codes] -= 1
     return np.asarray(np.linalg.norm(errors, axis=1))
+
+
+def probe_accuracy(vectors: np.ndarray, codes: np.ndarray) -> float:
+    """Return the share of rows whose class a leave-one-out ridge probe tells; see `probe_error`."""
+    return float((_probe(vectors, codes).argmax(axis=1) == codes).mean())
+
+
+def _probe(vectors: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    from ..labels.ridge import loo_ridge_probs
+
+    return loo_ridge_probs(vectors, codes, int(codes.max()) + 1).astype(np.float64)

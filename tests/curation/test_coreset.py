@@ -118,6 +118,11 @@ def test_kmeans_finds_separate_groups():
 
 def test_the_automatic_method_says_why():
     assert select_coreset(vectors(), n=5).method == "facility_location"
+    clear = np.eye(4, dtype=np.float32)[np.arange(120) % 4] + 0.01 * vectors()[:, :4]
+    assert select_coreset(clear, n=5, labels=np.arange(120) % 4).method == "facility_location"
+    weak = select_coreset(vectors(), n=5, labels=np.arange(120) % 4)
+    assert weak.method == "random"
+    assert "too few to trust" in weak.reason
     scored = select_coreset(vectors(), n=5, scores=np.arange(120.0))
     assert (scored.method, scored.reason) == ("ccs", "difficulties were given")
 

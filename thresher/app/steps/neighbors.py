@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from curation import suggest_text_threshold
 from curation.text_duplicates import text_graph
 from curation.thresholds import suggest_threshold
 
@@ -73,7 +74,11 @@ def choose_threshold(
     """Choose how similar near duplicates must be, by planting edits in rows of this data."""
     modality, column = loaded.schema.modality, loaded.schema.inputs[0]
     if as_text:
-        return Choice(str(NEAR_TEXT), "four fifths of all shingles shared: a word or two changed")
+        return _text_threshold(
+            read_texts(loaded.dataset, column),
+            precision=run.settings.find.near_precision,
+            seed=run.settings.seed,
+        )
     if modality == "features":
         return Choice(str(NEAR_FEATURES), "equal numbers up to rounding")
     if len(loaded.dataset) < FEWEST_TO_LEARN:
@@ -92,6 +97,21 @@ def choose_threshold(
         why = f"no threshold is sure to tell copies from look-alikes here ({suggested.reason})"
         return Choice(str(max(NEAR_SURE, suggested.threshold)), why)
     return Choice(f"{suggested.threshold:.4f}", suggested.reason)
+
+
+def _text_threshold(texts: list[str], *, precision: float, seed: int) -> Choice:
+    """Choose the Jaccard similarity of near duplicates among texts.
+
+    Edits planted in short questions are often told from look-alikes below `NEAR_TEXT` already, but
+    questions of one pattern ("What is the origin of the word …?") are that much alike too.
+    """
+    usual = Choice(str(NEAR_TEXT), "four fifths of all shingles shared: a word or two changed")
+    if len(texts) < FEWEST_TO_LEARN:
+        return usual
+    suggested = suggest_text_threshold(texts, target_precision=precision, random_state=seed)
+    if suggested.threshold <= NEAR_TEXT:
+        return usual
+    return Choice(f"{suggested.threshold:.2f}", suggested.reason)
 
 
 def _search(
