@@ -28,6 +28,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = holder / target.name
     try:
         yield temporary
+        for inside in temporary.rglob("*") if temporary.is_dir() else ():
+            _flush(inside)
         _flush(temporary)
         if target.is_dir() and not target.is_symlink():
             target.rename(holder / "old")
