@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .recipes import recipe as recipe
     from .run import TrainingRun as TrainingRun
     from .samples import Samples as Samples
+    from .search import search_compact as search_compact
     from .token_dropout import TokenDropout as TokenDropout
 
 _HOME = {
@@ -43,6 +44,7 @@ _HOME = {
     "prune": "pruning",
     "quantize": "quantization",
     "recipe": "recipes",
+    "search_compact": "search",
 }
 __all__ = sorted(_HOME)
 __getattr__ = lazy_names(__name__, _HOME)

@@ -1,0 +1,77 @@
+"""Which networks, pruned shares and bits are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from thresher.core.errors import InputError, check_choice, check_number
+
+from ..models import FAMILIES
+from .candidate import FLOAT_BITS, Variant
+
+_FACTORS = (0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True)
+class Space:
+    """All variants of a search.
+
+    Attributes
+    ----------
+    networks : tuple of Variant
+        Whole and in float, the narrowest first.
+    pruned : tuple of float
+        Shares of the FLOPs to take away, beside none.
+    bits : tuple of int
+        Of the weights, the most first; 32 is float.
+    """
+
+    networks: tuple[Variant, ...]
+    pruned: tuple[float, ...]
+    bits: tuple[int, ...]
+
+    @property
+    def most_pruned(self) -> float:
+        """The largest share that is taken away."""
+        return max(self.pruned, default=0.0)
+
+    def variants(self, network: Variant) -> list[Variant]:
+        """Return what is made of one network, whole and float first."""
+        return [
+            Variant(network.model, network.width, pruned, bits)
+            for pruned in (0.0, *self.pruned)
+            for bits in self.bits
+        ]
+
+
+def search_space(
+    modality: str,
+    *,
+    families: Sequence[str] | None,
+    widths: Sequence[int] | None,
+    bits: Sequence[int],
+    prune: Sequence[float],
+) -> Space:
+    """Check what was asked for and list the networks.
+
+    By default all families of the modality at half, once and twice their usual width.
+    """
+    known = [name for name, family in FAMILIES.items() if family.modality == modality]
+    for name in families or ():
+        check_choice("families", name, known)
+    if not bits or (families is not None and not families) or (widths is not None and not widths):
+        raise InputError("`families`, `widths` and `bits` must each name at least one, or be None.")
+    for count in bits:
+        if count != FLOAT_BITS:
+            check_number("bits", count, low=2, high=8)
+    for share in prune:
+        check_number("prune", share, low=0, high=0.95, low_open=True)
+    for width in widths or ():
+        check_number("widths", width, low=1)
+    networks = tuple(
+        Variant(name, width)
+        for name in families or known
+        for width in sorted(widths or {max(1, int(FAMILIES[name].width * f)) for f in _FACTORS})
+    )
+    return Space(networks, tuple(sorted(set(prune))), tuple(sorted(set(bits), reverse=True)))

@@ -1,0 +1,177 @@
+"""The trainings of a search: rounds of halving, within the time there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from thresher.core.fingerprint import fingerprint
+from thresher.core.progress import message
+
+from ..evaluation import evaluate
+from ..exporting.artefact import count_parameters
+from ..feed import Augment
+from ..flops import count_flops
+from ..loop import fit
+from ..models import CompactModel, compact_model
+from ..pruning import prune
+from ..recipes import Recipe, recipe
+from ..run import TrainingRun
+from ..samples import Samples
+from .candidate import Variant
+from .clock import Clock
+from .halving import Trial, rounds, share_of_epochs, survivors
+from .record import SearchRecord
+
+_AGAIN = 1 / 3
+
+
+@dataclass(eq=False)
+class Trainings:
+    """Trains networks for a search; each length of each network once.
+
+    Attributes
+    ----------
+    samples, validation : Samples
+    num_classes : int
+    record : SearchRecord
+    clock : Clock
+    epochs : int or None
+        Of the last round; by default what `recipe` says for each network.
+    augment : callable or None
+    device : str
+    seed : int
+    expected_s, taken_s : float
+        Time of the trainings so far, as recipes expected it and as it was.
+    """
+
+    samples: Samples
+    validation: Samples
+    num_classes: int
+    record: SearchRecord
+    clock: Clock
+    epochs: int | None
+    augment: Augment | None
+    device: str
+    seed: int
+    expected_s: float = 0.0
+    taken_s: float = 0.0
+
+    def build(self, network: Variant) -> CompactModel:
+        """Return the untrained network."""
+        return compact_model(
+            network.model,
+            num_classes=self.num_classes,
+            input_shape=self.samples.input_shape,
+            width=network.width,
+            random_state=self.seed,
+        )
+
+    def halve(
+        self, networks: Sequence[Variant], *, finalists: int, min_accuracy: float | None
+    ) -> tuple[list[Trial], dict[Variant, Trial]]:
+        """Train in rounds; return the finalists, and the last trial of every network reached.
+
+        When the time is up, networks are judged by what they last were trained to.
+        """
+        sizes = rounds(len(networks), finalists)
+        latest: dict[Variant, Trial] = {}
+        left = list(networks)
+        for number in range(len(sizes)):
+            for network, epochs in self._lengths(left, number, sizes).items():
+                if latest and self.clock.is_up:
+                    break
+                latest[network] = self._try(network, epochs)
+            reached = [latest[network] for network in left if network in latest]
+            count = sizes[number + 1] if number + 1 < len(sizes) else finalists
+            kept = survivors(reached, count, min_accuracy=min_accuracy)
+            left = [trial.network for trial in kept]
+        return kept, latest
+
+    def trained(self, trial: Trial) -> nn.Module:
+        """Return the network of a trial, with its weights."""
+        return self._train(trial.network, trial.epochs).model
+
+    def pruned(self, trial: Trial, share: float, *, method: str) -> nn.Module:
+        """Take away a share of a trained network and train the rest for a third as long."""
+        thinner = prune(self.trained(trial), amount=share, method=method).model
+        epochs = max(1, round(trial.epochs * _AGAIN))
+        # Its checkpoint stays: the architecture cannot be built again from a spec.
+        folder = self.record.checkpoint(f"{trial.network.network}-pruned{100 * share:.0f}")
+        plan = self._recipe(trial.network, epochs)
+        return self._run(thinner, plan, folder / str(trial.epochs)).model
+
+    def _lengths(
+        self, networks: Sequence[Variant], number: int, sizes: Sequence[int]
+    ) -> dict[Variant, int]:
+        """Return epochs by network; with a budget those of an earlier call, if there was one."""
+        share = share_of_epochs(number, len(sizes))
+        scale = self.clock.scale(self._planned(networks, number, sizes))
+        fitting = [
+            max(1, round(share * scale * self._recipe(network, self.epochs).options["epochs"]))
+            for network in networks
+        ]
+        names = [network.network for network in networks]
+        key = fingerprint(number, self.clock.budget_s, names)
+        return dict(zip(networks, self.record.lengths(key, fitting), strict=True))
+
+    def _planned(self, networks: Sequence[Variant], number: int, sizes: Sequence[int]) -> float:
+        """Return the expected seconds of this round and those after it."""
+        pace = self.taken_s / self.expected_s if self.expected_s else 1.0
+        seconds = [self._recipe(network, self.epochs).seconds for network in networks]
+        mean = sum(seconds) / len(seconds)
+        return pace * sum(
+            share_of_epochs(later, len(sizes)) * mean * sizes[later]
+            for later in range(number, len(sizes))
+        )
+
+    def _try(self, network: Variant, epochs: int) -> Trial:
+        run = self._train(network, epochs)
+        judged = evaluate(run.model, self.validation, device=self.device)
+        message(f"{network.network}: {epochs} epochs, accuracy {judged.accuracy:.3f}")
+        return Trial(
+            network,
+            epochs,
+            judged.accuracy,
+            judged.interval,
+            flops=count_flops(run.model, self.samples.inputs[:2]),
+            parameters=count_parameters(run.model),
+        )
+
+    def _train(self, network: Variant, epochs: int) -> TrainingRun:
+        name = f"{network.network}-{epochs}"
+        known = self.record.trained(name)
+        if known is not None:
+            return known
+        plan = self._recipe(network, epochs)
+        run = self._run(self.build(network), plan, self.record.checkpoint(name))
+        self.record.keep_trained(name, run)
+        self.expected_s += plan.seconds
+        self.taken_s += run.seconds
+        return run
+
+    def _run(self, model: nn.Module, plan: Recipe, folder: Path) -> TrainingRun:
+        return fit(
+            model,
+            self.samples,
+            **plan.fit_options(),
+            augment=self.augment,
+            device=self.device,
+            checkpoint_dir=folder,
+            random_state=self.seed,
+        )
+
+    def _recipe(self, network: Variant, epochs: int | None) -> Recipe:
+        return recipe(
+            self.samples.modality,
+            n_rows=len(self.samples),
+            input_shape=self.samples.input_shape,
+            num_classes=self.num_classes,
+            model=network.model,
+            width=network.width,
+            epochs=epochs,
+            device=self.device,
+        )
