@@ -23,6 +23,9 @@ class Score:
         class.
     error : float
         Standard error of `loss`, from the rows on which the two models differ.
+    confidence : float
+        Probability of the label (without labels: of the float model's top class) lost, mean. Every
+        row counts in it, not only those whose class changes, so that it is far less noisy.
     divergence : float
         Mean Kullback–Leibler divergence from the float model, nats.
     text : str
@@ -31,6 +34,7 @@ class Score:
 
     loss: float
     error: float
+    confidence: float
     divergence: float
     text: str
 
@@ -52,18 +56,24 @@ class Judge:
         same = float((logits.argmax(1) == self.logits.argmax(1)).mean())
         divergence = _divergence(self.logits, logits)
         targets = self.samples.targets
-        if targets is None:
-            error = float(np.sqrt(same * (1 - same) / len(logits)))
-            return Score(1 - same, error, divergence, f"{same:.2%} agreement with float")
-        before, after = (found.argmax(1) == targets.numpy() for found in (self.logits, logits))
+        labels = self.logits.argmax(1) if targets is None else targets.numpy()
+        before, after = (found.argmax(1) == labels for found in (self.logits, logits))
         lost = before.astype(np.float64) - after
         text = f"accuracy {after.mean():.2%} (float {before.mean():.2%}), {same:.2%} agreement"
+        if targets is None:
+            text = f"{same:.2%} agreement with float"
         return Score(
             loss=float(lost.mean()),
             error=float(lost.std() / np.sqrt(len(lost))),
+            confidence=_confidence(self.logits, labels) - _confidence(logits, labels),
             divergence=divergence,
             text=f"{text} on {len(lost)} held-out rows",
         )
+
+
+def _confidence(logits: np.ndarray, labels: np.ndarray) -> float:
+    log_p = _log_softmax(logits.astype(np.float64))
+    return float(np.exp(log_p[np.arange(len(labels)), labels]).mean())
 
 
 def _divergence(teacher: np.ndarray, student: np.ndarray) -> float:

@@ -96,7 +96,8 @@ def mix_bits(
     """Give four bits to as many weights as the loss allows, eight to the rest.
 
     Layers come in the order of divergence for each weight saved; the number of them is found by
-    bisection.
+    bisection. The loss that counts is that of confidence: bisection on a count of wrong rows
+    picks what was lucky on them (4 bits in nearly all of a depthwise network, 1.9 points lost).
     """
     found = calibration.run(keep_float=keep_float)
     sizes = _weight_counts(found)
@@ -108,7 +109,7 @@ def mix_bits(
         return calibration.run(keep_float=keep_float, layer_bits=low)
 
     start = judge.score(found)
-    limit = max(start.loss, 0.0) + tolerance
+    limit = max(start.confidence, 0.0) + tolerance
     count, model, score = _largest(len(order), attempt, judge.score, limit=limit)
     if model is None:
         found.choices["weight_bits"] = Choice("8", f"no layer bears 4 bits; {start.text} at 8")
@@ -130,13 +131,13 @@ def _largest(
     limit: float,
 ) -> tuple[int, QuantizedModel | None, Score]:
     """Return the largest count whose model loses at most `limit`, that model and its score."""
-    best: tuple[int, QuantizedModel | None, Score] = (0, None, Score(0.0, 0.0, 0.0, ""))
+    best: tuple[int, QuantizedModel | None, Score] = (0, None, Score(0.0, 0.0, 0.0, 0.0, ""))
     low, high = 1, most
     middle = most
     while low <= high:
         model = attempt(middle)
         score = judged(model)
-        if score.loss <= limit:
+        if score.confidence <= limit:
             best, low = (middle, model, score), middle + 1
         else:
             high = middle - 1
