@@ -38,7 +38,7 @@ from training.samples import samples_from_arrays
 from training.text import HashTokenizer
 
 ALONE, TAUGHT, POOL = "alone", "taught", "taught, no label, with the pool"
-VIEWS = 4
+VIEWS = 3
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,10 @@ def pictures(rows: int, pool: int) -> Task:
         labelled=parts[0].take(np.arange(rows)),
         pool=parts[0].without_targets(),
         test=parts[1],
-        teacher={"name": "fast", "width": 24},
-        student={"name": "resnet8", "width": 8},
+        teacher={"name": "fast", "width": 32},
+        student={"name": "fast", "width": 9},
         options={"optimizer": "muon", "ema": 0.98},
-        passes=(12, 24),
+        passes=(12, 18),
         temperature=4.0,
         augment=Augmenter(policies.crop_flip(), random_state=0).for_training(),
     )
@@ -155,7 +155,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", nargs="*", default=["cifar10", "banking77", "banking77-few"])
     parser.add_argument("--rows", type=int, default=4000, help="labelled pictures")
-    parser.add_argument("--pool", type=int, default=8000, help="pictures without a label, more")
+    parser.add_argument("--pool", type=int, default=16_000, help="pictures without a label, more")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--quick", action="store_true", help="800 labelled pictures, one seed")
     parser.add_argument("--out", type=Path, default=Path("training_distill.json"))
