@@ -31,6 +31,7 @@ from .options import (
     Where,
     settings_from,
 )
+from .search import add_search
 from .whole_run import go
 
 app = typer.Typer(
@@ -46,6 +47,7 @@ app.add_typer(curate_app, name="curate")
 app.add_typer(label_app, name="label")
 app.add_typer(augment_app, name="augment")
 add_commands(app)
+add_search(app)
 
 # The shares that --plant uses; any of them can be set on its own, as in --set plant.leaked=0.1.
 PLANTED = {"copies": 0.03, "near_copies": 0.03, "swapped_labels": 0.03, "leaked": 0.05}

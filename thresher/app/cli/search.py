@@ -1,0 +1,122 @@
+"""``thresher search``: the network that meets limits on time, size and accuracy here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ...core.errors import GateError
+from .options import Data, Device, Features, Image, Json, Label, Seed, Text, Where, pairs
+
+if TYPE_CHECKING:
+    from ..searching import SearchOutcome
+
+Family = Annotated[list[str] | None, typer.Option("--family", help="Only these; repeatable.")]
+Width = Annotated[list[int] | None, typer.Option("--width", help="Only these; repeatable.")]
+Bits = Annotated[
+    list[int] | None, typer.Option("--bits", help="32 is float; repeatable. Default 32, 8 and 4.")
+]
+
+
+def search(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder of the search. The same folder goes on.")],
+    *,
+    max_ms: Annotated[float | None, typer.Option(help="Median milliseconds of a batch.")] = None,
+    max_bytes: Annotated[int | None, typer.Option(help="Bytes of the file.")] = None,
+    min_accuracy: Annotated[float | None, typer.Option(help="Share of validation rows.")] = None,
+    batch: Annotated[int, typer.Option(help="Rows of a batch, for the timing.")] = 1,
+    threads: Annotated[int, typer.Option(help="Threads of the runtime, for the timing.")] = 1,
+    family: Family = None,
+    width: Width = None,
+    bits: Bits = None,
+    prune: Annotated[
+        list[float] | None,
+        typer.Option(help="Share of the FLOPs to prune; repeatable. Default 0.5; 0: none."),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Of the finalists.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Seconds to aim at.")] = None,
+    label: Label = None,
+    image: Image = None,
+    text: Text = None,
+    features: Features = None,
+    where: Where = None,
+    seed: Seed = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """Try networks, pruning and bits against this machine; keep what meets the limits.
+
+    Leaves with 3 when nothing meets them.
+
+    Example: thresher search reviews.csv --max-ms 0.2 --max-bytes 200000 --out small
+    """
+    from ..console import shown_progress
+    from ..report.search_page import write_search_page
+    from ..searching import SearchOptions, search_data
+    from ..settings import DataSettings
+
+    columns = DataSettings(
+        label=label,
+        image=image,
+        text=text,
+        features=[name.strip() for name in features.split(",")] if features else None,
+        where=pairs(where),
+    )
+    options = SearchOptions(
+        max_ms=max_ms,
+        max_bytes=max_bytes,
+        min_accuracy=min_accuracy,
+        batch_size=batch,
+        threads=threads,
+        families=family,
+        widths=width,
+        bits=bits or [32, 8, 4],
+        prune=[0.5] if prune is None else [share for share in prune if share],
+        epochs=epochs,
+        budget_s=budget,
+        random_state=seed or 0,
+    )
+    with shown_progress():
+        outcome = search_data(data, out, columns, options, device=device or "auto")
+    page = write_search_page(outcome.result, origin=Path(data).name)
+    if as_json:
+        print(json.dumps({**outcome.to_json(), "page": str(page)}, sort_keys=True))
+    else:
+        _show(outcome, page)
+    if outcome.result.chosen is None:
+        raise GateError(outcome.result.reason)
+
+
+def _show(outcome: SearchOutcome, page: Path) -> None:
+    result = outcome.result
+    table = Table("Candidate", "Accuracy", "p50 ms", "Bytes", "MFLOP", "")
+    for one in result.front:
+        assert one.costs is not None
+        table.add_row(
+            one.variant.name,
+            f"{100 * (one.accuracy or 0):.1f} %",
+            f"{one.costs.p50_ms:.3f}",
+            f"{one.costs.size_bytes:,}",
+            f"{one.costs.flops / 1e6:.3g}",
+            "chosen" if one == result.chosen else "",
+        )
+    Console(width=None if Console().is_terminal else 120).print(table)
+    if result.chosen is not None and outcome.test is not None:
+        low, high = outcome.test.interval
+        print(f"Chosen: {result.chosen.variant.name}, {result.reason}.")
+        print(
+            f"On test rows: {100 * outcome.test.accuracy:.1f} % ({100 * low:.1f}–{100 * high:.1f})"
+        )
+        print(f"Model: {result.folder / 'models' / result.chosen.variant.name}")
+    print(f"Page: {page}")
+
+
+def add_search(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(search)
