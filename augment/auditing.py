@@ -116,16 +116,17 @@ class AuditReport:
         Those whose harm is gone at half strength are halved instead.
         """
         verdicts = {(entry.op, _frozen(entry.settings)): entry.verdict for entry in self.at(1.0)}
-        dropped = [key for key, verdict in verdicts.items() if verdict == "drop"]
-        weakened = [key for key, verdict in verdicts.items() if verdict == "weaken"]
+        changes: set[str] = set()
 
         def decide(step: Step) -> Step | None:
-            key = (step.op, _frozen(step.settings))
-            return None if key in dropped else step.scaled(0.5) if key in weakened else step
+            verdict = verdicts.get((step.op, _frozen(step.settings)))
+            if verdict not in ("drop", "weaken"):
+                return step
+            changes.add(f"no {step.op}" if verdict == "drop" else f"half {step.op}")
+            return None if verdict == "drop" else step.scaled(0.5)
 
-        names = sorted({f"no {op}" for op, _ in dropped} | {f"half {op}" for op, _ in weakened})
         pruned = self.policy.replace_steps(decide)
-        return pruned.renamed(", ".join([self.policy.name, *names]))
+        return pruned.renamed(", ".join([self.policy.name, *sorted(changes)]))
 
 
 def audit(

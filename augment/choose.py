@@ -2,8 +2,8 @@
 
 The screen alone only takes harmful operations out of the first candidate; it never says that a
 policy gains accuracy. Pilots do: every candidate, *none* among them, is fitted on the same rows
-with the same seed, round after round, and the worse half goes after each round (successive
-halving; Jamieson and Talwalkar, AISTATS 2016).
+with the same seed, round after round, and those that can hardly be the best leave; see
+`augment.pilots`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .auditing import (
     make_screen,
 )
 from .keyed import check_seed
-from .pilots import Fit, Pilot, run_pilots
+from .pilots import MOST_ROUNDS, Fit, Pilot, run_pilots
 from .policy import Policy, Step
 from .sampling import Sampled, sample_rows
 from .screen import Screen
@@ -55,7 +55,7 @@ class PolicyChoice:
     pilots
         One entry per candidate that was fitted; empty without `fit`.
     reason
-        Why this policy, in one or two sentences.
+        Why this policy, in one or two sentences that do not repeat its name.
     seconds
         Wall time spent.
     """
@@ -68,12 +68,19 @@ class PolicyChoice:
 
 
 def sized_candidates(side: int) -> tuple[Policy, ...]:
-    """Return the default candidates for images of about `side` pixels, the first the default."""
+    """Return the default candidates for images of about `side` pixels, the first the default.
+
+    The last two mirror nothing, for digits, letters and other things with a left and a right.
+    """
     pad, cutout = max(1, side // 8), max(1, side // 4)
+    crop = policies.crop_flip(pad=pad, flip=False)
+    tilt = (Step("rotate", {"high": 10.0}), Step("shear_x", {"high": 0.2}))
     return (
         policies.standard(pad=pad, cutout=cutout),
         policies.crop_flip(pad=pad),
         policies.trivial_augment(pad=pad, flip=True, cutout=cutout),
+        crop.renamed("crop"),
+        policies.custom(*tilt, Step("crop", {"pad": max(1, side // 16)}), name="tilt_crop"),
     )
 
 
@@ -84,6 +91,7 @@ def choose_policy(
     candidates: Sequence[Policy] | None = None,
     fit: Fit | None = None,
     budget_s: float = 10.0,
+    rounds: int = MOST_ROUNDS,
     encoder: Any = "builtin:image",
     random_state: RandomState = 0,
 ) -> PolicyChoice:
@@ -102,6 +110,9 @@ def choose_policy(
     budget_s
         Seconds of CPU for the screen (at most .8 of them, .3 with `fit`) and of wall time for the
         whole. Operations that are not reached are kept and named.
+    rounds
+        Pilot runs of each candidate at most. With enough seconds for all of them the choice is the
+        same on every machine.
     encoder
         What the screen's teacher sees.
     random_state
@@ -109,6 +120,7 @@ def choose_policy(
     """
     start = time.perf_counter()
     check_number("budget_s", budget_s, low=0, low_open=True)
+    check_number("rounds", rounds, low=1, high=100)
     pixels, seed = as_pixels(images), check_seed(random_state)
     wanted = _candidates(candidates, pixels)
     sampled = sample_rows(labels, n=len(pixels), max_rows=SCREEN_ROWS, seed=seed)
@@ -120,12 +132,12 @@ def choose_policy(
     pruned = [_prune(policy, report) for policy in wanted]
     evidence = tuple(report.to_table())
     if fit is None:
-        reason = _screen_reason(pruned[0], report, sampled)
+        reason = _screen_reason(report, sampled)
         return PolicyChoice(pruned[0], evidence, (), reason, time.perf_counter() - start)
     usable = _with_none(pruned)
-    pilots = run_pilots(usable, fit, labels, seed=seed, deadline=start + budget_s)
-    best = max(pilots, key=lambda pilot: (pilot.rounds, pilot.mean))
-    reason = f"{best.policy.name}: {best.summary} in {best.rounds} paired pilot runs"
+    pilots = run_pilots(usable, fit, labels, seed=seed, deadline=start + budget_s, rounds=rounds)
+    best = max(pilots, key=lambda pilot: pilot.gain)
+    reason = f"{best.summary}, best of {len(pilots)} in {best.rounds} paired pilot runs"
     return PolicyChoice(best.policy, evidence, pilots, reason, time.perf_counter() - start)
 
 
@@ -191,10 +203,10 @@ def _prune(policy: Policy, report: AuditReport) -> Policy:
     return own.prune()
 
 
-def _screen_reason(policy: Policy, report: AuditReport, sampled: Sampled) -> str:
+def _screen_reason(report: AuditReport, sampled: Sampled) -> str:
     if sampled.problem:
-        return f"{policy.name}, unscreened: {sampled.problem}"
+        return f"unscreened: {sampled.problem}"
     harmful = [entry for entry in report.at(1.0) if entry.verdict in ("drop", "weaken")]
     found = "; ".join(f"{entry.op} → {entry.verdict} ({entry.reason})" for entry in harmful)
     rows = f"{report.rows} rows, teacher {report.teacher_accuracy:.0%} right"
-    return f"{policy.name}: {found or 'no operation was shown harmful'} [{rows}]"
+    return f"{found or 'no operation was shown harmful'} [{rows}]"

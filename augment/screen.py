@@ -1,11 +1,11 @@
 """What a policy does to a small teacher's view of labelled images: the measurements of an audit.
 
-A teacher is fitted without each row in turn (in folds), once on plain copies and once on augmented
-ones, and asked about the clean row. The change of its margin (score of the true class less the best
-other score) is the *effect*: it uses every row, where a change of accuracy sees only rows that
-change sides. Beside it: how many confident rows turn into another class, how far images move away
-from the data, and whether classes can still be told apart among the augmented images themselves
-(inverted digits can, blanked ones cannot).
+A teacher is fitted without each row in turn (in folds; few rows are cut three times), once
+on plain copies and once on augmented ones, and asked about the clean row. The change of its margin
+(score of the true class less the best other score) is the *effect*: it uses every row, where a
+change of accuracy sees only rows that change sides. Beside it: how many confident rows turn into
+another class, how far images move away from the data, and whether classes can still be told apart
+among the augmented images themselves (inverted digits can, blanked ones cannot).
 
 Cost for n rows and v views: n·v encodings and one kernel system of n·(v + 1)·(1 − 1/folds) rows a
 fold; .4 CPU-seconds for 300 rows and 2 views on one core.
@@ -24,6 +24,9 @@ from .policy import Policy
 from .teacher import Teacher, fit_teacher, squared_distances, stratified_folds
 
 FOLDS = 3
+# With few rows it matters which of them a fold holds. Three partitions of 200 rows of CIFAR-10 rank
+# operations by harm with an AUC of .83, one with .79.
+ROWS_TO_PARTITION, MOST_PARTITIONS = 600, 3
 Z95 = 1.96
 
 
@@ -36,7 +39,7 @@ class Measurement:
     effect
         Change of the margin, shape (n,); above 0 helps.
     accuracy_change
-        Change of being right, −1, 0 or 1, shape (n,).
+        Change of being right, between −1 and 1, shape (n,).
     flipped
         Share of views in which a row that was right and confident is confidently another class,
         shape (n,); NaN for rows that were not confident.
@@ -87,12 +90,18 @@ class Screen:
         self.encoder = encoder if encoder.fitted else encoder.fit(images)
         self.features = self._encode(images)
         self.classes = int(labels.max()) + 1
-        self.fold = stratified_folds(labels, folds=FOLDS, generator=np.random.default_rng(seed))
-        self._clean = [self._fit([self.features], fold) for fold in range(FOLDS)]
-        self.clean_scores = self._out_of_fold(self._clean, self.features)
+        count = int(np.clip(ROWS_TO_PARTITION // len(labels), 1, MOST_PARTITIONS))
+        self._partitions = [
+            stratified_folds(labels, folds=FOLDS, generator=np.random.default_rng([seed, part]))
+            for part in range(count)
+        ]
+        self._clean = self._taught([self.features], self._partitions[0])
+        self.clean_scores = self._answers(self._clean, self.features)
         copies = [self.features] * (views + 1)
-        teachers = [self._fit(copies, fold) for fold in range(FOLDS)]
-        self._copied_scores = self._out_of_fold(teachers, self.features)
+        self._copied_scores = [
+            self._answers(self._taught(copies, fold), self.features, fold)
+            for fold in self._partitions
+        ]
         distances = squared_distances(self.features, self.features)
         np.fill_diagonal(distances, np.inf)
         self._spacing = max(float(np.median(np.sqrt(distances.min(axis=1)))), 1e-6)
@@ -106,12 +115,15 @@ class Screen:
         """Measure a policy on all rows."""
         versions, microseconds = self._augment(policy)
         vectors = [self._encode(version) for version in versions]
-        taught = [self._fit([self.features, *vectors], fold) for fold in range(FOLDS)]
-        scores = self._out_of_fold(taught, self.features)
-        after = [self._out_of_fold(self._clean, vector) for vector in vectors]
+        taught = [
+            self._answers(self._taught([self.features, *vectors], fold), self.features, fold)
+            for fold in self._partitions
+        ]
+        pairs = list(zip(taught, self._copied_scores, strict=True))
+        after = [self._answers(self._clean, vector) for vector in vectors]
         return Measurement(
-            effect=self._margin(scores) - self._margin(self._copied_scores),
-            accuracy_change=self._change(scores, self._copied_scores),
+            effect=np.mean([self._margin(new) - self._margin(old) for new, old in pairs], axis=0),
+            accuracy_change=np.mean([self._change(new, old) for new, old in pairs], axis=0),
             flipped=self._flipped(after),
             drop=np.mean([self._change(self.clean_scores, one) for one in after], axis=0),
             recovered=self._recovered(vectors),
@@ -133,15 +145,23 @@ class Screen:
     def _encode(self, images: np.ndarray) -> np.ndarray:
         return np.asarray(self.encoder.encode(images), dtype=np.float64)
 
-    def _fit(self, parts: list[np.ndarray], fold: int) -> Teacher:
-        kept = self.fold != fold
-        rows = np.concatenate([part[kept] for part in parts])
-        return fit_teacher(rows, np.tile(self.labels[kept], len(parts)), classes=self.classes)
+    def _taught(self, parts: list[np.ndarray], partition: np.ndarray) -> list[Teacher]:
+        """Fit a teacher without each fold, on the other rows of all parts."""
+        teachers = []
+        for fold in range(FOLDS):
+            kept = partition != fold
+            rows, labels = [part[kept] for part in parts], np.tile(self.labels[kept], len(parts))
+            teachers.append(fit_teacher(np.concatenate(rows), labels, classes=self.classes))
+        return teachers
 
-    def _out_of_fold(self, teachers: list[Teacher], features: np.ndarray) -> np.ndarray:
+    def _answers(
+        self, teachers: list[Teacher], features: np.ndarray, partition: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Ask about each row the teacher that was fitted without it."""
+        folds = self._partitions[0] if partition is None else partition
         scores = np.empty((len(features), self.classes))
         for fold, teacher in enumerate(teachers):
-            scores[self.fold == fold] = teacher.scores(features[self.fold == fold])
+            scores[folds == fold] = teacher.scores(features[folds == fold])
         return scores
 
     def _right(self, scores: np.ndarray) -> np.ndarray:
@@ -170,8 +190,8 @@ class Screen:
         return np.asarray(np.where(right & (lead >= level), share, np.nan))
 
     def _recovered(self, vectors: list[np.ndarray]) -> np.ndarray:
-        teachers = [self._fit([vectors[0]], fold) for fold in range(FOLDS)]
-        return self._change(self._out_of_fold(teachers, vectors[0]), self.clean_scores)
+        teachers = self._taught([vectors[0]], self._partitions[0])
+        return self._change(self._answers(teachers, vectors[0]), self.clean_scores)
 
     def _distance(self, vectors: list[np.ndarray]) -> float:
         nearest = [squared_distances(vector, self.features).min(axis=1) for vector in vectors]

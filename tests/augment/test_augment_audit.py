@@ -3,6 +3,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from augment import AuditReport, Policy, Step, audit, choose_policy, policies
+from augment.pilots import COMMON, OWN, estimate_gains
 from augment.teacher import fit_teacher, squared_distances, stratified_folds
 from thresher.core.errors import InputError
 
@@ -75,6 +76,8 @@ def test_harm_at_full_strength_only_is_halved():
     assert pruned.steps[0].settings["high"] == 45.0
     assert pruned.steps[1].op == "hflip"
     assert pruned.name == "custom, half rotate"
+    other = policies.custom(Step("cutout"))
+    assert AuditReport(other, entries, 1, 1.0, ()).prune().name == "custom"
 
 
 def test_the_default_choice_never_mirrors_digits(digits):
@@ -102,13 +105,42 @@ def test_pilots_are_paired_and_none_stays(digits):
 
     candidates = [policies.custom(Step("identity"), name="bad"), policies.custom(
         Step("rotate", {"high": 5.0}), name="good")]  # fmt: skip
-    choice = choose_policy(*digits, candidates=candidates, fit=fit, budget_s=2)
+    choice = choose_policy(*digits, candidates=candidates, fit=fit, budget_s=60, rounds=3)
     assert choice.policy.name == "good"
-    assert "+10.0 points against none" in choice.reason
+    assert choice.reason.endswith("best of 3 in 3 paired pilot runs")
+    good = choice.pilots[1]
+    assert 0 < good.low < good.gain < 10
     assert {name for name, *_ in asked} == {"none", "good", "bad"}
     assert sum(name == "bad" for name, *_ in asked) == 1
+    assert len(asked) == 7
     first = {(seed, test) for _, seed, test in asked[:3]}
     assert len(first) == 1
+
+
+def test_gains_are_those_of_a_normal_posterior():
+    # One round of two candidates: prior covariance, and noise that half comes from *none*.
+    scores = [[0.8], [0.7], [0.6]]
+    means, covariance = estimate_gains(scores, held_out=100)
+    prior = COMMON**2 + OWN**2 * np.eye(2)
+    noise = 100 * 100 * 0.6 * 0.4 / 100 * (0.5 + 0.5 * np.eye(2))
+    precision = np.linalg.inv(prior) + np.linalg.inv(noise)
+    expected = np.linalg.solve(precision, np.linalg.solve(noise, [20.0, 10.0]))
+    assert np.allclose(means, [*expected, 0])
+    assert np.allclose(covariance[:2, :2], np.linalg.inv(precision))
+    assert not covariance[2].any()
+    assert 0 < means[1] < means[0] < 20
+
+
+def test_gains_of_many_rows_are_hardly_shrunk_and_of_few_hardly_believed():
+    scores = [[0.75, 0.75, 0.75], [0.7, 0.7, 0.7]]
+    assert estimate_gains(scores, held_out=10**6)[0][0] == pytest.approx(5, abs=0.01)
+    assert 0 < estimate_gains(scores, held_out=5)[0][0] < 3
+    assert estimate_gains(scores[1:], held_out=5)[0].tolist() == [0.0]
+
+
+def test_the_reason_does_not_repeat_the_name(digits):
+    choice = choose_policy(digits[0][:60], digits[1][:60], budget_s=20)
+    assert not choice.reason.startswith(choice.policy.name)
 
 
 def test_bad_arguments_are_refused(digits):
@@ -123,5 +155,7 @@ def test_bad_arguments_are_refused(digits):
         choose_policy(images, labels, candidates=[])
     with pytest.raises(InputError, match="accuracy"):
         choose_policy(images, labels, fit=lambda *_: 70.0, budget_s=0.1)
+    with pytest.raises(InputError, match="rounds"):
+        choose_policy(images, labels, rounds=0)
     with pytest.raises(InputError, match="strengths"):
         audit(policies.standard(), images, labels, strengths=[0])

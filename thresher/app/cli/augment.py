@@ -180,7 +180,6 @@ def choose(
         more = {"evidence": chosen.evidence, "pilots": [asdict(one) for one in chosen.pilots]}
         print(json.dumps({**found, **more}, default=str))
         return
-    named = chosen.reason.startswith(chosen.policy.name)
-    print(chosen.reason if named else f"{chosen.policy.name}: {chosen.reason}")
+    print(f"{chosen.policy.name}: {chosen.reason}")
     if out is not None:
         print(out)
