@@ -37,6 +37,7 @@ from .outliers import find_outliers
 from .quality import find_quality_issues
 from .reading import Rows
 from .steps import Plan
+from .table_rows import where_equal, with_other_columns
 
 # AUC from which one property that gives the label away is reported. A column of a table may rightly
 # tell much; only one that tells all is likely to be the label in disguise.
@@ -146,12 +147,13 @@ class Checks:
         """All pairs of close rows, from the lowest threshold of any step on."""
         steps = [step for step in ("near_duplicate", "leakage") if step in self.plan]
         levels = [self._closeness(step).threshold for step in steps]
-        return search(
+        found = search(
             self.rows,
             None if self._as_text else self.embeddings,
             threshold=min(levels) if levels else self.closeness.threshold,
             random_state=self.seed,
         )
+        return found if self._vectors is not None else where_equal(found, self.rows.others)
 
     def corpus(self) -> CorpusIssues:
         """Return what concerns the training rows as a whole: imbalance, shortcuts, order."""
@@ -195,7 +197,10 @@ class Checks:
     def _exact(self) -> Issues:
         rows = self.rows
         found = find_exact_duplicates(
-            rows.hashes, row_ids=rows.ids, splits=rows.splits, labels=rows.names
+            with_other_columns(rows.hashes, rows.others),
+            row_ids=rows.ids,
+            splits=rows.splits,
+            labels=rows.names,
         )
         self._redundant |= ~found.kept
         self.found["exact_duplicate"] = found

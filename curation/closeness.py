@@ -12,9 +12,10 @@ from thresher.core.search import neighbor_graph
 from .reading import DecodedImages, Rows
 
 SHINGLES, COSINE = "Jaccard similarity of shingles", "Cosine similarity"
-# Numbers are near duplicates only when they are equal but for rounding; texts when a word or two of
-# them differ; vectors of unknown make when they are as close as copies are in most encoders.
+# Numbers are near duplicates only when they are all but equal (`NEARLY_EQUAL`); texts when a word
+# or two of them differ; vectors of unknown make when they are as close as copies are in most encoders.
 NEAR_FEATURES, NEAR_TEXT, NEAR_OWN = 0.9999, 0.8, 0.95
+NEARLY_EQUAL = "numbers that differ by a few hundredths of their usual spread"
 # From fewer rows no threshold is learnt; below this expected precision none is trusted.
 FEWEST_ROWS, NEAR_FEW = 50, 0.98
 FAIR_PRECISION, NEAR_SURE = 0.9, 0.995
@@ -57,7 +58,7 @@ def choose_closeness(
     if encoder is None:
         return Closeness(COSINE, NEAR_OWN, "vectors of your own, in which no edits can be planted")
     if rows.modality == "features":
-        return Closeness(COSINE, NEAR_FEATURES, "equal numbers up to rounding")
+        return Closeness(COSINE, NEAR_FEATURES, NEARLY_EQUAL)
     if len(rows) < FEWEST_ROWS:
         return Closeness(COSINE, NEAR_FEW, f"fewer than {FEWEST_ROWS} rows to learn one from")
     from .thresholds import suggest_threshold

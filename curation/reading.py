@@ -28,6 +28,8 @@ from thresher.core.images import (
 )
 from thresher.core.rows import content_hashes, with_row_ids
 
+from .table_rows import other_columns
+
 if TYPE_CHECKING:
     import datasets
 
@@ -44,6 +46,8 @@ class Rows:
         The image column, the text column, or the columns of numbers.
     labels : list of str or None
         Names, None for a missing one; None for all without a label column.
+    label : str or None
+        The label column.
     known_hashes : ndarray of str
         Content hashes of the first rows, where they are known already.
     """
@@ -52,6 +56,7 @@ class Rows:
     modality: str
     columns: tuple[str, ...]
     labels: list[str | None] | None
+    label: str | None = None
     known_hashes: np.ndarray = field(default_factory=lambda: np.empty(0, dtype="<U32"))
 
     @classmethod
@@ -76,7 +81,7 @@ class Rows:
             named = class_names(dataset, label).cast(pa.string()).to_pylist()
             labels = [name or None for name in named]
         known = {} if known_hashes is None else {"known_hashes": known_hashes}
-        return cls(dataset, source.modality, tuple(source.columns), labels, **known)
+        return cls(dataset, source.modality, tuple(source.columns), labels, label, **known)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -104,6 +109,11 @@ class Rows:
         known = self.known_hashes
         new = take_rows(self.dataset, np.arange(len(known), len(self)))
         return np.concatenate([known, content_hashes(new, self.columns)])
+
+    @cached_property
+    def others(self) -> np.ndarray | None:
+        """Hashes of the other columns of a table, uint64, shape (n,); None where there are none."""
+        return other_columns(self.dataset, self.columns, label=self.label)
 
     def values(self) -> Any:
         """Return what quality is judged by: texts, features, or images decoded one at a time."""

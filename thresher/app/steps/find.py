@@ -20,6 +20,7 @@ from curation import (
 from curation.corpus import CorpusIssues
 from curation.label_action import choose_label_action
 from curation.labels import LabelIssues
+from curation.table_rows import other_columns, with_other_columns
 
 from ...core.choice import Choice
 from ...core.columns import (
@@ -112,10 +113,12 @@ class _Checks:
 
     def exact(self) -> Issues:
         """Equal content."""
-        hashes = content_hashes(self.loaded.dataset, list(self.loaded.schema.inputs))
+        rows, schema = self.loaded.dataset, self.loaded.schema
+        others = other_columns(rows, schema.inputs, label=schema.label)
+        hashes = with_other_columns(content_hashes(rows, list(schema.inputs)), others)
         names = None
-        if self.loaded.schema.label is not None:
-            names = np.asarray(class_names(self.loaded.dataset, self.loaded.schema.label))
+        if schema.label is not None:
+            names = np.asarray(class_names(rows, schema.label))
         found = find_exact_duplicates(hashes, row_ids=self.ids, splits=self.splits, labels=names)
         self._note("exact_duplicate", "Content hash of the decoded row; one of each group stays.")
         self._note("conflict", "Equal content hash, different label.")

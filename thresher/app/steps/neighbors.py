@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from curation import suggest_text_threshold
+from curation.closeness import NEARLY_EQUAL
+from curation.table_rows import other_columns, where_equal
 from curation.text_duplicates import text_graph
 from curation.thresholds import suggest_threshold
 
@@ -80,7 +82,7 @@ def choose_threshold(
             seed=run.settings.seed,
         )
     if modality == "features":
-        return Choice(str(NEAR_FEATURES), "equal numbers up to rounding")
+        return Choice(str(NEAR_FEATURES), NEARLY_EQUAL)
     if len(loaded.dataset) < FEWEST_TO_LEARN:
         return Choice(str(NEAR_FEW), f"fewer than {FEWEST_TO_LEARN} rows to learn one from")
     encoder = read_encoder(embeddings, device=run.device.value)
@@ -129,10 +131,12 @@ def _search(
             threshold=threshold,
             random_state=run.settings.seed,
         )
-    return neighbor_graph(
+    graph = neighbor_graph(
         embeddings,
         threshold=threshold,
         recall=run.settings.find.recall,
         device=run.device.value,
         random_state=run.settings.seed,
     )
+    schema = loaded.schema
+    return where_equal(graph, other_columns(loaded.dataset, schema.inputs, label=schema.label))

@@ -1,0 +1,93 @@
+"""Rows of a table are equal, or nearly, only where the columns that are no numbers agree too.
+
+Vectors of a table hold its numbers alone. Two people of one age and income who differ in occupation
+are not one person twice, so what stands in the other columns (words, dates, flags) has to be equal.
+A column in which every row has a value of its own is a key and says nothing about copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.compute as pc
+
+from thresher.core.columns import is_number, is_string, read_column
+from thresher.core.neighbors import NeighborGraph
+from thresher.core.rows import hexadecimal, row_hashes
+from thresher.core.schema import ROW_ID, SPLIT
+
+if TYPE_CHECKING:
+    import datasets
+
+
+def other_columns(
+    dataset: datasets.Dataset, inputs: Sequence[str], *, label: str | None
+) -> np.ndarray | None:
+    """Hash what each row of a table holds beside its numbers, uint64, shape (n,).
+
+    Parameters
+    ----------
+    dataset : datasets.Dataset
+    inputs : sequence of str
+        The columns that are looked at.
+    label : str or None
+
+    Returns
+    -------
+    ndarray of uint64, shape (n,), or None
+        None where `inputs` are no columns of numbers, or no other column can tell rows apart.
+    """
+    if not all(is_number(read_column(dataset, name).type) for name in inputs):
+        return None
+    known = {*inputs, label, ROW_ID, SPLIT}
+    names = [name for name in dataset.column_names if name not in known]
+    names = [name for name in names if not _is_key(dataset, name)]
+    return row_hashes(dataset, names) if names else None
+
+
+def with_other_columns(content: np.ndarray, others: np.ndarray | None) -> np.ndarray:
+    """Join hashes of the content, str (n,), with those of the other columns of a table."""
+    return content if others is None else np.char.add(content, hexadecimal(others.reshape(-1, 1)))
+
+
+def where_equal(graph: NeighborGraph, others: np.ndarray | None) -> NeighborGraph:
+    """Return a threshold graph without the pairs of rows that differ in the other columns.
+
+    Costs O(n log n + pairs · different rows of equal numbers).
+    """
+    if others is None:
+        return graph
+    codes = np.unique(others, return_inverse=True)[1]
+    width = np.int64(codes.max(initial=0) + 1)
+    keys, first, inverse = np.unique(
+        graph.first_rows * width + codes, return_index=True, return_inverse=True
+    )
+    rows, neighbours, similarities = graph.stored()
+    once = rows < neighbours
+    rows, neighbours, similarities = rows[once], neighbours[once], similarities[once]
+    start, stop = (np.searchsorted(keys, at * width) for at in (rows, rows + 1))
+    counts = stop - start
+    pair = np.repeat(np.arange(len(rows)), counts)
+    left = np.arange(len(pair)) - np.repeat(np.cumsum(counts) - counts, counts) + start[pair]
+    wanted = neighbours[pair] * width + keys[left] % width
+    right = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    equal = keys[right] == wanted if len(keys) else np.zeros(0, bool)
+    same_as = first[inverse]
+    return NeighborGraph.from_pairs(
+        graph.row_ids,
+        (first[left[equal]], first[right[equal]], similarities[pair[equal]]),
+        threshold=graph.threshold or 0.0,
+        exact=graph.exact,
+        recall=graph.recall,
+        method=f"{graph.method}; the other columns equal",
+        same_as=None if len(keys) == len(same_as) else same_as,
+    )
+
+
+def _is_key(dataset: datasets.Dataset, name: str) -> bool:
+    column = read_column(dataset, name)
+    if not (is_string(column.type) or is_number(column.type)) or len(column) < 2:
+        return False
+    return bool(pc.count_distinct(column, mode="all").as_py() == len(column))
