@@ -15,6 +15,7 @@ from .network import CompactModel
 from .resnet import build_resnet
 from .spec import ModelSpec
 from .text import build_hashed_embedding, build_text_cnn
+from .transformer import build_text_transformer
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ FAMILIES = {
     "mobile": Family(build_mobile, "image", width=16, shrinks=4),
     "hashed_embedding": Family(build_hashed_embedding, "text", width=64, dropout=0.3),
     "text_cnn": Family(build_text_cnn, "text", width=64, dropout=0.3),
+    "text_transformer": Family(build_text_transformer, "text", width=64, dropout=0.1),
     "mlp": Family(build_mlp, "features", width=64, dropout=0.1),
 }
 SMALLEST_IMAGE = 8
@@ -61,7 +63,8 @@ def compact_model(
     ----------
     name : str
         Images: ``"resnet8"`` (the default choice), ``"resnet20"``, ``"fast"``, ``"mobile"``.
-        Text: ``"hashed_embedding"``, ``"text_cnn"``. Features: ``"mlp"``.
+        Text: ``"hashed_embedding"``, ``"text_cnn"``, ``"text_transformer"``.
+        Features: ``"mlp"``.
     num_classes : int
         At least 2.
     input_shape : tuple of int
