@@ -156,15 +156,20 @@ class Checks:
         return found if self._vectors is not None else where_equal(found, self.rows.others)
 
     def corpus(self) -> CorpusIssues:
-        """Return what concerns the training rows as a whole: imbalance, shortcuts, order."""
+        """Return what concerns the training rows as a whole, by what the checks have measured."""
         train = np.flatnonzero(self.rows.splits == "train")
         quality = self.found.get("quality")
         properties = {} if quality is None else quality.properties
         if self.rows.modality == "features" and len(properties) == len(self.rows.columns):
             properties = dict(zip(self.rows.columns, properties.values(), strict=True))
+        names = None if self.rows.names is None else self.rows.names[train]
+        labels = None if names is None or not (names != "").any() else names
+        vectors = self.embeddings.take(train) if "encoded" in self.__dict__ else None
+        if labels is None and vectors is None:
+            return CorpusIssues((), {})
         return find_corpus_issues(
-            None if self.rows.names is None else self.rows.names[train],
-            embeddings=self.embeddings.take(train),
+            labels,
+            embeddings=vectors,
             properties={name: values[train] for name, values in properties.items()},
             sure=SHORTCUT[self.rows.modality],
             random_state=self.seed,

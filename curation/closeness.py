@@ -13,7 +13,8 @@ from .reading import DecodedImages, Rows
 
 SHINGLES, COSINE = "Jaccard similarity of shingles", "Cosine similarity"
 # Numbers are near duplicates only when they are all but equal (`NEARLY_EQUAL`); texts when a word
-# or two of them differ; vectors of unknown make when they are as close as copies are in most encoders.
+# or two of them differ; vectors of unknown make when they are as close as copies are in most
+# encoders.
 NEAR_FEATURES, NEAR_TEXT, NEAR_OWN = 0.9999, 0.8, 0.95
 NEARLY_EQUAL = "numbers that differ by a few hundredths of their usual spread"
 # From fewer rows no threshold is learnt; below this expected precision none is trusted.

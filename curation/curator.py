@@ -24,6 +24,8 @@ from .steps import Plan, Step, read_steps
 if TYPE_CHECKING:
     import datasets
 
+    from .corpus import CorpusIssues
+
 PARAMETERS = ("steps", "threshold", "label_action", "encoder", "random_state")
 
 
@@ -55,6 +57,9 @@ class Curator:
         One decision for every row.
     checks_ : Checks
         ``found`` holds the result of each check; ``embeddings`` and ``graph`` what they read.
+    corpus_ : CorpusIssues
+        Of all training rows together: imbalance and order; shortcuts where quality was checked,
+        drift where a check needed vectors.
     embeddings_ : Embeddings
         Made now if no check needed them.
     threshold_ : float
@@ -193,6 +198,12 @@ class Curator:
         """From which similarity on rows are near duplicates."""
         self._check_fitted()
         return self.checks_.closeness.threshold
+
+    @property
+    def corpus_(self) -> CorpusIssues:
+        """What concerns the training rows as a whole: imbalance, sorted rows, shortcuts, drift."""
+        self._check_fitted()
+        return self.checks_.corpus()
 
     def _check(self) -> Plan | None:
         check_choice("label_action", self.label_action, ("auto", *LABEL_ACTIONS))

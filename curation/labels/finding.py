@@ -121,6 +121,9 @@ def find_label_issues(
     judged = judged_rows(inputs, by_peers=embeddings is not None or graph is not None)
     if not judged.any() or _num_classes(inputs, judged) < 2:
         return _nothing(inputs, "fewer than two classes to tell apart")
+    only_vectors = not inputs.pred_probs and inputs.answers is None and margins is None
+    if only_vectors and _all_equal(inputs.vectors, judged):
+        return _nothing(inputs, "all rows are equal, which says nothing of their labels")
     evidence = gather(inputs, graph, method, random_state)
     if evidence is not None and method == "confident":
         return _decide_confident(inputs, evidence, judged)
@@ -135,6 +138,10 @@ def judged_rows(inputs: LabelInputs, *, by_peers: bool) -> np.ndarray:
         sizes = np.bincount(inputs.labels[judged], minlength=len(inputs.classes))
         judged &= sizes[inputs.labels] >= FEWEST_PEERS
     return judged
+
+
+def _all_equal(vectors: np.ndarray | None, judged: np.ndarray) -> bool:
+    return vectors is not None and bool((vectors[judged] == vectors[judged][:1]).all())
 
 
 def _num_classes(inputs: LabelInputs, judged: np.ndarray) -> int:

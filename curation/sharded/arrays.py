@@ -118,9 +118,13 @@ def _pick(path: str, positions: np.ndarray) -> np.ndarray:
 
 def _shape(path: str | os.PathLike[str]) -> tuple[int, int]:
     try:
-        shape = np.load(path, mmap_mode="r").shape
+        stored = np.load(path, mmap_mode="r")
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as a .npy file ({error}).") from error
+    if not isinstance(stored, np.ndarray):
+        stored.close()
+        raise InputError(f"{path} holds several arrays: save the vectors alone, as a .npy file.")
+    shape = stored.shape
     if len(shape) != 2:
         raise InputError(f"{path} must hold a matrix (rows, columns), got shape {shape}.")
     return int(shape[0]), int(shape[1])

@@ -35,10 +35,8 @@ def lines(stages: Stages) -> tuple[Line, ...]:
 
 
 def _curated(stages: Stages) -> Line:
-    per_class = stages["decide"].summary["per_class"]
-    rows = sum(item["after"] for item in per_class) if per_class else None
-    if rows is None:
-        rows = stages["apply"].summary["kept"]
+    given = stages.get("plant", stages["load"]).summary["splits"].get("train", 0)
+    rows = given - stages["apply"].summary["removed"]  # which are training rows, all of them
     spent = sum(
         stages[name].cost.wall_s for name in ("embed", "neighbours", "find", "decide", "apply")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from ..core.errors import InputError
@@ -33,6 +34,22 @@ def check_target(path: Path | None, *, option: str, data: str = "") -> None:
             f"{option} {path} is a folder that is not empty. Give it another name; nothing was "
             "touched."
         )
+    check_writable(path, option=option)
+
+
+def check_writable(path: Path, *, option: str) -> None:
+    """Raise before any work is done where no file can be made at `path`."""
+    folder = path.resolve().parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{option} {path} cannot be written: {folder} takes no files "
+            f"({error.strerror or type(error).__name__}). Nothing was done."
+        ) from error
 
 
 def sources(data: str) -> set[Path]:

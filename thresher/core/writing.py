@@ -275,7 +275,7 @@ def _repeats(sample: pa.ChunkedArray) -> bool:
 def _write_jsonl(dataset: datasets.Dataset, path: Path) -> None:
     table = dataset.data.table
     for item in table.schema:
-        if is_binary(item.type) or pa.types.is_struct(item.type):
+        if _holds_bytes(item.type):
             raise InputError(
                 f"A JSON Lines file cannot hold the column {item.name!r} ({item.type}). Use "
                 ".parquet."
@@ -284,6 +284,11 @@ def _write_jsonl(dataset: datasets.Dataset, path: Path) -> None:
         for batch in table.to_batches(max_chunksize=10_000):
             for row in batch.to_pylist():
                 file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    inner = [kind.field(i).type for i in range(kind.num_fields)]
+    return is_binary(kind) or any(map(_holds_bytes, inner))
 
 
 def _write_image_folder(dataset: datasets.Dataset, path: Path, *, label: str) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ...core.errors import InputError
+from ...core.errors import InputError, check_number
 from .finding import Search
 
 Threshold = Annotated[
@@ -116,18 +116,19 @@ def outliers(*, encoder: Encoder = "auto", embeddings: Vectors = None) -> Search
 def quality() -> Search:
     """Find unreadable, blank, blurred, garbled or odd rows.
 
-    Rows that hold nothing are dropped, odd ones are there to be looked at.
+    Rows that hold nothing are dropped, odd ones are there to be looked at. Of the data as a whole
+    it says which classes are rare, whether the rows are sorted, and what gives a label away.
 
     Example: thresher curate quality photos/ --out bad.csv
     """
-    return Search(("quality",), drop_unusable=True)
+    return Search(("quality",), drop_unusable=True, corpus=True)
 
 
 def coreset(
     *,
     rows: Annotated[int | None, typer.Option(min=1, help="Keep this many training rows.")] = None,
     share: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Keep this share of the training rows.")
+        float | None, typer.Option(help="Keep this share of the training rows.")
     ] = None,
     method: Annotated[
         str, typer.Option(help="auto, random, balanced, k_center, facility_location, …")
@@ -143,6 +144,8 @@ def coreset(
     """
     if (rows is None) == (share is None):
         raise InputError("Give the size of the core set: --rows N or --share 0.3.")
+    if share is not None:
+        check_number("--share", share, low=0, high=1, low_open=True)
     return Search(
         (("coreset", {"n": rows or 1, "method": method}),),
         share=share,
@@ -174,4 +177,5 @@ def report(
         pred_probs=pred_probs,
         drop_unusable=True,
         corpus=True,
+        page=True,
     )

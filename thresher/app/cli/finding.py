@@ -52,7 +52,9 @@ class Search:
     drop_unusable : bool
         Whether rows that cannot be used are dropped, rather than left alone.
     corpus : bool
-        Whether to look at the data as a whole too, and to insist on a file to write all to.
+        Whether to look at the data as a whole too.
+    page : bool
+        Whether to insist on a file to write all to.
     needs : tuple of str
         ``"label"`` or ``"splits"``: what the data must have.
     """
@@ -66,6 +68,7 @@ class Search:
     share: float | None = None
     drop_unusable: bool = False
     corpus: bool = False
+    page: bool = False
     needs: tuple[str, ...] = ()
 
 
@@ -129,12 +132,18 @@ def look(
     from ..cleaning import apply_manifest
     from ..console import shown_progress
     from ..targets import check_target
-    from .finding_output import check_findings_file, print_outcome, write_findings
+    from .finding_output import (
+        check_clean_format,
+        check_findings_file,
+        print_outcome,
+        write_findings,
+    )
     from .finding_source import clean_format, read_rows
 
-    if search.corpus and out is None:
+    if search.page and out is None:
         raise InputError("Name the page to write: --out report.html.")
     check_findings_file(out)
+    check_clean_format(clean, format)
     for option, path in (("--out", out), ("--manifest", manifest), ("--clean", clean)):
         check_target(path, option=option, data=data)
     with shown_progress():
@@ -190,7 +199,7 @@ def search_rows(
         Manifest(curator.manifest_.table, header), loaded, action="drop" if unusable else "review"
     )
     issues = Issues.concat([curator.issues_, loaded.set_aside])
-    corpus = curator.checks_.corpus().to_json() if search.corpus else None
+    corpus = curator.corpus_.to_json() if search.corpus else None
     return Outcome(command, loaded, curator, issues, manifest, corpus)
 
 

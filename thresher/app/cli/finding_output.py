@@ -16,10 +16,11 @@ from rich.text import Text
 from curation import Curator
 
 from ...core.columns import read_row_ids, take_rows
-from ...core.errors import InputError
+from ...core.errors import InputError, check_choice
 from ...core.issues import Issue, Issues
 from ...core.manifest import Manifest
 from ...core.schema import LoadedDataset
+from ...core.writing import FORMATS as DATA_FORMATS
 from ...core.writing import SUFFIXES, write_dataset
 from ..cleaning import Cleaned
 from ..given import as_dataset
@@ -135,6 +136,17 @@ def check_findings_file(path: Path | None) -> None:
         )
 
 
+def check_clean_format(path: Path | None, wanted: str | None) -> None:
+    """Raise before any work is done when clean data cannot be written as asked for."""
+    if path is not None and wanted is not None:
+        check_choice("--format", wanted, DATA_FORMATS)
+    elif path is not None and path.suffix.lower() not in SUFFIXES:
+        raise InputError(
+            f"`--clean` ends in {path.suffix!r}. Clean data go into .csv, .jsonl, .parquet or "
+            ".tar, or without a suffix into a folder (--format says of which kind)."
+        )
+
+
 def print_outcome(outcome: Outcome, *, show: int, as_json: bool) -> None:
     """Print the counts, the worst rows, and how it was done."""
     if as_json:
@@ -148,6 +160,8 @@ def print_outcome(outcome: Outcome, *, show: int, as_json: bool) -> None:
         _say(console, f"{TITLES[check]}: {counts.get(check, 0):,} (of {rows:,} rows)")
         if method is not None:
             _say(console, f"  {method}.")
+    for issue in (outcome.corpus or {}).get("issues", []):
+        _say(console, f"all rows, {issue['kind']}: {issue['message']}")
     worst = outcome.worst(show)
     if worst:
         console.print(_worst_table(outcome, worst))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ def read_image_folder(root: Path) -> Source:
     of them reported. Files in deeper folders belong to the class of the first one.
     """
     source = Source(origin=str(root), roles={"image": "image", "label": "label", "row_id": ROW_ID})
-    paths = sorted(_walk(root, "", frozenset(), source))
+    paths = sorted(_named(_walk(root, "", frozenset(), source), source))
     split_layout = _has_split_folders(root)
     rows = [_place(path, split_layout) for path in paths]
     if split_layout:
@@ -90,6 +90,16 @@ def _walk(folder: Path, prefix: str, above: frozenset[str], source: Source) -> I
             source.bad.append(bad_row(name, "a folder, not an image"))
         else:
             yield from _walk(Path(entry.path), name + "/", above | {real}, source)
+
+
+def _named(paths: Iterable[str], source: Source) -> Iterator[str]:
+    """Yield the paths that are text; set the others aside, which no table can hold."""
+    for path in paths:
+        shown = path.encode(errors="backslashreplace").decode()
+        if shown == path:
+            yield path
+        else:
+            source.bad.append(bad_row(shown, "a file name that is not UTF-8: rename it"))
 
 
 def read_files(
