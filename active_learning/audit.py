@@ -83,14 +83,16 @@ class Audit:
         )
         return fitted(self.policy.embeddings.vectors[positions])
 
-    def estimate(self) -> Estimate | None:
-        """Estimate the task's measure on unlabelled rows.
+    def judged(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """Judge each tenth of the audited rows by a model of all other labels.
 
-        Each tenth of the audited rows is judged by a model of all other labels. The strategy knew
-        nothing of the audited rows, so that they are like the rows without a label.
+        Returns
+        -------
+        loss, expected : ndarray of float64, shape (k,)
+            The loss of each audited row, and the one that the model expected.
+        expected_mean : float
+            The mean loss that the models expect on rows without a label.
         """
-        if not self.enough:
-            return None
         task, rest = self.policy.task, self.sample()
         loss, expected = np.zeros(len(self.places)), np.zeros(len(self.places))
         means = []
@@ -102,12 +104,23 @@ class Audit:
             loss[part] = task.loss(own, self.targets[held])
             expected[part] = task.expected_loss(own)
             means.append(task.expected_loss(others).mean())
-        return task.estimate(
+        return loss, expected, float(np.mean(means))
+
+    def estimate(self) -> Estimate | None:
+        """Estimate the task's measure on unlabelled rows.
+
+        The strategy knew nothing of the audited rows, so that they are like the rows without a
+        label.
+        """
+        if not self.enough:
+            return None
+        loss, expected, expected_mean = self.judged()
+        return self.policy.task.estimate(
             loss,
             weights=self.weights,
             expected=expected,
-            expected_mean=float(np.mean(means)),
-            pool_size=len(self.unlabeled) + len(self.places),
+            expected_mean=expected_mean,
+            pool_size=len(self.unlabeled),
         )
 
     def gain(self) -> Estimate | None:

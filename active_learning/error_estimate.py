@@ -32,7 +32,8 @@ def estimate_error(
     expected_mean : float, optional
         The mean of that over the pool; goes with `expected`.
     pool_size : int, optional
-        Rows of the pool; narrows the interval when many of them are labelled.
+        Rows that the estimate is about, none of them among the labels: with few of them their own
+        scatter widens the interval.
     level : float
         Probability that the interval holds the truth.
 
@@ -68,7 +69,7 @@ def estimate_error(
     spread = float(np.sqrt(((mass * (residual - mean)) ** 2).sum() / (m - 1) / m))
     half = float(student.ppf(0.5 + level / 2, m - 1)) * spread
     if pool_size is not None:
-        half *= float(np.sqrt(max(0.0, 1.0 - m / pool_size)))
+        half *= float(np.sqrt(1.0 + m / max(1, pool_size)))
     return Estimate(value, max(0.0, value - half), value + half, m)
 
 

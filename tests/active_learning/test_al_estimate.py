@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import beta
 
 from active_learning import estimate_accuracy, lure_weights
 from active_learning.learning_curve import fit_power_law
@@ -8,22 +9,38 @@ from active_learning.tasks.classification import cohen_kappa
 from thresher.core.errors import InputError
 
 
-def test_plain_mean_by_hand():
-    found = estimate_accuracy(np.array([1, 0, 1, 1]))
-    assert found.value == 0.75
-    assert found.labels == 4
-    assert 0 <= found.low < 0.75 < found.high <= 1
+@pytest.mark.parametrize(("right", "labels"), [(3, 4), (19, 20), (0, 10), (45, 60)])
+def test_without_a_model_it_is_jeffreys_interval(right, labels):
+    found = estimate_accuracy(np.arange(labels) < right)
+    a, b = right + 0.5, labels - right + 0.5
+    assert found.labels == labels
+    assert found.value == pytest.approx(a / (a + b), abs=0.005)
+    assert [found.low, found.high] == pytest.approx(beta.ppf([0.025, 0.975], a, b), abs=0.01)
 
 
-def test_expectation_of_the_model_is_added_back():
-    found = estimate_accuracy(np.array([1, 0]), expected=np.array([0.9, 0.5]), expected_mean=0.8)
-    assert found.value == pytest.approx(0.8 + np.mean([0.1, -0.5]))
+def test_a_pool_that_is_easier_than_the_labels_counts_for_more():
+    rng = np.random.default_rng(2)
+    expected = rng.uniform(0.5, 1.0, 20000)
+    right = (rng.random(20000) < expected).astype(float)
+    labeled = np.argsort(expected + rng.normal(scale=0.3, size=20000))[:2000]
+    given = {"expected": expected[labeled], "expected_mean": float(expected.mean())}
+    with_model = estimate_accuracy(right[labeled], **given).value
+    plain = estimate_accuracy(right[labeled]).value
+    assert abs(with_model - right.mean()) < 0.4 * abs(plain - right.mean())
 
 
 def test_no_error_seen_still_gives_an_interval():
-    found = estimate_accuracy(np.ones(10))
-    assert found.value == 1.0
-    assert found.low < 0.99
+    found = estimate_accuracy(np.ones(10), expected=np.full(10, 0.99), expected_mean=0.99)
+    assert found.low < 0.9
+    assert found.value > 0.95
+
+
+def test_few_rows_left_and_unequal_weights_widen_the_interval():
+    right, weights = np.arange(30) % 5 > 0, np.where(np.arange(30) % 10 < 5, 0.2, 1.8)
+    plain = estimate_accuracy(right)
+    for other in ({"pool_size": 20}, {"weights": weights}):
+        found = estimate_accuracy(right, **other)
+        assert found.high - found.low > 1.1 * (plain.high - plain.low)
 
 
 def test_lure_weights_are_one_for_uniform_draws():
