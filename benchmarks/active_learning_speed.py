@@ -21,10 +21,13 @@ import subprocess
 import sys
 import time
 import warnings
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from thresher.core.files import write_json
 
 SIZES = {
     "20k": (20_000, 128, 100),
@@ -161,6 +164,7 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=300.0, help="seconds a query may take")
     parser.add_argument("--peer", action="store_true")
     parser.add_argument("--quick", action="store_true", help="20k only, once")
+    parser.add_argument("--names", nargs="*", help="only these strategies, ours and the peer's")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -181,22 +185,53 @@ def _measure_all(arguments: argparse.Namespace) -> None:
         jobs += [("ours", name, size) for name in names]
     if arguments.peer:
         jobs += [("peer", name, "20k") for name in PEERS]
+    if arguments.names:
+        jobs = [job for job in jobs if job[1] in arguments.names]
     results: dict[str, Any] = {}
     for kind, name, size in jobs:
         found = measure(kind, name, size, limit=arguments.limit, repeats=repeats)
         results.setdefault(size, {}).setdefault(kind, {})[name] = found
         print(f"{size:4} {kind:5} {name:20} {found}", flush=True)
     if arguments.out:
-        arguments.out.write_text(
-            json.dumps(
-                {
-                    "versions": {"python": platform.python_version(), "numpy": np.__version__},
-                    "sizes": SIZES,
-                    "results": results,
-                },
-                indent=2,
-            )
-        )
+        versions = {"python": platform.python_version(), "numpy": np.__version__}
+        versions["scikit-activeml"] = _peer_version()
+        found = {"versions": versions, "sizes": SIZES, "results": results}
+        write_json(arguments.out, {**found, "page": _page(results, versions, repeats=repeats)})
+
+
+def _peer_version() -> str:
+    try:
+        return version("scikit-activeml")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _page(results: dict[str, Any], versions: dict[str, str], *, repeats: int) -> dict[str, Any]:
+    shown = {"ours": "ours", "peer": "scikit-activeml"}
+    rows = [
+        [
+            f"{SIZES[size][0]:,} × {SIZES[size][1]}, {SIZES[size][2]} picks",
+            shown[kind],
+            name,
+            found.get("cpu_seconds", found.get("failed")),
+            found.get("peak_mb", ""),
+        ]
+        for size, kinds in results.items()
+        for kind, runs in kinds.items()
+        for name, found in runs.items()
+    ]
+    return {
+        "title": "Active learning: time of one query",
+        "note": "Gaussian blobs, 100 rows labelled, each query in its own process, one thread, "
+        f"median of {repeats}. scikit-activeml {versions['scikit-activeml']}.",
+        "tables": [
+            {
+                "caption": "CPU-seconds of one query and peak memory of its process",
+                "header": ["pool", "library", "strategy", "CPU-seconds", "MB"],
+                "rows": rows,
+            }
+        ],
+    }
 
 
 if __name__ == "__main__":
