@@ -327,14 +327,14 @@ def _page(
         if set(curves[task.name].strategies) - set(order)
     ]
     versions = _versions()
-    stopped = "; ".join(f"{name}: {why}" for name, why in failed.items()) or "none"
+    stopped = "".join(f" {name} failed: {why}." for name, why in failed.items())
     few = ", ".join(f"{task.name} {task.seeds}" for task in chosen if task.seeds != 5) or "none"
     return {
         "title": "Active learning: the same accuracy from fewer labels",
         "note": "At most 3,000 rows a set, half of them the pool (digits three quarters), five "
         f"seeds (other numbers: {few}), one logistic regression for all. scikit-activeml "
         f"{versions['scikit-activeml']}, modAL {versions['modAL-python']}. Peers "
-        f"are in the tables that name them. Did not finish: {stopped}.",
+        f"are in the tables that name them. Strategies not named were not run.{stopped}",
         "tables": [
             {
                 "caption": "Mean rank over seeds and budgets (1 is best), and the lowest distance "
