@@ -210,7 +210,7 @@ def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
                     f"{same[0]['parameters']:,}",
                     f"{same[0]['rows']:,}",
                     f"{np.mean(found):.2f} %",
-                    f"{min(found):.2f} to {max(found):.2f}" if len(found) > 1 else "",
+                    f"{len(found)}: {min(found):.2f} to {max(found):.2f}",
                     f"{np.mean([run['cpu_s'] for run in same]):.0f}",
                 ]
             )
@@ -218,8 +218,8 @@ def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "title": "Distillation",
         "note": (
-            "One teacher for each data set, three seeds of each student, which sees equally many "
-            "rows in all its runs. Without labels it sees the labelled rows and the pool. "
+            "One teacher for each data set; a student sees equally many rows in all its runs. "
+            "Without labels it sees the labelled rows and the pool. "
             f"One thread, torch {torch.__version__}."
         ),
         "tables": [{"caption": "", "header": header, "rows": rows}],
