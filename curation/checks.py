@@ -17,10 +17,10 @@ from thresher.core.neighbors import NeighborGraph
 
 from .closeness import (
     COSINE,
-    NEAR_TEXT,
     SHINGLES,
     Closeness,
     choose_closeness,
+    choose_text_closeness,
     compares_texts,
     describe_search,
     search,
@@ -138,7 +138,7 @@ class Checks:
         if not isinstance(self._threshold, str):
             return Closeness(self.measure, float(self._threshold), "asked for")
         if self._as_text:
-            return Closeness(self.measure, NEAR_TEXT, "a word or two changed")
+            return choose_text_closeness(self.rows.values(), random_state=self.seed)
         found = self.encoded
         return choose_closeness(self.rows, found.embeddings, found.encoder, random_state=self.seed)
 
@@ -281,9 +281,25 @@ class Checks:
             pred_probs=probs,
             row_ids=self.rows.ids[rows],
             classes=np.unique(names[names != ""]).tolist(),
+            annotations=self._answers(rows),
+            dynamics=self.plan["label"].get("dynamics"),
             method=self.plan["label"].get("method", "auto"),
             random_state=self.seed,
         )
+
+    def _answers(self, rows: np.ndarray) -> pa.Table | None:
+        """Return the annotators' answers about some rows."""
+        table = self.plan["label"].get("annotations")
+        if table is None:
+            return None
+        named = pc.cast(table["row_id"], pa.string())
+        known = pc.is_in(named, value_set=pa.array(self.rows.ids, pa.string()))
+        if not pc.all(known).as_py():
+            strange = table.filter(pc.invert(known))["row_id"].slice(0, 5).to_pylist()
+            raise InputError(
+                f"`annotations` has rows that are not in the data: {', '.join(map(str, strange))}."
+            )
+        return table.filter(pc.is_in(named, value_set=pa.array(self.rows.ids[rows], pa.string())))
 
     def _outliers(self) -> Issues:
         rows = np.flatnonzero(~self._redundant)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from thresher.core.embeddings import Embeddings
 from thresher.core.encoders.protocol import Encoder
+from thresher.core.errors import InputError
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.search import neighbor_graph
 
@@ -74,6 +75,31 @@ def choose_closeness(
         why = f"no threshold is sure to tell copies from look-alikes here; {suggested.reason}"
         return Closeness(COSINE, max(NEAR_SURE, suggested.threshold), why)
     return Closeness(COSINE, suggested.threshold, suggested.reason)
+
+
+def choose_text_closeness(
+    texts: list[str], *, target_precision: float = 0.95, random_state: int = 0
+) -> Closeness:
+    """Choose a threshold for the Jaccard similarity of texts.
+
+    Edits planted in short questions are often told from look-alikes below `NEAR_TEXT` already, but
+    questions of one pattern ("What is the origin of the word …?") are that much alike too: so what
+    is learnt only ever raises the threshold.
+    """
+    usual = Closeness(SHINGLES, NEAR_TEXT, "four fifths of all shingles: a word or two changed")
+    if len(texts) < FEWEST_ROWS:
+        return usual
+    from .text_thresholds import suggest_text_threshold
+
+    try:
+        suggested = suggest_text_threshold(
+            texts, target_precision=target_precision, random_state=random_state
+        )
+    except InputError:  # too few different texts to learn from
+        return usual
+    if suggested.threshold <= NEAR_TEXT:
+        return usual
+    return Closeness(SHINGLES, suggested.threshold, suggested.reason)
 
 
 def search(

@@ -23,7 +23,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "near_duplicate": ("threshold", "keep"),
     "leakage": ("threshold",),
     "quality": (),
-    "label": ("method",),
+    "label": ("method", "annotations", "dynamics"),
     "outlier": (),
     "coreset": ("n", "method"),
 }

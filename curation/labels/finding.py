@@ -127,7 +127,24 @@ def find_label_issues(
     evidence = gather(inputs, graph, method, random_state)
     if evidence is not None and method == "confident":
         return _decide_confident(inputs, evidence, judged)
+    if evidence is not None and not tells_classes(evidence.probs[judged], inputs.labels[judged]):
+        if inputs.answers is None and margins is None:
+            return _nothing(inputs, f"{evidence.how} tells classes apart no better than chance")
+        evidence = None
     return _result(inputs, _believe(inputs, evidence, margins, judged))
+
+
+def tells_classes(probs: np.ndarray, labels: np.ndarray) -> bool:
+    """Tell whether probabilities agree with the labels surely more often than by chance.
+
+    Chance is that of predictions made without looking (Cohen, 1960). Without this test, evidence
+    that knows nothing would call most labels wrong, and be sure of it.
+    """
+    n, num_classes = probs.shape
+    predicted = np.bincount(probs.argmax(axis=1), minlength=num_classes) / n
+    given = np.bincount(labels, minlength=num_classes) / n
+    agreeing = int((probs.argmax(axis=1) == labels).sum())
+    return wilson_interval(agreeing, n)[0] > float(predicted @ given)
 
 
 def judged_rows(inputs: LabelInputs, *, by_peers: bool) -> np.ndarray:

@@ -83,6 +83,11 @@ def test_duplicates_are_found_decided_dropped_and_put_back(call, reviews, tmp_pa
 
 @pytest.mark.parametrize("suffix", [".parquet", ".jsonl", ".tar", ""])
 def test_relabelled_rows_go_out_in_any_format_and_back(call, reviews, tmp_path, suffix):
+    rows = pd.read_csv(reviews, keep_default_na=False, dtype=str)
+    telling = np.array(["awful broken refund", "fine usual decent", "great lovely happy"])
+    rows["text"] += " " + pd.Series(telling[np.arange(60) % 3])
+    rows.loc[[5, 25, 50], "stars"] = ["0", "2", "1"]
+    rows.to_csv(reviews, index=False)
     decisions, clean = tmp_path / "m", tmp_path / f"clean{suffix}"
     options = ["--label", "stars", "--manifest", decisions, "--clean", clean, "--action", "relabel"]
     code, found = call("labels", reviews, *options, "--method", "knn", "--json")
@@ -185,6 +190,39 @@ def test_vectors_and_probabilities_of_ones_own(call, reviews, tmp_path):
     assert (code, "7 rows, but the data has 60" in error) == (2, True)
     code, error = call("duplicates", reviews, "--embeddings", reviews)
     assert (code, "cannot be read as .npy" in error) == (2, True)
+
+
+def test_annotators_are_evidence_for_wrong_labels(call, tmp_path):
+    rng = np.random.default_rng(0)
+    truth = np.arange(90) % 3
+    given = truth.copy()
+    given[:9] = (given[:9] + 1) % 3
+    texts = [" ".join(rng.choice(WORDS, 12)) for _ in range(90)]
+    rows = pd.DataFrame({"row_id": [f"r{i}" for i in range(90)], "text": texts, "stars": given})
+    rows["stars"] = "s" + rows["stars"].astype(str)
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    answers = pd.DataFrame(
+        [
+            {"row_id": f"r{i}", "annotator": who, "label": f"s{truth[i]}"}
+            for i in range(90)
+            for who in ("ann", "bob", "cy")
+        ]
+    )
+    answers.to_csv(tmp_path / "answers.csv", index=False)
+    options = ["--label", "stars", "--text", "text"]
+    given_answers = [*options, "--annotations", tmp_path / "answers.csv"]
+    code, found = call("labels", tmp_path / "rows.csv", *given_answers, "--json")
+    assert (code, found["found"]["label"]) == (0, 9)
+    answers.drop(columns="annotator").to_csv(tmp_path / "lost.csv", index=False)
+    code, error = call(
+        "labels", tmp_path / "rows.csv", *options, "--annotations", tmp_path / "lost.csv"
+    )
+    assert (code, "no column 'annotator'" in error) == (2, True)
+    answers.assign(row_id="x").to_csv(tmp_path / "other.csv", index=False)
+    code, error = call(
+        "labels", tmp_path / "rows.csv", *options, "--annotations", tmp_path / "other.csv"
+    )
+    assert (code, "not in the data: x" in error) == (2, True)
 
 
 def test_core_sets_have_the_size_that_was_asked_for(call, reviews, tmp_path):

@@ -208,3 +208,14 @@ def test_human_label_errors_of_cifar10n_are_flagged():
         hits = (found.flagged & wrong).sum()
         assert 2 * hits / (found.flagged.sum() + wrong.sum()) >= 0.78
         assert found.noise_rate.estimate == pytest.approx(wrong.mean(), abs=0.02)
+
+
+def test_evidence_that_knows_nothing_judges_nothing():
+    rng = np.random.default_rng(0)
+    labels = np.arange(300) % 3
+    found = find_label_issues(labels, embeddings=rng.normal(size=(300, 16)).astype(np.float32))
+    assert not found.flagged.any()
+    assert "no better than chance" in found.method
+    assert (found.noise_rate.low, found.noise_rate.high) == (0, 1)
+    blind = rng.dirichlet(np.ones(3), size=300)
+    assert not find_label_issues(labels, pred_probs=blind).flagged.any()

@@ -6,12 +6,13 @@ Each function turns a command's own options into a `Search`; `finding_command` m
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ...core.errors import InputError, check_number
 from .finding import Search
+from .finding_source import read_annotations
 
 Threshold = Annotated[
     float | None, typer.Option(help="Similarity that counts as near, in (0, 1]; else chosen.")
@@ -31,6 +32,18 @@ Action = Annotated[
 Probabilities = Annotated[
     Path | None,
     typer.Option(help="Out-of-sample probabilities, rows × sorted classes: .npy or .npz."),
+]
+
+
+Annotations = Annotated[
+    Path | None,
+    typer.Option(
+        help="Answers of several annotators: a table with the columns row_id, annotator, label."
+    ),
+]
+Dynamics = Annotated[
+    Path | None,
+    typer.Option(help="What each row did in training: the .npz file of a DynamicsRecorder."),
 ]
 
 
@@ -86,6 +99,8 @@ def labels(
     encoder: Encoder = "auto",
     embeddings: Vectors = None,
     pred_probs: Probabilities = None,
+    annotations: Annotations = None,
+    dynamics: Dynamics = None,
 ) -> Search:
     """Find labels that look wrong, each with a better one.
 
@@ -93,8 +108,11 @@ def labels(
 
     Example: thresher curate labels reviews.csv --label stars --pred-probs probs.npy
     """
+    options: dict[str, Any] = {"method": method}
+    options |= {} if annotations is None else {"annotations": read_annotations(annotations)}
+    options |= {} if dynamics is None else {"dynamics": str(dynamics)}
     return Search(
-        (("label", {"method": method}),),
+        (("label", options),),
         label_action=action,
         encoder=encoder,
         embeddings=embeddings,

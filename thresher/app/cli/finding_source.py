@@ -6,18 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ...core.embeddings import Embeddings
 from ...core.errors import InputError
 from ...core.loading import load_dataset
 from ...core.loading.hub import is_saved
+from ...core.loading.parts import joined
 from ...core.loading.several_texts import names_of
-from ...core.loading.tables import is_table
+from ...core.loading.tables import is_table, read_table
 from ...core.schema import LoadedDataset
 from ..given import given_rows
 from .options import pairs
 
 HASHED = "content hash"
+ANSWERS = ("row_id", "annotator", "label")
 
 
 def read_rows(
@@ -119,6 +123,23 @@ def read_probabilities(path: Path | None, loaded: LoadedDataset) -> np.ndarray |
     if lost:
         raise InputError(f"{len(lost)} rows are not in {path}, such as {', '.join(lost[:5])}.")
     return np.asarray(matrix[[place[row_id] for row_id in ids.tolist()]])
+
+
+def read_annotations(path: Path) -> pa.Table:
+    """Read annotators' answers: a table with ``row_id``, ``annotator`` and ``label`` as text."""
+    if not is_table(path):
+        raise InputError(f"Annotations are a .csv, .jsonl or .parquet file, got {path}.")
+    source = read_table(path, name=path.name)
+    if not source.parts:
+        raise InputError(f"{path} cannot be read: {source.bad[0].detail}.")
+    table = joined(source.parts)
+    missing = [name for name in ANSWERS if name not in table.column_names]
+    if missing:
+        raise InputError(
+            f"{path} has no column {missing[0]!r}; one row for each answer is needed, with "
+            f"{', '.join(ANSWERS)}. It has {', '.join(table.column_names)}."
+        )
+    return pa.table({name: pc.cast(table[name], pa.string()) for name in ANSWERS})
 
 
 def _sorted_classes(

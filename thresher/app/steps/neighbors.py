@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from curation import suggest_text_threshold
-from curation.closeness import NEARLY_EQUAL
+from curation.closeness import NEARLY_EQUAL, choose_text_closeness
 from curation.table_rows import other_columns, where_equal
 from curation.text_duplicates import text_graph
 from curation.thresholds import suggest_threshold
@@ -22,7 +21,7 @@ from .pictures import Pictures
 
 GRAPH = "graph.npz"
 FEWEST_TO_LEARN = 50
-NEAR_FEATURES, NEAR_FEW, NEAR_SURE, NEAR_TEXT = 0.9999, 0.98, 0.995, 0.8
+NEAR_FEATURES, NEAR_FEW, NEAR_SURE = 0.9999, 0.98, 0.995
 # Below this expected precision, only rows that are all but equal count as near duplicates.
 FAIR_PRECISION = 0.9
 SHINGLES, COSINE = "Jaccard similarity of shingles", "Cosine similarity"
@@ -76,11 +75,12 @@ def choose_threshold(
     """Choose how similar near duplicates must be, by planting edits in rows of this data."""
     modality, column = loaded.schema.modality, loaded.schema.inputs[0]
     if as_text:
-        return _text_threshold(
+        found = choose_text_closeness(
             read_texts(loaded.dataset, column),
-            precision=run.settings.find.near_precision,
-            seed=run.settings.seed,
+            target_precision=run.settings.find.near_precision,
+            random_state=run.settings.seed,
         )
+        return Choice(f"{found.threshold:.4g}", found.reason)
     if modality == "features":
         return Choice(str(NEAR_FEATURES), NEARLY_EQUAL)
     if len(loaded.dataset) < FEWEST_TO_LEARN:
@@ -99,21 +99,6 @@ def choose_threshold(
         why = f"no threshold is sure to tell copies from look-alikes here ({suggested.reason})"
         return Choice(str(max(NEAR_SURE, suggested.threshold)), why)
     return Choice(f"{suggested.threshold:.4f}", suggested.reason)
-
-
-def _text_threshold(texts: list[str], *, precision: float, seed: int) -> Choice:
-    """Choose the Jaccard similarity of near duplicates among texts.
-
-    Edits planted in short questions are often told from look-alikes below `NEAR_TEXT` already, but
-    questions of one pattern ("What is the origin of the word …?") are that much alike too.
-    """
-    usual = Choice(str(NEAR_TEXT), "four fifths of all shingles shared: a word or two changed")
-    if len(texts) < FEWEST_TO_LEARN:
-        return usual
-    suggested = suggest_text_threshold(texts, target_precision=precision, random_state=seed)
-    if suggested.threshold <= NEAR_TEXT:
-        return usual
-    return Choice(f"{suggested.threshold:.2f}", suggested.reason)
 
 
 def _search(
