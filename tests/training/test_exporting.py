@@ -173,6 +173,17 @@ def test_any_module_with_an_example(tmp_path: Path, capfd: pytest.CaptureFixture
     assert capfd.readouterr() == ("", "")
 
 
+def test_several_products_of_one_module_have_names_of_their_own(tmp_path: Path) -> None:
+    class Squares(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x @ x.mT @ x @ x.mT
+
+    model = nn.Sequential(Squares(), nn.Flatten(), nn.Linear(4, 2))
+    found = export(model, tmp_path / "m", classes=["a", "b"], example=torch.zeros(1, 2, 3))
+    names = [node.name for node in onnx.load(found.path).graph.node if node.name]
+    assert names == ["0", "0/matmul_1", "0/matmul_2", "2"]
+
+
 def test_an_unknown_operator_is_named_with_its_layer(tmp_path: Path) -> None:
     class Odd(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

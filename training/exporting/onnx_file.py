@@ -140,8 +140,10 @@ def _quiet_exporter() -> Iterator[None]:
 def compact(proto: Any) -> None:
     """Remove from an ONNX model, in place, all that no runtime needs."""
     graph = proto.graph
+    used: set[str] = set()
     for node in graph.node:
-        node.name = _layer_name(node) if node.op_type in _NAMED else ""
+        node.name = _layer_name(node, used) if node.op_type in _NAMED else ""
+        used.add(node.name)
         node.doc_string = ""
         del node.metadata_props[:]
     del graph.value_info[:]
@@ -154,10 +156,14 @@ def compact(proto: Any) -> None:
     _shorten_names(graph)
 
 
-def _layer_name(node: Any) -> str:
+def _layer_name(node: Any, used: set[str]) -> str:
+    """Return the module that computes `node`; of its further calls also their own name."""
     scopes = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "[]")
     path = ast.literal_eval(scopes)
-    return str(path[-2]) if len(path) > 1 else ""
+    if len(path) < 2:
+        return ""
+    layer = str(path[-2] or path[-1])
+    return layer if layer not in used else f"{layer}/{path[-1]}"
 
 
 def _share_constants(graph: Any) -> None:
