@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -29,12 +30,12 @@ from .precision import choose_precision
 from .relations import LastHidden, similarity_loss
 from .run import TrainingRun
 from .samples import UNLABELED, Samples
-from .teacher_cache import TeacherCache, cache_teacher, teach
+from .teacher_cache import TeacherCache, cache_teacher, given_logits, teach
 
 
 def distill(
     student: nn.Module,
-    teacher: nn.Module | Sequence[nn.Module],
+    teacher: nn.Module | Sequence[nn.Module] | np.ndarray,
     samples: Samples,
     *,
     epochs: int,
@@ -74,9 +75,10 @@ def distill(
     Parameters
     ----------
     student : nn.Module
-    teacher : nn.Module or sequence of nn.Module
+    teacher : nn.Module, sequence of nn.Module, or ndarray of float, shape (n, classes)
         Gives logits for the same classes and inputs; of several the mean of the logits counts.
-        Unchanged.
+        Unchanged. An array holds the logits of any other model, one line for each row of
+        `samples`: a teacher that reads other inputs, or runs elsewhere. They count for every view.
     samples : Samples
         Rows without a label are learned from the teacher alone, so that a pool is enough.
     epochs : int
@@ -103,15 +105,23 @@ def distill(
     Raises
     ------
     InputError
-        Also when the teacher has other classes, or `cached_views` meets `mix`.
+        Also when the teacher has other classes or rows, or `cached_views` meets `mix`.
     """
-    teachers = [teacher] if isinstance(teacher, nn.Module) else list(teacher)
     check_choice("method", method, LOSSES)
     check_number("temperature", temperature, low=0, low_open=True)
     check_number("alpha", alpha, low=0, high=1)
     check_number("relations", relations, low=0)
-    _check_teachers(student, teachers, samples)
-    views, choice = _choose_views(cached_views, augment=augment, mix=mix, cache_dir=cache_dir)
+    cache = None
+    if isinstance(teacher, np.ndarray):
+        teachers: list[nn.Module] = []
+        _check_given(mix=mix, relations=relations, cached_views=cached_views, cache_dir=cache_dir)
+        classes = _check_student(student, samples)
+        cache = given_logits(teacher, n_rows=len(samples), classes=classes)
+        views, choice = 0, Choice("given logits", "an array was given")
+    else:
+        teachers = [teacher] if isinstance(teacher, nn.Module) else list(teacher)
+        _check_teachers(student, teachers, samples)
+        views, choice = _choose_views(cached_views, augment=augment, mix=mix, cache_dir=cache_dir)
     if relations:
         if cached_views is not None:
             raise InputError("`relations` compares hidden vectors, which are not cached.")
@@ -126,8 +136,9 @@ def distill(
         hidden = [LastHidden(model) for model in (student, teachers[0])] if relations else []
         for watch in hidden:
             stack.callback(watch.close)
-        bf16 = choose_precision(teachers[0], precision, device=place).value == "bf16"
-        cache = None
+        bf16 = bool(teachers) and (
+            choose_precision(teachers[0], precision, device=place).value == "bf16"
+        )
         if views:
             cache = cache_teacher(
                 teachers,
@@ -195,6 +206,8 @@ class _Distillation:
         """What a checkpoint must agree with."""
         taught = [model_fingerprint(teacher) for teacher in self.teachers]
         views = 0 if self.cache is None else self.cache.views
+        if self.cache is not None and not taught:
+            taught = [fingerprint(self.cache.logits)]
         return fingerprint(
             taught, self.method.__name__, [self.temperature, self.alpha, self.relations, views]
         )
@@ -239,11 +252,9 @@ def _codes(targets: Tensor | None, taught: Tensor) -> Tensor:
 def _check_teachers(student: nn.Module, teachers: list[nn.Module], samples: Samples) -> None:
     if not teachers:
         raise InputError("`teacher` is empty; give at least one model.")
-    if not len(samples):
-        raise InputError("There are no rows to train on.")
     if any(model is student for model in teachers):
         raise InputError("Student and teacher are one object; give a copy as the teacher.")
-    classes = count_classes(student, samples.inputs)
+    classes = _check_student(student, samples)
     for model in teachers:
         found = count_classes(model, samples.inputs)
         if found != classes:
@@ -251,7 +262,34 @@ def _check_teachers(student: nn.Module, teachers: list[nn.Module], samples: Samp
                 f"The teacher has {found} classes and the student {classes}; both must have the "
                 "same, in the same order."
             )
+
+
+def _check_student(student: nn.Module, samples: Samples) -> int:
+    """Return the number of classes after checking that the labels are among them."""
+    if not len(samples):
+        raise InputError("There are no rows to train on.")
+    classes = count_classes(student, samples.inputs)
     check_targets(samples.targets, classes, name="samples")
+    return classes
+
+
+def _check_given(
+    *,
+    mix: Mix | None,
+    relations: float,
+    cached_views: int | None,
+    cache_dir: str | Path | None,
+) -> None:
+    """Refuse what needs a teacher that runs."""
+    asked = {
+        "mix": mix is not None,
+        "relations": bool(relations),
+        "cached_views": cached_views is not None,
+        "cache_dir": cache_dir is not None,
+    }
+    for name, is_asked in asked.items():
+        if is_asked:
+            raise InputError(f"`{name}` needs a teacher that is a model; its logits are given.")
 
 
 def _choose_views(

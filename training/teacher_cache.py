@@ -1,4 +1,7 @@
-"""A teacher's logits, computed once and read many times: two bytes a row, view and class."""
+"""A teacher's logits, computed once and read many times: two bytes a row, view and class.
+
+They may also come from elsewhere: a model of other inputs, a language model, people.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +37,14 @@ class TeacherCache:
     logits : ndarray of float16, shape (views, n, classes)
     flops : float
         What computing them took; 0 when they were read.
+    fits_any_view : bool
+        Whether the logits tell about the row and not about one view of it.
     """
 
-    def __init__(self, logits: np.ndarray, *, flops: float) -> None:
+    def __init__(self, logits: np.ndarray, *, flops: float, fits_any_view: bool = False) -> None:
         self.logits = logits
         self.flops = flops
+        self.fits_any_view = fits_any_view
 
     @property
     def views(self) -> int:
@@ -52,8 +58,8 @@ class TeacherCache:
 
     def view_of(self, augment: Augment | None) -> Augment | None:
         """Return `augment`, restricted to the cached views."""
-        if augment is None:
-            return None
+        if augment is None or self.fits_any_view:
+            return augment
 
         def cached_view(inputs: Tensor, keys: np.ndarray, epoch: int) -> Tensor:
             return augment(inputs, keys, epoch % self.views)
@@ -111,6 +117,25 @@ def cache_teacher(
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.save(file, logits)
     return TeacherCache(np.load(path, mmap_mode="r"), flops=flops)
+
+
+def given_logits(logits: np.ndarray, *, n_rows: int, classes: int) -> TeacherCache:
+    """Check logits that somebody else computed, one line a row, and keep them as a cache.
+
+    Raises
+    ------
+    InputError
+        When there are other numbers of rows or classes, or values that are not finite.
+    """
+    if logits.shape != (n_rows, classes):
+        raise InputError(
+            f"`teacher` has logits of shape {logits.shape}, but there are {n_rows} rows and the "
+            f"student has {classes} classes; give one line a row, in the order of `samples`."
+        )
+    if not np.isfinite(logits).all():
+        raise InputError("The logits in `teacher` are not all finite; leave such rows out.")
+    stored = logits.clip(-_LARGEST, _LARGEST).astype(np.float16)[np.newaxis]
+    return TeacherCache(stored, flops=0.0, fits_any_view=True)
 
 
 @torch.no_grad()

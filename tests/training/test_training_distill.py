@@ -143,6 +143,42 @@ def test_cached_views_are_the_ones_the_student_sees(teacher, tmp_path):
     assert second.flops < run.flops
 
 
+def test_given_logits_teach_as_the_model_that_made_them(teacher, tmp_path):
+    rows = table(60).without_targets()
+    with torch.no_grad():
+        logits = teacher.eval()(rows.inputs).numpy()
+    students = [net(), net(), net()]
+    distill(students[0], teacher, rows, epochs=2)
+    distill(students[1], logits, rows, epochs=2)
+    assert same(weights(students[0]), weights(students[1]))
+    seen = []
+
+    def augment(inputs, keys, epoch):
+        seen.append(epoch)
+        return inputs
+
+    run = distill(students[2], logits, rows, epochs=2, augment=augment, checkpoint_dir=tmp_path)
+    assert 1 in seen  # given logits do not hold the student to the view of epoch 0
+    assert run.choices["teacher"].value == "given logits"
+    with pytest.raises(InputError, match="another run"):
+        distill(net(), logits + 1, rows, epochs=2, augment=augment, checkpoint_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("logits", "options", "told"),
+    [
+        (np.zeros((59, 6)), {}, "60 rows"),
+        (np.zeros((60, 5)), {}, "6 classes"),
+        (np.full((60, 6), np.nan), {}, "not all finite"),
+        (np.zeros((60, 6)), {"cached_views": 2}, "cached_views"),
+        (np.zeros((60, 6)), {"relations": 1.0}, "relations"),
+    ],
+)
+def test_given_logits_that_do_not_fit_are_told(logits, options, told):
+    with pytest.raises(InputError, match=told):
+        distill(net(), logits, table(60), epochs=1, **options)
+
+
 def test_several_teachers_and_unlabelled_rows_among_labelled(teacher):
     samples = table()
     samples.targets[::3] = -1
