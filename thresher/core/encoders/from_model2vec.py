@@ -9,7 +9,7 @@ import numpy as np
 from ..choice import Choice
 from ..errors import require
 from .function import FunctionEncoder
-from .pretrained import check_modality, find_folder, loading, wrap
+from .pretrained import Wanted, check_modality, find_folder, loading, wrap
 
 
 def load(target: str, *, modality: str | None, device: str) -> FunctionEncoder:  # noqa: ARG001
@@ -19,7 +19,7 @@ def load(target: str, *, modality: str | None, device: str) -> FunctionEncoder: 
     folder = find_folder(target)
     library: Any = require("model2vec", extra="m2v")
     repository = target if "/" in target else f"minishlab/{target}"
-    with loading(spec, repository=repository, modality=modality):
+    with loading(Wanted.encoder(spec, modality=modality), repository=repository):
         model = library.StaticModel.from_pretrained(str(folder or repository))
     return wrap(
         lambda texts: np.asarray(model.encode(texts)),

@@ -12,6 +12,7 @@ from ..choice import choose_device
 from ..errors import InputError, require
 from .function import FunctionEncoder
 from .pretrained import (
+    Wanted,
     check_modality,
     find_folder,
     hash_weights,
@@ -33,7 +34,7 @@ def load(target: str, *, modality: str | None, device: str) -> FunctionEncoder:
     library: Any = require("open_clip", extra="openclip")
     name = architecture if folder is None else f"local-dir:{folder}"
     repository = f"laion/CLIP-{architecture}-{weights}"
-    with loading(spec, repository=repository, modality=modality):
+    with loading(Wanted.encoder(spec, modality=modality), repository=repository):
         model = library.create_model(name, pretrained=weights or None)
         tokenizer = library.get_tokenizer(name) if modality == "text" else None
     model = model.eval().to(place.value)

@@ -9,20 +9,27 @@ import numpy as np
 from ..choice import choose_device
 from ..errors import require
 from .function import FunctionEncoder
-from .pretrained import BATCH, check_modality, find_folder, hash_weights, loading, wrap
+from .pretrained import BATCH, Wanted, check_modality, find_folder, hash_weights, loading, wrap
+
+
+def read_model(target: str, *, wanted: Wanted, device: str) -> Any:
+    """Load a ``SentenceTransformer`` by name, or from a folder without any network."""
+    folder = find_folder(target)
+    library: Any = require("sentence_transformers", extra="st")
+    repository = target if "/" in target else f"sentence-transformers/{target}"
+    with loading(wanted, repository=repository):
+        return library.SentenceTransformer(
+            str(folder or target), device=device, local_files_only=folder is not None
+        )
 
 
 def load(target: str, *, modality: str | None, device: str) -> FunctionEncoder:
-    """Load a model by name, or from a folder without any network."""
+    """Load a model as an encoder, by name or from a folder."""
     spec = f"st:{target}"
     modality = check_modality(spec, modality, ("text",))
-    folder, place = find_folder(target), choose_device(device)
-    library: Any = require("sentence_transformers", extra="st")
-    repository = target if "/" in target else f"sentence-transformers/{target}"
-    with loading(spec, repository=repository, modality=modality):
-        model = library.SentenceTransformer(
-            str(folder or target), device=place.value, local_files_only=folder is not None
-        )
+    place = choose_device(device)
+    wanted = Wanted.encoder(spec, modality=modality)
+    model = read_model(target, wanted=wanted, device=place.value)
 
     def encode(texts: list[str]) -> np.ndarray:
         return np.asarray(model.encode(texts, batch_size=BATCH, show_progress_bar=False))

@@ -10,7 +10,7 @@ import numpy as np
 from ..choice import Choice, choose_device
 from ..errors import require
 from .function import IMAGE_SIZE, FunctionEncoder
-from .pretrained import check_modality, find_folder, hash_weights, in_batches, loading, wrap
+from .pretrained import Wanted, check_modality, find_folder, hash_weights, in_batches, loading, wrap
 
 if TYPE_CHECKING:
     import torch
@@ -18,25 +18,35 @@ if TYPE_CHECKING:
 LONGEST = 512  # tokens; models that allow more are rarely asked for more
 
 
+def read_model(target: str, *, modality: str, wanted: Wanted) -> tuple[Any, Any]:
+    """Load tokenizer or image processor, and the model in evaluation mode.
+
+    By name, or from a folder without any network.
+    """
+    folder = find_folder(target)
+    library: Any = require("transformers", extra="hf")
+    processor_class = library.AutoTokenizer if modality == "text" else library.AutoImageProcessor
+    source, local = str(folder or target), folder is not None
+    with loading(wanted, repository=target):
+        processor = processor_class.from_pretrained(source, local_files_only=local)
+        model = library.AutoModel.from_pretrained(source, local_files_only=local)
+    return processor, model.eval()
+
+
 def load(target: str, *, modality: str | None, device: str) -> FunctionEncoder:
-    """Load a model by name, or from a folder without any network.
+    """Load a model as an encoder, by name or from a folder.
 
     Text is pooled by the mean over its tokens. An image gives its class token, or the mean over
     patches where there is none. Models with a shared space of both give that space's vectors.
     """
     spec = f"hf:{target}"
-    modality = check_modality(spec, modality, ("text", "image"))
-    folder, place = find_folder(target), choose_device(device)
-    library: Any = require("transformers", extra="hf")
-    processor_class = library.AutoTokenizer if modality == "text" else library.AutoImageProcessor
-    source, local = str(folder or target), folder is not None
-    with loading(spec, repository=target, modality=modality):
-        processor = processor_class.from_pretrained(source, local_files_only=local)
-        model = library.AutoModel.from_pretrained(source, local_files_only=local)
-    model = model.eval().to(place.value)
+    modality, place = check_modality(spec, modality, ("text", "image")), choose_device(device)
+    wanted = Wanted.encoder(spec, modality=modality)
+    processor, model = read_model(target, modality=modality, wanted=wanted)
+    model = model.to(place.value)
     encode: Callable[[Any], torch.Tensor]
     if modality == "text":
-        longest = _longest(model, processor)
+        longest = longest_text(model, processor)
         encode = _text_function(model, processor, longest=longest, device=place)
         preprocessing = f"at most {longest} tokens"
     else:
@@ -49,7 +59,7 @@ def load(target: str, *, modality: str | None, device: str) -> FunctionEncoder:
         library="transformers",
         identity=(hash_weights(model), preprocessing),
         device=place,
-        image_size=_image_size(processor),
+        image_size=image_size(processor),
     )
 
 
@@ -60,31 +70,40 @@ def _text_function(
         batch = tokenizer(
             texts, padding=True, truncation=True, max_length=longest, return_tensors="pt"
         ).to(device.value)
-        if hasattr(model, "get_text_features"):
-            return as_tensor(model.get_text_features(**batch))
-        hidden = model(**batch).last_hidden_state
-        weights = batch["attention_mask"].unsqueeze(-1).to(hidden.dtype)
-        pooled: torch.Tensor = (hidden * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
-        return pooled
+        return text_vectors(model, dict(batch))
 
     return encode
+
+
+def text_vectors(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return one vector a text, (n, d), from token ids and their ``attention_mask``."""
+    if hasattr(model, "get_text_features"):
+        return as_tensor(model.get_text_features(**batch))
+    hidden = model(**batch).last_hidden_state
+    weights = batch["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+    pooled: torch.Tensor = (hidden * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+    return pooled
 
 
 def _image_function(
     model: Any, processor: Any, *, device: Choice
 ) -> Callable[[np.ndarray], torch.Tensor]:
-    class_token = any(name.endswith("cls_token") for name, _ in model.named_parameters())
-
     def encode(images: np.ndarray) -> torch.Tensor:
         batch = processor(images=list(images), return_tensors="pt").to(device.value)
-        if hasattr(model, "get_image_features"):
-            return as_tensor(model.get_image_features(pixel_values=batch["pixel_values"]))
-        hidden: torch.Tensor = model(pixel_values=batch["pixel_values"]).last_hidden_state
-        if hidden.ndim == 4:
-            return hidden.mean(dim=(2, 3))
-        return hidden[:, 0] if class_token else hidden.mean(dim=1)
+        return image_vectors(model, batch["pixel_values"])
 
     return encode
+
+
+def image_vectors(model: Any, pixels: torch.Tensor) -> torch.Tensor:
+    """Return one vector a picture, (n, d), from normalised pixels (n, 3, size, size)."""
+    if hasattr(model, "get_image_features"):
+        return as_tensor(model.get_image_features(pixel_values=pixels))
+    hidden: torch.Tensor = model(pixel_values=pixels).last_hidden_state
+    if hidden.ndim == 4:
+        return hidden.mean(dim=(2, 3))
+    class_token = any(name.endswith("cls_token") for name, _ in model.named_parameters())
+    return hidden[:, 0] if class_token else hidden.mean(dim=1)
 
 
 def as_tensor(features: Any) -> torch.Tensor:
@@ -93,14 +112,15 @@ def as_tensor(features: Any) -> torch.Tensor:
     return pooled
 
 
-def _longest(model: Any, tokenizer: Any) -> int:
+def longest_text(model: Any, tokenizer: Any) -> int:
     """Return the most tokens that model and tokenizer both take."""
     config = getattr(model.config, "text_config", model.config)
     positions = getattr(config, "max_position_embeddings", None) or LONGEST
     return int(min(LONGEST, positions, tokenizer.model_max_length))
 
 
-def _image_size(processor: Any) -> int:
+def image_size(processor: Any) -> int:
+    """Return the side in pixels that an image processor makes, or the usual one."""
     size = getattr(processor, "crop_size", None) or getattr(processor, "size", None) or {}
     sides = [side for key in ("height", "shortest_edge") if (side := size.get(key))]
     return int(sides[0]) if sides else IMAGE_SIZE

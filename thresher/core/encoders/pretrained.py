@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,12 +35,37 @@ def find_folder(target: str) -> Path | None:
     if path.is_dir():
         return path.resolve()
     if target.startswith((".", "/", "~")) or not target:
-        raise InputError(f"There is no folder {target!r} to load an encoder from.")
+        raise InputError(f"There is no folder {target!r} to load a model from.")
     return None
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a pretrained model is loaded as, in the words of its user.
+
+    Attributes
+    ----------
+    spec : str
+        Prefix and target, such as ``"hf:bert-base-uncased"``.
+    what : str
+        ``"encoder"`` or ``"model"``.
+    instead : str
+        A sentence that names what works without a download.
+    """
+
+    spec: str
+    what: str
+    instead: str
+
+    @classmethod
+    def encoder(cls, spec: str, *, modality: str) -> Wanted:
+        """Describe an encoder of rows of `modality`."""
+        instead = f"use the built-in encoder='builtin:{modality}', which needs no download."
+        return cls(spec, "encoder", instead)
+
+
 @contextmanager
-def loading(spec: str, *, repository: str, modality: str) -> Iterator[None]:
+def loading(wanted: Wanted, *, repository: str) -> Iterator[None]:
     """Turn whatever a library raises while loading into an error that says what to do."""
     try:
         yield
@@ -47,18 +73,18 @@ def loading(spec: str, *, repository: str, modality: str) -> Iterator[None]:
         raise
     except Exception as error:  # each library raises its own kinds, some of them its own classes
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        prefix, _, target = spec.partition(":")
+        prefix, _, target = wanted.spec.partition(":")
         if find_folder(target) is not None:
             advice = "Check that the folder holds a whole model of that library."
         else:
             folder = repository.rpartition("/")[2]
             advice = (
                 f"Where there is a network, run: hf download {repository} --local-dir {folder}\n"
-                f"Then use encoder='{prefix}:./{folder}', which needs no network."
+                f"Then give the {wanted.what} as '{prefix}:./{folder}', which needs no network."
             )
         raise InputError(
-            f"The encoder {spec!r} could not be loaded: {reason}\n{advice}\n"
-            f"Or use the built-in encoder='builtin:{modality}', which needs no download."
+            f"The {wanted.what} {wanted.spec!r} could not be loaded: {reason}\n{advice}\n"
+            f"Or {wanted.instead}"
         ) from error
 
 
