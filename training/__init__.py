@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from thresher.core.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from .cached_teaching import cached_teacher as cached_teacher
     from .distillation import distill as distill
     from .evaluation import evaluate as evaluate
     from .exporting import export as export
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .models import ModelSpec as ModelSpec
     from .models import compact_model as compact_model
     from .parity import check_parity as check_parity
+    from .pretrained import pretrained_model as pretrained_model
     from .profiling import profile as profile
     from .pruning import prune as prune
     from .quantization import quantize as quantize
@@ -33,6 +35,7 @@ _HOME = {
     "Samples": "samples",
     "TokenDropout": "token_dropout",
     "TrainingRun": "run",
+    "cached_teacher": "cached_teaching",
     "check_parity": "parity",
     "compact_model": "models",
     "distill": "distillation",
@@ -40,6 +43,7 @@ _HOME = {
     "export": "exporting",
     "fit": "loop",
     "load_exported": "exporting",
+    "pretrained_model": "pretrained",
     "profile": "profiling",
     "prune": "pruning",
     "quantize": "quantization",

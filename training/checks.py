@@ -12,6 +12,7 @@ from thresher.core.progress import message
 from .evaluation import arranged
 from .models import CompactModel, Normalize
 from .modes import device_of, evaluating
+from .pretrained import PretrainedModel
 from .samples import UNLABELED, Samples
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -29,13 +30,9 @@ def check_samples(
         raise InputError("There are no rows to train on.")
     if len(samples) < 2 and any(isinstance(layer, _NORMS) for layer in model.modules()):
         raise InputError("Batch norm cannot train on one row; give at least two.")
-    spec = model.spec if isinstance(model, CompactModel) else None
     for name, part in (("samples", samples), ("validation", validation)):
-        if spec is not None and part is not None and part.input_shape != spec.input_shape:
-            raise InputError(
-                f"The model takes rows of shape {spec.input_shape}, `{name}` has "
-                f"{part.input_shape}. Make the model with `input_shape={part.input_shape}`."
-            )
+        if part is not None:
+            _check_rows(model, part, name)
     classes = count_classes(model, samples.inputs)
     if needs_targets and samples.targets is None:
         raise InputError("`samples` has no targets; label them, or `distill` without labels.")
@@ -48,6 +45,16 @@ def check_samples(
         check_targets(validation.targets, classes, name="validation")
         _tell_missing(samples.targets, validation.targets)
     return classes
+
+
+def _check_rows(model: nn.Module, part: Samples, name: str) -> None:
+    if isinstance(model, PretrainedModel):
+        model.check(part)
+    elif isinstance(model, CompactModel) and part.input_shape != model.spec.input_shape:
+        raise InputError(
+            f"The model takes rows of shape {model.spec.input_shape}, `{name}` has "
+            f"{part.input_shape}. Make the model with `input_shape={part.input_shape}`."
+        )
 
 
 def _check_labels(targets: Tensor) -> None:
@@ -73,7 +80,7 @@ def check_targets(targets: Tensor | None, classes: int, *, name: str) -> None:
 @torch.no_grad()
 def count_classes(model: nn.Module, inputs: Tensor) -> int:
     """Return how many logits the model gives a row; its state is unchanged."""
-    if isinstance(model, CompactModel):
+    if isinstance(model, CompactModel | PretrainedModel):
         return model.head.out_features
     with evaluating(model):
         logits = model(arranged(inputs[:1].to(device_of(model))))
@@ -84,6 +91,8 @@ def count_classes(model: nn.Module, inputs: Tensor) -> int:
 
 def measure_normalization(model: nn.Module, inputs: Tensor) -> None:
     """Give the model's `Normalize` the statistics of the training inputs, unless it has some."""
+    if isinstance(model, PretrainedModel):
+        return  # it normalizes vectors, and measures them itself
     for layer in model.modules():
         if isinstance(layer, Normalize) and not bool(layer.measured):
             layer.measure(inputs)

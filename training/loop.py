@@ -21,6 +21,7 @@ from .hooks import Hook
 from .identity import run_identity
 from .loss import CrossEntropy, Loss
 from .precision import choose_precision
+from .pretrained import PretrainedModel
 from .run import TrainingRun
 from .samples import Samples
 from .seeding import as_seed, own_torch_rng
@@ -151,6 +152,11 @@ def fit(
     if batch_size > len(samples):
         choices["batch_size"] = Choice(str(len(samples)), "there are no more rows")
     measure_normalization(model, samples.inputs)
+    if isinstance(model, PretrainedModel):
+        others = [] if validation is None else [validation]
+        augmented = augment is not None or mix is not None
+        prepared = model.prepare(samples, others=others, augmented=augmented, device=place)
+        choices |= {} if prepared is None else {"vectors": prepared}
     checkpoints = None
     if checkpoint_dir is not None:
         if not isinstance(random_state, int):

@@ -14,6 +14,7 @@ from thresher.core.errors import InputError
 from thresher.core.files import atomic_path, read_json, write_json
 
 from .models import ModelSpec
+from .pretrained import PretrainedSpec
 
 WEIGHTS = "weights.pt"
 RECORD = "run.json"
@@ -64,7 +65,8 @@ class TrainingRun:
     def load(cls, folder: str | Path, *, model: nn.Module | None = None) -> TrainingRun:
         """Read what `save` wrote.
 
-        A compact model is built again from its spec; any other must be given as `model`.
+        A compact or pretrained model is built again from its spec; any other must be given as
+        `model`.
         """
         record = read_json(Path(folder) / RECORD)
         if model is None:
@@ -73,7 +75,8 @@ class TrainingRun:
                     f"{folder} holds the weights of a model that is not one of Thresher's; give "
                     "an untrained one as `model`."
                 )
-            model = ModelSpec.from_json(record["spec"]).build()
+            kind = PretrainedSpec if "base" in record["spec"] else ModelSpec
+            model = kind.from_json(record["spec"]).build()
         model.load_state_dict(torch.load(Path(folder) / WEIGHTS, weights_only=True))
         choices = {name: Choice(**choice) for name, choice in record["choices"].items()}
         kept = {name: record[name] for name in _NUMBERS}
@@ -83,7 +86,7 @@ class TrainingRun:
         spec = getattr(self.model, "spec", None)
         return {
             **{name: getattr(self, name) for name in _NUMBERS},
-            "spec": spec.to_json() if isinstance(spec, ModelSpec) else None,
+            "spec": spec.to_json() if isinstance(spec, ModelSpec | PretrainedSpec) else None,
             "choices": {name: vars(choice) for name, choice in self.choices.items()},
         }
 

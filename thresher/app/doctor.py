@@ -18,6 +18,7 @@ EXPORT = ("onnx", "onnxruntime", "onnxscript")
 EXTRAS = {
     "sentence-transformers": "st",
     "transformers": "hf",
+    "peft": "lora",
     "model2vec": "m2v",
     "timm": "timm",
     "open-clip-torch": "openclip",
