@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,30 +13,22 @@ from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
 from thresher.core.issues import Issues
 from thresher.core.neighbors import NeighborGraph
+from thresher.core.progress import message
 
-from .closeness import (
-    COSINE,
-    SHINGLES,
-    Closeness,
-    choose_closeness,
-    choose_text_closeness,
-    compares_texts,
-    describe_search,
-    search,
-)
+from .closeness import describe_search
+from .comparison import Comparison
+from .contamination import find_contamination
 from .corpus import CorpusIssues, find_corpus_issues
-from .encoding import Encoded, encode_rows, own_vectors
 from .exact import find_exact_duplicates
-from .grouping import keep_by
+from .keeping import CONNECTED, keep_priority
 from .label_action import choose_label_action
 from .labels import LabelIssues, find_label_issues
-from .leakage import find_leakage
+from .leakage import exact_graph, find_leakage
 from .near import find_near_duplicates
 from .outliers import find_outliers
 from .quality import find_quality_issues
 from .reading import Rows
-from .steps import Plan
-from .table_rows import where_equal, with_other_columns
+from .table_rows import with_other_columns
 
 # AUC from which one property that gives the label away is reported. A column of a table may rightly
 # tell much; only one that tells all is likely to be the label in disguise.
@@ -45,23 +36,14 @@ SHORTCUT = {"image": 0.95, "text": 0.95, "features": 0.995}
 
 
 class Checks:
-    """The checks over one dataset; vectors and neighbours are made when one first needs them.
+    """The checks over one dataset.
 
     Parameters
     ----------
-    rows : Rows
-    plan : mapping
-        Options of each step, as `read_steps` gives them.
-    encoder : str, Encoder or callable
-    threshold : float or "auto"
-        For near duplicates and leaks, where the step has none of its own.
-    vectors : Embeddings or ndarray, optional
-        The user's own, instead of an encoder's.
+    compared : Comparison
+        The rows, what is asked of each step, and how the rows are compared.
     pred_probs : ndarray of float, shape (n, K), optional
         Out-of-sample probabilities of the sorted class names, in the order of the rows.
-    known : Embeddings, optional
-        Vectors of the first rows, from an earlier batch.
-    random_state : int
 
     Attributes
     ----------
@@ -71,89 +53,41 @@ class Checks:
         The result of each check that ran.
     """
 
-    def __init__(
-        self,
-        rows: Rows,
-        plan: Plan,
-        *,
-        encoder: Any = "auto",
-        threshold: float | str = "auto",
-        vectors: Embeddings | np.ndarray | None = None,
-        pred_probs: np.ndarray | None = None,
-        known: Embeddings | None = None,
-        random_state: int = 0,
-    ) -> None:
-        self.rows, self.plan, self.seed = rows, plan, random_state
-        self.pred_probs = pred_probs
-        self._encoder, self._threshold = encoder, threshold
-        self._vectors, self._known = vectors, known
+    def __init__(self, compared: Comparison, *, pred_probs: np.ndarray | None = None) -> None:
+        self.compared, self.pred_probs = compared, pred_probs
+        self.rows, self.plan, self.seed = compared.rows, compared.plan, compared.seed
         self.methods: dict[str, str] = {}
         self.found: dict[str, Any] = {}
-        self._redundant = np.zeros(len(rows), dtype=bool)
+        self._redundant = np.zeros(len(self.rows), dtype=bool)
         self._check_possible()
-
-    def run(self) -> Issues:
-        """Run the checks of the plan in their order; choosing a core set is none of them."""
-        known: dict[str, Callable[[], Issues]] = {
-            "exact_duplicate": self._exact,
-            "near_duplicate": self._near,
-            "leakage": self._leakage,
-            "quality": self._quality,
-            "label": self._wrong_labels,
-            "outlier": self._outliers,
-        }
-        return Issues.concat([known[step]() for step in self.plan if step in known])
-
-    @cached_property
-    def encoded(self) -> Encoded:
-        """Vectors of all rows."""
-        if self._vectors is not None:
-            return own_vectors(self.rows, self._vectors, known=self._known)
-        return encode_rows(self.rows, self._encoder, known=self._known, random_state=self.seed)
 
     @property
     def embeddings(self) -> Embeddings:
         """Vectors of all rows."""
-        return self.encoded.embeddings
+        return self.compared.embeddings
 
     @property
-    def encoded_rows(self) -> int:
-        """Number of rows that had to be encoded."""
-        return self.encoded.encoded if "encoded" in self.__dict__ else 0
-
-    def known(self) -> tuple[Embeddings | None, np.ndarray | None]:
-        """Return vectors and content hashes, as far as they were made, for a further batch."""
-        vectors = self.embeddings if "encoded" in self.__dict__ else self._known
-        hashes = self.rows.hashes if "hashes" in self.rows.__dict__ else None
-        return vectors, hashes
-
-    @property
-    def measure(self) -> str:
-        """What similarity is meant."""
-        return SHINGLES if self._as_text else COSINE
-
-    @cached_property
-    def closeness(self) -> Closeness:
-        """What makes two rows near duplicates, for steps without a threshold of their own."""
-        if not isinstance(self._threshold, str):
-            return Closeness(self.measure, float(self._threshold), "asked for")
-        if self._as_text:
-            return choose_text_closeness(self.rows.values(), random_state=self.seed)
-        found = self.encoded
-        return choose_closeness(self.rows, found.embeddings, found.encoder, random_state=self.seed)
-
-    @cached_property
     def graph(self) -> NeighborGraph:
-        """All pairs of close rows, from the lowest threshold of any step on."""
-        steps = [step for step in ("near_duplicate", "leakage") if step in self.plan]
-        levels = [self._closeness(step).threshold for step in steps]
-        found = search(
-            self.rows,
-            None if self._as_text else self.embeddings,
-            threshold=min(levels) if levels else self.closeness.threshold,
-            random_state=self.seed,
-        )
-        return found if self._vectors is not None else where_equal(found, self.rows.others)
+        """All pairs of close rows."""
+        return self.compared.graph
+
+    def run(self) -> Issues:
+        """Run the checks of the plan in its order; choosing a core set is none of them."""
+        known: dict[str, Callable[[], Issues]] = {
+            "exact_duplicate": self._exact,
+            "near_duplicate": self._near,
+            "leakage": self._leakage,
+            "contamination": self._contamination,
+            "quality": self._quality,
+            "label": self._wrong_labels,
+            "outlier": self._outliers,
+        }
+        parts = []
+        for step in self.plan:
+            if step in known:
+                parts.append(known[step]())
+                message(f"find: {step.replace('_', ' ')}")
+        return Issues.concat(parts)
 
     def corpus(self) -> CorpusIssues:
         """Return what concerns the training rows as a whole, by what the checks have measured."""
@@ -164,7 +98,8 @@ class Checks:
             properties = dict(zip(self.rows.columns, properties.values(), strict=True))
         names = None if self.rows.names is None else self.rows.names[train]
         labels = None if names is None or not (names != "").any() else names
-        vectors = self.embeddings.take(train) if "encoded" in self.__dict__ else None
+        compared = self.compared
+        vectors = compared.embeddings.take(train) if compared.has_vectors else None
         if labels is None and vectors is None:
             return CorpusIssues((), {})
         return find_corpus_issues(
@@ -181,31 +116,25 @@ class Checks:
         found = self.found.get("label")
         return "review" if found is None else choose_label_action(found).value
 
-    @cached_property
-    def _as_text(self) -> bool:
-        own = self._vectors is not None
-        return compares_texts(self.rows, self._encoder, own_vectors=own)
-
     def _check_possible(self) -> None:
         if "label" in self.plan and self.rows.labels is None:
             raise InputError("The step 'label' needs the label column: name it with `label`.")
+        if "contamination" in self.plan and self.rows.modality != "text":
+            raise InputError("The step 'contamination' compares texts: name the text column.")
         if self.pred_probs is not None and len(self.pred_probs) != len(self.rows):
             raise InputError(
                 f"There are {len(self.rows)} rows, but {len(self.pred_probs)} rows of `pred_probs`."
             )
 
-    def _closeness(self, step: str) -> Closeness:
-        if "threshold" not in self.plan[step]:
-            return self.closeness
-        return Closeness(self.measure, float(self.plan[step]["threshold"]), "asked for")
-
     def _exact(self) -> Issues:
         rows = self.rows
+        keys = with_other_columns(rows.hashes, rows.others)
         found = find_exact_duplicates(
-            with_other_columns(rows.hashes, rows.others),
+            keys,
             row_ids=rows.ids,
             splits=rows.splits,
             labels=rows.names,
+            priority=self._priority("exact_duplicate", keys),
         )
         self._redundant |= ~found.kept
         self.found["exact_duplicate"] = found
@@ -213,16 +142,12 @@ class Checks:
         return found.to_issues()
 
     def _near(self) -> Issues:
-        keep = self.plan["near_duplicate"].get("keep", "connected")
-        closeness = self._closeness("near_duplicate")
-        priority = None
-        if keep != "connected":
-            priority = keep_by(keep, self.graph, labels=self.rows.names)
+        closeness = self.compared.closeness_of("near_duplicate")
         found = find_near_duplicates(
             self.graph,
             threshold=closeness.threshold,
             protect=self.rows.splits != "train",
-            priority=priority,
+            priority=self._priority("near_duplicate"),
         )
         reported = self.rows.ids[self._redundant]
         self._redundant |= ~found.kept
@@ -231,8 +156,19 @@ class Checks:
         self.methods["near_duplicate"] = f"{how}. Every dropped row has a kept twin this close"
         return _without(found.to_issues(), reported)
 
+    def _priority(self, step: str, keys: np.ndarray | None = None) -> np.ndarray | None:
+        """Return which rows a step prefers; `keys` stand in where no close rows are known."""
+        ids = self.rows.ids
+
+        def graph() -> NeighborGraph:
+            if keys is None or "near_duplicate" in self.plan:
+                return self.graph
+            return exact_graph(keys, row_ids=ids)
+
+        return keep_priority(self.plan[step].get("keep", CONNECTED), self.rows, graph)
+
     def _leakage(self) -> Issues:
-        closeness = self._closeness("leakage")
+        closeness = self.compared.closeness_of("leakage")
         found = find_leakage(
             self.graph,
             splits=self.rows.splits,
@@ -246,6 +182,30 @@ class Checks:
             f"{describe_search(self.graph)}"
         )
         return found.to_issues()
+
+    def _contamination(self) -> Issues:
+        """Find training texts that a benchmark stands in; of the benchmark, see ``found``."""
+        options = dict(self.plan["contamination"])
+        benchmark = options.pop("benchmark")
+        train = np.flatnonzero(self.rows.splits == "train")
+        texts = self.rows.values()
+        found = find_contamination(
+            benchmark,
+            [texts[row] for row in train.tolist()],
+            row_ids=np.array([f"benchmark:{row}" for row in range(1, len(benchmark) + 1)]),
+            train_ids=self.rows.ids[train],
+            **options,
+        )
+        self.found["contamination"] = found
+        self._redundant[train[found.sources >= 0]] = True
+        how = (
+            f"{found.contaminated.sum():,} of the {len(benchmark):,} texts of the benchmark have "
+            f"{found.threshold:.0%} of their {found.n}-word sequences or more in training texts. "
+            "Dropping those that are named leaves none"
+        )
+        between = self.methods.get("leakage")
+        self.methods["leakage"] = how if between is None else f"{between}. {how}"
+        return found.source_issues()
 
     def _quality(self) -> Issues:
         rows = self.rows
@@ -263,18 +223,20 @@ class Checks:
         test = use & (self.rows.splits == "test")
         if self.pred_probs is not None:  # which are made out of sample for all rows
             test = np.zeros_like(test)
-        own = self._judge(np.flatnonzero(use & ~test), names)
+        method = str(self.plan["label"].get("method", "auto"))
+        own = self._judge(np.flatnonzero(use & ~test), names, method=method)
         self.found["label"] = own
         self.methods["label"] = _label_method(own)
         parts = [own.to_issues()]
         if test.any():
-            both = self._judge(np.flatnonzero(use), names).to_issues()
+            cheap = str(self.plan["label"].get("test_method", method))
+            both = self._judge(np.flatnonzero(use), names, method=cheap).to_issues()
             parts.append(_without(both, self.rows.ids[~test]))
         return Issues.concat(parts)
 
-    def _judge(self, rows: np.ndarray, names: np.ndarray) -> LabelIssues:
+    def _judge(self, rows: np.ndarray, names: np.ndarray, *, method: str) -> LabelIssues:
         probs = None if self.pred_probs is None else self.pred_probs[rows]
-        only_probs = probs is not None and self._vectors is None
+        only_probs = probs is not None and not self.compared.own_vectors
         return find_label_issues(
             names[rows],
             embeddings=None if only_probs else self.embeddings.take(rows),
@@ -283,7 +245,7 @@ class Checks:
             classes=np.unique(names[names != ""]).tolist(),
             annotations=self._answers(rows),
             dynamics=self.plan["label"].get("dynamics"),
-            method=self.plan["label"].get("method", "auto"),
+            method=method,
             random_state=self.seed,
         )
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from thresher.core.embeddings import Embeddings
-from thresher.core.encoders.protocol import Encoder
 from thresher.core.errors import InputError
 from thresher.core.neighbors import NeighborGraph
-from thresher.core.search import neighbor_graph
 
+from .encoding import Encoded
 from .reading import DecodedImages, Rows
 
 SHINGLES, COSINE = "Jaccard similarity of shingles", "Cosine similarity"
+LOOKS = "Likeness of pictures laid over each other"
 # Numbers are near duplicates only when they are all but equal (`NEARLY_EQUAL`); texts when a word
 # or two of them differ; vectors of unknown make when they are as close as copies are in most
-# encoders.
-NEAR_FEATURES, NEAR_TEXT, NEAR_OWN = 0.9999, 0.8, 0.95
+# encoders; pictures when most of what is unlike in them is explained by an edit.
+NEAR_FEATURES, NEAR_TEXT, NEAR_OWN, NEAR_LOOKS = 0.9999, 0.8, 0.95, 0.5
 NEARLY_EQUAL = "numbers that differ by a few hundredths of their usual spread"
 # From fewer rows no threshold is learnt; below this expected precision none is trusted.
 FEWEST_ROWS, NEAR_FEW = 50, 0.98
@@ -45,18 +44,20 @@ def compares_texts(rows: Rows, encoder: object, *, own_vectors: bool) -> bool:
 
 
 def choose_closeness(
-    rows: Rows, embeddings: Embeddings, encoder: Encoder | None, *, random_state: int
+    rows: Rows, encoded: Encoded, *, target_precision: float = 0.95, random_state: int
 ) -> Closeness:
-    """Choose a threshold for cosine similarity.
+    """Choose a threshold for cosine similarity, by planting edits in rows where that is possible.
 
     Parameters
     ----------
     rows : Rows
-    embeddings : Embeddings
-    encoder : Encoder or None
-        The fitted one, to plant edits with; None for vectors of the user's own.
+    encoded : Encoded
+        Without an encoder, which vectors of the user's own lack, nothing can be planted.
+    target_precision : float
+        See `suggest_threshold`.
     random_state : int
     """
+    encoder = encoded.encoder
     if encoder is None:
         return Closeness(COSINE, NEAR_OWN, "vectors of your own, in which no edits can be planted")
     if rows.modality == "features":
@@ -69,7 +70,12 @@ def choose_closeness(
     if rows.modality == "image":
         values = DecodedImages(rows.dataset, rows.columns[0], encoder.image_size)
     suggested = suggest_threshold(
-        values, embeddings, encode=encoder.encode, kind=rows.modality, random_state=random_state
+        values,
+        encoded.embeddings,
+        encode=encoder.encode,
+        kind=rows.modality,
+        target_precision=target_precision,
+        random_state=random_state,
     )
     if suggested.precision < FAIR_PRECISION:
         why = f"no threshold is sure to tell copies from look-alikes here; {suggested.reason}"
@@ -100,18 +106,6 @@ def choose_text_closeness(
     if suggested.threshold <= NEAR_TEXT:
         return usual
     return Closeness(SHINGLES, suggested.threshold, suggested.reason)
-
-
-def search(
-    rows: Rows, embeddings: Embeddings | None, *, threshold: float, random_state: int
-) -> NeighborGraph:
-    """Find all pairs of close rows: by cosine, or without `embeddings` by the shingles of texts."""
-    if embeddings is not None:
-        return neighbor_graph(embeddings, threshold=threshold, random_state=random_state)
-    from .text_duplicates import text_graph
-
-    texts = rows.values()
-    return text_graph(texts, row_ids=rows.ids, threshold=threshold, random_state=random_state)
 
 
 def describe_search(graph: NeighborGraph) -> str:

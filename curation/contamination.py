@@ -1,7 +1,8 @@
 """Contamination: test texts that stand, in whole or in part, in the training texts.
 
 Word n-gram overlap as in Brown et al., "Language models are few-shot learners", 2020, appendix C
-(13-grams). Texts shorter than the n-gram are looked up as wholes. O(total words).
+(13-grams). Texts shorter than the n-gram are looked up as wholes. O(total words + n-grams
+shared with contaminated texts).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from thresher.core.errors import InputError, check_number
 from thresher.core.issues import Issues
@@ -31,6 +33,13 @@ class Contamination:
     twin : ndarray of int64, shape (n,)
         The first of the training texts that hold the text's rarest shared n-gram; −1 for none.
     train_ids : ndarray of str, shape (m,)
+    sources : ndarray of int64, shape (m,)
+        For training texts to drop, the contaminated test text of which they hold most; −1 for
+        others. Without these, no test text is contaminated.
+    source_share : ndarray of float32, shape (m,)
+        Share of that text's n-grams that the training text holds; 0 for others.
+    n : int
+        Words of an n-gram.
     threshold : float
         Texts with at least this share are reported.
     """
@@ -39,6 +48,9 @@ class Contamination:
     share: np.ndarray
     twin: np.ndarray
     train_ids: np.ndarray
+    sources: np.ndarray
+    source_share: np.ndarray
+    n: int
     threshold: float
 
     @property
@@ -60,6 +72,20 @@ class Contamination:
             scores=self.scores[rows],
             twins=self.train_ids[self.twin[rows]],
             details=[f"{share:.0%} of its n-grams are in train" for share in self.share[rows]],
+        )
+
+    def source_issues(self) -> Issues:
+        """Return a ``leakage`` issue for each training text to drop, with the test text as twin."""
+        rows = np.flatnonzero(self.sources >= 0)
+        return Issues.from_columns(
+            "leakage",
+            row_ids=self.train_ids[rows],
+            scores=np.float32(1) - self.source_share[rows],
+            twins=self.row_ids[self.sources[rows]],
+            details=[
+                f"holds {share:.0%} of the {self.n}-word sequences of a test text"
+                for share in self.source_share[rows]
+            ],
         )
 
 
@@ -106,11 +132,31 @@ def find_contamination(
     rarest = np.lexsort((holders[place], uses[place], owner))
     found, start = np.unique(owner[rarest], return_index=True)
     twin[found] = holders[place][rarest][start]
-    share = shared / np.maximum(1, shingles.sizes[:count])
-    return Contamination(
-        ids,
-        share.astype(np.float32),
-        twin,
-        others,
-        threshold,
-    )
+    share = (shared / np.maximum(1, shingles.sizes[:count])).astype(np.float32)
+    contaminated = np.flatnonzero((share > 0) & (share >= np.float32(threshold)))
+    sources, source_share = _sources(shingles.matrix(), contaminated, count, threshold)
+    return Contamination(ids, share, twin, others, sources, source_share, n, threshold)
+
+
+def _sources(
+    grams: sparse.csr_matrix, contaminated: np.ndarray, count: int, threshold: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the training texts without which none of the `contaminated` test texts is so.
+
+    Those that hold `threshold` of a test text go; where the rest together still holds as much, all
+    of its holders go too.
+    """
+    train = grams[count:].tocsc()
+    sources, most = np.full(train.shape[0], -1, np.int64), np.zeros(train.shape[0], np.float32)
+    for test in contaminated.tolist():
+        held = train[:, grams[test].indices]
+        holders, place, counts = np.unique(held.indices, return_inverse=True, return_counts=True)
+        share = (counts / held.shape[1]).astype(np.float32)
+        drop = share >= np.float32(threshold)
+        gram = np.repeat(np.arange(held.shape[1]), np.diff(held.indptr))
+        left = len(np.unique(gram[~drop[place]])) / held.shape[1]
+        if left > 0 and np.float32(left) >= np.float32(threshold):
+            drop[:] = True
+        better = drop & (share > most[holders])
+        sources[holders[better]], most[holders[better]] = test, share[better]
+    return sources, most

@@ -15,18 +15,19 @@ from thresher.core.manifest import Manifest
 from thresher.core.rows import with_row_ids
 
 from .checks import Checks, possible_steps
+from .comparison import COMPARE, Comparison
 from .coreset import select_coreset
 from .decision import decide
 from .policy import LABEL_ACTIONS, Policy
 from .reading import Rows
-from .steps import Plan, Step, read_steps
+from .steps import Plan, Step, read_steps, score_columns
 
 if TYPE_CHECKING:
     import datasets
 
     from .corpus import CorpusIssues
 
-PARAMETERS = ("steps", "threshold", "label_action", "encoder", "random_state")
+PARAMETERS = ("steps", "threshold", "label_action", "encoder", "compare", "random_state")
 
 
 class Curator:
@@ -48,6 +49,10 @@ class Curator:
     encoder : str, Encoder or callable
         See `thresher.core.get_encoder`; ``"auto"`` takes the built-in one of the modality. Near
         duplicates of texts are then found by their words.
+    compare : {"auto", "crops", "turns"}
+        How near duplicates and leaks are looked for: ``"auto"`` by words in texts, else by vectors;
+        pictures also by many looks, which need no encoder (`image_graph`): ``"crops"`` finds
+        cropped and mirrored copies too, ``"turns"`` also those turned by quarters.
     random_state : int
 
     Attributes
@@ -77,12 +82,14 @@ class Curator:
         threshold: float | str = "auto",
         label_action: str = "drop",
         encoder: Any = "auto",
+        compare: str = "auto",
         random_state: int = 0,
     ) -> None:
         self.steps = steps
         self.threshold = threshold
         self.label_action = label_action
         self.encoder = encoder
+        self.compare = compare
         self.random_state = random_state
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
@@ -114,7 +121,9 @@ class Curator:
             (train, validation, test) is respected: only train rows are dropped or relabelled.
             Without a column ``row_id`` the ids are made from the content.
         column : str or sequence of str, optional
-            What to look at; not needed where only one column can be meant.
+            What to look at; not needed where only one column can be meant. Of the columns of a
+            table, those of text or dates describe the rows beside the numbers: labels and outliers
+            are judged by all (`curation.table_vectors`).
         label : str, optional
             The label column.
         embeddings : Embeddings or ndarray of float, shape (n, d), optional
@@ -128,7 +137,7 @@ class Curator:
             On unknown steps or columns, and on checks that this data does not allow.
         """
         plan = self._check()
-        rows = Rows.open(dataset, column=column, label=label)
+        rows = Rows.open(dataset, column=column, label=label, ignored=_ignored(plan))
         self._run(rows, plan, vectors=embeddings, pred_probs=pred_probs, known=None)
         self._seen, self._column, self._label = dataset, column, label
         self._pred_probs, self._own = pred_probs, embeddings is not None
@@ -179,11 +188,18 @@ class Curator:
 
         self._check_same(column, label, own=embeddings is not None, probs=pred_probs is not None)
         joined = hf.concatenate_datasets([self._seen, dataset])
-        known, hashes = self.checks_.known()
-        rows = Rows.open(joined, column=self._column, label=self._label, known_hashes=hashes)
+        known, hashes = self.checks_.compared.known()
+        plan = self._check()
+        rows = Rows.open(
+            joined,
+            column=self._column,
+            label=self._label,
+            ignored=_ignored(plan),
+            known_hashes=hashes,
+        )
         if pred_probs is not None and self._pred_probs is not None:
             pred_probs = np.concatenate([self._pred_probs, pred_probs])
-        self._run(rows, self._check(), vectors=embeddings, pred_probs=pred_probs, known=known)
+        self._run(rows, plan, vectors=embeddings, pred_probs=pred_probs, known=known)
         self._seen, self._pred_probs = joined, pred_probs
         return self
 
@@ -197,7 +213,7 @@ class Curator:
     def threshold_(self) -> float:
         """From which similarity on rows are near duplicates."""
         self._check_fitted()
-        return self.checks_.closeness.threshold
+        return self.checks_.compared.closeness.threshold
 
     @property
     def corpus_(self) -> CorpusIssues:
@@ -207,6 +223,7 @@ class Curator:
 
     def _check(self) -> Plan | None:
         check_choice("label_action", self.label_action, ("auto", *LABEL_ACTIONS))
+        check_choice("compare", self.compare, COMPARE)
         if isinstance(self.threshold, str):
             check_choice("threshold", self.threshold, ("auto",))
         else:
@@ -238,23 +255,25 @@ class Curator:
         pred_probs: np.ndarray | None,
         known: Embeddings | None,
     ) -> None:
-        checks = Checks(
+        compared = Comparison(
             rows,
             read_steps(possible_steps(rows)) if plan is None else plan,
             encoder=self.encoder,
             threshold=self.threshold,
+            compare=self.compare,
             vectors=vectors,
-            pred_probs=pred_probs,
             known=known,
             random_state=self.random_state,
         )
+        checks = Checks(compared, pred_probs=pred_probs)
         issues = checks.run()
         manifest = self._decide(issues, checks)
         if "coreset" in checks.plan:
             issues = Issues.concat([issues, choose_rows(checks, manifest)])
             manifest = self._decide(issues, checks)
         self.checks_, self.issues_, self.manifest_ = checks, issues, manifest
-        self.methods_, self.encoded_rows_ = checks.methods, checks.encoded_rows
+        self.methods_ = checks.methods
+        self.encoded_rows_ = compared.encoded.encoded if compared.has_vectors else 0
 
     def _decide(self, issues: Issues, checks: Checks) -> Manifest:
         rows, action = checks.rows, self.label_action
@@ -277,6 +296,11 @@ class Curator:
             "steps": {name: dict(options) for name, options in checks.plan.items()},
             "methods": dict(checks.methods),
         }
+
+
+def _ignored(plan: Plan | None) -> tuple[str, ...]:
+    """Return the columns in which copies may differ: those by which one of them is chosen."""
+    return () if plan is None else score_columns(plan)
 
 
 def choose_rows(checks: Checks, manifest: Manifest) -> Issues:

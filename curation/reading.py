@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from thresher.core.columns import (
     class_names,
+    read_column,
     read_features,
     read_row_ids,
     read_splits,
@@ -28,7 +29,7 @@ from thresher.core.images import (
 )
 from thresher.core.rows import content_hashes, with_row_ids
 
-from .table_rows import other_columns
+from .table_rows import describes, other_columns
 
 if TYPE_CHECKING:
     import datasets
@@ -44,10 +45,14 @@ class Rows:
     modality : str
     columns : tuple of str
         The image column, the text column, or the columns of numbers.
+    described : tuple of str
+        Further columns of a table: text, dates.
     labels : list of str or None
         Names, None for a missing one; None for all without a label column.
     label : str or None
         The label column.
+    ignored : tuple of str
+        Columns in which copies may differ.
     known_hashes : ndarray of str
         Content hashes of the first rows, where they are known already.
     """
@@ -57,6 +62,8 @@ class Rows:
     columns: tuple[str, ...]
     labels: list[str | None] | None
     label: str | None = None
+    described: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     known_hashes: np.ndarray = field(default_factory=lambda: np.empty(0, dtype="<U32"))
 
     @classmethod
@@ -66,6 +73,7 @@ class Rows:
         *,
         column: str | Sequence[str] | None,
         label: str | None,
+        ignored: tuple[str, ...] = (),
         known_hashes: np.ndarray | None = None,
     ) -> Rows:
         """Settle ids, columns and labels."""
@@ -73,6 +81,7 @@ class Rows:
         if label is not None:
             check_column(label, dataset.column_names, role="label column")
         seen = dataset.remove_columns([label]) if label and column is None else dataset
+        column, described = _described(seen, column)
         source = open_source(seen, column=column, row_ids=None)
         if not isinstance(source, ColumnSource):
             raise InputError(f"A datasets.Dataset is needed, got {type(dataset).__name__}.")
@@ -81,7 +90,8 @@ class Rows:
             named = class_names(dataset, label).cast(pa.string()).to_pylist()
             labels = [name or None for name in named]
         known = {} if known_hashes is None else {"known_hashes": known_hashes}
-        return cls(dataset, source.modality, tuple(source.columns), labels, label, **known)
+        columns = tuple(source.columns)
+        return cls(dataset, source.modality, columns, labels, label, described, ignored, **known)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -113,7 +123,7 @@ class Rows:
     @cached_property
     def others(self) -> np.ndarray | None:
         """Hashes of the other columns of a table, uint64, shape (n,); None where there are none."""
-        return other_columns(self.dataset, self.columns, label=self.label)
+        return other_columns(self.dataset, self.columns, label=self.label, ignored=self.ignored)
 
     def values(self) -> Any:
         """Return what quality is judged by: texts, features, or images decoded one at a time."""
@@ -122,6 +132,17 @@ class Rows:
         if self.modality == "text":
             return read_texts(self.dataset, self.columns[0])
         return read_features(self.dataset, self.columns)
+
+
+def _described(
+    dataset: datasets.Dataset, column: str | Sequence[str] | None
+) -> tuple[str | Sequence[str] | None, tuple[str, ...]]:
+    """Take from several columns those that are no numbers, where others are."""
+    if column is None or isinstance(column, str):
+        return column, ()
+    words = tuple(name for name in column if describes(read_column(dataset, name).type))
+    numbers = [name for name in column if name not in words]
+    return (numbers, words) if numbers else (column, ())
 
 
 @dataclass(frozen=True)
@@ -135,20 +156,27 @@ class DecodedImages(Sequence[Any]):
     column: str
     size: int | None = None
 
+    @cached_property
+    def files(self) -> pa.ChunkedArray:
+        """The encoded images."""
+        return image_bytes(self.dataset, self.column)
+
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __iter__(self) -> Iterator[np.ndarray | None]:
-        for batch in image_bytes(self.dataset, self.column).chunks:
+        for batch in self.files.chunks:
             for scalar in batch:
                 yield self._decode(scalar.as_py())
 
     def __getitem__(self, row: Any) -> Any:
-        return self._decode(image_bytes(self.dataset, self.column)[int(row)].as_py())
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        return self._decode(self.files[int(row)].as_py())
 
     def _decode(self, data: bytes | None) -> np.ndarray | None:
         try:
-            image = decode_image(data) if data else None
+            image = decode_image(data, shrink_to=self.size) if data else None
         except UnreadableImage:
             image = None
         if self.size is None:

@@ -7,27 +7,30 @@ from typing import Any
 
 from thresher.core.errors import InputError, check_choice
 
+from .keeping import check_keep, score_column
+
 # In the order in which they run: copies would hide wrong labels and outliers, and a core set is
 # chosen among what the other steps leave.
 STEPS = (
     "exact_duplicate",
     "near_duplicate",
     "leakage",
+    "contamination",
     "quality",
     "label",
     "outlier",
     "coreset",
 )
 OPTIONS: dict[str, tuple[str, ...]] = {
-    "exact_duplicate": (),
+    "exact_duplicate": ("keep",),
     "near_duplicate": ("threshold", "keep"),
     "leakage": ("threshold",),
+    "contamination": ("benchmark", "n", "threshold"),
     "quality": (),
     "label": ("method", "annotations", "dynamics"),
     "outlier": (),
     "coreset": ("n", "method"),
 }
-KEEP = ("connected", "first", "medoid", "label_agreement")
 
 Step = str | tuple[str, Mapping[str, Any]]
 Plan = dict[str, dict[str, Any]]
@@ -57,9 +60,20 @@ def read_steps(steps: Sequence[Step]) -> Plan:
         found[name] = dict(options)
     if "coreset" in found and "n" not in found["coreset"]:
         raise InputError('The step \'coreset\' needs a size: ("coreset", {"n": 1000}).')
-    if "keep" in found.get("near_duplicate", {}):
-        check_choice("keep", found["near_duplicate"]["keep"], KEEP)
+    if "contamination" in found and not found["contamination"].get("benchmark"):
+        raise InputError(
+            "The step 'contamination' needs the texts of the benchmark: "
+            '("contamination", {"benchmark": texts}).'
+        )
+    for options in found.values():
+        check_keep(options.get("keep", "connected"))
     return {name: found[name] for name in STEPS if name in found}
+
+
+def score_columns(plan: Plan) -> tuple[str, ...]:
+    """Return the columns of the user's own by which copies are chosen."""
+    named = [score_column(options.get("keep", "")) for options in plan.values()]
+    return tuple(dict.fromkeys(name for name in named if name is not None))
 
 
 def _pair(step: Any) -> tuple[str, Mapping[str, Any]]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from thresher.core.columns import is_number, is_string, read_column
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 
 
 def other_columns(
-    dataset: datasets.Dataset, inputs: Sequence[str], *, label: str | None
+    dataset: datasets.Dataset,
+    inputs: Sequence[str],
+    *,
+    label: str | None,
+    ignored: Sequence[str] = (),
 ) -> np.ndarray | None:
     """Hash what each row of a table holds beside its numbers, uint64, shape (n,).
 
@@ -33,6 +38,8 @@ def other_columns(
     inputs : sequence of str
         The columns that are looked at.
     label : str or None
+    ignored : sequence of str
+        Columns in which copies may differ.
 
     Returns
     -------
@@ -41,10 +48,35 @@ def other_columns(
     """
     if not all(is_number(read_column(dataset, name).type) for name in inputs):
         return None
-    known = {*inputs, label, ROW_ID, SPLIT}
-    names = [name for name in dataset.column_names if name not in known]
-    names = [name for name in names if not _is_key(dataset, name)]
+    names = _telling(dataset, {*inputs, *ignored, label})
     return row_hashes(dataset, names) if names else None
+
+
+def describing_columns(
+    dataset: datasets.Dataset, inputs: Sequence[str], *, label: str | None
+) -> list[str]:
+    """Return the columns of a table beside its numbers that say what a row is: text and dates.
+
+    Parameters
+    ----------
+    dataset : datasets.Dataset
+    inputs : sequence of str
+        Its columns of numbers.
+    label : str or None
+    """
+    names = _telling(dataset, {*inputs, label})
+    return [name for name in names if describes(read_column(dataset, name).type)]
+
+
+def describes(kind: pa.DataType) -> bool:
+    """Tell whether a column of a table holds text or dates."""
+    return is_string(kind) or pa.types.is_temporal(kind)
+
+
+def _telling(dataset: datasets.Dataset, known: set[str | None]) -> list[str]:
+    """Return the columns not `known` that are neither ours nor keys."""
+    names = [name for name in dataset.column_names if name not in {*known, ROW_ID, SPLIT}]
+    return [name for name in names if not _is_key(dataset, name)]
 
 
 def with_other_columns(content: np.ndarray, others: np.ndarray | None) -> np.ndarray:

@@ -65,10 +65,13 @@ def _raise_to_nearest(nearest: np.ndarray, vectors: np.ndarray, centers: np.ndar
         np.maximum(nearest[here], (vectors[here] @ centers.T).max(axis=1), out=nearest[here])
 
 
-def facility_location(vectors: np.ndarray, n: int) -> np.ndarray:
+def facility_location(
+    vectors: np.ndarray, n: int, *, demand: np.ndarray | None = None
+) -> np.ndarray:
     """Maximise the sum over rows of the similarity to their nearest chosen row, greedily.
 
     Mirzasoleiman, Bilmes and Leskovec (2020); the greedy set reaches at least 63 % of the best sum.
+    With `demand`, float (n_rows,) and positive, each row counts so much in the sum.
     Up to `SHARD` rows are treated exactly. More are cut into shards of neighbouring rows that
     choose their part each (GreeDi, Mirzasoleiman et al., 2013, deals them at random): on CIFAR-10
     embeddings in four shards that kept 76 to 85 % of the exact set's gain over random rows, where
@@ -76,12 +79,13 @@ def facility_location(vectors: np.ndarray, n: int) -> np.ndarray:
     """
     shards = _shards(vectors, np.arange(len(vectors)))
     budgets = proportional_budgets(np.array([len(shard) for shard in shards]), n)
-    return take_turns(
-        [
-            shard[lazy_greedy(_similarity(vectors[shard]), int(budget))]
-            for shard, budget in zip(shards, budgets, strict=True)
-        ]
-    )
+    parts = []
+    for shard, budget in zip(shards, budgets, strict=True):
+        similarity = _similarity(vectors[shard])
+        if demand is not None:
+            similarity *= demand[shard].astype(similarity.dtype)
+        parts.append(shard[lazy_greedy(similarity, int(budget))])
+    return take_turns(parts)
 
 
 def _shards(vectors: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:

@@ -1,0 +1,179 @@
+"""How the rows of one dataset are compared: by which vectors, from where on, and who is close."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from thresher.core.embeddings import Embeddings
+from thresher.core.errors import InputError
+from thresher.core.neighbors import NeighborGraph
+from thresher.core.search import neighbor_graph
+
+from .closeness import (
+    COSINE,
+    LOOKS,
+    NEAR_LOOKS,
+    SHINGLES,
+    Closeness,
+    choose_closeness,
+    choose_text_closeness,
+    compares_texts,
+)
+from .encoding import Encoded, encode_rows, own_vectors
+from .reading import Rows
+from .steps import Plan
+from .table_rows import where_equal
+
+COMPARE = ("auto", "crops", "turns")
+PAIRED = ("near_duplicate", "leakage")
+
+
+class Comparison:
+    """Vectors, threshold and close pairs of a dataset; each is made when it is first needed.
+
+    Parameters
+    ----------
+    rows : Rows
+    plan : mapping
+        Options of each step, as `read_steps` gives them.
+    encoder : str, Encoder or callable
+    threshold : float or "auto"
+        For near duplicates and leaks, where the step has none of its own.
+    compare : {"auto", "crops", "turns"}
+        See `curation.Curator`.
+    vectors : Embeddings or ndarray, optional
+        The user's own, instead of an encoder's.
+    known : Embeddings, optional
+        Vectors of the first rows, from an earlier batch.
+    encoded : Encoded, optional
+        What was encoded before.
+    searched : (Closeness, NeighborGraph), optional
+        What was searched before.
+    precision, recall, device :
+        See `suggest_threshold` and `neighbor_graph`.
+    random_state : int
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        plan: Plan,
+        *,
+        encoder: Any = "auto",
+        threshold: float | str = "auto",
+        compare: str = "auto",
+        vectors: Embeddings | np.ndarray | None = None,
+        known: Embeddings | None = None,
+        encoded: Encoded | None = None,
+        searched: tuple[Closeness, NeighborGraph] | None = None,
+        precision: float = 0.95,
+        recall: float = 0.999,
+        device: str = "auto",
+        random_state: int = 0,
+    ) -> None:
+        self.rows, self.plan, self.seed = rows, plan, random_state
+        self.own_vectors = vectors is not None
+        self._encoder, self._threshold, self._compare = encoder, threshold, compare
+        self._vectors, self._known = vectors, known
+        self._precision, self._recall, self._device = precision, recall, device
+        if encoded is not None:
+            self.encoded = encoded
+        if searched is not None:
+            self.closeness, self.graph = searched
+        if compare != "auto" and (rows.modality != "image" or self.own_vectors):
+            what = "vectors of your own" if self.own_vectors else f"data of kind {rows.modality!r}"
+            raise InputError(f"`compare` {compare!r} looks at pictures, and these are {what}.")
+
+    @cached_property
+    def encoded(self) -> Encoded:
+        """Vectors of all rows, and what made them."""
+        if self._vectors is not None:
+            return own_vectors(self.rows, self._vectors, known=self._known)
+        return encode_rows(self.rows, self._encoder, known=self._known, random_state=self.seed)
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether anything needed vectors so far."""
+        return "encoded" in self.__dict__
+
+    @cached_property
+    def embeddings(self) -> Embeddings:
+        """Vectors of all rows, by which labels and outliers are judged; of a table, all columns."""
+        found = self.encoded.embeddings
+        if self.own_vectors or not self.rows.described:
+            return found
+        from .table_vectors import with_other_vectors
+
+        numbers = self.rows.values().shape[1]
+        return with_other_vectors(found, self.rows.dataset, self.rows.described, numbers=numbers)
+
+    def known(self) -> tuple[Embeddings | None, np.ndarray | None]:
+        """Return vectors and content hashes, as far as they were made, for a further batch."""
+        vectors = self.encoded.embeddings if self.has_vectors else self._known
+        hashes = self.rows.hashes if "hashes" in self.rows.__dict__ else None
+        return vectors, hashes
+
+    @cached_property
+    def measure(self) -> str:
+        """What similarity is meant."""
+        if self._compare != "auto":
+            return LOOKS
+        as_text = compares_texts(self.rows, self._encoder, own_vectors=self.own_vectors)
+        return SHINGLES if as_text else COSINE
+
+    @cached_property
+    def closeness(self) -> Closeness:
+        """What makes two rows near duplicates, for steps without a threshold of their own."""
+        if not isinstance(self._threshold, str):
+            return Closeness(self.measure, float(self._threshold), "asked for")
+        if self.measure == LOOKS:
+            return Closeness(LOOKS, NEAR_LOOKS, "copies mostly have more, look-alikes less")
+        if self.measure == SHINGLES:
+            return choose_text_closeness(
+                self.rows.values(), target_precision=self._precision, random_state=self.seed
+            )
+        return choose_closeness(
+            self.rows, self.encoded, target_precision=self._precision, random_state=self.seed
+        )
+
+    def closeness_of(self, step: str) -> Closeness:
+        """Return what makes two rows close for one step."""
+        if "threshold" not in self.plan[step]:
+            return self.closeness
+        return Closeness(self.measure, float(self.plan[step]["threshold"]), "asked for")
+
+    @cached_property
+    def graph(self) -> NeighborGraph:
+        """All pairs of close rows, from the lowest threshold of any step on."""
+        levels = [self.closeness_of(step).threshold for step in PAIRED if step in self.plan]
+        found = self._search(min(levels) if levels else self.closeness.threshold)
+        return found if self.own_vectors else where_equal(found, self.rows.others)
+
+    def _search(self, threshold: float) -> NeighborGraph:
+        rows = self.rows
+        if self.measure == COSINE:
+            return neighbor_graph(
+                self.encoded.embeddings,
+                threshold=threshold,
+                recall=self._recall,
+                device=self._device,
+                random_state=self.seed,
+            )
+        if self.measure == SHINGLES:
+            from .text_duplicates import text_graph
+
+            texts = rows.values()
+            return text_graph(texts, row_ids=rows.ids, threshold=threshold, random_state=self.seed)
+        from .image_duplicates import image_graph
+
+        only_leaks = "leakage" in self.plan and "near_duplicate" not in self.plan
+        return image_graph(
+            rows.values(),
+            row_ids=rows.ids,
+            threshold=threshold,
+            queries=rows.splits != "train" if only_leaks else None,
+            turned=self._compare == "turns",
+        )
