@@ -12,6 +12,7 @@ from thresher.core.choice import Choice
 from thresher.core.errors import InputError, check_choice
 
 from .images import Form, from_array, from_planes, from_tensor, to_array, to_planes, to_tensor
+from .memory import copy_images, take_memory
 
 BACKENDS = ("auto", "torch", "opencv")
 # Tensors stay planes for these families above this size; below it, changing the layout of a whole
@@ -120,8 +121,6 @@ class OpenCVBackend:
 
     def __init__(self, *, planes: bool = False) -> None:
         self.planes = planes
-        # The array that the last kernel read, to be written next: fresh memory is slow.
-        self._spare: np.ndarray | None = None
 
     def load(self, images: Any, form: Form) -> Pixels:
         """Return the batch as an array, the caller's own where it fits."""
@@ -133,23 +132,16 @@ class OpenCVBackend:
         """Do one kernel to the images at `rows`."""
         from .opencv_kernels import IN_PLACE
 
-        source = work.values
-        target = source
-        if family not in IN_PLACE or not work.owned:
-            target = self._fresh(source)
-            left_out = np.ones(len(source), dtype=bool)
-            left_out[rows] = False
-            target[left_out] = source[left_out]
+        source = target = work.values
+        if work.owned and family not in IN_PLACE and 2 * len(rows) < len(source):
+            source = take_memory(target.shape)
+            copy_images(target, source, rows)
+        elif not work.owned or family not in IN_PLACE:
+            target = take_memory(source.shape)
+            if len(rows) < len(source):
+                target[...] = source
         self._run(family, source, target, rows=rows, parameters=parameters)
-        if work.owned and target is not source:
-            self._spare = source
         return Pixels(target, owned=True)
-
-    def _fresh(self, like: np.ndarray) -> np.ndarray:
-        spare, self._spare = self._spare, None
-        if spare is None or spare.shape != like.shape:
-            return np.empty_like(like)
-        return spare
 
     def _run(
         self,
@@ -183,7 +175,7 @@ class OpenCVBackend:
 
     def put(self, work: Pixels, rows: np.ndarray, part: Pixels) -> Pixels:
         """Replace the images at `rows` by `part`."""
-        values = work.values if work.owned else work.values.copy()
+        values = work.values if work.owned else _copy(work.values)
         values[rows] = part.values
         return Pixels(values, owned=True)
 
@@ -196,9 +188,15 @@ class OpenCVBackend:
     def unload(self, work: Pixels, form: Form) -> Any:
         """Return the result in the form that came in."""
         if self.planes or form.kind == "array":
-            values = work.values if work.owned else work.values.copy()
+            values = work.values if work.owned else _copy(work.values)
             return from_planes(values, form) if self.planes else from_array(values, form)
-        return from_array(work.values, form, spare=self._spare)
+        return from_array(work.values, form)
+
+
+def _copy(images: np.ndarray) -> np.ndarray:
+    copied = take_memory(images.shape)
+    copied[...] = images
+    return copied
 
 
 def make_backend(choice: Choice, form: Form, families: frozenset[str], *, pixels: int) -> Backend:

@@ -11,6 +11,7 @@ import numpy as np
 from .backends import Backend
 from .images import Form
 from .keyed import Draws
+from .memory import take_memory
 from .operation import Scene
 from .plan import Application, Layer, Mixture, Stage, plan
 from .policy import Policy
@@ -41,7 +42,10 @@ def _join(parts: list[Any], form: Form) -> Any:
     if len(parts) == 1:
         return parts[0]
     if form.kind == "array":
-        return np.concatenate(parts)
+        whole = (
+            take_memory((sum(map(len, parts)), *parts[0].shape[1:])) if not form.floating else None
+        )
+        return np.concatenate(parts, out=whole)
     import torch
 
     return torch.cat(parts)

@@ -141,16 +141,13 @@ def from_tensor(images: Tensor, form: Form) -> Any:
     return images.to(form.dtype).div_(255) if form.floating else images
 
 
-def from_array(images: np.ndarray, form: Form, *, spare: np.ndarray | None = None) -> Any:
-    """Return a uint8 array (n, H, W, C) in the form that came in.
-
-    `spare` is memory of the same size that a tensor may be written into.
-    """
+def from_array(images: np.ndarray, form: Form) -> Any:
+    """Return a uint8 array (n, H, W, C) in the form that came in."""
     if form.kind == "array":
         return _from_bytes(images, form)
     import torch
 
-    return from_tensor(torch.from_numpy(channels_first(images, spare=spare)).to(form.device), form)
+    return from_tensor(torch.from_numpy(channels_first(images)).to(form.device), form)
 
 
 def _from_bytes(images: np.ndarray, form: Form) -> np.ndarray:

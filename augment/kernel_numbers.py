@@ -2,17 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from .keyed import mix64
 
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+# Words of noise drawn at a time: their array stays in the second-level cache.
+_WORDS = 2**13
 
-def box_noise(number: float, shape: tuple[int, ...]) -> np.ndarray:
-    """Return uint8 noise for a box (h, w, C) from an integer below 2**53, given as a float."""
-    size = int(np.prod(shape))
-    words = np.arange(1, size // 8 + 2, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    octets = mix64(words + np.uint64(int(number))).astype("<u8").view(np.uint8)
-    return octets[:size].reshape(shape)
+
+def fill_boxes(images: Sequence[np.ndarray], rows: np.ndarray) -> None:
+    """Fill a box of each image (H, W, C): rows (top, left, bottom, right, fill, noise).
+
+    A box with a noise number below 0 gets the level `fill`, another one noise from that number.
+    """
+    parts = [
+        image[top:bottom, left:right]
+        for image, (top, left, bottom, right) in zip(
+            images, rows[:, :4].astype(int).tolist(), strict=True
+        )
+    ]
+    noisy = np.flatnonzero(rows[:, 5] >= 0)
+    sizes = [parts[place].size for place in noisy.tolist()]
+    for place, noise in zip(noisy.tolist(), _noises(sizes, rows[noisy, 5]), strict=True):
+        parts[place][...] = noise.reshape(parts[place].shape)
+    for place in np.flatnonzero(rows[:, 5] < 0).tolist():
+        parts[place][...] = int(rows[place, 4])
+
+
+def _noises(sizes: Sequence[int], numbers: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield so many uint8 of noise for each number, an integer below 2**53 given as a float."""
+    words = np.array(sizes, dtype=np.int64) // 8 + 1
+    for part in _groups(words):
+        ends = np.cumsum(words[part])
+        # Each box counts its own words from 1, whatever other boxes there are.
+        count = np.arange(1, ends[-1] + 1) - np.repeat(ends - words[part], words[part])
+        start = np.repeat(numbers[part].astype(np.uint64), words[part])
+        octets = mix64(count.astype(np.uint64) * _STEP + start).astype("<u8").view(np.uint8)
+        for end, own, size in zip(ends.tolist(), words[part].tolist(), sizes[part], strict=True):
+            yield octets[8 * (end - own) : 8 * (end - own) + size]
+
+
+def _groups(words: np.ndarray) -> Iterator[slice]:
+    """Yield neighbouring boxes, so many that their noise stays in the cache, at least one."""
+    start, total = 0, 0
+    for place, own in enumerate(words.tolist()):
+        if place > start and total + own > _WORDS:
+            yield slice(start, place)
+            start, total = place, 0
+        total += own
+    if len(words):
+        yield slice(start, len(words))
 
 
 def sharpen_shares(factor: np.ndarray) -> np.ndarray:

@@ -11,6 +11,8 @@ from types import ModuleType
 
 import numpy as np
 
+from .memory import take_memory
+
 # Changing a whole batch at once pays below this many pixels an image, image by image above.
 _TOGETHER_PIXELS = 64 * 64
 
@@ -21,33 +23,30 @@ def channels_last(images: np.ndarray) -> np.ndarray:
     cv2 = _opencv()
     if cv2 is None or channels == 1 or n == 0:
         return np.array(images.transpose(0, 2, 3, 1), order="C")
+    merged = take_memory((n, height, width, channels))
     if height * width < _TOGETHER_PIXELS:
-        planes = np.ascontiguousarray(images.transpose(1, 0, 2, 3))
-        planes = planes.reshape(channels, n * height, width)
-        return np.asarray(cv2.merge(list(planes))).reshape(n, height, width, channels)
-    merged = np.empty((n, height, width, channels), dtype=np.uint8)
+        planes = take_memory((channels, n * height, width))
+        planes.reshape(channels, n, height, width)[...] = images.transpose(1, 0, 2, 3)
+        cv2.merge(tuple(planes), dst=merged.reshape(n * height, width, channels))
+        return merged
     for image, target in zip(np.ascontiguousarray(images), merged, strict=True):
         cv2.merge(tuple(image), dst=target)
     return merged
 
 
-def channels_first(images: np.ndarray, *, spare: np.ndarray | None = None) -> np.ndarray:
-    """Return uint8 (n, H, W, C) as a contiguous array (n, C, H, W) of its own.
-
-    It is written into `spare` where that has the right size.
-    """
+def channels_first(images: np.ndarray) -> np.ndarray:
+    """Return uint8 (n, H, W, C) as a contiguous array (n, C, H, W) of its own."""
     n, height, width, channels = images.shape
     cv2 = _opencv()
     if cv2 is None or channels == 1 or n == 0:
         return np.array(images.transpose(0, 3, 1, 2), order="C")
     images = np.ascontiguousarray(images)
+    split = take_memory((n, channels, height, width))
     if height * width < _TOGETHER_PIXELS:
-        planes = np.stack(cv2.split(images.reshape(n * height, width, channels)))
-        planes = planes.reshape(channels, n, height, width)
-        return np.ascontiguousarray(planes.transpose(1, 0, 2, 3))
-    usable = spare is not None and spare.shape == images.shape
-    split = np.empty_like(images) if spare is None or not usable else spare
-    split = split.reshape(n, channels, height, width)
+        planes = take_memory((channels, n * height, width))
+        cv2.split(images.reshape(n * height, width, channels), tuple(planes))
+        split[...] = planes.reshape(channels, n, height, width).transpose(1, 0, 2, 3)
+        return split
     for image, planes in zip(images, split, strict=True):
         cv2.split(image, tuple(planes))
     return split

@@ -12,14 +12,15 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from .kernel_numbers import box_noise, gaussian_weights, sharpen_shares
-from .opencv_tables import channel_means, table
+from .kernel_numbers import fill_boxes, gaussian_weights, sharpen_shares
+from .memory import copy_images, in_blocks
+from .opencv_tables import channel_means, table, transform_each
 from .tables import mean_grey
 from .windows import window
 
 _WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-# OpenCV 5 warps four channels faster than three (224×224: 200 µs with both conversions, not 327;
-# the same bits), but not enough so for small images.
+# OpenCV 5 warps and resizes four channels faster than three (224×224: 200 µs with both conversions,
+# not 327, and 79, not 108; the same bits), but not enough so for small images.
 _FOUR_CHANNELS_PIXELS = 64 * 64
 
 
@@ -54,41 +55,53 @@ def _warp_padded(image: np.ndarray, target: np.ndarray, matrix: np.ndarray, fill
 
 def colour(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: np.ndarray) -> None:
     """Mix the channels by a 3×3 matrix and add a share of the mean grey: rows of ten numbers."""
-    offset = np.zeros(len(rows))
-    if rows[:, 9].any():
-        offset = rows[:, 9] * mean_grey(channel_means(source, positions))
-    if source.shape[3] == 1:
-        matrices = np.stack([rows[:, :3].sum(axis=1), offset], axis=1)[:, None]
-    else:
-        columns = [rows[:, :9].reshape(-1, 3, 3), np.repeat(offset, 3).reshape(-1, 3, 1)]
-        matrices = np.concatenate(columns, axis=2)
-    for position, matrix in zip(positions.tolist(), matrices, strict=True):
-        cv2.transform(source[position], matrix, dst=target[position])
+    for places, read, write in in_blocks(source, target, positions):
+        offset = np.zeros(len(read))
+        if rows[places, 9].any():
+            offset = rows[places, 9] * mean_grey(channel_means(read))
+        if source.shape[3] == 1:
+            matrices = np.stack([rows[places, :3].sum(axis=1), offset], axis=1)[:, None]
+        else:
+            mixed = rows[places, :9].reshape(-1, 3, 3)
+            columns = [mixed, np.repeat(offset, 3).reshape(-1, 3, 1)]
+            matrices = np.concatenate(columns, axis=2)
+        transform_each(read, write, matrices)
 
 
 def sharpen(
     source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: np.ndarray
 ) -> None:
     """Blend with PIL's 3×3 smoothing, the outermost pixels left alone: rows (factor)."""
-    shares = sharpen_shares(rows[:, 0]).tolist()
-    for position, (own, box) in zip(positions.tolist(), shares, strict=True):
-        image, result = source[position], target[position]
-        if min(image.shape[:2]) < 3:
-            result[...] = image
+    shares = sharpen_shares(rows[:, 0])
+    for places, read, write in in_blocks(source, target, positions):
+        n, height, width, channels = read.shape
+        if min(height, width) < 3:
+            write[...] = read
             continue
-        smooth = cv2.blur(image, (3, 3)).reshape(image.shape)
-        cv2.addWeighted(image, own, smooth, box, 0, dst=result)
-        for edge in ((0,), (-1,), (slice(None), 0), (slice(None), -1)):
-            result[edge] = image[edge]
+        # All images under one another: lines next to another image are left alone anyway.
+        tall = (n * height, width, channels)
+        smooth = cv2.blur(read.reshape(tall), (3, 3)).reshape(read.shape)
+        for image, result, mean, (own, box) in zip(
+            read, write, smooth, shares[places].tolist(), strict=True
+        ):
+            cv2.addWeighted(image, own, mean, box, 0, dst=result)
+        for edge in (np.s_[:, 0], np.s_[:, -1], np.s_[:, :, 0], np.s_[:, :, -1]):
+            write[edge] = read[edge]
 
 
 def resize(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: np.ndarray) -> None:
     """Stretch a box to the whole image, bilinearly: rows (top, left, bottom, right)."""
-    size = (source.shape[2], source.shape[1])
+    height, width, channels = source.shape[1:]
+    padded = channels == 3 and height * width >= _FOUR_CHANNELS_PIXELS
     for position, box in zip(positions.tolist(), rows.astype(int).tolist(), strict=True):
         top, left, bottom, right = box
         part = source[position, top:bottom, left:right]
-        cv2.resize(part, size, dst=target[position], interpolation=cv2.INTER_LINEAR)
+        if padded:
+            part = cv2.cvtColor(part, cv2.COLOR_RGB2RGBA)
+            wide = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
+            cv2.cvtColor(wide, cv2.COLOR_RGBA2RGB, dst=target[position])
+        else:
+            cv2.resize(part, (width, height), dst=target[position], interpolation=cv2.INTER_LINEAR)
 
 
 def blur(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: np.ndarray) -> None:
@@ -105,12 +118,8 @@ def blur(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: np
 def erase(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: np.ndarray) -> None:
     """Fill a box with a level or with noise: rows (top, left, bottom, right, fill, noise)."""
     if source is not target:
-        target[positions] = source[positions]
-    boxes, noises = rows[:, :5].astype(int).tolist(), rows[:, 5].tolist()
-    for position, box, noise in zip(positions.tolist(), boxes, noises, strict=True):
-        top, left, bottom, right, fill = box
-        part = target[position, top:bottom, left:right]
-        part[...] = fill if noise < 0 else box_noise(noise, part.shape)
+        copy_images(source, target, positions)
+    fill_boxes([target[position] for position in positions.tolist()], rows)
 
 
 def mix(images: list[np.ndarray], weights: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ _LEVELS = np.arange(256, dtype=np.float64)
 class Statistics:
     """What tables need to know of n images with C channels, each computed when asked for.
 
-    ``means`` gives float64 (k, C), ``extremes`` two arrays (k, C), ``histograms`` integers
+    ``means`` gives float64 (k, C), ``extremes`` two arrays (k, C), ``histograms`` counts
     (k, C, 256), for the k positions given.
     """
 
@@ -90,18 +90,27 @@ _SIMPLE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 def _autocontrast(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     flat = high <= low
-    scale = 255.0 / np.where(flat, 1, high - low)
-    stretched = (_LEVELS - low[..., None]) * scale[..., None]
-    return _to_bytes(np.where(flat[..., None], _LEVELS, stretched))
+    spread = np.where(flat, 1, high - low)[..., None]
+    # 255 · (level − low) / spread, halves exactly up.
+    stretched = np.floor((510 * (_LEVELS - low[..., None]) + spread) / (2 * spread))
+    stretched = np.where(flat[..., None], _LEVELS, stretched)
+    return np.clip(stretched, 0, 255).astype(np.uint8)
 
 
 def _equalize(histograms: np.ndarray) -> np.ndarray:
     """PIL's rule: the cumulative count divided by the count a level would have on average."""
-    histograms = histograms.astype(np.int32)
-    last = 255 - np.argmax(histograms[..., ::-1] > 0, axis=-1)
-    top = np.take_along_axis(histograms, last[..., None], axis=-1)[..., 0]
-    step = (histograms.sum(axis=-1, dtype=np.int32) - top) // 255
-    before = np.cumsum(histograms, axis=-1, dtype=np.int32) - histograms
-    spread = (step[..., None] // 2 + before) // np.maximum(step, 1)[..., None]
-    equal = np.minimum(spread, 255).astype(np.uint8)
-    return np.where(step[..., None] == 0, np.arange(256, dtype=np.uint8), equal)
+    total = float(histograms[:1, :1].sum())
+    # Whole numbers, exact as floats; a quotient is at least 1/step below the next whole one, so
+    # that rounding never reaches it.
+    kind = np.dtype(np.float32 if total < 2**20 else np.float64)
+    counts = np.asarray(histograms, dtype=kind)
+    last = 255 - np.argmax(counts[..., ::-1] > 0, axis=-1)
+    step = (total - np.take_along_axis(counts, last[..., None], axis=-1)) // 255
+    spread = np.cumsum(counts, axis=-1, dtype=kind)
+    # In place: a block's arrays are large enough for fresh memory to take longer than arithmetic.
+    spread -= counts
+    spread += step // 2
+    np.divide(spread, np.maximum(step, 1), out=spread)
+    tables = np.minimum(spread, 255, out=spread).astype(np.uint8)
+    tables[step[..., 0] == 0] = np.arange(256)
+    return tables

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .kernel_numbers import box_noise, gaussian_weights, sharpen_shares
+from .kernel_numbers import fill_boxes, gaussian_weights, sharpen_shares
 from .tables import Statistics, build_tables, mean_grey
 
 
@@ -184,11 +184,7 @@ def blur(images: Tensor, rows: np.ndarray) -> Tensor:
 def erase(images: Tensor, rows: np.ndarray) -> Tensor:
     """Fill a box with a level or with noise: rows (top, left, bottom, right, fill, noise)."""
     on_cpu = images.cpu() if images.is_cuda else images.clone()
-    pixels = on_cpu.numpy()
-    boxes = rows[:, :5].astype(int).tolist()
-    for place, (top, left, bottom, right, fill) in enumerate(boxes):
-        part = pixels[place, :, top:bottom, left:right].transpose(1, 2, 0)
-        part[...] = fill if rows[place, 5] < 0 else box_noise(rows[place, 5], part.shape)
+    fill_boxes(list(on_cpu.numpy().transpose(0, 2, 3, 1)), rows)
     return on_cpu.to(images.device)
 
 
