@@ -6,7 +6,8 @@ with SIGKILL at a random moment; half of them are started again. Afterwards: eve
 confirmed before a kill is in the file (none lost), no row was leased to two annotators at once (no
 double lease), and every batch comes out again from the log (identical replay).
 
-Run: OMP_NUM_THREADS=1 python benchmarks/active_learning_faults.py --schedules 1000 --out FILE
+Run: OMP_NUM_THREADS=1 python benchmarks/active_learning_faults.py --schedules 1000 --log runs.jsonl
+--out FILE. Schedules that the log holds already are not run again; a line may count several.
 """
 
 from __future__ import annotations
@@ -163,23 +164,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--log", type=Path, required=True, help="schedules run; resumed")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--schedules", type=int, default=1000)
     parser.add_argument("--quick", action="store_true", help="three schedules")
     arguments = parser.parse_args()
-    number = 3 if arguments.quick else arguments.schedules
+    total = run(3 if arguments.quick else arguments.schedules, log=arguments.log)
+    print(total)
+    if arguments.out:
+        write(arguments.out, total)
+
+
+def run(number: int, *, log: Path) -> dict[str, int]:
+    """Run the schedules that the log lacks, in the order of their seeds; return the sums."""
+    lines = log.read_text().splitlines() if log.exists() else []
     total: dict[str, int] = {}
-    for seed in range(number):
-        for name, count in schedule(seed).items():
-            total[name] = total.get(name, 0) + count
-        if seed % 20 == 0 or seed == number - 1:
-            print(seed + 1, total, flush=True)
-            if arguments.out:
-                write(arguments.out, {"schedules": seed + 1, **total})
+    for line in lines:
+        total = _sum(total, json.loads(line))
+    for seed in range(total.get("schedules", 0), number):
+        counts = {"schedules": 1, **schedule(seed)}
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(counts) + "\n")
+        total = _sum(total, counts)
+        if seed % 20 == 0:
+            print(total, flush=True)
+    return total
+
+
+def _sum(first: dict[str, int], second: dict[str, int]) -> dict[str, int]:
+    return {name: first.get(name, 0) + count for name, count in second.items()}
 
 
 def write(path: Path, counts: dict[str, int]) -> None:
-    """Write what is known so far."""
+    """Write the sums and their table."""
     versions = {"python": platform.python_version(), "numpy": np.__version__}
     write_json(path, {"versions": versions, **counts, "page": page(counts)})
 

@@ -179,7 +179,8 @@ def run(
     # A fitted temperature changes no prediction; only strategies of ours look at probabilities.
     learner = LogisticHead(calibrate=isinstance(strategy, str))
     began = time.process_time()
-    signal.setitimer(signal.ITIMER_PROF, limit)
+    # Again each second, since an exception is lost where a peer catches all of them.
+    signal.setitimer(signal.ITIMER_PROF, limit, 1.0)
     try:
         curves = simulate(
             embeddings,
