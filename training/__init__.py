@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from thresher.core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .cached_teaching import cached_teacher as cached_teacher
     from .distillation import distill as distill
     from .evaluation import evaluate as evaluate
     from .exporting import export as export
     from .exporting import load_exported as load_exported
+    from .judging import teacher_logits as teacher_logits
     from .loop import fit as fit
     from .models import ModelSpec as ModelSpec
     from .models import compact_model as compact_model
@@ -35,7 +35,6 @@ _HOME = {
     "Samples": "samples",
     "TokenDropout": "token_dropout",
     "TrainingRun": "run",
-    "cached_teacher": "cached_teaching",
     "check_parity": "parity",
     "compact_model": "models",
     "distill": "distillation",
@@ -49,6 +48,7 @@ _HOME = {
     "quantize": "quantization",
     "recipe": "recipes",
     "search_compact": "search",
+    "teacher_logits": "judging",
 }
 __all__ = sorted(_HOME)
 __getattr__ = lazy_names(__name__, _HOME)

@@ -10,7 +10,6 @@ import torch
 from thresher.core.errors import InputError
 from training import (
     TrainingRun,
-    cached_teacher,
     check_parity,
     compact_model,
     distill,
@@ -18,6 +17,7 @@ from training import (
     export,
     fit,
     pretrained_model,
+    teacher_logits,
 )
 from training.evaluation import predict_logits
 from training.samples import samples_from_arrays
@@ -173,30 +173,21 @@ def test_resuming_gives_the_same_bits(bert, tmp_path):
     assert size < 150_000
 
 
-def test_a_transformer_teaches_a_small_student(bert, tmp_path):
+def test_a_transformer_teaches_a_small_student(bert):
     teacher = load(bert, "fine_tune")
     samples = rows(teacher)
     fit(teacher, samples, epochs=30, batch_size=8, **HOW["fine_tune"])
     tokens = HashTokenizer(vocabulary=500, max_tokens=16).encode(TEXTS)
     student_rows = samples_from_arrays(tokens, row_ids=IDS, targets=LABELS)
-    taught = cached_teacher(
-        partial(teacher.predict_values, device="cpu"),
-        TEXTS,
-        student_rows,
-        file=tmp_path / "t.npz",
-        batch_size=7,
-    )
-    np.testing.assert_allclose(
-        predict_logits(taught, student_rows), predict_logits(teacher, samples), atol=1e-5
-    )
+    predict = partial(teacher.predict_values, device="cpu")
+    taught = teacher_logits(predict, TEXTS, row_ids=IDS, batch_size=7)
+    np.testing.assert_allclose(taught, predict_logits(teacher, samples), atol=1e-5)
     student = compact_model(
         "hashed_embedding", num_classes=2, input_shape=(16,), width=16, dropout=0.0
     )
     pool = student_rows.without_targets()
     distill(student, taught, pool, epochs=40, batch_size=8, optimizer="adamw", lr=0.02)
-    agrees = predict_logits(student, student_rows).argmax(1) == predict_logits(
-        taught, student_rows
-    ).argmax(1)
+    agrees = predict_logits(student, student_rows).argmax(1) == taught.argmax(1)
     assert agrees.mean() > 0.9
 
 

@@ -16,9 +16,9 @@ from thresher.core.errors import InputError
 from ..evaluation import predict_logits
 from ..models import Normalize
 from ..modes import evaluating
-from ..row_table import RowTable
 from ..samples import Samples, samples_from_arrays
 from .bodies import ImageBody, TextBody
+from .row_table import RowTable
 from .spec import PretrainedSpec
 
 MODES = ("frozen", "fine_tune", "lora")
