@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from .network import CompactModel, conv_bn_relu, pooled_vector, stem
-from .normalize import Normalize
+from .network import CompactModel, conv_bn_relu, picture_classifier, stem
 from .spec import ModelSpec
 
 
@@ -34,9 +33,4 @@ def build_fast(spec: ModelSpec) -> CompactModel:
         _block(width, 4 * width),
         _block(4 * width, 4 * width),
     ]
-    return CompactModel(
-        spec,
-        normalize=Normalize(spec.input_shape[0], trailing=2),
-        features=nn.Sequential(*layers, *pooled_vector(dropout=spec.dropout)),
-        head=nn.Linear(4 * width, spec.num_classes),
-    )
+    return picture_classifier(spec, layers, channels=4 * width)

@@ -6,10 +6,7 @@ Applications", 2017.
 
 from __future__ import annotations
 
-from torch import nn
-
-from .network import CompactModel, conv_bn_relu, pooled_vector, stem
-from .normalize import Normalize
+from .network import CompactModel, conv_bn_relu, picture_classifier, stem
 from .spec import ModelSpec
 
 _STAGES = ((2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (8, 1))
@@ -23,9 +20,4 @@ def build_mobile(spec: ModelSpec) -> CompactModel:
         layers.append(conv_bn_relu(channels, channels, stride=stride, groups=channels))
         layers.append(conv_bn_relu(channels, factor * spec.width, kernel=1))
         channels = factor * spec.width
-    return CompactModel(
-        spec,
-        normalize=Normalize(spec.input_shape[0], trailing=2),
-        features=nn.Sequential(*layers, *pooled_vector(dropout=spec.dropout)),
-        head=nn.Linear(channels, spec.num_classes),
-    )
+    return picture_classifier(spec, layers, channels=channels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from .normalize import Normalize
 from .spec import ModelSpec
 
 
@@ -65,7 +66,17 @@ def stem(channels_in: int, channels_out: int, *, stride: int) -> list[nn.Module]
     return list(layers)
 
 
-def pooled_vector(*, dropout: float) -> list[nn.Module]:
-    """Return the global mean over the picture and, with `dropout` > 0, a dropout layer."""
-    layers: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten(1)]
-    return [*layers, nn.Dropout(dropout)] if dropout else layers
+def picture_classifier(spec: ModelSpec, layers: list[nn.Module], *, channels: int) -> CompactModel:
+    """Put `layers`, which end with so many channels, between pixels and logits.
+
+    What they return is averaged over the picture, and dropped out where the spec says so.
+    """
+    pooled: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten(1)]
+    if spec.dropout:
+        pooled.append(nn.Dropout(spec.dropout))
+    return CompactModel(
+        spec,
+        normalize=Normalize(spec.input_shape[0], trailing=2),
+        features=nn.Sequential(*layers, *pooled),
+        head=nn.Linear(channels, spec.num_classes),
+    )

@@ -11,8 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .network import CompactModel, conv_bn_relu, pooled_vector, stem
-from .normalize import Normalize
+from .network import CompactModel, conv_bn_relu, picture_classifier, stem
 from .spec import ModelSpec
 
 BLOCKS_PER_STAGE = {"resnet8": 1, "resnet20": 3}
@@ -49,9 +48,4 @@ def build_resnet(spec: ModelSpec) -> CompactModel:
             stride = 2 if stage and not block else 1
             layers.append(ResidualBlock(channels, factor * spec.width, stride=stride))
             channels = factor * spec.width
-    return CompactModel(
-        spec,
-        normalize=Normalize(spec.input_shape[0], trailing=2),
-        features=nn.Sequential(*layers, *pooled_vector(dropout=spec.dropout)),
-        head=nn.Linear(channels, spec.num_classes),
-    )
+    return picture_classifier(spec, layers, channels=channels)
