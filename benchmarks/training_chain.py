@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from training_distill import VIEWS, Task, pictures, saved_teacher
+from training_distill import Task, pictures, saved_teacher
 from training_distill import train as train_arm
 
 from thresher.core.files import write_json
@@ -46,7 +46,7 @@ def taught(model: nn.Module, teacher: nn.Module, task: Task, *, epochs: int, **m
         epochs=epochs,
         temperature=task.temperature,
         augment=task.augment,
-        cached_views=VIEWS,
+        cached_views=task.views,
         **task.options,
         **more,
     )

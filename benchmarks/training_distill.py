@@ -3,12 +3,14 @@
 For each seed the same student with the same options: alone on the labelled rows; taught on them,
 label and teacher together; taught without any label, on the labelled rows and a larger pool whose
 labels nobody needs. One teacher, trained on the labelled rows, serves all seeds; its logits for
-the cached views are computed once.
+the cached views are computed once. The teacher of the texts is a sentence encoder with a small
+perceptron on top: it reads other inputs than its student, which gets the logits alone.
 
 Data, in the folder that THRESHER_DATA names: CIFAR-10 as ``cifar10_train.parquet`` and
 ``cifar10_test.parquet`` (columns ``label``, ``jpeg``; https://www.cs.toronto.edu/~kriz/cifar.html);
-Banking77 in ``text_classification.parquet`` (columns ``dataset``, ``split``, ``text``,
-``label_name``; https://github.com/PolyAI-LDN/task-specific-datasets).
+Banking77 in ``text_classification.parquet`` (columns ``dataset``, ``split``, ``id``, ``text``,
+``label_name``; https://github.com/PolyAI-LDN/task-specific-datasets) and its vectors from
+sentence-transformers' all-MiniLM-L6-v2 in ``emb_minilm_banking77.npz`` (``id``, ``emb``).
 
 Run: python benchmarks/training_distill.py --out distill.json        (--quick: less)
 Finished runs are kept in FILE.jsonl beside the result and are not done again.
@@ -20,7 +22,7 @@ import argparse
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +40,15 @@ from training.samples import samples_from_arrays
 from training.text import HashTokenizer
 
 ALONE, TAUGHT, POOL = "alone", "taught", "taught, no label, with the pool"
-VIEWS = 3
+ENCODER_WEIGHTS = 22_713_216  # all-MiniLM-L6-v2
 
 
 @dataclass(frozen=True)
 class Task:
-    """Rows, and how teacher and student are made for them."""
+    """Rows, and how teacher and student are made for them.
+
+    `read_by_teacher` holds the same rows as the teacher reads them, where it reads other inputs.
+    """
 
     labelled: Samples
     pool: Samples
@@ -54,6 +59,9 @@ class Task:
     passes: tuple[int, int]
     temperature: float
     augment: Any
+    views: int | None = None
+    read_by_teacher: Samples | None = None
+    teacher_options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def classes(self) -> int:
@@ -62,11 +70,26 @@ class Task:
 
     def build(self, role: str, seed: int) -> nn.Module:
         """Make an untrained teacher or student."""
-        shape = self.test.input_shape
         asked = self.teacher if role == "teacher" else self.student
+        rows = self.as_read(self.test) if role == "teacher" else self.test
         return compact_model(
-            num_classes=self.classes, input_shape=shape, random_state=seed, **asked
+            num_classes=self.classes, input_shape=rows.input_shape, random_state=seed, **asked
         )
+
+    def as_read(self, rows: Samples) -> Samples:
+        """Return the rows as the teacher reads them."""
+        if self.read_by_teacher is None:
+            return rows
+        place = {row: position for position, row in enumerate(self.read_by_teacher.row_ids)}
+        return self.read_by_teacher.take(np.array([place[row] for row in rows.row_ids]))
+
+    def teaching(self, teacher: nn.Module, rows: Samples) -> nn.Module | np.ndarray:
+        """Return the teacher, or its logits where it reads other inputs."""
+        if self.read_by_teacher is None:
+            return teacher
+        with torch.no_grad():
+            logits: np.ndarray = teacher.eval()(self.as_read(rows).inputs).numpy()
+        return logits
 
     def epochs(self, rows: Samples) -> int:
         """Return passes such that the student sees equally many rows in all its runs."""
@@ -86,32 +109,42 @@ def pictures(rows: int, pool: int) -> Task:
         pool=parts[0].without_targets(),
         test=parts[1],
         teacher={"name": "fast", "width": 32},
-        student={"name": "fast", "width": 9},
+        student={"name": "resnet8", "width": 12},
         options={"optimizer": "muon", "ema": 0.98},
-        passes=(12, 18),
+        passes=(12, 75),
         temperature=4.0,
         augment=Augmenter(policies.crop_flip(), random_state=0).for_training(),
+        views=3,
+        teacher_options={"label_smoothing": 0.1},
     )
 
 
 def texts(rows: int | None) -> Task:
-    table = pq.read_table(Path(os.environ["THRESHER_DATA"]) / "text_classification.parquet")
+    folder = Path(os.environ["THRESHER_DATA"])
+    table = pq.read_table(folder / "text_classification.parquet")
     table = table.filter(pc.field("dataset") == "banking77")
     codes = np.unique(table["label_name"].to_pylist(), return_inverse=True)[1]
+    ids = np.array(table["id"].to_pylist())
     tokens = HashTokenizer().encode(table["text"].to_pylist())
-    samples = samples_from_arrays(tokens, row_ids=np.arange(len(tokens)).astype(str), targets=codes)
+    samples = samples_from_arrays(tokens, row_ids=ids, targets=codes)
+    with np.load(folder / "emb_minilm_banking77.npz") as stored:
+        place = {row: position for position, row in enumerate(stored["id"])}
+        vectors = stored["emb"][[place[row] for row in ids]].astype(np.float32)
     is_train = np.array(table["split"].to_pylist()) == "train"
     order = np.random.default_rng(0).permutation(np.flatnonzero(is_train))
+    labelled = order[:rows]
     return Task(
-        labelled=samples.take(order[:rows]),
+        labelled=samples.take(labelled),
         pool=samples.take(order).without_targets(),
         test=samples.take(np.flatnonzero(~is_train)),
-        teacher={"name": "hashed_embedding", "width": 64},
+        teacher={"name": "mlp", "width": 256},
         student={"name": "hashed_embedding", "width": 24, "vocabulary": 4096},
         options={"optimizer": "adamw", "lr": 1e-2, "weight_decay": 0.5, "ema": 0.98},
-        passes=(15, 30),
-        temperature=2.0,
+        passes=(20, 20 if rows is None else 100),
+        temperature=1.5,
         augment=TokenDropout(0.3),
+        read_by_teacher=samples_from_arrays(vectors, row_ids=ids, targets=codes),
+        teacher_options={"lr": 3e-3, "weight_decay": 0.02, "label_smoothing": 0.1},
     )
 
 
@@ -119,34 +152,38 @@ def train(task: Task, arm: str, seed: int, *, teacher: nn.Module | None, cache: 
     """Do one run and describe it."""
     cpu = time.process_time()
     shared = {**task.options, "augment": task.augment, "random_state": seed}
+    rows = task.pool if arm == POOL else task.labelled
+    judged_on, more = task.test, 0
     if arm == "teacher":
-        model, rows = task.build("teacher", seed), task.labelled
-        fit(model, rows, epochs=task.passes[0], label_smoothing=0.1, **shared)
+        model, judged_on = task.build("teacher", seed), task.as_read(task.test)
+        if task.read_by_teacher is not None:
+            shared["augment"], more = None, ENCODER_WEIGHTS
+        fit(model, task.as_read(rows), epochs=task.passes[0], **shared | task.teacher_options)
         torch.save(model.state_dict(), cache / "teacher.pt")
     elif arm == ALONE:
-        model, rows = task.build("student", seed), task.labelled
+        model = task.build("student", seed)
         fit(model, rows, epochs=task.epochs(rows), **shared)
     else:
-        model, rows = task.build("student", seed), task.labelled if arm == TAUGHT else task.pool
+        model = task.build("student", seed)
         assert teacher is not None
         distill(
             model,
-            teacher,
+            task.teaching(teacher, rows),
             rows,
             epochs=task.epochs(rows),
             temperature=task.temperature,
-            cached_views=VIEWS,
-            cache_dir=cache,
+            cached_views=task.views,
+            cache_dir=None if task.views is None else cache,
             **shared,
         )
-    judged = evaluate(model, task.test)
+    judged = evaluate(model, judged_on)
     return {
         "arm": arm,
         "seed": seed,
         "rows": len(rows),
         "accuracy": judged.accuracy,
         "interval": list(judged.interval),
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "parameters": more + sum(p.numel() for p in model.parameters()),
         "cpu_s": round(time.process_time() - cpu, 1),
     }
 
@@ -172,8 +209,9 @@ def main() -> None:
         }[name]()
         cache = log.with_name(f"{log.stem}-{name}")
         cache.mkdir(exist_ok=True)
+        arms = (ALONE, TAUGHT) if len(task.pool) == len(task.labelled) else (ALONE, TAUGHT, POOL)
         wanted = [("teacher", 0)]
-        wanted += [(arm, seed) for seed in options.seeds for arm in (ALONE, TAUGHT, POOL)]
+        wanted += [(arm, seed) for seed in options.seeds for arm in arms]
         for arm, seed in wanted:
             key = {"data": name, "arm": arm, "seed": seed}
             if any(all(run[part] == key[part] for part in key) for run in runs):
