@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -293,7 +293,7 @@ class Curator:
             "thresher": __version__,
             "dataset": fingerprint(checks.rows.ids, checks.rows.hashes),
             "seed": self.random_state,
-            "steps": {name: dict(options) for name, options in checks.plan.items()},
+            "steps": {name: _plain(options) for name, options in checks.plan.items()},
             "methods": dict(checks.methods),
         }
 
@@ -301,6 +301,14 @@ class Curator:
 def _ignored(plan: Plan | None) -> tuple[str, ...]:
     """Return the columns in which copies may differ: those by which one of them is chosen."""
     return () if plan is None else score_columns(plan)
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options as a header holds them: of texts and tables their number of rows."""
+    return {
+        name: value if isinstance(value, (str, int, float)) else f"{len(value)} rows"
+        for name, value in options.items()
+    }
 
 
 def choose_rows(checks: Checks, manifest: Manifest) -> Issues:

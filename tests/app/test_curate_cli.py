@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import sys
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from thresher.app.cli import main
-
 WORDS = ["pay", "card", "bill", "lost", "phone", "weather", "book", "table", "music", "song"]
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
-    """Run the command in this process; return exit code and what it printed, parsed if JSON."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["thresher", "curate", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as leaving:
-            code = int(leaving.code or 0)
-        shown = capsys.readouterr()
-        if code:
-            return code, shown.err
-        return code, json.loads(shown.out) if "--json" in arguments else shown.out
-
-    return run
+def call(curate):
+    return curate
 
 
 @pytest.fixture

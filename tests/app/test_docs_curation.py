@@ -1,4 +1,4 @@
-"""The guide to curation runs as it stands: its commands, and then its Python."""
+"""The guides to curation run as they stand: their commands, and the Python of the first."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ import pytest
 
 from thresher.app.cli import main
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "curation.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 WORDS = ["pay", "card", "bill", "lost", "phone", "weather", "book", "table", "music", "song"]
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+def blocks(page, language):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 @pytest.fixture
@@ -37,20 +38,25 @@ def folder(tmp_path, monkeypatch):
     np.save("probs.npy", np.eye(3)[stars] * 0.7 + 0.1)
     for number in range(20):
         image = cv2.resize(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8), (32, 32))
-        file = Path("photos", "cat" if number % 2 else "dog", f"{number}.png")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+        split, kind = "test" if number % 5 == 4 else "train", "cat" if number % 2 else "dog"
+        for file in (Path("photos", kind), Path("pictures", split, kind)):
+            file.mkdir(parents=True, exist_ok=True)
+            (file / f"{number}.png").write_bytes(cv2.imencode(".png", image)[1].tobytes())
+    for name, part in (("train", rows[:40]), ("bench", rows[["text"]][40:])):
+        part.to_json(f"{name}.jsonl", orient="records", lines=True)
     return tmp_path
 
 
-def test_every_command_and_every_block_runs(folder, monkeypatch, capsys):
-    lines = [line for block in blocks("console") for line in block.strip().splitlines()]
-    assert len(lines) > 10
+@pytest.mark.parametrize(("page", "commands"), [("curation.md", 13), ("duplicates.md", 5)])
+def test_every_command_runs(folder, monkeypatch, page, commands):
+    lines = [line for block in blocks(page, "console") for line in block.strip().splitlines()]
+    assert len(lines) >= commands
     for line in lines:
         monkeypatch.setattr(sys, "argv", shlex.split(line))
         main_without_exit(line)
-    assert Path("reviews-again.csv").read_text() == Path("reviews.csv").read_text()
-    exec(compile("\n".join(blocks("python")), "docs/curation.md", "exec"), {})
+    if page == "curation.md":
+        assert Path("reviews-again.csv").read_text() == Path("reviews.csv").read_text()
+        exec(compile("\n".join(blocks(page, "python")), f"docs/{page}", "exec"), {})
 
 
 def main_without_exit(line):

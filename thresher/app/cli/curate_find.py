@@ -12,7 +12,7 @@ import typer
 
 from ...core.errors import InputError, check_number
 from .finding import Search
-from .finding_source import read_annotations
+from .finding_source import read_annotations, read_benchmark
 
 Threshold = Annotated[
     float | None, typer.Option(help="Similarity that counts as near, in (0, 1]; else chosen.")
@@ -26,6 +26,11 @@ Vectors = Annotated[
         "--embeddings", help="Vectors of your own: .npy or .npz, in the order of the rows."
     ),
 ]
+Crops = Annotated[
+    bool,
+    typer.Option("--crops", help="Pictures: also cropped and mirrored copies; needs no encoder."),
+]
+Turns = Annotated[bool, typer.Option("--turns", help="As --crops, and those turned by quarters.")]
 Action = Annotated[
     str, typer.Option(help="For wrong labels: drop, relabel, review, or auto (drop when sure).")
 ]
@@ -52,8 +57,14 @@ def duplicates(
     threshold: Threshold = None,
     exact: Annotated[bool, typer.Option("--exact", help="Equal content only.")] = False,
     keep: Annotated[
-        str, typer.Option(help="Which copy stays: connected, first, medoid or label_agreement.")
+        str,
+        typer.Option(
+            help="Which copy stays: connected, first, medoid, label_agreement, resolution, length, "
+            "or column:NAME for the highest number in a column."
+        ),
     ] = "connected",
+    crops: Crops = False,
+    turns: Turns = False,
     encoder: Encoder = "auto",
     embeddings: Vectors = None,
 ) -> Search:
@@ -63,31 +74,72 @@ def duplicates(
 
     Example: thresher curate duplicates reviews.csv --clean unique.csv
     """
+    if exact and (crops or turns):
+        raise InputError("Give --exact, or --crops and --turns: equal content has no crops.")
     near = [] if exact else [("near_duplicate", {"keep": keep})]
     return Search(
-        ("exact_duplicate", *near), threshold=threshold, encoder=encoder, embeddings=embeddings
+        (("exact_duplicate", {"keep": keep}), *near),
+        threshold=threshold,
+        encoder=encoder,
+        embeddings=embeddings,
+        compare=_compare(crops=crops, turns=turns),
     )
 
 
 def leakage(
     *,
     threshold: Threshold = None,
+    crops: Crops = False,
+    turns: Turns = False,
     encoder: Encoder = "auto",
     embeddings: Vectors = None,
+    benchmark: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA",
+            help="Texts of a benchmark, in a file of their own: find training texts that hold "
+            "them, whole or in part. --threshold is then a share of their word sequences.",
+        ),
+    ] = None,
+    benchmark_text: Annotated[
+        str | None, typer.Option(help="Text columns of the benchmark, separated by commas.")
+    ] = None,
+    words: Annotated[
+        int | None, typer.Option(min=1, help="Words of a sequence, for --benchmark; usually 13.")
+    ] = None,
 ) -> Search:
     """Find training rows that give test rows away.
 
     Dropping them leaves no close pair between the splits.
 
     Example: thresher curate leakage "train=a.csv,test=b.csv" --out leaks.csv
+
+    Example: thresher curate leakage train.jsonl --benchmark bench.jsonl --clean clean.jsonl
     """
-    return Search(
-        ("leakage",),
-        threshold=threshold,
-        encoder=encoder,
-        embeddings=embeddings,
-        needs=("splits",),
-    )
+    compare = _compare(crops=crops, turns=turns)
+    if benchmark is None:
+        if words is not None or benchmark_text is not None:
+            raise InputError("--words and --benchmark-text go with --benchmark DATA.")
+        return Search(
+            ("leakage",),
+            threshold=threshold,
+            encoder=encoder,
+            embeddings=embeddings,
+            compare=compare,
+            needs=("splits",),
+        )
+    if compare != "auto" or encoder != "auto" or embeddings is not None:
+        raise InputError("--benchmark compares words: it takes no encoder, vectors or crops.")
+    options: dict[str, Any] = {"benchmark": read_benchmark(benchmark, text=benchmark_text)}
+    options |= {} if words is None else {"n": words}
+    options |= {} if threshold is None else {"threshold": threshold}
+    return Search((("contamination", options),))
+
+
+def _compare(*, crops: bool, turns: bool) -> str:
+    if turns:
+        return "turns"
+    return "crops" if crops else "auto"
 
 
 def labels(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -18,6 +18,9 @@ from ...core.issues import Issues
 from ...core.manifest import Manifest
 from ...core.schema import LoadedDataset
 from .options import Data, Features, Image, Json, Label, Text, Where
+
+if TYPE_CHECKING:
+    from curation import Curator
 
 Findings = Annotated[
     Path | None,
@@ -55,6 +58,8 @@ class Search:
         Whether to look at the data as a whole too.
     page : bool
         Whether to insist on a file to write all to.
+    compare : str
+        See `curation.Curator`.
     needs : tuple of str
         ``"label"`` or ``"splits"``: what the data must have.
     """
@@ -69,6 +74,7 @@ class Search:
     drop_unusable: bool = False
     corpus: bool = False
     page: bool = False
+    compare: str = "auto"
     needs: tuple[str, ...] = ()
 
 
@@ -179,16 +185,17 @@ def search_rows(
     steps = (
         None if search.steps is None else [_sized(step, search, loaded) for step in search.steps]
     )
-    schema = loaded.schema
+    schema, columns = loaded.schema, _columns(loaded)
     curator = Curator(
         steps,
         threshold="auto" if search.threshold is None else search.threshold,
         label_action=search.label_action,
         encoder=search.encoder,
+        compare=search.compare,
         random_state=seed,
     ).fit(
         loaded.dataset,
-        column=list(schema.inputs) if schema.modality == "features" else schema.inputs[0],
+        column=columns if schema.modality == "features" else columns[0],
         label=schema.label,
         embeddings=read_vectors(search.embeddings, loaded),
         pred_probs=read_probabilities(search.pred_probs, loaded),
@@ -198,9 +205,26 @@ def search_rows(
     manifest = cover_all_rows(
         Manifest(curator.manifest_.table, header), loaded, action="drop" if unusable else "review"
     )
-    issues = Issues.concat([curator.issues_, loaded.set_aside])
+    issues = Issues.concat([curator.issues_, *_beside(curator), loaded.set_aside])
     corpus = curator.corpus_.to_json() if search.corpus else None
     return Outcome(command, loaded, curator, issues, manifest, corpus)
+
+
+def _beside(curator: Curator) -> list[Issues]:
+    """Return findings about rows that are not of the data, and that nothing is decided about."""
+    found = curator.checks_.found.get("contamination")
+    return [] if found is None else [found.to_issues()]
+
+
+def _columns(loaded: LoadedDataset) -> list[str]:
+    """Return what to look at; of a table all columns, unless some were named."""
+    from curation.table_rows import describing_columns
+
+    schema = loaded.schema
+    columns = list(schema.inputs)
+    if schema.modality != "features" or loaded.choices["features"].reason == "given":
+        return columns
+    return columns + describing_columns(loaded.dataset, columns, label=schema.label)
 
 
 def _check_needs(search: Search, loaded: LoadedDataset) -> None:

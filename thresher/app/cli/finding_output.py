@@ -98,6 +98,14 @@ def measured(curator: Curator) -> dict[str, Any]:
             "recall": None if recall is None else recall.estimate,
             "recall_interval": None if recall is None else [recall.low, recall.high],
         }
+    if "contamination" in found:
+        contamination = found["contamination"]
+        result["benchmark"] = {
+            "texts": len(contamination.row_ids),
+            "contaminated": int(contamination.contaminated.sum()),
+            "words": contamination.n,
+            "share": contamination.threshold,
+        }
     if "label" in found:
         rate = found["label"].noise_rate
         result["wrong_labels"] = {

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...core.columns import read_texts
 from ...core.embeddings import Embeddings
 from ...core.errors import InputError
 from ...core.loading import load_dataset
@@ -140,6 +141,21 @@ def read_annotations(path: Path) -> pa.Table:
             f"{', '.join(ANSWERS)}. It has {', '.join(table.column_names)}."
         )
     return pa.table({name: pc.cast(table[name], pa.string()) for name in ANSWERS})
+
+
+def read_benchmark(data: str, *, text: str | None) -> list[str]:
+    """Read the texts of a benchmark in their order; rows without one are empty."""
+    loaded = load_dataset(data, label="none", text=text, keep_unlabeled=True, test_fraction=0)
+    if loaded.schema.modality != "text":
+        raise InputError(
+            f"{data} was read as {loaded.schema.modality}. Name its text columns: --benchmark-text."
+        )
+    given = given_rows(loaded)
+    texts = [""] * len(given.row_ids)
+    read = read_texts(loaded.dataset, loaded.schema.inputs[0])
+    for place, found in zip(given.positions.tolist(), read, strict=True):
+        texts[place] = found
+    return texts
 
 
 def _sorted_classes(
