@@ -42,8 +42,8 @@ def ccs(difficulty: np.ndarray, n: int, *, rng: np.random.Generator) -> np.ndarr
     return np.concatenate(chosen) if chosen else np.empty(0, dtype=np.int64)
 
 
-def probe_error(vectors: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Judge rows without training: the error of EL2N with a leave-one-out ridge probe.
+def probe_probs(vectors: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Predict each row's class from all other rows with a ridge probe; nothing is trained.
 
     Parameters
     ----------
@@ -53,20 +53,23 @@ def probe_error(vectors: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    ndarray of float64, shape (n,)
-        Length of (probabilities − one-hot label), in [0, √2].
+    ndarray of float64, shape (n, classes)
     """
-    errors = _probe(vectors, codes)
+    from ..labels.ridge import loo_ridge_probs
+
+    return loo_ridge_probs(vectors, codes, int(codes.max()) + 1).astype(np.float64)
+
+
+def probe_error(probs: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return the error of EL2N, float64 (n,): length of (probabilities − one-hot), in [0, √2]."""
+    errors = probs.copy()
     errors[np.arange(len(codes)), codes] -= 1
     return np.asarray(np.linalg.norm(errors, axis=1))
 
 
-def probe_accuracy(vectors: np.ndarray, codes: np.ndarray) -> float:
-    """Return the share of rows whose class a leave-one-out ridge probe tells; see `probe_error`."""
-    return float((_probe(vectors, codes).argmax(axis=1) == codes).mean())
-
-
-def _probe(vectors: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    from ..labels.ridge import loo_ridge_probs
-
-    return loo_ridge_probs(vectors, codes, int(codes.max()) + 1).astype(np.float64)
+def probe_uncertainty(probs: np.ndarray) -> np.ndarray:
+    """Return 1 − (highest − second highest probability), float64 (n,); 1 with a single class."""
+    if probs.shape[1] == 1:
+        return np.ones(len(probs))
+    second, first = np.partition(probs, -2, axis=1)[:, -2:].T
+    return np.asarray(1 - (first - second))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from thresher.core.randomness import RandomState, check_random_state
 
 from . import geometry, greedy
 from .budgets import even_budgets, proportional_budgets, take_turns
-from .difficulty import ccs, hardest, probe_accuracy, probe_error
+from .difficulty import ccs, hardest, probe_error, probe_probs, probe_uncertainty
 from .recorded import KINDS, RecordedRun, read_difficulty
 
 CLUSTERED = {
@@ -24,7 +25,12 @@ CLUSTERED = {
     "hierarchical_kmeans": geometry.hierarchical_kmeans,
 }
 SCORED = ("ccs", *KINDS)
-METHODS = ("auto", "random", "balanced", "k_center", "facility_location", *CLUSTERED, *SCORED)
+UNCERTAIN = "uncertain_coverage"
+BY_GEOMETRY = ("k_center", "facility_location", *CLUSTERED)
+METHODS = ("auto", "random", "balanced", UNCERTAIN, *BY_GEOMETRY, *SCORED)
+# What a row counts that the probe is sure of, where the least sure ones count 1: enough to be near
+# to a chosen row, too little to draw choices from the borders between classes.
+SURE = 0.1
 # Multiply-adds of facility location's look at every row: about twenty seconds of one core.
 DEAREST = 1e11
 # With vectors that tell .77 of the classes (texts of Banking77) facility location beats random rows
@@ -32,6 +38,7 @@ DEAREST = 1e11
 # CIFAR-10) it loses 3.4.
 KNOWS_CLASSES = 0.7
 Chooser = Callable[[np.ndarray, int], np.ndarray]
+Probe = Callable[[], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -113,22 +120,25 @@ def select_coreset(
     if not 1 <= n <= total:
         raise InputError(f"`n` must be between 1 and the number of rows, {total}, got {n}.")
     classes = _classes(labels, total)
+    probe = None if labels is None else cache(lambda: probe_probs(embeddings.vectors, classes))
     given = scores is not None or dynamics is not None
     chosen_method, reason = (
-        _choose_method(embeddings, None if labels is None else classes, given=given)
+        _choose_method(embeddings, classes, probe, given=given)
         if method == "auto"
         else (method, "asked for")
     )
-    hardness = None
+    values = None
     if chosen_method in SCORED:
-        hardness = _hardness(
-            chosen_method, embeddings, classes, scores=scores, dynamics=dynamics, labels=labels
+        values = _hardness(
+            chosen_method, embeddings, classes, probe, scores=scores, dynamics=dynamics
         )
+    elif chosen_method == UNCERTAIN:
+        values = _demand(probe)
     rng = check_random_state(random_state)
     sizes = np.bincount(classes)
     even = chosen_method == "balanced"
     budgets = even_budgets(sizes, n) if even else proportional_budgets(sizes, n)
-    choose = _chooser(chosen_method, embeddings.vectors, hardness, rng)
+    choose = _chooser(chosen_method, embeddings.vectors, values, rng)
     parts = [
         choose(np.flatnonzero(classes == code), int(budget)) for code, budget in enumerate(budgets)
     ]
@@ -154,30 +164,30 @@ def _classes(labels: np.ndarray | Sequence[int] | Sequence[str] | None, total: i
 
 
 def _choose_method(
-    embeddings: Embeddings, classes: np.ndarray | None, *, given: bool
+    embeddings: Embeddings, classes: np.ndarray, probe: Probe | None, *, given: bool
 ) -> tuple[str, str]:
     if given:
         return "ccs", "difficulties were given"
     rows, d = embeddings.vectors.shape
     if rows * min(rows, greedy.SHARD) * d > DEAREST:
         return "random", f"facility location would be dear for {rows} rows"
-    if classes is None:
+    if probe is None:
         return "facility_location", "cheap for this many rows"
-    told = probe_accuracy(embeddings.vectors, classes)
+    told = float((probe().argmax(axis=1) == classes).mean())
     text = f"a probe on the embeddings tells {told:.0%} of the rows' classes"
     if told < KNOWS_CLASSES:
         return "random", f"{text}, too few to trust their geometry"
-    return "facility_location", text
+    return UNCERTAIN, text
 
 
 def _hardness(
     method: str,
     embeddings: Embeddings,
     classes: np.ndarray,
+    probe: Probe | None,
     *,
     scores: np.ndarray | None,
     dynamics: str | os.PathLike[str] | RecordedRun | None,
-    labels: object,
 ) -> np.ndarray:
     if scores is not None and dynamics is not None:
         raise InputError("Give `scores` or `dynamics`, not both.")
@@ -186,10 +196,19 @@ def _hardness(
         return read_difficulty(dynamics, kind, row_ids=embeddings.row_ids)
     if scores is not None:
         return _check_scores(scores, len(embeddings))
-    if method in ("ccs", "el2n") and labels is not None:
-        return probe_error(embeddings.vectors, classes)
+    if method in ("ccs", "el2n") and probe is not None:
+        return probe_error(probe(), classes)
     needed = "`scores`, `dynamics` or `labels`" if method in ("ccs", "el2n") else "`dynamics`"
     raise InputError(f"The method {method!r} needs {needed}, to tell how hard each row is.")
+
+
+def _demand(probe: Probe | None) -> np.ndarray:
+    if probe is None:
+        raise InputError(
+            f"The method {UNCERTAIN!r} needs `labels`, to tell where classes meet; without them "
+            "take 'facility_location'."
+        )
+    return SURE + (1 - SURE) * probe_uncertainty(probe())
 
 
 def _check_scores(scores: np.ndarray, total: int) -> np.ndarray:
@@ -203,17 +222,23 @@ def _check_scores(scores: np.ndarray, total: int) -> np.ndarray:
 
 
 def _chooser(
-    method: str, vectors: np.ndarray, hardness: np.ndarray | None, rng: np.random.Generator
+    method: str, vectors: np.ndarray, values: np.ndarray | None, rng: np.random.Generator
 ) -> Chooser:
-    """Return a function from rows of one class and a budget to the chosen rows."""
+    """Return a function from rows of one class and a budget to the chosen rows.
+
+    `values`, (n_rows,), is the demand for ``"uncertain_coverage"`` and else the difficulty.
+    """
 
     def choose(rows: np.ndarray, budget: int) -> np.ndarray:
         if not budget:
             return np.empty(0, dtype=np.int64)
         if method in ("random", "balanced"):
             return np.asarray(rng.permutation(rows)[:budget])
-        if hardness is not None:
-            return np.asarray(rows[_by_difficulty(method, hardness[rows], budget, rng)])
+        if method == UNCERTAIN and values is not None:
+            found = greedy.facility_location(vectors[rows], budget, demand=values[rows])
+            return np.asarray(rows[found])
+        if values is not None:
+            return np.asarray(rows[_by_difficulty(method, values[rows], budget, rng)])
         return np.asarray(rows[_by_geometry(method, vectors[rows], budget, rng)])
 
     return choose

@@ -8,7 +8,7 @@ from curation.coreset.budgets import even_budgets, proportional_budgets
 from curation.coreset.clusters import assign, spherical_kmeans
 from curation.coreset.difficulty import ccs
 from curation.coreset.geometry import d4, semdedup
-from curation.coreset.selection import METHODS, SCORED
+from curation.coreset.selection import METHODS, SCORED, UNCERTAIN
 from thresher.core.embeddings import Embeddings, unit_length
 from thresher.core.errors import InputError
 
@@ -49,7 +49,8 @@ def test_every_method_keeps_the_contract(method, n, record):
 @pytest.mark.parametrize("X", [np.ones((50, 4)), np.zeros((50, 4)), np.eye(50)])
 def test_equal_blank_and_orthogonal_rows_are_defined(method, X):
     scores = np.zeros(50) if method in SCORED else None
-    chosen = select_coreset(X, n=20, method=method, scores=scores)
+    labels = np.arange(50) % 2 if method == UNCERTAIN else None
+    chosen = select_coreset(X, n=20, method=method, scores=scores, labels=labels)
     assert len(set(chosen.positions.tolist())) == 20
 
 
@@ -119,7 +120,7 @@ def test_kmeans_finds_separate_groups():
 def test_the_automatic_method_says_why():
     assert select_coreset(vectors(), n=5).method == "facility_location"
     clear = np.eye(4, dtype=np.float32)[np.arange(120) % 4] + 0.01 * vectors()[:, :4]
-    assert select_coreset(clear, n=5, labels=np.arange(120) % 4).method == "facility_location"
+    assert select_coreset(clear, n=5, labels=np.arange(120) % 4).method == "uncertain_coverage"
     weak = select_coreset(vectors(), n=5, labels=np.arange(120) % 4)
     assert weak.method == "random"
     assert "too few to trust" in weak.reason
@@ -136,6 +137,7 @@ def test_ids_travel_and_bad_arguments_are_explained():
         ({"n": 121}, "between 1 and"),
         ({"n": 5, "method": "kcenter"}, "Did you mean 'k_center'"),
         ({"n": 5, "method": "el2n"}, "needs `scores`, `dynamics` or `labels`"),
+        ({"n": 5, "method": "uncertain_coverage"}, "needs `labels`"),
         ({"n": 5, "method": "aum"}, "needs `dynamics`"),
         ({"n": 5, "scores": np.full(120, np.nan)}, "120 NaN"),
         ({"n": 5, "labels": [1, 2]}, "labels of shape"),

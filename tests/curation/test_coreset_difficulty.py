@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from curation.coreset import select_coreset
-from curation.coreset.difficulty import hardest, probe_error
+from curation.coreset.difficulty import hardest, probe_error, probe_probs, probe_uncertainty
 from curation.coreset.recorded import read_difficulty
 from thresher.core.embeddings import Embeddings, unit_length
 from thresher.core.errors import InputError
@@ -87,6 +87,17 @@ def test_the_probe_finds_rows_of_another_class_hard():
     X = unit_length(np.eye(2)[codes] + rng.normal(size=(80, 2)) * 0.05)
     wrong = codes.copy()
     wrong[[3, 50]] = 1 - wrong[[3, 50]]
-    assert set(hardest(probe_error(X, wrong), 2).tolist()) == {3, 50}
+    assert set(hardest(probe_error(probe_probs(X, wrong), wrong), 2).tolist()) == {3, 50}
     chosen = select_coreset(X, n=2, method="el2n", labels=wrong)
     assert set(chosen.positions.tolist()) == {3, 50}
+
+
+def test_the_probe_is_unsure_where_classes_meet():
+    degrees = np.concatenate([np.linspace(0, 40, 20), np.linspace(50, 90, 20)])
+    X = unit_length(np.stack([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))], axis=1))
+    codes = np.repeat([0, 1], 20)
+    probs = probe_probs(X, codes)
+    unsure = probe_uncertainty(probs)
+    assert unsure == pytest.approx(1 - np.abs(probs[:, 0] - probs[:, 1]))
+    assert set(np.argsort(-unsure)[:2]) == {19, 20}
+    assert probe_uncertainty(np.ones((3, 1))).tolist() == [1, 1, 1]

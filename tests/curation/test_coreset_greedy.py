@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from curation.coreset import greedy, select_coreset
-from curation.coreset.selection import METHODS, SCORED
+from curation.coreset.selection import METHODS, SCORED, UNCERTAIN
 from thresher.core.embeddings import unit_length
 
 
@@ -48,6 +48,13 @@ def test_lazy_greedy_equals_plain_greedy(seed):
     assert greedy.lazy_greedy(similarity, 60).tolist() == naive_facility_location(similarity, 60)
     found = greedy.facility_location(X, 60)
     assert found.tolist() == naive_facility_location(similarity, 60)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_facility_location_counts_each_row_by_its_demand(seed):
+    X, demand = vectors(150, 4, seed), np.random.default_rng(seed).random(150).astype(np.float32)
+    found = greedy.facility_location(X, 60, demand=demand)
+    assert found.tolist() == naive_facility_location(np.maximum(X @ X.T, 0) * demand, 60)
 
 
 def test_lazy_greedy_reaches_its_bound_on_small_sets():
@@ -92,8 +99,9 @@ def test_shards_of_equal_rows_are_defined(monkeypatch):
 def test_no_method_makes_a_square_matrix(method):
     X = vectors(20_000, 16)
     scores = np.arange(20_000.0) if method in SCORED else None
+    labels = np.zeros(20_000) if method == UNCERTAIN else None
     tracemalloc.start()
-    chosen = select_coreset(X, n=6000, method=method, scores=scores)
+    chosen = select_coreset(X, n=6000, method=method, scores=scores, labels=labels)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(set(chosen.positions.tolist())) == 6000
