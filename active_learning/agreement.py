@@ -10,6 +10,7 @@ import numpy as np
 from thresher.core.errors import InputError, check_choice
 
 from .annotators import Consensus
+from .opinion_tables import Opinions
 from .pool_arrays import plain
 from .tasks import TASKS, Task, get_task
 from .tasks.registry import WITH_CLASSES
@@ -60,9 +61,8 @@ def consensus(
         task = _task_of(task, labels, classes)
     check_choice("method", method, task.methods)
     texts = [_encoded(task, row_ids, place, label) for place, label in enumerate(labels)]
-    return task.consensus(
-        row_ids, annotators, np.array(texts), outputs=plain(pred_probs), method=method
-    )
+    opinions = Opinions.of(row_ids, annotators, np.array(texts))
+    return task.consensus(opinions, outputs=plain(pred_probs), method=method)
 
 
 def _task_of(name: str, labels: Sequence[Any] | np.ndarray, classes: Sequence[str] | None) -> Task:

@@ -66,7 +66,17 @@ class Votes:
         InputError
             When the columns differ in length, or a label is not among `classes`.
         """
-        table = Opinions.of(row_ids, annotators, labels)
+        return cls.of_opinions(Opinions.of(row_ids, annotators, labels), classes=classes)
+
+    @classmethod
+    def of_opinions(cls, table: Opinions, *, classes: tuple[str, ...] | None) -> Votes:
+        """Make votes from answers whose labels are classes; default those that occur.
+
+        Raises
+        ------
+        InputError
+            When a label is not among `classes`.
+        """
         names = tuple(np.unique(table.labels).tolist()) if classes is None else tuple(classes)
         unknown = sorted(set(table.labels.tolist()) - set(names))
         if unknown:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .crossfit import FOLDS
-from .estimate import Estimate
+from .estimate import DrawnLosses, Estimate
 from .serving import Policy
 from .state import State
 
@@ -83,16 +83,8 @@ class Audit:
         )
         return fitted(self.policy.embeddings.vectors[positions])
 
-    def judged(self) -> tuple[np.ndarray, np.ndarray, float]:
-        """Judge each tenth of the audited rows by a model of all other labels.
-
-        Returns
-        -------
-        loss, expected : ndarray of float64, shape (k,)
-            The loss of each audited row, and the one that the model expected.
-        expected_mean : float
-            The mean loss that the models expect on rows without a label.
-        """
+    def judged(self) -> DrawnLosses:
+        """Judge each tenth of the audited rows by a model of all other labels."""
         task, rest = self.policy.task, self.sample()
         loss, expected = np.zeros(len(self.places)), np.zeros(len(self.places))
         means = []
@@ -104,7 +96,7 @@ class Audit:
             loss[part] = task.loss(own, self.targets[held])
             expected[part] = task.expected_loss(own)
             means.append(task.expected_loss(others).mean())
-        return loss, expected, float(np.mean(means))
+        return DrawnLosses(loss, expected, self.weights, float(np.mean(means)), len(self.unlabeled))
 
     def estimate(self) -> Estimate | None:
         """Estimate the task's measure on unlabelled rows.
@@ -112,16 +104,7 @@ class Audit:
         The strategy knew nothing of the audited rows, so that they are like the rows without a
         label.
         """
-        if not self.enough:
-            return None
-        loss, expected, expected_mean = self.judged()
-        return self.policy.task.estimate(
-            loss,
-            weights=self.weights,
-            expected=expected,
-            expected_mean=expected_mean,
-            pool_size=len(self.unlabeled),
-        )
+        return self.policy.task.estimate(self.judged()) if self.enough else None
 
     def gain(self) -> Estimate | None:
         """Estimate how much better the chosen labels are than as many random ones.

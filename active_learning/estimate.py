@@ -41,6 +41,28 @@ class Estimate:
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f}, {self.labels} labels)"
 
 
+@dataclass(frozen=True)
+class DrawnLosses:
+    """Losses of rows drawn with known probability, beside what the model expected of itself.
+
+    Attributes
+    ----------
+    loss, expected : ndarray of float64, shape (m,)
+    weights : ndarray of float64, shape (m,)
+        Inverse of each row's probability relative to a uniform draw.
+    expected_mean : float
+        The mean loss that the model expects on the rows that an estimate is about.
+    pool_size : int
+        Number of those rows.
+    """
+
+    loss: np.ndarray
+    expected: np.ndarray
+    weights: np.ndarray
+    expected_mean: float
+    pool_size: int
+
+
 def estimate_accuracy(
     correct: np.ndarray,
     *,

@@ -15,13 +15,13 @@ from .annotators import Consensus
 from .opinion_tables import Opinions
 
 if TYPE_CHECKING:
-    from .tasks.marks import _Marks
+    from .tasks.marks import Marks
 
 SAME = 0.5
 Mark = dict[str, Any]
 
 
-def mark_consensus(opinions: Opinions, task: _Marks) -> Consensus:
+def mark_consensus(opinions: Opinions, task: Marks) -> Consensus:
     """Find the marks of each row.
 
     Returns
@@ -58,7 +58,7 @@ def mark_consensus(opinions: Opinions, task: _Marks) -> Consensus:
     )
 
 
-def same_marks(given: Sequence[Sequence[Mark]], task: _Marks) -> list[dict[int, int]]:
+def same_marks(given: Sequence[Sequence[Mark]], task: Marks) -> list[dict[int, int]]:
     """Group the marks of one row; each group maps an annotator's number to their mark's place.
 
     Marks join the group whose first mark they overlap most, one of each annotator at most.
@@ -82,7 +82,7 @@ def same_marks(given: Sequence[Sequence[Mark]], task: _Marks) -> list[dict[int, 
     return groups
 
 
-def _middle(group: dict[int, int], given: Sequence[Sequence[Mark]], task: _Marks) -> Mark:
+def _middle(group: dict[int, int], given: Sequence[Sequence[Mark]], task: Marks) -> Mark:
     marks = [given[number][place] for number, place in group.items()]
     placed = {name: float(np.median([mark[name] for mark in marks])) for name in task.fields}
     if task.whole:

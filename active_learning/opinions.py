@@ -13,6 +13,7 @@ import numpy as np
 from thresher.core.errors import InputError
 
 from .annotators import Consensus, Votes, crowdlab_weights
+from .opinion_tables import Opinions
 from .state import State
 from .tasks.classification import Classification
 from .training import Models
@@ -128,6 +129,5 @@ def session_consensus(state: State, models: Models | None, *, method: str) -> Co
     if outputs is not None:
         ids = state.row_ids[np.unique(positions)]
         outputs = outputs[[state.position(row) for row in np.sort(ids).tolist()]]
-    return state.task.consensus(
-        state.row_ids[positions], people, texts, outputs=outputs, method=method
-    )
+    opinions = Opinions.of(state.row_ids[positions], people, texts)
+    return state.task.consensus(opinions, outputs=outputs, method=method)

@@ -118,7 +118,7 @@ def one_session(case: Case, *, seed: int) -> dict[str, Any]:
         state, policy = session.state, session.policy
         labeled, codes = state.settled()
         audit = Audit.of(policy, state, labeled, codes)
-        loss, expected, expected_mean = audit.judged()
+        drawn = audit.judged()
         rest = np.flatnonzero(~state.labeled)
         guesses = audit.outputs(np.arange(len(labeled)), rest).argmax(axis=1)
         right = np.array(classes)[guesses] == y[rest]
@@ -130,16 +130,16 @@ def one_session(case: Case, *, seed: int) -> dict[str, Any]:
             n_classes=len(classes),
             folds=5,
         )
-    sample = np.random.default_rng((seed, 1)).choice(len(rest), len(loss), replace=False)
+    sample = np.random.default_rng((seed, 1)).choice(len(rest), len(drawn.loss), replace=False)
     return {
         "set": case.name,
         "learner": case.learner,
         "seed": seed,
-        "correct": (1.0 - loss).tolist(),
-        "expected": (1.0 - expected).round(5).tolist(),
-        "expected_mean": 1.0 - expected_mean,
-        "weights": audit.weights.tolist(),
-        "pool_size": len(rest),
+        "correct": (1.0 - drawn.loss).tolist(),
+        "expected": (1.0 - drawn.expected).round(5).tolist(),
+        "expected_mean": 1.0 - drawn.expected_mean,
+        "weights": drawn.weights.tolist(),
+        "pool_size": drawn.pool_size,
         "truth": float(right.mean()),
         "random_labels": float(right[sample].mean()),
         "counted": float((outputs.argmax(axis=1) == codes).mean()),

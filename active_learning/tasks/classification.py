@@ -11,30 +11,23 @@ import numpy as np
 
 from thresher.core.errors import InputError, did_you_mean
 
-from ..estimate import Estimate, estimate_accuracy
 from ..kinds import ONE_LABEL, Kind
+from .right_or_wrong import RightOrWrong
 
 if TYPE_CHECKING:
     from ..annotators import Consensus
     from ..learners import Learner
+    from ..opinion_tables import Opinions
 
 
 @dataclass(frozen=True)
-class Classification:
+class Classification(RightOrWrong):
     """Labels are class names, targets their codes, outputs probabilities that sum to one."""
 
-    classes: tuple[str, ...] = ()
     name: ClassVar[str] = "classification"
     kind: ClassVar[Kind] = ONE_LABEL
     measure: ClassVar[str] = "accuracy"
     methods: ClassVar[tuple[str, ...]] = ("auto", "majority", "dawid_skene", "crowdlab")
-    offers: ClassVar[frozenset[str]] = frozenset(
-        {"embeddings", "pred_probs", "ensemble_probs", "dropout_probs", "uncertainty"}
-    )
-
-    def options(self) -> dict[str, Any]:
-        """Return nothing: classes are a setting of every task."""
-        return {}
 
     def encode(self, label: Any) -> str:
         """Return the class name."""
@@ -94,49 +87,17 @@ class Classification:
         """Return the probability of all other classes."""
         return np.asarray(1.0 - outputs.max(axis=1), dtype=np.float64)
 
-    def estimate(
-        self,
-        loss: np.ndarray,
-        *,
-        weights: np.ndarray,
-        expected: np.ndarray,
-        expected_mean: float,
-        pool_size: int,
-    ) -> Estimate:
-        """Return the accuracy."""
-        return estimate_accuracy(
-            1.0 - loss,
-            weights=weights,
-            expected=1.0 - expected,
-            expected_mean=1.0 - expected_mean,
-            pool_size=pool_size,
-        )
-
-    def loss_of(self, value: float) -> float:
-        """Return one minus the accuracy."""
-        return 1.0 - value
-
-    def reached(self, estimate: Estimate, target: float) -> bool:
-        """Whether the interval lies above `target`."""
-        return estimate.low >= target
-
     def agreement(self, first: np.ndarray, second: np.ndarray) -> float:
         """Return Cohen's κ of the likeliest classes."""
         return cohen_kappa(first.argmax(axis=1), second.argmax(axis=1), n_classes=first.shape[1])
 
     def consensus(
-        self,
-        row_ids: np.ndarray,
-        annotators: np.ndarray,
-        labels: np.ndarray,
-        *,
-        outputs: np.ndarray | None,
-        method: str,
+        self, opinions: Opinions, *, outputs: np.ndarray | None, method: str
     ) -> Consensus:
         """Find one class for each row; see `active_learning.consensus`."""
         from ..annotators import Votes, label_consensus
 
-        votes = Votes.of(row_ids, annotators, labels, classes=self.classes or None)
+        votes = Votes.of_opinions(opinions, classes=self.classes or None)
         return label_consensus(votes, pred_probs=outputs, method=method)
 
 

@@ -7,6 +7,7 @@ spans or boxes give your own model's scores (`Session.give_uncertainty` with `In
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,10 +21,11 @@ from .multi_label import MultiLabel, read_json_list
 
 if TYPE_CHECKING:
     from ..annotators import Consensus
+    from ..opinion_tables import Opinions
 
 
 @dataclass(frozen=True)
-class _Marks(MultiLabel):
+class Marks(MultiLabel, ABC):
     """Labels are lists of marks; each is a mapping with a ``label`` and numbers that place it."""
 
     fields: ClassVar[tuple[str, ...]] = ()
@@ -74,33 +76,26 @@ class _Marks(MultiLabel):
             raise InputError(f"`{name}` of a mark must be {kind} from 0 on, got {value!r}.")
         return int(value) if self.whole else float(value)
 
+    @abstractmethod
     def check_place(self, numbers: dict[str, float]) -> None:
         """Raise `InputError` when the numbers of a mark do not fit together."""
-        raise NotImplementedError
 
+    @abstractmethod
     def overlap(self, first: dict[str, Any], second: dict[str, Any]) -> float:
         """Return the intersection over the union of two marks."""
-        raise NotImplementedError
 
     def consensus(
-        self,
-        row_ids: np.ndarray,
-        annotators: np.ndarray,
-        labels: np.ndarray,
-        *,
-        outputs: np.ndarray | None,
-        method: str,
+        self, opinions: Opinions, *, outputs: np.ndarray | None, method: str
     ) -> Consensus:
         """Keep the marks that most annotators of a row made; the model has no say."""
         from ..mark_consensus import mark_consensus
-        from ..opinion_tables import Opinions
 
         del outputs, method
-        return mark_consensus(Opinions.of(row_ids, annotators, labels), self)
+        return mark_consensus(opinions, self)
 
 
 @dataclass(frozen=True)
-class Spans(_Marks):
+class Spans(Marks):
     """Spans of a text: ``{"start": 0, "end": 5, "label": "name"}``, the end not included."""
 
     name: ClassVar[str] = "spans"
@@ -123,7 +118,7 @@ class Spans(_Marks):
 
 
 @dataclass(frozen=True)
-class Boxes(_Marks):
+class Boxes(Marks):
     """Boxes in an image: ``{"x": …, "y": …, "width": …, "height": …, "label": …}``, any unit."""
 
     name: ClassVar[str] = "boxes"

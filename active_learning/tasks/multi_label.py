@@ -11,34 +11,27 @@ import numpy as np
 
 from thresher.core.errors import InputError
 
-from ..estimate import Estimate, estimate_accuracy
 from ..kinds import MANY_LABELS, Kind
 from .classification import check_class, cohen_kappa
+from .right_or_wrong import RightOrWrong
 
 if TYPE_CHECKING:
     from ..annotators import Consensus
     from ..learners import Learner
+    from ..opinion_tables import Opinions
 
 
 @dataclass(frozen=True)
-class MultiLabel:
+class MultiLabel(RightOrWrong):
     """Labels are sets of class names; targets 0 and 1, outputs probabilities of each class.
 
     A row counts as right when all its classes are: "exact match".
     """
 
-    classes: tuple[str, ...] = ()
     name: ClassVar[str] = "multi_label"
     kind: ClassVar[Kind] = MANY_LABELS
     measure: ClassVar[str] = "exact match"
     methods: ClassVar[tuple[str, ...]] = ("auto", "majority", "dawid_skene")
-    offers: ClassVar[frozenset[str]] = frozenset(
-        {"embeddings", "pred_probs", "ensemble_probs", "dropout_probs", "uncertainty"}
-    )
-
-    def options(self) -> dict[str, Any]:
-        """Return nothing: classes are a setting of every task."""
-        return {}
 
     def encode(self, label: Any) -> str:
         """Return a JSON list of the names in the order of the classes."""
@@ -107,52 +100,18 @@ class MultiLabel:
         """Return the probability that any class is wrong."""
         return np.asarray(1.0 - self.confidence(outputs), dtype=np.float64)
 
-    def estimate(
-        self,
-        loss: np.ndarray,
-        *,
-        weights: np.ndarray,
-        expected: np.ndarray,
-        expected_mean: float,
-        pool_size: int,
-    ) -> Estimate:
-        """Return the share of rows of which every class is right."""
-        return estimate_accuracy(
-            1.0 - loss,
-            weights=weights,
-            expected=1.0 - expected,
-            expected_mean=1.0 - expected_mean,
-            pool_size=pool_size,
-        )
-
-    def loss_of(self, value: float) -> float:
-        """Return one minus the share."""
-        return 1.0 - value
-
-    def reached(self, estimate: Estimate, target: float) -> bool:
-        """Whether the interval lies above `target`."""
-        return estimate.low >= target
-
     def agreement(self, first: np.ndarray, second: np.ndarray) -> float:
         """Return Cohen's κ over all rows and classes."""
         one, other = ((outputs > 0.5).astype(np.int64).ravel() for outputs in (first, second))
         return cohen_kappa(one, other, n_classes=2)
 
     def consensus(
-        self,
-        row_ids: np.ndarray,
-        annotators: np.ndarray,
-        labels: np.ndarray,
-        *,
-        outputs: np.ndarray | None,
-        method: str,
+        self, opinions: Opinions, *, outputs: np.ndarray | None, method: str
     ) -> Consensus:
         """Find one set for each row, class by class; the classifier has no say."""
-        from ..opinion_tables import Opinions
         from ..set_consensus import set_consensus
 
         del outputs
-        opinions = Opinions.of(row_ids, annotators, labels)
         return set_consensus(opinions, self, method=method)
 
 

@@ -11,12 +11,13 @@ import numpy as np
 from thresher.core.errors import InputError
 
 from ..error_estimate import estimate_error
-from ..estimate import Estimate
+from ..estimate import DrawnLosses, Estimate
 from ..kinds import ONE_LABEL, Kind
 
 if TYPE_CHECKING:
     from ..annotators import Consensus
     from ..learners import Learner
+    from ..opinion_tables import Opinions
 
 # Mean of |error| over standard deviation of a normal error.
 MEAN_OVER_DEVIATION = float(np.sqrt(2.0 / np.pi))
@@ -116,22 +117,14 @@ class Regression:
         """Return the mean absolute error of a normal one with the model's deviation."""
         return np.asarray(MEAN_OVER_DEVIATION * outputs[:, 1], dtype=np.float64)
 
-    def estimate(
-        self,
-        loss: np.ndarray,
-        *,
-        weights: np.ndarray,
-        expected: np.ndarray,
-        expected_mean: float,
-        pool_size: int,
-    ) -> Estimate:
+    def estimate(self, drawn: DrawnLosses) -> Estimate:
         """Return the mean absolute error."""
         return estimate_error(
-            loss,
-            weights=weights,
-            expected=expected,
-            expected_mean=expected_mean,
-            pool_size=pool_size,
+            drawn.loss,
+            weights=drawn.weights,
+            expected=drawn.expected,
+            expected_mean=drawn.expected_mean,
+            pool_size=drawn.pool_size,
         )
 
     def loss_of(self, value: float) -> float:
@@ -149,17 +142,10 @@ class Regression:
         return max(0.0, 1.0 - float(((one - other) ** 2).mean()) / variance)
 
     def consensus(
-        self,
-        row_ids: np.ndarray,
-        annotators: np.ndarray,
-        labels: np.ndarray,
-        *,
-        outputs: np.ndarray | None,
-        method: str,
+        self, opinions: Opinions, *, outputs: np.ndarray | None, method: str
     ) -> Consensus:
         """Find one number for each row; the model has no say."""
         from ..number_consensus import number_consensus
-        from ..opinion_tables import Opinions
 
         del outputs
-        return number_consensus(Opinions.of(row_ids, annotators, labels), self, method=method)
+        return number_consensus(opinions, self, method=method)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from ..estimate import Estimate
+from ..estimate import DrawnLosses, Estimate
 from ..kinds import Kind
 
 if TYPE_CHECKING:
     from ..annotators import Consensus
     from ..learners import Learner
+    from ..opinion_tables import Opinions
 
 
 class Task(Protocol):
@@ -86,15 +87,7 @@ class Task(Protocol):
     def expected_loss(self, outputs: np.ndarray) -> np.ndarray:
         """Return the loss that the model expects of itself, shape (n,)."""
 
-    def estimate(
-        self,
-        loss: np.ndarray,
-        *,
-        weights: np.ndarray,
-        expected: np.ndarray,
-        expected_mean: float,
-        pool_size: int,
-    ) -> Estimate:
+    def estimate(self, drawn: DrawnLosses) -> Estimate:
         """Return `measure` over a pool, with its interval, from losses of rows drawn from it."""
 
     def loss_of(self, value: float) -> float:
@@ -107,12 +100,6 @@ class Task(Protocol):
         """Return how far two models' outputs for the same rows agree beyond chance, at most 1."""
 
     def consensus(
-        self,
-        row_ids: np.ndarray,
-        annotators: np.ndarray,
-        labels: np.ndarray,
-        *,
-        outputs: np.ndarray | None,
-        method: str,
+        self, opinions: Opinions, *, outputs: np.ndarray | None, method: str
     ) -> Consensus:
         """Find one label for each row; see `active_learning.consensus`."""

@@ -8,6 +8,7 @@ from active_learning import SKIP, Instances, Session, consensus, get_task, impor
 from active_learning.heads_of_sets import SigmoidHead
 from active_learning.kinds import MANY_LABELS
 from active_learning.ridge import RidgeHead
+from active_learning.tasks.marks import Marks
 from thresher.core.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -284,3 +285,8 @@ def test_ask_never_waits_for_training(tmp_path):
     assert session.ask(1, annotator="cy").rows[0].suggestion in ("a", "b")
     assert session.replay() == []
     session.close()
+
+
+def test_marks_need_a_place():
+    with pytest.raises(TypeError, match="abstract"):
+        Marks(("a",))
