@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
 
 from thresher.core.errors import check_number
 
 from .learners import Predictor, constant_predictor
+from .linear_fit import best_temperature, fit_linear
 from .small_problems import one_thread
 
 FOLDS = 3
@@ -107,36 +107,18 @@ def fit_logistic(
     weights : ndarray of float64, shape (d, n_classes)
     bias : ndarray of float64, shape (n_classes,)
     """
-    m, d = vectors.shape
-    target = np.zeros((m, n_classes))
-    target[np.arange(m), codes] = 1.0
-    # A faint pull on the bias keeps it finite for classes without a row.
-    penalty = np.full((d + 1, 1), 1.0 / strength)
-    penalty[d] = 1e-4
+    target = np.zeros((len(vectors), n_classes))
+    target[np.arange(len(vectors)), codes] = 1.0
 
-    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        both = flat.reshape(d + 1, n_classes)
-        logits = vectors @ both[:d] + both[d]
+    def log_loss(logits: np.ndarray) -> tuple[float, np.ndarray]:
         top = logits.max(axis=1, keepdims=True)
         exponentials = np.exp(logits - top)
         sums = exponentials.sum(axis=1, keepdims=True)
         value = float((np.log(sums) + top).sum() - (logits * target).sum())
-        value += 0.5 * float((penalty * both**2).sum())
-        residual = exponentials / sums - target
-        gradient = penalty * both
-        gradient[:d] += vectors.T @ residual
-        gradient[d] += residual.sum(axis=0)
-        return value, gradient.ravel()
+        return value, exponentials / sums - target
 
-    found = minimize(
-        loss,
-        np.zeros((d + 1) * n_classes),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": 300, "gtol": 1e-4},
-    )
-    both = found.x.reshape(d + 1, n_classes)
-    return both[:d], both[d]
+    # A faint pull on the bias keeps it finite for classes without a row.
+    return fit_linear(vectors, log_loss, outputs=n_classes, strength=strength, bias_pull=1e-4)
 
 
 def fit_temperature(logits: np.ndarray, codes: np.ndarray) -> float:
@@ -149,8 +131,7 @@ def fit_temperature(logits: np.ndarray, codes: np.ndarray) -> float:
         log_sum = np.log(np.exp(scaled - top[:, None]).sum(axis=1)) + top
         return float((log_sum - scaled[rows, codes]).mean())
 
-    limit = float(np.log(10.0))
-    return float(np.exp(minimize_scalar(loss, bounds=(-limit, limit), method="bounded").x))
+    return best_temperature(loss)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

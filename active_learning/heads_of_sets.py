@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
 
 from thresher.core.errors import check_number
 
 from .heads import FOLDS, LEAST_FOR_TEMPERATURE, span
 from .learners import Predictor
+from .linear_fit import best_temperature, fit_linear
 from .small_problems import one_thread
 
 
@@ -75,8 +75,7 @@ class SigmoidHead:
             scaled = logits * np.exp(-log_temperature)
             return float((np.logaddexp(0.0, scaled) - truth * scaled).mean())
 
-        limit = float(np.log(10.0))
-        return float(np.exp(minimize_scalar(loss, bounds=(-limit, limit), method="bounded").x))
+        return best_temperature(loss)
 
 
 def fit_sigmoids(
@@ -97,27 +96,9 @@ def fit_sigmoids(
     bias : ndarray of float64, shape (c,)
         Drawn faintly towards 0, so that a class all rows have, or none, stays finite.
     """
-    d, c = vectors.shape[1], truth.shape[1]
-    penalty = np.full((d + 1, 1), 1.0 / strength)
-    penalty[d] = 0.1
 
-    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        both = flat.reshape(d + 1, c)
-        logits = vectors @ both[:d] + both[d]
+    def log_loss(logits: np.ndarray) -> tuple[float, np.ndarray]:
         value = float((np.logaddexp(0.0, logits) - truth * logits).sum())
-        value += 0.5 * float((penalty * both**2).sum())
-        residual = 0.5 * (1.0 + np.tanh(0.5 * logits)) - truth
-        gradient = penalty * both
-        gradient[:d] += vectors.T @ residual
-        gradient[d] += residual.sum(axis=0)
-        return value, gradient.ravel()
+        return value, 0.5 * (1.0 + np.tanh(0.5 * logits)) - truth
 
-    found = minimize(
-        loss,
-        np.zeros((d + 1) * c),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": 300, "gtol": 1e-4},
-    )
-    both = found.x.reshape(d + 1, c)
-    return both[:d], both[d]
+    return fit_linear(vectors, log_loss, outputs=truth.shape[1], strength=strength, bias_pull=0.1)

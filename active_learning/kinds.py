@@ -9,6 +9,8 @@ import numpy as np
 
 from . import scores
 
+Score = Callable[[np.ndarray], np.ndarray]
+
 
 class Kind(Protocol):
     """How to read probabilities, float32, shape (n, c), and those of k models, (k, n, c).
@@ -60,33 +62,27 @@ class OneLabel:
         return probs
 
 
+def _mean_over_classes(score: Score) -> Score:
+    """Score each class as a question of yes and no; one class at a time keeps the memory small."""
+
+    def mean(probs: np.ndarray) -> np.ndarray:
+        total = np.zeros(probs.shape[-2])
+        for place in range(probs.shape[-1]):
+            yes = probs[..., place]
+            total += score(np.stack([yes, 1.0 - yes], axis=-1))
+        return np.asarray(total / probs.shape[-1])
+
+    return mean
+
+
 class ManyLabels:
     """Each class holds or not, on its own: independent sigmoids. Scores are means over classes."""
 
-    @staticmethod
-    def margin(probs: np.ndarray) -> np.ndarray:
-        """Return the mean margin of the binary questions."""
-        return _mean_over_classes(scores.margin_uncertainty, probs)
-
-    @staticmethod
-    def entropy(probs: np.ndarray) -> np.ndarray:
-        """Return the mean entropy of the binary questions."""
-        return _mean_over_classes(scores.entropy, probs)
-
-    @staticmethod
-    def least_confidence(probs: np.ndarray) -> np.ndarray:
-        """Return the mean doubt of the binary questions."""
-        return _mean_over_classes(scores.least_confidence, probs)
-
-    @staticmethod
-    def mutual_information(ensemble_probs: np.ndarray) -> np.ndarray:
-        """Return the mean BALD of the binary questions."""
-        return _mean_over_classes(scores.mutual_information, ensemble_probs)
-
-    @staticmethod
-    def vote_entropy(ensemble_probs: np.ndarray) -> np.ndarray:
-        """Return the mean vote entropy of the binary questions."""
-        return _mean_over_classes(scores.vote_entropy, ensemble_probs)
+    margin = staticmethod(_mean_over_classes(scores.margin_uncertainty))
+    entropy = staticmethod(_mean_over_classes(scores.entropy))
+    least_confidence = staticmethod(_mean_over_classes(scores.least_confidence))
+    mutual_information = staticmethod(_mean_over_classes(scores.mutual_information))
+    vote_entropy = staticmethod(_mean_over_classes(scores.vote_entropy))
 
     @staticmethod
     def predicted(probs: np.ndarray) -> np.ndarray:
@@ -101,12 +97,3 @@ class ManyLabels:
 
 ONE_LABEL: Kind = OneLabel()
 MANY_LABELS: Kind = ManyLabels()
-
-
-def _mean_over_classes(score: Callable[[np.ndarray], np.ndarray], probs: np.ndarray) -> np.ndarray:
-    """Score each class as a question of yes and no; one class at a time keeps the memory small."""
-    total = np.zeros(probs.shape[-2])
-    for place in range(probs.shape[-1]):
-        yes = probs[..., place]
-        total += score(np.stack([yes, 1.0 - yes], axis=-1))
-    return np.asarray(total / probs.shape[-1])

@@ -35,39 +35,37 @@ class Random:
 
 
 @dataclass(frozen=True)
-class LeastConfidence:
+class _MostUncertain:
+    """The rows of highest score; the strategy is called as its score is, one of `SCORES`."""
+
+    name: str
+    needs: frozenset[str] = PROBS
+
+    def select(self, context: Context, n: int) -> Picks:
+        """Pick the highest scores."""
+        scores = prob_score(context, self.name)
+        return pick_highest(context, scores, n=n, reason="uncertainty")
+
+
+@dataclass(frozen=True)
+class LeastConfidence(_MostUncertain):
     """The rows whose best class is least likely (Lewis and Gale, 1994)."""
 
     name: str = "least_confidence"
-    needs: frozenset[str] = PROBS
-
-    def select(self, context: Context, n: int) -> Picks:
-        """Pick the highest scores."""
-        return _pick_uncertain(context, "least_confidence", n=n)
 
 
 @dataclass(frozen=True)
-class Margin:
+class Margin(_MostUncertain):
     """The rows whose two best classes are closest (Scheffer et al., 2001)."""
 
     name: str = "margin"
-    needs: frozenset[str] = PROBS
-
-    def select(self, context: Context, n: int) -> Picks:
-        """Pick the highest scores."""
-        return _pick_uncertain(context, "margin", n=n)
 
 
 @dataclass(frozen=True)
-class Entropy:
+class Entropy(_MostUncertain):
     """The rows of highest predictive entropy."""
 
     name: str = "entropy"
-    needs: frozenset[str] = PROBS
-
-    def select(self, context: Context, n: int) -> Picks:
-        """Pick the highest scores."""
-        return _pick_uncertain(context, "entropy", n=n)
 
 
 @dataclass(frozen=True)
@@ -173,10 +171,6 @@ def prob_score(context: Context, score: str) -> np.ndarray:
         "least_confidence": context.kind.least_confidence,
     }[score]
     return scorer(context.probs)
-
-
-def _pick_uncertain(context: Context, score: str, *, n: int) -> Picks:
-    return pick_highest(context, prob_score(context, score), n=n, reason="uncertainty")
 
 
 def _ensemble(context: Context) -> np.ndarray:

@@ -1,0 +1,62 @@
+"""What the built-in heads share: penalised linear models by L-BFGS, and their temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.optimize import minimize, minimize_scalar
+
+# Takes logits, shape (m, c); returns their loss, summed over rows, and its gradient, shape (m, c).
+LogLoss = Callable[[np.ndarray], tuple[float, np.ndarray]]
+
+
+def fit_linear(
+    vectors: np.ndarray, log_loss: LogLoss, *, outputs: int, strength: float, bias_pull: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Minimise a loss of linear logits plus ‖weights‖² / (2 · strength) + bias_pull · ‖bias‖² / 2.
+
+    Parameters
+    ----------
+    vectors : ndarray of float64, shape (m, d)
+    log_loss : callable
+    outputs : int
+        Columns of the logits, c.
+    strength, bias_pull : float
+
+    Returns
+    -------
+    weights : ndarray of float64, shape (d, c)
+    bias : ndarray of float64, shape (c,)
+    """
+    d = vectors.shape[1]
+    penalty = np.full((d + 1, 1), 1.0 / strength)
+    penalty[d] = bias_pull
+
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        both = flat.reshape(d + 1, outputs)
+        value, residual = log_loss(vectors @ both[:d] + both[d])
+        value += 0.5 * float((penalty * both**2).sum())
+        gradient = penalty * both
+        gradient[:d] += vectors.T @ residual
+        gradient[d] += residual.sum(axis=0)
+        return value, gradient.ravel()
+
+    found = minimize(
+        loss,
+        np.zeros((d + 1) * outputs),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 300, "gtol": 1e-4},
+    )
+    both = found.x.reshape(d + 1, outputs)
+    return both[:d], both[d]
+
+
+def best_temperature(log_loss: Callable[[float], float]) -> float:
+    """Return the temperature in [0.1, 10] of least loss; `log_loss` takes its logarithm.
+
+    Guo et al. (2017), "On Calibration of Modern Neural Networks".
+    """
+    limit = float(np.log(10.0))
+    return float(np.exp(minimize_scalar(log_loss, bounds=(-limit, limit), method="bounded").x))
