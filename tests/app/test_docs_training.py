@@ -6,7 +6,9 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
@@ -38,7 +40,15 @@ def test_every_command_runs(folder, monkeypatch, capsys):
         except SystemExit as leaving:
             code = leaving.code or 0
         assert code == 0, (line, capsys.readouterr())
+    assert len(pd.read_csv("predicted.csv")) == len(load_digits().target)
 
 
-def test_every_block_runs(folder, capsys):
-    exec(compile("\n".join(blocks("python")), "docs/training.md", "exec"), {})
+def test_every_block_runs_and_what_it_makes_is_of_use(folder):
+    names: dict[str, Any] = {}
+    exec(compile("\n".join(blocks("python")), "docs/training.md", "exec"), names)
+    test = names["test"]
+    made = [names["teacher"], names["student"], names["model"], names["result"].load()]
+    assert min(names["evaluate"](model, test).accuracy for model in made) > 0.85
+    assert names["result"].chosen.costs.size_bytes <= 60_000
+    early = names["load_exits"]("exits").predict(test.inputs.numpy()).argmax(1)
+    assert (early == test.targets.numpy()).mean() > 0.85
