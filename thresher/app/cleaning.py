@@ -22,12 +22,20 @@ from ..core.folder_writing import image_paths
 from ..core.loading.cells import clean_labels
 from ..core.manifest import Manifest
 from ..core.schema import ROW_ID, LoadedDataset
-from ..core.writing import SUFFIXES, image_columns, self_contained, write_dataset
+from ..core.writing import (
+    SUFFIXES,
+    image_columns,
+    self_contained,
+    with_named_classes,
+    write_dataset,
+)
 from .given import digest, given_dataset, given_rows
 
 if TYPE_CHECKING:
     import datasets
 
+# Formats that keep class codes and the features behind them; in others names stand.
+WITH_FEATURES = ("directory", "parquet")
 ORDER, CHANGED, HEADER = "order.parquet", "changed.parquet", "undo.json"
 
 
@@ -101,8 +109,11 @@ def apply_manifest(
     decisions = manifest.align(given_rows(loaded).row_ids)
     applied = manifest.apply(_with_judged_labels(rows, decisions, label), label=label)
     clean = applied.dataset if own_id else applied.dataset.remove_columns(ROW_ID)
+    kind = format or SUFFIXES[out.suffix.lower()]
     folder_label = (label or "label") if format == "imagefolder" else None
     delimiter = delimiter_of(loaded) if out.suffix.lower() == ".csv" else None
+    if kind not in WITH_FEATURES:
+        clean = with_named_classes(clean)
     write_dataset(clean, out, format=format, label=folder_label, delimiter=delimiter)
     order = decisions.table.select([ROW_ID, "action"])
     if folder_label is not None:
@@ -111,7 +122,8 @@ def apply_manifest(
         "manifest": manifest.fingerprint,
         "clean": digest(out),
         "own_id": own_id,
-        "format": format or SUFFIXES[out.suffix.lower()],
+        "format": kind,
+        "features": rows.features.to_dict(),
         "label": label,
         "delimiter": delimiter,
     }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -37,18 +39,32 @@ def given_dataset(loaded: LoadedDataset) -> datasets.Dataset:
         table = table.set_column(table.column_names.index(ROW_ID), ROW_ID, ids)
     else:
         table = table.add_column(0, ROW_ID, ids)
-    return as_dataset(table)
+    return as_dataset(table, given.features)
 
 
-def as_dataset(table: pa.Table) -> datasets.Dataset:
-    """Wrap a table, with ``{bytes, path}`` columns as images."""
+def as_dataset(
+    table: pa.Table, declared: Mapping[str, Any] = MappingProxyType({})
+) -> datasets.Dataset:
+    """Wrap a table, with the features that its source declared where its columns still fit them.
+
+    Undeclared columns of ``{bytes, path}`` are images.
+    """
     import datasets
 
     features = datasets.Features.from_arrow_schema(table.schema.remove_metadata())
     for item in table.schema:
         if pa.types.is_struct(item.type) and {"bytes", "path"} == {part.name for part in item.type}:
             features[item.name] = datasets.Image(decode=False)
+        feature = declared.get(item.name)
+        if feature is not None and _stored_type(feature) == item.type:
+            features[item.name] = feature
     return dataset_of(table, features, key="given")
+
+
+def _stored_type(feature: Any) -> pa.DataType:
+    import datasets
+
+    return datasets.Features({"column": feature}).arrow_schema.field("column").type
 
 
 def digest(path: Path) -> str:

@@ -5,19 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ..core.columns import is_string
 from ..core.errors import InputError
 from ..core.files import read_json
-from ..core.loading.parts import joined
+from ..core.loading.parts import stacked
 from ..core.loading.sources import read_source
 from ..core.manifest import Manifest
 from ..core.schema import ROW_ID
-from ..core.writing import SUFFIXES, write_dataset
-from .cleaning import CHANGED, HEADER, ORDER, undo_folder
+from ..core.writing import SUFFIXES, with_named_classes, write_dataset
+from .cleaning import CHANGED, HEADER, ORDER, WITH_FEATURES, undo_folder
 from .given import as_dataset, digest
 
 
@@ -48,7 +50,9 @@ def undo_manifest(
     header = _checked_header(manifest, clean)
     order = pq.read_table(undo_folder(clean) / ORDER)
     changed = pq.read_table(undo_folder(clean) / CHANGED)
-    rows = pa.concat_tables([_kept(clean, order, changed.schema), changed]).combine_chunks()
+    features = datasets.Features.from_dict(header["features"])
+    kept = _kept(clean, order, changed.schema, features)
+    rows = pa.concat_tables([kept, changed]).combine_chunks()
     place = pc.index_in(order[ROW_ID], value_set=rows[ROW_ID].combine_chunks())
     rows = rows.take(place.combine_chunks())
     if not header["own_id"]:
@@ -57,7 +61,10 @@ def undo_manifest(
         format = header["format"]  # noqa: A001
     label = (header["label"] or "label") if format == "imagefolder" else None
     delimiter = header["delimiter"] if out.suffix.lower() == ".csv" else None
-    write_dataset(as_dataset(rows), out, format=format, label=label, delimiter=delimiter)
+    back = as_dataset(rows, features)
+    if (format or SUFFIXES.get(out.suffix.lower())) not in WITH_FEATURES:
+        back = with_named_classes(back)
+    write_dataset(back, out, format=format, label=label, delimiter=delimiter)
     return len(rows)
 
 
@@ -81,14 +88,14 @@ def _checked_header(manifest: Manifest, clean: Path) -> dict[str, Any]:
     return header
 
 
-def _kept(clean: Path, order: pa.Table, schema: pa.Schema) -> pa.Table:
+def _kept(clean: Path, order: pa.Table, schema: pa.Schema, features: datasets.Features) -> pa.Table:
     """Return the rows that were neither dropped nor changed, with their ids, as `schema` has it."""
     actions = order["action"].to_numpy()
     stays = order.filter(pa.array(actions != "drop"))
     same = pa.array(np.isin(stays["action"].to_numpy(), ["keep", "review"]))
     if not len(stays):
         return schema.empty_table()
-    table = joined(read_source(str(clean)).parts)
+    table, _ = stacked(read_source(str(clean)).parts)
     if "path" in order.column_names:  # an image folder, read in the order of names
         place = pc.index_in(stays["path"], value_set=table[ROW_ID].combine_chunks())
         table = table.take(place.combine_chunks())
@@ -97,13 +104,16 @@ def _kept(clean: Path, order: pa.Table, schema: pa.Schema) -> pa.Table:
     if ROW_ID in table.column_names:
         table = table.drop_columns([ROW_ID])
     table = table.append_column(ROW_ID, stays[ROW_ID]).filter(same)
-    return pa.table([_column(table, item) for item in schema], schema=schema)
+    return pa.table([_column(table, item, features[item.name]) for item in schema], schema=schema)
 
 
-def _column(table: pa.Table, item: pa.Field) -> pa.ChunkedArray:
+def _column(table: pa.Table, item: pa.Field, feature: Any) -> pa.ChunkedArray:
     if item.name not in table.column_names:
         return pa.chunked_array([pa.nulls(len(table), item.type)])
     column = table.column(item.name)
+    names = getattr(feature, "names", None)
+    if names is not None and is_string(column.type):
+        column = pc.index_in(column, value_set=pa.array(names, column.type))
     try:
         return column if column.type == item.type else column.cast(item.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -62,11 +63,14 @@ class GivenRows:
     row_ids : ndarray of str, shape (m,)
     positions : ndarray of int64, shape (n,)
         Where the usable rows stand in `table`.
+    features : mapping of str to datasets feature
+        What a Hugging Face source says of its columns.
     """
 
     table: pa.Table
     row_ids: np.ndarray
     positions: np.ndarray
+    features: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

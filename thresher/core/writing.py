@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,8 +136,8 @@ def _decoding(features: datasets.Features) -> datasets.Features:
     """Return the features with all images set to be decoded by whoever loads them."""
     import datasets
 
-    plain = {name: datasets.Image() for name in image_columns(features)}
-    return datasets.Features({name: plain.get(name, features[name]) for name in features})
+    decoding = {name: replace(features[name], decode=True) for name in image_columns(features)}
+    return datasets.Features({name: decoding.get(name, features[name]) for name in features})
 
 
 def image_columns(features: datasets.Features) -> list[str]:
@@ -224,14 +225,15 @@ def _blocks(dataset: datasets.Dataset) -> Iterator[pa.Table]:
 
 def _named_blocks(dataset: datasets.Dataset) -> Iterator[pa.Table]:
     """Yield `_blocks` with class names in the place of codes."""
-    coded = [name for name, item in dataset.features.items() if hasattr(item, "names")]
-    if not coded:
-        yield from _blocks(dataset)
-        return
-    named = dataset.select_columns([name for name in dataset.column_names if name not in coded])
-    for name in coded:
-        named = with_column(named, name, class_names(dataset, name).combine_chunks())
-    yield from _blocks(named)
+    yield from _blocks(with_named_classes(dataset))
+
+
+def with_named_classes(dataset: datasets.Dataset) -> datasets.Dataset:
+    """Return the dataset with names in the place of class codes, for files without features."""
+    for name, feature in dataset.features.items():
+        if hasattr(feature, "names"):
+            dataset = with_column(dataset, name, class_names(dataset, name).combine_chunks())
+    return dataset
 
 
 def _rows(dataset: datasets.Dataset, start: int, rows: int) -> pa.Table:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ..columns import take_rows
 from ..errors import InputError
@@ -89,32 +87,5 @@ def split_name(name: str) -> str:
 def _part(dataset: datasets.Dataset, name: str, split: str | None) -> Part:
     if dataset._indices is not None:
         dataset = take_rows(dataset, np.arange(len(dataset)))
-    table = with_class_names(dataset.data.table, dataset.features)
-    return Part(name, table.replace_schema_metadata(None), split)
-
-
-def with_class_names(table: pa.Table, features: datasets.Features | None = None) -> pa.Table:
-    """Replace ``ClassLabel`` codes by their names; a code below zero, "no label", becomes null."""
-    if features is None:
-        features = _features_in_metadata(table)
-    for name, feature in features.items():
-        names = getattr(feature, "names", None)
-        if names is None or not pa.types.is_integer(table.schema.field(name).type):
-            continue
-        codes = table.column(name)
-        codes = pc.if_else(pc.greater_equal(codes, 0), codes, pa.scalar(None, codes.type))
-        values = pa.array(names, pa.string()).take(codes.combine_chunks())
-        table = table.set_column(table.column_names.index(name), name, values)
-    return table
-
-
-def _features_in_metadata(table: pa.Table) -> Mapping[str, Any]:
-    metadata = (table.schema.metadata or {}).get(b"huggingface")
-    if not metadata or b"features" not in metadata:
-        return {}
-    import datasets
-
-    features: Mapping[str, Any] = datasets.Features.from_dict(
-        json.loads(metadata)["info"]["features"]
-    )
-    return {name: features[name] for name in table.column_names if name in features}
+    table = dataset.data.table.replace_schema_metadata(None)
+    return Part(name, table, split, features=dataset.features)

@@ -26,8 +26,9 @@ from .cells import (
     single_row_classes,
     usable,
 )
+from .class_labels import with_class_names
 from .image_cells import clean_images
-from .parts import Source, bad_row, joined
+from .parts import Source, bad_row, stacked
 from .roles import Roles, Wanted, choose_roles
 from .several_texts import with_one_text
 from .sources import keep_where, locate, read_source, split_of_parts
@@ -91,8 +92,8 @@ def load_dataset(
     wanted = Wanted(label, text, image, features, split, row_id)
     if not any(len(part.table) for part in found.parts):
         raise InputError(_nothing_left(found.origin, found.bad))
-    raw = joined(found.parts)
-    table, wanted = with_one_text(raw, wanted)
+    stored, declared = stacked(found.parts)
+    table, wanted = with_one_text(with_class_names(stored, declared), wanted)
     roles = choose_roles(
         table,
         _settled(wanted, found),
@@ -101,8 +102,17 @@ def load_dataset(
     )
     loaded = _check(table, found, roles, keep_unlabeled=keep_unlabeled, split=(test_fraction, seed))
     assert loaded.given is not None  # _check has put it there
-    own = loaded.given.table.select(raw.column_names)
-    return replace(loaded, given=replace(loaded.given, table=own))
+    own = _as_stored(loaded.given.table, stored, declared)
+    return replace(loaded, given=replace(loaded.given, table=own, features=declared))
+
+
+def _as_stored(table: pa.Table, stored: pa.Table, features: Mapping[str, Any]) -> pa.Table:
+    """Return the columns of the source, those of class labels as codes again."""
+    own = table.select(stored.column_names)
+    for name, feature in features.items():
+        if hasattr(feature, "names"):
+            own = _replaced(own, name, stored.column(name))
+    return own
 
 
 def _settled(wanted: Wanted, found: Source) -> Wanted:

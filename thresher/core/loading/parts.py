@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from ..choice import Choice
 from ..issues import Issue
+from .class_labels import with_class_names
 
 SPLIT_NAMES = {
     "train": "train",
@@ -43,6 +44,8 @@ class Part:
         Line or row numbers in the file, from 1; None counts 1, 2, ….
     folder : Path or None
         Folder that relative paths in the cells start from.
+    features : mapping of str to datasets feature
+        What a Hugging Face source says of its columns, such as the names behind class codes.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Part:
     split: str | None = None
     numbers: np.ndarray | None = None
     folder: Path | None = None
+    features: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -132,13 +136,40 @@ def table_of(columns: dict[str, list[Any]]) -> tuple[pa.Table, dict[str, Choice]
     return pa.table(arrays), notes
 
 
-def joined(parts: Iterable[Part]) -> pa.Table:
-    """Stack the tables of all parts; a column whose types disagree becomes text."""
-    tables = [part.table for part in parts]
+def joined(parts: Sequence[Part]) -> pa.Table:
+    """Stack the tables of all parts, with class names instead of codes."""
+    return with_class_names(*stacked(parts))
+
+
+def stacked(parts: Sequence[Part]) -> tuple[pa.Table, dict[str, Any]]:
+    """Stack the tables of all parts as they are stored, and return the features they agree on.
+
+    A column whose types disagree becomes text; one whose class codes do, class names.
+    """
+    features = _shared_features(parts)
+    tables = []
+    for part in parts:
+        own = {name: item for name, item in part.features.items() if name not in features}
+        tables.append(with_class_names(part.table, own))
     try:
-        return pa.concat_tables(tables, promote_options="permissive")
+        return pa.concat_tables(tables, promote_options="permissive"), features
     except (pa.ArrowTypeError, pa.ArrowInvalid):
-        return pa.concat_tables(_agreeing(tables), promote_options="permissive")
+        named = [with_class_names(table, _held(features, table)) for table in tables]
+        return pa.concat_tables(_agreeing(named), promote_options="permissive"), {}
+
+
+def _shared_features(parts: Sequence[Part]) -> dict[str, Any]:
+    names = dict.fromkeys(name for part in parts for name in part.features)
+    shared = {}
+    for name in names:
+        said = [part.features.get(name) for part in parts if name in part.table.column_names]
+        if all(feature == said[0] for feature in said):
+            shared[name] = said[0]
+    return shared
+
+
+def _held(features: Mapping[str, Any], table: pa.Table) -> dict[str, Any]:
+    return {name: item for name, item in features.items() if name in table.column_names}
 
 
 def _agreeing(tables: list[pa.Table]) -> list[pa.Table]:

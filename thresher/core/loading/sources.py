@@ -7,6 +7,7 @@ import glob
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 
 from ..choice import Choice
 from ..errors import InputError, check_column, did_you_mean
+from .class_labels import with_class_names
 from .digits import read_digits
 from .files import IMAGE_SUFFIXES, check_folder, count_images, read_image_folder
 from .hub import is_saved, read_hub, read_object, read_saved, split_name
@@ -147,13 +149,7 @@ def _read_mapping(mapping: Mapping[Any, Any]) -> Source:
         if not found.parts and not found.bad:
             raise InputError(f"The {key} source holds no rows.")
         found.parts = [
-            Part(
-                str(key) if part.name == UNNAMED else part.name,
-                part.table,
-                split,
-                part.numbers,
-                part.folder,
-            )
+            replace(part, name=str(key) if part.name == UNNAMED else part.name, split=split)
             for part in found.parts
         ]
         found.roles.pop("split", None)
@@ -182,11 +178,11 @@ def keep_where(source: Source, where: Mapping[str, Any] | None) -> Source:
         parts = []
         for part in source.parts:
             check_column(name, part.table.column_names, role="column of `where`")
-            column = part.table.column(name).cast(pa.string())
+            column = with_class_names(part.table, part.features).column(name).cast(pa.string())
             present.update(pc.unique(column.drop_null()).to_pylist())
             mask = pc.is_in(column, value_set=pa.array(values, pa.string()))
             numbers = _numbers(part)[mask.to_numpy()]
-            parts.append(Part(part.name, part.table.filter(mask), part.split, numbers, part.folder))
+            parts.append(replace(part, table=part.table.filter(mask), numbers=numbers))
         missing = [value for value in values if value not in present]
         if missing:
             shown = ", ".join(map(repr, sorted(present)[:10]))

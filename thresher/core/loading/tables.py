@@ -14,6 +14,7 @@ import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
 from ..choice import Choice
+from .class_labels import features_in_metadata
 from .parts import Part, Source, bad_row, file_error, table_of
 from .tar import read_tar
 
@@ -45,9 +46,9 @@ def read_table(path: Path, *, name: str, split: str | None = None) -> Source:
     except (pa.ArrowException, ValueError) as error:
         source.bad.append(bad_row(name, f"unreadable file ({_first_line(error)})"))
     else:
-        source.parts.append(
-            Part(name, _plain(part.table), split, part.numbers, path.parent.resolve())
-        )
+        features = features_in_metadata(part.table)
+        table = _plain(part.table)
+        source.parts.append(Part(name, table, split, part.numbers, path.parent.resolve(), features))
     return source
 
 
@@ -218,15 +219,12 @@ def _rows_table(rows: list[dict[str, Any]], source: Source) -> pa.Table:
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    """Replace dictionary columns by their values and ``ClassLabel`` codes by their names."""
-    from .hub import with_class_names
-
-    named = with_class_names(table)
-    for position, item in enumerate(named.schema):
+    """Replace dictionary columns by their values."""
+    for position, item in enumerate(table.schema):
         if pa.types.is_dictionary(item.type):
-            decoded = named.column(position).cast(item.type.value_type)
-            named = named.set_column(position, item.name, decoded)
-    return named.replace_schema_metadata(None)
+            decoded = table.column(position).cast(item.type.value_type)
+            table = table.set_column(position, item.name, decoded)
+    return table.replace_schema_metadata(None)
 
 
 _READERS: dict[str, Callable[[Path, str, Source], Part]] = {
