@@ -14,6 +14,7 @@ from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
 from thresher.core.randomness import RandomState, check_random_state
 
+from .inner_products import device_of
 from .instances import Instances
 from .kinds import ONE_LABEL, Kind
 from .pool_arrays import (
@@ -59,6 +60,8 @@ class Context:
         Labels so far of each class.
     kind : Kind
         What the probabilities mean: one label a row, or each class on its own.
+    device : str or None
+        The torch device that multiplies embeddings; None for numpy.
     """
 
     row_ids: np.ndarray
@@ -75,6 +78,7 @@ class Context:
     given_uncertainty: np.ndarray | None = None
     class_counts: np.ndarray | None = None
     kind: Kind = ONE_LABEL
+    device: str | None = None
 
     def __len__(self) -> int:
         return len(self.row_ids)
@@ -156,6 +160,7 @@ class Context:
             given_uncertainty=cut(self.given_uncertainty),
             class_counts=self.class_counts,
             kind=self.kind,
+            device=self.device,
         )
 
     def with_pending(self, positions: np.ndarray) -> Context:
@@ -231,4 +236,5 @@ def make_context(
             None if class_counts is None else np.asarray(plain(class_counts), dtype=np.float64)
         ),
         kind=kind,
+        device=device_of(embeddings),
     )

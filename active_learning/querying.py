@@ -39,7 +39,8 @@ def query(
 ) -> Selection:
     """Choose the rows of a pool to label next.
 
-    Every array may be a torch tensor, on any device; the work is done by numpy, on the CPU.
+    Every array may be a torch tensor. Embeddings on a device other than the CPU are multiplied
+    there, which is the heavy step; all else is done by numpy.
 
     Parameters
     ----------

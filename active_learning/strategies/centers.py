@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..context import Context
+from ..inner_products import inner_products
 from ..selection import Picks
 from .strategy import working_rows
 
@@ -34,20 +35,25 @@ class KCenter:
         vectors, rows = context.vectors, working_rows(context)
         points, positions = vectors[rows], np.arange(len(context))[rows]
         worth = context.preference[rows].astype(np.float32)
-        nearest = start_distances(points, chosen=vectors[context.covered], mean=vectors)
+        chosen = vectors[context.covered]
+        nearest = start_distances(points, chosen=chosen, mean=vectors, device=context.device)
         barred = np.ones(len(context), dtype=bool)
         barred[context.available] = False
-        places, distances = farthest_first(points, nearest, n=n, worth=worth, barred=barred[rows])
+        places, distances = farthest_first(
+            points, nearest, n=n, worth=worth, barred=barred[rows], device=context.device
+        )
         return Picks.of(positions[places], scores=distances, reason="coverage")
 
 
-def start_distances(points: np.ndarray, *, chosen: np.ndarray, mean: np.ndarray) -> np.ndarray:
+def start_distances(
+    points: np.ndarray, *, chosen: np.ndarray, mean: np.ndarray, device: str | None = None
+) -> np.ndarray:
     """Return squared distances to the nearest of `chosen`, shape (m,), float32.
 
     With nothing chosen, the distances from the mean of the rows of `mean`.
     """
     if len(chosen):
-        return nearest_squared(points, chosen)
+        return nearest_squared(points, chosen, device=device)
     center = mean.mean(axis=0, dtype=np.float64).astype(np.float32)
     return np.asarray(squared_norms(points) + np.float32(center @ center) - 2 * (points @ center))
 
@@ -57,13 +63,16 @@ def squared_norms(points: np.ndarray) -> np.ndarray:
     return np.asarray(np.einsum("ij,ij->i", points, points))
 
 
-def nearest_squared(points: np.ndarray, chosen: np.ndarray, *, step: int = 128) -> np.ndarray:
+def nearest_squared(
+    points: np.ndarray, chosen: np.ndarray, *, step: int = 128, device: str | None = None
+) -> np.ndarray:
     """Return the squared distance of each point to its nearest chosen one, shape (m,), float32."""
     norms = squared_norms(points)
+    products = inner_products(points, device=device)
     result = np.full(len(points), np.inf, dtype=np.float32)
     for start in range(0, len(chosen), step):
         block = chosen[start : start + step]
-        distances = block @ points.T
+        distances = products(block)
         distances *= -2
         distances += squared_norms(block)[:, None]
         np.minimum(result, distances.min(axis=0), out=result)
@@ -77,6 +86,7 @@ def farthest_first(
     n: int,
     worth: np.ndarray,
     barred: np.ndarray | None = None,
+    device: str | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Run the farthest-first traversal.
 
@@ -90,6 +100,8 @@ def farthest_first(
         Distances are multiplied by it before they are compared.
     barred : ndarray of bool, shape (m,), optional
         Places that may not be picked; at least `n` others.
+    device : str, optional
+        See `inner_products`.
 
     Returns
     -------
@@ -97,6 +109,7 @@ def farthest_first(
         Shape (n,): places in `points` and ``distance · worth`` when picked; ties by place.
     """
     norms = squared_norms(points)
+    products = inner_products(points, device=device)
     nearest = np.maximum(nearest, 0)
     score = nearest * worth**2
     out = np.zeros(len(points), dtype=bool) if barred is None else barred.copy()
@@ -106,7 +119,7 @@ def farthest_first(
     while len(picks) < n:
         size = min(BLOCK, len(points), 2 * (n - len(picks)) + 2)
         block = np.argpartition(-score, size - 1)[:size]
-        distances = points[block] @ points.T
+        distances = products(points[block])
         distances *= -2
         distances += norms[None, :]
         distances += norms[block][:, None]

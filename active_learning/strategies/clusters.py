@@ -12,6 +12,7 @@ import numpy as np
 from thresher.core.errors import check_number
 
 from ..context import Context
+from ..inner_products import inner_products
 from ..selection import Picks
 from .lloyd import k_means
 
@@ -53,7 +54,7 @@ class TypiClust:
         """Pick one row a turn from the cluster with the fewest labels."""
         vectors = context.vectors
         clusters = min(self.max_clusters, len(context.covered) + n, len(vectors))
-        _, cluster = k_means(vectors, clusters=clusters, rng=context.rng)
+        _, cluster = k_means(vectors, clusters=clusters, rng=context.rng, device=context.device)
         typical = self._typicality(context, cluster)
         labels = np.bincount(cluster[context.covered], minlength=clusters)
         sizes = np.bincount(cluster, minlength=clusters)
@@ -70,7 +71,9 @@ class TypiClust:
         for members in np.split(order, np.flatnonzero(np.diff(cluster[order])) + 1):
             for start in range(0, len(members), LARGEST_GEMM):
                 part = members[start : start + LARGEST_GEMM]
-                result[part] = typicality(context.vectors[part], neighbors=self.neighbors)
+                result[part] = typicality(
+                    context.vectors[part], neighbors=self.neighbors, device=context.device
+                )
         return result
 
 
@@ -104,7 +107,9 @@ class DropQuery:
 def nearest_to_centroids(context: Context, rows: np.ndarray, *, n: int, reason: str) -> Picks:
     """Cluster `rows` into `n` and pick the nearest to each centroid, largest cluster first."""
     vectors = context.vectors
-    centroids, cluster = k_means(vectors, clusters=n, rng=context.rng, rows=rows)
+    centroids, cluster = k_means(
+        vectors, clusters=n, rng=context.rng, rows=rows, device=context.device
+    )
     closeness = np.empty(len(rows))
     for start in range(0, len(rows), LARGEST_GEMM):
         part = slice(start, start + LARGEST_GEMM)
@@ -119,12 +124,12 @@ def nearest_to_centroids(context: Context, rows: np.ndarray, *, n: int, reason: 
     return Picks.of(turns.rows[order], scores=score[turns.rows[order]], reason=reason)
 
 
-def typicality(vectors: np.ndarray, *, neighbors: int) -> np.ndarray:
+def typicality(vectors: np.ndarray, *, neighbors: int, device: str | None = None) -> np.ndarray:
     """Return the inverse of the mean distance to the nearest `neighbors` others, shape (m,)."""
     if len(vectors) < 2:
         return np.zeros(len(vectors))
     near = min(neighbors, len(vectors) - 1)
-    similarity = vectors @ vectors.T
+    similarity = inner_products(vectors, device=device)(vectors)
     np.fill_diagonal(similarity, -2.0)
     top = np.partition(similarity, len(vectors) - near, axis=1)[:, len(vectors) - near :]
     distance = np.sqrt(np.maximum(2.0 - 2.0 * top, 0.0)).mean(axis=1)

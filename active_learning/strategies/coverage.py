@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..inner_products import inner_products
+
 Kernel = Callable[[np.ndarray], np.ndarray]
 BLOCK_VALUES = 1 << 21
 FIRST_BLOCK = 8
@@ -29,11 +31,14 @@ class Points:
     weights : ndarray of float32, shape (m,)
     covered : ndarray of float32, shape (m,)
         Largest kernel value to what is chosen already.
+    device : str or None
+        See `inner_products`.
     """
 
     vectors: np.ndarray
     weights: np.ndarray
     covered: np.ndarray
+    device: str | None = None
 
 
 def gaussian(radius: float) -> Kernel:
@@ -59,12 +64,15 @@ def top_hat(radius: float) -> Kernel:
     return kernel
 
 
-def cover(vectors: np.ndarray, chosen: np.ndarray, *, kernel: Kernel) -> np.ndarray:
+def cover(
+    vectors: np.ndarray, chosen: np.ndarray, *, kernel: Kernel, device: str | None = None
+) -> np.ndarray:
     """Return the largest kernel value of each vector to `chosen`, float32, shape (m,)."""
+    similarities = inner_products(vectors, device=device)
     result = np.zeros(len(vectors), dtype=np.float32)
     step = max(1, BLOCK_VALUES // max(1, len(vectors)))
     for start in range(0, len(chosen), step):
-        values = kernel(chosen[start : start + step] @ vectors.T)
+        values = kernel(similarities(chosen[start : start + step]))
         np.maximum(result, values.max(axis=0), out=result)
     return result
 
@@ -97,7 +105,7 @@ def greedy_coverage(
     for pick in range(n):
         place = search.best(covered=covered, pick=pick)
         places[pick], gains[pick] = place, search.bounds[place]
-        np.maximum(covered, kernel(rows[place] @ points.vectors.T), out=covered)
+        np.maximum(covered, kernel(search.similarities(rows[place])), out=covered)
         search.bounds[place] = -np.inf
     return places, gains
 
@@ -109,6 +117,7 @@ class _LazySearch:
         self, rows: np.ndarray, points: Points, *, kernel: Kernel, worth: np.ndarray
     ) -> None:
         self.rows, self.points, self.kernel, self.worth = rows, points, kernel, worth
+        self.similarities = inner_products(points.vectors, device=points.device)
         self.bounds = np.empty(len(rows))
         self.computed = np.full(len(rows), -1)
 
@@ -135,7 +144,7 @@ class _LazySearch:
         step = max(1, BLOCK_VALUES // max(1, len(vectors)))
         for start in range(0, len(places), step):
             block = places[start : start + step]
-            values = self.kernel(self.rows[block] @ vectors.T)
+            values = self.kernel(self.similarities(self.rows[block]))
             values -= covered
             np.maximum(values, 0, out=values)
             self.bounds[block] = (values @ weights) * self.worth[block]

@@ -22,6 +22,7 @@ import numpy as np
 from thresher.core.errors import check_number
 
 from ..context import Context
+from ..inner_products import inner_products
 from ..selection import Picks
 from .centers import squared_norms
 from .coverage import Kernel, Points, cover, gaussian, greedy_coverage, top_hat
@@ -163,7 +164,8 @@ def cover_pool(
     points = Points(
         vectors=pool,
         weights=weights.astype(np.float32),
-        covered=cover(pool, vectors[context.covered], kernel=kernel),
+        covered=cover(pool, vectors[context.covered], kernel=kernel, device=context.device),
+        device=context.device,
     )
     chosen, gains = greedy_coverage(
         vectors[rows], points, n=n, kernel=kernel, worth=1.0 / context.costs[rows]
@@ -221,7 +223,7 @@ def labeled_radius(context: Context, *, largest: float = 1.0, smallest: float = 
     if len(covered) > MAX_POINTS:
         covered = context.rng.choice(covered, MAX_POINTS, replace=False)
     vectors = context.vectors[covered]
-    squared = -2.0 * (vectors @ vectors.T)
+    squared = -2.0 * inner_products(vectors, device=context.device)(vectors)
     norms = squared_norms(vectors)
     squared += norms[:, None] + norms
     np.fill_diagonal(squared, np.inf)
@@ -239,9 +241,9 @@ def pure_radius(context: Context, *, clusters: int, purity: float, sample: int =
     if len(vectors) > 10 * sample:
         vectors = vectors[np.sort(context.rng.choice(len(vectors), 10 * sample, replace=False))]
     clusters = min(clusters, len(vectors))
-    _, cluster = k_means(vectors, clusters=clusters, rng=context.rng)
+    _, cluster = k_means(vectors, clusters=clusters, rng=context.rng, device=context.device)
     centers = context.rng.choice(len(vectors), min(sample, len(vectors)), replace=False)
-    similarity = vectors[centers] @ vectors.T
+    similarity = inner_products(vectors, device=context.device)(vectors[centers])
     similarity[cluster[centers][:, None] == cluster[None, :]] = -2.0
     # A ball is pure up to its nearest row of another cluster.
     distance = np.sqrt(np.maximum(2.0 - 2.0 * similarity.max(axis=1), 0.0))

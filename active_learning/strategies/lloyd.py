@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..inner_products import inner_products
 from .centers import squared_norms
 from .seeding import squared_distance_sampling
 
@@ -22,6 +23,7 @@ def k_means(
     rng: np.random.Generator,
     rows: np.ndarray | None = None,
     rounds: int = 8,
+    device: str | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cluster vectors, or the `rows` of them, which are never copied as a whole.
 
@@ -35,6 +37,8 @@ def k_means(
         Default all.
     rounds : int
         Most Lloyd rounds; fewer when nothing moves any more.
+    device : str, optional
+        See `inner_products`.
 
     Returns
     -------
@@ -48,35 +52,37 @@ def k_means(
         places = rng.choice(len(rows), POINTS_PER_CENTROID * clusters, replace=False)
         chosen = rows[np.sort(places)]
     sample = vectors[chosen]
-    centroids = sample[_seeds(sample, clusters=clusters, rng=rng)].copy()
+    centroids = sample[_seeds(sample, clusters=clusters, rng=rng, device=device)].copy()
     before = np.full(len(sample), -1)
     for _ in range(rounds):
-        assignment = assign(sample, centroids)
+        assignment = assign(sample, centroids, device=device)
         if (assignment == before).all():
             break
         before = assignment
         _move(centroids, sample, assignment=assignment)
     step = max(1, BLOCK_VALUES // len(centroids))
     parts = [
-        assign(vectors[rows[start : start + step]], centroids)
+        assign(vectors[rows[start : start + step]], centroids, device=device)
         for start in range(0, len(rows), step)
     ]
     return centroids, np.concatenate(parts)
 
 
-def assign(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+def assign(points: np.ndarray, centroids: np.ndarray, *, device: str | None = None) -> np.ndarray:
     """Return the nearest centroid of each point, int64, shape (n,); ties go to the first."""
-    affinity = points @ centroids.T
+    affinity = inner_products(centroids, device=device)(points)
     affinity -= squared_norms(centroids) / 2
     return np.asarray(affinity.argmax(axis=1))
 
 
-def _seeds(points: np.ndarray, *, clusters: int, rng: np.random.Generator) -> np.ndarray:
+def _seeds(
+    points: np.ndarray, *, clusters: int, rng: np.random.Generator, device: str | None
+) -> np.ndarray:
     norms = squared_norms(points)
+    products = inner_products(points, device=device)
 
     def distances(block: np.ndarray) -> np.ndarray:
-        products = points[block] @ points.T
-        return np.asarray(norms[block][:, None] + norms - 2 * products)
+        return np.asarray(norms[block][:, None] + norms - 2 * products(points[block]))
 
     places, _ = squared_distance_sampling(
         distances,

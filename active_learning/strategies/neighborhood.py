@@ -9,6 +9,7 @@ import numpy as np
 from thresher.core.errors import check_number
 
 from ..context import Context
+from ..inner_products import inner_products
 from ..selection import Picks
 from .strategy import pick_highest
 
@@ -47,10 +48,11 @@ class CAL:
         known = np.maximum(outcomes[labeled].astype(np.float64), 1e-12)
         negative_entropy = (known * np.log(known)).sum(axis=1)
         scores = np.zeros(len(context))
+        similarities = inner_products(vectors[labeled], device=context.device)
         step = max(1, BLOCK_VALUES // len(labeled))
         for start in range(0, len(rows), step):
             block = rows[start : start + step]
-            similarity = vectors[block] @ vectors[labeled].T
+            similarity = similarities(vectors[block])
             closest = np.argpartition(-similarity, near - 1, axis=1)[:, :near]
             log_probs = np.log(np.maximum(outcomes[block].astype(np.float64), 1e-12))
             # The mean of KL over neighbours needs only their mean distribution.

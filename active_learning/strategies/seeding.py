@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..context import Context
+from ..inner_products import inner_products
 from ..selection import Picks
 from .centers import nearest_squared, squared_norms
 from .strategy import working_rows
@@ -37,18 +38,19 @@ class KMeansPlusPlus:
         points = vectors[rows]
         covered = context.covered
         start = (
-            nearest_squared(points, vectors[covered])
+            nearest_squared(points, vectors[covered], device=context.device)
             if len(covered)
             else np.full(len(points), 4.0, dtype=np.float32)
         )
         norms = squared_norms(points)
+        inner = inner_products(points, device=context.device)
 
         def distances(block: np.ndarray) -> np.ndarray:
-            products = points[block] @ points.T
+            products = inner(points[block])
             products *= -2
             products += norms
             products += norms[block][:, None]
-            return np.asarray(products)
+            return products
 
         return _draw(context, distances, rows=rows, start=start, n=n, reason="diversity")
 
@@ -70,14 +72,16 @@ class BADGE:
         points, probs = context.vectors[rows], context.probs[rows]
         class_part = probs - context.kind.predicted(probs)
         norms = squared_norms(points) * squared_norms(class_part)
+        inner = inner_products(points, device=context.device)
+        class_inner = inner_products(class_part, device=context.device)
 
         def distances(block: np.ndarray) -> np.ndarray:
-            products = points[block] @ points.T
-            products *= class_part[block] @ class_part.T
+            products = inner(points[block])
+            products *= class_inner(class_part[block])
             products *= -2
             products += norms
             products += norms[block][:, None]
-            return np.asarray(products)
+            return products
 
         return _draw(
             context, distances, rows=rows, start=norms, n=n, reason="uncertainty and diversity"

@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from active_learning import STRATEGIES, query
 from active_learning.context import make_context
+from active_learning.inner_products import device_of, inner_products
+from active_learning.querying import query_context
 from active_learning.strategies.auto import Auto
 from active_learning.strategies.compose import Balance, Mix, Prefilter, Until
 from active_learning.strategies.herding import MaxHerding, UHerding
@@ -117,6 +121,32 @@ class TestContract:
         )
         assert first.positions.tolist() == second.positions.tolist()
         assert first.scores.tobytes() == second.scores.tobytes()
+
+    def test_torch_device_picks_the_same(self, strategy):
+        pytest.importorskip("torch")
+        plain = make_context(**pool(n=300), labeled=np.arange(20), random_state=3)
+        there = make_context(**pool(n=300), labeled=np.arange(20), random_state=3)
+        first = query_context(strategy, plain, n=25)
+        second = query_context(strategy, replace(there, device="cpu"), n=25)
+        assert first.positions.tolist() == second.positions.tolist()
+        np.testing.assert_allclose(first.scores, second.scores, rtol=1e-4, atol=1e-5)
+
+
+def test_torch_on_the_cpu_shares_its_memory_with_numpy():
+    torch = pytest.importorskip("torch")
+    assert device_of(torch.zeros(2)) is None
+    assert device_of(torch.zeros(2, device="meta")) == "meta"
+    assert device_of(np.zeros(2)) is None
+
+
+def test_inner_products_of_read_only_rows_and_of_one_row():
+    pytest.importorskip("torch")
+    matrix = np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32)
+    matrix.flags.writeable = False
+    for device in (None, "cpu"):
+        products = inner_products(matrix, device=device)
+        np.testing.assert_allclose(products(matrix[:3]), matrix[:3] @ matrix.T, rtol=1e-6)
+        assert products(matrix[0]).shape == (7,)
 
 
 @pytest.mark.parametrize("name", EQUIVARIANT)

@@ -1,0 +1,53 @@
+"""Inner products with the rows of one matrix: the heavy step of all strategies on embeddings.
+
+By numpy, or by torch on the device where the caller's tensors lie: there only the rows asked about
+and their products travel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+# Takes rows of float32, shape (b, d) or (d,); returns products, shape (b, m) or (m,).
+InnerProducts = Callable[[np.ndarray], np.ndarray]
+
+
+def inner_products(matrix: np.ndarray, *, device: str | None) -> InnerProducts:
+    """Return a function that multiplies rows by the transpose of `matrix`, shape (m, d), float32.
+
+    Parameters
+    ----------
+    matrix : ndarray of float32, shape (m, d)
+    device : str or None
+        A torch device, to which `matrix` is copied once; None for numpy. The function's results are
+        new arrays in this machine's memory either way.
+    """
+    if device is None:
+        return lambda rows: np.asarray(rows @ matrix.T)
+    there = _tensor(matrix, device)
+
+    def products(rows: np.ndarray) -> np.ndarray:
+        return np.asarray((_tensor(rows, device) @ there.T).cpu().numpy())
+
+    return products
+
+
+def device_of(values: Any) -> str | None:
+    """Return the device of a torch tensor, None for one on the CPU and for everything else.
+
+    On the CPU numpy is as fast, and shares the tensor's memory.
+    """
+    device = getattr(values, "device", None)
+    if not hasattr(values, "detach") or device is None or device.type == "cpu":
+        return None
+    return str(device)
+
+
+def _tensor(rows: np.ndarray, device: str) -> Any:
+    import torch
+
+    rows = np.ascontiguousarray(rows)
+    return torch.from_numpy(rows if rows.flags.writeable else rows.copy()).to(device)
