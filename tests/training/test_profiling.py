@@ -1,6 +1,7 @@
 """Costs against hand counts, and paired timing on calls of known length."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,22 @@ def test_a_call_of_twice_the_length_is_twice_as_slow(clock: Clock) -> None:
     assert found.median == pytest.approx(2, rel=0.05)
     assert found.interval[0] <= 2 <= found.interval[1]
     assert found.interval[1] - found.interval[0] < 0.2
+
+
+def test_waiting_does_not_count_by_a_clock_of_cpu_time(clock: Clock) -> None:
+    spent = [0.0]
+
+    def call_of(cpu: float, wait: float) -> Callable[[], None]:
+        def call() -> None:
+            spent[0] += cpu
+            clock.now += cpu + wait
+
+        return call
+
+    slow, fast = call_of(2e-3, 0.0), call_of(1e-3, 5e-3)
+    found = compare_latency(slow, fast, seconds=0.5, clock=lambda: spent[0])
+    assert found.median == pytest.approx(2)
+    assert compare_latency(slow, fast, seconds=0.5).median == pytest.approx(1 / 3)
 
 
 def test_latency_of_a_known_wait(clock: Clock) -> None:
