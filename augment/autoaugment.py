@@ -34,7 +34,8 @@ _CIFAR10: tuple[tuple[_Half, _Half], ...] = (
     (("equalize", 0.8, 8), ("invert", 0.1, 3)),
     (("translate_y", 0.7, 9), ("autocontrast", 0.9, 1)),
 )
-_TOP = {
+# What the highest level means, in RandAugment's space too.
+TOP_MAGNITUDES = {
     "shear_x": 0.3,
     "shear_y": 0.3,
     "translate_x": 150 / 331,
@@ -56,7 +57,7 @@ def cifar10_branches() -> tuple[Branch, ...]:
 
 def _step(op: str, p: float, level: int) -> Step:
     settings: dict[str, Value] = {}
-    if op in _TOP:
-        size = _TOP[op] * level / 9
+    if op in TOP_MAGNITUDES:
+        size = TOP_MAGNITUDES[op] * level / 9
         settings = {"low": size, "high": size}
     return Step(op, settings, p)

@@ -7,6 +7,7 @@ from typing import Any
 
 from thresher.core.errors import InputError, check_choice, check_number
 
+from .autoaugment import TOP_MAGNITUDES, cifar10_branches
 from .operation import Value
 from .policy import AugMix, Node, OneOf, Policy, Step
 
@@ -104,21 +105,9 @@ def _wide_space() -> list[Step]:
 
 
 def _rand_space(magnitude: float) -> list[Step]:
-    tops = {
-        "shear_x": 0.3,
-        "shear_y": 0.3,
-        "translate_x": 150 / 331,
-        "translate_y": 150 / 331,
-        "rotate": 30.0,
-        "brightness": 0.9,
-        "saturation": 0.9,
-        "contrast": 0.9,
-        "sharpness": 0.9,
-        "posterize": 4.0,
-        "solarize": 256.0,
-    }
     steps = [
-        Step(op, {"low": top * magnitude, "high": top * magnitude}) for op, top in tops.items()
+        Step(op, {"low": top * magnitude, "high": top * magnitude})
+        for op, top in TOP_MAGNITUDES.items()
     ]
     return [Step("identity"), *steps, Step("autocontrast"), Step("equalize")]
 
@@ -138,8 +127,6 @@ def rand_augment(
 
 def auto_augment(*, pad: int = 4, flip: bool | str = True, cutout: int = 16) -> Policy:
     """Return the 25 sub-policies found on CIFAR-10 (Cubuk et al., CVPR 2019, appendix)."""
-    from .autoaugment import cifar10_branches
-
     after: list[Node] = [Step("cutout", {"size": cutout})] if cutout else []
     return Policy("auto_augment", (*_crop(pad), *_flip(flip), OneOf(cifar10_branches()), *after))
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 from importlib import metadata
 from typing import Any
@@ -24,6 +23,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 import albumentations as A
 import numpy as np
 import torch
+from augment_output import publish
 from torch.utils.data import DataLoader, Dataset
 
 from augment import AlbumentationsAugmenter, Augmenter, BatchLoader, Policy, policies
@@ -299,11 +299,7 @@ def main() -> None:
         "largest |r| of gates": {name: gates(name, n) for name in POLICIES if name != "aug_mix"},
         "r of two flips in albumentations, seeded by row": albumentations_gates(2000),
     }
-    result["page"] = page(result)
-    print(json.dumps(result, indent=2))
-    if arguments.out:
-        with open(arguments.out, "w", encoding="utf-8") as file:
-            json.dump(result, file, indent=1)
+    publish(result | {"page": page(result)}, arguments.out)
 
 
 if __name__ == "__main__":

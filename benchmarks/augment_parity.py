@@ -12,7 +12,6 @@ Run: python benchmarks/augment_parity.py --out parity.json [--quick]
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 import albumentations as A
 import cv2
 import numpy as np
+from augment_output import publish
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from augment import Augmenter, Policy, Step
@@ -245,11 +245,7 @@ def main() -> None:
         "operations": table,
         "without a deterministic peer": left_out,
     }
-    result["page"] = page(result)
-    print(json.dumps(result, indent=2))
-    if arguments.out:
-        with open(arguments.out, "w", encoding="utf-8") as file:
-            json.dump(result, file, indent=1)
+    publish(result | {"page": page(result)}, arguments.out)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ Run: python benchmarks/augment_text_tabular.py --out text_tabular.json [--quick]
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 from importlib import metadata
@@ -26,6 +25,7 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
+from augment_output import publish
 from scipy.stats import t as student
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
@@ -218,11 +218,7 @@ def main() -> None:
         },
     }
     result["cpu_seconds"] = time.process_time() - start
-    result["page"] = page(result)
-    print(json.dumps(result, indent=2))
-    if arguments.out:
-        with open(arguments.out, "w", encoding="utf-8") as file:
-            json.dump(result, file, indent=1)
+    publish(result | {"page": page(result)}, arguments.out)
 
 
 if __name__ == "__main__":

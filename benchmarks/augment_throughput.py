@@ -13,7 +13,6 @@ Run: OMP_NUM_THREADS=1 python benchmarks/augment_throughput.py --out throughput.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import tempfile
@@ -30,6 +29,7 @@ import cv2
 import numpy as np
 import torch
 from albumentations.pytorch import ToTensorV2
+from augment_output import publish
 
 from augment import (
     AlbumentationsAugmenter,
@@ -283,11 +283,7 @@ def main() -> None:
     for side, n in sizes.items():
         result["images per CPU-second"][side] = against_albumentations(side, n, passes)
         result["policies"][side] = backends(side, n, passes)
-    result["page"] = page(result)
-    print(json.dumps(result, indent=2))
-    if arguments.out:
-        with open(arguments.out, "w", encoding="utf-8") as file:
-            json.dump(result, file, indent=1)
+    publish(result | {"page": page(result)}, arguments.out)
 
 
 if __name__ == "__main__":
