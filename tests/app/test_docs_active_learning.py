@@ -4,22 +4,65 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from active_learning import query
 from active_learning.row_files import read_rows, write_rows
 from thresher.app.cli.commands import app
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "active_learning.md"
 TEXT = PAGE.read_text(encoding="utf-8")
+IMAGES = {"image-7": 0.5, "image-9": 0.5, "image-8": 0.4}
 
 
-@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
-def test_python_runs(block: str) -> None:
-    exec(compile(block, str(PAGE), "exec"), {})
+def check_filled(names: dict[str, Any]) -> None:
+    rows = [row for _, row in read_rows("/tmp/filled.csv", needed=("row_id", "label"))]
+    assert rows == [{"row_id": "r1", "label": "good"}]
+
+
+def check_query(names: dict[str, Any]) -> None:
+    assert len(set(names["first"].row_ids.tolist())) == len(names["first"].reasons) == 10
+    curves = names["curves"]
+    assert curves.labels_to_match("random")["auto"] <= 80
+    assert Path("/tmp/curves.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def check_instances(names: dict[str, Any]) -> None:
+    found = query("uncertainty", uncertainty=names["doubt"], row_ids=list(IMAGES), n=3)
+    # Means of the two most doubtful boxes; 0.5 without a box.
+    assert dict(zip(found.row_ids.tolist(), found.scores.round(6).tolist(), strict=True)) == IMAGES
+
+
+def check_session(names: dict[str, Any]) -> None:
+    report = names["report"]
+    assert report.labeled == 59  # of 60, one was given back
+    assert report.accuracy.low <= report.accuracy.value <= report.accuracy.high
+
+
+CHECKS: list[Callable[[dict[str, Any]], None]] = [
+    check_filled,
+    check_query,
+    check_instances,
+    check_session,
+]
+
+
+@pytest.mark.parametrize(
+    ("block", "check"),
+    list(zip(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL), CHECKS, strict=True)),
+)
+def test_python_does_what_the_page_says(
+    block: str, check: Callable[[dict[str, Any]], None]
+) -> None:
+    names: dict[str, Any] = {}
+    exec(compile(block, str(PAGE), "exec"), names)
+    check(names)
 
 
 def test_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
