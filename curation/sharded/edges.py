@@ -26,10 +26,20 @@ NONE = np.empty(0, EDGE)
 
 
 class RunWriter:
-    """Collects pairs and writes them to a folder in sorted runs, ``run-000.npy`` and on."""
+    """Collects pairs and writes them to a folder in sorted runs, ``run-000000.npy`` and on.
 
-    def __init__(self, folder: Path, *, rows: int) -> None:
+    Parameters
+    ----------
+    folder : Path
+    rows : int
+        Of all data.
+    held : int, optional
+        Pairs to hold in memory at most, and what one `add` brings; default `RUN_PAIRS`.
+    """
+
+    def __init__(self, folder: Path, *, rows: int, held: int | None = None) -> None:
         self._folder = folder
+        self._held = RUN_PAIRS if held is None else held
         self._ranges = -(-rows // INDEX_ROWS)
         self._waiting: list[np.ndarray] = []
         self._count = 0
@@ -43,7 +53,7 @@ class RunWriter:
         edges["similarity"] = pairs[2]
         self._waiting.append(edges)
         self._count += len(edges)
-        if self._count >= RUN_PAIRS:
+        if self._count >= self._held:
             self.flush()
 
     def flush(self) -> None:
@@ -53,8 +63,8 @@ class RunWriter:
         run = _sorted_once(np.concatenate(self._waiting))
         limits = np.arange(self._ranges + 1, dtype=np.int64) * INDEX_ROWS
         starts = np.searchsorted(run["low"].astype(np.int64), limits)
-        np.save(self._folder / f"run-{self._runs:03d}.npy", run)
-        np.save(self._folder / f"starts-{self._runs:03d}.npy", starts)
+        np.save(self._folder / f"run-{self._runs:06d}.npy", run)
+        np.save(self._folder / f"starts-{self._runs:06d}.npy", starts)
         self._waiting, self._count, self._runs = [], 0, self._runs + 1
 
 
@@ -68,10 +78,12 @@ def _sorted_once(edges: np.ndarray) -> np.ndarray:
 class MergeRuns:
     """Task over ranges of rows: the pairs whose lower row is in it, each once.
 
-    Writes them in order, in files ``edges-000.npy`` and on, of about `MERGED_PAIRS` pairs.
+    Writes them in order, in files ``edges-000000.npy`` and on, of about `merged` pairs (default
+    `MERGED_PAIRS`), or those of `INDEX_ROWS` rows where these have more.
     """
 
     found: tuple[Path, ...]
+    merged: int | None = None
 
     def __call__(self, rows: tuple[int, int], folder: Path) -> None:
         """Fill the folder."""
@@ -79,16 +91,17 @@ class MergeRuns:
         first, last = rows[0] // INDEX_ROWS, -(-rows[1] // INDEX_ROWS)
         index = [_index_of(run, first, last) for run in runs]
         total = np.sum(index, axis=0) if index else np.zeros(last - first + 1, np.int64)
+        merged = MERGED_PAIRS if self.merged is None else self.merged
         start, number = 0, 0
         while start < last - first:
-            full = int(np.searchsorted(total, total[start] + MERGED_PAIRS, side="right")) - 1
+            full = int(np.searchsorted(total, total[start] + merged, side="right")) - 1
             stop = min(max(start + 1, full), last - first)
             parts = [
                 read_rows(run, int(at[start]), int(at[stop]))
                 for run, at in zip(runs, index, strict=True)
             ]
             np.save(
-                folder / f"edges-{number:03d}.npy", _sorted_once(np.concatenate([NONE, *parts]))
+                folder / f"edges-{number:06d}.npy", _sorted_once(np.concatenate([NONE, *parts]))
             )
             start, number = stop, number + 1
 

@@ -101,8 +101,8 @@ class PairCollector:
         if self._count > self.max_pairs:
             raise InputError(
                 f"More than {self.max_pairs:,} pairs have a similarity of {self.threshold:g} or "
-                "more, too many to hold: raise the threshold, or keep them on disk with "
-                "curation.sharded."
+                "more, too many to hold in memory: raise the threshold, or keep the pairs on disk "
+                "with curation.sharded.curate_shards (`thresher curate shards`)."
             )
 
     def result(self) -> Pairs:
