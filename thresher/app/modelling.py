@@ -8,12 +8,14 @@ import numpy as np
 import torch
 
 from ..core.schema import LoadedDataset
+from .settings import ModelSettings
 from .stages import Done, RunFolder
 from .steps.choose import choose_labels, keep_budget
 from .steps.compress import export_models, quantize_student
 from .steps.embed import embed_rows
 from .steps.material import Material
 from .steps.policy import choose_augmentation
+from .steps.pretrained import is_pretrained, train_pretrained
 from .steps.train import distil_student, train_plain, train_teacher
 from .steps.verify import verify_models
 
@@ -33,10 +35,12 @@ def make_models(run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedD
     settings = run.settings
     material = choose_rows(run, loaded, clean)
     policy = choose_augmentation(run, material)
-    teacher = train_teacher(run, material, policy)
+    foreign = is_pretrained(settings.teacher.model)
+    teacher = train_pretrained(run, material) if foreign else train_teacher(run, material, policy)
     student = distil_student(run, material, policy, teacher)
     quantized = quantize_student(run, material, policy, student)
-    models: dict[str, Done[Any]] = {"teacher": teacher, "student": student, "int8": quantized}
+    models: dict[str, Done[Any]] = {} if foreign else {"teacher": teacher}
+    models |= {"student": student, "int8": quantized}
     if settings.baseline:
         models |= baseline(run, material_of(run, loaded))
     exported = export_models(run, material, models)
@@ -69,13 +73,16 @@ def material_of(
 
 
 def baseline(run: RunFolder, everything: Material) -> dict[str, Done[Any]]:
-    """Train both networks the plain way: all rows as given, labels alone, no distillation."""
+    """Train the plain way: all rows as given, labels alone, no distillation.
+
+    The student's network, and the teacher's unless it is a pretrained one.
+    """
     policy = choose_augmentation(run, everything, name="plain augment")
     settings = run.settings
+    plain: list[tuple[str, str, ModelSettings]] = [("plain student", "student", settings.student)]
+    if not is_pretrained(settings.teacher.model):
+        plain.append(("plain teacher", "teacher", settings.teacher))
     return {
         name: train_plain(run, everything, policy, name=name, role=role, settings=chosen)
-        for name, role, chosen in (
-            ("plain student", "student", settings.student),
-            ("plain teacher", "teacher", settings.teacher),
-        )
+        for name, role, chosen in plain
     }

@@ -92,7 +92,9 @@ def plan(settings: Settings, *, until: str = "report") -> list[str]:
     stages += [] if settings.budget.rows is None else ["core set"]
     stages += [] if settings.label.budget is None else ["label"]
     stages += ["augment", "teacher", "student", "quantize"]
-    stages += ["plain student", "plain teacher"] if settings.baseline else []
+    if settings.baseline:
+        # A pretrained teacher has a source in its name.
+        stages += ["plain student", *([] if ":" in settings.teacher.model else ["plain teacher"])]
     return [*stages, "export", "verify", "report"]
 
 

@@ -30,7 +30,8 @@ def lines(stages: Stages) -> tuple[Line, ...]:
         labels = stages["label"].summary["labels"]
         table.append(Line("labels", labels=labels, note=stages["label"].summary["note"]))
     if "verify" in stages:
-        table += [_model(name, stages) for name in MODELS if name in stages["verify"].summary]
+        known = {*stages["verify"].summary, "teacher"}
+        table += [_model(name, stages) for name in MODELS if name in known]
     return tuple(table)
 
 
@@ -46,7 +47,7 @@ def _curated(stages: Stages) -> Line:
 def _model(name: str, stages: Stages) -> Line:
     stage = stages["quantize" if name == "int8" else name]
     verified = stages["verify"].summary
-    measured = verified[name]
+    measured = verified.get(name, stage.summary)  # a pretrained teacher is not exported
     note = _speed(measured, verified["student"]) if name == "int8" else NOTES[name]
     return Line(
         name,
@@ -55,11 +56,11 @@ def _model(name: str, stages: Stages) -> Line:
         train_s=stage.summary.get("seconds", stage.cost.wall_s),
         train_flops=stage.summary.get("flops"),
         megabytes=measured["megabytes"],
-        milliseconds=measured["milliseconds"],
+        milliseconds=measured.get("milliseconds"),
         accuracy=measured["accuracy"],
         low=measured["low"],
         high=measured["high"],
-        note=note,
+        note=note or stage.summary.get("note", ""),
     )
 
 

@@ -112,6 +112,17 @@ class ModelSettings(Group):
     seconds: float | Auto = "auto"
 
 
+class TeacherSettings(ModelSettings):
+    """The teacher; ``model`` may also name a pretrained one.
+
+    ``timm:NAME``, ``transformers:NAME`` or ``sentence-transformers:NAME``, where NAME may be a
+    folder. ``mode`` and ``rank`` are for those: what of it is trained, and the rank of adapters.
+    """
+
+    mode: Literal["frozen", "fine_tune", "lora"] = "frozen"
+    rank: int = Field(8, ge=1)
+
+
 class DistilSettings(Group):
     """How the student learns from the teacher (Hinton et al., 2015)."""
 
@@ -154,7 +165,7 @@ class Settings(Group):
     budget: BudgetSettings = BudgetSettings()
     label: LabelSettings = LabelSettings()
     augment: AugmentSettings = AugmentSettings()
-    teacher: ModelSettings = ModelSettings()
+    teacher: TeacherSettings = TeacherSettings()
     student: ModelSettings = ModelSettings()
     distil: DistilSettings = DistilSettings()
     quantize: QuantizeSettings = QuantizeSettings()

@@ -27,6 +27,7 @@ from .options import (
     Out,
     Seed,
     Set,
+    Teacher,
     Text,
     Where,
     settings_from,
@@ -76,6 +77,7 @@ def run(
     rows: Annotated[int | None, typer.Option(help="Keep only this many training rows.")] = None,
     labels: Annotated[int | None, typer.Option(help="Train on this many chosen labels.")] = None,
     baseline: Annotated[bool, typer.Option(help="Also train the plain way, to compare.")] = False,
+    teacher: Teacher = None,
     plant: Annotated[bool, typer.Option(help="Plant known faults, to see them found.")] = False,
     config: Config = None,
     set_: Set = None,
@@ -89,6 +91,7 @@ def run(
     more |= {"plant": PLANTED} if plant else {}
     more |= {"budget": {"rows": rows}} if rows is not None else {}
     more |= {"label": {"budget": labels}} if labels is not None else {}
+    more |= {"teacher": {"model": teacher}} if teacher is not None else {}
     settings = settings_from(
         config=config,
         overrides=set_,
@@ -114,6 +117,7 @@ def train(
     text: Text = None,
     features: Features = None,
     where: Where = None,
+    teacher: Teacher = None,
     config: Config = None,
     set_: Set = None,
     seed: Seed = None,
@@ -122,6 +126,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train, distil, quantize, export and verify on the data as they are, without curation."""
+    more = {"teacher": {"model": teacher}} if teacher is not None else {}
     settings = settings_from(
         config=config,
         overrides=set_,
@@ -132,7 +137,7 @@ def train(
         where=where,
         seed=seed,
         device=device,
-        more={"curate": False},
+        more={"curate": False, **more},
     )
     go(data, out, settings, until="report", dry_run=dry_run, as_json=as_json)
 

@@ -31,6 +31,13 @@ Set = Annotated[list[str] | None, typer.Option("--set", help="A setting, a.b=c; 
 Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
+Teacher = Annotated[
+    str | None,
+    typer.Option(
+        help="A pretrained teacher: timm:NAME, transformers:NAME or sentence-transformers:NAME; "
+        "NAME may be a folder. --set teacher.mode=lora trains adapters, fine_tune all of it."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show settings and stages; do nothing.")]
 

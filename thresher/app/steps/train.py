@@ -5,18 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from augment import Augmenter
-from training import TrainingRun, distill, evaluate, fit
+from training import TrainingRun, distill, evaluate, fit, teacher_logits
 from training.evaluation import Evaluation
 from training.recipes import Recipe, recipe
 
+from ...core.errors import InputError
 from ..settings import ModelSettings
 from ..stages import Done, Notes, RunFolder
 from .material import Material
 
 CODE = ("thresher/core", "training", "augment")
+# Answers of a teacher that reads texts in tokens of its own.
+JUDGED = "judged.npz"
 
 
 def train_teacher(
@@ -81,13 +85,15 @@ def distil_student(
     def work(folder: Path, notes: Notes) -> None:
         plan = plan_training(run, material, settings, "student", rows=len(material.pool))
         all_labeled, asked = material.labeled is None, distil.temperature
+        taught = answers(teacher, material)
+        views = plan.cached_views if policy.value is not None else None
         trained = distill(
             build(plan, material, seed=run.settings.seed),
-            teacher.value.model,
+            taught,
             material.pool if all_labeled else material.pool.without_targets(),
             temperature=plan.temperature if asked == "auto" else asked,
-            cached_views=plan.cached_views if policy.value is not None else None,
-            cache_dir=folder / "teacher",
+            cached_views=views,
+            cache_dir=None if isinstance(taught, np.ndarray) else folder / "teacher",
             alpha=distil.alpha if all_labeled else 1.0,
             validation=material.validation,
             augment=training_augment(policy),
@@ -109,11 +115,25 @@ def distil_student(
     )
 
 
+def answers(teacher: Done[TrainingRun], material: Material) -> nn.Module | np.ndarray:
+    """Return what `distill` takes as the teacher: its answers to texts, or the model itself."""
+    file = teacher.folder / JUDGED
+    if not file.is_file():
+        return teacher.value.model
+    ids = material.pool.row_ids
+    return teacher_logits(_never, ids.tolist(), row_ids=ids, file=file)
+
+
+def _never(values: Any) -> np.ndarray:
+    raise InputError(f"The teacher's answers to {len(values)} rows are missing; run again.")
+
+
 def plan_training(
     run: RunFolder, material: Material, settings: ModelSettings, role: str, *, rows: int
 ) -> Recipe:
     """Choose network and training from the data at hand; what the user set stays as it is."""
-    given = {name: value for name, value in settings.model_dump().items() if value != "auto"}
+    asked = settings.model_dump(include=set(ModelSettings.model_fields))
+    given = {name: value for name, value in asked.items() if value != "auto"}
     return recipe(
         material.train.modality,
         n_rows=rows,
@@ -146,19 +166,22 @@ def finish(
     """Write a trained model and what is to be said of it."""
     trained.save(folder / "model")
     measured = evaluate(trained.model, material.test)
+    record_training(notes, trained, rows=rows)
     notes.choices.update({**material.parts.choices, **plan.choices, **trained.choices})
-    notes.cost.rows_in = rows
     notes.cost.labels = len(material.train) + len(material.validation)
+    notes.summary |= {"model": plan.model, "width": plan.width, **accuracy(measured)}
+
+
+def record_training(notes: Notes, trained: TrainingRun, *, rows: int) -> None:
+    """Put what a training took into the ledger and the summary."""
+    notes.cost.rows_in = rows
     notes.cost.extra = {"flops": trained.flops, "rows_seen": trained.rows_seen}
     notes.summary = {
-        "model": plan.model,
-        "width": plan.width,
         "parameters": sum(p.numel() for p in trained.model.parameters()),
         "history": trained.history,
         "seconds": trained.seconds,
         "flops": trained.flops,
         "rows_seen": trained.rows_seen,
-        **accuracy(measured),
     }
 
 
