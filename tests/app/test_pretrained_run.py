@@ -29,23 +29,6 @@ SMALL = {
 MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 KINDS = ["good", "fine", "nice", "bad", "poor", "awful"]
 WORDS = [*MARKS, *KINDS, "a", "the", "film", "book", "day"]
-    "[PAD]",
-    "[UNK]",
-    "[CLS]",
-    "[SEP]",
-    "[MASK]",
-    "good",
-    "fine",
-    "nice",
-    "bad",
-    "poor",
-    "awful",
-    "a",
-    "the",
-    "film",
-    "book",
-    "day",
-]
 
 
 @pytest.fixture
