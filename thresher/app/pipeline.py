@@ -12,6 +12,7 @@ import thresher
 from ..core.errors import InputError
 from ..core.files import write_text
 from ..core.schema import LoadedDataset
+from .costs import total_costs
 from .report import write_report
 from .result import RunResult
 from .savings import gates, lines, metrics
@@ -130,6 +131,7 @@ def finish(run: RunFolder) -> RunResult:
         stages=tuple(_record(done) for done in run.done),
         missed_gates=tuple(missed),
         report=run.folder / "report.html",
+        costs=total_costs([vars(done.cost) for done in run.done], prices=run.settings.cost.prices),
         versions={"thresher": thresher.__version__, **{name: version(name) for name in NAMED}},
     )
     write_text(run.folder / "config.toml", to_toml(run.settings, choices))

@@ -52,7 +52,7 @@ class RunResult:
     """The outcome of a run.
 
     ``metrics`` depends on data, settings and seed alone; everything that a clock measured is in
-    ``lines`` and ``stages``.
+    ``lines``, ``stages`` and ``costs``.
     """
 
     folder: Path
@@ -65,6 +65,7 @@ class RunResult:
     missed_gates: tuple[str, ...] = ()
     report: Path | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    costs: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types; paths as text."""

@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -149,6 +149,17 @@ class GateSettings(Group):
     min_speedup: float | None = Field(None, gt=0)
 
 
+class CostSettings(Group):
+    """What the machine costs, to tell the run's price; by device, ``cpu`` or ``cuda``."""
+
+    price_per_hour: dict[Literal["cpu", "cuda"], Annotated[float, Field(ge=0)]] = {}
+
+    @property
+    def prices(self) -> dict[str, float]:
+        """The same, by any text."""
+        return {str(device): price for device, price in self.price_per_hour.items()}
+
+
 class Settings(Group):
     """All settings of a run."""
 
@@ -170,6 +181,7 @@ class Settings(Group):
     distil: DistilSettings = DistilSettings()
     quantize: QuantizeSettings = QuantizeSettings()
     gate: GateSettings = GateSettings()
+    cost: CostSettings = CostSettings()
 
 
 def resolve(

@@ -58,6 +58,24 @@ def savings_table(lines: tuple[Line, ...]) -> tuple[list[str], list[tuple[str, .
     return ["Stage", *(name for name, _ in shown)], rows
 
 
+def cost_lines(costs: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what a whole run cost as names and texts; empty for a run of an older version."""
+    if not costs:
+        return []
+    price = ", ".join(f"{device} {rate:g}" for device, rate in costs["price_per_hour"].items())
+    lines = [
+        ("Wall time", f"{costs['wall_s']:,.1f} s"),
+        ("CPU time", f"{costs['cpu_s']:,.1f} s"),
+        ("GPU held", f"{costs['gpu_s']:,.1f} s" if costs["gpu_s"] else "none"),
+        ("Training compute", flops(costs["flops"])),
+        ("Rows seen in training", f"{costs['rows_seen']:,}"),
+        ("Energy", costs["energy"]),
+    ]
+    if costs["money"] is not None:
+        lines.append(("Money", f"{costs['money']:.4g} (an hour: {price})"))
+    return lines
+
+
 def print_result(result: RunResult) -> None:
     """Print what was found, the savings table and where the report is."""
     console = Console(width=None if Console().is_terminal else 120)
@@ -74,6 +92,9 @@ def print_result(result: RunResult) -> None:
         console.print(_table("Planted faults", names, planted_rows))
     header, rows = savings_table(result.lines)
     console.print(_table("What it saved and what it cost", header, rows))
+    costs = _table("The whole run", ("Cost", ""), cost_lines(result.costs))
+    if result.costs:
+        console.print(costs)
     for line in result.lines:
         if line.note:
             console.print(f"{line.stage}: {line.note}", markup=False, highlight=False)

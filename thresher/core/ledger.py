@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
+from .energy import joules_between, read_counters
+from .errors import InputError, check_number
 
 
 @dataclass
@@ -22,8 +23,11 @@ class StageCost:
 
     ``cpu_s`` counts all threads of this process and its finished children. ``peak_mb`` is the
     highest memory of the process up to the end of the stage, since the operating system keeps
-    no peak for a part of it. ``extra`` takes the numbers that only some stages have: FLOPs, rows
-    seen in training, an accuracy.
+    no peak for a part of it. ``gpu_s`` are the seconds in which the stage held a GPU, busy or not.
+    ``joules`` is the energy of the whole processor (and GPU) meanwhile, None where the machine does
+    not let it be read. ``money`` is the price of the machine for ``wall_s``, None without a price.
+    ``extra`` takes the numbers that only some stages have: FLOPs, rows seen in training, an
+    accuracy.
     """
 
     stage: str
@@ -33,6 +37,10 @@ class StageCost:
     wall_s: float = 0.0
     cpu_s: float = 0.0
     peak_mb: float = 0.0
+    device: str = "cpu"
+    gpu_s: float = 0.0
+    joules: float | None = None
+    money: float | None = None
     reused: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -44,16 +52,31 @@ class CostLedger:
     ----------
     path : path-like, optional
         File to append to; each line is on disk before `stage` returns.
+    device : str
+        ``"cpu"`` or ``"cuda"``: what the stages compute on.
+    price_per_hour : float, optional
+        Of this machine, in any currency.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        device: str = "cpu",
+        price_per_hour: float | None = None,
+    ) -> None:
+        if price_per_hour is not None:
+            check_number("price_per_hour", price_per_hour, low=0)
+        self.device = device
+        self.price_per_hour = price_per_hour
         self.path = None if path is None else Path(path)
         self.stages: list[StageCost] = []
 
     @contextmanager
     def stage(self, name: str, *, rows: int | None = None) -> Iterator[StageCost]:
         """Time a block and record it, also when it fails; the block may fill in the rest."""
-        cost = StageCost(stage=name, rows_in=rows)
+        cost = StageCost(stage=name, rows_in=rows, device=self.device)
+        energy = read_counters(self.device)
         wall, cpu = time.perf_counter(), _cpu_seconds()
         try:
             yield cost
@@ -64,6 +87,10 @@ class CostLedger:
             cost.wall_s = time.perf_counter() - wall
             cost.cpu_s = _cpu_seconds() - cpu
             cost.peak_mb = _peak_megabytes()
+            cost.gpu_s = cost.wall_s if self.device == "cuda" else 0.0
+            cost.joules = joules_between(energy, read_counters(self.device))
+            if self.price_per_hour is not None:
+                cost.money = cost.wall_s / 3600 * self.price_per_hour
             self.add(cost)
 
     def add(self, cost: StageCost) -> None:

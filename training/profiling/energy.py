@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from thresher.core.energy import COUNTERS, NOT_MEASURABLE, joules_between, read_counters
+
 from .latency import Call
 
-COUNTERS = Path("/sys/class/powercap")
-NOT_MEASURABLE = "not measurable here: no readable energy counter (RAPL)"
+__all__ = ["NOT_MEASURABLE", "joules_per_call"]
 
 
 def joules_per_call(call: Call, *, calls: int, counters: Path = COUNTERS) -> float | None:
@@ -15,22 +16,10 @@ def joules_per_call(call: Call, *, calls: int, counters: Path = COUNTERS) -> flo
 
     It includes whatever else the processor did meanwhile.
     """
-    before = _read(counters)
+    before = read_counters(counters=counters)
     if not before:
         return None
     for _ in range(calls):
         call()
-    after = _read(counters)
-    # A counter that has wrapped around meanwhile is left out.
-    used = [after[path] - start for path, start in before.items() if after[path] >= start]
-    return sum(used) / 1e6 / calls if used else None
-
-
-def _read(counters: Path) -> dict[Path, int]:
-    found = {}
-    for path in sorted(counters.glob("intel-rapl:[0-9]/energy_uj")):
-        try:
-            found[path] = int(path.read_text())
-        except OSError:
-            return {}
-    return found
+    used = joules_between(before, read_counters(counters=counters))
+    return None if used is None else used / calls

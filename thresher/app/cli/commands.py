@@ -10,7 +10,9 @@ import typer
 
 import thresher
 
+from ..costs import parse_prices, total_costs
 from ..doctor import describe, examine
+from ..result import RunResult
 from .augment import app as augment_app
 from .curate import app as curate_app
 from .label import app as label_app
@@ -25,6 +27,7 @@ from .options import (
     Json,
     Label,
     Out,
+    Prices,
     Seed,
     Set,
     Teacher,
@@ -78,6 +81,7 @@ def run(
     labels: Annotated[int | None, typer.Option(help="Train on this many chosen labels.")] = None,
     baseline: Annotated[bool, typer.Option(help="Also train the plain way, to compare.")] = False,
     teacher: Teacher = None,
+    price_per_hour: Prices = None,
     plant: Annotated[bool, typer.Option(help="Plant known faults, to see them found.")] = False,
     config: Config = None,
     set_: Set = None,
@@ -92,6 +96,7 @@ def run(
     more |= {"budget": {"rows": rows}} if rows is not None else {}
     more |= {"label": {"budget": labels}} if labels is not None else {}
     more |= {"teacher": {"model": teacher}} if teacher is not None else {}
+    more |= {"cost": {"price_per_hour": parse_prices(price_per_hour)}} if price_per_hour else {}
     settings = settings_from(
         config=config,
         overrides=set_,
@@ -118,6 +123,7 @@ def train(
     features: Features = None,
     where: Where = None,
     teacher: Teacher = None,
+    price_per_hour: Prices = None,
     config: Config = None,
     set_: Set = None,
     seed: Seed = None,
@@ -126,7 +132,8 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train, distil, quantize, export and verify on the data as they are, without curation."""
-    more = {"teacher": {"model": teacher}} if teacher is not None else {}
+    more: dict[str, Any] = {"teacher": {"model": teacher}} if teacher is not None else {}
+    more |= {"cost": {"price_per_hour": parse_prices(price_per_hour)}} if price_per_hour else {}
     settings = settings_from(
         config=config,
         overrides=set_,
@@ -146,13 +153,21 @@ def train(
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder of a run.")],
     *,
+    price_per_hour: Prices = None,
     as_json: Json = False,
 ) -> None:
-    """Write report.html of a run again."""
+    """Write report.html of a run again, with another price of the machine if one is given."""
     from ..report import write_report
 
-    path = write_report(folder)
-    print(json.dumps({"report": str(path)}) if as_json else path)
+    prices = parse_prices(price_per_hour)
+    path = write_report(folder, prices=prices)
+    if not as_json:
+        print(path)
+        return
+    result = RunResult.load(folder)
+    stages = [stage["cost"] for stage in result.stages]
+    costs = total_costs(stages, prices=prices) if prices else result.costs
+    print(json.dumps({"report": str(path), "costs": costs}, sort_keys=True))
 
 
 @app.command()

@@ -38,6 +38,12 @@ Teacher = Annotated[
         "NAME may be a folder. --set teacher.mode=lora trains adapters, fine_tune all of it."
     ),
 ]
+Prices = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--price-per-hour", help="Price of the machine, cpu=0.10 or cuda=2.50; repeatable."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show settings and stages; do nothing.")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -11,8 +12,14 @@ from ..tables import percent
 from .content import collect
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, *, prices: Mapping[str, float] | None = None) -> Path:
     """Write the report of a finished run and return its path.
+
+    Parameters
+    ----------
+    folder : Path
+    prices : mapping of str to float, optional
+        Price of an hour by device, in place of what the run was told.
 
     Raises
     ------
@@ -20,7 +27,7 @@ def write_report(folder: Path) -> Path:
         When `folder` is not the folder of a finished run.
     """
     path = folder / "report.html"
-    write_text(path, template("page.html.j2").render(collect(folder)))
+    write_text(path, template("page.html.j2").render(collect(folder, prices=prices)))
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ from markupsafe import Markup
 
 from ...core.issues import Issues
 from ...core.manifest import Manifest
+from ..costs import total_costs
 from ..result import Line, RunResult
 from ..steps.load import read_loaded
-from ..tables import savings_table
+from ..tables import cost_lines, savings_table
 from .augmentation import augmentation
 from .charts import line_chart
 from .gallery import findings
@@ -35,9 +37,12 @@ CHECKS = {
 SHOWN_SET_ASIDE = 50
 
 
-def collect(folder: Path) -> dict[str, Any]:
+def collect(folder: Path, *, prices: Mapping[str, float] | None = None) -> dict[str, Any]:
     """Return the values that the page's template uses."""
     result = RunResult.load(folder)
+    costs = result.costs
+    if prices:
+        costs = total_costs([stage["cost"] for stage in result.stages], prices=prices)
     stages = {stage["name"]: stage for stage in result.stages}
     summaries = {name: stage["summary"] for name, stage in stages.items()}
     return {
@@ -53,6 +58,7 @@ def collect(folder: Path) -> dict[str, Any]:
         "charts": charts(summaries),
         "augmentation": augmentation(folder, result.choices),
         "stages": result.stages,
+        "costs": cost_lines(costs),
         "choices": sorted(result.choices.items()),
         "longest": max((stage["cost"]["wall_s"] for stage in result.stages), default=1.0) or 1.0,
     }
