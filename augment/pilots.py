@@ -1,10 +1,10 @@
 """Short paired training runs: every candidate on the same rows with the same seed.
 
 Ten rows a class cannot tell policies apart by their test accuracy: one fold of 25 rows moves it by
-7 points. Gains are therefore estimated by empirical Bayes. A candidate's gain over *none* is what
-all candidates have in common, plus its own; both are shrunk towards nothing by what runs on other
-data showed them to be (`COMMON`, `OWN`), and the spread of the runs says how strongly. Candidates
-leave the race when they can hardly be the best any more (Maron and Moore, NeurIPS 1993).
+7 points. Gains are therefore estimated by empirical Bayes: shrunk towards nothing, and towards
+those of candidates that share operations (`augment.prior`), the more so the less the spread of the
+runs lets them say. Candidates leave the race when they can hardly be the best any more (Maron and
+Moore, NeurIPS 1993).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from thresher.core.errors import InputError
 from thresher.core.progress import message
 
 from .policy import Policy
+from .prior import gain_covariance
 from .screen import Z95
 from .teacher import stratified_folds
 
@@ -27,8 +28,6 @@ Fit: TypeAlias = Callable[[Policy, np.ndarray, np.ndarray, int], float]
 
 FOLDS = 4
 MOST_ROUNDS = 12
-# Standard deviations, in points, of what all candidates gain and of what each gains beside that.
-COMMON, OWN = 6.0, 4.0
 # The spread of a few runs is uncertain: it counts as much as this many runs of the spread that
 # sampling the held-out rows alone explains.
 PRIOR_RUNS = 4
@@ -81,19 +80,21 @@ def run_pilots(
     At least one round is always run.
     """
     codes = np.unique(np.asarray(labels).astype(str), return_inverse=True)[1]
-    fold = stratified_folds(codes, folds=FOLDS, generator=np.random.default_rng(seed))
+    prior = gain_covariance(candidates[:-1])
     scores: list[list[float]] = [[] for _ in candidates]
     alive, held_out = list(range(len(candidates))), len(codes) // FOLDS
     for turn in range(rounds):
         start = time.perf_counter()
-        test = fold == turn % FOLDS
+        # Once all rows were held out, they are partitioned anew.
+        generator = np.random.default_rng([seed, turn // FOLDS])
+        test = stratified_folds(codes, folds=FOLDS, generator=generator) == turn % FOLDS
         for number in alive:
             accuracy = fit(
                 candidates[number], np.flatnonzero(~test), np.flatnonzero(test), seed + turn
             )
             scores[number].append(_check(accuracy))
         spent = time.perf_counter() - start
-        means, covariance = estimate_gains(scores, held_out=held_out)
+        means, covariance = estimate_gains(scores, prior=prior, held_out=held_out)
         alive = _survivors(alive, means, covariance)
         message(f"pilot round {turn + 1}: {len(alive)} candidates left")
         if len(alive) < 2 or time.perf_counter() + spent > deadline:
@@ -108,7 +109,7 @@ def run_pilots(
 
 
 def estimate_gains(
-    scores: Sequence[Sequence[float]], *, held_out: int
+    scores: Sequence[Sequence[float]], *, prior: np.ndarray, held_out: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Estimate what each candidate gains on the last one: means (k,), covariance (k, k), in points.
 
@@ -117,11 +118,12 @@ def estimate_gains(
     scores
         Accuracies in [0, 1] of each candidate, one a round from the first on; the last candidate
         ran in all rounds.
+    prior
+        Covariance of the other candidates' gains before any run, (k − 1, k − 1).
     held_out
         Rows that one accuracy was measured on.
 
-    The posterior of normal gains with one shared and one own component each, after differences
-    with normal noise of one pooled variance.
+    The posterior of normal gains after differences with normal noise of one pooled variance.
     """
     baseline = np.array(scores[-1])
     gains = [100 * (np.array(own) - baseline[: len(own)]) for own in scores[:-1]]
@@ -130,7 +132,6 @@ def estimate_gains(
     rounds = np.array([len(own) for own in gains])
     measured = np.array([own.mean() for own in gains])
     noise = _noise(gains, float(baseline.mean()), held_out)
-    prior = COMMON**2 + OWN**2 * np.eye(len(gains))
     # All gains have the runs of *none* in common: half of a difference's variance is shared.
     shared = np.minimum.outer(rounds, rounds) / np.outer(rounds, rounds)
     spread = noise * (0.5 * shared + 0.5 * np.diag(1 / rounds))

@@ -92,14 +92,16 @@ def _halved(images: np.ndarray) -> np.ndarray:
     return np.asarray(blocks.mean(axis=(2, 4)) + 0.5).astype(np.uint8)
 
 
-def cut(data: Pictures, *, per_class: list[int], seed: int = 0) -> list[Pictures]:
-    """Cut parts of so many rows of each class at random, and the rest (at most 2,000) as test."""
+def cut(
+    data: Pictures, *, per_class: list[int], seed: int = 0, test_rows: int = TEST_ROWS
+) -> list[Pictures]:
+    """Cut parts of so many rows of each class at random, and of the rest so many to test with."""
     order = np.random.default_rng(seed).permutation(len(data.labels))
     members = [order[data.labels[order] == label] for label in np.unique(data.labels)]
     ends = np.cumsum(per_class)
     split = [np.split(rows, ends) for rows in members]
     parts = [np.concatenate([rows[i] for rows in split]) for i in range(len(per_class) + 1)]
-    parts[-1] = np.random.default_rng(seed).permutation(parts[-1])[:TEST_ROWS]
+    parts[-1] = np.random.default_rng(seed).permutation(parts[-1])[:test_rows]
     return [data.take(rows) for rows in parts]
 
 

@@ -3,7 +3,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from augment import AuditReport, Policy, Step, audit, choose_policy, policies
-from augment.pilots import COMMON, OWN, estimate_gains
+from augment.pilots import estimate_gains
+from augment.prior import OPERATION, OWN, gain_covariance, operation_shares
 from augment.teacher import fit_teacher, squared_distances, stratified_folds
 from thresher.core.errors import InputError
 
@@ -101,9 +102,9 @@ def test_pilots_are_paired_and_none_stays(digits):
     def fit(policy, train, test, seed):
         asked.append((policy.name, seed, tuple(test[:3])))
         assert not set(train) & set(test)
-        return {"none": 0.8, "good": 0.9, "bad": 0.5}[policy.name] + seed / 1000
+        return {"none": 0.8, "good": 0.9, "bad": 0.7}[policy.name] + seed / 1000
 
-    candidates = [policies.custom(Step("identity"), name="bad"), policies.custom(
+    candidates = [policies.custom(Step("crop", {"pad": 1}), name="bad"), policies.custom(
         Step("rotate", {"high": 5.0}), name="good")]  # fmt: skip
     choice = choose_policy(*digits, candidates=candidates, fit=fit, budget_s=60, rounds=3)
     assert choice.policy.name == "good"
@@ -120,8 +121,8 @@ def test_pilots_are_paired_and_none_stays(digits):
 def test_gains_are_those_of_a_normal_posterior():
     # One round of two candidates: prior covariance, and noise that half comes from *none*.
     scores = [[0.8], [0.7], [0.6]]
-    means, covariance = estimate_gains(scores, held_out=100)
-    prior = COMMON**2 + OWN**2 * np.eye(2)
+    prior = 36 + 16 * np.eye(2)
+    means, covariance = estimate_gains(scores, prior=prior, held_out=100)
     noise = 100 * 100 * 0.6 * 0.4 / 100 * (0.5 + 0.5 * np.eye(2))
     precision = np.linalg.inv(prior) + np.linalg.inv(noise)
     expected = np.linalg.solve(precision, np.linalg.solve(noise, [20.0, 10.0]))
@@ -133,9 +134,29 @@ def test_gains_are_those_of_a_normal_posterior():
 
 def test_gains_of_many_rows_are_hardly_shrunk_and_of_few_hardly_believed():
     scores = [[0.75, 0.75, 0.75], [0.7, 0.7, 0.7]]
-    assert estimate_gains(scores, held_out=10**6)[0][0] == pytest.approx(5, abs=0.01)
-    assert 0 < estimate_gains(scores, held_out=5)[0][0] < 3
-    assert estimate_gains(scores[1:], held_out=5)[0].tolist() == [0.0]
+    prior = np.array([[50.0]])
+    found = [estimate_gains(scores, prior=prior, held_out=n)[0][0] for n in (10**6, 5)]
+    assert found[0] == pytest.approx(5, abs=0.01)
+    assert 0 < found[1] < 3
+    assert estimate_gains(scores[1:], prior=np.zeros((0, 0)), held_out=5)[0].tolist() == [0.0]
+
+
+def test_policies_that_share_operations_are_expected_to_gain_alike():
+    flip = policies.custom(Step("hflip", p=0.5), name="flip")
+    crop = policies.crop_flip(pad=2, flip=False)
+    found = gain_covariance([flip, crop, policies.crop_flip(pad=2)])
+    one, both = OPERATION**2, 2 * OPERATION**2
+    expected = [[one, 0, one], [0, one, one], [one, one, both]]
+    assert np.allclose(found, expected + OWN**2 * np.eye(3))
+
+
+def test_operations_of_choices_and_mixtures_count_by_how_often_they_are_done():
+    shares = operation_shares(policies.trivial_augment())
+    assert shares["rotate"] == pytest.approx(1 / 14)
+    assert "identity" not in shares
+    mixed = operation_shares(policies.aug_mix())
+    assert all(0 < share <= 1 for share in mixed.values())
+    assert operation_shares(policies.none()) == {}
 
 
 def test_the_reason_does_not_repeat_the_name(digits):
