@@ -127,7 +127,7 @@ class Balance:
     """Prefer rows that the model puts into classes with few labels, for long tails.
 
     Weights are multiplied by the expected inverse count of a row's class, (Σ_c p_c / (1 + count_c))
-    to the power `strength`.
+    to the power `strength`. By name, with strength 1: ``"balance(auto)"``.
     """
 
     then: Strategy

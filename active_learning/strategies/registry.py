@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from thresher.core.errors import check_choice
 
 from .auto import Auto
 from .centers import KCenter
 from .clusters import DropQuery, KMeans, TypiClust
+from .compose import Balance
 from .herding import MaxHerding, ProbCover, UHerding
 from .neighborhood import CAL, DensityWeighted
 from .proposals import Refine
@@ -55,11 +58,16 @@ STRATEGIES: dict[str, Strategy] = {strategy.name: strategy for strategy in _ALL}
 def get_strategy(strategy: str | Strategy) -> Strategy:
     """Return the strategy of that name with its default options; a strategy is returned as it is.
 
+    ``"balance(NAME)"`` is `Balance` around the strategy called NAME.
+
     Raises
     ------
     InputError
         For an unknown name; all names are listed.
     """
-    if isinstance(strategy, str):
-        return STRATEGIES[check_choice("strategy", strategy, STRATEGIES)]
-    return strategy
+    if not isinstance(strategy, str):
+        return strategy
+    balanced = re.fullmatch(r"balance\((.+)\)", strategy)
+    if balanced:
+        return Balance(get_strategy(balanced[1]))
+    return STRATEGIES[check_choice("strategy", strategy, STRATEGIES)]

@@ -102,7 +102,7 @@ def test_every_row_says_why(tmp_path):
             assert row.propensity == pytest.approx(1 / row.available if row.arm == "audit" else 1.0)
 
 
-@pytest.mark.parametrize("strategy", ["auto", "badge", "bald", "drop_query"])
+@pytest.mark.parametrize("strategy", ["auto", "badge", "bald", "drop_query", "balance(auto)"])
 def test_replay_gives_every_batch_again(tmp_path, strategy):
     with start(tmp_path, strategy=strategy, audit=0.3) as session:
         for turn in range(5):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from active_learning import STRATEGIES, query
+from active_learning import STRATEGIES, get_strategy, query
 from active_learning.context import make_context
 from active_learning.inner_products import device_of, inner_products
 from active_learning.querying import query_context
@@ -164,6 +164,13 @@ def test_row_order_does_not_matter(name):
     first = query(name, **arrays, row_ids=ids, labeled=labeled, n=10)
     second = query(name, **moved, row_ids=ids[order], labeled=labeled[order], n=10)
     assert first.row_ids.tolist() == second.row_ids.tolist()
+
+
+def test_balance_by_name():
+    assert get_strategy("balance(u_herding)") == Balance(UHerding())
+    assert get_strategy("balance(balance(margin))").name == "balance(balance(margin))"
+    with pytest.raises(InputError, match="margin"):
+        get_strategy("balance(margni)")
 
 
 def test_too_few_rows_says_how_many():

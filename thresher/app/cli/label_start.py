@@ -64,11 +64,11 @@ def init(
 
     Example: thresher label init reviews.csv --text review --classes good,bad --out labelling
     """
-    from active_learning import STRATEGIES
+    from active_learning import get_strategy
     from active_learning.tasks import TASKS
 
     check_choice("task", task, TASKS)
-    check_choice("strategy", strategy, STRATEGIES)
+    get_strategy(strategy)  # an unknown name is told before anything is read
     with shown_progress():
         loaded = read_rows(
             data,
