@@ -21,7 +21,7 @@ from .contamination import find_contamination
 from .corpus import CorpusIssues, find_corpus_issues
 from .exact import find_exact_duplicates
 from .keeping import CONNECTED, keep_priority
-from .label_action import choose_label_action
+from .label_action import UNSEEN, choose_label_action
 from .labels import LabelIssues, find_label_issues
 from .leakage import exact_graph, find_leakage
 from .near import find_near_duplicates
@@ -292,4 +292,4 @@ def _label_method(found: LabelIssues) -> str:
     if found.expected_precision is not None:
         text += f"; about {found.expected_precision:.0%} of the flags should be right"
     action = choose_label_action(found)
-    return f"{text}. To {action.value} them is advised: {action.reason}"
+    return f"{text}. To {action.value} them is advised: {action.reason}. {UNSEEN}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from .closeness import (
     compares_texts,
 )
 from .encoding import Encoded, encode_rows, own_vectors
+from .kept import encoder_key, keep_pairs, keep_vectors, rows_key
 from .reading import Rows
 from .steps import Plan
 from .table_rows import where_equal
@@ -52,6 +54,8 @@ class Comparison:
         What was encoded before.
     searched : (Closeness, NeighborGraph), optional
         What was searched before.
+    work_folder : Path, optional
+        Keeps vectors and pairs; see `curation.kept`.
     precision, recall, device :
         See `suggest_threshold` and `neighbor_graph`.
     random_state : int
@@ -69,6 +73,7 @@ class Comparison:
         known: Embeddings | None = None,
         encoded: Encoded | None = None,
         searched: tuple[Closeness, NeighborGraph] | None = None,
+        work_folder: Path | None = None,
         precision: float = 0.95,
         recall: float = 0.999,
         device: str = "auto",
@@ -78,6 +83,7 @@ class Comparison:
         self.own_vectors = vectors is not None
         self._encoder, self._threshold, self._compare = encoder, threshold, compare
         self._vectors, self._known = vectors, known
+        self._work = work_folder
         self._precision, self._recall, self._device = precision, recall, device
         if encoded is not None:
             self.encoded = encoded
@@ -92,7 +98,15 @@ class Comparison:
         """Vectors of all rows, and what made them."""
         if self._vectors is not None:
             return own_vectors(self.rows, self._vectors, known=self._known)
+        if self._work is None or self._known is not None:
+            return self._encode()
+        return keep_vectors(self._work, self._vectors_key(), self._encode)
+
+    def _encode(self) -> Encoded:
         return encode_rows(self.rows, self._encoder, known=self._known, random_state=self.seed)
+
+    def _vectors_key(self) -> list[Any]:
+        return [rows_key(self.rows), encoder_key(self.rows, self._encoder), self.seed]
 
     @property
     def has_vectors(self) -> bool:
@@ -127,6 +141,28 @@ class Comparison:
     @cached_property
     def closeness(self) -> Closeness:
         """What makes two rows near duplicates, for steps without a threshold of their own."""
+        return self._choose() if self._work is None else self._searched[0]
+
+    @cached_property
+    def graph(self) -> NeighborGraph:
+        """All pairs of close rows, from the lowest threshold of any step on."""
+        return self._search_all(self.closeness) if self._work is None else self._searched[1]
+
+    @cached_property
+    def _searched(self) -> tuple[Closeness, NeighborGraph]:
+        def make() -> tuple[Closeness, NeighborGraph]:
+            closeness = self._choose()
+            return closeness, self._search_all(closeness)
+
+        if self._work is None or self.own_vectors or self._known is not None:
+            return make()
+        asked = [[step, self.plan[step].get("threshold")] for step in PAIRED if step in self.plan]
+        key = [rows_key(self.rows), self.measure, self._compare, self._threshold, asked, self.seed]
+        key += [self._precision, self._recall]
+        key += self._vectors_key() if self.measure == COSINE else []
+        return keep_pairs(self._work, key, make)
+
+    def _choose(self) -> Closeness:
         if not isinstance(self._threshold, str):
             return Closeness(self.measure, float(self._threshold), "asked for")
         if self.measure == LOOKS:
@@ -141,15 +177,16 @@ class Comparison:
 
     def closeness_of(self, step: str) -> Closeness:
         """Return what makes two rows close for one step."""
+        return self._own(step) or self.closeness
+
+    def _own(self, step: str) -> Closeness | None:
         if "threshold" not in self.plan[step]:
-            return self.closeness
+            return None
         return Closeness(self.measure, float(self.plan[step]["threshold"]), "asked for")
 
-    @cached_property
-    def graph(self) -> NeighborGraph:
-        """All pairs of close rows, from the lowest threshold of any step on."""
-        levels = [self.closeness_of(step).threshold for step in PAIRED if step in self.plan]
-        found = self._search(min(levels) if levels else self.closeness.threshold)
+    def _search_all(self, usual: Closeness) -> NeighborGraph:
+        levels = [(self._own(step) or usual).threshold for step in PAIRED if step in self.plan]
+        found = self._search(min(levels) if levels else usual.threshold)
         return found if self.own_vectors else where_equal(found, self.rows.others)
 
     def _search(self, threshold: float) -> NeighborGraph:

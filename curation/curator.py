@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +17,8 @@ from thresher.core.manifest import Manifest
 from thresher.core.rows import with_row_ids
 
 from .checks import Checks, possible_steps
+from .choosing import choose_rows
 from .comparison import COMPARE, Comparison
-from .coreset import select_coreset
 from .decision import decide
 from .policy import LABEL_ACTIONS, Policy
 from .reading import Rows
@@ -27,7 +29,15 @@ if TYPE_CHECKING:
 
     from .corpus import CorpusIssues
 
-PARAMETERS = ("steps", "threshold", "label_action", "encoder", "compare", "random_state")
+PARAMETERS = (
+    "steps",
+    "threshold",
+    "label_action",
+    "encoder",
+    "compare",
+    "work_folder",
+    "random_state",
+)
 
 
 class Curator:
@@ -53,6 +63,10 @@ class Curator:
         How near duplicates and leaks are looked for: ``"auto"`` by words in texts, else by vectors;
         pictures also by many looks, which need no encoder (`image_graph`): ``"crops"`` finds
         cropped and mirrored copies too, ``"turns"`` also those turned by quarters.
+    work_folder : path-like, optional
+        Keeps vectors and close pairs, so that `fit` on the same rows goes on where a process that
+        was killed had to stop (`curation.kept`); safe to remove at the end. `partial_fit` keeps
+        what its batches need itself.
     random_state : int
 
     Attributes
@@ -83,6 +97,7 @@ class Curator:
         label_action: str = "drop",
         encoder: Any = "auto",
         compare: str = "auto",
+        work_folder: str | os.PathLike[str] | None = None,
         random_state: int = 0,
     ) -> None:
         self.steps = steps
@@ -90,6 +105,7 @@ class Curator:
         self.label_action = label_action
         self.encoder = encoder
         self.compare = compare
+        self.work_folder = work_folder
         self.random_state = random_state
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
@@ -263,6 +279,7 @@ class Curator:
             compare=self.compare,
             vectors=vectors,
             known=known,
+            work_folder=None if self.work_folder is None else Path(self.work_folder),
             random_state=self.random_state,
         )
         checks = Checks(compared, pred_probs=pred_probs)
@@ -309,29 +326,3 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
         name: value if isinstance(value, (str, int, float)) else f"{len(value)} rows"
         for name, value in options.items()
     }
-
-
-def choose_rows(checks: Checks, manifest: Manifest) -> Issues:
-    """Choose a core set among the training rows that stay; return a finding for each other one."""
-    options = dict(checks.plan["coreset"])
-    rows = checks.rows
-    staying = np.flatnonzero((rows.splits == "train") & (manifest.actions != "drop"))
-    n = min(int(options.pop("n")), len(staying))
-    names = rows.names
-    whole = names is not None and bool((names[staying] != "").all())
-    chosen = select_coreset(
-        checks.embeddings.take(staying),
-        n=n,
-        labels=names[staying] if whole and names is not None else None,
-        random_state=checks.seed,
-        **options,
-    )
-    checks.found["coreset"] = chosen
-    checks.methods["coreset"] = f"{chosen.method} ({chosen.reason})"
-    left = np.setdiff1d(np.arange(len(staying)), chosen.positions)
-    return Issues.from_columns(
-        "coreset",
-        row_ids=rows.ids[staying[left]],
-        scores=np.zeros(len(left)),
-        details=[f"not among the {n:,} rows chosen by {chosen.method}"] * len(left),
-    )

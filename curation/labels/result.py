@@ -34,7 +34,8 @@ class LabelIssues:
     threshold : float
         Rows with a score below it are flagged (by methods that flag by score).
     noise_rate : NoiseRate
-        Estimated share of wrong labels among the labelled rows.
+        Estimated share of wrong labels among the labelled rows. Mistakes that follow a rule agree
+        with each other and are not seen in it, until `calibrate` has learnt from audited rows.
     expected_precision : float or None
         Estimated share of flagged rows whose label is wrong; None without flagged rows.
     method : str

@@ -31,6 +31,10 @@ Crops = Annotated[
     typer.Option("--crops", help="Pictures: also cropped and mirrored copies; needs no encoder."),
 ]
 Turns = Annotated[bool, typer.Option("--turns", help="As --crops, and those turned by quarters.")]
+Work = Annotated[
+    Path | None,
+    typer.Option(help="Folder that keeps vectors and pairs: the same command goes on from there."),
+]
 Action = Annotated[
     str, typer.Option(help="For wrong labels: drop, relabel, review, or auto (drop when sure).")
 ]
@@ -67,6 +71,7 @@ def duplicates(
     turns: Turns = False,
     encoder: Encoder = "auto",
     embeddings: Vectors = None,
+    work: Work = None,
 ) -> Search:
     """Find equal and nearly equal rows.
 
@@ -82,6 +87,7 @@ def duplicates(
         threshold=threshold,
         encoder=encoder,
         embeddings=embeddings,
+        work=work,
         compare=_compare(crops=crops, turns=turns),
     )
 
@@ -93,6 +99,7 @@ def leakage(
     turns: Turns = False,
     encoder: Encoder = "auto",
     embeddings: Vectors = None,
+    work: Work = None,
     benchmark: Annotated[
         str | None,
         typer.Option(
@@ -125,11 +132,12 @@ def leakage(
             threshold=threshold,
             encoder=encoder,
             embeddings=embeddings,
+            work=work,
             compare=compare,
             needs=("splits",),
         )
-    if compare != "auto" or encoder != "auto" or embeddings is not None:
-        raise InputError("--benchmark compares words: it takes no encoder, vectors or crops.")
+    if compare != "auto" or encoder != "auto" or embeddings is not None or work is not None:
+        raise InputError("--benchmark compares words: it takes no encoder, vectors, crops or work.")
     options: dict[str, Any] = {"benchmark": read_benchmark(benchmark, text=benchmark_text)}
     options |= {} if words is None else {"n": words}
     options |= {} if threshold is None else {"threshold": threshold}
@@ -150,6 +158,7 @@ def labels(
     action: Action = "auto",
     encoder: Encoder = "auto",
     embeddings: Vectors = None,
+    work: Work = None,
     pred_probs: Probabilities = None,
     annotations: Annotations = None,
     dynamics: Dynamics = None,
@@ -168,19 +177,20 @@ def labels(
         label_action=action,
         encoder=encoder,
         embeddings=embeddings,
+        work=work,
         pred_probs=pred_probs,
         needs=("label",),
     )
 
 
-def outliers(*, encoder: Encoder = "auto", embeddings: Vectors = None) -> Search:
+def outliers(*, encoder: Encoder = "auto", embeddings: Vectors = None, work: Work = None) -> Search:
     """Find rows far from all others of their class.
 
     They are there to be looked at: none is dropped.
 
     Example: thresher curate outliers photos/
     """
-    return Search(("outlier",), encoder=encoder, embeddings=embeddings)
+    return Search(("outlier",), encoder=encoder, embeddings=embeddings, work=work)
 
 
 def quality() -> Search:
@@ -205,6 +215,7 @@ def coreset(
     ] = "auto",
     encoder: Encoder = "auto",
     embeddings: Vectors = None,
+    work: Work = None,
 ) -> Search:
     """Choose the rows to train on when not all can be.
 
@@ -221,6 +232,7 @@ def coreset(
         share=share,
         encoder=encoder,
         embeddings=embeddings,
+        work=work,
     )
 
 
@@ -230,6 +242,7 @@ def report(
     action: Action = "auto",
     encoder: Encoder = "auto",
     embeddings: Vectors = None,
+    work: Work = None,
     pred_probs: Probabilities = None,
 ) -> Search:
     """Write one page with the findings of all checks.
@@ -244,6 +257,7 @@ def report(
         label_action=action,
         encoder=encoder,
         embeddings=embeddings,
+        work=work,
         pred_probs=pred_probs,
         drop_unusable=True,
         corpus=True,

@@ -58,7 +58,7 @@ class Search:
         Whether to look at the data as a whole too.
     page : bool
         Whether to insist on a file to write all to.
-    compare : str
+    compare, work : str, Path or None
         See `curation.Curator`.
     needs : tuple of str
         ``"label"`` or ``"splits"``: what the data must have.
@@ -75,6 +75,7 @@ class Search:
     corpus: bool = False
     page: bool = False
     compare: str = "auto"
+    work: Path | None = None
     needs: tuple[str, ...] = ()
 
 
@@ -192,6 +193,7 @@ def search_rows(
         label_action=search.label_action,
         encoder=search.encoder,
         compare=search.compare,
+        work_folder=search.work,
         random_state=seed,
     ).fit(
         loaded.dataset,
