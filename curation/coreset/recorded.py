@@ -1,39 +1,18 @@
-"""Difficulties from what each row did during a training run, read from the file of the run.
-
-The file is an ``.npz`` with ``row_ids``, (n,), and for every row and epoch ``margins`` (logit of
-the label minus the largest other one) and ``errors`` (length of probabilities − one-hot label),
-each (n, epochs) and NaN where an epoch was not reached. `training.dynamics` writes it.
-"""
+"""Difficulties from what each row did during a training run (`curation.training_record`)."""
 
 from __future__ import annotations
 
 import os
-from typing import Protocol
-from zipfile import BadZipFile
 
 import numpy as np
 
 from thresher.core.errors import InputError, check_choice
 
+from ..training_record import RecordedRun, read_record
+
 KINDS = ("el2n", "forgetting", "aum")
 EARLY_EPOCHS = 5
 _LISTED = 5
-
-
-class RecordedRun(Protocol):
-    """What `training.dynamics.Dynamics` is, as far as it is read here."""
-
-    @property
-    def row_ids(self) -> np.ndarray:
-        """Ids of the rows that were trained on, shape (n,)."""
-
-    @property
-    def margins(self) -> np.ndarray:
-        """Margin of each row and epoch, shape (n, epochs)."""
-
-    @property
-    def errors(self) -> np.ndarray:
-        """Length of (probabilities − one-hot label), shape (n, epochs)."""
 
 
 def read_difficulty(
@@ -63,7 +42,9 @@ def read_difficulty(
         for it.
     """
     check_choice("kind", kind, KINDS)
-    recorded, margins, errors = _read(dynamics)
+    recorded, margins, errors = read_record(dynamics, "margins", "errors")
+    if not len(recorded):
+        raise InputError("The training dynamics hold no rows.")
     if kind == "forgetting":
         values = _forgotten(margins)
     else:
@@ -80,33 +61,6 @@ def read_difficulty(
             f"dynamics, such as {listed}. Record a run over all rows that are to be chosen from."
         )
     return np.asarray(values[places], dtype=np.float64)
-
-
-def _read(
-    dynamics: str | os.PathLike[str] | RecordedRun,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    if isinstance(dynamics, (str, os.PathLike)):
-        try:
-            with open(dynamics, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-                ids, margins, errors = file["row_ids"], file["margins"], file["errors"]
-        except (KeyError, ValueError, OSError, EOFError, AttributeError, BadZipFile) as error:
-            raise InputError(
-                f"{os.fspath(dynamics)} cannot be read as training dynamics ({error}): it must be "
-                "an `.npz` file with the arrays `row_ids`, `margins` and `errors`."
-            ) from error
-    else:
-        ids, margins, errors = dynamics.row_ids, dynamics.margins, dynamics.errors
-    if (
-        not len(ids)
-        or margins.ndim != 2
-        or margins.shape != errors.shape
-        or len(margins) != len(ids)
-    ):
-        raise InputError(
-            f"Training dynamics need margins and errors of shape ({len(ids)}, epochs) for their "
-            f"{len(ids)} rows, got {margins.shape} and {errors.shape}."
-        )
-    return np.asarray(ids).astype(str), margins.astype(np.float64), errors.astype(np.float64)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

@@ -13,10 +13,11 @@ from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_choice
 from thresher.core.randomness import RandomState, check_random_state
 
+from ..training_record import RecordedRun
 from . import geometry, greedy
 from .budgets import even_budgets, proportional_budgets, take_turns
 from .difficulty import ccs, hardest, probe_error, probe_probs, probe_uncertainty
-from .recorded import KINDS, RecordedRun, read_difficulty
+from .recorded import KINDS, read_difficulty
 
 CLUSTERED = {
     "semdedup": geometry.semdedup,

@@ -2,8 +2,7 @@
 
 The area under the margin (Pleiss et al., "Identifying Mislabeled Data using the Area Under the
 Margin Ranking", 2020) is the mean over the epochs of the logit of the given label minus the largest
-other one; it stays low for labels that the rest of the data speaks against. The file is the one
-that `training.dynamics` writes: an ``.npz`` with ``row_ids`` (n,) and ``margins`` (n, epochs).
+other one; it stays low for labels that the rest of the data speaks against.
 
 What a margin says about an error is learnt from the other evidence, as a logistic curve fitted to
 its probabilities, and the two are then taken as independent. Alone, the margins are split into two
@@ -12,33 +11,17 @@ normal distributions (Arazo et al., 2019, do so with losses). Costs O(n · epoch
 
 from __future__ import annotations
 
-import os
-from typing import Protocol
-
 import numpy as np
 
 from thresher.core.errors import InputError
 
+from ..training_record import Record, read_record
 from .odds import logit, sigmoid
 
 ROUNDS = 60
 
 
-class HasMargins(Protocol):
-    """What `training.dynamics.Dynamics` is, as far as it is read here."""
-
-    @property
-    def row_ids(self) -> np.ndarray:
-        """Ids of the rows that were trained on, shape (n,)."""
-
-    @property
-    def margins(self) -> np.ndarray:
-        """Margin of each row and epoch, shape (n, epochs), NaN where it is unknown."""
-
-
-def area_under_margin(
-    dynamics: str | os.PathLike[str] | HasMargins, row_ids: np.ndarray
-) -> np.ndarray:
+def area_under_margin(dynamics: Record, row_ids: np.ndarray) -> np.ndarray:
     """Return the mean margin of each of `row_ids`, float64, NaN for a row that was not trained on.
 
     Raises
@@ -47,12 +30,7 @@ def area_under_margin(
         When the file is missing or damaged, lacks an array, repeats a row, holds an infinite
         margin, or knows none of the rows.
     """
-    ids, margins = _read(dynamics)
-    if margins.ndim != 2 or len(margins) != len(ids):
-        raise InputError(
-            f"Training dynamics need one row of margins for each of {len(ids)} row ids, got the "
-            f"shape {margins.shape}."
-        )
+    ids, margins = read_record(dynamics, "margins")
     if len(np.unique(ids)) != len(ids):
         raise InputError("The training dynamics hold a row id more than once.")
     if np.isinf(margins).any():
@@ -73,19 +51,6 @@ def area_under_margin(
             else "The training dynamics hold no rows."
         )
     return found
-
-
-def _read(dynamics: str | os.PathLike[str] | HasMargins) -> tuple[np.ndarray, np.ndarray]:
-    if not isinstance(dynamics, (str, os.PathLike)):
-        return np.asarray(dynamics.row_ids).astype(str), np.asarray(dynamics.margins)
-    try:
-        with np.load(dynamics, allow_pickle=False) as file:
-            return file["row_ids"].astype(str), file["margins"]
-    except (OSError, ValueError, EOFError, KeyError, AttributeError) as error:
-        raise InputError(
-            f"{os.fspath(dynamics)} cannot be read as training dynamics ({error}): it must be an "
-            "`.npz` file with the arrays `row_ids` and `margins`."
-        ) from error
 
 
 def add_margins(errors: np.ndarray, margins: np.ndarray) -> np.ndarray:

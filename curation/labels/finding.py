@@ -15,8 +15,9 @@ from thresher.core.interval import wilson_interval
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.randomness import RandomState
 
+from ..training_record import HasMargins
 from .annotators import class_posterior
-from .dynamics import HasMargins, add_margins, area_under_margin, split_margins
+from .dynamics import add_margins, area_under_margin, split_margins
 from .evidence import Evidence, check_evidence, gather
 from .inputs import LabelInputs, read_inputs
 from .noise import NoiseRate
