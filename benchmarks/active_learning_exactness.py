@@ -6,7 +6,8 @@ Over many small random pools, some rows labelled already:
 * MaxHerding: 40 picks against scikit-activeml's (full kernel), and against a brute-force greedy;
 * BADGE: how often each pair of rows is drawn against the law of k-means++ on explicit gradients,
   by a chi-square test;
-* torch tensors in place of numpy arrays: the same rows and the same bits of the scores.
+* torch tensors in place of numpy arrays: the same rows and the same bits of the scores;
+* inner products by torch, as for tensors on a GPU but on the CPU: the same rows.
 
 Peer: pip install scikit-activeml; without it its column is left out.
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2
 
-from active_learning import STRATEGIES, query
+from active_learning import STRATEGIES, get_strategy, query
+from active_learning.context import make_context
+from active_learning.querying import query_context
 from active_learning.strategies.herding import MaxHerding
 from thresher.core.embeddings import Embeddings
 from thresher.core.files import write_json
@@ -94,22 +98,37 @@ def badge_p_value(*, seed: int, draws: int, n: int = 6) -> float:
     return float(chi2.sf(statistic, mask.sum() - 1))
 
 
-def torch_agrees(name: str, seed: int) -> bool:
-    """Whether a strategy gives the same rows and bits for torch tensors."""
-    import torch
-
+def arrays(seed: int) -> dict[str, np.ndarray]:
+    """Return everything that any strategy asks for, of 300 rows."""
     rng = np.random.default_rng(seed)
-    arrays = {
+    return {
         "embeddings": rng.normal(size=(300, 6)).astype(np.float32),
         "pred_probs": rng.dirichlet(np.ones(3), size=300).astype(np.float32),
         "ensemble_probs": rng.dirichlet(np.ones(3), size=(4, 300)).astype(np.float32),
         "dropout_probs": rng.dirichlet(np.ones(3), size=(3, 300)).astype(np.float32),
     }
-    tensors = {key: torch.from_numpy(value) for key, value in arrays.items()}
-    first = query(name, **arrays, labeled=np.arange(9), n=30, random_state=seed)
+
+
+def tensors_agree(name: str, seed: int) -> bool:
+    """Whether a strategy gives the same rows and bits for torch tensors."""
+    import torch
+
+    given = arrays(seed)
+    tensors = {key: torch.from_numpy(value) for key, value in given.items()}
+    first = query(name, **given, labeled=np.arange(9), n=30, random_state=seed)
     second = query(name, **tensors, labeled=torch.arange(9), n=30, random_state=seed)
     same_bits = first.scores.tobytes() == second.scores.tobytes()
     return same_bits and first.positions.tolist() == second.positions.tolist()
+
+
+def devices_agree(name: str, seed: int) -> bool:
+    """Whether a strategy gives the same rows when torch multiplies the embeddings."""
+    found = []
+    for device in (None, "cpu"):
+        context = make_context(**arrays(seed), labeled=np.arange(9), random_state=seed)
+        picks = query_context(get_strategy(name), replace(context, device=device), n=30)
+        found.append(picks.positions.tolist())
+    return found[0] == found[1]
 
 
 def main() -> None:
@@ -135,11 +154,14 @@ def main() -> None:
         with_peer = theirs is not None
         peer += herded == theirs
     p_values = [badge_p_value(seed=seed, draws=draws) for seed in range(5)]
-    agree = sum(torch_agrees(name, seed) for name in STRATEGIES for seed in range(3))
+    queries = [(name, seed) for name in STRATEGIES for seed in range(3)]
+    tensors = sum(tensors_agree(*one) for one in queries)
+    devices = sum(devices_agree(*one) for one in queries)
     rows: list[list[Any]] = [
         ["k-center, 200 picks", "naive greedy", f"{center} of {pools} pools"],
         ["MaxHerding, 40 picks", "brute-force greedy", f"{brute} of {pools} pools"],
-        ["numpy", "torch tensors", f"{agree} of {3 * len(STRATEGIES)} queries"],
+        ["numpy", "torch tensors", f"{tensors} of {len(queries)} queries"],
+        ["numpy", "inner products by torch", f"{devices} of {len(queries)} queries"],
         [
             f"BADGE, {draws} draws of two rows",
             "law of k-means++, chi-square",

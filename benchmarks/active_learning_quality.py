@@ -53,7 +53,6 @@ OURS = (
     "random",
     "auto",
     "max_herding",
-    "u_herding",
     "refine",
     "typiclust",
     "margin",
@@ -64,6 +63,7 @@ OURS = (
     "drop_query",
     "power_margin",
 )
+Run = dict[str, Any]
 USUAL = (10, 20, 40, 80, 160, 320)
 
 
@@ -171,7 +171,7 @@ class _StoppedError(Exception):
 
 def run(
     task: Task, strategy: str | Strategy, data: tuple[Embeddings, np.ndarray], *, limit: float
-) -> dict[str, Any]:
+) -> Run:
     """Simulate one strategy on one set; one that fails or takes too long says so."""
     embeddings, labels = data
     name = strategy if isinstance(strategy, str) else strategy.name
@@ -221,7 +221,7 @@ def strategies_of(
     return found
 
 
-def measure(arguments: argparse.Namespace, chosen: list[Task]) -> list[dict[str, Any]]:
+def measure(arguments: argparse.Namespace, chosen: list[Task]) -> list[Run]:
     """Run what the log does not hold yet, and return all runs of the chosen sets."""
     log = arguments.log
     done = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
@@ -244,9 +244,11 @@ def measure(arguments: argparse.Namespace, chosen: list[Task]) -> list[dict[str,
     return [found for found in done if found["set"] in {task.name for task in chosen}]
 
 
-def curves_of(task: Task, runs: list[dict[str, Any]]) -> Curves:
-    """Put the runs of one set together."""
-    mine = [run for run in runs if run["set"] == task.name and "accuracy" in run]
+def curves_of(task: Task, runs: list[Run], *, of: Callable[[str], bool] = bool) -> Curves:
+    """Put the finished runs of one set together, those of the strategies whose names pass `of`."""
+    mine = [
+        run for run in runs if run["set"] == task.name and "accuracy" in run and of(run["strategy"])
+    ]
     return Curves(
         tuple(run["strategy"] for run in mine),
         task.budgets,
@@ -256,101 +258,92 @@ def curves_of(task: Task, runs: list[dict[str, Any]]) -> Curves:
     )
 
 
-def report(chosen: list[Task], runs: list[dict[str, Any]], *, rows: int) -> dict[str, Any]:
+def is_peer(name: str) -> bool:
+    """Whether a strategy is another library's."""
+    return name.startswith(("skactiveml ", "modAL "))
+
+
+def report(chosen: list[Task], runs: list[Run], *, rows: int) -> dict[str, Any]:
     """Return all numbers, and the tables for the page."""
-    curves = {task.name: curves_of(task, runs) for task in chosen}
-    everywhere = [
-        name
-        for name in curves[chosen[0].name].strategies
-        if all(name in found.strategies for found in curves.values())
+    ours = {task: curves_of(task, runs, of=lambda name: not is_peer(name)) for task in chosen}
+    peers = {
+        task: curves_of(task, runs, of=lambda name: is_peer(name) or name in ("auto", "random"))
+        for task in chosen
+    }
+    tables = [
+        _ranks(peers, "`auto` and random beside the strategies of other libraries"),
+        _ranks(ours, "Our strategies among themselves"),
+        _accuracies(peers),
     ]
-    ranks = {name: [found.ranks()[name] for found in curves.values()] for name in everywhere}
-    gaps = {name: [found.never_below()[name] for found in curves.values()] for name in everywhere}
-    order = sorted(everywhere, key=lambda name: float(np.mean(ranks[name])))
-    failed = {run["strategy"]: run["failed"] for run in runs if "failed" in run}
     return {
         "rows": rows,
         "versions": _versions(),
-        "failed": failed,
+        "failed": {run["strategy"]: run["failed"] for run in runs if "failed" in run},
         "sets": {
-            task.name: {
-                "seeds": task.seeds,
-                "curves": curves[task.name].rows(),
-                **curves[task.name].summary(),
-            }
-            for task in chosen
+            task.name: {"seeds": task.seeds, **curves_of(task, runs).summary()} for task in chosen
         },
-        "mean_rank_over_sets": {name: float(np.mean(ranks[name])) for name in order},
-        "page": _page(chosen, curves, order=order, ranks=ranks, gaps=gaps, failed=failed),
+        "runs": [run for run in runs if "accuracy" in run],
+        "page": {
+            "title": "Active learning: the same accuracy from fewer labels",
+            "note": _note(chosen, runs, rows=rows),
+            "tables": tables,
+        },
     }
 
 
-def _page(
-    chosen: list[Task],
-    curves: dict[str, Curves],
-    *,
-    order: list[str],
-    ranks: dict[str, list[float]],
-    gaps: dict[str, list[float]],
-    failed: dict[str, str],
-) -> dict[str, Any]:
-    names = [task.name for task in chosen]
-    table = [
-        [
-            name,
-            f"{np.mean(ranks[name]):.2f}",
-            *(f"{r:.1f}" for r in ranks[name]),
-            f"{min(gaps[name]):+.2f}",
-        ]
-        for name in order
-    ]
-    curve_rows = [
-        [task.name, name, *(f"{100 * a:.1f}" for a in curves[task.name].of(name).mean(axis=0))]
-        for task in chosen
-        for name in ("random", "auto")
-        if name in curves[task.name].strategies
-    ]
-    widest = max(len(task.budgets) for task in chosen)
-    beside = [
-        {
-            "caption": f"{task.name}: mean rank over seeds and budgets beside peers that finish, "
-            f"and accuracy (%) at {', '.join(map(str, task.budgets))} labels",
-            "header": ["strategy", "mean rank", *map(str, task.budgets)],
-            "rows": [
-                [name, f"{rank:.2f}"]
-                + [f"{100 * a:.1f}" for a in curves[task.name].of(name).mean(axis=0)]
-                for name, rank in sorted(
-                    curves[task.name].ranks().items(), key=lambda item: item[1]
-                )
-            ],
-        }
-        for task in chosen
-        if set(curves[task.name].strategies) - set(order)
-    ]
+def _note(chosen: list[Task], runs: list[Run], *, rows: int) -> str:
     versions = _versions()
+    failed = {run["strategy"]: run["failed"] for run in runs if "failed" in run}
     stopped = "".join(f" {name} failed: {why}." for name, why in failed.items())
     few = ", ".join(f"{task.name} {task.seeds}" for task in chosen if task.seeds != 5) or "none"
+    return (
+        f"At most {rows:,} rows a set, half of them the pool (digits three quarters), five seeds "
+        f"(other numbers: {few}), one logistic regression for all. scikit-activeml "
+        f"{versions['scikit-activeml']}, modAL {versions['modAL-python']}. What fails or takes too "
+        f"long on one set is not tried on the next ones.{stopped}"
+    )
+
+
+def _ranks(curves: dict[Task, Curves], caption: str) -> dict[str, Any]:
+    """Tell the mean rank of each strategy on each set, and that of `auto` on the same sets."""
+    ranks = {task: found.ranks() for task, found in curves.items()}
+    gaps = {task: found.never_below() for task, found in curves.items()}
+    names = {name for found in ranks.values() for name in found}
+    rows = []
+    for name in names:
+        finished = [task for task in curves if name in ranks[task]]
+        rows.append(
+            [
+                name,
+                f"{np.mean([ranks[task][name] for task in finished]):.2f}",
+                f"{np.mean([ranks[task]['auto'] for task in finished]):.2f}",
+                *(f"{ranks[task][name]:.1f}" if task in finished else "–" for task in curves),
+                f"{min(gaps[task][name] for task in finished):+.2f}",
+            ]
+        )
+    rows.sort(key=lambda row: (float(row[1]) - float(row[2]), row[0]))
     return {
-        "title": "Active learning: the same accuracy from fewer labels",
-        "note": "At most 3,000 rows a set, half of them the pool (digits three quarters), five "
-        f"seeds (other numbers: {few}), one logistic regression for all. scikit-activeml "
-        f"{versions['scikit-activeml']}, modAL {versions['modAL-python']}. Peers "
-        f"are in the tables that name them. Strategies not named were not run.{stopped}",
-        "tables": [
-            {
-                "caption": "Mean rank over seeds and budgets (1 is best), and the lowest distance "
-                "to random at any budget of any set, in standard deviations over seeds",
-                "header": ["strategy", "mean", *names, "lowest gap"],
-                "rows": table,
-            },
-            {
-                "caption": "Accuracy (%) at 10, 20, 40, 80, 160, 320 labels; Banking77 at 77, 154, "
-                "308, 616",
-                "header": ["set", "strategy", *(f"budget {k + 1}" for k in range(widest))],
-                "rows": [row + [""] * (widest + 2 - len(row)) for row in curve_rows],
-            },
-            *beside,
-        ],
+        "caption": f"{caption}: mean rank over seeds and budgets (1 is best), that of `auto` on "
+        "the sets where the strategy finished, and the lowest distance to random at any budget of "
+        "any set, in standard deviations over seeds",
+        "header": ["strategy", "mean", "`auto`", *(task.name for task in curves), "lowest gap"],
+        "rows": rows,
+    }
+
+
+def _accuracies(curves: dict[Task, Curves]) -> dict[str, Any]:
+    rows = []
+    for task, found in curves.items():
+        best = min((name for name in found.strategies if is_peer(name)), key=found.ranks().get)
+        for name in ("random", "auto", best):
+            mean = found.of(name).mean(axis=0)
+            rows.append([task.name, name, *(f"{100 * a:.1f}" for a in mean)])
+    widest = max(len(task.budgets) for task in curves)
+    return {
+        "caption": "Accuracy (%) of random, `auto` and the best peer of the set at 10, 20, 40, "
+        "80, 160, 320 labels; Banking77 at 77, 154, 308, 616",
+        "header": ["set", "strategy", *(f"budget {k + 1}" for k in range(widest))],
+        "rows": [row + [""] * (widest + 2 - len(row)) for row in rows],
     }
 
 
@@ -397,11 +390,8 @@ def main() -> None:
     runs = measure(arguments, chosen)
     for task in chosen:
         _print(task.name, curves_of(task, runs))
-    found = report(chosen, runs, rows=arguments.rows)
-    for name, rank in found["mean_rank_over_sets"].items():
-        print(f"{name:32} {rank:5.2f}")
     if arguments.out:
-        write_json(arguments.out, found)
+        write_json(arguments.out, report(chosen, runs, rows=arguments.rows))
 
 
 if __name__ == "__main__":

@@ -132,6 +132,18 @@ class TestContract:
         np.testing.assert_allclose(first.scores, second.scores, rtol=1e-4, atol=1e-5)
 
 
+def test_cuda_tensors_pick_the_same():
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("needs CUDA")
+    arrays = pool(n=300)
+    tensors = {key: torch.from_numpy(np.asarray(array)).cuda() for key, array in arrays.items()}
+    for name in EQUIVARIANT:
+        first = query(name, **arrays, n=25, labeled=np.arange(20))
+        second = query(name, **tensors, n=25, labeled=np.arange(20))
+        assert first.positions.tolist() == second.positions.tolist(), name
+
+
 def test_torch_on_the_cpu_shares_its_memory_with_numpy():
     torch = pytest.importorskip("torch")
     assert device_of(torch.zeros(2)) is None
