@@ -7,11 +7,13 @@ column does what is common: the medians of two separate measurements, one after 
 Data: none.
 
 Run: python benchmarks/training_gate.py --out gate.json     (--quick: 5 runs)
+Finished runs are kept in FILE.jsonl beside the result and are not done again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import shutil
@@ -22,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from thresher.app.budget import CONFIDENCE, ROUNDS, SECONDS
 from thresher.core.files import write_json
@@ -68,8 +69,8 @@ def paired(first: Path, second: Path, *, factor: float) -> bool:
 
 def separate(first: Path, second: Path, *, factor: float) -> bool:
     """Tell whether two measurements in a row would stop it."""
-    ours = measure_latency(opened(first, factor=factor), batch_size=1, seconds=1.0)
-    other = measure_latency(opened(second), batch_size=1, seconds=1.0)
+    ours = measure_latency(opened(first, factor=factor), batch_size=1, seconds=0.5)
+    other = measure_latency(opened(second), batch_size=1, seconds=0.5)
     return ours.p50_ms / other.p50_ms > LIMIT
 
 
@@ -80,41 +81,49 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=200)
     options = parser.parse_args()
     runs = 5 if options.quick else options.runs
-    stopped: dict[str, list[bool]] = {}
+    log = options.out.with_suffix(".jsonl")
+    done = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     with tempfile.TemporaryDirectory() as folder:
         first, second = Path(folder, "first"), Path(folder, "second")
-        torch.manual_seed(0)
         model = compact_model("resnet8", num_classes=10, input_shape=(3, 32, 32), width=16)
         export(model, first, classes=[str(digit) for digit in range(10)])
         shutil.copytree(first, second)
         files = [load_exported(path, threads=1).path for path in (first, second)]
-        for _ in range(runs):
-            for name, way in (("by turns", paired), ("one after the other", separate)):
-                for kind, factor in (("equal", 1.0), ("slower", SLOWER)):
-                    stopped.setdefault(f"{name}, {kind}", []).append(way(*files, factor=factor))
-            write_json(options.out, report(stopped))
-    print(report(stopped)["page"]["tables"])
+        while len(done) < runs:
+            done.append(
+                {
+                    f"{name}, {kind}": way(*files, factor=factor)
+                    for name, way in (("by turns", paired), ("one after the other", separate))
+                    for kind, factor in (("equal", 1.0), ("slower", SLOWER))
+                }
+                | {"load": os.getloadavg()[0]}
+            )
+            with open(log, "a", encoding="utf-8") as file:
+                file.write(json.dumps(done[-1]) + "\n")
+    write_json(options.out, report(done))
+    print(report(done)["page"]["tables"])
 
 
-def report(stopped: dict[str, list[bool]]) -> dict[str, Any]:
+def report(done: list[dict[str, Any]]) -> dict[str, Any]:
     """Return shares of stopped builds with their intervals, and the table for readers."""
-    shares = {name: share(outcomes) for name, outcomes in stopped.items()}
+    names = [name for name in done[0] if name != "load"]
+    shares = {name: share([run[name] for run in done]) for name in names}
+    load = float(np.median([run["load"] for run in done]))
     rows = [
-        [way, *(text(shares.get(f"{way}, {kind}")) for kind in ("equal", "slower"))]
+        [way, *(text(shares[f"{way}, {kind}"]) for kind in ("equal", "slower"))]
         for way in ("by turns", "one after the other")
     ]
-    runs = max(map(len, stopped.values()))
     return {
         "shares": shares,
         "limit": LIMIT,
         "slower": SLOWER,
-        "load": os.getloadavg(),
+        "load": load,
         "versions": {"python": platform.python_version(), "onnxruntime": version("onnxruntime")},
         "page": {
             "title": "How often a latency gate stops a build",
-            "note": f"{runs} runs each of a small residual network, batch 1, one thread, limit "
-            f"{LIMIT} times the baseline, on a machine busy with other work (load "
-            f"{os.getloadavg()[2]:.0f} on {os.cpu_count()} processors).",
+            "note": f"{len(done)} runs each of a small residual network, batch 1, one thread, "
+            f"limit {LIMIT} times the baseline, on a machine busy with other work (median load "
+            f"{load:.0f} on {os.cpu_count()} processors).",
             "tables": [
                 {
                     "caption": "Share of builds stopped, with 95 % intervals.",
@@ -131,9 +140,7 @@ def share(outcomes: list[bool]) -> dict[str, float]:
     return {"share": float(np.mean(outcomes)), "low": low, "high": high, "runs": len(outcomes)}
 
 
-def text(found: dict[str, float] | None) -> str:
-    if found is None:
-        return ""
+def text(found: dict[str, float]) -> str:
     return f"{100 * found['share']:.1f} % ({100 * found['low']:.1f}–{100 * found['high']:.1f})"
 
 
