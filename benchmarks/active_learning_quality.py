@@ -334,8 +334,9 @@ def _ranks(curves: dict[Task, Curves], caption: str) -> dict[str, Any]:
 def _accuracies(curves: dict[Task, Curves]) -> dict[str, Any]:
     rows = []
     for task, found in curves.items():
-        best = min((name for name in found.strategies if is_peer(name)), key=found.ranks().get)
-        for name in ("random", "auto", best):
+        peers = [name for name in found.strategies if is_peer(name)]
+        best = sorted(peers, key=found.ranks().__getitem__)[:1]
+        for name in ("random", "auto", *best):
             mean = found.of(name).mean(axis=0)
             rows.append([task.name, name, *(f"{100 * a:.1f}" for a in mean)])
     widest = max(len(task.budgets) for task in curves)
