@@ -6,12 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from thresher.core.errors import check_number
 from thresher.core.issues import Issues
 
-from .audit import calibrate, choose_audit
 from .noise import NoiseRate
-from .posterior import expected_precision
+from .scored import Scored
 
 MOST_NAMED = 3
 IN_WORDS = {
@@ -24,13 +22,15 @@ IN_WORDS = {
 
 
 @dataclass(frozen=True)
-class BoxFindings:
-    """One entry for each box and each way in which it can be wrong.
+class BoxFindings(Scored):
+    """One entry for each box and each way in which it can be wrong; see also `Scored`.
+
+    Its ids are such as ``"image7/swapped/2"``, its noise rate the share of the entries that are
+    flagged or, calibrated, estimated to be wrong; its expected precision is known after `calibrate`
+    only.
 
     Attributes
     ----------
-    row_ids : ndarray of str, shape (m,)
-        Such as ``"image7/swapped/2"``.
     row_of : ndarray of int64, shape (m,)
         Position of the image.
     kinds : ndarray of str, shape (m,)
@@ -38,35 +38,25 @@ class BoxFindings:
         ``"extra"`` (a label on nothing) or ``"empty"`` (no area).
     boxes : ndarray of int64, shape (m,)
         Position among the image's labelled boxes, of overlooked ones among its predicted boxes.
-    scores : ndarray of float64, shape (m,)
-        0–1, low = bad.
-    flagged : ndarray of bool, shape (m,)
-    threshold : float
-    noise_rate : NoiseRate
-        Share of the entries that are flagged, or, calibrated, estimated to be wrong.
-    expected_precision : float or None
-        Known after `calibrate` only.
-    method : str
     """
 
-    row_ids: np.ndarray
     row_of: np.ndarray
     kinds: np.ndarray
     boxes: np.ndarray
-    scores: np.ndarray
-    flagged: np.ndarray
-    threshold: float
-    noise_rate: NoiseRate
-    expected_precision: float | None
-    method: str
-
-    def __len__(self) -> int:
-        return len(self.row_ids)
 
     @property
     def judged(self) -> np.ndarray:
         """All entries, ndarray of bool, shape (m,)."""
         return np.ones(len(self), dtype=bool)
+
+    def at(self, threshold: float) -> BoxFindings:
+        """Flag the entries with a score below `threshold` instead."""
+        moved = super().at(threshold)
+        return (
+            moved
+            if self.expected_precision is not None
+            else replace(moved, expected_precision=None)
+        )
 
 
 @dataclass(frozen=True)
@@ -116,22 +106,15 @@ class BoxIssues:
 
     def at(self, threshold: float) -> BoxIssues:
         """Flag by another threshold, without scoring anything again."""
-        check_number("threshold", threshold, low=0, high=1)
-        old = self.findings
-        flagged = old.scores < threshold
-        precision = old.expected_precision
-        if precision is not None:
-            precision = expected_precision(old.scores, flagged)
-        changed = replace(old, flagged=flagged, threshold=threshold, expected_precision=precision)
-        return BoxIssues.of(self.row_ids, changed)
+        return BoxIssues.of(self.row_ids, self.findings.at(threshold))
 
     def audit(self, n: int) -> np.ndarray:
         """Return the ids of the `n` findings most worth a look; see `curation.labels.audit`."""
-        return np.asarray(self.findings.row_ids[choose_audit(self.findings, n)])
+        return self.findings.audit(n)
 
     def calibrate(self, findings: np.ndarray, is_error: np.ndarray) -> BoxIssues:
         """Learn from audited findings how scores and errors relate."""
-        return BoxIssues.of(self.row_ids, calibrate(self.findings, findings, is_error))
+        return BoxIssues.of(self.row_ids, self.findings.calibrate(findings, is_error))
 
     def to_issues(self) -> Issues:
         """Return the flagged images as issues of the check ``label``, worst boxes named."""

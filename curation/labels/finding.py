@@ -278,19 +278,33 @@ def _decide_confident(inputs: LabelInputs, evidence: Evidence, judged: np.ndarra
 
 
 def _result(inputs: LabelInputs, belief: Belief) -> LabelIssues:
+    return issues_of(
+        belief, row_ids=inputs.row_ids, labels=inputs.labels, classes=inputs.classes, how=belief.how
+    )
+
+
+def issues_of(
+    belief: Belief,
+    *,
+    row_ids: np.ndarray,
+    labels: np.ndarray,
+    classes: tuple[str, ...],
+    how: str,
+) -> LabelIssues:
+    """Flag the labels, int codes of shape (n,), that are more likely wrong than right."""
     scores = 1 - belief.errors
     flagged = scores < 0.5
     return LabelIssues(
-        row_ids=inputs.row_ids,
-        labels=inputs.labels,
-        classes=inputs.classes,
+        row_ids=row_ids,
+        labels=labels,
+        classes=classes,
         scores=scores,
         suggested=belief.suggested,
         flagged=flagged,
         threshold=0.5,
         noise_rate=belief.noise_rate,
         expected_precision=expected_precision(scores, flagged),
-        method=belief.how,
+        method=how,
     )
 
 

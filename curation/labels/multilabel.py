@@ -18,12 +18,11 @@ from thresher.core.errors import InputError, check_choice
 from thresher.core.randomness import RandomState
 
 from .evidence import Evidence, gather, nearest_rows
-from .finding import METHODS, Belief, by_probs, find_label_issues, judged_rows
+from .finding import METHODS, Belief, by_probs, find_label_issues, issues_of, judged_rows
 from .inputs import LabelInputs, check_unit_range, read_row_ids
 from .label_sets import read_label_sets
 from .multilabel_result import MultilabelIssues
 from .noise import NoiseRate
-from .posterior import expected_precision
 from .result import LabelIssues
 
 STATES = ("absent", "present")
@@ -124,23 +123,16 @@ def _together(
     belief = Belief(np.zeros(labels.size), np.maximum(labels.ravel(), 0), NoiseRate(0, 0, 1), how)
     if judged.any():
         belief = by_probs(labels.ravel(), evidence, judged.ravel())
-    scores = 1 - belief.errors
-    flagged = scores < 0.5
-    cells = LabelIssues(
+    cells = issues_of(
+        belief,
         row_ids=_cell_ids(ids, names),
         labels=labels.ravel(),
         classes=STATES,
-        scores=scores,
-        suggested=belief.suggested,
-        flagged=flagged,
-        threshold=0.5,
-        noise_rate=belief.noise_rate,
-        expected_precision=expected_precision(scores, flagged),
-        method=f"{shape[1]} classes; {how}",
+        how=f"{shape[1]} classes; {how}",
     )
     errors = belief.errors.reshape(shape)
     rates = [_rate(errors[judged[:, k], k], belief.noise_rate) for k in range(shape[1])]
-    table = scores.reshape(shape)
+    table = cells.scores.reshape(shape)
     return _issues(cells, ids, names, scores=table.min(axis=1), rates=rates)
 
 

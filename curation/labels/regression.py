@@ -219,5 +219,13 @@ def _issues(
     flagged = scores < threshold
     precision = expected_precision(scores, flagged) if threshold == 0.5 else None
     return RegressionIssues(
-        ids, targets, predicted, scores, flagged, threshold, rate, precision, how
+        row_ids=ids,
+        targets=targets,
+        predicted=predicted,
+        scores=scores,
+        flagged=flagged,
+        threshold=threshold,
+        noise_rate=rate,
+        expected_precision=precision,
+        method=how,
     )
