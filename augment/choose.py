@@ -157,11 +157,14 @@ def _candidates(candidates: Sequence[Policy] | None, pixels: np.ndarray) -> list
     return listed
 
 
-def _with_none(pruned: list[Policy]) -> list[Policy]:
+def _with_none(listed: list[Policy]) -> list[Policy]:
+    """Return policies that do different things, *none* last, with which the others are paired."""
+    none = policies.none()
     distinct: dict[str, Policy] = {}
-    for policy in [*pruned, policies.none()]:
+    for policy in listed:
         distinct.setdefault(policy.fingerprint, policy)
-    return list(distinct.values())
+    distinct.pop(none.fingerprint, None)
+    return [*distinct.values(), none]
 
 
 def _screen(

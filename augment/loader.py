@@ -2,22 +2,23 @@
 
 The order of an epoch is a function of (seed, epoch) and every draw one of the row's key, so the
 position in the stream, two integers, is the whole state. Batched kernels and a memory map leave
-worker processes nothing to do; where images are decoded again in every epoch, they pay.
+worker processes nothing to do; where images are decoded again in every epoch, they may pay.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from thresher.core.choice import Choice
 from thresher.core.errors import InputError
 from thresher.core.randomness import RandomState
 
 from .augmenter import Augmenter
 from .keyed import check_index, check_keys, check_seed, draw
-from .loading import BatchLoading, Images, LoadedBatch, Task, load_ahead
+from .loading import BatchLoading, Images, LoadedBatch, Task, choose_workers, load_ahead
 
 
 class BatchLoader:
@@ -38,7 +39,8 @@ class BatchLoader:
     batch_size, shuffle, drop_last
         As usual.
     workers
-        Processes that load batches ahead; 0 loads them here. The bits are the same.
+        Processes that load batches ahead; 0 loads them here, ``"auto"`` goes by what two batches of
+        the first epoch take (see ``chosen_workers``). The bits are the same.
     random_state
         Seed of the order.
     """
@@ -53,7 +55,7 @@ class BatchLoader:
         batch_size: int = 128,
         shuffle: bool = True,
         drop_last: bool = False,
-        workers: int = 0,
+        workers: int | Literal["auto"] = 0,
         random_state: RandomState = 0,
     ) -> None:
         if check_index("batch_size", batch_size) < 1:
@@ -64,7 +66,8 @@ class BatchLoader:
         if self.order.size and not 0 <= self.order.min() <= self.order.max() < len(images):
             raise InputError(f"`order` must hold positions from 0 to {len(images) - 1}.")
         self.shuffle, self.drop_last = shuffle, drop_last
-        self.workers = check_index("workers", workers)
+        self.workers = workers if workers == "auto" else check_index("workers", workers)
+        self.chosen_workers: Choice | None = None
         self.seed = check_seed(random_state)
         self.epoch = self.batch = 0
 
@@ -76,12 +79,20 @@ class BatchLoader:
         """Yield the rest of the current epoch, then stop; the next loop is the next epoch."""
         tasks = self._tasks()
         load = BatchLoading(self.images, self.keys, self.augmenter)
-        batches = map(load, tasks) if not self.workers else load_ahead(load, tasks, self.workers)
+        workers = self._count_workers(load, tasks)
+        batches = load_ahead(load, tasks, workers) if workers else map(load, tasks)
         for batch in batches:
             # Counted before it is handed out: a state asked for now goes on behind it.
             self.batch += 1
             yield batch
         self.epoch, self.batch = self.epoch + 1, 0
+
+    def _count_workers(self, load: BatchLoading, tasks: list[Task]) -> int:
+        if self.workers != "auto":
+            return self.workers
+        if self.chosen_workers is None:
+            self.chosen_workers = choose_workers(load, tasks)
+        return int(self.chosen_workers.value)
 
     def _tasks(self) -> list[Task]:
         positions, views = self._epoch_order()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -13,10 +15,13 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
+from thresher.core.choice import Choice, available_cpus
 from thresher.core.errors import InputError, ThresherError
 
 from .augmenter import Augmenter
 
+# Seconds until a new process has imported what it needs.
+STARTING = 2.0
 # Positions, views and the epoch of a batch.
 Task: TypeAlias = tuple[np.ndarray, np.ndarray, int]
 
@@ -78,6 +83,38 @@ def _work(task: Task) -> LoadedBatch:
     if _loading is None:
         raise ThresherError("A loader process was asked for a batch before it was set up.")
     return _loading(task)
+
+
+def choose_workers(load: BatchLoading, tasks: Sequence[Task]) -> Choice:
+    """Choose how many processes load `tasks`, by loading two of them here."""
+    seconds = sending = 0.0
+    for task in tasks[:2]:
+        start = time.perf_counter()
+        batch = load(task)
+        seconds = time.perf_counter() - start
+        pickle.loads(pickle.dumps(batch))
+        sending = time.perf_counter() - start - seconds
+    return count_workers(len(tasks), seconds=seconds, sending=sending, cpus=_free_cpus())
+
+
+def _free_cpus() -> int:
+    """Return how many processors this process has, less those that others keep busy."""
+    cpus = available_cpus()
+    if not hasattr(os, "getloadavg"):
+        return cpus
+    return max(1, min(cpus, round(1 + cpus - os.getloadavg()[0])))
+
+
+def count_workers(batches: int, *, seconds: float, sending: float, cpus: int) -> Choice:
+    """Choose how many processes load batches that take so many seconds to load and to send."""
+    here = batches * seconds
+    ahead = STARTING + batches * max(seconds / cpus, 2 * sending)
+    found = f"a batch takes {1e3 * seconds:.1f} ms to load and {1e3 * sending:.1f} ms to send"
+    if cpus < 2:
+        return Choice("0", "no second processor is free")
+    if ahead >= here:
+        return Choice("0", f"{found}: {batches} batches are loaded sooner without processes")
+    return Choice(str(cpus), f"{found}: {cpus} processes load {batches} batches sooner")
 
 
 def load_ahead(loading: BatchLoading, tasks: Sequence[Task], workers: int) -> Iterator[LoadedBatch]:

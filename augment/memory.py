@@ -19,7 +19,7 @@ SMALLEST, LARGEST = 2**16, 2**28
 # Bytes that are kept at most while nobody uses them.
 MOST_KEPT = 2**28
 # Images worked on at a time, in bytes: a block and its result stay in the second-level cache.
-BLOCK = 262144
+BLOCK = 2**18
 
 _blocks: list[np.ndarray] = [np.empty(0, dtype=np.uint8)]
 _lock = Lock()

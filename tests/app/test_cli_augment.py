@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +95,15 @@ def test_texts_are_sent_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("text,label\nlost card,a\nnew card,b\nold card,a\n")
     with pytest.raises(InputError, match=r"augment\.text"):
         call("audit", tmp_path / "t.csv")
+
+
+def test_what_cannot_be_used_or_judged_is_said_once(photos: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "some"
+    shutil.copytree(photos, folder)
+    (folder / "left" / "broken.png").write_bytes(b"\x89PNG broken")
+    result = CliRunner().invoke(app, ["augment", "audit", str(folder), "--size", "16"])
+    assert result.exit_code == 0
+    assert "Not used: left/broken.png" in result.stderr
+    alone = call("audit", photos / "left", "--size", 16)
+    assert alone.count("not assessable") == 1
+    assert "0 classes" in alone

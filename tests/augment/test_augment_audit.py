@@ -118,6 +118,21 @@ def test_pilots_are_paired_and_none_stays(digits):
     assert len(first) == 1
 
 
+def test_a_candidate_without_operations_is_none(digits):
+    asked = []
+
+    def fit(policy, train, test, seed):
+        asked.append(policy.name)
+        return 0.9 if policy.name == "none" else 0.8
+
+    candidates = [policies.custom(name="empty"), policies.custom(
+        Step("rotate", {"high": 5.0}), name="turn")]  # fmt: skip
+    choice = choose_policy(*digits, candidates=candidates, fit=fit, budget_s=60, rounds=1)
+    assert asked == ["turn", "none"]
+    assert choice.policy.name == "none"
+    assert choice.pilots[-1].gain == 0
+
+
 def test_gains_are_those_of_a_normal_posterior():
     # One round of two candidates: prior covariance, and noise that half comes from *none*.
     scores = [[0.8], [0.7], [0.6]]

@@ -13,6 +13,7 @@ from augment import (
     policies,
     preview,
 )
+from augment.loading import count_workers
 from augment.multiplicity import balanced
 from thresher.core.errors import InputError
 
@@ -146,3 +147,28 @@ def test_a_preview_shows_originals_and_versions(pictures, tmp_path):
     assert Image.open(io.BytesIO(drawn.to_png())).mode == "RGB"
     with pytest.raises(InputError, match="at least one"):
         preview([], images)
+
+
+def test_workers_are_chosen_by_what_loading_and_sending_take():
+    quick = count_workers(100, seconds=0.001, sending=0.001, cpus=8)
+    slow = count_workers(100, seconds=0.2, sending=0.001, cpus=8)
+    heavy = count_workers(100, seconds=0.2, sending=0.2, cpus=8)
+    assert [one.value for one in (quick, slow, heavy)] == ["0", "8", "0"]
+    assert count_workers(100, seconds=0.2, sending=0.001, cpus=1).value == "0"
+    assert count_workers(3, seconds=0.2, sending=0.001, cpus=8).value == "0"
+    assert "200.0 ms to load" in slow.reason
+
+
+def test_automatic_workers_load_the_same_batches(pictures):
+    images, keys = pictures(n=30), np.arange(30)
+    aug = Augmenter(policies.crop_flip(pad=2))
+    options = {"augmenter": aug, "batch_size": 8}
+    plain = BatchLoader(images, keys, **options)
+    chosen = BatchLoader(images, keys, workers="auto", **options)
+    for one, other in zip(plain, chosen, strict=True):
+        assert np.array_equal(one.images, other.images)
+    assert chosen.chosen_workers.value == "0"
+    empty = BatchLoader(images[:0], keys[:0], workers="auto")
+    assert list(empty) == []
+    with pytest.raises(InputError, match="workers"):
+        BatchLoader(images, keys, workers="many")

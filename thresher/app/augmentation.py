@@ -28,11 +28,14 @@ class LabelledImages:
     labels : ndarray of str, shape (n,)
         Class names, empty where a row has none.
     row_ids : ndarray of str, shape (n,)
+    set_aside : tuple of (str, str)
+        Rows or files that cannot be used, each with the reason.
     """
 
     pixels: np.ndarray
     labels: np.ndarray
     row_ids: np.ndarray
+    set_aside: tuple[tuple[str, str], ...] = ()
 
 
 def read_training_images(
@@ -71,7 +74,10 @@ def read_training_images(
     rows = rows if limit is None else _few_of_each(rows, names, read_row_ids(loaded.dataset), limit)
     chosen = take_rows(loaded.dataset, rows)
     return LabelledImages(
-        read_images(chosen, schema.inputs[0], size=size), names[rows], read_row_ids(chosen)
+        read_images(chosen, schema.inputs[0], size=size),
+        names[rows],
+        read_row_ids(chosen),
+        tuple((one.row_id, one.detail or one.check) for one in loaded.set_aside),
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +31,8 @@ Policies = Annotated[
 Size = Annotated[int, typer.Option(help="Images are cut and scaled to squares of this side.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 AUDITED = 600
+# Rows that cannot be used, named at most.
+SHOWN = 10
 
 
 @app.command()
@@ -63,6 +67,7 @@ def preview(
     images = read_training_images(
         data, label=label, image=image, where=pairs(where), size=size, limit=rows
     )
+    _say_set_aside(images.set_aside)
     if out.suffix == ".html":
         write_preview_page(out, listed, images, views=views, seed=seed, origin=data)
     else:
@@ -97,12 +102,17 @@ def audit(
     images = read_training_images(
         data, label=label, image=image, where=pairs(where), size=size, limit=rows
     )
+    _say_set_aside(images.set_aside)
     with shown_progress():
         report = measure(wanted, images.pixels, images.labels, max_rows=rows, random_state=seed)
     table = report.to_table()
+    reasons = {row["reason"] for row in table}
     if as_json:
         summary = {"rows": report.rows, "teacher_accuracy": report.teacher_accuracy}
         print(json.dumps({**summary, "left_out": report.left_out, "operations": table}))
+        return
+    if len(reasons) == 1 and all(row["verdict"] == "not assessable" for row in table):
+        print(f"{wanted.name}: not assessable, {reasons.pop()}.")
         return
     print(
         f"{wanted.name}: {report.rows} rows; the teacher, which never saw the row it judges, is "
@@ -111,6 +121,13 @@ def audit(
     _print_audit(table)
     if report.left_out:
         print(f"Too few rows to say anything about: {', '.join(report.left_out)}.")
+
+
+def _say_set_aside(set_aside: Sequence[tuple[str, str]]) -> None:
+    for row_id, reason in set_aside[:SHOWN]:
+        print(f"Not used: {row_id} ({reason}).", file=sys.stderr)
+    if len(set_aside) > SHOWN:
+        print(f"Not used: {len(set_aside) - SHOWN:,} more.", file=sys.stderr)
 
 
 def _print_audit(table: list[dict[str, Any]]) -> None:
@@ -161,6 +178,7 @@ def choose(
     images = read_training_images(
         data, label=label, image=image, where=pairs(where), size=size, limit=rows
     )
+    _say_set_aside(images.set_aside)
     with shown_progress():
         chosen = choose_policy(
             images.pixels,
