@@ -265,7 +265,7 @@ def is_peer(name: str) -> bool:
 
 def report(chosen: list[Task], runs: list[Run], *, rows: int) -> dict[str, Any]:
     """Return all numbers, and the tables for the page."""
-    ours = {task: curves_of(task, runs, of=lambda name: not is_peer(name)) for task in chosen}
+    ours = {task: curves_of(task, runs, of=OURS.__contains__) for task in chosen}
     peers = {
         task: curves_of(task, runs, of=lambda name: is_peer(name) or name in ("auto", "random"))
         for task in chosen
@@ -280,15 +280,23 @@ def report(chosen: list[Task], runs: list[Run], *, rows: int) -> dict[str, Any]:
         "versions": _versions(),
         "failed": {run["strategy"]: run["failed"] for run in runs if "failed" in run},
         "sets": {
-            task.name: {"seeds": task.seeds, **curves_of(task, runs).summary()} for task in chosen
+            task.name: {
+                "seeds": task.seeds,
+                "mean_accuracy": _means(curves_of(task, runs)),
+                **curves_of(task, runs).summary(),
+            }
+            for task in chosen
         },
-        "runs": [run for run in runs if "accuracy" in run],
         "page": {
             "title": "Active learning: the same accuracy from fewer labels",
             "note": _note(chosen, runs, rows=rows),
             "tables": tables,
         },
     }
+
+
+def _means(curves: Curves) -> dict[str, list[float]]:
+    return {name: curves.of(name).mean(axis=0).round(4).tolist() for name in curves.strategies}
 
 
 def _note(chosen: list[Task], runs: list[Run], *, rows: int) -> str:
