@@ -321,7 +321,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    passes = 2 if arguments.quick else 7
+    passes = 2 if arguments.quick else 5
     sizes = {32: 512, 96: 128, 224: 32}
     result: dict[str, Any] = {
         "versions": {
