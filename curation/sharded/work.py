@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 import thresher
 from thresher.core.errors import InputError
 from thresher.core.executor import Executor, Task, get_executor
 from thresher.core.fingerprint import fingerprint
+from thresher.core.locking import alone_in
 
 ALONE: dict[str, Any] = {"all": None}
 
@@ -54,18 +53,10 @@ def open_work(
     """
     if folder.is_file():
         raise InputError(f"The work folder must be a folder; {folder} is a file.")
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise InputError(
-            f"Another process is working in {folder}. Wait for it or give another folder."
-        ) from error
-    runner = get_executor(executor, workers=workers)
-    try:
-        yield Work(folder, runner)
-    finally:
-        if isinstance(executor, str):
-            runner.close()
-        lock.release()
+    with alone_in(folder, instead="another folder"):
+        runner = get_executor(executor, workers=workers)
+        try:
+            yield Work(folder, runner)
+        finally:
+            if isinstance(executor, str):
+                runner.close()

@@ -12,8 +12,8 @@ from training.evaluation import Evaluation
 from training.feed import Augment
 from training.search import SearchResult
 
-from ..core.loading import load_dataset
 from .settings import DataSettings
+from .steps.load import load_by_columns
 from .steps.samples import read_parts
 
 
@@ -71,18 +71,7 @@ def search_data(
     while training, which keeps the label of any picture.
     """
     seed = options.get("random_state", 0)
-    loaded = load_dataset(
-        data,
-        label=columns.label,
-        image=columns.image,
-        text=columns.text,
-        features=columns.features,
-        split=columns.split,
-        row_id=columns.row_id,
-        where=columns.where,
-        seed=seed,
-        test_fraction=columns.test_fraction,
-    )
+    loaded = load_by_columns(data, columns, seed=seed)
     parts = read_parts(loaded, settings=columns, device=device)
     samples = parts.of(parts.train)
     result = search_compact(

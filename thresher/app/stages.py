@@ -11,8 +11,6 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from filelock import FileLock, Timeout
-
 import thresher
 
 from ..core.choice import Choice, choose_device, choose_threads
@@ -20,6 +18,7 @@ from ..core.errors import InputError
 from ..core.files import read_json, write_json
 from ..core.fingerprint import fingerprint
 from ..core.ledger import CostLedger, StageCost
+from ..core.locking import alone_in
 from ..core.progress import message
 from .settings import Group, Settings
 
@@ -184,26 +183,12 @@ def open_run(folder: Path, settings: Settings) -> Iterator[RunFolder]:
             f"{folder} is not empty and not a run of Thresher; nothing in it was touched. "
             "Give another folder with --out."
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise InputError(
-            f"Another process is working in {folder}. Wait for it or give another --out."
-        ) from error
-    try:
+    with alone_in(folder, instead="another --out"):
         write_json(folder / MARKER, {"format": 1, "thresher": thresher.__version__})
         device, threads = choose_device(settings.device), choose_threads(settings.threads)
         message(f"device: {device}; threads: {threads}")
-        ledger = CostLedger(
-            folder / "ledger.jsonl",
-            device=device.value,
-            price_per_hour=settings.cost.prices.get(device.value),
-        )
+        ledger = CostLedger(folder / "ledger.jsonl")
         yield RunFolder(folder, settings, device, threads, ledger)
-    finally:
-        lock.release()
 
 
 @cache

@@ -18,21 +18,12 @@ from .curate import app as curate_app
 from .label import app as label_app
 from .models import add_commands
 from .options import (
-    Config,
-    Data,
-    Device,
-    DryRun,
-    Features,
-    Image,
     Json,
-    Label,
     Out,
     Prices,
-    Seed,
-    Set,
     Teacher,
-    Text,
-    Where,
+    column_options,
+    command_of,
     settings_from,
 )
 from .search import add_search
@@ -53,6 +44,8 @@ app.add_typer(augment_app, name="augment")
 add_commands(app)
 add_search(app)
 
+Asked = tuple[Path, dict[str, Any]]
+
 # The shares that --plant uses; any of them can be set on its own, as in --set plant.leaked=0.1.
 PLANTED = {"copies": 0.03, "near_copies": 0.03, "swapped_labels": 0.03, "leaked": 0.05}
 
@@ -67,86 +60,45 @@ def thresher_command(
         raise typer.Exit
 
 
-@app.command()
 def run(
-    data: Data,
-    out: Out,
     *,
-    label: Label = None,
-    image: Image = None,
-    text: Text = None,
-    features: Features = None,
-    where: Where = None,
+    out: Out,
     rows: Annotated[int | None, typer.Option(help="Keep only this many training rows.")] = None,
     labels: Annotated[int | None, typer.Option(help="Train on this many chosen labels.")] = None,
     baseline: Annotated[bool, typer.Option(help="Also train the plain way, to compare.")] = False,
     teacher: Teacher = None,
     price_per_hour: Prices = None,
     plant: Annotated[bool, typer.Option(help="Plant known faults, to see them found.")] = False,
-    config: Config = None,
-    set_: Set = None,
-    seed: Seed = None,
-    device: Device = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
+) -> Asked:
     """Go the whole way: clean the data, train, distil, quantize, export, verify, report."""
     more: dict[str, Any] = {"baseline": True} if baseline else {}
     more |= {"plant": PLANTED} if plant else {}
     more |= {"budget": {"rows": rows}} if rows is not None else {}
     more |= {"label": {"budget": labels}} if labels is not None else {}
-    more |= {"teacher": {"model": teacher}} if teacher is not None else {}
-    more |= {"cost": {"price_per_hour": parse_prices(price_per_hour)}} if price_per_hour else {}
-    settings = settings_from(
-        config=config,
-        overrides=set_,
-        label=label,
-        image=image,
-        text=text,
-        features=features,
-        where=where,
-        seed=seed,
-        device=device,
-        more=more,
-    )
-    go(data, out, settings, until="report", dry_run=dry_run, as_json=as_json)
+    return out, more | _training(teacher, price_per_hour)
 
 
-@app.command()
-def train(
-    data: Data,
-    out: Out,
-    *,
-    label: Label = None,
-    image: Image = None,
-    text: Text = None,
-    features: Features = None,
-    where: Where = None,
-    teacher: Teacher = None,
-    price_per_hour: Prices = None,
-    config: Config = None,
-    set_: Set = None,
-    seed: Seed = None,
-    device: Device = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
+def train(*, out: Out, teacher: Teacher = None, price_per_hour: Prices = None) -> Asked:
     """Train, distil, quantize, export and verify on the data as they are, without curation."""
+    return out, {"curate": False, **_training(teacher, price_per_hour)}
+
+
+def _training(teacher: str | None, price_per_hour: list[str] | None) -> dict[str, Any]:
     more: dict[str, Any] = {"teacher": {"model": teacher}} if teacher is not None else {}
     more |= {"cost": {"price_per_hour": parse_prices(price_per_hour)}} if price_per_hour else {}
-    settings = settings_from(
-        config=config,
-        overrides=set_,
-        label=label,
-        image=image,
-        text=text,
-        features=features,
-        where=where,
-        seed=seed,
-        device=device,
-        more={"curate": False, **more},
-    )
+    return more
+
+
+def _go(
+    asked: Asked, *, data: str, dry_run: bool, as_json: bool, set_: list[str] | None, **columns: Any
+) -> None:
+    out, more = asked
+    settings = settings_from(overrides=set_, more=more, **columns)
     go(data, out, settings, until="report", dry_run=dry_run, as_json=as_json)
+
+
+for whole in (run, train):
+    app.command()(command_of(whole, shared=column_options, call=_go))
 
 
 @app.command()

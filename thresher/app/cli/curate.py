@@ -5,11 +5,12 @@ from __future__ import annotations
 import typer
 
 from . import curate_find
-from .curate_all import curate_all
+from .curate_all import curate_all, curate_whole
 from .curate_manifest import apply, diff, undo
 from .curate_shards import shards
 from .default_command import DEFAULT, DefaultGroup
 from .finding import finding_command
+from .options import column_options, command_of
 
 app = typer.Typer(
     name="curate",
@@ -21,7 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-app.command(name=DEFAULT)(curate_all)
+app.command(name=DEFAULT)(command_of(curate_all, shared=column_options, call=curate_whole))
 for find in (
     curate_find.duplicates,
     curate_find.leakage,

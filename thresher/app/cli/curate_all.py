@@ -11,21 +11,7 @@ import typer
 from ...core.errors import InputError
 from ...core.writing import SUFFIXES
 from ..settings import Settings
-from .options import (
-    Config,
-    Data,
-    Device,
-    DryRun,
-    Features,
-    Image,
-    Json,
-    Label,
-    Seed,
-    Set,
-    Text,
-    Where,
-    settings_from,
-)
+from .options import settings_from
 
 # A file is cleaned as it is: no test rows are held out of it, and rows without a label stay.
 DEFAULTS = {"data": {"test_fraction": 0.0, "keep_unlabeled": True}}
@@ -39,42 +25,23 @@ Out = Annotated[
 ]
 
 
-def curate_all(
-    data: Data,
-    out: Out,
-    *,
-    label: Label = None,
-    image: Image = None,
-    text: Text = None,
-    features: Features = None,
-    where: Where = None,
-    config: Config = None,
-    set_: Set = None,
-    seed: Seed = None,
-    device: Device = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
+def curate_all(*, out: Out) -> Path:
     """Do all checks and write clean data (the default command).
 
     A run that was stopped goes on with the same command.
 
     Example: thresher curate reviews.csv --out clean.csv
     """
+    return out
+
+
+def curate_whole(
+    out: Path, *, data: str, dry_run: bool, as_json: bool, set_: list[str] | None, **columns: Any
+) -> None:
+    """Run the checks into a folder, or into one beside the file of clean data."""
     from .whole_run import go
 
-    settings = settings_from(
-        config=config,
-        overrides=set_,
-        label=label,
-        image=image,
-        text=text,
-        features=features,
-        where=where,
-        seed=seed,
-        device=device,
-        defaults=DEFAULTS,
-    )
+    settings = settings_from(overrides=set_, defaults=DEFAULTS, **columns)
     if dry_run or not out.suffix:
         go(data, out, settings, until="curate", dry_run=dry_run, as_json=as_json)
     else:
@@ -109,23 +76,10 @@ def run_folder(out: Path) -> Path:
 
 
 def _apply(data: str, out: Path, folder: Path, settings: Settings) -> Any:
-    from ...core.loading import load_dataset
     from ...core.manifest import Manifest
     from ..cleaning import apply_manifest, cover_all_rows
+    from ..steps.load import load_by_columns
 
-    columns = settings.data
-    loaded = load_dataset(
-        data,
-        label=columns.label,
-        image=columns.image,
-        text=columns.text,
-        features=columns.features,
-        split=columns.split,
-        row_id=columns.row_id,
-        where=columns.where,
-        keep_unlabeled=columns.keep_unlabeled,
-        seed=settings.seed,
-        test_fraction=columns.test_fraction,
-    )
+    loaded = load_by_columns(data, settings.data, seed=settings.seed)
     manifest = Manifest.load(folder / "manifest" / "decisions")
     return apply_manifest(cover_all_rows(manifest, loaded, action="drop"), loaded, out)

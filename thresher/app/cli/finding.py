@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +16,7 @@ from ...core.errors import InputError
 from ...core.issues import Issues
 from ...core.manifest import Manifest
 from ...core.schema import LoadedDataset
-from .options import Data, Features, Image, Json, Label, Text, Where
+from .options import Data, Features, Image, Json, Label, Text, Where, command_of
 
 if TYPE_CHECKING:
     from curation import Curator
@@ -99,22 +98,9 @@ def shared_options(
 
 
 def finding_command(own: Callable[..., Search]) -> Callable[..., None]:
-    """Make a command of a function from a command's own options to a `Search`.
-
-    The command has the options of all finding commands and then its own, so that each command's
-    code shows only what is special about it.
-    """
-    shared = inspect.signature(shared_options, eval_str=True).parameters
-
-    @wraps(own)
-    def command(**given: Any) -> None:
-        request = {name: given.pop(name) for name in shared}
-        look(own(**given), command=own.__name__, **request)
-
-    parameters = [*shared.values(), *inspect.signature(own, eval_str=True).parameters.values()]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {each.name: each.annotation for each in parameters}
-    return command
+    """Make a command of a function from a command's own options to a `Search`."""
+    call = partial(look, command=own.__name__)
+    return command_of(own, shared=shared_options, call=call)
 
 
 def look(

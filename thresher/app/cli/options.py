@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,6 +49,48 @@ Prices = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show settings and stages; do nothing.")]
+
+
+def command_of(
+    own: Callable[..., Any], *, shared: Callable[..., None], call: Callable[..., None]
+) -> Callable[..., None]:
+    """Make a command with the arguments of `shared`, the options of `own`, and then its options.
+
+    So each command's code shows only what is special about it. `call` gets what `own` makes of its
+    options, and the shared ones by name.
+    """
+    common = inspect.signature(shared, eval_str=True).parameters
+
+    @wraps(own)
+    def command(**given: Any) -> None:
+        request = {name: given.pop(name) for name in common}
+        call(own(**given), **request)
+
+    special = inspect.signature(own, eval_str=True).parameters
+    parameters = sorted(
+        [*special.values(), *common.values()], key=lambda each: each.kind == each.KEYWORD_ONLY
+    )
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    return command
+
+
+def column_options(
+    data: Data,
+    *,
+    label: Label = None,
+    image: Image = None,
+    text: Text = None,
+    features: Features = None,
+    where: Where = None,
+    config: Config = None,
+    set_: Set = None,
+    seed: Seed = None,
+    device: Device = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Declare what every command with settings takes; only its signature is used."""
 
 
 def settings_from(

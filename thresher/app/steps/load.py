@@ -31,19 +31,7 @@ def load_rows(run: RunFolder, source: Source) -> Done[LoadedDataset]:
     settings = run.settings.data
 
     def work(folder: Path, notes: Notes) -> None:
-        loaded = load_dataset(
-            source,
-            label=settings.label,
-            image=settings.image,
-            text=settings.text,
-            features=settings.features,
-            split=settings.split,
-            row_id=settings.row_id,
-            where=settings.where,
-            keep_unlabeled=settings.keep_unlabeled,
-            seed=run.settings.seed,
-            test_fraction=settings.test_fraction,
-        )
+        loaded = load_by_columns(source, settings, seed=run.settings.seed)
         notes.choices.update(loaded.choices)
         _save(_limited(loaded, settings.limit), folder, notes)
 
@@ -53,6 +41,23 @@ def load_rows(run: RunFolder, source: Source) -> Done[LoadedDataset]:
         load=read_loaded,
         settings=[source_version(source), _plain(settings)],
         where="loaded",
+    )
+
+
+def load_by_columns(source: Source, columns: DataSettings, *, seed: int) -> LoadedDataset:
+    """Load the source as the settings of its columns say."""
+    return load_dataset(
+        source,
+        label=columns.label,
+        image=columns.image,
+        text=columns.text,
+        features=columns.features,
+        split=columns.split,
+        row_id=columns.row_id,
+        where=columns.where,
+        keep_unlabeled=columns.keep_unlabeled,
+        seed=seed,
+        test_fraction=columns.test_fraction,
     )
 
 
