@@ -19,6 +19,9 @@ from thresher.core.errors import InputError, check_number
 # Grid of the two parameters that turn the model's own probabilities into true ones.
 SHIFTS = np.linspace(-12.0, 12.0, 241)
 SLOPES = np.linspace(0.0, 1.0, 11)
+# Right and wrong rows that the prior is worth. A third is Kerman's neutral prior (2011), whose
+# median lies at the share seen; Jeffreys' half draws accuracies near 1 further down.
+PRIOR = 1.0 / 3.0
 
 
 @dataclass(frozen=True)
@@ -101,10 +104,10 @@ def estimate_accuracy(
     -----
     A row is right with odds ``exp(shift) · odds(expected)^slope``; without `expected` the slope is
     0. The estimate is the mean of the pool's accuracy over the posterior of both parameters: flat
-    over the slope in [0, 1], Jeffreys' over the shift, so that without an error seen the interval
-    still has a width. The shift makes the labels' mean come out whatever the slope, so that a model
-    that misjudges itself costs width but brings no bias; with slope 0 it is Jeffreys' interval of a
-    share (Brown, Cai and DasGupta, 2001). Unequal weights count as fewer labels (Kish, 1965).
+    over the slope in [0, 1], Kerman's neutral prior (2011) over the shift, so that without an error
+    seen the interval still has a width. The shift makes the labels' mean come out whatever the
+    slope, so that a model that misjudges itself costs width but brings no bias; with slope 0 it is
+    the interval of a share by that prior. Unequal weights count as fewer labels (Kish, 1965).
     """
     right, mass, hope = _check(correct, weights, expected)
     if (expected is None) != (expected_mean is None):
@@ -139,7 +142,7 @@ def _posterior(
     probs_A_S_m = 1.0 / (1.0 + np.exp(-odds_A_S_m))
     spread = (probs_A_S_m * (1.0 - probs_A_S_m)) @ share
     fit = np.log(probs_A_S_m) @ (mass * right) + np.log1p(-probs_A_S_m) @ (mass * (1.0 - right))
-    fit += 0.5 * np.log(spread)
+    fit += PRIOR * np.log(spread)
     accuracy = probs_A_S_m @ share
     if hope is not None and expected_mean is not None:
         # What the labelled rows' mean expectation lacks of the pool's, to first order.

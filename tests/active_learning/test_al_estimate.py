@@ -10,9 +10,9 @@ from thresher.core.errors import InputError
 
 
 @pytest.mark.parametrize(("right", "labels"), [(3, 4), (19, 20), (0, 10), (45, 60)])
-def test_without_a_model_it_is_jeffreys_interval(right, labels):
+def test_without_a_model_it_is_the_interval_of_kermans_prior(right, labels):
     found = estimate_accuracy(np.arange(labels) < right)
-    a, b = right + 0.5, labels - right + 0.5
+    a, b = right + 1 / 3, labels - right + 1 / 3
     assert found.labels == labels
     assert found.value == pytest.approx(a / (a + b), abs=0.005)
     assert [found.low, found.high] == pytest.approx(beta.ppf([0.025, 0.975], a, b), abs=0.01)
