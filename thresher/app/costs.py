@@ -27,7 +27,7 @@ def total_costs(
     Returns
     -------
     dict
-        ``wall_s``, ``cpu_s``, ``gpu_s``; ``flops`` and ``rows_seen`` of all trainings; ``joules`` or
+        ``wall_s``, ``cpu_s``, ``gpu_s``; ``flops``, ``rows_seen`` of all trainings; ``joules`` or
         None, and ``energy`` in words; ``money`` or None, and ``price_per_hour``.
     """
     costs = list(stages)

@@ -23,6 +23,7 @@ EXTRAS = {
     "timm": "timm",
     "open-clip-torch": "openclip",
     "torch-pruning": "prune",
+    "executorch": "executorch",
 }
 
 

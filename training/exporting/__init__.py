@@ -1,7 +1,19 @@
-"""Export to ONNX and what runs there."""
+"""Export to ONNX, ``torch.export`` or ExecuTorch, and what runs there."""
 
-from .artefact import export
 from .audit import FusedOperators, audit
-from .runtime import ExportedModel, InputSpec, load_exported
+from .executorch_file import ExecutorchModel
+from .formats import FORMATS, export, load_exported
+from .program import ExportedProgram
+from .runtime import ExportedModel, InputSpec
 
-__all__ = ["ExportedModel", "FusedOperators", "InputSpec", "audit", "export", "load_exported"]
+__all__ = [
+    "FORMATS",
+    "ExecutorchModel",
+    "ExportedModel",
+    "ExportedProgram",
+    "FusedOperators",
+    "InputSpec",
+    "audit",
+    "export",
+    "load_exported",
+]
