@@ -301,8 +301,11 @@ def _means(curves: Curves) -> dict[str, list[float]]:
 
 def _note(chosen: list[Task], runs: list[Run], *, rows: int) -> str:
     versions = _versions()
-    failed = {run["strategy"]: run["failed"] for run in runs if "failed" in run}
-    stopped = "".join(f" {name} failed: {why}." for name, why in failed.items())
+    stopped = "".join(
+        f" {run['strategy']} failed on {run['set']}: {run['failed']}."
+        for run in runs
+        if "failed" in run
+    )
     few = ", ".join(f"{task.name} {task.seeds}" for task in chosen if task.seeds != 5) or "none"
     return (
         f"At most {rows:,} rows a set, half of them the pool (digits three quarters), five seeds "
