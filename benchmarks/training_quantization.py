@@ -308,9 +308,8 @@ def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
             "CIFAR-10 (6,000 rows to train, all 10,000 to test) and Banking77; small networks, one "
             f"thread; points lost with the number of seeds in brackets. {listed}. Speed is the "
             "ratio of CPU times by turns, 99 % interval. With 16 channels the integer kernel does "
-            "half as many sums a second as with 32 or 64, since its vectors hold 16 outputs that "
-            "share each loaded input, and the first convolution reads three channels: there "
-            "integers do not pay twice."
+            "half as many sums a second as with 32 or 64, and the first convolution reads three "
+            "channels: single rows then gain half, or with depthwise layers nothing."
         ),
         "tables": [table for table in tables if table["rows"]],
     }
