@@ -71,10 +71,13 @@ class Checkpoints:
         InputError
             When it belongs to another model, other data or other settings.
         """
-        for path in self._files():
+        files = self._files()
+        for path in files:
             content = path.read_bytes()
             if _digest(content) != path.stem.rpartition("-")[2]:
-                message(f"checkpoint {path} is damaged; the one before it is used")
+                last = path == files[-1]
+                then = "training begins again" if last else "the one before it is used"
+                message(f"checkpoint {path} is damaged; {then}")
                 continue
             found = torch.load(io.BytesIO(content), weights_only=True)
             self._check(found["identity"], path)

@@ -15,6 +15,7 @@ from .modes import device_of, evaluating
 from .pretrained import PretrainedModel
 from .samples import UNLABELED, Samples
 
+_LISTED = 5
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
@@ -33,6 +34,7 @@ def check_samples(
     for name, part in (("samples", samples), ("validation", validation)):
         if part is not None:
             _check_rows(model, part, name)
+    _tell_empty(samples)
     classes = count_classes(model, samples.inputs)
     if needs_targets and samples.targets is None:
         raise InputError("`samples` has no targets; label them, or `distill` without labels.")
@@ -104,3 +106,28 @@ def _tell_missing(trained: Tensor | None, judged: Tensor) -> None:
     missing = np.setdiff1d(judged.numpy(), trained.numpy()).tolist()
     if missing:
         message(f"no training row has class {', '.join(map(str, missing))}; it cannot be learned")
+
+
+def _tell_empty(samples: Samples) -> None:
+    """Name texts without a token: the model can only answer with what is usual."""
+    if samples.modality != "text":
+        return
+    empty = samples.row_ids[(samples.inputs == 0).all(1).numpy()]
+    if len(empty):
+        message(
+            f"{len(empty)} of {len(samples)} texts have no word; a model can learn nothing from "
+            f"them. First: {', '.join(map(str, empty[:_LISTED]))}"
+        )
+
+
+def check_parts(model: nn.Module, *, n_rows: int, batch_size: int, accumulate: int) -> None:
+    """Raise if batch norm would see a single vector at once, of which it learns nothing."""
+    steps = -(-n_rows // batch_size)
+    smallest = n_rows // steps // accumulate
+    trained = [m for m in model.modules() if isinstance(m, nn.BatchNorm1d) and m.weight is not None]
+    if smallest < 2 and any(m.weight.requires_grad for m in trained):
+        raise InputError(
+            f"Batch norm needs at least two rows at once; {n_rows} rows with "
+            f"`batch_size={batch_size}` and `accumulate={accumulate}` make parts of {smallest}. "
+            "Use a larger `batch_size` or a smaller `accumulate`."
+        )

@@ -10,6 +10,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from .sharding import local
+
 
 class WeightAverage:
     """Exponential moving average of parameters and floating-point buffers.
@@ -44,4 +46,4 @@ class WeightAverage:
 
 
 def _tensors(model: nn.Module) -> list[Tensor]:
-    return [tensor.detach() for tensor in (*model.parameters(), *model.buffers())]
+    return [local(tensor.detach()) for tensor in (*model.parameters(), *model.buffers())]

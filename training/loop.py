@@ -15,7 +15,8 @@ from thresher.core.randomness import RandomState
 
 from .allocator import kept_memory
 from .checkpoint import Checkpoints
-from .checks import check_samples, measure_normalization
+from .checks import check_parts, check_samples, measure_normalization
+from .compiling import choose_compiled
 from .feed import Augment, Feed, Mix
 from .hooks import Hook
 from .identity import run_identity
@@ -27,6 +28,7 @@ from .samples import Samples
 from .seeding import as_seed, own_torch_rng
 from .session import TrainingSession
 from .settings import Settings
+from .sharding import check_sharding
 from .workers import join_workers
 
 
@@ -51,6 +53,8 @@ def fit(
     mix: Mix | None = None,
     loss: Loss | None = None,
     precision: str = "auto",
+    compiled: str = "auto",
+    sharded: bool = False,
     device: str = "auto",
     checkpoint_dir: str | Path | None = None,
     checkpoint_every_s: float = 60.0,
@@ -104,6 +108,11 @@ def fit(
         ``(model, Batch) -> scalar``, the mean over the batch; cross-entropy by default.
     precision : str
         ``"auto"``, ``"fp32"`` or ``"bf16"`` (autocast).
+    compiled : str
+        ``"auto"``, ``"on"`` or ``"off"``: whether ``torch.compile`` is used; see `compiling`.
+    sharded : bool
+        Under ``torchrun``: spread the weights over the processes (FSDP2) instead of a copy each;
+        see `sharding`. Checkpoints are then written at the end of epochs only.
     device : str
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
     checkpoint_dir : path-like, optional
@@ -145,10 +154,16 @@ def fit(
     if patience is not None and validation is None:
         raise InputError("`patience` needs `validation` rows to watch.")
     check_samples(model, samples, validation=validation, needs_targets=loss is None)
+    check_parts(model, n_rows=len(samples), batch_size=batch_size, accumulate=accumulate)
     choices = {"device": choose_device(device)}
     place = choices["device"].value
     workers = join_workers(place)
     choices["precision"] = choose_precision(model, precision, device=place)
+    if sharded:
+        smallest = len(samples) // -(-len(samples) // batch_size)
+        check_sharding(workers, optimizer=optimizer, rows=smallest, parts=accumulate)
+        compiled = "off"
+    choices["compiled"] = choose_compiled(model, samples, compiled, epochs=epochs, device=place)
     if batch_size > len(samples):
         choices["batch_size"] = Choice(str(len(samples)), "there are no more rows")
     measure_normalization(model, samples.inputs)
@@ -175,6 +190,7 @@ def fit(
         checkpoints=checkpoints,
         hooks=tuple(hooks),
         workers=workers,
+        sharded=sharded,
     )
     seed = settings.seed + workers.rank
     with kept_memory(), own_torch_rng(seed, device=place), closing(session.stepper):

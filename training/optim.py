@@ -10,6 +10,7 @@ from torch import nn
 from thresher.core.errors import check_choice
 
 from .optim_muon import Muon
+from .sharding import is_sharded
 
 OPTIMIZERS = ("sgd", "adamw", "muon")
 DEFAULT_LR = {"sgd": 0.2, "adamw": 2e-3, "muon": 0.06}
@@ -45,7 +46,8 @@ def build_optimizer(
         return _build_muon(matrices, vectors, lr=lr, weight_decay=weight_decay)
     groups = _filled([{"params": matrices, "weight_decay": weight_decay}, vectors])
     if name == "sgd":
-        return torch.optim.SGD(groups, lr=lr, momentum=MOMENTUM, nesterov=True, fused=True)
+        fused = not any(map(is_sharded, trained))  # there is no fused SGD on parts of tensors
+        return torch.optim.SGD(groups, lr=lr, momentum=MOMENTUM, nesterov=True, fused=fused)
     return torch.optim.AdamW(groups, lr=lr, fused=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,7 +114,7 @@ class Samples:
 
 
 def samples_from_arrays(
-    inputs: np.ndarray,
+    inputs: np.ndarray | Sequence[np.ndarray],
     *,
     row_ids: np.ndarray,
     targets: np.ndarray | None = None,
@@ -123,14 +124,21 @@ def samples_from_arrays(
 
     Parameters
     ----------
-    inputs : ndarray
+    inputs : ndarray, or sequence of ndarray
         Images uint8 (n, height, width, channels) as decoders give them, token ids int64
-        (n, length), or features (n, d). Image memory is shared, not copied.
+        (n, length), or features (n, d); or the rows one by one. Memory of an array of images is
+        shared, not copied.
     row_ids : ndarray of str, shape (n,)
     targets : ndarray of int, shape (n,), optional
         −1 for an unlabelled row.
     weights : ndarray of float, shape (n,), optional
+
+    Raises
+    ------
+    InputError
+        When rows differ in shape, such as pictures of several sizes or color modes.
     """
+    inputs = _one_array(inputs, row_ids)
     if inputs.ndim == 4:
         if inputs.dtype != np.uint8:
             raise InputError(f"Images must be uint8 with values 0–255, got {inputs.dtype}.")
@@ -145,3 +153,19 @@ def samples_from_arrays(
         np.asarray(row_ids, dtype=np.str_),
         None if weights is None else torch.from_numpy(np.asarray(weights, dtype=np.float32)),
     )
+
+
+def _one_array(inputs: np.ndarray | Sequence[np.ndarray], row_ids: np.ndarray) -> np.ndarray:
+    """Stack rows that are given one by one; an array is returned as it is."""
+    if isinstance(inputs, np.ndarray) and inputs.dtype != object:
+        return inputs
+    rows = [np.asarray(row) for row in inputs]
+    shapes = [row.shape for row in rows]
+    for row_id, shape in zip(row_ids, shapes, strict=False):
+        if shape != shapes[0]:
+            raise InputError(
+                f"All rows must have one shape; row {row_ids[0]} has {shapes[0]} and row {row_id} "
+                f"{shape}. `thresher.core.images.read_images` brings pictures to one size and to "
+                "RGB."
+            )
+    return np.stack(rows) if rows else np.zeros((0, 0), dtype=np.float32)

@@ -12,6 +12,7 @@ from thresher.core.progress import message, track
 
 from .batches import BatchPlan
 from .checkpoint import Checkpoints
+from .compiling import CompiledNetwork
 from .ema import WeightAverage
 from .evaluation import evaluate
 from .feed import Feed
@@ -23,6 +24,7 @@ from .run import TrainingRun
 from .samples import Samples
 from .schedule import learning_rate_factor
 from .settings import Settings
+from .sharding import shard, whole
 from .state import EpochSums, TrainingState
 from .step import Stepper
 from .workers import Workers
@@ -39,10 +41,12 @@ class TrainingSession:
     loss : Loss
     validation : Samples or None
     choices : dict of str to Choice
-        Must hold ``device`` and ``precision``.
+        Must hold ``device``, ``precision`` and ``compiled``.
     checkpoints : Checkpoints or None
     hooks : tuple of Hook
     workers : Workers
+    sharded : bool
+        Spread the model over the workers; see `sharding`.
     """
 
     def __init__(
@@ -57,8 +61,10 @@ class TrainingSession:
         checkpoints: Checkpoints | None,
         hooks: tuple[Hook, ...],
         workers: Workers,
+        sharded: bool = False,
     ) -> None:
         self.workers = workers
+        self.sharded = sharded
         self.settings = settings
         self.validation = validation
         self.choices = choices
@@ -67,12 +73,17 @@ class TrainingSession:
         self.home = device_of(model)
         model.to(device)
         workers.share_start(model)
-        if any(isinstance(layer, nn.Conv2d) for layer in model.modules()):
+        self.given = model
+        average = None if settings.ema is None else WeightAverage(model, decay=settings.ema)
+        if sharded:
+            model = shard(model, device=device)
+            if average is not None:
+                average.module = shard(average.module, device=device)
+        elif any(isinstance(layer, nn.Conv2d) for layer in model.modules()):
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = build_optimizer(
             model, settings.optimizer, lr=settings.lr, weight_decay=settings.weight_decay
         )
-        average = None if settings.ema is None else WeightAverage(model, decay=settings.ema)
         self.state = TrainingState(model, optimizer, average, hooks, device)
         self.plan = BatchPlan(len(feed.samples), batch_size=settings.batch_size, seed=settings.seed)
         self.total = settings.epochs * self.plan.steps_per_epoch
@@ -83,6 +94,8 @@ class TrainingSession:
             settings=settings,
             precision=choices["precision"],
             workers=workers,
+            network=CompiledNetwork(model, choices["compiled"]),
+            sharded=sharded,
         )
 
     def run(self) -> TrainingRun:
@@ -100,7 +113,7 @@ class TrainingSession:
             state.seconds = time.perf_counter() - began
             if state.step % self.plan.steps_per_epoch == 0:
                 self._end_epoch()
-            elif self.checkpoints is not None and self.checkpoints.due():
+            elif self.checkpoints is not None and not self.sharded and self.checkpoints.due():
                 self._save()
         return self._finish()
 
@@ -147,23 +160,27 @@ class TrainingSession:
             self._save()
 
     def _save(self) -> None:
-        if self.checkpoints is not None and self.workers.first:
-            self.checkpoints.save(self.state.to_dict(), step=self.state.step)
+        if self.checkpoints is None or not (self.workers.first or self.sharded):
+            return
+        state = self.state.to_dict()
+        if self.workers.first:
+            self.checkpoints.save(state, step=self.state.step)
 
     def _finish(self) -> TrainingRun:
         state = self.state
+        self.choices["compiled"] = self.stepper.compiled.choice
         if self.settings.patience is not None:
-            state.model.load_state_dict(state.best["weights"])
+            self.given.load_state_dict(state.best["weights"])
             entry = state.history[state.best["epoch"] - 1]
             self.choices["epochs"] = Choice(
                 str(state.best["epoch"]), "the epoch of the best validation accuracy"
             )
         else:
-            state.model.load_state_dict(state.judged_model.state_dict())
+            self.given.load_state_dict(whole(state.judged_model.state_dict()))
             entry = state.history[-1]
         numbers = ("loss", "accuracy", "validation_accuracy", "validation_loss")
         return TrainingRun(
-            model=state.model.to(self.home).eval(),
+            model=self.given.to(self.home).eval(),
             history=state.history,
             metrics={name: entry[name] for name in numbers if name in entry},
             flops=state.flops_per_row * state.rows_seen,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from .ema import WeightAverage
 from .hooks import Hook
+from .sharding import load_model, load_optimizer, whole
 
 
 @dataclass
@@ -55,20 +56,23 @@ class TrainingState:
         if accuracy > self.best.get("accuracy", -1.0):
             weights = {
                 name: tensor.detach().cpu().clone()
-                for name, tensor in self.judged_model.state_dict().items()
+                for name, tensor in whole(self.judged_model.state_dict()).items()
             }
             epoch = len(self.history)
             self.best = {"accuracy": accuracy, "epoch": epoch, "weights": weights}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return tensors and plain values only, which ``torch.load`` reads safely."""
+        """Return whole tensors and plain values, which ``torch.load`` reads safely.
+
+        Of a sharded model all processes must ask at once.
+        """
         rng: dict[str, Tensor] = {"cpu": torch.get_rng_state()}
         if self.device == "cuda":
             rng["cuda"] = torch.cuda.get_rng_state()
         return {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "average": None if self.average is None else self.average.module.state_dict(),
+            "model": whole(self.model.state_dict()),
+            "optimizer": whole(self.optimizer.state_dict()),
+            "average": None if self.average is None else whole(self.average.module.state_dict()),
             "hooks": [(type(hook).__qualname__, hook.state()) for hook in self.hooks],
             "rng": rng,
             "sums": vars(self.sums),
@@ -77,10 +81,10 @@ class TrainingState:
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Take everything from what `to_dict` gave."""
-        self.model.load_state_dict(saved["model"])
-        self.optimizer.load_state_dict(saved["optimizer"])
+        load_model(self.model, saved["model"])
+        load_optimizer(self.optimizer, saved["optimizer"])
         if self.average is not None:
-            self.average.module.load_state_dict(saved["average"])
+            load_model(self.average.module, saved["average"])
         kept = [tuple(pair) for pair in saved["hooks"]]
         for hook in self.hooks:
             place = next(

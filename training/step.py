@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from thresher.core.choice import Choice
+from thresher.core.errors import ThresherError
 from thresher.core.progress import message
 
 from .batches import Batch
 from .checks import DivergedError
+from .compiling import CompiledNetwork
 from .feed import Feed
 from .hooks import Moment
 from .loss import Loss
@@ -38,6 +40,10 @@ class Stepper:
     settings : Settings
     precision : Choice
     workers : Workers
+    network : CompiledNetwork
+        The state's model, as it is called.
+    sharded : bool
+        Whether the model is spread over the workers.
     """
 
     def __init__(
@@ -49,6 +55,8 @@ class Stepper:
         settings: Settings,
         precision: Choice,
         workers: Workers,
+        network: CompiledNetwork,
+        sharded: bool = False,
     ) -> None:
         self.state = state
         self.feed = feed
@@ -56,8 +64,13 @@ class Stepper:
         self.settings = settings
         self.parts = settings.accumulate
         self.workers = workers
+        self.sharded = sharded
+        # FSDP takes the mean over the workers where a sum is meant.
+        self._gathered = workers.world if sharded else 1
         self.bf16 = precision.value == "bf16"
         self._output: object = None
+        self.compiled = network
+        self._watched = state.model
         self._watch = state.model.register_forward_hook(self._keep_output)
 
     def close(self) -> None:
@@ -85,9 +98,14 @@ class Stepper:
         while True:
             try:
                 return self._accumulate(positions, moment)
-            except torch.OutOfMemoryError:
+            except torch.OutOfMemoryError as error:
+                if self.sharded:
+                    raise  # the others would wait for ever
                 if self.parts >= len(positions):
-                    raise
+                    raise ThresherError(
+                        "The GPU has no room for a single row with this model. Use a smaller model "
+                        "or smaller inputs, free the GPU, or train with `device='cpu'`."
+                    ) from error
             self.parts *= 2
             torch.cuda.empty_cache()
             message(f"the GPU is out of memory; batches are now computed in {self.parts} parts")
@@ -105,13 +123,13 @@ class Stepper:
                 raise _diverged(moment, value)
             whole += value
             mass = self._mass(part)
-            torch.autograd.backward(loss * (mass / total))
+            torch.autograd.backward(loss * (mass / total * self._gathered))
             logits = self._logits(len(part))
             _count(sums, batch, logits, loss=value, mass=mass)
             moment.batch, moment.loss, moment.logits = batch, value, logits
             for hook in self.state.hooks:
                 hook.on_batch(moment)
-        whole = self.workers.combine_step(self.state.model, whole)
+        whole = self.workers.combine_step(self.state.model, whole, sharded=self.sharded)
         if not math.isfinite(whole):
             raise _diverged(moment, whole)
         self.state.sums = sums
@@ -131,7 +149,24 @@ class Stepper:
     def _forward(self, batch: Batch) -> Tensor:
         self._output = None
         with torch.autocast(self.state.device, dtype=torch.bfloat16, enabled=self.bf16):
-            return self.loss(self.state.model, batch)
+            return self._loss(batch)
+
+    def _loss(self, batch: Batch) -> Tensor:
+        # Operations are counted on the model as it is: a compiled one hides them.
+        counted = bool(self.state.flops_per_row)
+        self._watch_only(self.compiled.network if counted else self.state.model)
+        try:
+            return self.loss(self._watched, batch)
+        except Exception as error:
+            if not self.compiled.give_up(error):
+                raise
+        return self._loss(batch)
+
+    def _watch_only(self, network: nn.Module) -> None:
+        if network is not self._watched:
+            self.close()
+            self._watched = network
+            self._watch = network.register_forward_hook(self._keep_output)
 
     def _keep_output(self, _module: nn.Module, _inputs: object, output: object) -> None:
         self._output = output

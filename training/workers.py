@@ -42,15 +42,18 @@ class Workers:
             for tensor in (*model.parameters(), *model.buffers()):
                 dist.broadcast(tensor.detach(), src=0)
 
-    def combine_step(self, model: nn.Module, loss: float) -> float:
-        """Add gradients over the workers, average running statistics, return the sum of `loss`."""
+    def combine_step(self, model: nn.Module, loss: float, *, sharded: bool = False) -> float:
+        """Add gradients over the workers, average running statistics, return the sum of `loss`.
+
+        Gradients of a sharded model have been added when they were computed.
+        """
         if self.world == 1:
             return loss
         trained = [p for p in model.parameters() if p.requires_grad]
-        for parameter in trained:
+        for parameter in () if sharded else trained:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        gradients = [p.grad for p in trained if p.grad is not None]
+        gradients = [] if sharded else [p.grad for p in trained if p.grad is not None]
         statistics = [b for b in model.buffers() if b.is_floating_point()]
         last = torch.tensor([loss], dtype=torch.float32, device=trained[0].device)
         flat = torch.cat([t.detach().float().flatten() for t in (*gradients, *statistics, last)])

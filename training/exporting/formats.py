@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from thresher.core.errors import InputError, check_choice
 
 from ..quantization.model import QuantizedModel
-from . import artefact, runtime
+from .artefact import export as export_onnx
 from .executorch_file import PTE, ExecutorchModel, save_executorch
 from .program import PROGRAM, ExportedProgram, save_program, write_folder
 from .runtime import ExportedModel
+from .runtime import load_exported as load_onnx
 
 _WRITERS = {"torch_export": (PROGRAM, save_program), "executorch": (PTE, save_executorch)}
 FORMATS = ("onnx", *_WRITERS)
@@ -69,7 +70,7 @@ def export(
     """
     check_choice("format", format, FORMATS)
     if format == "onnx":
-        return artefact.export(
+        return export_onnx(
             model,
             folder,
             classes=classes,
@@ -122,4 +123,4 @@ def load_exported(path: str | os.PathLike[str], *, threads: int | None = None) -
         return ExportedProgram(file)
     if file.suffix == ".pte":
         return ExecutorchModel(file)
-    return runtime.load_exported(file, threads=threads)
+    return load_onnx(file, threads=threads)
