@@ -14,6 +14,7 @@ Run: OMP_NUM_THREADS=1 python benchmarks/curation_tables.py --out tables.json
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import time
@@ -58,21 +59,19 @@ def judge(rows: datasets.Dataset, wrong: np.ndarray, columns: list[str]) -> dict
     }
 
 
-def page(result: dict[str, Any]) -> str:
+def page(result: dict[str, Any]) -> dict[str, Any]:
     """Return the table of the docs."""
-    lines = [
-        "## Wrong labels in a table of several kinds of columns",
-        f"`benchmarks/curation_tables.py`. Adult, {result['rows']:,} rows a seed, "
-        f"{result['share']:.0%} of the labels flipped, {result['seeds']} seeds: mean (lowest to "
-        "highest).",
-        "",
-        "| judged by | " + " | ".join(result["judged"]["numbers"]) + " |",
-        "| --- |" + " --- |" * len(result["judged"]["numbers"]),
+    rows = [
+        [name, *(f"{np.mean(v):.3f} ({min(v):.3f} to {max(v):.3f})" for v in figures.values())]
+        for name, figures in result["judged"].items()
     ]
-    for name, figures in result["judged"].items():
-        cells = [f"{np.mean(v):.3f} ({min(v):.3f} to {max(v):.3f})" for v in figures.values()]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    header = ["judged by", *result["judged"]["numbers"]]
+    return {
+        "title": "Wrong labels in a table of several kinds of columns",
+        "note": f"Adult, {result['rows']:,} rows a seed, {result['share']:.0%} of the labels "
+        f"flipped, {result['seeds']} seeds: mean (lowest to highest).",
+        "tables": [{"caption": "", "header": header, "rows": rows}],
+    }
 
 
 def main() -> None:
@@ -95,7 +94,7 @@ def main() -> None:
     result: dict[str, Any] = {"rows": count, "seeds": seeds, "share": share, "judged": judged}
     result["versions"] = {"python": platform.python_version(), "numpy": version("numpy")}
     result["page"] = page(result)
-    print(result["page"])
+    print(json.dumps(result["page"], indent=2))
     if options.out is not None:
         write_json(options.out, result)
 
