@@ -183,7 +183,7 @@ def page(cells: list[dict[str, Any]], seeds: int) -> dict[str, Any]:
             round(cell["chosen"], 1),
             f"{cell['regret']:+.1f}",
             f"{cell['worst class']:+.1f}" + (f" ± {cell['within']:.1f}" if seeds > 1 else ""),
-            f"{cell['classes surely down']} of {cell['classes']}",
+            f"{cell['classes surely down']} of {cell['classes']}" if seeds > 1 else "",
             ", ".join(sorted({one["policy"].split(",")[0] for one in cell["choices"]})),
         ]
         for cell in cells
@@ -192,7 +192,7 @@ def page(cells: list[dict[str, Any]], seeds: int) -> dict[str, Any]:
     own = [float(np.mean([cell[key] for cell in cells])) for key in ("chosen", "regret")]
     down, classes = (sum(cell[key] for cell in cells) for key in ("classes surely down", "classes"))
     last = ["mean", "", *[round(value, 1) for value in means], round(own[0], 1)]
-    rows.append([*last, f"{own[1]:+.1f}", "", f"{down} of {classes}", ""])
+    rows.append([*last, f"{own[1]:+.1f}", "", f"{down} of {classes}" if seeds > 1 else "", ""])
     header = [
         "set",
         "rows a class",
