@@ -316,7 +316,7 @@ def page(found: dict[str, Any]) -> dict[str, Any]:
     note = (
         f"Generated vectors, cosine {THRESHOLD}, one process, one thread; see the script. "
         f"{len(digests)} different manifest(s) over all ways below, {found['table_rows']:,} rows "
-        "with labels."
+        "with labels. Made on a busy machine, which costs CPU-seconds too."
     )
     tables = [
         {"caption": "Memory and recall", "header": header, "rows": rows},
@@ -341,6 +341,14 @@ def page(found: dict[str, Any]) -> dict[str, Any]:
     return {"title": "Curation from disk", "note": note + missing, "tables": tables}
 
 
+def joined(found: dict[str, Any], scale: list[dict[str, Any]]) -> dict[str, Any]:
+    """Put sizes that were measured now in place of, or beside, those of an earlier result."""
+    fresh = {(item["rows"], item["method"]) for item in scale}
+    kept = [item for item in found["scale"] if (item["rows"], item["method"]) not in fresh]
+    ordered = sorted([*kept, *scale], key=lambda item: (item["rows"], item["method"]))
+    return found | {"scale": ordered}
+
+
 def shown(recall: list[float] | None) -> str:
     return "exact" if recall is None else f"{recall[0]:.4f} ({recall[1]:.4f} to {recall[2]:.4f})"
 
@@ -353,6 +361,7 @@ def main() -> None:
     parser.add_argument("--row-state", type=int, default=0, help="rows of its steps")
     parser.add_argument("--folder", type=Path, help="on a disk with 20 times the vectors' size")
     parser.add_argument("--quick", action="store_true", help="20,000 rows")
+    parser.add_argument("--add-to", type=Path, help="an earlier result to add these sizes to")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     if options.quick:
@@ -372,6 +381,8 @@ def main() -> None:
         found["scale"] = [item for part in results for item in part]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if options.add_to:
+        found = joined(json.loads(options.add_to.read_text()), found["scale"])
     found["page"] = page(found)
     print(json.dumps(found, indent=2))
     if options.out:
