@@ -163,7 +163,6 @@ def fit(
         smallest = len(samples) // -(-len(samples) // batch_size)
         check_sharding(workers, optimizer=optimizer, rows=smallest, parts=accumulate)
         compiled = "off"
-    choices["compiled"] = choose_compiled(model, samples, compiled, epochs=epochs, device=place)
     if batch_size > len(samples):
         choices["batch_size"] = Choice(str(len(samples)), "there are no more rows")
     measure_normalization(model, samples.inputs)
@@ -172,6 +171,7 @@ def fit(
         augmented = augment is not None or mix is not None
         prepared = model.prepare(samples, others=others, augmented=augmented, device=place)
         choices |= {} if prepared is None else {"vectors": prepared}
+    choices["compiled"] = choose_compiled(model, samples, compiled, epochs=epochs, device=place)
     checkpoints = None
     if checkpoint_dir is not None:
         if not isinstance(random_state, int):
