@@ -19,9 +19,10 @@ from thresher.core.errors import InputError, check_number
 # Grid of the two parameters that turn the model's own probabilities into true ones.
 SHIFTS = np.linspace(-12.0, 12.0, 241)
 SLOPES = np.linspace(0.0, 1.0, 11)
-# Right and wrong rows that the prior is worth. A third is Kerman's neutral prior (2011), whose
-# median lies at the share seen; Jeffreys' half draws accuracies near 1 further down.
-PRIOR = 1.0 / 3.0
+# Right and wrong rows that the prior is worth: Jeffreys' half.
+PRIOR = 0.5
+# Intervals of the wanted probability that are compared for their length.
+ENDS = 201
 
 
 @dataclass(frozen=True)
@@ -104,10 +105,12 @@ def estimate_accuracy(
     -----
     A row is right with odds ``exp(shift) · odds(expected)^slope``; without `expected` the slope is
     0. The estimate is the mean of the pool's accuracy over the posterior of both parameters: flat
-    over the slope in [0, 1], Kerman's neutral prior (2011) over the shift, so that without an error
-    seen the interval still has a width. The shift makes the labels' mean come out whatever the
-    slope, so that a model that misjudges itself costs width but brings no bias; with slope 0 it is
-    the interval of a share by that prior. Unequal weights count as fewer labels (Kish, 1965).
+    over the slope in [0, 1], Jeffreys' prior over the shift, so that without an error seen the
+    interval still has a width. The interval is the shortest on the scale of arcsin √accuracy, where
+    Jeffreys' prior is flat (Box and Tiao, 1973): near 1, tails of equal mass would leave out the
+    likeliest accuracies and hold unlikely ones. The shift makes the labels' mean come out whatever
+    the slope, so that a model that misjudges itself costs width but brings no bias; with slope 0 it
+    is the interval of a share by that prior. Unequal weights count as fewer labels (Kish, 1965).
     """
     right, mass, hope = _check(correct, weights, expected)
     if (expected is None) != (expected_mean is None):
@@ -117,9 +120,7 @@ def estimate_accuracy(
     mass = mass * (m / float((mass**2).sum()))  # sums to the effective number of labels
     shares, chances = _posterior(right, mass, hope=hope, expected_mean=expected_mean)
     value = float(shares @ chances)
-    order = np.argsort(shares)
-    below = np.cumsum(chances[order]) - chances[order] / 2
-    ends = np.interp([0.5 - level / 2, 0.5 + level / 2], below, shares[order])
+    ends = _shortest(shares, chances, level)
     wider = 1.0 if pool_size is None else float(np.sqrt(1.0 + m / max(1, pool_size)))
     low, high = (float(np.clip(value + (end - value) * wider, 0.0, 1.0)) for end in ends)
     return Estimate(value, low, high, m)
@@ -150,6 +151,17 @@ def _posterior(
         accuracy = accuracy + rate * (expected_mean - float(hope @ share))
     chances = np.exp(fit - fit.max())
     return np.clip(accuracy, 0.0, 1.0).ravel(), (chances / chances.sum()).ravel()
+
+
+def _shortest(shares: np.ndarray, chances: np.ndarray, level: float) -> tuple[float, float]:
+    """Return the ends of the shortest interval of probability `level`, on the arcsine scale."""
+    order = np.argsort(shares)
+    angles = np.arcsin(np.sqrt(shares[order]))
+    below = np.cumsum(chances[order]) - chances[order] / 2
+    left_out = np.linspace(0.0, 1.0 - level, ENDS)
+    low, high = (np.interp(mass, below, angles) for mass in (left_out, left_out + level))
+    best = int(np.argmin(high - low))
+    return float(np.sin(low[best]) ** 2), float(np.sin(high[best]) ** 2)
 
 
 def lure_weights(propensities: np.ndarray, *, pool_size: int) -> np.ndarray:

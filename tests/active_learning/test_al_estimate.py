@@ -10,12 +10,21 @@ from thresher.core.errors import InputError
 
 
 @pytest.mark.parametrize(("right", "labels"), [(3, 4), (19, 20), (0, 10), (45, 60)])
-def test_without_a_model_it_is_the_interval_of_kermans_prior(right, labels):
+def test_without_a_model_it_is_the_shortest_interval_of_jeffreys_prior(right, labels):
     found = estimate_accuracy(np.arange(labels) < right)
-    a, b = right + 1 / 3, labels - right + 1 / 3
+    posterior = beta(right + 1 / 2, labels - right + 1 / 2)
+    tails = np.linspace(0, 0.05, 2001)
+    ends = posterior.ppf([tails, tails + 0.95])
+    low, high = ends[:, np.diff(np.arcsin(np.sqrt(ends)), axis=0).argmin()]
     assert found.labels == labels
-    assert found.value == pytest.approx(a / (a + b), abs=0.005)
-    assert [found.low, found.high] == pytest.approx(beta.ppf([0.025, 0.975], a, b), abs=0.01)
+    assert found.value == pytest.approx(posterior.mean(), abs=0.005)
+    assert [found.low, found.high] == pytest.approx([low, high], abs=0.01)
+
+
+def test_right_and_wrong_rows_have_mirrored_intervals():
+    right = np.arange(20) < 17
+    found, mirrored = estimate_accuracy(right), estimate_accuracy(~right)
+    assert [1 - mirrored.high, 1 - mirrored.low] == pytest.approx([found.low, found.high], abs=1e-6)
 
 
 def test_a_pool_that_is_easier_than_the_labels_counts_for_more():
