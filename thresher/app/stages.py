@@ -187,7 +187,11 @@ def open_run(folder: Path, settings: Settings) -> Iterator[RunFolder]:
         write_json(folder / MARKER, {"format": 1, "thresher": thresher.__version__})
         device, threads = choose_device(settings.device), choose_threads(settings.threads)
         message(f"device: {device}; threads: {threads}")
-        ledger = CostLedger(folder / "ledger.jsonl")
+        ledger = CostLedger(
+            folder / "ledger.jsonl",
+            device=device.value,
+            price_per_hour=settings.cost.prices.get(device.value),
+        )
         yield RunFolder(folder, settings, device, threads, ledger)
 
 
