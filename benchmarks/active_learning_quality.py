@@ -94,7 +94,7 @@ def tasks(folder: Path | None) -> Iterator[Task]:
     yield Task("cifar10", lambda: _cifar(folder))
     yield Task("cifar10 1:100", lambda: _long_tail(*_cifar(folder), ratio=100))
     yield Task("phoneme", lambda: _table(folder, "phoneme"))
-    yield Task("banking77", lambda: _banking(folder), (77, 154, 308, 616), seeds=3)
+    yield Task("banking77", lambda: _banking(folder), (77, 154, 308, 616))
 
 
 def tuning_tasks(folder: Path) -> Iterator[Task]:
