@@ -20,7 +20,7 @@ from thresher.core.errors import InputError, check_number
 
 from ..batches import Batch
 from ..evaluation import arranged
-from ..exporting.artefact import example_rows
+from ..exporting.description import example_rows
 from ..flops import count_flops
 from ..loss import weighted_mean
 from ..models.network import CompactModel

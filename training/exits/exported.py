@@ -17,7 +17,7 @@ from thresher.core.choice import available_cpus
 from thresher.core.errors import InputError
 from thresher.core.files import atomic_path, read_json, write_json
 
-from ..exporting.artefact import example_rows
+from ..exporting.description import example_rows
 from ..exporting.onnx_file import INPUT, write_onnx
 from ..exporting.runtime import open_session
 from .exit_model import ExitModel

@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from thresher.core.errors import InputError, check_choice
 
 from ..quantization.model import QuantizedModel
-from .artefact import export as export_onnx
+from .artefact import export_onnx
 from .executorch_file import PTE, ExecutorchModel, save_executorch
 from .program import PROGRAM, ExportedProgram, save_program, write_folder
-from .runtime import ExportedModel
-from .runtime import load_exported as load_onnx
+from .runtime import ExportedModel, load_onnx
 
 _WRITERS = {"torch_export": (PROGRAM, save_program), "executorch": (PTE, save_executorch)}
 FORMATS = ("onnx", *_WRITERS)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from thresher.core.errors import InputError
 from thresher.core.files import atomic_path, write_json, write_text
 
-from .artefact import _check_classes, _metadata, _title, example_rows
+from .description import check_classes, describe, example_rows, title
 from .runtime import CARD, RECORD, ExportedModel, InputSpec
 
 PROGRAM = "model.pt2"
@@ -94,15 +94,15 @@ def write_folder(
     The other options are those of `formats.export`.
     """
     rows = example_rows(model, example)
-    _check_classes(model, rows, classes)
-    metadata = _metadata(model, rows, classes, preprocessing)
+    check_classes(model, rows, classes)
+    metadata = describe(model, rows, classes, preprocessing)
     with atomic_path(folder) as temporary:
         temporary.mkdir()
         write(copy.deepcopy(model).eval().float().cpu(), rows, temporary / file, metadata)
         size = (temporary / file).stat().st_size
         record = {**metadata, "file": file, "size_bytes": size, "torch": torch.__version__}
         write_json(temporary / RECORD, record)
-        write_text(temporary / CARD, _card(record, name=name or _title(model), metrics=metrics))
+        write_text(temporary / CARD, _card(record, name=name or title(model), metrics=metrics))
 
 
 def capture(model: nn.Module, rows: Tensor, *, dynamic: bool = True) -> Any:

@@ -119,20 +119,8 @@ class ExportedModel:
         return rows
 
 
-def load_exported(path: str | os.PathLike[str], *, threads: int | None = None) -> ExportedModel:
-    """Load what `export` wrote: its folder, or the ONNX file alone.
-
-    Parameters
-    ----------
-    path : path-like
-    threads : int, optional
-        Threads of ONNX Runtime; by default all processors that this process may use.
-
-    Raises
-    ------
-    InputError
-        When there is no such file, it is damaged, or it was not written by Thresher.
-    """
+def load_onnx(path: str | os.PathLike[str], *, threads: int | None = None) -> ExportedModel:
+    """Load a folder with an ONNX file, or the file alone; see `formats.load_exported`."""
     file = Path(path)
     return ExportedModel(file / MODEL if file.is_dir() else file, threads=threads)
 

@@ -16,7 +16,7 @@ from thresher.core.choice import available_cpus
 from thresher.core.errors import InputError, check_number
 
 from ..exporting import ExportedModel
-from ..exporting.artefact import count_parameters, example_rows
+from ..exporting.description import count_parameters, example_rows
 from ..flops import count_flops
 from .energy import NOT_MEASURABLE, joules_per_call
 from .latency import Call, Latency, LatencyRatio, compare_renewed, measure_latency

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from thresher.core.errors import InputError, check_choice, check_number
 
-from ..exporting.artefact import count_parameters, example_rows
+from ..exporting.description import count_parameters, example_rows
 from ..flops import count_flops
 from .channels import prune_channels
 from .low_rank import factorize

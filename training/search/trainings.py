@@ -12,7 +12,7 @@ from thresher.core.fingerprint import fingerprint
 from thresher.core.progress import message
 
 from ..evaluation import evaluate
-from ..exporting.artefact import count_parameters
+from ..exporting.description import count_parameters
 from ..feed import Augment
 from ..flops import count_flops
 from ..loop import fit
