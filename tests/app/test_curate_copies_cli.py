@@ -132,3 +132,48 @@ def test_training_texts_that_hold_a_benchmark_are_dropped(curate, tmp_path):
     assert (code, "go with --benchmark" in error) == (2, True)
     code, error = curate("leakage", data, "--benchmark", bench, "--crops")
     assert (code, "compares words" in error) == (2, True)
+
+
+@pytest.mark.parametrize("given", ["option", "setting"])
+def test_all_checks_together_take_the_copy_that_stays(curate, tmp_path, given):
+    texts = sentences(20)
+    rows = pd.DataFrame({"text": [*texts, texts[0] + " more", texts[0]], "score": range(22)})
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    clean, keep = tmp_path / "clean.csv", "column:score"
+    asked = ["--keep", keep] if given == "option" else ["--set", f"find.keep={keep}"]
+    code, _ = curate("all", tmp_path / "rows.csv", "--text", "text", *asked, "--out", clean)
+    assert code == 0
+    assert sorted(pd.read_csv(clean)["score"]) == [*range(1, 20), 21]
+    code, error = curate("all", tmp_path / "rows.csv", "--keep", "best", "--out", clean)
+    assert (code, "find.keep" in error, "medoid" in error) == (2, True, True)
+
+
+def test_all_checks_together_may_differ_in_the_column_that_chooses(curate, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.normal(size=(30, 3)).round(3), columns=list("abc"))
+    rows["score"] = np.arange(30)
+    rows.loc[29, ["a", "b", "c"]] = rows.loc[3, ["a", "b", "c"]]
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    clean = tmp_path / "clean.csv"
+    asked = ["--features", "a,b,c", "--keep", "column:score", "--out", clean]
+    assert curate("all", tmp_path / "t.csv", *asked)[0] == 0
+    left = set(pd.read_csv(clean)["score"])
+    assert (3 in left, 29 in left) == (False, True)
+
+
+def test_all_checks_together_find_crops(curate, tmp_path):
+    rng = np.random.default_rng(0)
+    photos = [photograph(rng) for _ in range(14)]
+    for name, pixels in enumerate([*photos, photos[0][:72, :80], photos[1][:, ::-1]]):
+        save(tmp_path / "photos", f"{name:02}", pixels)
+    clean = tmp_path / "clean"
+    asked = ["--crops", "--keep", "resolution", "--out", clean, "--json"]
+    code, _ = curate("all", tmp_path / "photos", *asked)
+    assert code == 0
+    run = json.loads((clean / "result.json").read_text())
+    found = next(stage for stage in run["stages"] if stage["name"] == "find")["summary"]["checks"]
+    assert found["near_duplicate"]["count"] == 2
+    assert "looks of each image" in found["near_duplicate"]["method"]
+    pd.DataFrame({"text": sentences(20)}).to_csv(tmp_path / "rows.csv", index=False)
+    code, error = curate("all", tmp_path / "rows.csv", "--turns", "--out", tmp_path / "texts")
+    assert (code, "looks at pictures" in error) == (2, True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ..core.errors import InputError, did_you_mean
 
@@ -55,12 +55,26 @@ class EmbedSettings(Group):
 
 
 class FindSettings(Group):
-    """How duplicates, leaks, wrong labels and outliers are found."""
+    """How duplicates, leaks, wrong labels and outliers are found.
+
+    ``keep`` says which copy stays: connected, first, medoid, label_agreement, resolution, length or
+    column:NAME. ``compare`` is for pictures: crops finds cropped and mirrored copies too, turns
+    also those turned by quarters.
+    """
 
     near_threshold: float | Auto = "auto"
     near_precision: float = Field(0.95, gt=0, le=1)
     recall: float = Field(0.999, gt=0, le=1)
     label_method: str = "auto"
+    keep: str = "connected"
+    compare: Literal["auto", "crops", "turns"] = "auto"
+
+    @field_validator("keep")
+    @classmethod
+    def _check_keep(cls, keep: str) -> str:
+        from curation.keeping import check_keep
+
+        return check_keep(keep)
 
 
 class DecideSettings(Group):

@@ -11,6 +11,7 @@ import typer
 from ...core.errors import InputError
 from ...core.writing import SUFFIXES
 from ..settings import Settings
+from .curate_find import KEEP, Crops, Turns, compare_by
 from .options import settings_from
 
 # A file is cleaned as it is: no test rows are held out of it, and rows without a label stay.
@@ -25,23 +26,37 @@ Out = Annotated[
 ]
 
 
-def curate_all(*, out: Out) -> Path:
+def curate_all(
+    *,
+    out: Out,
+    keep: Annotated[str | None, KEEP] = None,
+    crops: Crops = False,
+    turns: Turns = False,
+) -> tuple[Path, dict[str, str]]:
     """Do all checks and write clean data (the default command).
 
     A run that was stopped goes on with the same command.
 
     Example: thresher curate reviews.csv --out clean.csv
     """
-    return out
+    find = {} if keep is None else {"keep": keep}
+    return out, find | ({"compare": compare_by(crops=crops, turns=turns)} if crops or turns else {})
 
 
 def curate_whole(
-    out: Path, *, data: str, dry_run: bool, as_json: bool, set_: list[str] | None, **columns: Any
+    asked: tuple[Path, dict[str, str]],
+    *,
+    data: str,
+    dry_run: bool,
+    as_json: bool,
+    set_: list[str] | None,
+    **columns: Any,
 ) -> None:
     """Run the checks into a folder, or into one beside the file of clean data."""
     from .whole_run import go
 
-    settings = settings_from(overrides=set_, defaults=DEFAULTS, **columns)
+    out, find = asked
+    settings = settings_from(overrides=set_, more={"find": find}, defaults=DEFAULTS, **columns)
     if dry_run or not out.suffix:
         go(data, out, settings, until="curate", dry_run=dry_run, as_json=as_json)
     else:

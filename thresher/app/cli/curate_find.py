@@ -26,6 +26,10 @@ Vectors = Annotated[
         "--embeddings", help="Vectors of your own: .npy or .npz, in the order of the rows."
     ),
 ]
+KEEP = typer.Option(
+    help="Which copy stays: connected, first, medoid, label_agreement, resolution, length, "
+    "or column:NAME for the highest number in a column."
+)
 Crops = Annotated[
     bool,
     typer.Option("--crops", help="Pictures: also cropped and mirrored copies; needs no encoder."),
@@ -60,13 +64,7 @@ def duplicates(
     *,
     threshold: Threshold = None,
     exact: Annotated[bool, typer.Option("--exact", help="Equal content only.")] = False,
-    keep: Annotated[
-        str,
-        typer.Option(
-            help="Which copy stays: connected, first, medoid, label_agreement, resolution, length, "
-            "or column:NAME for the highest number in a column."
-        ),
-    ] = "connected",
+    keep: Annotated[str, KEEP] = "connected",
     crops: Crops = False,
     turns: Turns = False,
     encoder: Encoder = "auto",
@@ -88,7 +86,7 @@ def duplicates(
         encoder=encoder,
         embeddings=embeddings,
         work=work,
-        compare=_compare(crops=crops, turns=turns),
+        compare=compare_by(crops=crops, turns=turns),
     )
 
 
@@ -123,7 +121,7 @@ def leakage(
 
     Example: thresher curate leakage train.jsonl --benchmark bench.jsonl --clean clean.jsonl
     """
-    compare = _compare(crops=crops, turns=turns)
+    compare = compare_by(crops=crops, turns=turns)
     if benchmark is None:
         if words is not None or benchmark_text is not None:
             raise InputError("--words and --benchmark-text go with --benchmark DATA.")
@@ -144,7 +142,8 @@ def leakage(
     return Search((("contamination", options),))
 
 
-def _compare(*, crops: bool, turns: bool) -> str:
+def compare_by(*, crops: bool, turns: bool) -> str:
+    """Return how pictures are compared, as `curation.Curator` names it."""
     if turns:
         return "turns"
     return "crops" if crops else "auto"

@@ -63,10 +63,10 @@ def find_issues(
 
 def _plan(run: RunFolder, loaded: LoadedDataset) -> Plan:
     """Return the checks that the data allow in their order: copies first, for they hide others."""
-    method = run.settings.find.label_method
+    method, copies = run.settings.find.label_method, {"keep": run.settings.find.keep}
     labels = {"method": method, "test_method": CHEAP if method == "auto" else method}
-    plan: Plan = {"exact_duplicate": {}}
+    plan: Plan = {"exact_duplicate": copies}
     plan |= {"leakage": {}} if len(np.unique(read_splits(loaded.dataset))) > 1 else {}
-    plan |= {"near_duplicate": {}, "quality": {}}
+    plan |= {"near_duplicate": copies, "quality": {}}
     plan |= {"label": labels} if loaded.schema.label is not None else {}
     return {**plan, "outlier": {}}

@@ -8,7 +8,7 @@ from curation.closeness import Closeness
 from curation.comparison import Comparison
 from curation.encoding import Encoded
 from curation.reading import Rows
-from curation.steps import Plan, read_steps
+from curation.steps import Plan, read_steps, score_columns
 from curation.table_rows import describing_columns
 
 from ...core.choice import Choice
@@ -28,7 +28,10 @@ def search_neighbors(
 
     def work(folder: Path, notes: Notes) -> None:
         compared = compare_rows(
-            run, loaded.value, embeddings, plan=read_steps(["near_duplicate", "leakage"])
+            run,
+            loaded.value,
+            embeddings,
+            plan=read_steps([("near_duplicate", {"keep": run.settings.find.keep}), "leakage"]),
         )
         graph, closeness = compared.graph, compared.closeness
         graph.save(folder / GRAPH)
@@ -76,10 +79,12 @@ def compare_rows(
             loaded.dataset,
             column=columns if schema.modality == "features" else columns[0],
             label=schema.label,
+            ignored=score_columns(plan),
         ),
         plan,
         encoder="auto" if settings.embed.encoder == "auto" else encoder,
         threshold=settings.find.near_threshold,
+        compare=settings.find.compare,
         encoded=Encoded(embeddings.value, encoder, 0),
         searched=None if graph is None else _searched(graph),
         precision=settings.find.near_precision,
