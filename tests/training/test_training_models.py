@@ -7,6 +7,7 @@ import torch
 import training
 from thresher.core.errors import InputError
 from training.models import FAMILIES, ModelSpec, Normalize, compact_model
+from training.models.text import folded
 
 SHAPES = {"image": (3, 32, 32), "text": (20,), "features": (7,)}
 
@@ -96,6 +97,13 @@ def test_padding_does_not_change_a_text_and_no_tokens_are_allowed():
     assert torch.isfinite(model(tokens)).all()
 
 
+@pytest.mark.parametrize("vocabulary", [3, 50])
+def test_ids_are_folded_into_the_table_and_padding_stays(vocabulary):
+    tokens = torch.arange(200)
+    expected = [0] + [1 + (token - 1) % (vocabulary - 1) for token in range(1, 200)]
+    assert folded(tokens, vocabulary).tolist() == expected
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -107,6 +115,7 @@ def test_padding_does_not_change_a_text_and_no_tokens_are_allowed():
         ({"stem_stride": 3}, "power of two"),
         ({"stem_stride": 16}, "power of two"),
         ({"dropout": 1.5}, "dropout"),
+        ({"name": "text_cnn", "input_shape": (8,), "vocabulary": 2}, "vocabulary"),
     ],
 )
 def test_wrong_options_are_told(options, told):

@@ -20,11 +20,13 @@ from .operators import (
     OnnxConv,
     OnnxEmbedding,
     OnnxGlobalAveragePool,
+    OnnxGlobalMaxPool,
     OnnxLinear,
     OnnxPixels,
     OnnxRound,
 )
 from .pixel_stem import lower_stem
+from .token_table import lower_tables
 
 
 def lower(model: QuantizedModel, *, input_shape: Sequence[int]) -> nn.Module:
@@ -44,6 +46,7 @@ def lower(model: QuantizedModel, *, input_shape: Sequence[int]) -> nn.Module:
         if lowered is not None:
             replaced[name] = lowered
     replaced |= lower_stem(graph, scales, input_shape=input_shape)
+    replaced |= lower_tables(graph)
     for name, module in replaced.items():
         graph.add_submodule(name, module)
     graph.graph.eliminate_dead_code()
@@ -71,6 +74,8 @@ def _lowered(module: nn.Module, input_scale: Tensor | None) -> nn.Module | None:
         return OnnxEmbedding(module)
     if isinstance(module, GlobalAveragePool):
         return OnnxGlobalAveragePool(module)
+    if isinstance(module, nn.AdaptiveMaxPool2d) and module.output_size in (1, (1, 1)):
+        return OnnxGlobalMaxPool()
     if isinstance(module, QuantizedConv) and input_scale is not None:
         return OnnxConv(module, input_scale)
     if isinstance(module, QuantizedLinear) and input_scale is not None:

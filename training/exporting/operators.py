@@ -22,7 +22,7 @@ from ..quantization.layers import (
 from ..quantization.pixels import PixelInput
 from ..quantization.placement import GlobalAveragePool
 
-_UINT8_TOP = 255
+UINT8_TOP = 255
 
 
 def symbolic(operator: str, inputs: Sequence[Tensor], shape: Any, **options: Any) -> Tensor:
@@ -45,7 +45,7 @@ class OnnxRound(nn.Module):
         self.register_buffer("scale", quantizer.scale.detach().clone())
         self.register_buffer("zero_point", quantizer.zero_point.to(torch.uint8))
         scale, offset = float(quantizer.scale), int(quantizer.zero_point)
-        full = quantizer.top == _UINT8_TOP
+        full = quantizer.top == UINT8_TOP
         self.bounds = None if full else (-offset * scale, (quantizer.top - offset) * scale)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -174,3 +174,11 @@ class OnnxGlobalAveragePool(nn.Module):
         """Return the mean over the two image axes."""
         pooled = symbolic("GlobalAveragePool", (x,), (x.shape[0], x.shape[1], 1, 1))
         return pooled if self.keep_axes else pooled.flatten(1)
+
+
+class OnnxGlobalMaxPool(nn.Module):
+    """MaxPool over the whole picture, which has a vectorized integer kernel; ReduceMax has none."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the largest value of each channel, (n, C, 1, 1)."""
+        return symbolic("MaxPool", (x,), (*x.shape[:2], 1, 1), kernel_shape=list(x.shape[2:]))

@@ -76,7 +76,7 @@ def compact_model(
         first stage works on about 12 to 32 px (``"fast"``: 17 to 32).
     vocabulary : int, optional
         Text: rows of the token table; by default 32,768 from width 64 on and 4,096
-        below. Token ids beyond it are folded into it.
+        below; at least 3. Token ids beyond it are folded into it.
     dropout : float, optional
         In [0, 1).
     random_state : int
@@ -132,7 +132,7 @@ def _vocabulary(family: Family, width: int, asked: int | None) -> int:
         return 0
     if asked is None:
         return _LARGE_TABLE if width >= _WIDE_TEXT else _SMALL_TABLE
-    return int(check_number("vocabulary", asked, low=2))
+    return int(check_number("vocabulary", asked, low=3))
 
 
 def _stem_stride(family: Family, shape: tuple[int, ...], asked: int | None) -> int:

@@ -20,7 +20,8 @@ def folded(tokens: Tensor, vocabulary: int) -> Tensor:
     So a small student reads the ids that were made for a teacher with a larger table, and no id
     is out of range.
     """
-    return (torch.remainder(tokens - 1, vocabulary - 1) + 1) * (tokens != 0)
+    # The remainder has the sign of its dividend: 0 becomes −1 and 0 again.
+    return torch.fmod(tokens - 1, vocabulary - 1) + 1
 
 
 class TokenBag(nn.Module):
