@@ -87,6 +87,9 @@ class _Moves:
         if not self.pending:
             return work
         moving = np.flatnonzero(self.rows[:, :4].any(axis=1))
+        if 2 * len(moving) > len(self.rows):
+            # Neighbours are moved together; a row that stays is a plain copy.
+            moving = np.arange(len(self.rows))
         if len(moving):
             work = backend.apply(work, moving, "window", self.rows[moving])
         self.rows[...] = 0

@@ -66,12 +66,13 @@ def in_blocks(
     Neighbours are read and written where they are, others through a copy; either may be one array.
     """
     size = max(1, BLOCK // max(1, source[:1].nbytes))
+    near = bool((np.diff(positions) == 1).all())
     for start in range(0, len(positions), size):
         places = slice(start, start + size)
         part = positions[places]
-        near = slice(int(part[0]), int(part[0]) + len(part))
-        if len(part) == 1 or bool((np.diff(part) == 1).all()):
-            yield places, source[near], target[near]
+        if near or len(part) == 1:
+            there = slice(int(part[0]), int(part[0]) + len(part))
+            yield places, source[there], target[there]
             continue
         read, write = source[part], np.empty((len(part), *source.shape[1:]), dtype=np.uint8)
         yield places, read, write

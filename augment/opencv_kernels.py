@@ -3,6 +3,7 @@
 Each writes the images at `positions` of `target` from those of `source`; the kernels in `IN_PLACE`
 also when both are one array. Shifts, mirrors and boxes give the bits of `torch_kernels`; the rest
 is within one grey level of it, resampling within the fixed-point weights that OpenCV uses.
+Arguments of OpenCV are not named: that takes a tenth of a call on a small image.
 """
 
 from __future__ import annotations
@@ -33,24 +34,23 @@ def affine(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: 
     matrices = rows[:, :6].reshape(-1, 2, 3).copy()
     matrices[:, :, 2] += 0.5 * (matrices[:, :, 0] + matrices[:, :, 1]) - 0.5
     fills = rows[:, 6].tolist()
+    images, results = list(source), list(target)
     for position, matrix, fill in zip(positions.tolist(), matrices, fills, strict=True):
-        warp(source[position], target[position], matrix, fill)
+        warp(images[position], results[position], matrix, fill)
 
 
 def _warp(image: np.ndarray, target: np.ndarray, matrix: np.ndarray, fill: float) -> None:
     border = cv2.BORDER_REPLICATE if fill < 0 else cv2.BORDER_CONSTANT
     level = (fill, fill, fill, fill)
     size = (image.shape[1], image.shape[0])
-    cv2.warpAffine(
-        image, matrix, size, dst=target, flags=_WARP, borderMode=border, borderValue=level
-    )
+    cv2.warpAffine(image, matrix, size, target, _WARP, border, level)
 
 
 def _warp_padded(image: np.ndarray, target: np.ndarray, matrix: np.ndarray, fill: float) -> None:
     padded = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
     warped = np.empty_like(padded)
     _warp(padded, warped, matrix, fill)
-    cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB, dst=target)
+    cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB, target)
 
 
 def colour(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: np.ndarray) -> None:
@@ -84,7 +84,7 @@ def sharpen(
         for image, result, mean, (own, box) in zip(
             read, write, smooth, shares[places].tolist(), strict=True
         ):
-            cv2.addWeighted(image, own, mean, box, 0, dst=result)
+            cv2.addWeighted(image, own, mean, box, 0, result)
         for edge in (np.s_[:, 0], np.s_[:, -1], np.s_[:, :, 0], np.s_[:, :, -1]):
             write[edge] = read[edge]
 
@@ -93,15 +93,16 @@ def resize(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: 
     """Stretch a box to the whole image, bilinearly: rows (top, left, bottom, right)."""
     height, width, channels = source.shape[1:]
     padded = channels == 3 and height * width >= _FOUR_CHANNELS_PIXELS
+    images, results, size = list(source), list(target), (width, height)
     for position, box in zip(positions.tolist(), rows.astype(int).tolist(), strict=True):
         top, left, bottom, right = box
-        part = source[position, top:bottom, left:right]
+        part = images[position][top:bottom, left:right]
         if padded:
             part = cv2.cvtColor(part, cv2.COLOR_RGB2RGBA)
-            wide = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
-            cv2.cvtColor(wide, cv2.COLOR_RGBA2RGB, dst=target[position])
+            wide = cv2.resize(part, size, None, 0, 0, cv2.INTER_LINEAR)
+            cv2.cvtColor(wide, cv2.COLOR_RGBA2RGB, results[position])
         else:
-            cv2.resize(part, (width, height), dst=target[position], interpolation=cv2.INTER_LINEAR)
+            cv2.resize(part, size, results[position], 0, 0, cv2.INTER_LINEAR)
 
 
 def blur(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: np.ndarray) -> None:
@@ -110,9 +111,13 @@ def blur(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: np
     radius = int(rows[:, 1].max(initial=0))
     weights = gaussian_weights(rows[:, 0], radius) / np.float32(256)
     cuts = np.argmax(weights > 0, axis=1).tolist()
+    images, results = list(source), list(target)
     for position, kernel, cut in zip(positions.tolist(), weights, cuts, strict=True):
+        if cut == radius:
+            np.copyto(results[position], images[position])
+            continue
         taps = kernel[cut : 2 * radius + 1 - cut]
-        cv2.sepFilter2D(source[position], -1, taps, taps, dst=target[position])
+        cv2.sepFilter2D(images[position], -1, taps, taps, results[position])
 
 
 def erase(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: np.ndarray) -> None:

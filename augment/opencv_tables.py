@@ -1,8 +1,8 @@
-"""Operations that change each pixel by its own value, with OpenCV on arrays (n, H, W, C).
+"""Operations that change each pixel by its own value, on arrays (n, H, W, C).
 
-What arithmetic does faster than a look-up table is done by arithmetic: microseconds an image of
-224×224×3, one table for all channels takes 49, three tables 100 (63 on separate planes), a factor
-and an offset 19, inverting 4. Rules are given a block of images, and may write where they read.
+Rules are given a block of images, and may write where they read. Microseconds an image of
+224×224×3: inverting takes 4, one table for all channels 3, three tables 20 (most of it for cutting
+it into planes and back), a factor and an offset for each channel 19.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from .memory import in_blocks, take_memory
+from .lookup import look_up, look_up_channels
+from .memory import in_blocks
 from .photometry import TABLE_RULES
-from .tables import Statistics, build_tables, mean_grey
+from .tables import equalized_levels, mean_grey, solarized_levels, stretched_levels
 
-# Above this size three tables are applied to three planes, and histograms made plane by plane.
+# From this size on histograms are made plane by plane.
 _PLANES_PIXELS = 64 * 64
+_LEVELS = np.arange(256, dtype=np.float64)
 # OpenCV rounds halves to even; so little more makes it round them up, as the tables do.
 _UP = 1e-5
 # Stretched by up to so much, levels that are no halves are 1/510 and more away from one, and an
@@ -35,40 +37,42 @@ def table(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: n
 
 
 def _brightness(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None:
-    channels = images.shape[3]
-    factors = np.repeat(rows[:, 1:], channels, axis=1)
-    _scale(images, target, factors=factors, offsets=np.full_like(factors, _UP))
+    look_up(images, target, scaled_levels(rows[:, 1], np.full(len(rows), _UP)))
 
 
 def _contrast(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None:
-    channels = images.shape[3]
     centre = np.floor(mean_grey(channel_means(images)) + 0.5)
-    factors = np.repeat(rows[:, 1:], channels, axis=1)
-    _scale(images, target, factors=factors, offsets=(1 - factors) * centre[:, None] + _UP)
+    look_up(images, target, scaled_levels(rows[:, 1], (1 - rows[:, 1]) * centre + _UP))
 
 
-def _autocontrast(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None:
+def scaled_levels(factors: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Return tables (n, 256) of the levels times a factor, plus an offset.
+
+    In single precision, with one rounding after both: the bits of `cv2.transform`.
+    """
+    factors, offsets = (one.astype(np.float32).astype(float)[:, None] for one in (factors, offsets))
+    levels = np.multiply(factors, _LEVELS)
+    levels += offsets
+    rounded = np.rint(levels.astype(np.float32))
+    return np.asarray(np.clip(rounded, 0, 255, out=rounded), dtype=np.uint8)
+
+
+def _autocontrast(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None:  # noqa: ARG001
     low, high = _extremes(images)
     flat = high <= low
     factors = np.where(flat, 1.0, 255.0 / np.where(flat, 1.0, high - low))
     # What a strong stretch needs is beyond OpenCV's single precision.
     strong = np.flatnonzero((factors > _STRONGEST).any(axis=1))
     kept = images[strong]
-    _scale(images, target, factors=factors, offsets=np.where(flat, _UP, _HALF_UP - low * factors))
-    if len(strong):
-        _from_statistics(kept, kept, rows[strong])
-        target[strong] = kept
-
-
-def _scale(
-    images: np.ndarray, target: np.ndarray, *, factors: np.ndarray, offsets: np.ndarray
-) -> None:
-    """Multiply and add: a factor and an offset (n, C) for each channel of each image."""
     channels = images.shape[3]
     matrices = np.zeros((len(images), channels, channels + 1))
     matrices[:, range(channels), range(channels)] = factors
-    matrices[:, :, channels] = offsets
+    matrices[:, :, channels] = np.where(flat, _UP, _HALF_UP - low * factors)
     transform_each(images, target, matrices)
+    if len(strong):
+        tables = stretched_levels(low[strong].T, high[strong].T)
+        look_up_channels(kept, kept, lambda _: tables.reshape(-1, 256))
+        target[strong] = kept
 
 
 def transform_each(images: np.ndarray, target: np.ndarray, matrices: np.ndarray) -> None:
@@ -76,10 +80,10 @@ def transform_each(images: np.ndarray, target: np.ndarray, matrices: np.ndarray)
     if len(images) > 1 and (matrices == matrices[0]).all():
         n, height, width, channels = images.shape
         tall = (n * height, width, channels)
-        cv2.transform(images.reshape(tall), matrices[0], dst=target.reshape(tall))
+        cv2.transform(images.reshape(tall), matrices[0], target.reshape(tall))
         return
     for image, changed, matrix in zip(images, target, matrices, strict=True):
-        cv2.transform(image, matrix, dst=changed)
+        cv2.transform(image, matrix, changed)
 
 
 def _posterize(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None:
@@ -88,11 +92,7 @@ def _posterize(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None
 
 
 def _solarize(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None:
-    ones = take_memory(images.shape)
-    np.greater_equal(images, np.ceil(rows[:, 1])[:, None, None, None], out=ones.view(bool))
-    # 255 where it was true.
-    np.negative(ones, out=ones)
-    np.bitwise_xor(images, ones, out=target)
+    look_up(images, target, solarized_levels(rows[:, 1]))
 
 
 def _invert(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None:
@@ -100,33 +100,8 @@ def _invert(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None:
     np.bitwise_xor(images, ones[:, None, None, None], out=target)
 
 
-def _from_statistics(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None:
-    n, height, width, channels = images.shape
-    if height * width < _PLANES_PIXELS or channels == 1:
-        tables = _build(rows, images, histograms=lambda chosen: _histograms(images[chosen]))
-        tables = np.ascontiguousarray(tables.transpose(0, 2, 1))[:, None]
-        for image, changed, own in zip(images, target, tables, strict=True):
-            cv2.LUT(image, own, dst=changed)
-        return
-    planes = take_memory((n, channels, height, width))
-    for image, own in zip(images, planes, strict=True):
-        cv2.split(image, tuple(own))
-    tables = _build(rows, images, histograms=lambda chosen: _histograms_by_plane(planes[chosen]))
-    for changed, own, levels in zip(target, planes, tables, strict=True):
-        for plane, one in zip(own, levels, strict=True):
-            cv2.LUT(plane, one, dst=plane)
-        cv2.merge(tuple(own), dst=changed)
-
-
-def _build(
-    rows: np.ndarray, images: np.ndarray, *, histograms: Callable[[np.ndarray], np.ndarray]
-) -> np.ndarray:
-    statistics = Statistics(
-        means=lambda chosen: channel_means(images[chosen]),
-        extremes=lambda chosen: _extremes(images[chosen]),
-        histograms=histograms,
-    )
-    return build_tables(rows, statistics, channels=images.shape[3])
+def _equalize(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None:  # noqa: ARG001
+    look_up_channels(images, target, lambda planes: equalized_levels(_histograms(planes)))
 
 
 Rule = Callable[[np.ndarray, np.ndarray, np.ndarray], None]
@@ -137,7 +112,7 @@ _RULES: dict[str, Rule] = {
     "solarize": _solarize,
     "invert": _invert,
     "autocontrast": _autocontrast,
-    "equalize": _from_statistics,
+    "equalize": _equalize,
 }
 
 
@@ -158,29 +133,20 @@ def _extremes(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def _histograms(images: np.ndarray) -> np.ndarray:
-    """Return how often each level occurs in each channel, float32 (n, C, 256)."""
-    n, height, width, channels = images.shape
-    if height * width >= _PLANES_PIXELS or n * channels > 256:
-        return _histograms_by_plane(images.transpose(0, 3, 1, 2))
-    pair = [_plane_numbers(n, height * width, channels), images.reshape(n, -1)]
-    # One histogram of (plane, level), 2.3 µs an image of 32×32, where three histograms take 8.
-    ranges = [0, n * channels, 0, 256]
-    counts = cv2.calcHist(pair, [0, 1], None, [n * channels, 256], ranges)
-    return np.asarray(counts.reshape(n, channels, 256))
-
-
-def _histograms_by_plane(planes: np.ndarray) -> np.ndarray:
-    """Return how often each level occurs in each plane of (n, C, H, W), float32 (n, C, 256)."""
-    counts = np.empty((*planes.shape[:2], 256, 1), dtype=np.float32)
-    for own, found in zip(planes, counts, strict=True):
-        for plane, count in zip(own, found, strict=True):
-            cv2.calcHist([np.ascontiguousarray(plane)], [0], None, [256], [0, 256], hist=count)
+def _histograms(planes: np.ndarray) -> np.ndarray:
+    """Return how often each level occurs in each of n planes (n, H, W), float32 (n, 256)."""
+    n, height, width = planes.shape
+    if height * width < _PLANES_PIXELS and n <= 256:
+        pair = [_plane_numbers(n, height * width), planes.reshape(n, -1)]
+        # One histogram of (plane, level), 2.3 µs an image of 32×32, where three histograms take 8.
+        return np.asarray(cv2.calcHist(pair, [0, 1], None, [n, 256], [0, n, 0, 256]))
+    counts = np.empty((n, 256, 1), dtype=np.float32)
+    for plane, count in zip(planes, counts, strict=True):
+        cv2.calcHist([plane], [0], None, [256], [0, 256], count)
     return counts[..., 0]
 
 
 @lru_cache(maxsize=4)
-def _plane_numbers(n: int, area: int, channels: int) -> np.ndarray:
-    """Return which plane each value of n images belongs to, uint8 (n, area · channels)."""
-    planes = np.arange(n * channels, dtype=np.uint8).reshape(n, 1, channels)
-    return np.ascontiguousarray(np.broadcast_to(planes, (n, area, channels)).reshape(n, -1))
+def _plane_numbers(n: int, area: int) -> np.ndarray:
+    """Return which plane each value of n planes belongs to, uint8 (n, area)."""
+    return np.repeat(np.arange(n, dtype=np.uint8), area).reshape(n, area)

@@ -44,9 +44,9 @@ def build_tables(rows: np.ndarray, statistics: Statistics, *, channels: int) -> 
         chosen = np.flatnonzero(rows[:, 0] == rule)
         name, amount = TABLE_RULES[rule], rows[chosen, 1]
         if name == "autocontrast":
-            tables[chosen] = _autocontrast(*statistics.extremes(chosen))
+            tables[chosen] = stretched_levels(*statistics.extremes(chosen))
         elif name == "equalize":
-            tables[chosen] = _equalize(statistics.histograms(chosen))
+            tables[chosen] = equalized_levels(statistics.histograms(chosen))
         elif name == "contrast":
             centre = np.floor(mean_grey(statistics.means(chosen)) + 0.5)
             tables[chosen] = _contrast(amount, centre)[:, None]
@@ -72,7 +72,8 @@ def _posterize(bits_removed: np.ndarray) -> np.ndarray:
     return np.asarray(np.arange(256) // step * step).astype(np.uint8)
 
 
-def _solarize(threshold: np.ndarray) -> np.ndarray:
+def solarized_levels(threshold: np.ndarray) -> np.ndarray:
+    """Return tables (n, 256) that invert the levels from a threshold (n,) on."""
     return np.where(threshold[:, None] > _LEVELS, _LEVELS, 255 - _LEVELS).astype(np.uint8)
 
 
@@ -83,12 +84,13 @@ def _invert(applied: np.ndarray) -> np.ndarray:
 _SIMPLE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "brightness": _brightness,
     "posterize": _posterize,
-    "solarize": _solarize,
+    "solarize": solarized_levels,
     "invert": _invert,
 }
 
 
-def _autocontrast(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def stretched_levels(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return tables (…, 256) that stretch each range, of levels (…), to 0 … 255."""
     flat = high <= low
     spread = np.where(flat, 1, high - low)[..., None]
     # 255 · (level − low) / spread, halves exactly up.
@@ -97,20 +99,35 @@ def _autocontrast(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return np.clip(stretched, 0, 255).astype(np.uint8)
 
 
-def _equalize(histograms: np.ndarray) -> np.ndarray:
-    """PIL's rule: the cumulative count divided by the count a level would have on average."""
-    total = float(histograms[:1, :1].sum())
+def equalized_levels(histograms: np.ndarray) -> np.ndarray:
+    """Return tables for counts (…, 256), both of each plane, that even the counts out.
+
+    PIL's rule: the cumulative count divided by the count a level would have on average.
+    """
+    total = float(histograms.reshape(-1, 256)[:1].sum())
     # Whole numbers, exact as floats; a quotient is at least 1/step below the next whole one, so
     # that rounding never reaches it.
     kind = np.dtype(np.float32 if total < 2**20 else np.float64)
     counts = np.asarray(histograms, dtype=kind)
     last = 255 - np.argmax(counts[..., ::-1] > 0, axis=-1)
     step = (total - np.take_along_axis(counts, last[..., None], axis=-1)) // 255
-    spread = np.cumsum(counts, axis=-1, dtype=kind)
     # In place: a block's arrays are large enough for fresh memory to take longer than arithmetic.
-    spread -= counts
+    spread = _counts_below(counts)
     spread += step // 2
     np.divide(spread, np.maximum(step, 1), out=spread)
-    tables = np.minimum(spread, 255, out=spread).astype(np.uint8)
+    tables = np.asarray(np.minimum(spread, 255, out=spread), dtype=np.uint8)
     tables[step[..., 0] == 0] = np.arange(256)
     return tables
+
+
+def _counts_below(counts: np.ndarray) -> np.ndarray:
+    """Return how many values lie below each level, (…, 256) as the counts of the levels.
+
+    In two steps of 16 by matrix products, exact for whole numbers: half of a cumsum's time.
+    """
+    before = np.triu(np.ones((16, 16), dtype=counts.dtype), 1)
+    sixteens = counts.reshape(-1, 16)
+    below = sixteens @ before
+    sums = sixteens @ np.ones(16, dtype=counts.dtype)
+    below += (sums.reshape(-1, 16) @ before).reshape(-1, 1)
+    return np.asarray(below.reshape(counts.shape))

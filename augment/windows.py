@@ -96,26 +96,30 @@ def _flip_sideways(images: np.ndarray, target: np.ndarray) -> None:
 def _move(image: np.ndarray, target: np.ndarray, row: list[int]) -> None:
     """Write one image, shifted and mirrored, into `target`."""
     down, right, hflip, vflip, constant, fill = row
-    axis = -1 if hflip and vflip else 1 if hflip else 0
-    if not (down or right) and (hflip or vflip):
-        cv2.flip(image, axis, dst=target)
+    if vflip and not (down or right or hflip):
+        cv2.flip(image, 0, target)
         return
+    if down or right:
+        _shift(image, target, down, right, fill=fill if constant else None)
+    else:
+        np.copyto(target, image)
     if hflip or vflip:
-        image = cv2.flip(image, axis).reshape(image.shape)
-        # Shifting and then mirroring is mirroring and then shifting the other way.
-        down, right = -down if vflip else down, -right if hflip else right
-    if not (down or right):
-        target[...] = image
-        return
+        # In place: reading lines backwards from memory takes twice as long as copying them first.
+        cv2.flip(target, -1 if hflip and vflip else 1 if hflip else 0, target)
+
+
+def _shift(
+    image: np.ndarray, target: np.ndarray, down: int, right: int, *, fill: int | None
+) -> None:
     height, width = image.shape[:2]
-    border = cv2.BORDER_CONSTANT if constant else cv2.BORDER_REFLECT_101
+    border = cv2.BORDER_REFLECT_101 if fill is None else cv2.BORDER_CONSTANT
+    level = (fill or 0,) * 4
     top, bottom, left, right = max(-down, 0), max(down, 0), max(-right, 0), max(right, 0)
     if 2 * max(top, bottom) < height and 2 * max(left, right) < width:
         # Only the part that stays is read: one pass, straight to where it belongs.
         image = image[bottom : height - top, right : width - left]
-        margins = (top, bottom, left, right)
-        cv2.copyMakeBorder(image, *margins, border, dst=target, value=(fill,) * 4)
+        cv2.copyMakeBorder(image, top, bottom, left, right, border, target, level)
         return
-    padded = cv2.copyMakeBorder(image, top, bottom, left, right, border, value=(fill,) * 4)
+    padded = cv2.copyMakeBorder(image, top, bottom, left, right, border, value=level)
     whole = padded.reshape(*padded.shape[:2], -1)
     target[...] = whole[bottom : bottom + height, right : right + width]
