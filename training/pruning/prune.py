@@ -70,7 +70,7 @@ def prune(
     keep : collection of str
         Layers to leave alone, beside the last linear one.
     round_to : int
-        Channels are left in multiples of this.
+        Channels are left in multiples of this; 16 suits networks that become integers.
     example : Tensor, optional
         Input rows; not needed for a model with a ``spec``.
 
