@@ -15,7 +15,7 @@ from thresher.core.errors import InputError
 from thresher.core.files import atomic_path
 from thresher.core.progress import message
 
-FORMAT = 1
+FORMAT = 2
 _KEPT = 2
 
 

@@ -12,6 +12,7 @@ from thresher.core.fingerprint import row_keys
 
 from .batches import Batch
 from .evaluation import arranged
+from .resizing import FirstSize, resized
 from .samples import Samples
 
 Augment = Callable[[Tensor, np.ndarray, int], Tensor]
@@ -28,15 +29,24 @@ class Feed:
     device : str
     augment, mix : callable, optional
         As in `fit`.
+    first_size : FirstSize, optional
+        When pictures are shrunk, after they are augmented.
     """
 
     def __init__(
-        self, samples: Samples, *, device: str, augment: Augment | None, mix: Mix | None
+        self,
+        samples: Samples,
+        *,
+        device: str,
+        augment: Augment | None,
+        mix: Mix | None,
+        first_size: FirstSize | None = None,
     ) -> None:
         self.samples = samples
         self.device = device
         self.augment = augment
         self.mix = mix
+        self.first_size = first_size
         self.keys = row_keys(samples.row_ids)
         self.inputs = samples.inputs
         if device == "cuda":
@@ -51,10 +61,17 @@ class Feed:
         targets = self._part(self.samples.targets, index)
         if self.augment is not None:
             inputs = self.augment(inputs, self.keys[positions], epoch)
+        side = self.side_of(epoch)
+        if side is not None:
+            inputs = resized(inputs, side)
         if self.mix is not None and targets is not None:
             inputs, targets = self.mix(inputs, targets, self.keys[positions], epoch)
         weights = self._part(self.samples.weights, index)
         return Batch(arranged(inputs), targets, weights, positions, epoch, step)
+
+    def side_of(self, epoch: int) -> int | None:
+        """Return the side that pictures are shrunk to in this pass, or None."""
+        return None if self.first_size is None else self.first_size.side_of(epoch)
 
     def _part(self, values: Tensor | None, index: Tensor) -> Tensor | None:
         return None if values is None else values[index].to(self.device)

@@ -23,6 +23,7 @@ from .identity import run_identity
 from .loss import CrossEntropy, Loss
 from .precision import choose_precision
 from .pretrained import PretrainedModel
+from .resizing import plan_sizes
 from .run import TrainingRun
 from .samples import Samples
 from .seeding import as_seed, own_torch_rng
@@ -49,6 +50,8 @@ def fit(
     clip_norm: float | None = None,
     accumulate: int = 1,
     patience: int | None = None,
+    first_size: int | None = None,
+    first_share: float = 0.7,
     augment: Augment | None = None,
     mix: Mix | None = None,
     loss: Loss | None = None,
@@ -100,6 +103,11 @@ def fit(
         Parts that a batch is computed in, for memory.
     patience : int, optional
         Stop when the validation accuracy has not risen for so many epochs, and return the best.
+    first_size : int, optional
+        Shorter side, in pixels, that pictures are shrunk to in the first passes, which then cost
+        less; see `resizing`.
+    first_share : float
+        Share of the epochs that `first_size` holds for.
     augment : callable, optional
         ``(inputs, row_keys uint64, epoch) -> inputs`` on the training device.
     mix : callable, optional
@@ -148,6 +156,8 @@ def fit(
         clip_norm=clip_norm,
         accumulate=accumulate,
         patience=patience,
+        first_size=first_size,
+        first_share=first_share,
         seed=as_seed(random_state),
     )
     check_number("checkpoint_every_s", checkpoint_every_s, low=0)
@@ -171,6 +181,9 @@ def fit(
         augmented = augment is not None or mix is not None
         prepared = model.prepare(samples, others=others, augmented=augmented, device=place)
         choices |= {} if prepared is None else {"vectors": prepared}
+    sizes = None
+    if first_size is not None:
+        sizes = plan_sizes(model, samples, side=first_size, share=first_share, epochs=epochs)
     choices["compiled"] = choose_compiled(model, samples, compiled, epochs=epochs, device=place)
     checkpoints = None
     if checkpoint_dir is not None:
@@ -183,7 +196,7 @@ def fit(
     session = TrainingSession(
         model,
         settings=settings,
-        feed=Feed(samples, device=place, augment=augment, mix=mix),
+        feed=Feed(samples, device=place, augment=augment, mix=mix, first_size=sizes),
         loss=loss or CrossEntropy(label_smoothing),
         validation=validation,
         choices=choices,

@@ -183,7 +183,7 @@ class TrainingSession:
             model=self.given.to(self.home).eval(),
             history=state.history,
             metrics={name: entry[name] for name in numbers if name in entry},
-            flops=state.flops_per_row * state.rows_seen,
+            flops=state.flops,
             rows_seen=state.rows_seen,
             seconds=state.seconds,
             seed=self.settings.seed,

@@ -27,6 +27,8 @@ class Settings:
     clip_norm: float | None
     accumulate: int
     patience: int | None
+    first_size: int | None
+    first_share: float
     seed: int
 
     def __post_init__(self) -> None:

@@ -40,7 +40,8 @@ class TrainingState:
     step: int = 0
     rows_seen: int = 0
     seconds: float = 0.0
-    flops_per_row: float = 0.0
+    flops: float = 0.0
+    flops_per_row: dict[str, float] = field(default_factory=dict)
     stopped: bool = False
     sums: EpochSums = field(default_factory=EpochSums)
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -104,6 +105,7 @@ _PLAIN = (
     "step",
     "rows_seen",
     "seconds",
+    "flops",
     "flops_per_row",
     "stopped",
     "history",

@@ -69,6 +69,7 @@ class Stepper:
         self._gathered = workers.world if sharded else 1
         self.bf16 = precision.value == "bf16"
         self._output: object = None
+        self._counted = False
         self.compiled = network
         self._watched = state.model
         self._watch = state.model.register_forward_hook(self._keep_output)
@@ -81,18 +82,23 @@ class Stepper:
         """Do one optimizer step on the rows at `positions`; fills in the moment's rest."""
         state = self.state
         set_learning_rate(state.optimizer, moment.lr)
-        if state.flops_per_row:
+        # Larger pictures cost more, and have another shape to compile for.
+        size = str(self.feed.side_of(moment.epoch) or "whole")
+        self._counted = size in state.flops_per_row
+        if self._counted:
             self._gradients(positions, moment)
         else:
             with FlopCounterMode(display=False) as counter:
                 self._gradients(positions, moment)
-            state.flops_per_row = counter.get_total_flops() / len(self._mine(positions)[0])
+            mine = len(self._mine(positions)[0])
+            state.flops_per_row[size] = counter.get_total_flops() / mine
         if self.settings.clip_norm is not None:
             nn.utils.clip_grad_norm_(state.model.parameters(), self.settings.clip_norm)
         state.optimizer.step()
         if state.average is not None:
             state.average.update(state.model, step=moment.step)
         state.rows_seen += len(positions)
+        state.flops += state.flops_per_row[size] * len(positions)
 
     def _gradients(self, positions: np.ndarray, moment: Moment) -> None:
         while True:
@@ -153,8 +159,7 @@ class Stepper:
 
     def _loss(self, batch: Batch) -> Tensor:
         # Operations are counted on the model as it is: a compiled one hides them.
-        counted = bool(self.state.flops_per_row)
-        self._watch_only(self.compiled.network if counted else self.state.model)
+        self._watch_only(self.compiled.network if self._counted else self.state.model)
         try:
             return self.loss(self._watched, batch)
         except Exception as error:
