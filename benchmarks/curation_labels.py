@@ -18,6 +18,7 @@ https://github.com/PolyAI-LDN/task-specific-datasets), ``imagenette224_subset.pa
 Peer: pip install 'cleanlab>=2.9'
 
 Run: THRESHER_DATA=… OMP_NUM_THREADS=1 python benchmarks/curation_labels.py --out labels.json
+Finished cases are kept in ``labels.jsonl`` beside it; a run that was stopped goes on from there.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import json
 import os
 import platform
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -360,17 +363,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     parser.add_argument("--quick", action="store_true", help="one seed, fewer cases")
+    parser.add_argument("--cases", nargs="+", default=[""], help="only cases named like these")
     arguments = parser.parse_args()
     peer = installed("cleanlab") is not None
     if not peer:
         print("cleanlab is not installed: only our figures")
     warnings.simplefilter("ignore")
-    runs: dict[str, list[dict[str, Any]]] = {}
+    log = Path("labels.jsonl" if arguments.out is None else arguments.out.with_suffix(".jsonl"))
+    runs = finished(log)
+    met: Counter[str] = Counter()
     for case in cases(Path(os.environ["THRESHER_DATA"]), quick=arguments.quick):
+        met[case.name] += 1
+        wanted = any(part in case.name for part in arguments.cases)
+        if not wanted or met[case.name] <= len(runs.get(case.name, [])):
+            continue
         runs.setdefault(case.name, []).append(measure(case, peer=peer))
         print(case.name, {k: v.get("F1", "failed") for k, v in runs[case.name][-1].items()})
-        if arguments.out:
-            write_json(arguments.out, report(runs))
+        with log.open("a") as file:
+            file.write(json.dumps([case.name, runs[case.name][-1]]) + "\n")
+    if arguments.out:
+        write_json(arguments.out, report(runs))
+
+
+def finished(log: Path) -> dict[str, list[dict[str, Any]]]:
+    """Read the measured runs of each case, in the order of its seeds or draws."""
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for line in log.read_text().splitlines() if log.exists() else []:
+        name, measured = json.loads(line)
+        runs.setdefault(name, []).append(measured)
+    return runs
 
 
 def report(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
