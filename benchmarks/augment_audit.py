@@ -3,8 +3,8 @@
 Truth: a small convolutional network is trained with and without each operation (done to half of the
 images) in paired seeds, and tested on unseen rows. Prediction: the audit's evidence of harm from 20
 labels a class, seen by neither network nor test. Reported: AUC for "costs more than one point", for
-all cases and for those whose truth is resolved (more than two standard errors from −1), and what
-the verdicts said.
+all cases and for those whose truth is resolved (more than two standard errors from −1; cases that
+are not get more seeds), and what the verdicts said.
 
 Data: see `augment_learner` (digits, MNIST, CIFAR-10).
 Run: OMP_NUM_THREADS=1 python benchmarks/augment_audit.py --out audit.json [--quick] [--runs FILE]
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from augment_audit_truth import PER_CLASS, TRAINING, FinishedRuns, measure, parts, steps_of
+from augment_audit_truth import LINE, PER_CLASS, TRAINING, FinishedRuns, measure, parts, steps_of
 from augment_learner import available
 from sklearn.metrics import roc_auc_score
 
@@ -28,10 +28,9 @@ from augment import Policy, audit
 from thresher.core.files import write_json
 
 FLAGS = ("drop", "weaken")
-POINT = -1.0
 
 
-def cases(name: str, *, seeds: int | None, runs: FinishedRuns) -> list[dict[str, Any]]:
+def cases(name: str, *, seeds: int, most: int, runs: FinishedRuns) -> list[dict[str, Any]]:
     """Audit a set's operations and put what they cost a network beside it."""
     seen, start = parts(name)[0], time.process_time()
     report = audit(
@@ -44,9 +43,11 @@ def cases(name: str, *, seeds: int | None, runs: FinishedRuns) -> list[dict[str,
     spent = time.process_time() - start
     print(f"{name}: teacher {report.teacher_accuracy:.0%}, audit {spent:.1f} CPU-s", flush=True)
     listed = []
-    for entry, truth in zip(report.entries, measure(name, seeds=seeds, runs=runs), strict=True):
-        case = {"set": name, "op": entry.op, "settings": dict(truth.step.settings)}
-        case |= {"gain": truth.gain, "error": truth.error, "harm": entry.harm}
+    truths = measure(name, seeds=seeds, most=most, runs=runs)
+    for entry, truth in zip(report.entries, truths, strict=True):
+        case: dict[str, Any] = {"set": name, "op": entry.op, "settings": dict(truth.step.settings)}
+        case |= {"gain": truth.gain, "error": truth.error, "seeds": truth.seeds}
+        case |= {"resolved": truth.resolved, "harm": entry.harm}
         listed.append(case | {"low": entry.low, "high": entry.high, "verdict": entry.verdict})
         found = f"{truth.gain:+6.2f} ± {truth.error:.2f}"
         print(f"{name} {entry.op:20s} {found}  {entry.harm:+.3f} {entry.verdict}", flush=True)
@@ -55,9 +56,9 @@ def cases(name: str, *, seeds: int | None, runs: FinishedRuns) -> list[dict[str,
 
 def summary(name: str, listed: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the AUCs and what was flagged among the cases of a set."""
-    harmful = [case for case in listed if case["gain"] < POINT]
+    harmful = [case for case in listed if case["gain"] < LINE]
     flagged = [case for case in listed if case["verdict"] in FLAGS]
-    resolved = [case for case in listed if abs(case["gain"] - POINT) > 2 * case["error"]]
+    resolved = [case for case in listed if case["resolved"]]
     return {
         "set": name,
         "cases": len(listed),
@@ -66,9 +67,9 @@ def summary(name: str, listed: list[dict[str, Any]]) -> dict[str, Any]:
         "resolved": len(resolved),
         "AUC, resolved": auc(resolved),
         "flagged": len(flagged),
-        "flagged and harmful": sum(case["gain"] < POINT for case in flagged),
+        "flagged and harmful": sum(case["gain"] < LINE for case in flagged),
         "flagged and surely harmless": sum(
-            case["verdict"] in FLAGS and case["gain"] > POINT for case in resolved
+            case["verdict"] in FLAGS and case["gain"] > LINE for case in resolved
         ),
         "invert": [
             f"{case['gain']:+.1f} ± {case['error']:.1f}, {case['verdict']}"
@@ -80,7 +81,7 @@ def summary(name: str, listed: list[dict[str, Any]]) -> dict[str, Any]:
 
 def auc(listed: list[dict[str, Any]]) -> float | None:
     """Return how well the size of the harm ranks those that cost more than a point."""
-    harmful = [case["gain"] < POINT for case in listed]
+    harmful = [case["gain"] < LINE for case in listed]
     if len(set(harmful)) < 2:
         return None
     return float(roc_auc_score(harmful, [case["harm"] for case in listed]))
@@ -109,6 +110,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--runs", help="file of finished runs, to go on after a stop")
     parser.add_argument("--seeds", help="seeds of each set's networks, as in digits=4,mnist=3")
+    parser.add_argument("--most", type=int, default=16, help="seeds while the truth is unresolved")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     runs = FinishedRuns(arguments.runs)
@@ -116,7 +118,11 @@ def main() -> None:
     seeds = {name: 3 if arguments.quick else TRAINING[name][2] for name in names}
     asked = [one.split("=") for one in (arguments.seeds or "").split(",") if one]
     seeds |= {name: int(count) for name, count in asked}
-    listed = [case for name in names for case in cases(name, seeds=seeds[name], runs=runs)]
+    listed = [
+        case
+        for name in names
+        for case in cases(name, seeds=seeds[name], most=arguments.most, runs=runs)
+    ]
     found = [summary(name, [case for case in listed if case["set"] == name]) for name in names]
     found.append(summary("all", listed))
     for one in found:
@@ -127,8 +133,9 @@ def main() -> None:
         counts = ", ".join(f"{name} {seeds[name]}" for name in names)
         note = (
             f"{len(listed)} cases of operation and strength, {PER_CLASS} labels a class. Truth: a "
-            f"small convolutional network, paired seeds ({counts}; median standard error "
-            f"{error:.2f} points). Resolved: more than two standard errors from −1 point."
+            f"small convolutional network, paired seeds ({counts}; up to {arguments.most} while a "
+            f"case is not resolved; median standard error {error:.2f} points). Resolved: more than "
+            "two standard errors from −1 point."
         )
         write_json(
             Path(arguments.out),

@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from augment_learner import SETS, FinishedRuns, Pictures, Tested, cut, train, with_policy
+from augment_learner import SETS, FinishedRuns, Pictures, cut, train, with_policy
 
 from augment import Policy, Step
 
 PER_CLASS = 20
-# Rows a class, passes and seeds of the network. Pairs differ by about .8 points from seed to seed:
-# four of them give a standard error of about .4 points.
-TRAINING = {"digits": (20, 15, 4), "mnist": (20, 20, 4), "cifar10": (50, 12, 4)}
+# Points of gain below which an operation is called harmful.
+LINE = -1.0
+# Rows a class, passes and seeds of the network at first. Pairs differ by about .8 points from seed
+# to seed: four of them give a standard error of about .4 points.
+TRAINING = {"digits": (20, 15, 4), "mnist": (20, 20, 4), "cifar10": (50, 12, 6)}
 COLOUR = ("grayscale", "saturation")  # change nothing on grey pictures
 STEPS = [
     *[Step(op) for op in ("hflip", "vflip", "invert", "equalize", "autocontrast", "grayscale")],
@@ -43,6 +45,12 @@ class Truth:
     gain: float
     error: float
     by_class: np.ndarray
+    seeds: int
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the gain is more than two standard errors from the line."""
+        return abs(self.gain - LINE) > 2 * self.error
 
 
 def steps_of(name: str) -> list[Step]:
@@ -55,37 +63,40 @@ def parts(name: str) -> list[Pictures]:
     return cut(SETS[name](), per_class=[PER_CLASS, TRAINING[name][0]])
 
 
-def measure(name: str, *, seeds: int | None, runs: FinishedRuns) -> list[Truth]:
-    """Train a set's networks, seed by seed, and return what each operation gained."""
+def measure(name: str, *, seeds: int, most: int, runs: FinishedRuns) -> list[Truth]:
+    """Train a set's networks, seed by seed, and return what each operation gained.
+
+    Operations whose gain is then within two standard errors of the line go on, seed by seed, until
+    it is not or there are `most` seeds.
+    """
     _, train_rows, test = parts(name)
-    _, epochs, usual = TRAINING[name]
-    steps: list[Step | None] = [None, *steps_of(name)]
+    epochs = TRAINING[name][1]
 
-    def run(step: Step | None, seed: int) -> Tested:
+    def run(step: Step | None, seed: int) -> np.ndarray:
         policy = Policy("one", (Step(step.op, step.settings, 0.5),) if step else ())
-        augment = with_policy(policy, seed=seed)
-        return train(train_rows, test, augment=augment, epochs=epochs, seed=seed)
 
-    table = np.array(
-        [
-            [
-                runs.get(("truth", name, _case(step), seed), lambda: _listed(run(step, seed)))  # noqa: B023
-                for step in steps
-            ]
-            for seed in range(seeds or usual)
-        ]
-    )
-    gains = table[:, 1:] - table[:, :1]
-    errors = gains.std(axis=0, ddof=1) / np.sqrt(len(gains))
-    return [
-        Truth(step, float(gains[:, i, 0].mean()), float(errors[i, 0]), gains[:, i, 1:].mean(axis=0))
-        for i, step in enumerate(steps_of(name))
-    ]
+        def work() -> list[float]:
+            augment = with_policy(policy, seed=seed)
+            done = train(train_rows, test, augment=augment, epochs=epochs, seed=seed)
+            return [done.accuracy, *done.by_class]
+
+        return np.array(runs.get(("truth", name, _case(step), seed), work))
+
+    found = []
+    for step in steps_of(name):
+        gains: list[np.ndarray] = []
+        while len(gains) < seeds or (len(gains) < most and not _truth(step, gains).resolved):
+            seed = len(gains)
+            gains.append(run(step, seed) - run(None, seed))
+        found.append(_truth(step, gains))
+    return found
+
+
+def _truth(step: Step, gains: list[np.ndarray]) -> Truth:
+    mean = np.mean(gains, axis=0)
+    error = float(np.std(gains, axis=0, ddof=1)[0] / np.sqrt(len(gains)))
+    return Truth(step, float(mean[0]), error, by_class=mean[1:], seeds=len(gains))
 
 
 def _case(step: Step | None) -> list[object]:
     return [step.op, dict(step.settings)] if step else []
-
-
-def _listed(tested: Tested) -> list[float]:
-    return [tested.accuracy, *tested.by_class]
