@@ -220,9 +220,10 @@ def page(cells: list[dict[str, Any]]) -> dict[str, Any]:
         "title": "A chosen policy beside fixed ones",
         "note": "Test accuracy, %, means over seeds that the choice was not settled on; digits at "
         f"8 px, MNIST at 14, CIFAR-10 at 16; a small convolutional network, {passes}. "
-        "Regret: against the policy that is best for the cell in hindsight; below 0 is better. Worst class: the largest change for the worse of a class "
-        f"against none, with what all classes' 95 % intervals lie within (up to {TEST_ROWS:,} test "
-        "rows); the classes below −1 point by that interval are counted.",
+        "Regret: against the policy that is best for the cell in hindsight; below 0 is better. "
+        "Worst class: the largest change for the worse of a class against none, with what all "
+        f"classes' 95 % intervals lie within (up to {TEST_ROWS:,} test rows); the classes below "
+        "−1 point by that interval are counted.",
         "tables": [{"caption": "Chosen by paired pilot runs", "header": header, "rows": rows}],
     }
 
