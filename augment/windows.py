@@ -100,7 +100,7 @@ def _move(image: np.ndarray, target: np.ndarray, row: list[int]) -> None:
         cv2.flip(image, 0, target)
         return
     if down or right:
-        _shift(image, target, down, right, fill=fill if constant else None)
+        _shift(image, target, down=down, right=right, fill=fill if constant else None)
     else:
         np.copyto(target, image)
     if hflip or vflip:
@@ -109,7 +109,7 @@ def _move(image: np.ndarray, target: np.ndarray, row: list[int]) -> None:
 
 
 def _shift(
-    image: np.ndarray, target: np.ndarray, down: int, right: int, *, fill: int | None
+    image: np.ndarray, target: np.ndarray, *, down: int, right: int, fill: int | None
 ) -> None:
     height, width = image.shape[:2]
     border = cv2.BORDER_REFLECT_101 if fill is None else cv2.BORDER_CONSTANT
