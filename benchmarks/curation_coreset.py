@@ -4,7 +4,9 @@ Networks of `training` are trained on core sets of 10, 30, 50 and 70 % of the ro
 passes as all rows get (equal epochs: the time shrinks with the rows) and for as many steps (equal
 steps: the time stays). Controls: random rows, random rows balanced over the classes, and all rows
 for as few passes as cost the same. CPU-seconds count the embedding, the probe or the short recorded
-run that a method needs, the choice, and the training. Figures are medians over seeds.
+run that a method needs, the choice, and the training; they are divided by how much slower than
+usual a fixed piece of training went just before and after, since a busy machine takes more of them
+for the same work. Figures are medians over seeds.
 
 Data: the folder in THRESHER_DATA holds ``text_classification.parquet`` (columns ``dataset``,
 ``split``, ``id``, ``text``, ``label_name``; rows of banking77,
@@ -49,6 +51,7 @@ from training.text import HashTokenizer
 
 CONTROLS = ("random", "balanced")
 BY_EMBEDDING = (
+    "auto",
     "uncertain_coverage",
     "k_center",
     "facility_location",
@@ -61,6 +64,8 @@ BY_EMBEDDING = (
 )
 BY_RUN = ("aum", "forgetting", "el2n run", "ccs run")
 SHARES = (0.1, 0.3, 0.5, 0.7)
+# What the yardstick takes on an idle core of the machine of the figures.
+YARDSTICK_CPU_S = 0.2
 ALL = "all rows"
 FEWER = "all rows, fewer passes"
 
@@ -152,7 +157,8 @@ class Arm:
 
 def measure(task: Task, arm: Arm, folder: Path) -> dict[str, Any]:
     """Choose, train and judge."""
-    chosen, spent = choose(task, arm, folder)
+    before = yardstick()
+    chosen, spent, taken = choose(task, arm, folder)
     passes = task.epochs
     if arm.method == FEWER:
         passes = max(1, round(passes * arm.share))
@@ -165,15 +171,30 @@ def measure(task: Task, arm: Arm, folder: Path) -> dict[str, Any]:
         "key": arm.key,
         "rows": len(chosen),
         "passes": passes,
+        "taken": taken,
+        "yardstick_cpu_s": round((before + yardstick()) / 2, 4),
         "accuracy": evaluate(model, task.test).accuracy,
         **{name: round(seconds, 3) for name, seconds in spent.items()},
     }
 
 
-def choose(task: Task, arm: Arm, folder: Path) -> tuple[Samples, dict[str, float]]:
-    """Return the core set as samples, and the CPU-seconds it took."""
+def yardstick(steps: int = 150) -> float:
+    """Return the CPU-seconds of a fixed piece of training."""
+    layers = [torch.nn.Linear(256, 256), torch.nn.ReLU(), torch.nn.Linear(256, 256)]
+    model, batch = torch.nn.Sequential(*layers), torch.ones(128, 256)
+    optimizer = torch.optim.AdamW(model.parameters())
+    start = time.process_time()
+    for _ in range(steps):
+        optimizer.zero_grad()
+        model(batch).square().mean().backward()
+        optimizer.step()
+    return time.process_time() - start
+
+
+def choose(task: Task, arm: Arm, folder: Path) -> tuple[Samples, dict[str, float], str]:
+    """Return the core set as samples, the CPU-seconds it took, and the method that was taken."""
     if arm.method in (ALL, FEWER):
-        return task.train, {"prepare_cpu_s": 0.0, "choose_cpu_s": 0.0}
+        return task.train, {"prepare_cpu_s": 0.0, "choose_cpu_s": 0.0}, arm.method
     assert task.train.targets is not None
     prepare, record = 0.0, None
     vectors = Embeddings.from_vectors(np.ones((len(task.train), 1), np.float32))
@@ -195,7 +216,7 @@ def choose(task: Task, arm: Arm, folder: Path) -> tuple[Samples, dict[str, float
         weights = torch.from_numpy(core.weights)
         chosen = Samples(chosen.inputs, chosen.targets, chosen.row_ids, weights)
     spent = {"prepare_cpu_s": prepare, "choose_cpu_s": time.process_time() - start}
-    return chosen, spent
+    return chosen, spent, core.method
 
 
 def arms(task: Task, seeds: int) -> Iterator[Arm]:
@@ -373,7 +394,12 @@ def summary(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _middle(group: list[dict[str, Any]]) -> tuple[float, float]:
-    spent = [run["prepare_cpu_s"] + run["choose_cpu_s"] + run["train_cpu_s"] for run in group]
+    # Runs of before the yardstick count as they are.
+    spent = [
+        (run["prepare_cpu_s"] + run["choose_cpu_s"] + run["train_cpu_s"])
+        * (YARDSTICK_CPU_S / run.get("yardstick_cpu_s", YARDSTICK_CPU_S))
+        for run in group
+    ]
     return float(np.median([run["accuracy"] for run in group])), float(np.median(spent))
 
 

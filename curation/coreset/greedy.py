@@ -6,8 +6,6 @@ Neither makes an n × n matrix.
 
 from __future__ import annotations
 
-import heapq
-
 import numpy as np
 
 from .budgets import proportional_budgets, take_turns
@@ -15,9 +13,15 @@ from .budgets import proportional_budgets, take_turns
 # Rows among which k-center looks for its next centers before it goes over all rows again.
 POOL = 1024
 CELLS = 8_000_000
-# Facility location compares rows with at most so many others: 64 MB of similarities.
-SHARD = 4000
+# Facility location compares rows with at most so many others. On the 24,720 rows of Adult's larger
+# class 1,000 keep 90 % (half of the rows) and 87 % (a tenth) of what 4,000 gain over random rows,
+# for two fifths of the time.
+SHARD = 1000
+# Rows that the axis which halves a shard is found on.
+AXIS_ROWS = 2000
 POWER_STEPS = 12
+# Gains that lazy greedy computes at once; twice as many each time that none was the greatest.
+LOOKS = 8
 
 
 def k_center(vectors: np.ndarray, n: int) -> np.ndarray:
@@ -77,7 +81,7 @@ def facility_location(
     embeddings in four shards that kept 76 to 85 % of the exact set's gain over random rows, where
     random shards kept 42 to 64 %. Costs O(n_rows · `SHARD` · d).
     """
-    shards = _shards(vectors, np.arange(len(vectors)))
+    shards = neighbouring_shards(vectors)
     budgets = proportional_budgets(np.array([len(shard) for shard in shards]), n)
     parts = []
     for shard, budget in zip(shards, budgets, strict=True):
@@ -88,39 +92,49 @@ def facility_location(
     return take_turns(parts)
 
 
-def _shards(vectors: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
-    """Halve the rows along their first principal axis until a part has at most `SHARD`."""
+def neighbouring_shards(vectors: np.ndarray, rows: np.ndarray | None = None) -> list[np.ndarray]:
+    """Halve the rows along their first principal axis until a part has at most `SHARD`.
+
+    `rows`, int64, are the positions to part, all by default. Returns them in parts, each sorted.
+    """
+    if rows is None:
+        rows = np.arange(len(vectors))
     if len(rows) <= SHARD:
         return [rows]
-    centered = vectors[rows] - vectors[rows].mean(axis=0)
+    some = vectors[rows[:: -(-len(rows) // AXIS_ROWS)]]
+    centered = some - some.mean(axis=0)
     axis = centered[int(np.einsum("nd,nd->n", centered, centered).argmax())]
     for _ in range(POWER_STEPS):
         axis = centered.T @ (centered @ axis)
         axis /= max(float(np.linalg.norm(axis)), 1e-12)
-    order = np.argsort(centered @ axis, kind="stable")
-    low, high = np.array_split(rows[order], 2)
-    return _shards(vectors, np.sort(low)) + _shards(vectors, np.sort(high))
+    order = np.argsort(vectors[rows] @ axis, kind="stable")
+    parts = np.array_split(rows[order], 2)
+    return [shard for part in parts for shard in neighbouring_shards(vectors, np.sort(part))]
 
 
 def lazy_greedy(similarity: np.ndarray, n: int) -> np.ndarray:
     """Choose `n` rows of a matrix ≥ 0, (candidates, witnesses), for the greatest sum of maxima.
 
     Gains only shrink as the set grows, so a gain that was just computed and still beats all older
-    ones is the greatest (Minoux, 1978): the choice is the plain greedy one for a few looks each.
+    ones is the greatest (Minoux, 1978): the choice is the plain greedy one for a few looks each,
+    which are taken several at a time. Of equal gains the first row's counts.
     """
     best = np.zeros(similarity.shape[1], dtype=similarity.dtype)
-    queue = [(-float(gain), row) for row, gain in enumerate(similarity.sum(axis=1))]
-    heapq.heapify(queue)
+    bound = similarity.sum(axis=1, dtype=np.float64)
+    known = np.zeros(len(bound), dtype=np.int64)  # size of the set that a bound was computed for
     chosen: list[int] = []
+    looks = LOOKS
     while len(chosen) < n:
-        _, row = heapq.heappop(queue)
-        covered = np.maximum(similarity[row], best)
-        gain = float((covered - best).sum())
-        if not queue or (-gain, row) <= queue[0]:
+        row = int(bound.argmax())
+        if known[row] == len(chosen):
             chosen.append(row)
-            best = covered
-        else:
-            heapq.heappush(queue, (-gain, row))
+            np.maximum(best, similarity[row], out=best)
+            bound[row], looks = -1, LOOKS
+            continue
+        top = np.argpartition(-bound, looks)[:looks] if looks < len(bound) else slice(None)
+        gains = np.maximum(similarity[top] - best, 0).sum(axis=1)
+        bound[top], known[top] = np.where(bound[top] < 0, -1, gains), len(chosen)
+        looks *= 2
     return np.asarray(chosen, dtype=np.int64)
 
 

@@ -14,19 +14,12 @@ from thresher.core.errors import InputError, check_choice
 from thresher.core.randomness import RandomState, check_random_state
 
 from ..training_record import RecordedRun
-from . import geometry, greedy
-from .budgets import even_budgets, proportional_budgets, take_turns
-from .difficulty import ccs, hardest, probe_error, probe_probs, probe_uncertainty
+from . import greedy
+from .difficulty import probe_error, probe_probs, probe_uncertainty
+from .picking import CLUSTERED, UNCERTAIN, pick, weigh
 from .recorded import KINDS, read_difficulty
 
-CLUSTERED = {
-    "semdedup": geometry.semdedup,
-    "prototypes": geometry.prototypes,
-    "d4": geometry.d4,
-    "hierarchical_kmeans": geometry.hierarchical_kmeans,
-}
 SCORED = ("ccs", *KINDS)
-UNCERTAIN = "uncertain_coverage"
 BY_GEOMETRY = ("k_center", "facility_location", *CLUSTERED)
 METHODS = ("auto", "random", "balanced", UNCERTAIN, *BY_GEOMETRY, *SCORED)
 # What a row counts that the probe is sure of, where the least sure ones count 1: enough to be near
@@ -40,7 +33,6 @@ DEAREST = 1e11
 # built-in embedding, .55, lose 2 to 3.
 KNOWS_CLASSES = 0.7
 BEYOND_LARGEST = 0.3
-Chooser = Callable[[np.ndarray, int], np.ndarray]
 Probe = Callable[[], np.ndarray]
 
 
@@ -100,8 +92,9 @@ def select_coreset(
         ``"uncertain_coverage"``, facility location in which a row counts the more, the less a
         leave-one-out probe can decide on its class (as uncertainty herding weighs coverage: Bae,
         Oliveira and Sutherland, 2025); needs `labels`. ``"auto"``: ccs when difficulties are
-        given; uncertain coverage where that is cheap and the embeddings tell the classes apart;
-        facility location without labels; else random.
+        given; random where the embeddings do not tell the classes apart or geometry would be dear;
+        else uncertain coverage, facility location or random, whichever serves a probe best (see
+        `trial`); facility location without labels.
     scores : ndarray of float, shape (n_rows,), optional
         Difficulty of each row, high = hard.
     dynamics : path-like or Dynamics, optional
@@ -128,11 +121,12 @@ def select_coreset(
     classes = _classes(labels, total)
     probe = None if labels is None else cache(lambda: probe_probs(embeddings.vectors, classes))
     given = scores is not None or dynamics is not None
-    chosen_method, reason = (
-        _choose_method(embeddings, classes, probe, given=given)
-        if method == "auto"
-        else (method, "asked for")
-    )
+    rng = check_random_state(random_state)
+    chosen_method, reason = method, "asked for"
+    if method == "auto":
+        chosen_method, reason = _choose_method(
+            embeddings, classes, probe, n=n, given=given, rng=rng
+        )
     values = None
     if chosen_method in SCORED:
         values = _hardness(
@@ -140,19 +134,12 @@ def select_coreset(
         )
     elif chosen_method == UNCERTAIN:
         values = _demand(probe)
-    rng = check_random_state(random_state)
-    sizes = np.bincount(classes)
-    even = chosen_method == "balanced"
-    budgets = even_budgets(sizes, n) if even else proportional_budgets(sizes, n)
-    choose = _chooser(chosen_method, embeddings.vectors, values, rng)
-    parts = [
-        choose(np.flatnonzero(classes == code), int(budget)) for code, budget in enumerate(budgets)
-    ]
-    positions = take_turns(parts)
+    vectors = embeddings.vectors
+    positions = pick(chosen_method, vectors, classes, n=n, values=values, rng=rng)
     return CoreSet(
         row_ids=embeddings.row_ids[positions],
         positions=positions,
-        weights=_weights(chosen_method, embeddings.vectors, classes, positions),
+        weights=weigh(chosen_method, vectors, classes, positions),
         scores=(1 - np.arange(n) / n).astype(np.float32),
         method=chosen_method,
         reason=reason,
@@ -170,7 +157,13 @@ def _classes(labels: np.ndarray | Sequence[int] | Sequence[str] | None, total: i
 
 
 def _choose_method(
-    embeddings: Embeddings, classes: np.ndarray, probe: Probe | None, *, given: bool
+    embeddings: Embeddings,
+    classes: np.ndarray,
+    probe: Probe | None,
+    *,
+    n: int,
+    given: bool,
+    rng: np.random.Generator,
 ) -> tuple[str, str]:
     if given:
         return "ccs", "difficulties were given"
@@ -179,13 +172,20 @@ def _choose_method(
         return "random", f"facility location would be dear for {rows} rows"
     if probe is None:
         return "facility_location", "cheap for this many rows"
-    told = float((probe().argmax(axis=1) == classes).mean())
+    from .trial import Trial
+
+    trial = Trial(embeddings.vectors, classes, rng=rng)
     largest = float(np.bincount(classes).max() / rows)
+    enough = max(KNOWS_CLASSES, largest + BEYOND_LARGEST * (1 - largest))
+    told = float((probe().argmax(axis=1) == classes).mean())
+    told = told if told >= enough else max(told, trial.accuracy())
     text = f"a probe on the embeddings tells {told:.0%} of the rows' classes"
-    if told < max(KNOWS_CLASSES, largest + BEYOND_LARGEST * (1 - largest)):
+    if told < enough:
         reason = f"{text} (the largest class has {largest:.0%}), too few to trust their geometry"
         return "random", reason
-    return UNCERTAIN, text
+    best, reached = trial.best(n / rows, demand=_demand(probe))
+    tried = ", ".join(f"{name} {accuracy:.1%}" for name, accuracy in reached.items())
+    return best, f"{text}; fitted to core sets of {len(trial.rows):,} of them: {tried}"
 
 
 def _hardness(
@@ -227,59 +227,3 @@ def _check_scores(scores: np.ndarray, total: int) -> np.ndarray:
             f"{int((~np.isfinite(hardness)).sum())} NaN or infinite values."
         )
     return hardness
-
-
-def _chooser(
-    method: str, vectors: np.ndarray, values: np.ndarray | None, rng: np.random.Generator
-) -> Chooser:
-    """Return a function from rows of one class and a budget to the chosen rows.
-
-    `values`, (n_rows,), is the demand for ``"uncertain_coverage"`` and else the difficulty.
-    """
-
-    def choose(rows: np.ndarray, budget: int) -> np.ndarray:
-        if not budget:
-            return np.empty(0, dtype=np.int64)
-        if method in ("random", "balanced"):
-            return np.asarray(rng.permutation(rows)[:budget])
-        if method == UNCERTAIN and values is not None:
-            found = greedy.facility_location(vectors[rows], budget, demand=values[rows])
-            return np.asarray(rows[found])
-        if values is not None:
-            return np.asarray(rows[_by_difficulty(method, values[rows], budget, rng)])
-        return np.asarray(rows[_by_geometry(method, vectors[rows], budget, rng)])
-
-    return choose
-
-
-def _by_difficulty(
-    method: str, hardness: np.ndarray, n: int, rng: np.random.Generator
-) -> np.ndarray:
-    return ccs(hardness, n, rng=rng) if method == "ccs" else hardest(hardness, n)
-
-
-def _by_geometry(method: str, vectors: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    if method == "k_center":
-        return greedy.k_center(vectors, n)
-    if method == "facility_location":
-        return greedy.facility_location(vectors, n)
-    return CLUSTERED[method](vectors, n, rng=rng)
-
-
-def _weights(
-    method: str, vectors: np.ndarray, classes: np.ndarray, positions: np.ndarray
-) -> np.ndarray:
-    """Count the rows of the class that are nearest to each chosen row, over the mean count."""
-    if method not in ("k_center", "facility_location"):
-        return np.ones(len(positions), dtype=np.float32)
-    from .clusters import assign
-
-    counts = np.zeros(len(positions))
-    for code in np.unique(classes):
-        mine = np.flatnonzero(classes[positions] == code)
-        if len(mine):
-            nearest, _ = assign(vectors[classes == code], vectors[positions[mine]])
-            counts[mine] = np.bincount(nearest, minlength=len(mine))
-    # A row that equals another chosen row may be nearest to none; it still stands for itself.
-    counts = np.maximum(counts, 1)
-    return np.asarray(counts / counts.mean(), dtype=np.float32)

@@ -12,7 +12,13 @@ import numpy as np
 PENALTIES = (0.03, 0.3, 3.0, 30.0)
 
 
-def loo_ridge_probs(vectors: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
+def loo_ridge_probs(
+    vectors: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    *,
+    weights: np.ndarray | None = None,
+) -> np.ndarray:
     """Predict each row's class from all other rows.
 
     Parameters
@@ -22,6 +28,9 @@ def loo_ridge_probs(vectors: np.ndarray, labels: np.ndarray, num_classes: int) -
     labels : ndarray of int, shape (n,)
         Codes from 0; every row labelled.
     num_classes : int
+    weights : ndarray of float32, shape (n,), optional
+        How much each row counts in the fit. One of weight 0 takes no part in it and is predicted
+        like any other.
 
     Returns
     -------
@@ -33,14 +42,17 @@ def loo_ridge_probs(vectors: np.ndarray, labels: np.ndarray, num_classes: int) -
     X = np.concatenate([vectors, np.ones((n, 1), vectors.dtype)], axis=1).astype(np.float32)
     Y = np.zeros((n, num_classes), dtype=np.float32)
     Y[np.arange(n), labels] = 1
-    eigenvalues, eigenvectors = np.linalg.eigh((X.T @ X).astype(np.float64))
+    part = np.ones(n, dtype=np.float32) if weights is None else np.asarray(weights, np.float32)
+    used = np.flatnonzero(part)
+    weighted = X[used] * part[used, None]
+    eigenvalues, eigenvectors = np.linalg.eigh((X[used].T @ weighted).astype(np.float64))
     eigenvalues = np.maximum(eigenvalues, 0)
     Z = X @ eigenvectors.astype(np.float32)
-    squares, target = Z * Z, Z.T @ Y
+    squares, target = Z * Z, Z[used].T @ (Y[used] * part[used, None])
     best: tuple[float, np.ndarray] = (-np.inf, np.full_like(Y, 1 / num_classes))
     for penalty in PENALTIES:
         inverse = (1 / (eigenvalues + penalty)).astype(np.float32)
-        leverage = np.minimum(squares @ inverse, 1 - 1e-4)[:, None]
+        leverage = np.minimum(part * (squares @ inverse), 1 - 1e-4)[:, None]
         outputs = (Z @ (inverse[:, None] * target) - leverage * Y) / (1 - leverage)
         likelihood, probs = fit_temperature(outputs, labels)
         if likelihood > best[0]:

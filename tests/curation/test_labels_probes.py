@@ -34,6 +34,22 @@ def test_ridge_equals_fitting_again_without_each_row():
     np.testing.assert_allclose(loo_ridge_probs(X, labels, 3), best[1], atol=2e-4)
 
 
+def test_weighted_ridge_equals_fitting_again_and_leaves_out_rows_of_weight_nothing(monkeypatch):
+    monkeypatch.setattr("curation.labels.ridge.PENALTIES", (0.3,))
+    X, labels = blobs()
+    weights = np.random.default_rng(1).integers(0, 4, len(X)).astype(np.float32)
+    with_one = np.concatenate([X, np.ones((len(X), 1))], axis=1)
+    outputs = np.empty((len(X), 3))
+    for row in range(len(X)):
+        rest = (np.arange(len(X)) != row) & (weights > 0)
+        model = Ridge(alpha=0.3, fit_intercept=False)
+        model.fit(with_one[rest], np.eye(3)[labels][rest], sample_weight=weights[rest])
+        outputs[row] = model.predict(with_one[row : row + 1])[0]
+    expected = fit_temperature(outputs.astype(np.float32), labels)[1]
+    found = loo_ridge_probs(X, labels, 3, weights=weights)
+    np.testing.assert_allclose(found, expected, atol=2e-4)
+
+
 def test_ridge_with_more_dimensions_than_rows_does_not_look_at_the_row_itself():
     rng = np.random.default_rng(0)
     X, labels = unit_length(rng.normal(size=(40, 200))), np.arange(40) % 2
