@@ -71,12 +71,19 @@ class Muon(torch.optim.Optimizer):
 def orthogonalized(matrix: Tensor) -> Tensor:
     """Return about the nearest matrix with singular values 1, float32 (m, n).
 
-    Five Newton–Schulz steps with coefficients that bring every singular value to 0.7–1.2.
+    Five Newton–Schulz steps with coefficients that bring every singular value to 0.7–1.2. All but
+    the first and the last product are of the small side only: each step multiplies from the left by
+    a polynomial of the Gram matrix, so that their product is gathered and applied once.
     """
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
     x = wide / (torch.linalg.matrix_norm(wide) + _SMALL)
+    gram = x @ x.T
+    left = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     for _ in range(_STEPS):
-        gram = x @ x.T
-        x = _A * x + (_B * gram + _C * gram @ gram) @ x
+        polynomial = _B * gram + _C * gram @ gram
+        polynomial.diagonal().add_(_A)
+        left = polynomial @ left
+        gram = polynomial @ gram @ polynomial
+    x = left @ x
     result: Tensor = x.T if matrix.shape[0] > matrix.shape[1] else x
     return result

@@ -39,6 +39,18 @@ def test_orthogonalized_keeps_directions_and_evens_their_lengths(shape):
     assert cosine > 0.97
 
 
+@pytest.mark.parametrize("shape", [(16, 200), (200, 16), (24, 24)])
+def test_orthogonalized_maps_each_singular_value_by_the_polynomial(shape):
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    matrix *= torch.logspace(0, -2, shape[1])
+    u, lengths, v = torch.linalg.svd(matrix.double(), full_matrices=False)
+    lengths = lengths / lengths.norm()
+    for _ in range(5):
+        lengths = 3.4445 * lengths - 4.7750 * lengths**3 + 2.0315 * lengths**5
+    expected = (u * lengths) @ v
+    torch.testing.assert_close(orthogonalized(matrix).double(), expected, atol=1e-3, rtol=0)
+
+
 def test_muon_outside_its_matrices_is_torch_sgd():
     start = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
     results = []
