@@ -85,12 +85,8 @@ def resized(pictures: Tensor, side: int) -> Tensor:
     """Return pictures whose shorter side has so many pixels, uint8 as before, anti-aliased."""
     height, width = pictures.shape[-2:]
     factor = side / min(height, width)
-    small = nn.functional.interpolate(
-        pictures.float(),
-        size=(round(height * factor), round(width * factor)),
-        mode="bilinear",
-        antialias=True,
-    )
-    if pictures.dtype != torch.uint8:
-        return small
-    return small.round_().clamp_(0, _LARGEST_VALUE).to(torch.uint8)
+    size = (round(height * factor), round(width * factor))
+    if pictures.device.type != "cpu" and pictures.dtype == torch.uint8:  # there is no such kernel
+        return resized(pictures.float(), side).round_().clamp_(0, _LARGEST_VALUE).to(torch.uint8)
+    pictures = pictures.contiguous(memory_format=torch.channels_last)  # of which CPUs are fastest
+    return nn.functional.interpolate(pictures, size=size, mode="bilinear", antialias=True)
