@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from curation.labels import find_label_issues
+from curation.labels import audit, find_label_issues
 from curation.labels.audit import fit_curve
 from thresher.core.errors import InputError
 
@@ -62,11 +62,12 @@ def test_calibration_brings_the_rate_and_the_flags_nearer():
     assert "calibrated on 100" in calibrated.method
 
 
-def test_the_curve_equals_penalised_logistic_regression():
+def test_the_curve_equals_penalised_logistic_regression(monkeypatch):
     rng = np.random.default_rng(0)
     logits = rng.normal(size=400) * 3
     wrong = rng.random(400) < 1 / (1 + np.exp(-(0.5 + 0.7 * logits)))
-    center, covariance = fit_curve(logits, wrong, np.array([1e4, 1e4]))
+    monkeypatch.setattr(audit, "PRIOR_DEVIATION", np.array([1e4, 1e4]))
+    center, covariance = fit_curve(logits, wrong)
     peer = LogisticRegression(C=np.inf, tol=1e-9).fit(logits[:, None], wrong)
     assert center == pytest.approx([peer.intercept_[0], peer.coef_[0, 0]], abs=1e-3)
     assert (np.linalg.eigvalsh(covariance) > 0).all()
