@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -83,25 +84,12 @@ def test_numbers_have_no_pretrained_teacher(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("mode", ["frozen", "lora"])
-def test_texts_are_judged_once_as_texts(mode: str, tmp_path: Path) -> None:
-    transformers = pytest.importorskip("transformers", reason="needs thresher[hf]")
+def test_texts_are_judged_once_as_texts(
+    mode: str, tmp_path: Path, save_bert: Callable[[Path, Sequence[str]], Path]
+) -> None:
     if mode == "lora":
         pytest.importorskip("peft", reason="needs thresher[lora]")
-    config = transformers.BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=16,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        transformers.BertModel(config).save_pretrained(tmp_path / "bert")
-    words = {word: place for place, word in enumerate(WORDS)}
-    transformers.BertTokenizerFast(vocab=words, model_max_length=16).save_pretrained(
-        tmp_path / "bert"
-    )
+    save_bert(tmp_path / "bert", WORDS)
     rng = np.random.default_rng(0)
     with open(tmp_path / "rows.csv", "w", newline="") as file:
         writer = csv.writer(file)

@@ -24,26 +24,8 @@ def offline(monkeypatch):
 
 
 @pytest.fixture
-def bert(tmp_path):
-    transformers = pytest.importorskip("transformers", reason="needs thresher[hf]")
-    torch = pytest.importorskip("torch")
-    (tmp_path / "vocab.txt").write_text("\n".join(WORDS))
-    tokenizer = transformers.BertTokenizerFast(
-        vocab={word: position for position, word in enumerate(WORDS)}, model_max_length=16
-    )
-    torch.manual_seed(0)
-    config = transformers.BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=16,
-    )
-    model = transformers.BertModel(config)
-    tokenizer.save_pretrained(tmp_path / "bert")
-    model.save_pretrained(tmp_path / "bert")
-    return tmp_path / "bert"
+def bert(tmp_path, save_bert):
+    return save_bert(tmp_path / "bert", WORDS)
 
 
 def unit(vectors):

@@ -46,25 +46,8 @@ def offline(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def bert(tmp_path_factory):
-    transformers = pytest.importorskip("transformers", reason="needs thresher[hf]")
-    folder = tmp_path_factory.mktemp("models") / "bert"
-    tokenizer = transformers.BertTokenizerFast(
-        vocab={word: position for position, word in enumerate(WORDS)}, model_max_length=16
-    )
-    config = transformers.BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=16,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        transformers.BertModel(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+def bert(tmp_path_factory, save_bert):
+    return save_bert(tmp_path_factory.mktemp("models") / "bert", WORDS)
 
 
 def load(bert, mode, **options):
