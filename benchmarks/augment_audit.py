@@ -28,6 +28,7 @@ from augment import Policy, audit
 from thresher.core.files import write_json
 
 FLAGS = ("drop", "weaken")
+MOST_SEEDS = 16
 
 
 def cases(name: str, *, seeds: int, most: int, runs: FinishedRuns) -> list[dict[str, Any]]:
@@ -87,6 +88,17 @@ def auc(listed: list[dict[str, Any]]) -> float | None:
     return float(roc_auc_score(harmful, [case["harm"] for case in listed]))
 
 
+def counts(text: str | None) -> dict[str, int]:
+    """Read numbers for sets, as in ``digits=4,mnist=3``."""
+    pairs = [one.split("=") for one in (text or "").split(",") if one]
+    return {name: int(count) for name, count in pairs}
+
+
+def span(low: int, high: int) -> str:
+    """Return a range in words."""
+    return f"{low} to {high}" if low < high else str(low)
+
+
 def page(found: list[dict[str, Any]], note: str) -> dict[str, Any]:
     """Return the tables for the docs."""
     header = ["set", "cases", "harmful", "AUC", "resolved", "AUC, resolved", "flagged"]
@@ -110,18 +122,18 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--runs", help="file of finished runs, to go on after a stop")
     parser.add_argument("--seeds", help="seeds of each set's networks, as in digits=4,mnist=3")
-    parser.add_argument("--most", type=int, default=16, help="seeds while the truth is unresolved")
+    parser.add_argument("--most", help="the same while the truth is unresolved, default 16")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     runs = FinishedRuns(arguments.runs)
     names = ["digits"] if arguments.quick else available()
     seeds = {name: 3 if arguments.quick else TRAINING[name][2] for name in names}
-    asked = [one.split("=") for one in (arguments.seeds or "").split(",") if one]
-    seeds |= {name: int(count) for name, count in asked}
+    seeds |= counts(arguments.seeds)
+    most = dict.fromkeys(names, 3 if arguments.quick else MOST_SEEDS) | counts(arguments.most)
     listed = [
         case
         for name in names
-        for case in cases(name, seeds=seeds[name], most=arguments.most, runs=runs)
+        for case in cases(name, seeds=seeds[name], most=most[name], runs=runs)
     ]
     found = [summary(name, [case for case in listed if case["set"] == name]) for name in names]
     found.append(summary("all", listed))
@@ -130,12 +142,12 @@ def main() -> None:
     if arguments.out:
         versions = {name: metadata.version(name) for name in ("numpy", "torch", "scikit-learn")}
         error = float(np.median([case["error"] for case in listed]))
-        counts = ", ".join(f"{name} {seeds[name]}" for name in names)
+        first = ", ".join(f"{name} {span(seeds[name], most[name])}" for name in names)
         note = (
             f"{len(listed)} cases of operation and strength, {PER_CLASS} labels a class. Truth: a "
-            f"small convolutional network, paired seeds ({counts}; up to {arguments.most} while a "
-            f"case is not resolved; median standard error {error:.2f} points). Resolved: more than "
-            "two standard errors from −1 point."
+            f"small convolutional network, paired seeds ({first}: more while a case is not "
+            f"resolved; median standard error {error:.2f} points). Resolved: more than two "
+            "standard errors from −1 point."
         )
         write_json(
             Path(arguments.out),
