@@ -92,7 +92,7 @@ def select_coreset(
         leave-one-out probe can decide on its class (as uncertainty herding weighs coverage: Bae,
         Oliveira and Sutherland, 2025); needs `labels`. ``"auto"``: ccs when difficulties are
         given; random where the embeddings do not tell the classes apart or geometry would be dear;
-        else uncertain coverage, facility location or random, whichever serves a probe best (see
+        else uncertain coverage or facility location, whichever serves a probe better (see
         `trial`); facility location without labels.
     scores : ndarray of float, shape (n_rows,), optional
         Difficulty of each row, high = hard.

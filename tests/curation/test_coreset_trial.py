@@ -23,7 +23,7 @@ def test_every_method_is_tried_and_the_best_is_named():
     best, reached = trial.best(0.05, demand=np.ones(len(y)))
     assert set(reached) == set(TRIED)
     assert reached[best] == max(reached.values())
-    assert reached["facility_location"] >= reached["random"]
+    assert reached["facility_location"] > 0.95
     again = Trial(X, y, rng=np.random.default_rng(0)).best(0.05, demand=np.ones(len(y)))
     assert again == (best, reached)
 
