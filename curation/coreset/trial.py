@@ -14,8 +14,8 @@ from ..labels.ridge import loo_ridge_probs
 from .picking import UNCERTAIN, pick, weigh
 
 # In the order in which ties are broken. Random rows are not among them: on eight sets of 3,000 rows
-# a perceptron lost more on them than on either, at 10, 30 and 50 % on average, and the probe's error
-# on a sample is large enough to take them by mistake.
+# a perceptron lost more on them than on either, at 10, 30 and 50 % on average, and the error of the
+# probe on a sample is large enough to take them by mistake.
 TRIED = (UNCERTAIN, "facility_location")
 SAMPLE = 2000
 FEATURES = 256
