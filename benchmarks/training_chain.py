@@ -40,7 +40,7 @@ from training.profiling.latency import compare_renewed
 
 TEACHER_PASSES, VIEWS = 24, 4
 WIDTH, PRUNED_SHARE, RECOVERY_LR = 16, 0.3, 0.02
-BLOCK = 16  # integer convolutions on fewer channels, or on odd numbers, take the slow way
+BLOCK = 16  # integer convolutions on fewer channels take longer, on odd numbers nearly as long
 CLASSES = [str(code) for code in range(10)]
 
 
