@@ -21,12 +21,13 @@ def net(seed=0, **options):
     return compact_model("mlp", random_state=seed, **shape, **options)
 
 
-def test_short_runs_are_not_compiled_and_long_ones_are():
-    short = choose_compiled(net(), rows(), epochs=2, device="cpu")
+def test_long_runs_on_gpus_are_compiled():
+    short = choose_compiled(net(), rows(), epochs=2, device="cuda")
     assert short.value == "off"
-    assert "16.5 s to compile" in short.reason
-    assert choose_compiled(net(), rows(), epochs=10**9, device="cpu").value == "on"
-    assert choose_compiled(net(), rows(), "off", epochs=10**9, device="cpu").reason == "asked for"
+    assert "30 s to compile" in short.reason
+    assert choose_compiled(net(), rows(), epochs=10**12, device="cuda").value == "on"
+    assert choose_compiled(net(), rows(), epochs=10**12, device="cpu").value == "off"
+    assert choose_compiled(net(), rows(), "on", epochs=1, device="cpu").reason == "asked for"
     with pytest.raises(InputError, match="`compiled` must be one of"):
         choose_compiled(net(), rows(), "yes", epochs=1, device="cpu")
 
@@ -34,7 +35,7 @@ def test_short_runs_are_not_compiled_and_long_ones_are():
 def test_watched_layers_are_not_compiled():
     model = net()
     model.features.register_forward_hook(lambda *_: None)
-    choice = choose_compiled(model, rows(), epochs=10**9, device="cpu")
+    choice = choose_compiled(model, rows(), epochs=10**12, device="cuda")
     assert choice.value == "off"
     assert "watches" in choice.reason
 
