@@ -1,7 +1,7 @@
 """Look-up tables on bytes, for each image (or plane of one) a table of its own.
 
-StringZilla, which comes with albumentations, does it in vector registers: at 32×32×3 it takes .3 µs
-an image, at 224×224×3 3 µs, where OpenCV's LUT takes 1.7 and 46. Without it OpenCV does the same.
+StringZilla does it in vector registers: at 32×32×3 it takes .3 µs an image, at 224×224×3 3 µs,
+where OpenCV's LUT takes 1.7 and 46. Where it cannot be loaded OpenCV does the same.
 """
 
 from __future__ import annotations

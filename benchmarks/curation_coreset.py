@@ -457,8 +457,9 @@ def page(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "cifar10: the first 5,000 pictures, ResNet-8 of width 16, 16 passes. “Run”: difficulties "
         "recorded in a short run on all rows; ccs and el2n without it use a leave-one-out ridge "
         "probe on the embeddings. uncertain_coverage was designed on other sets and on 38 of "
-        "Banking77's 77 classes, split otherwise, as was the choice of auto. adult in full and "
-        "banking77: facility location in shards of up to 4,000 rows, now 1,000.",
+        "Banking77's 77 classes, split otherwise, as was the choice of auto, but that auto no "
+        "longer tries random rows, which was decided when it had taken them on Adult. adult in "
+        "full and banking77: facility location in shards of up to 4,000 rows, now 1,000.",
         "tables": tables,
     }
 
