@@ -22,7 +22,6 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ from training.exporting import ExportedModel
 from training.exporting.runtime import open_session
 from training.profiling.latency import compare_renewed
 
-TEACHER_PASSES, VIEWS = 24, 4
+VIEWS = 4
 WIDTH, PRUNED_SHARE, RECOVERY_LR = 16, 0.3, 0.02
 BLOCK = 16  # integer convolutions on fewer channels take longer, on odd numbers nearly as long
 CLASSES = [str(code) for code in range(10)]
@@ -51,7 +50,7 @@ def taught(model: nn.Module, teacher: nn.Module, task: Task, **more: Any) -> Non
         task.pool,
         temperature=task.temperature,
         augment=task.augment,
-        cached_views=task.views,
+        cached_views=VIEWS,
         **task.options,
         **more,
     )
@@ -113,7 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=4000, help="labelled pictures")
     parser.add_argument("--pool", type=int, default=46_000, help="pictures without a label, more")
-    parser.add_argument("--epochs", type=int, default=4, help="of the student, and of recovery")
+    parser.add_argument("--epochs", type=int, default=6, help="of the student, and of recovery")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--quick", action="store_true", help="800 labelled pictures, one seed")
     parser.add_argument("--cache", type=Path, help="folder of a teacher from training_distill.py")
@@ -126,7 +125,6 @@ def main() -> None:
     log = options.out.with_suffix(".jsonl")
     runs = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     task = pictures(options.rows, options.pool)
-    task = replace(task, passes=(TEACHER_PASSES, options.epochs), views=VIEWS)
     cache = options.cache or log.with_name(log.stem)
     cache.mkdir(exist_ok=True)
     for seed in options.seeds:

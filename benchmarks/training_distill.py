@@ -2,9 +2,10 @@
 
 For each seed the same student with the same options: alone on the labelled rows; taught on them,
 label and teacher together; taught without any label, on the labelled rows and a larger pool whose
-labels nobody needs. One teacher, trained on the labelled rows, serves all seeds; its logits for
-the cached views are computed once. The teacher of the texts is a sentence encoder with a small
-perceptron on top: it reads other inputs than its student, which gets the logits alone.
+labels nobody needs. In all three it sees equally many rows, and the teacher judges equally many
+views. One teacher, trained on the labelled rows, serves all seeds. The teacher of the texts is a
+sentence encoder with a small perceptron on top: it reads other inputs than its student, which gets
+the logits alone.
 
 Data, in the folder that THRESHER_DATA names: CIFAR-10 as ``cifar10_train.parquet`` and
 ``cifar10_test.parquet`` (columns ``label``, ``jpeg``; https://www.cs.toronto.edu/~kriz/cifar.html);
@@ -48,6 +49,7 @@ class Task:
     """Rows, and how teacher and student are made for them.
 
     `read_by_teacher` holds the same rows as the teacher reads them, where it reads other inputs.
+    `judged` is the number of pictures, views of all rows together, whose logits are cached.
     """
 
     labelled: Samples
@@ -59,7 +61,7 @@ class Task:
     passes: tuple[int, int]
     temperature: float
     augment: Any
-    views: int | None = None
+    judged: int | None = None
     read_by_teacher: Samples | None = None
     teacher_options: dict[str, Any] = field(default_factory=dict)
 
@@ -95,6 +97,10 @@ class Task:
         """Return passes such that the student sees equally many rows in all its runs."""
         return max(1, round(self.passes[1] * len(self.labelled) / len(rows)))
 
+    def views(self, rows: Samples) -> int | None:
+        """Return how many views of a row the teacher judges; None where it reads other inputs."""
+        return None if self.judged is None else max(1, self.judged // len(rows))
+
 
 def pictures(rows: int, pool: int) -> Task:
     parts = []
@@ -109,12 +115,12 @@ def pictures(rows: int, pool: int) -> Task:
         pool=parts[0].without_targets(),
         test=parts[1],
         teacher={"name": "fast", "width": 32},
-        student={"name": "fast", "width": 9},
+        student={"name": "resnet8", "width": 12},
         options={"optimizer": "muon", "ema": 0.98},
-        passes=(12, 18),
+        passes=(24, 100),
         temperature=4.0,
         augment=Augmenter(policies.crop_flip(), random_state=0).for_training(),
-        views=3,
+        judged=4 * (rows + pool),
         teacher_options={"label_smoothing": 0.1},
     )
 
@@ -172,8 +178,8 @@ def train(task: Task, arm: str, seed: int, *, teacher: nn.Module | None, cache: 
             rows,
             epochs=task.epochs(rows),
             temperature=task.temperature,
-            cached_views=task.views,
-            cache_dir=None if task.views is None else cache,
+            cached_views=task.views(rows),
+            cache_dir=None if task.judged is None else cache,
             **shared,
         )
     judged = evaluate(model, judged_on)
@@ -192,8 +198,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", nargs="*", default=["cifar10", "banking77", "banking77-few"])
     parser.add_argument("--rows", type=int, default=4000, help="labelled pictures")
-    parser.add_argument("--pool", type=int, default=16_000, help="pictures without a label, more")
+    parser.add_argument("--pool", type=int, default=46_000, help="pictures without a label, more")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--arms", nargs="+", choices=(ALONE, TAUGHT, POOL))
     parser.add_argument("--quick", action="store_true", help="800 labelled pictures, one seed")
     parser.add_argument("--out", type=Path, default=Path("training_distill.json"))
     options = parser.parse_args()
@@ -211,7 +218,7 @@ def main() -> None:
         cache.mkdir(exist_ok=True)
         arms = (ALONE, TAUGHT) if len(task.pool) == len(task.labelled) else (ALONE, TAUGHT, POOL)
         wanted = [("teacher", 0)]
-        wanted += [(arm, seed) for seed in options.seeds for arm in arms]
+        wanted += [(arm, seed) for seed in options.seeds for arm in options.arms or arms]
         for arm, seed in wanted:
             key = {"data": name, "arm": arm, "seed": seed}
             if any(all(run[part] == key[part] for part in key) for run in runs):
