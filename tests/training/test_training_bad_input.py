@@ -82,8 +82,8 @@ def test_batch_norm_with_parts_of_one_row_is_refused(options):
 
 def test_a_checkpoint_of_another_version_is_refused(tmp_path, monkeypatch):
     fit(mlp(), table(), epochs=1, checkpoint_dir=tmp_path)
-    monkeypatch.setattr("training.checkpoint.FORMAT", 2)
-    with pytest.raises(InputError, match=r"format: 1 there, 2 now.*another `checkpoint_dir`"):
+    monkeypatch.setattr("training.checkpoint.FORMAT", 99)
+    with pytest.raises(InputError, match=r"format: \d there, 99 now.*another `checkpoint_dir`"):
         fit(mlp(), table(), epochs=1, checkpoint_dir=tmp_path)
 
 
