@@ -13,6 +13,7 @@ Data: CIFAR-10 as two Parquet files with columns ``label`` (0–9) and ``jpeg`` 
 (https://www.cs.toronto.edu/~kriz/cifar.html).
 
 Run: python benchmarks/training_fit.py --out fit.json        (--quick: a minute, 4,000 rows)
+     OMP_NUM_THREADS=2 python benchmarks/training_fit.py --out fit.json --runs ours:48:13
 Finished runs are kept in FILE.jsonl beside the result and are not done again.
 """
 
@@ -49,9 +50,9 @@ LONG, SMOOTHING, FIRST_SIZE = 10, 0.1, 24
 MEAN = np.array([125.3, 123.0, 113.9], np.float32)
 SPREAD = np.array([63.0, 62.1, 66.7], np.float32)
 WATCHED = 2000
-MORE = ["accuracy", "mean with the mirrored picture", "CPU-seconds"]
+MORE = ["accuracy", "mean with the mirrored picture", "CPU-seconds", "threads", "minutes"]
 JUDGED = ("accuracy", "accuracy_both_ways")
-ROWS, AIM, AIM_CPU_S = 50_000, 90, 2_400
+ROWS, AIM, AIM_MINUTES = 50_000, 90, 20
 RUNS = "ours:32:8 ours:16:2 plain:16:3 skorch:16:3"
 
 
@@ -245,6 +246,8 @@ def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
             f"{100 * run['accuracy']:.2f} %",
             f"{100 * run['accuracy_both_ways']:.2f} %" if "accuracy_both_ways" in run else "",
             f"{run['cpu_s']:,.0f}",
+            run.get("threads", 1),
+            f"{run['wall_s'] / 60:.1f}" if run.get("threads", 1) > 1 else "",
         ]
         for run in sorted(
             runs, key=lambda run: (-run["rows"], -run["width"], run["side"], run["cpu_s"])
@@ -253,9 +256,10 @@ def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "title": "Training from pixels: accuracy for CPU time",
         "note": (
-            f"CIFAR-10, test accuracy, `fast` networks, one thread, seed 0, torch "
-            f"{torch.__version__}. Plain: the same network in float32, a data loader with crops "
-            f"and mirroring, SGD, one cycle; skorch the same through its classifier."
+            f"CIFAR-10, test accuracy, `fast` networks, seed 0, torch "
+            f"{torch.__version__}. Minutes of runs on several threads, which went before all else. "
+            f"Plain: the same network in float32, a data loader with crops and mirroring, SGD, one "
+            f"cycle; skorch the same through its classifier."
             f"{compared(runs)}{reached(runs)}"
         ),
         "tables": [
@@ -290,8 +294,9 @@ def compared(runs: list[dict[str, Any]]) -> str:
 
 
 def reached(runs: list[dict[str, Any]]) -> str:
-    """Tell how the aim stands: 90 % within 2,400 CPU-seconds."""
+    """Tell how the aim stands: 90 % within 20 minutes of two cores."""
     whole = [run for run in runs if run["side"] == "ours" and run["rows"] == ROWS]
+    whole = [run for run in whole if run.get("threads") == 2]
     if not whole:
         return ""
     best = max(whole, key=lambda run: run["accuracy"])
@@ -300,9 +305,9 @@ def reached(runs: list[dict[str, Any]]) -> str:
     if max(plain, both) < AIM:
         verdict = "not reached"
     return (
-        f" The aim of {AIM} % within {AIM_CPU_S:,} CPU-seconds is "
-        f"{verdict if best['cpu_s'] <= AIM_CPU_S else 'not reached'}: "
-        f"{plain:.1f} % in {best['cpu_s']:,.0f}."
+        f" The aim of {AIM} % within {AIM_MINUTES} minutes of two cores is "
+        f"{verdict if best['wall_s'] <= 60 * AIM_MINUTES else 'not reached'}: "
+        f"{plain:.2f} and {both:.2f} % in {best['wall_s'] / 60:.1f}."
     )
 
 
