@@ -43,6 +43,8 @@ class Settings:
         _check_optional("ema", self.ema, low=0, high=0.999999)
         _check_optional("clip_norm", self.clip_norm, low=1e-12)
         _check_optional("patience", self.patience, low=1)
+        _check_optional("first_size", self.first_size, low=1)
+        check_number("first_share", self.first_share, low=0, high=1)
 
     @staticmethod
     def default_lr(optimizer: str, lr: float | None) -> float:
