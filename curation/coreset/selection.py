@@ -18,6 +18,7 @@ from . import greedy
 from .difficulty import probe_error, probe_probs, probe_uncertainty
 from .picking import CLUSTERED, UNCERTAIN, pick, weigh
 from .recorded import KINDS, read_difficulty
+from .trial import Trial
 
 SCORED = ("ccs", *KINDS)
 BY_GEOMETRY = ("k_center", "facility_location", *CLUSTERED)
@@ -171,8 +172,6 @@ def _choose_method(
         return "random", f"facility location would be dear for {rows} rows"
     if probe is None:
         return "facility_location", "cheap for this many rows"
-    from .trial import Trial
-
     trial = Trial(embeddings.vectors, classes, rng=rng)
     told = float((probe().argmax(axis=1) == classes).mean())
     told = told if told >= KNOWS_CLASSES else max(told, trial.accuracy())
