@@ -50,8 +50,14 @@ LONG, SMOOTHING, FIRST_SIZE = 10, 0.1, 24
 MEAN = np.array([125.3, 123.0, 113.9], np.float32)
 SPREAD = np.array([63.0, 62.1, 66.7], np.float32)
 WATCHED = 2000
-MORE = ["accuracy", "mean with the mirrored picture", "CPU-seconds", "threads", "minutes"]
-JUDGED = ("accuracy", "accuracy_both_ways")
+# How a row of the test set is judged: as it is, with its mirror image, and in the six views that
+# airbench (Jordan, arXiv:2404.00498) judges by.
+JUDGED = {
+    "accuracy": "accuracy",
+    "accuracy_both_ways": "mean with the mirrored picture",
+    "accuracy_six_views": "mean of six views",
+}
+MORE = [*JUDGED.values(), "CPU-seconds", "threads", "minutes"]
 ROWS, AIM, AIM_MINUTES = 50_000, 90, 20
 RUNS = "ours:32:8 ours:16:2 plain:16:3 skorch:16:3"
 
@@ -193,10 +199,24 @@ def measure(
     judged = evaluate(model, test if side == "ours" else normalized(test))
     found |= {"accuracy": judged.accuracy, "interval": list(judged.interval)}
     if side == "ours":
-        mirrored = replace(test, inputs=test.inputs.flip(3))
-        both = judged.pred_probs + evaluate(model, mirrored).pred_probs
-        found["accuracy_both_ways"] = float((both.argmax(1) == test.targets.numpy()).mean())
+        found |= judged_by_views(model, test, judged.pred_probs)
     return found
+
+
+def judged_by_views(model: nn.Module, test: Samples, upright: np.ndarray) -> dict[str, float]:
+    """Judge by the mean with the mirrored picture, and with both shifted by a pixel as well."""
+
+    def predicted(inputs: torch.Tensor) -> np.ndarray:
+        return evaluate(model, replace(test, inputs=inputs)).pred_probs
+
+    both = upright + predicted(test.inputs.flip(3))
+    side = test.inputs.shape[-1]
+    wide = nn.functional.pad(test.inputs.float(), (1, 1, 1, 1), "reflect").to(torch.uint8)
+    shifted = [wide[:, :, corner:, corner:][:, :, :side, :side] for corner in (0, 2)]
+    six = 2 * both + sum(predicted(view) + predicted(view.flip(3)) for view in shifted)
+    means = {"accuracy_both_ways": both, "accuracy_six_views": six}
+    targets = test.targets.numpy()
+    return {name: float((mean.argmax(1) == targets).mean()) for name, mean in means.items()}
 
 
 def main() -> None:
@@ -243,8 +263,7 @@ def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
             run["width"],
             f"{run['parameters']:,}",
             run["epochs"],
-            f"{100 * run['accuracy']:.2f} %",
-            f"{100 * run['accuracy_both_ways']:.2f} %" if "accuracy_both_ways" in run else "",
+            *(f"{100 * run[name]:.2f} %" if name in run else "" for name in JUDGED),
             f"{run['cpu_s']:,.0f}",
             run.get("threads", 1),
             f"{run['wall_s'] / 60:.1f}" if run.get("threads", 1) > 1 else "",
@@ -299,16 +318,16 @@ def reached(runs: list[dict[str, Any]]) -> str:
     whole = [run for run in whole if run.get("threads") == 2]
     if not whole:
         return ""
-    best = max(whole, key=lambda run: run["accuracy"])
-    plain, both = (100 * best.get(key, best["accuracy"]) for key in JUDGED)
-    verdict = "reached" if plain >= AIM else "reached as the mean with the mirrored picture"
-    if max(plain, both) < AIM:
-        verdict = "not reached"
-    return (
-        f" The aim of {AIM} % within {AIM_MINUTES} minutes of two cores is "
-        f"{verdict if best['wall_s'] <= 60 * AIM_MINUTES else 'not reached'}: "
-        f"{plain:.2f} and {both:.2f} % in {best['wall_s'] / 60:.1f}."
-    )
+    texts = []
+    for run in whole:
+        best = max(JUDGED, key=lambda name: run.get(name, 0))
+        kind = next((name for name in JUDGED if 100 * run.get(name, 0) >= AIM), best)
+        met = 100 * run[kind] >= AIM and run["wall_s"] <= 60 * AIM_MINUTES
+        texts.append(
+            f"{'reached' if met else 'not reached'} with {run['epochs']} epochs, seed "
+            f"{run['seed']} ({JUDGED[kind]} {100 * run[kind]:.2f} % in {run['wall_s'] / 60:.1f})"
+        )
+    return f" The aim of {AIM} % within {AIM_MINUTES} minutes of two cores: {'; '.join(texts)}."
 
 
 def conditions(model: str) -> dict[str, Any]:
