@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from augment_audit_truth import LINE, PER_CLASS, TRAINING, FinishedRuns, measure, parts, steps_of
-from augment_learner import available
+from augment_audit_truth import LINE, PER_CLASS, TRAINING, measure, parts, steps_of
+from augment_learner import FinishedRuns, available
 from sklearn.metrics import roc_auc_score
 
 from augment import Policy, audit
