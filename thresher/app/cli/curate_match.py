@@ -1,0 +1,125 @@
+"""``thresher curate match``: the records of two files that describe the same things."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pyarrow as pa
+import typer
+
+from .options import Json
+
+if TYPE_CHECKING:
+    from ...core.schema import LoadedDataset
+
+Data = Annotated[str, typer.Argument(help="A table: .csv, .jsonl, .parquet, or a folder of them.")]
+OutFile = Annotated[Path | None, typer.Option(help="File of the pairs: .csv, .jsonl or .parquet.")]
+
+
+def match(
+    left: Data,
+    right: Data,
+    *,
+    text: Annotated[
+        str | None, typer.Option(help="Text columns, separated by commas; else found.")
+    ] = None,
+    right_text: Annotated[
+        str | None, typer.Option(help="Text columns of RIGHT, where they have other names.")
+    ] = None,
+    row_id: Annotated[str | None, typer.Option(help="Column of ids, in both.")] = None,
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Probability from which a pair is a match.")
+    ] = 0.5,
+    out: OutFile = None,
+    show: Annotated[int, typer.Option(min=0, help="Pairs to print.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Match the records of two files one to one, without labels.
+
+    Each record's closest one in the other file counts where it is so both ways; how far such pairs
+    are to be trusted is learnt from the records. Pairs below the threshold are written too, least
+    probable last.
+
+    Example: thresher curate match shop-a.csv shop-b.csv --text name,description --out pairs.csv
+    """
+    from curation import match_records
+
+    from ...core.columns import read_row_ids, read_texts
+    from ...core.writing import write_dataset
+    from ..given import as_dataset
+    from .finding_output import check_findings_file
+
+    check_findings_file(out)
+    sides = [_read(left, text, row_id), _read(right, right_text or text, row_id)]
+    texts = [read_texts(side.dataset, side.schema.inputs[0]) for side in sides]
+    ids = [read_row_ids(side.dataset) for side in sides]
+    found = match_records(*texts, left_ids=ids[0], right_ids=ids[1], threshold=threshold)
+    table = pa.table(
+        {
+            "match": found.matched,
+            "probability": found.probability,
+            "similarity": found.similarity,
+            "lead": found.lead,
+            **_described("left", found.left_ids, sides[0], texts[0]),
+            **_described("right", found.right_ids, sides[1], texts[1]),
+        }
+    )
+    if out is not None:
+        write_dataset(as_dataset(table), out)
+    summary = {
+        "left": len(ids[0]),
+        "right": len(ids[1]),
+        "closest_pairs": len(found),
+        "matches": int(found.matched.sum()),
+        "expected_precision": found.expected_precision,
+        "written": None if out is None else str(out),
+    }
+    shown = table.slice(0, show).to_pylist()
+    if as_json:
+        print(json.dumps(summary | {"first": shown}, sort_keys=True))
+    else:
+        _print(summary, shown)
+
+
+def _read(data: str, text: str | None, row_id: str | None) -> LoadedDataset:
+    from ...core.errors import InputError
+    from .finding_source import read_rows
+
+    loaded = read_rows(data, label="none", text=text, row_id=row_id)
+    if loaded.schema.modality != "text":
+        raise InputError(
+            f"{data} was read as {loaded.schema.modality}. Name its text columns: --text."
+        )
+    return loaded
+
+
+def _described(side: str, ids: Any, loaded: LoadedDataset, texts: list[str]) -> dict[str, Any]:
+    """Return the columns that tell which rows of a file are meant."""
+    from ...core.columns import read_row_ids
+    from .finding_source import row_numbers
+
+    text_of = dict(zip(read_row_ids(loaded.dataset).tolist(), texts, strict=True))
+    numbers = row_numbers(loaded)
+    return {
+        f"{side}_id": ids.tolist(),
+        f"{side}_row": [numbers[row_id] for row_id in ids.tolist()],
+        f"{side}_text": [text_of[row_id] for row_id in ids.tolist()],
+    }
+
+
+def _print(summary: dict[str, Any], shown: list[dict[str, Any]]) -> None:
+    precision = summary["expected_precision"]
+    said = "" if precision is None else f", {precision:.0%} of them expected to be right"
+    print(
+        f"{summary['matches']:,} matches of {summary['left']:,} and {summary['right']:,} records"
+        f"{said}; {summary['closest_pairs']:,} pairs are each other's closest"
+    )
+    for pair in shown:
+        print(
+            f"  {pair['probability']:.2f}  row {pair['left_row']:,}: {pair['left_text'][:60]!r}"
+            f"  ~  row {pair['right_row']:,}: {pair['right_text'][:60]!r}"
+        )
+    if summary["written"] is not None:
+        print(f"pairs: {summary['written']}")
