@@ -36,6 +36,9 @@ def folder(tmp_path, monkeypatch):
     rows[40:].to_csv("test.csv", index=False)
     np.save("vectors.npy", rng.normal(size=(60, 8)))
     np.save("probs.npy", np.eye(3)[stars] * 0.7 + 0.1)
+    for shop, form in (("a", "{} model {}"), ("b", "no. {1} {0}")):
+        names = [form.format(texts[row][:20], 7919 * (row + 13)) for row in range(30)]
+        pd.DataFrame({"name": names, "description": "new"}).to_csv(f"shop-{shop}.csv")
     for number in range(20):
         image = cv2.resize(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8), (32, 32))
         split, kind = "test" if number % 5 == 4 else "train", "cat" if number % 2 else "dog"
@@ -47,7 +50,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize(("page", "commands"), [("curation.md", 13), ("duplicates.md", 5)])
+@pytest.mark.parametrize(("page", "commands"), [("curation.md", 13), ("duplicates.md", 6)])
 def test_every_command_runs(folder, monkeypatch, page, commands):
     lines = [line for block in blocks(page, "console") for line in block.strip().splitlines()]
     assert len(lines) >= commands
