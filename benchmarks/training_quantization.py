@@ -349,7 +349,8 @@ def accuracy_table(runs: list[dict[str, Any]]) -> dict[str, Any]:
 def speed_table(runs: list[dict[str, Any]]) -> dict[str, Any]:
     rows = []
     for run in sorted(runs, key=lambda run: (run["network"], run["width"])):
-        for label in [key for key in run if key in ("ours", *PEERS) or "Inductor" in key]:
+        inductor = [key for key in run if "Inductor" in key]
+        for label in [key for key in ("ours", *PEERS, *inductor) if key in run]:
             found = run[label]
             if isinstance(found, str):
                 rows.append([f"{run['network']} {run['width']}", label, found[:12], "", ""])
