@@ -296,17 +296,30 @@ def page(summary: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
         digits = 1 if name == "cpu_seconds" else 3
         return f"{mean:.{digits}f}" + (f" ± {spread:.{digits}f}" if row["runs"] > 1 else "")
 
+    def mean(name: str, *methods: str) -> list[str]:
+        """Return the means over the cases that all of the methods judged, and their number."""
+        judged = [
+            [row[method][name][0] for method in methods]
+            for row in summary.values()
+            if all(name in row.get(method, {}) for method in methods)
+        ]
+        means = np.mean(judged, axis=0)
+        return [f"mean of the {len(judged)} that all judged", *(f"{one:.3f}" for one in means)]
+
     flags = [
         [case, cell(case, "thresher", "wrong").partition(" ")[0]]
         + [cell(case, method, "F1") for method in ("thresher", "50 audited", "100 audited")]
         + [cell(case, method, "F1") for method in ("cleanlab", "cleanlab on features")]
         for case in summary
     ]
+    name, *means = mean("F1", "thresher", "50 audited", "100 audited", "cleanlab")
+    flags.append([name, "", *means, ""])
     rates = [
         [case]
         + [cell(case, method, "rate_error") for method in ("thresher", "100 audited", "cleanlab")]
         for case in summary
     ]
+    rates.append(mean("rate_error", "thresher", "100 audited", "cleanlab"))
     methods = ("thresher", *SINGLES, "cleanlab", "cleanlab on features")
     ranks = [
         [case]
@@ -314,6 +327,7 @@ def page(summary: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
         + [cell(case, method, "cpu_seconds") for method in ("thresher", "cleanlab")]
         for case in summary
     ]
+    ranks.append([*mean("AP", *methods), "", ""])
     return {
         "title": "Wrong labels",
         "note": "Planted noise: mean ± deviation over three seeds. CIFAR-10N by networks and "
