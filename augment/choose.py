@@ -75,7 +75,8 @@ def sized_candidates(side: int) -> tuple[Policy, ...]:
     """Return the default candidates for images of about `side` pixels, the first the default.
 
     The last two mirror nothing, for digits, letters and other things with a left and a right; one
-    does nothing but mirror, for trainings too short for more.
+    does nothing but mirror, for trainings too short for more. Strong mixtures of operations
+    (`rand_augment`, `aug_mix`) gain most with few rows.
     """
     pad, cutout = max(1, side // 8), max(1, side // 4)
     crop = policies.crop_flip(pad=pad, flip=False)
@@ -84,7 +85,8 @@ def sized_candidates(side: int) -> tuple[Policy, ...]:
         policies.standard(pad=pad, cutout=cutout),
         policies.crop_flip(pad=pad),
         policies.custom(Step("hflip", p=0.5), name="flip"),
-        policies.trivial_augment(pad=pad, flip=True, cutout=cutout),
+        policies.rand_augment(pad=pad, flip=True),
+        policies.aug_mix(pad=pad, flip=True),
         crop.renamed("crop"),
         policies.custom(*tilt, Step("crop", {"pad": max(1, side // 16)}), name="tilt_crop"),
     )

@@ -21,6 +21,7 @@ from thresher.core.progress import message
 
 from .policy import Policy
 from .prior import gain_covariance
+from .sampling import class_names
 from .screen import Z95
 from .teacher import stratified_folds
 
@@ -77,9 +78,11 @@ def run_pilots(
     """Fit the candidates in rounds until one is left, time is up or `rounds` are done.
 
     The last candidate must be *none*: it stays in every round, as what the others are paired with.
-    At least one round is always run.
+    At least one round is always run. Rows whose label is missing take no part.
     """
-    codes = np.unique(np.asarray(labels).astype(str), return_inverse=True)[1]
+    names = class_names(labels, len(labels))
+    rows = np.flatnonzero(names != "")
+    codes = np.unique(names[rows], return_inverse=True)[1]
     prior = gain_covariance(candidates[:-1])
     scores: list[list[float]] = [[] for _ in candidates]
     alive, held_out = list(range(len(candidates))), len(codes) // FOLDS
@@ -89,9 +92,7 @@ def run_pilots(
         generator = np.random.default_rng([seed, turn // FOLDS])
         test = stratified_folds(codes, folds=FOLDS, generator=generator) == turn % FOLDS
         for number in alive:
-            accuracy = fit(
-                candidates[number], np.flatnonzero(~test), np.flatnonzero(test), seed + turn
-            )
+            accuracy = fit(candidates[number], rows[~test], rows[test], seed + turn)
             scores[number].append(_check(accuracy))
         spent = time.perf_counter() - start
         means, covariance = estimate_gains(scores, prior=prior, held_out=held_out)

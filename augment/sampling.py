@@ -36,7 +36,7 @@ def sample_rows(labels: Any, *, n: int, max_rows: int, seed: int) -> Sampled:
     With more than 100 classes, 100 of them are sampled.
     """
     check_number("max_rows", max_rows, low=LEAST_PER_CLASS)
-    names = _names(labels, n)
+    names = class_names(labels, n)
     order = np.argsort(draw(seed, np.arange(n, dtype=np.uint64)).uniform(0, 1)[:, 0])
     present, counts = np.unique(names[names != ""], return_counts=True)
     enough = counts >= LEAST_PER_CLASS
@@ -52,7 +52,8 @@ def sample_rows(labels: Any, *, n: int, max_rows: int, seed: int) -> Sampled:
     return Sampled(rows, numbers, tuple(classes.tolist()), left_out, _problem(len(classes), rows))
 
 
-def _names(labels: Any, n: int) -> np.ndarray:
+def class_names(labels: Any, n: int) -> np.ndarray:
+    """Return the class name of each row, str (n,), empty where it is missing."""
     if labels is None:
         raise InputError("`labels` are needed: an audit compares classes before and after.")
     values = labels.tolist() if hasattr(labels, "tolist") else list(labels)

@@ -3,6 +3,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from augment import AuditReport, Policy, Step, audit, choose_policy, policies
+from augment.choose import sized_candidates
 from augment.pilots import estimate_gains
 from augment.prior import OPERATION, OWN, gain_covariance, operation_shares
 from augment.teacher import fit_teacher, squared_distances, stratified_folds
@@ -131,6 +132,29 @@ def test_a_candidate_without_operations_is_none(digits):
     assert asked == ["turn", "none"]
     assert choice.policy.name == "none"
     assert choice.pilots[-1].gain == 0
+
+
+def test_pilots_leave_out_rows_without_a_label(digits):
+    images, labels = digits
+    some = [None if row % 3 == 0 else str(label) for row, label in enumerate(labels)]
+    asked = []
+
+    def fit(policy, train, test, seed):
+        asked.append(np.concatenate([train, test]))
+        return 0.5
+
+    turn = policies.custom(Step("rotate", {"high": 5.0}))
+    choose_policy(images, some, candidates=[turn], fit=fit, budget_s=60, rounds=1)
+    labelled = [row for row, label in enumerate(some) if label is not None]
+    assert [sorted(rows.tolist()) for rows in asked] == [labelled, labelled]
+
+
+def test_default_candidates_are_distinct_and_sized():
+    listed = sized_candidates(16)
+    assert len({policy.fingerprint for policy in listed}) == len(listed)
+    assert listed[0].fingerprint == policies.standard(pad=2, cutout=4).fingerprint
+    assert {"rand_augment", "aug_mix"} <= {policy.name for policy in listed}
+    assert all(sized_candidates(1))
 
 
 def test_gains_are_those_of_a_normal_posterior():
