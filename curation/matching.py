@@ -25,6 +25,7 @@ import numpy as np
 from scipy import sparse
 
 from thresher.core.errors import InputError, check_number
+from thresher.core.progress import track
 
 from .exact import checked_ids
 
@@ -173,7 +174,7 @@ def _closest(own: sparse.csr_matrix, others: sparse.csr_matrix, count: int = 3) 
     positions, scores = np.empty((n, count), np.int64), np.empty((n, count), np.float32)
     rows = max(1, BLOCK_CELLS // m)
     transposed = others.T.tocsr()
-    for start in range(0, n, rows):
+    for start in track(range(0, n, rows), description="compare records"):
         block = (own[start : start + rows] @ transposed).toarray()
         first = np.argpartition(-block, count - 1, axis=1)[:, :count]
         # Equal similarities in the order of positions, whatever the partition did.

@@ -48,6 +48,7 @@ def match(
 
     from ...core.columns import read_row_ids, read_texts
     from ...core.writing import write_dataset
+    from ..console import shown_progress
     from ..given import as_dataset
     from .finding_output import check_findings_file
 
@@ -55,7 +56,8 @@ def match(
     sides = [_read(left, text, row_id), _read(right, right_text or text, row_id)]
     texts = [read_texts(side.dataset, side.schema.inputs[0]) for side in sides]
     ids = [read_row_ids(side.dataset) for side in sides]
-    found = match_records(*texts, left_ids=ids[0], right_ids=ids[1], threshold=threshold)
+    with shown_progress():
+        found = match_records(*texts, left_ids=ids[0], right_ids=ids[1], threshold=threshold)
     table = pa.table(
         {
             "match": found.matched,
