@@ -14,8 +14,10 @@ import numpy as np
 from thresher.core.errors import InputError
 
 from .operation import (
+    Lower,
     Operation,
     Parameters,
+    Sample,
     Scene,
     Setting,
     Settings,
@@ -157,8 +159,12 @@ def _lower_resized_crop(parameters: Parameters, settings: Settings, scene: Scene
     return np.stack([parameters[name] for name in ("top", "left", "bottom", "right")], axis=1)
 
 
-_FILL = {"fill": Setting(GREY, high=255)}
-_SHIFT = magnitude_settings(0.45, 1.0) | {"limit": Setting(1_000_000, low=1)} | _FILL
+def _resampling(name: str, settings: dict[str, Setting], sample: Sample, lower: Lower) -> Operation:
+    settings = settings | {"fill": Setting(GREY, high=255)}
+    return Operation(name, "affine", settings, sample, lower, draws=2)
+
+
+_SHIFT = magnitude_settings(0.45, 1.0) | {"limit": Setting(1_000_000, low=1)}
 _CROP = {
     "pad": Setting(4, high=4096),
     "mode": Setting("reflect", allowed=("reflect", "constant")),
@@ -167,20 +173,23 @@ _CROP = {
 _RESIZED = {"smallest": Setting(0.35, low=0.01, high=1), "ratio": Setting(4 / 3, low=1, high=4)}
 
 GEOMETRY = (
-    Operation("crop", "window", _CROP, _sample_crop, _lower_crop),
+    Operation("crop", "window", _CROP, _sample_crop, _lower_crop, draws=2),
     Operation("hflip", "window", {}, _sample_nothing, _lower_hflip),
     Operation("vflip", "window", {}, _sample_nothing, _lower_vflip),
-    Operation("alternating_flip", "window", {}, _sample_alternating, _lower_hflip, lasting=True),
     Operation(
-        "rotate", "affine", magnitude_settings(30, 180) | _FILL, _sample_angle, _lower_rotate
+        "alternating_flip", "window", {}, _sample_alternating, _lower_hflip, draws=1, lasting=True
     ),
+    _resampling("rotate", magnitude_settings(30, 180), _sample_angle, _lower_rotate),
+    _resampling("shear_x", magnitude_settings(0.3, 3), _sample_slope, _lower_shear_x),
+    _resampling("shear_y", magnitude_settings(0.3, 3), _sample_slope, _lower_shear_y),
+    _resampling("translate_x", _SHIFT, _sample_translate_x, _lower_translate_x),
+    _resampling("translate_y", _SHIFT, _sample_translate_y, _lower_translate_y),
     Operation(
-        "shear_x", "affine", magnitude_settings(0.3, 3) | _FILL, _sample_slope, _lower_shear_x
+        "random_resized_crop",
+        "resize",
+        _RESIZED,
+        _sample_resized_crop,
+        _lower_resized_crop,
+        draws=4,
     ),
-    Operation(
-        "shear_y", "affine", magnitude_settings(0.3, 3) | _FILL, _sample_slope, _lower_shear_y
-    ),
-    Operation("translate_x", "affine", _SHIFT, _sample_translate_x, _lower_translate_x),
-    Operation("translate_y", "affine", _SHIFT, _sample_translate_y, _lower_translate_y),
-    Operation("random_resized_crop", "resize", _RESIZED, _sample_resized_crop, _lower_resized_crop),
 )

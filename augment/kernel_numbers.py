@@ -38,9 +38,10 @@ def _noises(sizes: Sequence[int], numbers: np.ndarray) -> Iterator[np.ndarray]:
     for part in _groups(words):
         ends = np.cumsum(words[part])
         # Each box counts its own words from 1, whatever other boxes there are.
-        count = np.arange(1, ends[-1] + 1) - np.repeat(ends - words[part], words[part])
-        start = np.repeat(numbers[part].astype(np.uint64), words[part])
-        octets = mix64(count.astype(np.uint64) * _STEP + start).astype("<u8").view(np.uint8)
+        start = numbers[part].astype(np.uint64) - (ends - words[part]).astype(np.uint64) * _STEP
+        values = np.arange(1, ends[-1] + 1, dtype=np.uint64) * _STEP
+        values += np.repeat(start, words[part])
+        octets = mix64(values).astype("<u8", copy=False).view(np.uint8)
         for end, own, size in zip(ends.tolist(), words[part].tolist(), sizes[part], strict=True):
             yield octets[8 * (end - own) : 8 * (end - own) + size]
 

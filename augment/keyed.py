@@ -21,6 +21,8 @@ from thresher.core.randomness import RandomState, check_random_state
 Keys: TypeAlias = np.ndarray | Sequence[int] | Sequence[str]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
+_FACTORS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _EPOCH = 0xD1B54A32D192ED03
 _VIEW = 0x8CB92BA72F3D8DD7
 _MASK = (1 << 64) - 1
@@ -28,9 +30,15 @@ _MASK = (1 << 64) - 1
 
 def mix64(values: np.ndarray) -> np.ndarray:
     """Scramble uint64 values, any shape, one to one."""
-    mixed = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
+    mixed = values >> _SHIFTS[0]
+    mixed ^= values
+    mixed *= _FACTORS[0]
+    shifted = mixed >> _SHIFTS[1]
+    mixed ^= shifted
+    mixed *= _FACTORS[1]
+    shifted = mixed >> _SHIFTS[2]
+    mixed ^= shifted
+    return np.asarray(mixed)
 
 
 def _mix_int(value: int) -> int:
@@ -70,9 +78,12 @@ class Draws:
 
 
 def _unit(stream: np.ndarray, slot: int, count: int) -> np.ndarray:
+    if not count:
+        return np.empty((len(stream), 0))
     steps = np.arange(slot + 1, slot + count + 1, dtype=np.uint64) * _GOLDEN
     bits = mix64(stream[:, None] + steps)
-    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    bits >>= np.uint64(11)
+    return bits * 2.0**-53
 
 
 def draw(seed: int, keys: np.ndarray, *, epoch: int = 0, view: int = 0) -> Draws:

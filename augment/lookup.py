@@ -13,6 +13,8 @@ from importlib import import_module
 import cv2
 import numpy as np
 
+from .memory import take_memory
+
 
 def look_up(source: np.ndarray, target: np.ndarray, tables: np.ndarray) -> None:
     """Write the images of `source` (n, …) to `target` through uint8 `tables` (n, 256).
@@ -44,7 +46,7 @@ def look_up_channels(
     """
     n, height, width, channels = source.shape
     tall = (n * height, width, channels)
-    split = np.empty((channels, n * height, width), dtype=np.uint8)
+    split = take_memory((channels, n * height, width))
     cv2.split(source.reshape(tall), tuple(split))
     planes = split.reshape(channels * n, height, width)
     look_up(planes, planes, find(planes))

@@ -14,10 +14,12 @@ import cv2
 import numpy as np
 
 from .lookup import look_up, look_up_channels
-from .memory import in_blocks
+from .memory import LEAST, in_blocks
 from .photometry import TABLE_RULES
 from .tables import equalized_levels, mean_grey, solarized_levels, stretched_levels
 
+# Tables made at a time: larger arrays of floats would fall out of the cache.
+_TOGETHER = 64
 # From this size on histograms are made plane by plane.
 _PLANES_PIXELS = 64 * 64
 _LEVELS = np.arange(256, dtype=np.float64)
@@ -32,17 +34,29 @@ def table(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: n
     """Map every pixel through a rule: rows (rule, amount)."""
     for rule in np.unique(rows[:, 0]).astype(int).tolist():
         chosen = np.flatnonzero(rows[:, 0] == rule)
-        for places, read, write in in_blocks(source, target, positions[chosen]):
-            _RULES[TABLE_RULES[rule]](read, write, rows[chosen[places]])
+        _RULES[TABLE_RULES[rule]](source, target, positions[chosen], rows[chosen, 1])
 
 
-def _brightness(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None:
-    look_up(images, target, scaled_levels(rows[:, 1], np.full(len(rows), _UP)))
+def _brightness(
+    source: np.ndarray, target: np.ndarray, positions: np.ndarray, factors: np.ndarray
+) -> None:
+    tables = scaled_levels(factors, np.full(len(factors), _UP))
+    _through(source, target, positions, tables)
 
 
-def _contrast(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None:
-    centre = np.floor(mean_grey(channel_means(images)) + 0.5)
-    look_up(images, target, scaled_levels(rows[:, 1], (1 - rows[:, 1]) * centre + _UP))
+def _contrast(
+    source: np.ndarray, target: np.ndarray, positions: np.ndarray, factors: np.ndarray
+) -> None:
+    centre = np.floor(mean_grey(channel_means(source, positions)) + 0.5)
+    tables = scaled_levels(factors, (1 - factors) * centre + _UP)
+    _through(source, target, positions, tables)
+
+
+def _through(
+    source: np.ndarray, target: np.ndarray, positions: np.ndarray, tables: np.ndarray
+) -> None:
+    for places, read, write in in_blocks(source, target, positions):
+        look_up(read, write, tables[places])
 
 
 def scaled_levels(factors: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -51,13 +65,27 @@ def scaled_levels(factors: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     In single precision, with one rounding after both: the bits of `cv2.transform`.
     """
     factors, offsets = (one.astype(np.float32).astype(float)[:, None] for one in (factors, offsets))
-    levels = np.multiply(factors, _LEVELS)
-    levels += offsets
-    rounded = np.rint(levels.astype(np.float32))
-    return np.asarray(np.clip(rounded, 0, 255, out=rounded), dtype=np.uint8)
+    tables = np.empty((len(factors), 256), dtype=np.uint8)
+    for start in range(0, len(factors), _TOGETHER):
+        part = slice(start, start + _TOGETHER)
+        levels = factors[part] * _LEVELS
+        levels += offsets[part]
+        rounded = np.rint(levels.astype(np.float32))
+        tables[part] = np.clip(rounded, 0, 255, out=rounded)
+    return tables
 
 
-def _autocontrast(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None:  # noqa: ARG001
+def _autocontrast(
+    source: np.ndarray,
+    target: np.ndarray,
+    positions: np.ndarray,
+    amounts: np.ndarray,  # noqa: ARG001
+) -> None:
+    for _, read, write in in_blocks(source, target, positions, least=LEAST):
+        _stretch(read, write)
+
+
+def _stretch(images: np.ndarray, target: np.ndarray) -> None:
     low, high = _extremes(images)
     flat = high <= low
     factors = np.where(flat, 1.0, 255.0 / np.where(flat, 1.0, high - low))
@@ -86,25 +114,39 @@ def transform_each(images: np.ndarray, target: np.ndarray, matrices: np.ndarray)
         cv2.transform(image, matrix, changed)
 
 
-def _posterize(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None:
-    masks = (256 - 2 ** rows[:, 1].astype(np.int64)).clip(0, 255).astype(np.uint8)
-    np.bitwise_and(images, masks[:, None, None, None], out=target)
+def _posterize(
+    source: np.ndarray, target: np.ndarray, positions: np.ndarray, bits: np.ndarray
+) -> None:
+    masks = (256 - 2 ** bits.astype(np.int64)).clip(0, 255).astype(np.uint8)
+    for places, read, write in in_blocks(source, target, positions, least=LEAST):
+        np.bitwise_and(read, masks[places, None, None, None], out=write)
 
 
-def _solarize(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None:
-    look_up(images, target, solarized_levels(rows[:, 1]))
+def _solarize(
+    source: np.ndarray, target: np.ndarray, positions: np.ndarray, thresholds: np.ndarray
+) -> None:
+    _through(source, target, positions, solarized_levels(thresholds))
 
 
-def _invert(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None:
-    ones = np.where(rows[:, 1] > 0, 255, 0).astype(np.uint8)
-    np.bitwise_xor(images, ones[:, None, None, None], out=target)
+def _invert(
+    source: np.ndarray, target: np.ndarray, positions: np.ndarray, applied: np.ndarray
+) -> None:
+    ones = np.where(applied > 0, 255, 0).astype(np.uint8)
+    for places, read, write in in_blocks(source, target, positions, least=LEAST):
+        np.bitwise_xor(read, ones[places, None, None, None], out=write)
 
 
-def _equalize(images: np.ndarray, target: np.ndarray, rows: np.ndarray) -> None:  # noqa: ARG001
-    look_up_channels(images, target, lambda planes: equalized_levels(_histograms(planes)))
+def _equalize(
+    source: np.ndarray,
+    target: np.ndarray,
+    positions: np.ndarray,
+    amounts: np.ndarray,  # noqa: ARG001
+) -> None:
+    for _, read, write in in_blocks(source, target, positions, least=LEAST):
+        look_up_channels(read, write, lambda planes: equalized_levels(_histograms(planes)))
 
 
-Rule = Callable[[np.ndarray, np.ndarray, np.ndarray], None]
+Rule = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], None]
 _RULES: dict[str, Rule] = {
     "brightness": _brightness,
     "contrast": _contrast,
@@ -116,10 +158,10 @@ _RULES: dict[str, Rule] = {
 }
 
 
-def channel_means(images: np.ndarray) -> np.ndarray:
-    """Return the mean of each channel of images (n, H, W, C), float64 (n, C)."""
+def channel_means(images: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Return the mean of each channel of the images (…, H, W, C) at n positions, float64 (n, C)."""
     channels, area = images.shape[3], images.shape[1] * images.shape[2]
-    sums = [cv2.sumElems(image)[:channels] for image in images]
+    sums = [cv2.sumElems(images[position])[:channels] for position in positions.tolist()]
     return np.asarray(np.asarray(sums) / area)
 
 

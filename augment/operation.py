@@ -21,7 +21,7 @@ Parameters: TypeAlias = dict[str, np.ndarray]
 
 # The setting that bounds an operation's magnitude, in order of preference.
 _REACH = ("high", "pad", "size", "largest", "brightness", "ratio")
-# Draws that an operation may use beside its gate.
+# Draws that an operation may use at most, beside its gate.
 DRAWS = 7
 
 
@@ -72,8 +72,8 @@ Lower: TypeAlias = Callable[[Parameters, Settings, Scene], np.ndarray]
 class Operation:
     """An operation by its name in the field.
 
-    ``sample`` maps uniform draws (n, 7) to named parameters, each (n,). ``lower`` maps these to
-    the float64 rows (n, P) that the kernels of ``family`` take. ``lasting`` operations are given
+    ``sample`` maps uniform draws (n, `draws`) to named parameters, each (n,). ``lower`` maps these
+    to the float64 rows (n, P) that the kernels of ``family`` take. ``lasting`` operations are given
     draws that are equal in every epoch.
     """
 
@@ -82,6 +82,7 @@ class Operation:
     settings: Mapping[str, Setting]
     sample: Sample
     lower: Lower
+    draws: int = 0
     lasting: bool = False
 
     @property

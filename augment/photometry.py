@@ -50,14 +50,14 @@ def _sample_nothing(draws: np.ndarray, settings: Settings, scene: Scene) -> Para
     return {"applied": np.ones(len(draws))}
 
 
-def _table(name: str, sample: Sample, settings: dict[str, Setting]) -> Operation:
+def _table(name: str, sample: Sample, settings: dict[str, Setting], draws: int = 2) -> Operation:
     rule = float(TABLE_RULES.index(name))
 
     def lower(parameters: Parameters, settings: Settings, scene: Scene) -> np.ndarray:  # noqa: ARG001
         (amount,) = parameters.values()
         return np.stack([np.full(len(amount), rule), amount], axis=1)
 
-    return Operation(name, "table", settings, sample, lower)
+    return Operation(name, "table", settings, sample, lower, draws)
 
 
 def saturation_matrix(factor: np.ndarray) -> np.ndarray:
@@ -178,20 +178,35 @@ PHOTOMETRY = (
     _table("contrast", _sample_factor, magnitude_settings(0.4, 1.0)),
     _table("posterize", _sample_bits, magnitude_settings(4, 8)),
     _table("solarize", _sample_amount, magnitude_settings(128, 256)),
-    _table("autocontrast", _sample_nothing, {}),
-    _table("equalize", _sample_nothing, {}),
-    _table("invert", _sample_nothing, {}),
+    _table("autocontrast", _sample_nothing, {}, draws=0),
+    _table("equalize", _sample_nothing, {}, draws=0),
+    _table("invert", _sample_nothing, {}, draws=0),
     Operation(
-        "saturation", "colour", magnitude_settings(0.4, 1.0), _sample_factor, _lower_saturation
+        "saturation",
+        "colour",
+        magnitude_settings(0.4, 1.0),
+        _sample_factor,
+        _lower_saturation,
+        draws=2,
     ),
     Operation("grayscale", "colour", {}, _sample_nothing, _lower_grayscale),
-    Operation("color_jitter", "colour", _JITTER, _sample_jitter, _lower_jitter),
+    Operation("color_jitter", "colour", _JITTER, _sample_jitter, _lower_jitter, draws=4),
     Operation(
-        "sharpness", "sharpen", magnitude_settings(0.9, 1.0), _sample_factor, _lower_sharpness
+        "sharpness",
+        "sharpen",
+        magnitude_settings(0.9, 1.0),
+        _sample_factor,
+        _lower_sharpness,
+        draws=2,
     ),
     Operation(
-        "gaussian_blur", "blur", magnitude_settings(2.0, 10, low=0.1), _sample_sigma, _lower_blur
+        "gaussian_blur",
+        "blur",
+        magnitude_settings(2.0, 10, low=0.1),
+        _sample_sigma,
+        _lower_blur,
+        draws=2,
     ),
-    Operation("cutout", "erase", _CUTOUT, _sample_cutout, _lower_box),
-    Operation("random_erasing", "erase", _ERASE, _sample_erase, _lower_box),
+    Operation("cutout", "erase", _CUTOUT, _sample_cutout, _lower_box, draws=2),
+    Operation("random_erasing", "erase", _ERASE, _sample_erase, _lower_box, draws=5),
 )

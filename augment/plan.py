@@ -73,13 +73,11 @@ def _plan_node(
 
 
 def _apply(step: Step, draws: Draws, rows: np.ndarray, *, slot: int, scene: Scene) -> Application:
-    uniform = draws.uniform(slot, DRAWS + 1, rows=rows)
-    if step.p < 1:
-        rows = rows[chosen] if not (chosen := uniform[:, 0] < step.p).all() else rows
-        uniform = uniform[chosen]
-    if step.operation.lasting:
-        uniform = draws.lasting(slot, DRAWS + 1, rows=rows)
-    return Application(step, rows, step.operation.sample(uniform[:, 1:], step.settings, scene))
+    rows = _gate(step.p, draws, rows, slot=slot)
+    operation = step.operation
+    take = draws.lasting if operation.lasting else draws.uniform
+    uniform = take(slot + 1, operation.draws, rows=rows)
+    return Application(step, rows, operation.sample(uniform, step.settings, scene))
 
 
 def _gate(p: float, draws: Draws, rows: np.ndarray, *, slot: int) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 from .photometry import GREY_WEIGHTS, TABLE_RULES
 
 _LEVELS = np.arange(256, dtype=np.float64)
+_BYTES = np.arange(256, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,11 @@ def _posterize(bits_removed: np.ndarray) -> np.ndarray:
 
 def solarized_levels(threshold: np.ndarray) -> np.ndarray:
     """Return tables (n, 256) that invert the levels from a threshold (n,) on."""
-    return np.where(threshold[:, None] > _LEVELS, _LEVELS, 255 - _LEVELS).astype(np.uint8)
+    return np.where(threshold[:, None] > _LEVELS, _BYTES, 255 - _BYTES)
 
 
 def _invert(applied: np.ndarray) -> np.ndarray:
-    return np.where(applied[:, None] > 0, 255 - _LEVELS, _LEVELS).astype(np.uint8)
+    return np.where(applied[:, None] > 0, 255 - _BYTES, _BYTES)
 
 
 _SIMPLE: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .memory import in_blocks
+from .memory import in_blocks, take_memory
 
 _SMALL_PIXELS = 48 * 48
 
@@ -41,7 +41,7 @@ def _pad(images: np.ndarray, reach: int, fill: int | None) -> np.ndarray:
     kind = cv2.BORDER_REFLECT_101 if fill is None else cv2.BORDER_CONSTANT
     tall = images.reshape(n * height, width, channels)
     wide = cv2.copyMakeBorder(tall, 0, 0, reach, reach, kind, value=(fill or 0,) * 4)
-    padded = np.empty((n, height + 2 * reach, width + 2 * reach, channels), dtype=np.uint8)
+    padded = take_memory((n, height + 2 * reach, width + 2 * reach, channels))
     inner = padded[:, reach : reach + height]
     inner[...] = wide.reshape(inner.shape)
     top, bottom = padded[:, :reach], padded[:, reach + height :]
@@ -77,7 +77,7 @@ def _mirror(images: np.ndarray, target: np.ndarray, flags: np.ndarray) -> None:
         target[...] = images
         if sideways.any():
             part = images[sideways]
-            turned = np.empty_like(part)
+            turned = take_memory(part.shape)
             _flip_sideways(part, turned)
             target[sideways] = turned
     if over.all() and not sideways.any():

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from augment import Augmenter, Policy, Step, policies
-from augment.memory import LARGEST, SMALLEST, in_blocks, take_memory
+from augment.memory import LARGEST, SMALLEST, block_length, in_blocks, take_memory
 
 SHAPE = (64, 40, 40, 3)
 
@@ -45,11 +45,17 @@ def test_results_of_earlier_batches_stay_as_they_were(pictures):
     assert all(np.array_equal(one, other) for one, other in zip(results, copies, strict=True))
 
 
+@pytest.mark.parametrize(("side", "length"), [(32, 85), (224, 8), (600, 3), (2000, 1)])
+def test_blocks_hold_several_images_unless_these_are_very_large(side, length):
+    assert block_length(np.broadcast_to(np.uint8(0), (1, side, side, 3)), least=8) == length
+
+
+@pytest.mark.parametrize("least", [1, 400])
 @pytest.mark.parametrize("order", [np.arange(300), np.arange(300)[::-1], np.arange(0, 300, 7)])
-def test_blocks_reach_every_image_once(order):
+def test_blocks_reach_every_image_once(order, least):
     source = np.random.default_rng(0).integers(0, 256, (300, 16, 16, 3), dtype=np.uint8)
     target = np.zeros_like(source)
-    for places, read, write in in_blocks(source, target, order):
+    for places, read, write in in_blocks(source, target, order, least=least):
         assert np.array_equal(read, source[order[places]])
         write[...] = read + 1
     wanted = np.zeros_like(source)
