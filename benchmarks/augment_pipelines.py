@@ -88,12 +88,12 @@ def singles(side: int) -> list[tuple[str, tuple[dict[str, Any], Any]]]:
 
 
 def bare_kernels(side: int) -> dict[str, Callable[[np.ndarray, np.ndarray], Any]]:
-    """Return the one OpenCV call that an operation comes down to, on (image, result)."""
+    """Return the fewest OpenCV calls that an operation comes down to, on (image, result)."""
     size, box = (side, side), np.s_[side // 10 : side - side // 10, side // 10 : side - side // 10]
     taps = np.array([16, 64, 96, 64, 16], dtype=np.float32) / 256
     mixed = np.array([[0.8, 0.1, 0.1, 0], [0.1, 0.8, 0.1, 0], [0.1, 0.1, 0.8, 0]])
     turned = np.array([[0.95, -0.2, 3], [0.2, 0.95, -3]])
-    warp = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warp, hole = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, np.s_[: 2 * side // 5, : 2 * side // 5]
     return {
         "hflip": lambda image, result: cv2.flip(image, 1, result),
         "vflip": lambda image, result: cv2.flip(image, 0, result),
@@ -104,4 +104,13 @@ def bare_kernels(side: int) -> dict[str, Callable[[np.ndarray, np.ndarray], Any]
         "blur": lambda image, result: cv2.sepFilter2D(image, -1, taps, taps, result),
         "sharpness": lambda image, result: cv2.addWeighted(
             image, 1.3, cv2.blur(image, (3, 3)), -0.3, 0, result),
+        "invert": lambda image, result: cv2.bitwise_not(image, result),
+        "posterize": lambda image, result: cv2.bitwise_and(image, (240, 240, 240, 0), result),
+        "brightness": lambda image, result: cv2.convertScaleAbs(image, result, 1.3, 0),
+        "contrast": lambda image, result: cv2.addWeighted(
+            image, 1.3, image, 0, -0.3 * cv2.mean(image)[0], result),
+        "random_erasing": lambda image, result: (
+            cv2.copyTo(image, None, result), cv2.randu(result[hole], 0, 256)),
+        "equalize, theirs by OpenCV's rule": lambda image, result: cv2.merge(
+            [cv2.equalizeHist(plane) for plane in cv2.split(image)], result),
     }  # fmt: skip

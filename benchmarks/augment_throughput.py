@@ -3,10 +3,10 @@
 Images per CPU-second of one thread, the same operations with the same probabilities, from a batch
 of uint8 images to a batch of uint8 images: ours with per-row keyed draws, albumentations image by
 image as it works, stacked (with ToTensorV2 where tensors are wanted). Best of several passes over
-four different batches, peer and ours in turn. Also: the bare OpenCV call on every image, with its
-result in memory that is there already, which bounds both; ours one by one, every built-in policy on
-both of our backends, what keying costs on the albumentations path, and what a batch costs from the
-cache.
+four different batches, peer and ours in turn. Also: the bare OpenCV call (or the few) on every
+image, with its result in memory that is there already, which bounds what OpenCV can do; ours one by
+one, every built-in policy on both of our backends, what keying costs on the albumentations path,
+and what a batch costs from the cache.
 
 Data: smooth pictures drawn from a seed.
 Run: OMP_NUM_THREADS=1 python benchmarks/augment_throughput.py --out throughput.json [--quick]
@@ -20,7 +20,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -84,41 +84,50 @@ def in_turn(works: dict[str, Callable[[], Any]], n: int, passes: int) -> dict[st
 def against_albumentations(side: int, n: int, passes: int) -> dict[str, Any]:
     """Return a row for each pipeline, on `BATCHES` batches of n images."""
     total, table, kernels = n * BATCHES, {}, bare_kernels(side)
-    parts = [slice(start, start + n) for start in range(0, total, n)]
-    images, keys = pictures(total, side), np.arange(total, dtype=np.uint64)
+    images = pictures(total, side)
     tensor = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
     results, some = np.zeros_like(images), images[:16]
     for name, (policy, build) in pairs(side).items():
         peer, to_tensor = build(side), A.Compose([build(side), ToTensorV2()])
-        aug, kernel = Augmenter(policy), kernels.get(name)
+        aug = Augmenter(policy)
         works: dict[str, Callable[[], Any]] = {
-            "albumentations": lambda peer=peer: [
-                np.stack([peer(image=image)["image"] for image in images[part]]).shape
-                for part in parts
-            ],
-            "albumentations, tensors": lambda peer=to_tensor: [
-                torch.stack(
-                    [peer(image=one.permute(1, 2, 0).numpy())["image"] for one in tensor[part]]
-                ).shape
-                for part in parts
-            ],
-            "ours, arrays": lambda aug=aug: [
-                aug.batch(images[part], keys[part]).shape for part in parts
-            ],
-            "ours, tensors": lambda aug=aug: [
-                aug.batch(tensor[part], keys[part]).shape for part in parts
-            ],
-            "copied": lambda: [images[part].copy().shape for part in parts],
+            "albumentations": partial(theirs, peer, images, n),
+            "albumentations, tensors": partial(theirs_on_tensors, to_tensor, tensor, n),
+            "ours, arrays": partial(ours, aug, images, n),
+            "ours, tensors": partial(ours, aug, tensor, n),
+            "copied": partial(copied, images, n),
         }
-        if kernel is not None:
-            works["bare call"] = lambda kernel=kernel: bare(kernel, images, results)
-        row = in_turn(works, total, passes)
-        row |= in_turn({"ours, one by one": lambda aug=aug: one_by_one(aug, some)}, len(some), 3)
+        if name in kernels:
+            works["bare call"] = partial(bare, kernels[name], images, results)
+        row: dict[str, Any] = in_turn(works, total, passes)
+        row |= in_turn({"ours, one by one": partial(one_by_one, aug, some)}, len(some), 3)
         for kind, form in (("", "arrays"), (", tensors", "tensors")):
             times = row[f"ours, {form}"]["best"] / row[f"albumentations{kind}"]["best"]
             row[f"times as fast{kind}"] = round(times, 1)
         table[name] = row
     return table
+
+
+def theirs(peer: A.Compose, images: np.ndarray, n: int) -> None:
+    for start in range(0, len(images), n):
+        np.stack([peer(image=image)["image"] for image in images[start : start + n]])
+
+
+def theirs_on_tensors(peer: A.Compose, images: torch.Tensor, n: int) -> None:
+    for start in range(0, len(images), n):
+        part = images[start : start + n]
+        torch.stack([peer(image=image.permute(1, 2, 0).numpy())["image"] for image in part])
+
+
+def ours(aug: Augmenter, images: Any, n: int) -> None:
+    keys = np.arange(len(images), dtype=np.uint64)
+    for start in range(0, len(images), n):
+        aug.batch(images[start : start + n], keys[start : start + n])
+
+
+def copied(images: np.ndarray, n: int) -> None:
+    for start in range(0, len(images), n):
+        images[start : start + n].copy()
 
 
 def bare(kernel: Callable[..., Any], images: np.ndarray, results: np.ndarray) -> None:
@@ -137,7 +146,9 @@ def backends(side: int, n: int, passes: int) -> dict[str, Any]:
     table = {}
     for name, make in POLICIES.items():
         augmenters = {one: Augmenter(make(), backend=one) for one in ("torch", "opencv")}
-        works = {one: (lambda aug=aug: aug.batch(tensor, keys)) for one, aug in augmenters.items()}
+        works: dict[str, Callable[[], Any]] = {
+            one: partial(aug.batch, tensor, keys) for one, aug in augmenters.items()
+        }
         table[name] = in_turn(works, n, passes)
         table[name]["auto"] = Augmenter(make()).choose_backend().value
     return table
@@ -185,7 +196,7 @@ def decode(row: str) -> np.ndarray:
     """Decode a photograph of 500 × 375, the same one for every row, and scale it down."""
     del row
     found = cv2.imdecode(_compressed(), cv2.IMREAD_COLOR)
-    return cv2.resize(found, (64, 64), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(found, (64, 64), interpolation=cv2.INTER_AREA))
 
 
 @lru_cache(maxsize=1)
@@ -200,7 +211,11 @@ def worker_processes() -> list[dict[str, Any]]:
     keys = np.arange(n, dtype=np.uint64)
     decoded = DecodedRows([str(row) for row in keys], decode, size=(64, 64, 3))
     augmenter = Augmenter(POLICIES["standard"]())
-    for name, images in {"array, 32 px": pictures(n, 32), "JPEG of 500 × 375": decoded}.items():
+    sources: dict[str, np.ndarray | DecodedRows] = {
+        "array, 32 px": pictures(n, 32),
+        "JPEG of 500 × 375": decoded,
+    }
+    for name, images in sources.items():
         row: dict[str, Any] = {"images": name}
         for workers in (0, 1, 2, "auto"):
             loader = BatchLoader(images, keys, augmenter=augmenter, batch_size=128, workers=workers)
@@ -240,11 +255,11 @@ def page(result: dict[str, Any]) -> dict[str, Any]:
         "title": "Speed of augmentation",
         "note": f"Smooth pictures from a seed, batch in and batch out, one thread ({versions}). "
         f"Keying a call to albumentations costs {keying['keying, microseconds a call']:.1f} µs; a "
-        f"32-pixel image comes out of the cache in {loaded['gather']:.2f} µs, and cropped and "
-        f"flipped in {loaded['gather, crop and flip']:.2f} µs. What bounds operations of one call: "
-        "that call on every image of an array, with its result in memory that is there already "
-        "(and with one setting: five taps for blur, a box of .8 of the side for "
-        "random_resized_crop, blur and addWeighted for sharpness).",
+        f"32-pixel image comes out of the cache in {loaded['gather']:.2f} µs, and cropped "
+        f"and flipped in {loaded['gather, crop and flip']:.2f} µs. What bounds operations of few "
+        "calls: these on every image of an array, with their result in memory that is there "
+        "already (and with one setting: five taps for blur, a box of .8 of the side for "
+        "random_resized_crop, a hole of .16 of the area for random_erasing).",
         "tables": [
             {"caption": "Images per CPU-second, best pass", "header": header, "rows": rows},
             {
