@@ -1,16 +1,19 @@
 """Tables of every format load alike, and every line that cannot be used is named."""
 
+import io
 import json
 
 import datasets
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 import pytest
 
 from thresher.core.errors import InputError
 from thresher.core.loading import load_dataset
+from thresher.core.loading.tables import _csv_header
 
 TEXTS = [f"This is sentence number {i}" for i in range(40)]
 LABELS = ["yes" if i % 2 else "no" for i in range(40)]
@@ -194,11 +197,32 @@ def test_one_bad_file_among_good_ones(tmp_path):
     assert len(loaded.dataset) == 40
 
 
-@pytest.mark.parametrize("content", [b"", b"text,label\n", b"\x00\x01\x02"])
+HEADER_WITHOUT_END = b'"' + 200_000 * b"x" + b'",label\n1,2\n'
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"text,label\n", b"\x00\x01\x02", HEADER_WITHOUT_END], ids=range(4)
+)
 def test_a_useless_file_says_why(tmp_path, content):
     (tmp_path / "d.csv").write_bytes(content)
     with pytest.raises(InputError, match=r"No usable row|There are no rows"):
         load_dataset(tmp_path / "d.csv")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a,b\n1,2\n",
+        b'\xef\xbb\xbfa,"b ""x"", c"\n1,2\n',
+        b"\n\r\na,,b\n1,2,3",
+        b'"a\nb",c\r\n1,2\r\n',
+        b'"",x\n1,2\n',
+    ],
+)
+def test_the_names_of_columns_are_those_that_arrow_reads(data):
+    options = pc_csv.ParseOptions(newlines_in_values=True)
+    expected = pc_csv.read_csv(io.BytesIO(data), parse_options=options).column_names
+    assert _csv_header(data, ",") == expected
 
 
 def numbers(rows=40):

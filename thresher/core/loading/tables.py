@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from collections.abc import Callable
@@ -43,7 +44,7 @@ def read_table(path: Path, *, name: str, split: str | None = None) -> Source:
     except OSError as error:
         reason = file_error(error) if error.errno else f"unreadable file ({error})"
         source.bad.append(bad_row(name, reason))
-    except (pa.ArrowException, ValueError) as error:
+    except (pa.ArrowException, csv.Error, ValueError) as error:
         source.bad.append(bad_row(name, f"unreadable file ({_first_line(error)})"))
     else:
         features = features_in_metadata(part.table)
@@ -111,11 +112,10 @@ def _line_numbers(rows: int, broken: list[int], removed: list[int]) -> np.ndarra
 
 
 def _csv_header(data: bytes, delimiter: str) -> list[str]:
-    options = pc_csv.ParseOptions(
-        delimiter=delimiter, newlines_in_values=True, invalid_row_handler=lambda _: "skip"
-    )
-    with pc_csv.open_csv(io.BytesIO(data), parse_options=options) as reader:
-        names: list[str] = reader.schema.names
+    # Not by Arrow's streaming reader: its thread may outlive the interpreter, and then aborts it.
+    with io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="") as text:
+        lines = csv.reader(text, delimiter=delimiter)
+        names = next((line for line in lines if line), [])
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"column names repeat: {', '.join(twice)}")
