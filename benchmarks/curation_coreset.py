@@ -459,7 +459,7 @@ def page(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "probe on the embeddings. uncertain_coverage was designed on other sets and on 38 of "
         "Banking77's 77 classes, split otherwise, as was the choice of auto, but that auto no "
         "longer tries random rows, which was decided when it had taken them on Adult. adult in "
-        "full and banking77: facility location in shards of up to 4,000 rows, now 1,000.",
+        "full and banking77: facility location in shards of up to 4,000 rows, now 500.",
         "tables": tables,
     }
 
