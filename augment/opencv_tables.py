@@ -1,8 +1,8 @@
 """Operations that change each pixel by its own value, on arrays (n, H, W, C).
 
-Rules are given a block of images, and may write where they read. Microseconds an image of
-224×224×3: inverting takes 4, one table for all channels 3, three tables 20 (most of it for cutting
-it into planes and back), a factor and an offset for each channel 19.
+A rule writes the images at some positions from `source` to `target`, which may be one array.
+Microseconds an image of 224×224×3: inverting takes 4, one table for all channels 3, three tables 20
+(most of it for cutting it into planes and back), a factor and an offset for each channel 19.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ _RULES: dict[str, Rule] = {
 
 
 def channel_means(images: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Return the mean of each channel of the images (…, H, W, C) at n positions, float64 (n, C)."""
+    """Return the mean of each channel of the images at k positions, float64 (k, C)."""
     channels, area = images.shape[3], images.shape[1] * images.shape[2]
     sums = [cv2.sumElems(images[position])[:channels] for position in positions.tolist()]
     return np.asarray(np.asarray(sums) / area)

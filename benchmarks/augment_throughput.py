@@ -291,7 +291,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    passes = 2 if arguments.quick else 5
+    passes = 2 if arguments.quick else 9
     sizes = {32: 512, 96: 128, 224: 32}
     result: dict[str, Any] = {
         "versions": {
