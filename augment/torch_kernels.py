@@ -16,13 +16,21 @@ from torch import Tensor
 from .kernel_numbers import fill_boxes, gaussian_weights, sharpen_shares
 from .tables import Statistics, build_tables, mean_grey
 
+# Values of one pass of a blur, which then stay in the processor's cache.
+BLURRED_AT_ONCE = 1 << 18
+
 
 def _column(rows: np.ndarray, place: int, like: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.from_numpy(rows[:, place].copy()).to(device=like.device, dtype=dtype)
 
 
 def _to_bytes(values: Tensor) -> Tensor:
-    return values.add_(0.5).clamp_(0, 255).to(torch.uint8)
+    return _whole_bytes(values.add_(0.5).clamp_(0, 255))
+
+
+def _whole_bytes(values: Tensor) -> Tensor:
+    # By way of integers: on CPUs more than twice as fast as from floats at once.
+    return values.to(torch.int32).to(torch.uint8)
 
 
 def window(images: Tensor, rows: np.ndarray) -> Tensor:
@@ -74,22 +82,23 @@ def resize(images: Tensor, rows: np.ndarray) -> Tensor:
     top, left, bottom, right = (rows[:, place, None, None] for place in range(4))
     y = top + (np.arange(height)[None, :, None] + 0.5) * ((bottom - top) / height)
     x = left + (np.arange(width)[None, None, :] + 0.5) * ((right - left) / width)
-    down = np.clip(y, top + 0.5, bottom - 0.5) + np.zeros((1, 1, width))
-    across = np.clip(x, left + 0.5, right - 0.5) + np.zeros((1, height, 1))
+    down = np.clip(y, top + 0.5, bottom - 0.5)
+    across = np.clip(x, left + 0.5, right - 0.5)
     return _sample(images, across, down, fill=np.zeros((len(rows), 1)))
 
 
 def _sample(images: Tensor, across: np.ndarray, down: np.ndarray, *, fill: np.ndarray) -> Tensor:
-    """Sample at float64 places (n, H, W), with a level (n, 1) where these lie outside."""
+    """Sample at float64 places that broadcast to (n, H, W); outside is a level (n, 1)."""
     n, _, height, width = images.shape
     grid = np.empty((n, height, width, 2), dtype=np.float32)
     np.multiply(across, 2 / width, out=grid[..., 0], casting="same_kind")
     np.multiply(down, 2 / height, out=grid[..., 1], casting="same_kind")
     grid -= 1
+    values, places = images.float(), torch.from_numpy(grid).to(images.device)
+    if not fill.any():
+        return _to_bytes(F.grid_sample(values, places, align_corners=False))
     level = _column(fill, 0, images, torch.float32)[:, None, None, None]
-    sampled = F.grid_sample(
-        images.float() - level, torch.from_numpy(grid).to(images.device), align_corners=False
-    )
+    sampled = F.grid_sample(values.sub_(level), places, align_corners=False)
     return _to_bytes(sampled.add_(level))
 
 
@@ -156,7 +165,8 @@ def sharpen(images: Tensor, rows: np.ndarray) -> Tensor:
     values = images.to(torch.int32)
     across = values[..., :-2] + values[..., 1:-1] + values[..., 2:]
     around = across[:, :, :-2] + across[:, :, 1:-1] + across[:, :, 2:]
-    mean = (2 * around + 9).div_(18, rounding_mode="floor")
+    # A product and a shift are the quotient by 18 of whole numbers up to 4,599, and much faster.
+    mean = around.mul_(2).add_(9).mul_(3641).bitwise_right_shift_(16)
     shares = torch.from_numpy(sharpen_shares(rows[:, 0]).astype(np.float32)).to(images.device)
     own, box = shares[:, 0, None, None, None], shares[:, 1, None, None, None]
     sharp = images.clone()
@@ -166,19 +176,44 @@ def sharpen(images: Tensor, rows: np.ndarray) -> Tensor:
 
 def blur(images: Tensor, rows: np.ndarray) -> Tensor:
     """Gaussian blur with mirrored edges: rows (sigma, radius)."""
-    radius = int(rows[:, 1].max(initial=0))
-    weights = torch.from_numpy(gaussian_weights(rows[:, 0], radius)).to(images.device)
-    # Whole numbers below 2**24, which float32 adds exactly.
-    values = images.float()
+    # Weights beyond an image's own radius are 0: images of like radius go together, for few sums.
+    radii = 2 * np.ceil(rows[:, 1] / 2).astype(np.int64)
+    order = np.argsort(radii, kind="stable")
+    blurred = torch.empty_like(images)
+    for radius in np.unique(radii).tolist():
+        alike = order[radii[order] == radius]
+        parts = -(-len(alike) * images[0].numel() // BLURRED_AT_ONCE)
+        for chosen in np.array_split(alike, max(1, min(parts, len(alike)))):
+            weights = torch.from_numpy(gaussian_weights(rows[chosen, 0], radius)).to(images.device)
+            at = torch.from_numpy(chosen).to(images.device)
+            smoothed = _smoothed(images.index_select(0, at), weights[:, : radius + 1], radius)
+            blurred.index_copy_(0, at, smoothed)
+    return blurred
+
+
+def _smoothed(images: Tensor, weights: Tensor, radius: int) -> Tensor:
+    """Sum neighbours up to `radius` away; weights (n, radius + 1), from the farthest ones on."""
+    # Whole numbers below 2**24, which float32 adds exactly, in whatever order.
+    shares = weights[:, :, None, None, None]
+    values = _with_margin(images.float(), radius)
     for dim in (2, 3):
-        side = images.shape[dim]
-        place = _mirror(torch.arange(-radius, side + radius, device=images.device), side)
-        padded = values.index_select(dim, place)
-        values = torch.zeros_like(values)
-        for tap in range(2 * radius + 1):
-            part = padded.narrow(dim, tap, side)
-            values += part * weights[:, tap, None, None, None]
-    return values.add_(2**15).mul_(2.0**-16).to(torch.uint8)
+        side, margin = images.shape[dim], values
+        values = margin.narrow(dim, radius, side) * shares[:, radius]
+        for away in range(1, radius + 1):
+            pair = margin.narrow(dim, radius - away, side) + margin.narrow(dim, radius + away, side)
+            values.addcmul_(pair, shares[:, radius - away])
+    return _whole_bytes(values.add_(2**15).mul_(2.0**-16))
+
+
+def _with_margin(values: Tensor, radius: int) -> Tensor:
+    """Mirror `radius` lines beyond each edge."""
+    if radius < min(values.shape[2:]):
+        return F.pad(values, (radius, radius, radius, radius), mode="reflect")
+    for dim in (2, 3):
+        side = values.shape[dim]
+        place = _mirror(torch.arange(-radius, side + radius, device=values.device), side)
+        values = values.index_select(dim, place)
+    return values
 
 
 def erase(images: Tensor, rows: np.ndarray) -> Tensor:
