@@ -263,6 +263,7 @@ def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
             run["width"],
             f"{run['parameters']:,}",
             run["epochs"],
+            run["seed"],
             *(f"{100 * run[name]:.2f} %" if name in run else "" for name in JUDGED),
             f"{run['cpu_s']:,.0f}",
             run.get("threads", 1),
@@ -275,7 +276,7 @@ def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "title": "Training from pixels: accuracy for CPU time",
         "note": (
-            f"CIFAR-10, test accuracy, `fast` networks, seed 0, torch "
+            f"CIFAR-10, test accuracy, `fast` networks, torch "
             f"{torch.__version__}. Minutes of runs on several threads, which went before all else. "
             f"Plain: the same network in float32, a data loader with crops and mirroring, SGD, one "
             f"cycle; skorch the same through its classifier."
@@ -284,7 +285,7 @@ def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
         "tables": [
             {
                 "caption": "",
-                "header": ["trained by", "pictures", "width", "weights", "epochs", *MORE],
+                "header": ["trained by", "pictures", "width", "weights", "epochs", "seed", *MORE],
                 "rows": rows,
             }
         ],
