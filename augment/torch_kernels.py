@@ -178,10 +178,9 @@ def blur(images: Tensor, rows: np.ndarray) -> Tensor:
     """Gaussian blur with mirrored edges: rows (sigma, radius)."""
     # Weights beyond an image's own radius are 0: images of like radius go together, for few sums.
     radii = 2 * np.ceil(rows[:, 1] / 2).astype(np.int64)
-    order = np.argsort(radii, kind="stable")
     blurred = torch.empty_like(images)
     for radius in np.unique(radii).tolist():
-        alike = order[radii[order] == radius]
+        alike = np.flatnonzero(radii == radius)
         parts = -(-len(alike) * images[0].numel() // BLURRED_AT_ONCE)
         for chosen in np.array_split(alike, max(1, min(parts, len(alike)))):
             weights = torch.from_numpy(gaussian_weights(rows[chosen, 0], radius)).to(images.device)

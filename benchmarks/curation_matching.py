@@ -114,6 +114,18 @@ def words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower()) or [text]
 
 
+def best_by_index(index: Any, left: list, right: list, truth: Pairs) -> dict[str, float]:
+    """Fill an index with the hashes of one source and ask it for those of the other."""
+    for row, value in enumerate(right):
+        index.insert(row, value)
+    found = {
+        (row, other): value.jaccard(right[other])
+        for row, value in enumerate(left)
+        for other in index.query(value)
+    }
+    return best_of(found, truth)
+
+
 def with_datasketch(data: Sources) -> dict[str, float]:
     from datasketch import MinHash, MinHashLSH
 
@@ -121,16 +133,8 @@ def with_datasketch(data: Sources) -> dict[str, float]:
         MinHash.bulk([[word.encode() for word in words(text)] for text in side["text"]])
         for side in (data.left, data.right)
     )
-    index = MinHashLSH(threshold=float(GRID[0]), num_perm=128)
-    for row, value in enumerate(right):
-        index.insert(row, value)
-    return best_of(
-        {
-            (row, other): value.jaccard(right[other])
-            for row, value in enumerate(left)
-            for other in index.query(value)
-        },
-        data.truth,
+    return best_by_index(
+        MinHashLSH(threshold=float(GRID[0]), num_perm=128), left, right, data.truth
     )
 
 
@@ -144,16 +148,7 @@ def with_rensa(data: Sources) -> dict[str, float]:
 
     left, right = ([hashed(text) for text in side["text"]] for side in (data.left, data.right))
     index = RMinHashLSH(threshold=float(GRID[0]), num_perm=128, num_bands=64)
-    for row, value in enumerate(right):
-        index.insert(row, value)
-    return best_of(
-        {
-            (row, other): value.jaccard(right[other])
-            for row, value in enumerate(left)
-            for other in index.query(value)
-        },
-        data.truth,
-    )
+    return best_by_index(index, left, right, data.truth)
 
 
 def with_semhash(data: Sources) -> dict[str, float]:

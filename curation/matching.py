@@ -121,8 +121,8 @@ def match_records(
 
     Notes
     -----
-    Where hardly any record has a counterpart, probabilities are too high: with none in a tenth of
-    the other source, half of the matches of product descriptions were right.
+    Where hardly any record has a counterpart, probabilities are too high: where a tenth of them had
+    one, half of the matches of product descriptions were right.
     """
     check_number("threshold", threshold, low=0, high=1)
     names = (

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import numpy as np
 import pyarrow as pa
 import typer
 
 from .options import Json
-
-if TYPE_CHECKING:
-    from ...core.schema import LoadedDataset
 
 Data = Annotated[str, typer.Argument(help="A table: .csv, .jsonl, .parquet, or a folder of them.")]
 OutFile = Annotated[Path | None, typer.Option(help="File of the pairs: .csv, .jsonl or .parquet.")]
@@ -51,21 +50,27 @@ def match(
     from ..console import shown_progress
     from ..given import as_dataset
     from .finding_output import check_findings_file
+    from .finding_source import read_text_rows, row_numbers
 
     check_findings_file(out)
-    sides = [_read(left, text, row_id), _read(right, right_text or text, row_id)]
+    sides = [
+        read_text_rows(left, text=text, option="--text", row_id=row_id),
+        read_text_rows(right, text=right_text or text, option="--right-text", row_id=row_id),
+    ]
     texts = [read_texts(side.dataset, side.schema.inputs[0]) for side in sides]
     ids = [read_row_ids(side.dataset) for side in sides]
     with shown_progress():
         found = match_records(*texts, left_ids=ids[0], right_ids=ids[1], threshold=threshold)
+    numbers = [row_numbers(side) for side in sides]
+    text_of = [dict(zip(*pair, strict=True)) for pair in zip(ids, texts, strict=True)]
     table = pa.table(
         {
             "match": found.matched,
             "probability": found.probability,
             "similarity": found.similarity,
             "lead": found.lead,
-            **_described("left", found.left_ids, sides[0], texts[0]),
-            **_described("right", found.right_ids, sides[1], texts[1]),
+            **_described("left", found.left_ids, numbers[0], text_of[0]),
+            **_described("right", found.right_ids, numbers[1], text_of[1]),
         }
     )
     if out is not None:
@@ -85,29 +90,14 @@ def match(
         _print(summary, shown)
 
 
-def _read(data: str, text: str | None, row_id: str | None) -> LoadedDataset:
-    from ...core.errors import InputError
-    from .finding_source import read_rows
-
-    loaded = read_rows(data, label="none", text=text, row_id=row_id)
-    if loaded.schema.modality != "text":
-        raise InputError(
-            f"{data} was read as {loaded.schema.modality}. Name its text columns: --text."
-        )
-    return loaded
-
-
-def _described(side: str, ids: Any, loaded: LoadedDataset, texts: list[str]) -> dict[str, Any]:
+def _described(
+    side: str, ids: np.ndarray, numbers: Mapping[str | None, int], texts: Mapping[str, str]
+) -> dict[str, Any]:
     """Return the columns that tell which rows of a file are meant."""
-    from ...core.columns import read_row_ids
-    from .finding_source import row_numbers
-
-    text_of = dict(zip(read_row_ids(loaded.dataset).tolist(), texts, strict=True))
-    numbers = row_numbers(loaded)
     return {
         f"{side}_id": ids.tolist(),
         f"{side}_row": [numbers[row_id] for row_id in ids.tolist()],
-        f"{side}_text": [text_of[row_id] for row_id in ids.tolist()],
+        f"{side}_text": [texts[row_id] for row_id in ids.tolist()],
     }
 
 

@@ -49,6 +49,18 @@ def read_rows(
     )
 
 
+def read_text_rows(
+    data: str, *, text: str | None, option: str, row_id: str | None = None
+) -> LoadedDataset:
+    """Read rows of text without labels; `option` is the one that names their columns."""
+    loaded = read_rows(data, label="none", text=text, row_id=row_id)
+    if loaded.schema.modality != "text":
+        raise InputError(
+            f"{data} was read as {loaded.schema.modality}. Name its text columns: {option}."
+        )
+    return loaded
+
+
 def columns_of(loaded: LoadedDataset, *, where: list[str] | None) -> dict[str, Any]:
     """Return what `read_rows` needs to read the same rows with the same ids again."""
     schema = loaded.schema
@@ -145,11 +157,7 @@ def read_annotations(path: Path) -> pa.Table:
 
 def read_benchmark(data: str, *, text: str | None) -> list[str]:
     """Read the texts of a benchmark in their order; rows without one are empty."""
-    loaded = load_dataset(data, label="none", text=text, keep_unlabeled=True, test_fraction=0)
-    if loaded.schema.modality != "text":
-        raise InputError(
-            f"{data} was read as {loaded.schema.modality}. Name its text columns: --benchmark-text."
-        )
+    loaded = read_text_rows(data, text=text, option="--benchmark-text")
     given = given_rows(loaded)
     texts = [""] * len(given.row_ids)
     read = read_texts(loaded.dataset, loaded.schema.inputs[0])
