@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .cache import open_cache as open_cache
     from .choose import PolicyChoice as PolicyChoice
     from .choose import choose_policy as choose_policy
+    from .dataset import AugmentedDataset as AugmentedDataset
     from .grid import preview as preview
     from .loader import BatchLoader as BatchLoader
     from .mixing import MixBatch as MixBatch
@@ -39,6 +40,7 @@ _HOME = {
     "AlbumentationsAugmenter": "albumentations",
     "AugMix": "policy",
     "AuditReport": "auditing",
+    "AugmentedDataset": "dataset",
     "Augmenter": "augmenter",
     "BatchLoader": "loader",
     "ClassAugmenter": "per_class",

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from .keyed import Draws
-from .operation import DRAWS, Parameters, Scene
+from .operation import Parameters, Scene
 from .policy import AugMix, Node, OneOf, Policy, Step
 
 
@@ -39,13 +39,13 @@ class Layer:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Chains on the same `rows`, each a list of layers, and the weights that mix them.
+    """Chains on the same `rows`, each a list of stages, and the weights that mix them.
 
     ``weights`` is float32 (len(rows), 1 + chains); column 0 is the untouched image.
     """
 
     rows: np.ndarray
-    chains: tuple[tuple[Layer, ...], ...]
+    chains: tuple[tuple[Stage, ...], ...]
     weights: np.ndarray
 
 
@@ -86,20 +86,23 @@ def _gate(p: float, draws: Draws, rows: np.ndarray, *, slot: int) -> np.ndarray:
 
 def _plan_choice(
     node: OneOf, draws: Draws, rows: np.ndarray, *, slot: int, scene: Scene
-) -> Iterator[Layer]:
+) -> Iterator[Stage]:
     rows = _gate(node.p, draws, rows, slot=slot)
     place = draws.uniform(slot + 1, 1, rows=rows)[:, 0]
     branch_of = (place * len(node.branches)).astype(np.intp)
     members = [rows[branch_of == branch] for branch in range(len(node.branches))]
-    for depth in range(max(len(branch) for branch in node.branches)):
-        at = slot + 2 + depth * (DRAWS + 1)
-        yield Layer(
-            tuple(
-                _apply(branch[depth], draws, chosen, slot=at, scene=scene)
-                for branch, chosen in zip(node.branches, members, strict=True)
-                if depth < len(branch) and len(chosen)
-            )
-        )
+    drawn = [pair for pair in zip(node.branches, members, strict=True) if len(pair[1])]
+    for depth in range(max((len(branch) for branch, _ in drawn), default=0)):
+        steps = []
+        for branch, chosen in drawn:
+            if depth >= len(branch):
+                continue
+            inner, at = branch[depth], slot + 2 + sum(one.slots for one in branch[:depth])
+            if isinstance(inner, Step):
+                steps.append(_apply(inner, draws, chosen, slot=at, scene=scene))
+            else:
+                yield from _plan_node(inner, draws, chosen, slot=at, scene=scene)
+        yield Layer(tuple(steps))
 
 
 def _plan_mixture(
@@ -116,13 +119,13 @@ def _plan_mixture(
     chains = []
     for chain in range(node.width):
         at = first + chain * node.depth * choice.slots
-        layers: list[Layer] = []
+        stages: list[Stage] = []
         for depth in range(node.depth):
             longer = rows[lengths[:, chain] > depth]
-            layers += _plan_choice(
+            stages += _plan_choice(
                 choice, draws, longer, slot=at + depth * choice.slots, scene=scene
             )
-        chains.append(tuple(layers))
+        chains.append(tuple(stages))
     weights = np.concatenate([1 - share[:, None], share[:, None] * parts], axis=1)
     return Mixture(rows, tuple(chains), weights.astype(np.float32))
 

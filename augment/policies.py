@@ -18,6 +18,7 @@ __all__ = [
     "crop_flip",
     "custom",
     "make",
+    "mixed",
     "none",
     "rand_augment",
     "random_erasing",
@@ -35,6 +36,20 @@ def none() -> Policy:
 def custom(*nodes: Node, name: str = "custom") -> Policy:
     """Return a policy of the given steps, choices and mixtures."""
     return Policy(name, nodes)
+
+
+def mixed(*parts: Policy, name: str = "mixed") -> Policy:
+    """Return the policy that does to each row, in each epoch, what one of `parts` does.
+
+    Parts are drawn evenly; they must have the same strength schedule.
+    """
+    schedules = {part.schedule for part in parts}
+    if len(schedules) > 1:
+        raise InputError(
+            "Policies that are mixed must have the same schedule. Use with_schedule on the mixture."
+        )
+    choice = OneOf(tuple(part.nodes for part in parts))
+    return Policy(name, (choice,), *schedules)
 
 
 def _crop(pad: int, fill_edges: str = "reflect") -> list[Node]:

@@ -19,6 +19,8 @@ from .operation import DRAWS, Operation, Setting, Settings, Value, get_operation
 from .schedule import CONSTANT, Schedule
 
 SCHEMA = 1
+# How often a file may nest choices: an honest policy does not, a hostile one without end.
+LEVELS = 4
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,12 @@ class Step:
         return {"op": self.op, "settings": dict(self.settings), "p": self.p}
 
 
-Branch: TypeAlias = tuple[Step, ...]
-
-
 @dataclass(frozen=True)
 class OneOf:
-    """One branch, a chain of steps, drawn evenly for each row, with probability `p`."""
+    """One branch, a chain of nodes, drawn evenly for each row, with probability `p`.
+
+    A branch holds steps, or choices and mixtures of its own.
+    """
 
     branches: tuple[Branch, ...]
     p: float = 1.0
@@ -83,14 +85,14 @@ class OneOf:
         if not self.branches:
             raise InputError("`branches` of a OneOf is empty; give at least one.")
 
-    @property
+    @cached_property
     def slots(self) -> int:
         """How many draws are kept: branches are exclusive and share theirs."""
-        return 2 + max(len(branch) for branch in self.branches) * (DRAWS + 1)
+        return 2 + max(sum(node.slots for node in branch) for branch in self.branches)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the choice as JSON-like values."""
-        branches = [[step.to_dict() for step in branch] for branch in self.branches]
+        branches = [[node.to_dict() for node in branch] for branch in self.branches]
         return {"one_of": branches, "p": self.p}
 
 
@@ -136,6 +138,7 @@ class AugMix:
 
 
 Node: TypeAlias = Step | OneOf | AugMix
+Branch: TypeAlias = tuple[Node, ...]
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ class Policy:
         return fingerprint({key: content[key] for key in ("nodes", "schedule")})
 
     def without(self, *ops: str) -> Policy:
-        """Return the policy without the named operations; choices lose those branches."""
+        """Return the policy without the named operations, and branches that held nothing else."""
         known = sorted({step.op for step in self.steps})
         for op in ops:
             if op not in known:
@@ -185,7 +188,7 @@ class Policy:
     def replace_steps(self, decide: Callable[[Step], Step | None]) -> Policy:
         """Return the policy with every step replaced by what `decide` gives; None leaves it out.
 
-        A branch of a choice goes when one of its steps goes.
+        A branch of a choice goes with the last of its steps.
         """
         nodes = tuple(kept for node in self.nodes if (kept := _decide(node, decide)) is not None)
         return replace(self, nodes=nodes)
@@ -232,20 +235,21 @@ def _steps(node: Node) -> tuple[Step, ...]:
         return (node,)
     if isinstance(node, AugMix):
         return node.choices
-    return tuple(step for branch in node.branches for step in branch)
+    return tuple(step for branch in node.branches for inner in branch for step in _steps(inner))
 
 
 def _decide(node: Node, decide: Callable[[Step], Step | None]) -> Node | None:
     if isinstance(node, Step):
         return decide(node)
     if isinstance(node, AugMix):
-        choices = tuple(one for step in node.choices if (one := decide(step)) is not None)
+        choices = tuple(step for one in node.choices if (step := decide(one)) is not None)
         return replace(node, choices=choices) if choices else None
     branches = []
     for branch in node.branches:
-        kept = tuple(one for step in branch if (one := decide(step)) is not None)
-        if len(kept) == len(branch):
-            branches.append(kept)
+        nodes = tuple(kept for inner in branch if (kept := _decide(inner, decide)) is not None)
+        # An empty branch, which leaves its rows as they are, stays one.
+        if nodes or not branch:
+            branches.append(nodes)
     return replace(node, branches=tuple(branches)) if branches else None
 
 
@@ -280,10 +284,12 @@ def _parse_step(values: Any) -> Step:
     return Step(values["op"], settings, _probability(values))
 
 
-def _parse_choice(values: Any) -> OneOf:
+def _parse_choice(values: Any, level: int) -> OneOf:
     _check_fields("choice", values, required=("one_of",), optional=("p",))
+    if level > LEVELS:
+        raise InputError(f"`one_of` may be nested {LEVELS} times, not more.")
     branches = tuple(
-        tuple(_parse_step(step) for step in _listed("branch", branch))
+        tuple(_parse_node(node, level + 1) for node in _listed("branch", branch))
         for branch in _listed("one_of", values["one_of"])
     )
     return OneOf(branches, _probability(values))
@@ -304,10 +310,10 @@ def _probability(values: Mapping[str, Any]) -> float:
     return p
 
 
-def _parse_node(values: Any) -> Node:
+def _parse_node(values: Any, level: int = 0) -> Node:
     kinds: dict[str, Callable[[Any], Node]] = {
         "op": _parse_step,
-        "one_of": _parse_choice,
+        "one_of": lambda choice: _parse_choice(choice, level),
         "augmix": _parse_augmix,
     }
     if isinstance(values, Mapping):

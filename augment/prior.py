@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .policy import AugMix, OneOf, Policy, Step
+from .policy import AugMix, Node, Policy, Step
 
 # Standard deviations, in points, of what an operation gains and of what is a policy's own.
 OPERATION, OWN = 2.5, 1.0
@@ -40,11 +40,12 @@ def operation_shares(policy: Policy) -> dict[str, float]:
     return dict(shares)
 
 
-def _steps(node: Step | OneOf | AugMix) -> list[tuple[Step, float]]:
+def _steps(node: Node, reached: float = 1.0) -> list[tuple[Step, float]]:
+    """Return the steps of a node that is reached with a probability, each with its own."""
     if isinstance(node, Step):
-        return [(node, node.p)]
+        return [(node, reached * node.p)]
     choice = node.chain_choice if isinstance(node, AugMix) else node
     # A mixture draws (1 + depth) / 2 operations for each of its chains.
     draws = node.width * (1 + node.depth) / 2 if isinstance(node, AugMix) else 1.0
-    share = min(1.0, node.p * draws / len(choice.branches))
-    return [(step, share * step.p) for branch in choice.branches for step in branch]
+    share = reached * min(1.0, node.p * draws / len(choice.branches))
+    return [pair for branch in choice.branches for inner in branch for pair in _steps(inner, share)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from thresher.core.images import UnreadableImage, decode_image
 
 from .augmenter import Augmenter
 from .keyed import check_index, check_keys
-from .single import pack, unpack
+from .several import augment_several
 
 Record = dict[str, Any]
 PICTURES = ("jpg", "jpeg", "png", "webp", "ppm", "bmp")
@@ -46,7 +46,7 @@ def augment_stream(
     key
         Field with the record's key, a string or an integer; ``"__key__"`` in a WebDataset.
     batch_size
-        Records that are read ahead. Neighbours of one size and kind are augmented together.
+        Records that are read ahead. Those of one size and kind are augmented together.
     """
     epoch, size = check_index("epoch", epoch), check_index("batch_size", batch_size)
     if size < 1:
@@ -59,28 +59,11 @@ def augment_stream(
 def _augment(
     block: Sequence[Mapping[str, Any]], augmenter: Augmenter, *, image: str, key: str, epoch: int
 ) -> Iterator[Record]:
-    packed = [pack(_field(record, image)) for record in block]
     keys = check_keys([_field(record, key) for record in block])
-    same = groupby(range(len(block)), key=lambda place: _kind(*packed[place]))
-    for _, group in same:
-        places = list(group)
-        batch = _join([packed[place][0] for place in places])
-        changed = augmenter.batch(batch, keys[places], epoch)
-        for number, place in enumerate(places):
-            one = unpack(changed[number : number + 1], packed[place][1])
-            yield {**block[place], image: one}
-
-
-def _kind(batch: Any, form: str) -> tuple[Any, ...]:
-    return form, type(batch), batch.dtype, tuple(batch.shape), getattr(batch, "device", None)
-
-
-def _join(batches: list[Any]) -> Any:
-    if isinstance(batches[0], np.ndarray):
-        return np.concatenate(batches)
-    import torch
-
-    return torch.cat(batches)
+    images = [_field(record, image) for record in block]
+    changed = augment_several(images, keys, augmenter, epoch=epoch)
+    for record, found in zip(block, changed, strict=True):
+        yield {**record, image: found}
 
 
 def _field(record: Mapping[str, Any], name: str) -> Any:

@@ -120,3 +120,50 @@ def test_auto_augment_has_the_published_shape():
     (choice,) = [node for node in policies.auto_augment() if isinstance(node, OneOf)]
     assert len(choice.branches) == 25
     assert {len(branch) for branch in choice.branches} == {2}
+
+
+def test_a_mixed_policy_does_to_each_row_what_one_of_its_parts_does(pictures):
+    grey_or_posterized = OneOf(((Step("grayscale"),), (Step("posterize"),)))
+    parts = [policies.custom(Step("invert")), policies.custom(Step("vflip"), grey_or_posterized),
+             policies.none(), policies.aug_mix()]  # fmt: skip
+    policy = policies.mixed(*parts, name="several")
+    assert Policy.from_dict(policy.to_dict()) == policy
+    images, aug = pictures(80), Augmenter(policy, random_state=1)
+    keys = np.arange(len(images), dtype=np.uint64)
+    found = aug.batch(images, keys)
+    alone = [aug(image, key=int(key)) for image, key in zip(images, keys, strict=True)]
+    assert np.array_equal(found, np.stack(alone))
+    drawn, later = (
+        np.array([which(aug.explain(int(key), epoch, size=(24, 24))) for key in keys])
+        for epoch in (0, 1)
+    )
+    assert np.bincount(drawn, minlength=4).min() >= 10
+    assert 8 < (drawn == later).sum() < 32
+    assert np.array_equal(found[drawn == 0], 255 - images[drawn == 0])
+    assert np.array_equal(found[drawn == 2], images[drawn == 2])
+
+
+def which(entries):
+    """The part that a row of the test above got."""
+    ops = [entry["op"] for entry in entries]
+    if not ops or "chain" in entries[0]:
+        return 3 if ops else 2
+    assert ops == ["invert"] or (ops[0] == "vflip" and ops[1] in ("grayscale", "posterize"))
+    return len(ops) - 1
+
+
+def test_choices_in_choices_are_kept_and_limited():
+    both = policies.mixed(policies.crop_flip(), policies.rand_augment(flip=True))
+    fewer = both.without("hflip", "rotate")
+    assert [len(branch) for branch in fewer.nodes[0].branches] == [1, 2]
+    assert {"hflip", "rotate"}.isdisjoint(step.op for step in fewer.steps)
+    ramp = policies.none().with_schedule(Schedule(0, 1, 5))
+    with pytest.raises(InputError, match="same schedule"):
+        policies.mixed(policies.crop_flip(), ramp)
+    with pytest.raises(InputError, match="empty"):
+        policies.mixed()
+    deep = {"op": "hflip"}
+    for _ in range(6):
+        deep = {"one_of": [[deep]]}
+    with pytest.raises(InputError, match="nested 4 times"):
+        Policy.from_dict({"schema": 1, "nodes": [deep]})
