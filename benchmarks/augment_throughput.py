@@ -3,7 +3,9 @@
 Images per CPU-second of one thread, the same operations with the same probabilities, from a batch
 of uint8 images to a batch of uint8 images: ours with per-row keyed draws, albumentations image by
 image as it works, stacked (with ToTensorV2 where tensors are wanted). Best of several passes over
-four different batches, peer and ours in turn. Also: the bare OpenCV call (or the few) on every
+four different batches, peer and ours in turn. Also: the same under torch's DataLoader with its own
+collating, in this process: a dataset that calls albumentations on each image, as is usual, beside
+`AugmentedDataset`; the bare OpenCV call (or the few) on every
 image, with its result in memory that is there already, which bounds what OpenCV can do; ours one by
 one, every built-in policy on both of our backends, what keying costs on the albumentations path,
 and what a batch costs from the cache.
@@ -34,9 +36,11 @@ import torch
 from albumentations.pytorch import ToTensorV2
 from augment_output import publish
 from augment_pipelines import bare_kernels, pairs
+from torch.utils.data import DataLoader, Dataset
 
 from augment import (
     AlbumentationsAugmenter,
+    AugmentedDataset,
     Augmenter,
     BatchLoader,
     DecodedRows,
@@ -45,6 +49,13 @@ from augment import (
 from augment.policies import POLICIES
 
 BATCHES = 4
+UNDER_LOADER = [
+    "px",
+    "pipeline",
+    "albumentations, one by one",
+    "AugmentedDataset",
+    "times as fast",
+]
 LAST = {
     "bare call": "OpenCV's bare call",
     "copied": "batch only copied",
@@ -138,6 +149,40 @@ def bare(kernel: Callable[..., Any], images: np.ndarray, results: np.ndarray) ->
 def one_by_one(aug: Augmenter, images: np.ndarray) -> None:
     for key, image in enumerate(images):
         aug(image, key=key)
+
+
+class CalledOneByOne(Dataset[tuple[np.ndarray, int]]):
+    """What users of albumentations write."""
+
+    def __init__(self, images: np.ndarray, peer: A.Compose) -> None:
+        self.images, self.peer = images, peer
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, row: int) -> tuple[np.ndarray, int]:
+        return self.peer(image=self.images[row])["image"], row
+
+
+def under_loader(side: int, n: int, passes: int) -> dict[str, Any]:
+    """Return a row for each pipeline: n images in batches of 64 from torch's DataLoader."""
+    images, table = pictures(n, side), {}
+    rows = list(zip(images, range(n), strict=True))
+    for name, (policy, build) in pairs(side).items():
+        loaders = {
+            "albumentations": DataLoader(CalledOneByOne(images, build(side)), batch_size=64),
+            "ours": DataLoader(AugmentedDataset(rows, Augmenter(policy)), batch_size=64),
+        }
+        works = {label: partial(exhaust, loader) for label, loader in loaders.items()}
+        row: dict[str, Any] = in_turn(works, n, passes)
+        row["times as fast"] = round(row["ours"]["best"] / row["albumentations"]["best"], 1)
+        table[name] = row
+    return table
+
+
+def exhaust(loader: DataLoader[Any]) -> None:
+    for _ in loader:
+        pass
 
 
 def backends(side: int, n: int, passes: int) -> dict[str, Any]:
@@ -244,6 +289,13 @@ def page(result: dict[str, Any]) -> dict[str, Any]:
             )
     header = ["px", "pipeline", "albumentations, arrays", "ours", "times as fast",
               "albumentations, tensors", "ours", "times as fast", *LAST.values()]  # fmt: skip
+    loaded_rows = [
+        [side, name]
+        + [f"{row[label]['best']:,}" for label in ("albumentations", "ours")]
+        + [f"**{row['times as fast']}**"]
+        for side, table in result["under DataLoader"].items()
+        for name, row in table.items()
+    ]
     policies = [
         [side, name, f"{row['torch']['best']:,}", f"{row['opencv']['best']:,}"]
         for side, table in result["policies"].items()
@@ -262,6 +314,11 @@ def page(result: dict[str, Any]) -> dict[str, Any]:
         "random_resized_crop, a hole of .16 of the area for random_erasing).",
         "tables": [
             {"caption": "Images per CPU-second, best pass", "header": header, "rows": rows},
+            {
+                "caption": "Images per CPU-second under torch's DataLoader, batches of 64",
+                "header": UNDER_LOADER,
+                "rows": loaded_rows,
+            },
             {
                 "caption": "Our policies on both backends (tensors)",
                 "header": ["px", "policy", "torch", "opencv"],
@@ -300,6 +357,7 @@ def main() -> None:
         },
         "processor": platform.processor() or platform.machine(),
         "images per CPU-second": {},
+        "under DataLoader": {},
         "policies": {},
         "keying": keying_cost(2000, passes),
         "loading": loading(passes),
@@ -307,6 +365,7 @@ def main() -> None:
     }
     for side, n in sizes.items():
         result["images per CPU-second"][side] = against_albumentations(side, n, passes)
+        result["under DataLoader"][side] = under_loader(side, 4 * n, passes)
         result["policies"][side] = backends(side, n, passes)
     publish(result | {"page": page(result)}, arguments.out)
 
