@@ -42,6 +42,8 @@ class Pilot:
 
     ``accuracies`` are as measured. ``gain``, ``low`` and ``high`` are the estimate in percentage
     points with its 95 % interval, nearer to 0 than the measured mean when the runs say little.
+    ``behind`` is how far the gain lies below that of the best candidate, in standard deviations of
+    their difference.
     """
 
     policy: Policy
@@ -49,6 +51,7 @@ class Pilot:
     gain: float
     low: float
     high: float
+    behind: float
 
     @property
     def rounds(self) -> int:
@@ -100,11 +103,12 @@ def run_pilots(
         message(f"pilot round {turn + 1}: {len(alive)} candidates left")
         if len(alive) < 2 or time.perf_counter() + spent > deadline:
             break
-    halves = Z95 * np.sqrt(np.diag(covariance))
+    halves = (Z95 * np.sqrt(np.diag(covariance))).tolist()
+    behind = _behind(means, covariance, int(means.argmax())).tolist()
     return tuple(
-        Pilot(policy, tuple(own), mean, mean - half, mean + half)
-        for policy, own, mean, half in zip(
-            candidates, scores, means.tolist(), halves.tolist(), strict=True
+        Pilot(policy, tuple(own), mean, mean - half, mean + half, gap)
+        for policy, own, mean, half, gap in zip(
+            candidates, scores, means.tolist(), halves, behind, strict=True
         )
     )
 
@@ -160,7 +164,13 @@ def _check(accuracy: Any) -> float:
 
 def _survivors(alive: list[int], means: np.ndarray, covariance: np.ndarray) -> list[int]:
     best = max(alive, key=lambda one: means[one])
+    behind = _behind(means, covariance, best)
+    return [one for one in alive if behind[one] <= BEHIND or one == len(means) - 1]
+
+
+def _behind(means: np.ndarray, covariance: np.ndarray, best: int) -> np.ndarray:
+    """Return how far each mean lies below that of `best`, in deviations of the difference, (k,)."""
     variances = np.diag(covariance)
     apart = np.sqrt(np.maximum(variances + variances[best] - 2 * covariance[best], 0))
-    near = means[best] - means <= BEHIND * apart
-    return [one for one in alive if near[one] or one in (best, len(means) - 1)]
+    apart[best] = 1.0
+    return np.asarray((means[best] - means) / np.maximum(apart, 1e-12))

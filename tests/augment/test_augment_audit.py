@@ -6,6 +6,7 @@ from augment import AuditReport, Policy, Step, audit, choose_policy, policies
 from augment.choose import sized_candidates
 from augment.pilots import estimate_gains
 from augment.prior import OPERATION, OWN, gain_covariance, operation_shares
+from augment.schedule import linear
 from augment.teacher import fit_teacher, squared_distances, stratified_folds
 from thresher.core.errors import InputError
 
@@ -117,6 +118,34 @@ def test_pilots_are_paired_and_none_stays(digits):
     assert len(asked) == 7
     first = {(seed, test) for _, seed, test in asked[:3]}
     assert len(first) == 1
+
+
+def test_candidates_that_cannot_be_told_apart_are_mixed(digits):
+    turn = policies.custom(Step("rotate", {"high": 5.0}), name="turn")
+    shift = policies.custom(Step("crop", {"pad": 1}), name="shift")
+    bad = policies.custom(Step("invert"), name="bad")
+    right = {"none": 0.5, "turn": 0.8, "shift": 0.797, "bad": 0.2}
+
+    def choose(*candidates):
+        return choose_policy(
+            *digits,
+            candidates=candidates,
+            fit=lambda policy, *rest: right[policy.name] + rest[-1] / 1000,
+            budget_s=60,
+            rounds=3,
+        )
+
+    choice = choose(turn, bad, shift)
+    assert choice.policy.name == "turn + shift"
+    assert choice.policy.fingerprint == policies.mixed(turn, shift).fingerprint
+    assert "3 paired pilot runs cannot tell these 2 of 4" in choice.reason
+    behind = {pilot.policy.name: pilot.behind for pilot in choice.pilots}
+    assert behind["turn"] == 0 < behind["shift"] < 1 < min(behind["none"], behind["bad"])
+    # One strength schedule cannot serve both.
+    ramp = shift.with_schedule(linear(0.1, 1.0, epochs=3))
+    assert choose(turn, ramp).policy.fingerprint == turn.fingerprint
+    right["turn"] = right["shift"] = 0.4
+    assert choose(turn, shift).policy.name == "none"
 
 
 def test_a_candidate_without_operations_is_none(digits):
