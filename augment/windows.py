@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from .memory import in_blocks, take_memory
 
@@ -32,43 +31,32 @@ def window(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: 
     fills = np.where(rows[:, 4] > 0, rows[:, 5], -1).astype(int)
     for fill in np.unique(fills).tolist():
         chosen = np.flatnonzero(fills == fill)
-        corners = rows[chosen, :2].astype(int) + reach
+        shifts = rows[chosen, :2].astype(int)
         for places, read, write in in_blocks(source, target, positions[chosen]):
-            padded = _pad(read, reach, None if fill < 0 else fill)
-            _mirror(_cut(padded, corners[places], write.shape), write, flags[chosen[places]])
+            moved = _shift_all(read, shifts[places], reach, None if fill < 0 else fill)
+            _mirror(moved, write, flags[chosen[places]])
 
 
-def _pad(images: np.ndarray, reach: int, fill: int | None) -> np.ndarray:
-    """Return the images with margins of `reach` pixels, reflected or of one level."""
+def _shift_all(images: np.ndarray, shifts: np.ndarray, reach: int, fill: int | None) -> np.ndarray:
+    """Return images shifted by (down, right), (n, 2), of up to `reach`; reflected or of a level."""
     n, height, width, channels = images.shape
     kind = cv2.BORDER_REFLECT_101 if fill is None else cv2.BORDER_CONSTANT
     tall = images.reshape(n * height, width, channels)
     wide = cv2.copyMakeBorder(tall, 0, 0, reach, reach, kind, value=(fill or 0,) * 4)
-    padded = take_memory((n, height + 2 * reach, width + 2 * reach, channels))
-    inner = padded[:, reach : reach + height]
-    inner[...] = wide.reshape(inner.shape)
-    top, bottom = padded[:, :reach], padded[:, reach + height :]
-    if fill is None:
-        top[...] = inner[:, reach:0:-1]
-        bottom[...] = inner[:, -2 : -2 - reach : -1]
-    else:
-        top[...] = bottom[...] = fill
-    return padded
-
-
-def _cut(padded: np.ndarray, corners: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the window (H, W, C) of each padded image that starts at its corner (n, 2)."""
-    n, height, width, channels = shape
-    image, row, pixel, _ = padded.strides
-    offsets = (padded.shape[1] - height + 1, padded.shape[2] - width + 1)
-    # Every possible window as a view; picking one of each copies whole lines of pixels.
-    windows = as_strided(
-        padded,
-        shape=(n, *offsets, height, width * channels),
-        strides=(image, row, pixel, row, 1),
-        writeable=False,
+    # Every line of an image from every start, so that a shifted image is a choice of lines.
+    starts = np.ndarray(
+        (n, height, 2 * reach + 1),
+        dtype=f"V{width * channels}",
+        buffer=wide,
+        strides=(height * wide.strides[0], *wide.strides[:2]),
     )
-    return np.asarray(windows[np.arange(n), corners[:, 0], corners[:, 1]].reshape(shape))
+    y = np.arange(height) + shifts[:, :1]
+    inside = (height - 1) - np.abs((height - 1) - np.abs(y))
+    lines = starts[np.arange(n)[:, None], inside, shifts[:, 1:] + reach]
+    moved: np.ndarray = lines.view(np.uint8).reshape(images.shape)
+    if fill is not None:
+        moved[y != inside] = fill
+    return moved
 
 
 def _mirror(images: np.ndarray, target: np.ndarray, flags: np.ndarray) -> None:
