@@ -161,12 +161,12 @@ def _decide(pilots: Sequence[Pilot]) -> tuple[Policy, str]:
         for pilot in pilots
         if pilot.behind <= TIED and pilot.policy.schedule == best.policy.schedule
     ]
+    runs = "1 paired pilot run" if best.rounds == 1 else f"{best.rounds} paired pilot runs"
     if best.gain <= 0 or len(tied) < 2:
-        found = f"{best.summary}, best of {len(pilots)} in {best.rounds} paired pilot runs"
-        return best.policy, found
+        return best.policy, f"{best.summary}, best of {len(pilots)} in {runs}"
     names = " + ".join(policy.name for policy in tied)
     reason = (
-        f"mixed, since {best.rounds} paired pilot runs cannot tell these {len(tied)} of "
+        f"mixed, since {runs} cannot tell these {len(tied)} of "
         f"{len(pilots)} candidates apart; the best of them, {best.policy.name}: {best.summary}"
     )
     return policies.mixed(*tied, name=names), reason

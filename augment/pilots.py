@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from thresher.core.errors import InputError
-from thresher.core.progress import message
+from thresher.core.progress import message, track
 
 from .policy import Policy
 from .prior import gain_covariance
@@ -94,7 +94,7 @@ def run_pilots(
         # Once all rows were held out, they are partitioned anew.
         generator = np.random.default_rng([seed, turn // FOLDS])
         test = stratified_folds(codes, folds=FOLDS, generator=generator) == turn % FOLDS
-        for number in alive:
+        for number in track(alive, description=f"pilot round {turn + 1} of {rounds}"):
             accuracy = fit(candidates[number], rows[~test], rows[test], seed + turn)
             scores[number].append(_check(accuracy))
         spent = time.perf_counter() - start

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
 from typer.testing import CliRunner
 
+from augment import Policy, policies
+from thresher.app.augmentation import pilot_runs, read_training_images
 from thresher.app.cli.commands import app
 from thresher.core.errors import InputError
 
@@ -71,6 +74,59 @@ def test_choose_writes_a_policy_that_preview_reads(photos: Path, tmp_path: Path)
     saved = json.loads(policy.read_text(encoding="utf-8"))
     assert "hflip" not in [node["op"] for node in saved["policy"]["nodes"]]
     call("preview", photos, "--policy", policy, "--out", tmp_path / "p.png", "--size", 16)
+
+
+def test_pilots_decide_and_go_on_where_they_stopped(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[str] = []
+
+    def run(_: object, policy: Policy, rows: np.ndarray, held_out: np.ndarray, seed: int) -> float:
+        assert not set(rows) & set(held_out)
+        trained.append(policy.name)
+        return {"crop_flip, no crop, no hflip": 0.5, "none": 0.5}.get(policy.name, 0.9 - seed / 100)
+
+    monkeypatch.setattr("thresher.app.pilots.PilotRuns._run", run)
+
+    def choose() -> dict[str, Any]:
+        found = json.loads(
+            call("choose", photos, "--size", 16, "--pilots", 3, "--budget-s", 60, "--json",
+                 "--policy", "standard", "--out", tmp_path / "p.json")
+        )  # fmt: skip
+        return {name: found[name] for name in ("policy", "reason", "pilots")}
+
+    found = choose()
+    accuracies = {one["policy"]["name"]: one["accuracies"] for one in found["pilots"]}
+    assert accuracies == {"standard, no crop, no hflip": [0.9, 0.89, 0.88], "none": [0.5] * 3}
+    assert json.loads((tmp_path / "p.json").read_text())["policy"] == found["policy"]
+    assert found["policy"]["name"] == "standard, no crop, no hflip"
+
+    file, done = tmp_path / "p.pilots.jsonl", len(trained)
+    lines = [line for line in file.read_text().splitlines() if line]
+    assert len(lines) == done == 6
+    assert choose() == found
+    assert len(trained) == done
+    # The last run was being written when the machine stopped.
+    file.write_text("\n".join([*lines[:-1], lines[-1][:20]]))
+    assert choose() == found
+    assert len(trained) == done + 1
+    assert file.read_text().splitlines()[-1] == lines[-1]
+
+
+def test_a_pilot_learns_what_can_be_learned(photos: Path) -> None:
+    images = read_training_images(str(photos), size=16)
+    wanted = [policies.crop_flip(pad=1, flip=False)]
+    run = pilot_runs(images, wanted, budget_s=1, rounds=1, out=None)
+    assert run is not None
+    rows = np.arange(len(images.labels))
+    assert run(wanted[0], rows[rows % 3 > 0], rows[rows % 3 == 0], 0) > 0.8
+
+
+def test_pilots_need_labels_and_a_number(photos: Path) -> None:
+    with pytest.raises(InputError, match=r"at least two classes, found 0.*--label"):
+        call("choose", photos / "left", "--size", 16, "--pilots", 2)
+    with pytest.raises(InputError, match=r"--pilots.*0 to 100.*-1"):
+        call("choose", photos, "--size", 16, "--pilots", -1)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from ..core.fingerprint import row_keys
 from ..core.images import read_images
 from ..core.loading import load_dataset
 from ..core.schema import LoadedDataset
+
+if TYPE_CHECKING:
+    from .pilots import PilotRuns
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,42 @@ def _few_of_each(
         members = np.flatnonzero(names[by_key] == name)
         turn[members] = np.arange(len(members))
     return np.asarray(by_key[np.argsort(turn, kind="stable")][:limit])
+
+
+def pilot_runs(
+    images: LabelledImages,
+    candidates: Sequence[Policy],
+    *,
+    budget_s: float,
+    rounds: int,
+    out: Path | None,
+) -> PilotRuns | None:
+    """Return what trains pilots on the images, or None for no rounds.
+
+    Finished runs are kept beside `out`, if a file for the policy is given.
+    """
+    from training.samples import samples_from_arrays
+
+    from .pilots import PilotRuns, seconds_of_one
+
+    if not 0 <= rounds <= 100:
+        raise InputError(f"`--pilots` must be 0 to 100 runs of each candidate, got {rounds}.")
+    if not rounds:
+        return None
+    names = sorted(set(images.labels.tolist()) - {""})
+    if len(names) < 2:
+        raise InputError(
+            f"Pilot runs need labels of at least two classes, found {len(names)}. Name the column "
+            "with --label, or leave --pilots out."
+        )
+    codes = np.array([names.index(name) if name else -1 for name in images.labels.tolist()])
+    samples = samples_from_arrays(images.pixels, row_ids=images.row_ids, targets=codes)
+    return PilotRuns(
+        samples,
+        num_classes=len(names),
+        seconds=seconds_of_one(budget_s, rounds=rounds, candidates=len(candidates)),
+        file=out and out.with_suffix(".pilots.jsonl"),
+    )
 
 
 def read_policy(name: str, *, size: int) -> Policy:

@@ -108,11 +108,14 @@ class AugmentSettings(Group):
     """The augmentation policy: a name, or "auto" to let the labels at hand decide.
 
     ``budget_s`` bounds the CPU-seconds of that decision; the default is far above what it takes, so
-    that a slow machine decides as a fast one does.
+    that a slow machine decides as a fast one does. With ``pilots``, so many short training runs of
+    each candidate at most decide, within ``budget_s`` seconds of wall time; else harmful operations
+    are taken out of the standard policy.
     """
 
     policy: str = "auto"
     budget_s: float = Field(60.0, gt=0)
+    pilots: int = Field(0, ge=0, le=100)
 
 
 class ModelSettings(Group):

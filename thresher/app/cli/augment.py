@@ -157,6 +157,9 @@ def choose(
     *,
     out: Annotated[Path | None, typer.Option(help="Write the policy here, as JSON.")] = None,
     budget_s: Annotated[float, typer.Option(help="Seconds that the choice may take.")] = 10.0,
+    pilots: Annotated[
+        int, typer.Option(help="Short training runs of each candidate at most; 0: none.")
+    ] = 0,
     policy: Policies = None,
     label: Label = None,
     image: Image = None,
@@ -168,11 +171,16 @@ def choose(
 ) -> None:
     """Choose a policy for your images and say why.
 
+    Without pilots, operations that your labels speak against are taken out of the first policy.
+    With them, training decides: thresher augment choose photos --pilots 4 --budget-s 300 --out
+    policy.json. Finished runs are kept in policy.pilots.jsonl; the same command goes on there.
+
     Example: thresher augment choose photos --budget-s 20 --out policy.json
     """
     from augment import Augmenter, choose_policy
+    from augment.choose import sized_candidates
 
-    from ..augmentation import read_policies, read_training_images
+    from ..augmentation import pilot_runs, read_policies, read_training_images
 
     candidates = read_policies(policy, size=size) if policy else None
     images = read_training_images(
@@ -180,11 +188,15 @@ def choose(
     )
     _say_set_aside(images.set_aside)
     with shown_progress():
+        listed = candidates or list(sized_candidates(size))
+        fit = pilot_runs(images, listed, budget_s=budget_s, rounds=pilots, out=out)
         chosen = choose_policy(
             images.pixels,
             images.labels,
-            candidates=candidates,
+            candidates=listed,
+            fit=fit,
             budget_s=budget_s,
+            rounds=max(1, pilots),
             random_state=seed,
         )
     if out is not None:

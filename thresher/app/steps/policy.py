@@ -7,15 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from augment import Augmenter, choose_policy, policies, preview
+from augment.choose import sized_candidates
 from augment.grid import Preview
 from augment.policy import Policy
 
 from ...core.choice import Choice
+from ..pilots import PilotRuns, seconds_of_one
 from ..stages import Done, Notes, RunFolder
 from .material import Material
 
 POLICY = "policy.json"
 PREVIEW = "preview.png"
+PILOTS = "pilots.jsonl"
 SHOWN_ROWS = 4
 
 
@@ -30,7 +33,7 @@ def choose_augmentation(
             reason = f"{material.train.modality} rows gained nothing from it in the measurements"
             notes.choices["augmentation"] = Choice("none", reason)
             return
-        policy, choice = _policy(run, material)
+        policy, choice = _policy(run, material, finished=folder / PILOTS)
         Augmenter(policy, random_state=run.settings.seed).save(folder / POLICY)
         _draw(policy, material, seed=run.settings.seed).save(folder / PREVIEW)
         notes.choices["augmentation"] = choice
@@ -44,23 +47,36 @@ def choose_augmentation(
         load=load,
         needs=material.needs,
         settings=[settings.model_dump(), material.key],
-        code=("thresher/core", "augment"),
+        code=("thresher/core", "augment", *(("training",) if settings.pilots else ())),
         where=name.replace(" ", "-"),
     )
 
 
-def _policy(run: RunFolder, material: Material) -> tuple[Policy, Choice]:
+def _policy(run: RunFolder, material: Material, *, finished: Path) -> tuple[Policy, Choice]:
     settings, samples = run.settings.augment, material.train
     if settings.policy != "auto":
         return policies.make(settings.policy), Choice(settings.policy, "asked for")
     side = min(samples.input_shape[1:])
     labels = samples.targets
     assert labels is not None  # train rows are labelled by construction
+    listed, fit = candidates(side), None
+    if settings.pilots:
+        listed = list(sized_candidates(side))
+        seconds = seconds_of_one(settings.budget_s, rounds=settings.pilots, candidates=len(listed))
+        fit = PilotRuns(
+            samples,
+            num_classes=len(material.parts.classes),
+            seconds=seconds,
+            device=run.device.value,
+            file=finished,
+        )
     chosen = choose_policy(
         samples.inputs.permute(0, 2, 3, 1).numpy(),
         labels.numpy(),
-        candidates=candidates(side),
+        candidates=listed,
+        fit=fit,
         budget_s=settings.budget_s,
+        rounds=max(1, settings.pilots),
         random_state=run.settings.seed,
     )
     return chosen.policy, Choice(chosen.policy.name, chosen.reason)
