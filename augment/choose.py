@@ -117,8 +117,9 @@ def choose_policy(
         Policies, the preferred one first; by default `sized_candidates`. *None* is always added.
     fit
         ``fit(policy, train, test, seed)`` trains briefly on the positions `train` and returns the
-        accuracy in [0, 1] on the positions `test`. Without it, the first candidate is taken, less
-        the operations that the screen shows to be harmful.
+        accuracy in [0, 1] on the positions `test`, or a pair of it and of the accuracy on `train`,
+        unaugmented, which tells whether the training is long enough for strong policies. Without
+        it, the first candidate is taken, less the operations that the screen shows to be harmful.
     budget_s
         Seconds of CPU for the screen (at most .8 of them, .3 with `fit`) and of wall time for the
         whole. Operations that are not reached are kept and named.
@@ -161,7 +162,8 @@ def _decide(pilots: Sequence[Pilot]) -> tuple[Policy, str]:
         for pilot in pilots
         if pilot.behind <= TIED and pilot.policy.schedule == best.policy.schedule
     ]
-    runs = "1 paired pilot run" if best.rounds == 1 else f"{best.rounds} paired pilot runs"
+    rounds = max(pilot.rounds for pilot in pilots)
+    runs = "1 paired pilot run" if rounds == 1 else f"{rounds} paired pilot runs"
     if best.gain <= 0 or len(tied) < 2:
         return best.policy, f"{best.summary}, best of {len(pilots)} in {runs}"
     names = " + ".join(policy.name for policy in tied)

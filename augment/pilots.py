@@ -3,7 +3,8 @@
 Ten rows a class cannot tell policies apart by their test accuracy: one fold of 25 rows moves it by
 7 points. Gains are therefore estimated by empirical Bayes: shrunk towards nothing, and towards
 those of candidates that share operations (`augment.prior`), the more so the less the spread of the
-runs lets them say. Candidates leave the race when they can hardly be the best any more (Maron and
+runs lets them say; where *none* leaves training rows unlearned, the more operations a candidate
+does the less it is expected to gain. Candidates leave the race when they can hardly be the best any more (Maron and
 Moore, NeurIPS 1993).
 """
 
@@ -20,12 +21,12 @@ from thresher.core.errors import InputError
 from thresher.core.progress import message, track
 
 from .policy import Policy
-from .prior import gain_covariance
+from .prior import expected_gains, gain_covariance
 from .sampling import class_names
 from .screen import Z95
 from .teacher import stratified_folds
 
-Fit: TypeAlias = Callable[[Policy, np.ndarray, np.ndarray, int], float]
+Fit: TypeAlias = Callable[[Policy, np.ndarray, np.ndarray, int], float | tuple[float, float]]
 
 FOLDS = 4
 MOST_ROUNDS = 12
@@ -81,13 +82,15 @@ def run_pilots(
     """Fit the candidates in rounds until one is left, time is up or `rounds` are done.
 
     The last candidate must be *none*: it stays in every round, as what the others are paired with.
-    At least one round is always run. Rows whose label is missing take no part.
+    At least one round is always run. Rows whose label is missing take no part. `fit` may return a
+    pair: beside the accuracy on held-out rows that on the rows that it trained on, unaugmented.
     """
     names = class_names(labels, len(labels))
     rows = np.flatnonzero(names != "")
     codes = np.unique(names[rows], return_inverse=True)[1]
     prior = gain_covariance(candidates[:-1])
     scores: list[list[float]] = [[] for _ in candidates]
+    learned: list[float] = []
     alive, held_out = list(range(len(candidates))), len(codes) // FOLDS
     for turn in range(rounds):
         start = time.perf_counter()
@@ -95,10 +98,16 @@ def run_pilots(
         generator = np.random.default_rng([seed, turn // FOLDS])
         test = stratified_folds(codes, folds=FOLDS, generator=generator) == turn % FOLDS
         for number in track(alive, description=f"pilot round {turn + 1} of {rounds}"):
-            accuracy = fit(candidates[number], rows[~test], rows[test], seed + turn)
+            found = fit(candidates[number], rows[~test], rows[test], seed + turn)
+            accuracy, own = found if isinstance(found, tuple) else (found, 1.0)
             scores[number].append(_check(accuracy))
+            if number == len(candidates) - 1:
+                learned.append(_check(own))
         spent = time.perf_counter() - start
-        means, covariance = estimate_gains(scores, prior=prior, held_out=held_out)
+        expected = expected_gains(candidates[:-1], unlearned=1 - float(np.mean(learned)))
+        means, covariance = estimate_gains(
+            scores, expected=expected, prior=prior, held_out=held_out
+        )
         alive = _survivors(alive, means, covariance)
         message(f"pilot round {turn + 1}: {len(alive)} candidates left")
         if len(alive) < 2 or time.perf_counter() + spent > deadline:
@@ -114,7 +123,11 @@ def run_pilots(
 
 
 def estimate_gains(
-    scores: Sequence[Sequence[float]], *, prior: np.ndarray, held_out: int
+    scores: Sequence[Sequence[float]],
+    *,
+    expected: np.ndarray,
+    prior: np.ndarray,
+    held_out: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Estimate what each candidate gains on the last one: means (k,), covariance (k, k), in points.
 
@@ -123,8 +136,9 @@ def estimate_gains(
     scores
         Accuracies in [0, 1] of each candidate, one a round from the first on; the last candidate
         ran in all rounds.
-    prior
-        Covariance of the other candidates' gains before any run, (k − 1, k − 1).
+    expected, prior
+        Mean and covariance of the other candidates' gains before any run, (k − 1,) and
+        (k − 1, k − 1).
     held_out
         Rows that one accuracy was measured on.
 
@@ -143,7 +157,7 @@ def estimate_gains(
     pull = prior @ np.linalg.inv(prior + spread)
     covariance = np.zeros((len(scores), len(scores)))
     covariance[:-1, :-1] = prior - pull @ prior
-    return np.append(pull @ measured, 0.0), covariance
+    return np.append(expected + pull @ (measured - expected), 0.0), covariance
 
 
 def _noise(gains: Sequence[np.ndarray], accuracy: float, held_out: int) -> float:

@@ -5,6 +5,11 @@ done, and of something of its own; all normal around 0. Both standard deviations
 draws of CIFAR-10, Imagenette, MNIST and digits that are not reported, 10 and 50 rows a class: with
 them the gains on test rows were likelier after four or eight pilots than with twice as much, and
 the choices hardly differ.
+
+Where a network does not even learn its own training rows in the time that it has, operations make
+that harder: on such draws (88 to 93 % of the training rows right without augmentation) policies
+gained about a point less with each operation, and the class that came off worst lost two and a
+half. Where all training rows were right, no such slope was found.
 """
 
 from __future__ import annotations
@@ -16,6 +21,9 @@ import numpy as np
 
 from .policy import AugMix, Node, Policy, Step
 
+# Points that an operation is expected to lose where at least so large a share of the training rows
+# is still wrong; with a smaller share proportionally less. Beyond so many operations, no more.
+LOST, WRONG, MOST = 1.5, 0.05, 3.0
 # Standard deviations, in points, of what an operation gains and of what is a policy's own.
 OPERATION, OWN = 2.5, 1.0
 
@@ -28,6 +36,18 @@ def gain_covariance(policies: Sequence[Policy]) -> np.ndarray:
     # Done to half of the images, an operation counts in full.
     weights = np.minimum(1.0, 2 * weights).reshape(len(shares), len(names))
     return np.asarray(OPERATION**2 * weights @ weights.T + OWN**2 * np.eye(len(shares)))
+
+
+def expected_gains(policies: Sequence[Policy], *, unlearned: float) -> np.ndarray:
+    """Return the expectation of the policies' gains before any run, points, (k,).
+
+    Parameters
+    ----------
+    unlearned
+        Share of its own training rows that a network gets wrong after a run without augmentation.
+    """
+    done = np.array([sum(operation_shares(policy).values()) for policy in policies])
+    return np.asarray(-LOST * min(1.0, unlearned / WRONG) * np.minimum(done, MOST))
 
 
 def operation_shares(policy: Policy) -> dict[str, float]:

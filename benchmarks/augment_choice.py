@@ -1,6 +1,7 @@
 """Claim: a policy chosen from the training rows beats every fixed policy on average.
 
-`choose_policy` sees the training rows only, in paired pilot runs, at most eight of each candidate.
+`choose_policy` sees the training rows only, in paired pilot runs, at most eight of each candidate,
+and mixes candidates that these cannot tell apart.
 A small network is then trained on all of them with the chosen policy and with every fixed one, in
 paired seeds (each with its own draw of rows), and tested on unseen rows. Regret: accuracy of the
 fixed policy that is best for this set and size in hindsight, less that of the chosen one, both as
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import time
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from importlib import metadata
@@ -97,18 +99,21 @@ class Cell:
         *,
         seed: int,
         runs: FinishedRuns,
-    ) -> float:
-        """Train on some training rows; return the share right among others."""
+    ) -> float | tuple[float, float]:
+        """Train on some training rows; return the share right among others, of *none* both."""
         data = self.parts[0]
 
-        def work() -> float:
+        def work() -> float | tuple[float, float]:
             augment = with_policy(policy, seed=seed)
             part, other = data.take(rows), data.take(held_out)
             done = train(part, other, augment=augment, epochs=self.passes, seed=seed)
-            return done.accuracy / 100
+            right = done.accuracy / 100
+            return right if policy.steps else (right, done.learned / 100)
 
         drawn = hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest()[:12]
-        return float(runs.get(("pilot", *self._key, policy.fingerprint, drawn, seed), work))
+        kind = "pilot" if policy.steps else "pilot of none"
+        found = runs.get((kind, *self._key, policy.fingerprint, drawn, seed), work)
+        return tuple(found) if isinstance(found, list) else found
 
     @property
     def passes(self) -> int:
@@ -220,7 +225,7 @@ def page(cells: list[dict[str, Any]]) -> dict[str, Any]:
                 for key, error in shown.items()
             ],
             f"{cell['classes surely down']} of {cell['classes']}" if paired(cell) else "",
-            ", ".join(sorted({one["policy"].split(",")[0] for one in cell["choices"]})),
+            parts(cell["choices"]),
         ]
         for cell in cells
     ]
@@ -240,7 +245,7 @@ def page(cells: list[dict[str, Any]]) -> dict[str, Any]:
         "chosen",
         *shown,
         "classes surely down by a point",
-        "chosen, without what the screen took out",
+        "part of the choice in so many seeds",
     ]
     return {
         "title": "A chosen policy beside fixed ones",
@@ -255,6 +260,12 @@ def page(cells: list[dict[str, Any]]) -> dict[str, Any]:
         "of a cell together, 95 %.",
         "tables": [{"caption": "Chosen by paired pilot runs", "header": header, "rows": rows}],
     }
+
+
+def parts(choices: list[dict[str, Any]]) -> str:
+    """Return the policies that choices are or mix, without what the screen took out of them."""
+    names = Counter(part.split(",")[0] for one in choices for part in one["policy"].split(" + "))
+    return ", ".join(f"{name} {count}" for name, count in names.most_common())
 
 
 def main() -> None:

@@ -46,10 +46,11 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Tested:
-    """Percent right on the test rows, over all and for each class."""
+    """Percent right on the test rows, over all and for each class, and on the training rows."""
 
     accuracy: float
     by_class: list[float]
+    learned: float
 
 
 def digits() -> Pictures:
@@ -154,7 +155,9 @@ def train(
             loss.backward()
             optimizer.step()
             schedule.step()
-    return _test(model.eval(), test)
+    model.eval()
+    accuracy, by_class = _right(model, test)
+    return Tested(accuracy, by_class, learned=_right(model, data)[0])
 
 
 def _scaled(images: torch.Tensor) -> torch.Tensor:
@@ -162,12 +165,12 @@ def _scaled(images: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def _test(model: nn.Module, test: Pictures) -> Tested:
+def _right(model: nn.Module, test: Pictures) -> tuple[float, list[float]]:
     inputs, targets = test.tensors()
     found = torch.cat([model(_scaled(part)).argmax(dim=1) for part in inputs.split(500)])
     right = (found == targets).float()
     classes = [100 * float(right[targets == label].mean()) for label in targets.unique()]
-    return Tested(100 * float(right.mean()), classes)
+    return 100 * float(right.mean()), classes
 
 
 class FinishedRuns:

@@ -81,10 +81,12 @@ def test_pilots_decide_and_go_on_where_they_stopped(
 ) -> None:
     trained: list[str] = []
 
-    def run(_: object, policy: Policy, rows: np.ndarray, held_out: np.ndarray, seed: int) -> float:
+    def run(
+        _: object, policy: Policy, rows: np.ndarray, held_out: np.ndarray, seed: int
+    ) -> tuple[float, float]:
         assert not set(rows) & set(held_out)
         trained.append(policy.name)
-        return {"crop_flip, no crop, no hflip": 0.5, "none": 0.5}.get(policy.name, 0.9 - seed / 100)
+        return (0.5 if policy.name == "none" else 0.9 - seed / 100), 1.0
 
     monkeypatch.setattr("thresher.app.pilots.PilotRuns._run", run)
 
@@ -119,7 +121,8 @@ def test_a_pilot_learns_what_can_be_learned(photos: Path) -> None:
     run = pilot_runs(images, wanted, budget_s=1, rounds=1, out=None)
     assert run is not None
     rows = np.arange(len(images.labels))
-    assert run(wanted[0], rows[rows % 3 > 0], rows[rows % 3 == 0], 0) > 0.8
+    right, own = run(wanted[0], rows[rows % 3 > 0], rows[rows % 3 == 0], 0)
+    assert min(right, own) > 0.8
 
 
 def test_pilots_need_labels_and_a_number(photos: Path) -> None:

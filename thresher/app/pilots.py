@@ -62,18 +62,22 @@ class PilotRuns:
         self._content = fingerprint(samples.inputs.numpy(), targets.numpy(), self.plan.options)
         self._finished = _read(file)
 
-    def __call__(self, policy: Policy, rows: np.ndarray, held_out: np.ndarray, seed: int) -> float:
-        """Train on `rows` under a policy; return the share right of `held_out`."""
+    def __call__(
+        self, policy: Policy, rows: np.ndarray, held_out: np.ndarray, seed: int
+    ) -> tuple[float, float]:
+        """Train on `rows` under a policy; return the shares right of `held_out` and of `rows`."""
         key = fingerprint(self._content, policy.fingerprint, rows, held_out, seed)
         if key not in self._finished:
             with reporting(Silent()):
                 right = self._run(policy, rows, held_out, seed)
             self._finished[key] = right
             self._write(key)
-            message(f"pilot of {policy.name}: {right:.1%} of {len(held_out)} rows right")
+            message(f"pilot of {policy.name}: {right[0]:.1%} of {len(held_out)} rows right")
         return self._finished[key]
 
-    def _run(self, policy: Policy, rows: np.ndarray, held_out: np.ndarray, seed: int) -> float:
+    def _run(
+        self, policy: Policy, rows: np.ndarray, held_out: np.ndarray, seed: int
+    ) -> tuple[float, float]:
         shape = self.samples.input_shape
         trained = fit(
             self.plan.build(num_classes=self.num_classes, input_shape=shape, random_state=seed),
@@ -83,14 +87,17 @@ class PilotRuns:
             random_state=seed,
             **self.plan.fit_options(),
         )
-        return evaluate(trained.model, self.samples.take(held_out)).accuracy
+        right, own = (
+            evaluate(trained.model, self.samples.take(part)).accuracy for part in (held_out, rows)
+        )
+        return right, own
 
     def _write(self, key: str) -> None:
         if self.file is not None:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with self.file.open("a", encoding="utf-8") as file:
                 # A line of its own, whatever a crash left of the one before.
-                file.write("\n" + json.dumps({"run": key, "accuracy": self._finished[key]}))
+                file.write("\n" + json.dumps({"run": key, "right": self._finished[key]}))
 
 
 def seconds_of_one(budget_s: float, *, rounds: int, candidates: int) -> float:
@@ -98,14 +105,15 @@ def seconds_of_one(budget_s: float, *, rounds: int, candidates: int) -> float:
     return SHARE * budget_s / (rounds * (candidates + 1))
 
 
-def _read(file: Path | None) -> dict[str, float]:
-    finished: dict[str, float] = {}
+def _read(file: Path | None) -> dict[str, tuple[float, float]]:
+    finished: dict[str, tuple[float, float]] = {}
     if file is None or not file.exists():
         return finished
     for line in file.read_text(encoding="utf-8").splitlines():
         try:
             record = json.loads(line)
-            finished[str(record["run"])] = float(record["accuracy"])
+            right, own = record["right"]
+            finished[str(record["run"])] = (float(right), float(own))
         except (ValueError, TypeError, KeyError):
             continue
     return finished
