@@ -4,8 +4,8 @@ Ten rows a class cannot tell policies apart by their test accuracy: one fold of 
 7 points. Gains are therefore estimated by empirical Bayes: shrunk towards nothing, and towards
 those of candidates that share operations (`augment.prior`), the more so the less the spread of the
 runs lets them say; where *none* leaves training rows unlearned, the more operations a candidate
-does the less it is expected to gain. Candidates leave the race when they can hardly be the best any more (Maron and
-Moore, NeurIPS 1993).
+does the less it is expected to gain. Candidates leave the race when they can hardly be the best any
+more (Maron and Moore, NeurIPS 1993).
 """
 
 from __future__ import annotations
