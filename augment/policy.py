@@ -19,8 +19,9 @@ from .operation import DRAWS, Operation, Setting, Settings, Value, get_operation
 from .schedule import CONSTANT, Schedule
 
 SCHEMA = 1
-# How often a file may nest choices: an honest policy does not, a hostile one without end.
+# How often choices may be nested: an honest policy needs one or two, a hostile file has no end.
 LEVELS = 4
+_TOO_DEEP = f"`one_of` may be nested {LEVELS} times, not more."
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,14 @@ class OneOf:
         object.__setattr__(self, "p", float(check_number("p", self.p, low=0, high=1)))
         if not self.branches:
             raise InputError("`branches` of a OneOf is empty; give at least one.")
+        if self.levels > LEVELS:
+            raise InputError(_TOO_DEEP)
+
+    @cached_property
+    def levels(self) -> int:
+        """How many choices lie in one another below this one."""
+        inner = (node for branch in self.branches for node in branch if isinstance(node, OneOf))
+        return max((1 + node.levels for node in inner), default=0)
 
     @cached_property
     def slots(self) -> int:
@@ -287,7 +296,7 @@ def _parse_step(values: Any) -> Step:
 def _parse_choice(values: Any, level: int) -> OneOf:
     _check_fields("choice", values, required=("one_of",), optional=("p",))
     if level > LEVELS:
-        raise InputError(f"`one_of` may be nested {LEVELS} times, not more.")
+        raise InputError(_TOO_DEEP)
     branches = tuple(
         tuple(_parse_node(node, level + 1) for node in _listed("branch", branch))
         for branch in _listed("one_of", values["one_of"])

@@ -162,6 +162,12 @@ def test_choices_in_choices_are_kept_and_limited():
         policies.mixed(policies.crop_flip(), ramp)
     with pytest.raises(InputError, match="empty"):
         policies.mixed()
+    nested = policies.crop_flip()
+    for _ in range(5):
+        nested = policies.mixed(nested, policies.none())
+    assert Policy.from_dict(nested.to_dict()) == nested
+    with pytest.raises(InputError, match="nested 4 times"):
+        policies.mixed(nested)
     deep = {"op": "hflip"}
     for _ in range(6):
         deep = {"one_of": [[deep]]}
