@@ -182,18 +182,17 @@ def choose(
 
     from ..augmentation import pilot_runs, read_policies, read_training_images
 
-    candidates = read_policies(policy, size=size) if policy else None
+    candidates = read_policies(policy, size=size) if policy else list(sized_candidates(size))
     images = read_training_images(
         data, label=label, image=image, where=pairs(where), size=size, limit=rows
     )
     _say_set_aside(images.set_aside)
     with shown_progress():
-        listed = candidates or list(sized_candidates(size))
-        fit = pilot_runs(images, listed, budget_s=budget_s, rounds=pilots, out=out)
+        fit = pilot_runs(images, candidates, budget_s=budget_s, rounds=pilots, out=out)
         chosen = choose_policy(
             images.pixels,
             images.labels,
-            candidates=listed,
+            candidates=candidates,
             fit=fit,
             budget_s=budget_s,
             rounds=max(1, pilots),
