@@ -1,5 +1,10 @@
 """What tests of several packages share."""
 
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -30,3 +35,26 @@ def save_bert() -> Callable[[Path, Sequence[str]], Path]:
         return folder
 
     return save
+
+
+@pytest.fixture(scope="session")
+def run_on_haswell() -> Callable[..., str]:
+    """Return what runs a Python script as on a processor with AVX2 and nothing newer."""
+    qemu = shutil.which("qemu-x86_64")
+    if qemu is None:
+        pytest.skip("needs qemu-x86_64: apt-get install qemu-user")
+
+    def run(*arguments: str | Path) -> str:
+        # An emulated interpreter does not find its virtual environment by itself.
+        paths = [str(Path(__file__).parents[1]), sysconfig.get_path("purelib")]
+        done = subprocess.run(
+            [qemu, "-cpu", "Haswell", os.path.realpath(sys.executable), *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
