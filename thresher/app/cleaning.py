@@ -106,15 +106,17 @@ def apply_manifest(
     """
     rows, label = given_dataset(loaded), loaded.schema.label
     own_id = ROW_ID in given_rows(loaded).table.column_names
+    kind = format or SUFFIXES[out.suffix.lower()]
     decisions = manifest.align(given_rows(loaded).row_ids)
     applied = manifest.apply(_with_judged_labels(rows, decisions, label), label=label)
     clean = applied.dataset if own_id else applied.dataset.remove_columns(ROW_ID)
-    kind = format or SUFFIXES[out.suffix.lower()]
     folder_label = (label or "label") if format == "imagefolder" else None
-    delimiter = delimiter_of(loaded) if out.suffix.lower() == ".csv" else None
+    as_csv = kind == "csv"
+    delimiter = delimiter_of(loaded) if as_csv else None
+    titles = titles_of(loaded) if as_csv else None
     if kind not in WITH_FEATURES:
         clean = with_named_classes(clean)
-    write_dataset(clean, out, format=format, label=folder_label, delimiter=delimiter)
+    write_dataset(clean, out, format=format, label=folder_label, delimiter=delimiter, titles=titles)
     order = decisions.table.select([ROW_ID, "action"])
     if folder_label is not None:
         order = _with_paths(order, applied.dataset, folder_label)
@@ -126,6 +128,7 @@ def apply_manifest(
         "features": rows.features.to_dict(),
         "label": label,
         "delimiter": delimiter,
+        "titles": titles,
     }
     counts = manifest.counts()
     undo = _save_undo(out, rows, order, header)
@@ -136,6 +139,13 @@ def delimiter_of(loaded: LoadedDataset) -> str | None:
     """Return what stands between the columns of the CSV file that was read; None is a comma."""
     found = loaded.choices.get("delimiter")
     return None if found is None else str(ast.literal_eval(found.value))
+
+
+def titles_of(loaded: LoadedDataset) -> list[str] | None:
+    """Return the first line of the CSV file that was read, where it is not its columns' names."""
+    given = given_rows(loaded)
+    usual = given.titles is None or list(given.titles) == given.table.column_names
+    return None if given.titles is None or usual else list(given.titles)
 
 
 def undo_folder(clean: Path) -> Path:

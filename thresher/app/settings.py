@@ -33,6 +33,9 @@ class DataSettings(Group):
     split: str | None = None
     row_id: str | None = None
     where: dict[str, str] | None = None
+    delimiter: str | None = None
+    header: bool | None = None
+    na: list[str] = []
     test_fraction: float = Field(0.2, ge=0, lt=1)
     keep_unlabeled: bool = False
     limit: int | None = Field(None, ge=1)

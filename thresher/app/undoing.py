@@ -16,6 +16,7 @@ from ..core.errors import InputError
 from ..core.files import read_json
 from ..core.loading.parts import stacked
 from ..core.loading.sources import read_source
+from ..core.loading.table_form import TableForm
 from ..core.manifest import Manifest
 from ..core.schema import ROW_ID
 from ..core.writing import SUFFIXES, with_named_classes, write_dataset
@@ -51,7 +52,8 @@ def undo_manifest(
     order = pq.read_table(undo_folder(clean) / ORDER)
     changed = pq.read_table(undo_folder(clean) / CHANGED)
     features = datasets.Features.from_dict(header["features"])
-    kept = _kept(clean, order, changed.schema, features)
+    form = TableForm(header["delimiter"] or ",", header.get("titles") != [])
+    kept = _kept(clean, order, changed.schema, features, form)
     rows = pa.concat_tables([kept, changed]).combine_chunks()
     place = pc.index_in(order[ROW_ID], value_set=rows[ROW_ID].combine_chunks())
     rows = rows.take(place.combine_chunks())
@@ -60,11 +62,13 @@ def undo_manifest(
     if format is None and not out.suffix and SUFFIXES.get(clean.suffix.lower()) == "directory":
         format = header["format"]  # noqa: A001
     label = (header["label"] or "label") if format == "imagefolder" else None
-    delimiter = header["delimiter"] if out.suffix.lower() == ".csv" else None
+    as_csv = out.suffix.lower() == ".csv"
+    delimiter = header["delimiter"] if as_csv else None
+    titles = header.get("titles") if as_csv else None
     back = as_dataset(rows, features)
     if (format or SUFFIXES.get(out.suffix.lower())) not in WITH_FEATURES:
         back = with_named_classes(back)
-    write_dataset(back, out, format=format, label=label, delimiter=delimiter)
+    write_dataset(back, out, format=format, label=label, delimiter=delimiter, titles=titles)
     return len(rows)
 
 
@@ -88,14 +92,20 @@ def _checked_header(manifest: Manifest, clean: Path) -> dict[str, Any]:
     return header
 
 
-def _kept(clean: Path, order: pa.Table, schema: pa.Schema, features: datasets.Features) -> pa.Table:
+def _kept(
+    clean: Path,
+    order: pa.Table,
+    schema: pa.Schema,
+    features: datasets.Features,
+    form: TableForm,
+) -> pa.Table:
     """Return the rows that were neither dropped nor changed, with their ids, as `schema` has it."""
     actions = order["action"].to_numpy()
     stays = order.filter(pa.array(actions != "drop"))
     same = pa.array(np.isin(stays["action"].to_numpy(), ["keep", "review"]))
     if not len(stays):
         return schema.empty_table()
-    table, _ = stacked(read_source(str(clean)).parts)
+    table, _ = stacked(read_source(str(clean), form).parts)
     if "path" in order.column_names:  # an image folder, read in the order of names
         place = pc.index_in(stays["path"], value_set=table[ROW_ID].combine_chunks())
         table = table.take(place.combine_chunks())

@@ -6,6 +6,7 @@ without a Python loop over cells. A missing value is nothing, an empty text is `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,8 +19,10 @@ ROWS = 50_000
 QUOTE = '"'
 
 
-def write_csv(table: pa.Table, path: Path, *, delimiter: str = ",") -> None:
-    """Write a table as UTF-8 CSV with a header.
+def write_csv(
+    table: pa.Table, path: Path, *, delimiter: str = ",", titles: Sequence[str] | None = None
+) -> None:
+    """Write a table as UTF-8 CSV.
 
     Parameters
     ----------
@@ -28,20 +31,30 @@ def write_csv(table: pa.Table, path: Path, *, delimiter: str = ",") -> None:
     path : Path
     delimiter : str
         One character.
+    titles : sequence of str, optional
+        The first line, some of which may be empty or repeat; default the names of the columns.
+        Without any there is no first line.
 
     Raises
     ------
     InputError
-        For a column of bytes, lists or structs.
+        For a column of bytes, lists or structs, and as many titles as there are no columns.
     """
     for item in table.schema:
         if is_binary(item.type) or pa.types.is_nested(item.type):
             raise InputError(
                 f"A CSV file cannot hold the column {item.name!r} ({item.type}). Use .parquet."
             )
-    header = _quoted(pa.array(table.column_names, pa.string()), delimiter)
+    names = table.column_names if titles is None else list(titles)
+    if len(names) not in (0, table.num_columns):
+        raise InputError(f"There are {table.num_columns} columns, but {len(names)} titles.")
+    quoted = _quoted(pa.array(names, pa.string()), delimiter).to_pylist()
+    # Nothing is enough for a column without a title, unless it is alone: an empty line is none.
+    header = [
+        cell if name or len(names) == 1 else "" for name, cell in zip(names, quoted, strict=True)
+    ]
     with open(path, "w", encoding="utf-8", newline="") as file:
-        file.write(delimiter.join(header.to_pylist()) + "\n")
+        file.write(delimiter.join(header) + "\n" if names else "")
         for batch in table.to_batches(max_chunksize=ROWS):
             cells = [_cells(column, delimiter) for column in batch.columns]
             if len(cells) == 1:  # an empty line is no row

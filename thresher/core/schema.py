@@ -65,12 +65,16 @@ class GivenRows:
         Where the usable rows stand in `table`.
     features : mapping of str to datasets feature
         What a Hugging Face source says of its columns.
+    titles : tuple of str or None
+        Names of the columns as a file of delimited text has them, none where it has no header;
+        None for other sources.
     """
 
     table: pa.Table
     row_ids: np.ndarray
     positions: np.ndarray
     features: Mapping[str, Any] = field(default_factory=dict)
+    titles: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

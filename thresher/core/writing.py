@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -60,6 +60,7 @@ def write_dataset(
     format: str | None = None,  # noqa: A002 — the word that users look for
     label: str | None = None,
     delimiter: str | None = None,
+    titles: Sequence[str] | None = None,
 ) -> Path:
     """Write a dataset atomically; features and the order of rows are kept.
 
@@ -80,6 +81,8 @@ def write_dataset(
         The column that names the class folders; only for ``"imagefolder"``, default ``"label"``.
     delimiter : str, optional
         Between the columns; only for ``"csv"``, default a comma.
+    titles : sequence of str, optional
+        The first line of a CSV file; see `thresher.core.csv_writing.write_csv`.
 
     Returns
     -------
@@ -95,8 +98,9 @@ def write_dataset(
     chosen = _choose_format(target, format)
     if label is not None and chosen != "imagefolder":
         raise InputError(f"`label` names the folders of an 'imagefolder'; this is {chosen!r}.")
-    if delimiter is not None and chosen != "csv":
-        raise InputError(f"`delimiter` is that of a CSV file; this is {chosen!r}.")
+    for name, value in (("delimiter", delimiter), ("titles", titles)):
+        if value is not None and chosen != "csv":
+            raise InputError(f"`{name}` is that of a CSV file; this is {chosen!r}.")
     with atomic_path(target) as temporary:
         if chosen == "parquet":
             _write_parquet(dataset, temporary)
@@ -105,7 +109,8 @@ def write_dataset(
         elif chosen == "imagefolder":
             _write_image_folder(self_contained(dataset), temporary, label=label or "label")
         elif chosen == "csv":
-            write_csv(self_contained(dataset).data.table, temporary, delimiter=delimiter or ",")
+            table = self_contained(dataset).data.table
+            write_csv(table, temporary, delimiter=delimiter or ",", titles=titles)
         else:
             _WRITERS[chosen](self_contained(dataset), temporary)
     return target

@@ -16,7 +16,19 @@ from ...core.errors import InputError
 from ...core.issues import Issues
 from ...core.manifest import Manifest
 from ...core.schema import LoadedDataset
-from .options import Data, Features, Image, Json, Label, Text, Where, command_of
+from .options import (
+    Data,
+    Delimiter,
+    Features,
+    Header,
+    Image,
+    Json,
+    Label,
+    Na,
+    Text,
+    Where,
+    command_of,
+)
 
 if TYPE_CHECKING:
     from curation import Curator
@@ -86,6 +98,9 @@ def shared_options(
     text: Text = None,
     features: Features = None,
     where: Where = None,
+    delimiter: Delimiter = None,
+    header: Header = None,
+    na: Na = None,
     out: Findings = None,
     manifest: ManifestFolder = None,
     clean: Clean = None,
@@ -113,6 +128,9 @@ def look(
     text: str | None,
     features: str | None,
     where: list[str] | None,
+    delimiter: str | None,
+    header: bool | None,
+    na: list[str] | None,
     out: Path | None,
     manifest: Path | None,
     clean: Path | None,
@@ -140,10 +158,9 @@ def look(
     for option, path in (("--out", out), ("--manifest", manifest), ("--clean", clean)):
         check_target(path, option=option, data=data)
     with shown_progress():
-        loaded = read_rows(
-            data, label=label, image=image, text=text, features=features, where=where
-        )
-        outcome = search_rows(search, loaded, command=command, seed=seed, where=where)
+        said: dict[str, Any] = {"where": where, "delimiter": delimiter, "header": header, "na": na}
+        loaded = read_rows(data, label=label, image=image, text=text, features=features, **said)
+        outcome = search_rows(search, loaded, command=command, seed=seed, said=said)
         written = {}
         if out is not None:
             write_findings(outcome, out)
@@ -159,9 +176,12 @@ def look(
 
 
 def search_rows(
-    search: Search, loaded: LoadedDataset, *, command: str, seed: int, where: list[str] | None
+    search: Search, loaded: LoadedDataset, *, command: str, seed: int, said: dict[str, Any]
 ) -> Any:
-    """Run the checks of a search and decide about every row; return an `Outcome`."""
+    """Run the checks of a search and decide about every row; return an `Outcome`.
+
+    `said` is what the user said of the source beside the columns' roles, for the manifest's header.
+    """
     from curation import Curator
 
     from ..cleaning import cover_all_rows
@@ -189,7 +209,7 @@ def search_rows(
         pred_probs=read_probabilities(search.pred_probs, loaded),
     )
     unusable = search.drop_unusable or schema.modality == "image"
-    header = {**curator.manifest_.header, "columns": columns_of(loaded, where=where)}
+    header = {**curator.manifest_.header, "columns": columns_of(loaded, said)}
     manifest = cover_all_rows(
         Manifest(curator.manifest_.table, header), loaded, action="drop" if unusable else "review"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ def read_rows(
     text: str | None = None,
     features: str | None = None,
     where: list[str] | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    na: Sequence[str] | None = None,
     row_id: str | None = None,
 ) -> LoadedDataset:
     """Read a user's rows as they are: no test rows are held out, and none needs a label."""
@@ -43,6 +47,9 @@ def read_rows(
         text=text,
         features=[name.strip() for name in features.split(",")] if features else None,
         where=pairs(where),
+        delimiter=delimiter,
+        header=header,
+        na=na or (),
         row_id=row_id,
         keep_unlabeled=True,
         test_fraction=0,
@@ -61,8 +68,11 @@ def read_text_rows(
     return loaded
 
 
-def columns_of(loaded: LoadedDataset, *, where: list[str] | None) -> dict[str, Any]:
-    """Return what `read_rows` needs to read the same rows with the same ids again."""
+def columns_of(loaded: LoadedDataset, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `read_rows` needs to read the same rows with the same ids again.
+
+    `said` is what it was given beside the columns' roles.
+    """
     schema = loaded.schema
     row_id = loaded.choices.get("row_id")
     names = ",".join(schema.inputs)
@@ -71,7 +81,8 @@ def columns_of(loaded: LoadedDataset, *, where: list[str] | None) -> dict[str, A
     return {
         "label": schema.label or "none",
         schema.modality: names,
-        "where": where or None,
+        **{name: value or None for name, value in said.items() if name != "header"},
+        "header": said.get("header"),
         "row_id": row_id.value if row_id is not None and row_id.value != HASHED else None,
     }
 

@@ -18,7 +18,7 @@ from ..console import shown_progress
 from ..label_folder import LabelFolder, Start, costs_of, kept_rows, known_answers
 from .finding_source import read_rows, read_vectors
 from .label_output import curve_lines, say
-from .options import Data, Features, Image, Json, Text, Where
+from .options import Data, Delimiter, Features, Header, Image, Json, Na, Text, Where
 
 if TYPE_CHECKING:
     from active_learning import Curves
@@ -46,6 +46,9 @@ def init(
     text: Text = None,
     features: Features = None,
     where: Where = None,
+    delimiter: Delimiter = None,
+    header: Header = None,
+    na: Na = None,
     row_id: Annotated[str | None, typer.Option(help="Column with ids of the rows.")] = None,
     embeddings: Vectors = None,
     encoder: Encoder = "auto",
@@ -77,6 +80,9 @@ def init(
             text=text,
             features=features,
             where=where,
+            delimiter=delimiter,
+            header=header,
+            na=na,
             row_id=row_id,
         )
         vectors = _vectors(loaded, embeddings, encoder=encoder, seed=seed)
@@ -121,6 +127,9 @@ def simulate_strategies(
     text: Text = None,
     features: Features = None,
     where: Where = None,
+    delimiter: Delimiter = None,
+    header: Header = None,
+    na: Na = None,
     embeddings: Vectors = None,
     encoder: Encoder = "auto",
     strategies: Annotated[str, typer.Option(help="Names, with commas.")] = "auto,random",
@@ -138,7 +147,15 @@ def simulate_strategies(
     sizes = [_whole(item) for item in budgets.split(",")]
     with shown_progress():
         loaded = read_rows(
-            data, label=label, image=image, text=text, features=features, where=where
+            data,
+            label=label,
+            image=image,
+            text=text,
+            features=features,
+            where=where,
+            delimiter=delimiter,
+            header=header,
+            na=na,
         )
         vectors = _vectors(loaded, embeddings, encoder=encoder, seed=0)
         curves = _simulate(loaded, vectors, strategies.split(","), sizes, seeds)

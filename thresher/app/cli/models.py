@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ...core.columns import read_row_ids
 from ...core.errors import GateError
-from .options import Data, Features, Image, Json, Text, Where
+from .options import Data, Delimiter, Features, Header, Image, Json, Na, Text, Where
 
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="An exported model: its folder or .onnx file.")
@@ -86,6 +86,9 @@ def predict(
     text: Text = None,
     features: Features = None,
     where: Where = None,
+    delimiter: Delimiter = None,
+    header: Header = None,
+    na: Na = None,
 ) -> None:
     """Write the most likely class of every row, with its probability.
 
@@ -108,6 +111,9 @@ def predict(
         text=text,
         features=features or (",".join(columns) if columns else None),
         where=where,
+        delimiter=delimiter,
+        header=header,
+        na=na,
     )
     logits = predict_logits(loaded_model, samples_for(loaded_model, rows)).astype(np.float64)
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))

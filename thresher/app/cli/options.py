@@ -30,6 +30,21 @@ Text = Annotated[
 ]
 Features = Annotated[str | None, typer.Option(help="Numeric columns, separated by commas.")]
 Where = Annotated[list[str] | None, typer.Option(help="Keep rows with column=value; repeatable.")]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(help="What stands between columns of a text file: ;, | or tab; else found out."),
+]
+Header = Annotated[
+    bool | None,
+    typer.Option(
+        "--header/--no-header",
+        help="Whether the first line of a text file names the columns; else found out.",
+    ),
+]
+Na = Annotated[
+    list[str] | None,
+    typer.Option("--na", help="An entry that stands for a missing value, such as ?; repeatable."),
+]
 Set = Annotated[list[str] | None, typer.Option("--set", help="A setting, a.b=c; repeatable.")]
 Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
@@ -83,6 +98,9 @@ def column_options(
     text: Text = None,
     features: Features = None,
     where: Where = None,
+    delimiter: Delimiter = None,
+    header: Header = None,
+    na: Na = None,
     config: Config = None,
     set_: Set = None,
     seed: Seed = None,
@@ -102,6 +120,9 @@ def settings_from(
     text: str | None,
     features: str | None,
     where: list[str] | None,
+    delimiter: str | None,
+    header: bool | None,
+    na: list[str] | None,
     seed: int | None,
     device: str | None,
     more: dict[str, Any] | None = None,
@@ -114,6 +135,9 @@ def settings_from(
         "text": text,
         "features": [name.strip() for name in features.split(",")] if features else None,
         "where": pairs(where),
+        "delimiter": delimiter,
+        "header": header,
+        "na": na or None,
     }
     values: dict[str, Any] = {
         "data": {name: value for name, value in columns.items() if value is not None},

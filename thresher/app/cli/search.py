@@ -11,7 +11,21 @@ from rich.console import Console
 from rich.table import Table
 
 from ...core.errors import GateError
-from .options import Data, Device, Features, Image, Json, Label, Seed, Text, Where, pairs
+from .options import (
+    Data,
+    Delimiter,
+    Device,
+    Features,
+    Header,
+    Image,
+    Json,
+    Label,
+    Na,
+    Seed,
+    Text,
+    Where,
+    pairs,
+)
 
 if TYPE_CHECKING:
     from ..searching import SearchOutcome
@@ -46,6 +60,9 @@ def search(
     text: Text = None,
     features: Features = None,
     where: Where = None,
+    delimiter: Delimiter = None,
+    header: Header = None,
+    na: Na = None,
     seed: Seed = None,
     device: Device = None,
     as_json: Json = False,
@@ -67,6 +84,9 @@ def search(
         text=text,
         features=[name.strip() for name in features.split(",")] if features else None,
         where=pairs(where),
+        delimiter=delimiter,
+        header=header,
+        na=na or [],
     )
     options = SearchOptions(
         max_ms=max_ms,

@@ -5,6 +5,8 @@ Each function returns the cleaned values and, for every row, a reason or None.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,6 +40,28 @@ def usable(reasons: Reasons) -> np.ndarray:
 def no_reasons(rows: int) -> Reasons:
     """Return a column without reasons."""
     return np.full(rows, None, object)
+
+
+def without_markers(table: pa.Table, markers: Sequence[str]) -> pa.Table:
+    """Replace entries of text columns that are one of the markers by null; blanks around count not.
+
+    Raises
+    ------
+    InputError
+        When the markers are one text instead of several, or not text.
+    """
+    if isinstance(markers, str) or not all(isinstance(marker, str) for marker in markers):
+        raise InputError(f"`na` is a list of texts such as ['?', '-999'], got {markers!r}.")
+    known = pa.array([marker.strip() for marker in markers], pa.large_string())
+    for position, item in enumerate(table.schema if len(known) else ()):
+        if is_string(item.type):
+            column = table.column(position)
+            trimmed = pc.utf8_trim_whitespace(column).cast(pa.large_string())
+            kept = pc.if_else(
+                pc.is_in(trimmed, value_set=known), pa.scalar(None, item.type), column
+            )
+            table = table.set_column(position, item.name, kept)
+    return table
 
 
 def clean_labels(column: pa.ChunkedArray, *, name: str) -> tuple[pa.ChunkedArray, Reasons]:

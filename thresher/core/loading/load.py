@@ -25,6 +25,7 @@ from .cells import (
     no_reasons,
     single_row_classes,
     usable,
+    without_markers,
 )
 from .class_labels import with_class_names
 from .image_cells import clean_images
@@ -33,6 +34,7 @@ from .roles import Roles, Wanted, choose_roles
 from .several_texts import with_one_text
 from .sources import keep_where, locate, read_source, split_of_parts
 from .splits import complete_splits, split_names
+from .table_form import TableForm
 
 
 def load_dataset(
@@ -45,6 +47,9 @@ def load_dataset(
     split: str | None = None,
     row_id: str | None = None,
     where: Mapping[str, Any] | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    na: Sequence[str] = (),
     keep_unlabeled: bool = False,
     seed: int = 0,
     test_fraction: float = 0.2,
@@ -68,6 +73,14 @@ def load_dataset(
         Numeric columns, or columns of equally long lists of numbers.
     where : mapping, optional
         Keep the rows with these values only: ``{"dataset": "banking77"}``; a list allows several.
+    delimiter : str, optional
+        What stands between the columns of files of delimited text, one character or ``"tab"``;
+        found out when left out.
+    header : bool, optional
+        Whether the first line of such files names the columns; found out when left out. Columns
+        without a name are called ``column_1``, ``column_2``, … by their place.
+    na : sequence of str
+        Entries of text columns that stand for a missing value, such as ``"?"``, beside empty ones.
     keep_unlabeled : bool
         Keep training rows without a label (null) and rows alone in their class instead of setting
         them aside, and take no label where several columns could be it.
@@ -88,12 +101,14 @@ def load_dataset(
         When a column is missing or its role unclear, or when no usable row is left.
     """
     check_number("test_fraction", test_fraction, low=0, high=0.99)
-    found = keep_where(read_source(source), where)
+    form = TableForm(delimiter, header)
+    found = keep_where(read_source(source, form), where)
     wanted = Wanted(label, text, image, features, split, row_id)
     if not any(len(part.table) for part in found.parts):
         raise InputError(_nothing_left(found.origin, found.bad))
     stored, declared = stacked(found.parts)
-    table, wanted = with_one_text(with_class_names(stored, declared), wanted)
+    table = without_markers(with_class_names(stored, declared), na)
+    table, wanted = with_one_text(table, wanted)
     roles = choose_roles(
         table,
         _settled(wanted, found),
@@ -102,17 +117,33 @@ def load_dataset(
     )
     loaded = _check(table, found, roles, keep_unlabeled=keep_unlabeled, split=(test_fraction, seed))
     assert loaded.given is not None  # _check has put it there
-    own = _as_stored(loaded.given.table, stored, declared)
-    return replace(loaded, given=replace(loaded.given, table=own, features=declared))
+    own = _as_stored(loaded.given.table, stored)
+    given = replace(loaded.given, table=own, features=declared, titles=_titles(found))
+    choices = {**loaded.choices, **_as_given(delimiter, header, na)}
+    return replace(loaded, given=given, choices=choices)
 
 
-def _as_stored(table: pa.Table, stored: pa.Table, features: Mapping[str, Any]) -> pa.Table:
-    """Return the columns of the source, those of class labels as codes again."""
+def _as_stored(table: pa.Table, stored: pa.Table) -> pa.Table:
+    """Return the columns of the source: images with their bytes, the others as they are stored."""
     own = table.select(stored.column_names)
-    for name, feature in features.items():
-        if hasattr(feature, "names"):
-            own = _replaced(own, name, stored.column(name))
+    for item in table.select(stored.column_names).schema:
+        if not pa.types.is_struct(item.type):
+            own = _replaced(own, item.name, stored.column(item.name))
     return own
+
+
+def _titles(found: Source) -> tuple[str, ...] | None:
+    """Return the names of the columns as all files of delimited text have them."""
+    known = {(part.titles, tuple(part.table.column_names)) for part in found.parts}
+    return known.pop()[0] if len(known) == 1 else None
+
+
+def _as_given(delimiter: str | None, header: bool | None, na: Sequence[str]) -> dict[str, Choice]:
+    """Return what was said of delimited text as choices, whatever the files are."""
+    said = {"delimiter": None if delimiter is None else repr(TableForm(delimiter).delimiter)}
+    said["header"] = None if header is None else ("first line" if header else "none")
+    said["missing values"] = ", ".join(map(repr, na)) or None
+    return {name: Choice(value, "given") for name, value in said.items() if value is not None}
 
 
 def _settled(wanted: Wanted, found: Source) -> Wanted:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from ..choice import Choice
 from ..issues import Issue
 from .class_labels import with_class_names
+from .table_form import TableForm
 
 SPLIT_NAMES = {
     "train": "train",
@@ -46,6 +47,9 @@ class Part:
         Folder that relative paths in the cells start from.
     features : mapping of str to datasets feature
         What a Hugging Face source says of its columns, such as the names behind class codes.
+    titles : tuple of str or None
+        Names of the columns as a file of delimited text has them, none where it has no header;
+        None for other tables.
     """
 
     name: str
@@ -54,6 +58,7 @@ class Part:
     numbers: np.ndarray | None = None
     folder: Path | None = None
     features: Mapping[str, Any] = field(default_factory=dict)
+    titles: tuple[str, ...] | None = None
 
 
 @dataclass
@@ -61,7 +66,8 @@ class Source:
     """All parts of a source, with the rows and files that could not even be read.
 
     ``roles`` holds column roles that the source itself settles (an image folder knows its label),
-    ``verified`` says that the images were decoded while reading.
+    ``verified`` says that the images were decoded while reading; ``form`` is what the user says of
+    files of delimited text.
     """
 
     origin: str
@@ -70,6 +76,7 @@ class Source:
     choices: dict[str, Choice] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
     verified: bool = False
+    form: TableForm = field(default_factory=TableForm)
 
     def extend(self, other: Source) -> None:
         """Take over the parts of another source."""

@@ -22,18 +22,20 @@ from .digits import read_digits
 from .files import IMAGE_SUFFIXES, check_folder, count_images, read_image_folder
 from .hub import is_saved, read_hub, read_object, read_saved, split_name
 from .parts import SPLIT_NAMES, UNNAMED, Part, Source, split_in_path, table_of
+from .table_form import TableForm
 from .tables import is_table, read_table
 
 HUB_NAME = re.compile(r"^[\w.-]+(/[\w.-]+)?(:[\w.-]+)?$")
 PAIRS = re.compile(rf"^\s*({'|'.join(SPLIT_NAMES)})\s*=", re.IGNORECASE)
 
 
-def read_source(source: Any) -> Source:
-    """Read any source that `load_dataset` takes."""
+def read_source(source: Any, form: TableForm | None = None) -> Source:
+    """Read any source that `load_dataset` takes; `form` is what is said of delimited text."""
+    form = form or TableForm()
     if isinstance(source, (str, os.PathLike)):
-        return _read_name(str(source))
+        return _read_name(str(source), form)
     if isinstance(source, Mapping):
-        return _read_mapping(source)
+        return _read_mapping(source, form)
     if hasattr(source, "to_dict") and hasattr(source, "dtypes"):
         return _read_frame(source)
     if hasattr(source, "features") and hasattr(source, "info"):
@@ -43,29 +45,29 @@ def read_source(source: Any) -> Source:
         and source
         and all(isinstance(s, (str, os.PathLike)) for s in source)
     ):
-        return _read_paths([Path(s) for s in source], origin=f"{len(source)} files")
+        return _read_paths([Path(s) for s in source], form, origin=f"{len(source)} files")
     raise InputError(
         f"`source` must be a path, a name, a mapping of splits, a datasets.Dataset or a pandas "
         f"DataFrame, got {type(source).__name__}."
     )
 
 
-def _read_name(name: str) -> Source:
+def _read_name(name: str, form: TableForm) -> Source:
     path = Path(name).expanduser()
     if path.is_dir():
-        return _read_folder(path)
+        return _read_folder(path, form)
     if path.exists():
-        return _read_one_file(path)
+        return _read_one_file(path, form)
     if name == "digits":
         return read_digits()
     if PAIRS.match(name):
         pairs = (piece.partition("=") for piece in name.split(","))
-        return _read_mapping({key.strip(): value.strip() for key, _, value in pairs})
+        return _read_mapping({key.strip(): value.strip() for key, _, value in pairs}, form)
     if glob.has_magic(name):
         found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 — absolute patterns too
         if not found:
             raise InputError(f"No file matches {name!r}.")
-        return _read_paths([Path(item) for item in found], origin=name)
+        return _read_paths([Path(item) for item in found], form, origin=name)
     if not _may_be_on_hub(name):
         raise InputError(f"There is no file or folder {name!r}.{_similar_file(path)}")
     return read_hub(name)
@@ -91,16 +93,16 @@ def _similar_file(path: Path) -> str:
     return f" Did you mean {str(folder / close[0])!r}?" if close else ""
 
 
-def _read_one_file(path: Path) -> Source:
+def _read_one_file(path: Path, form: TableForm) -> Source:
     if not is_table(path):
         raise InputError(
             f"{path} is not a Parquet, CSV, TSV, JSON Lines, JSON or tar file. Images are loaded "
             "by folder: name the folder that holds one folder for each class."
         )
-    return read_table(path, name=path.name)
+    return read_table(path, name=path.name, form=form)
 
 
-def _read_folder(folder: Path) -> Source:
+def _read_folder(folder: Path, form: TableForm) -> Source:
     check_folder(folder)
     if is_saved(folder):
         return read_saved(folder)
@@ -111,11 +113,13 @@ def _read_folder(folder: Path) -> Source:
         if not any(p.startswith(".") for p in path.relative_to(folder).parts)
     ]
     if visible and count_images(folder) <= len(visible):
-        return _read_paths(visible, origin=str(folder), root=folder)
+        return _read_paths(visible, form, origin=str(folder), root=folder)
     return read_image_folder(folder)
 
 
-def _read_paths(paths: list[Path], *, origin: str, root: Path | None = None) -> Source:
+def _read_paths(
+    paths: list[Path], form: TableForm, *, origin: str, root: Path | None = None
+) -> Source:
     """Read several files; their names may say which split they are."""
     source = Source(origin=origin)
     names = [str(path.relative_to(root)) if root else path.name for path in paths]
@@ -129,7 +133,7 @@ def _read_paths(paths: list[Path], *, origin: str, root: Path | None = None) -> 
     for path, name, split in zip(paths, names, splits, strict=True):
         if path.suffix.lower() in IMAGE_SUFFIXES or not is_table(path):
             raise InputError(f"{path} is not a Parquet, CSV, TSV, JSON Lines, JSON or tar file.")
-        source.extend(read_table(path, name=name, split=split))
+        source.extend(read_table(path, name=name, split=split, form=form))
     if any(splits):
         source.choices["split files"] = Choice(
             ", ".join(sorted({split for split in splits if split})), "from the file names"
@@ -137,7 +141,7 @@ def _read_paths(paths: list[Path], *, origin: str, root: Path | None = None) -> 
     return source
 
 
-def _read_mapping(mapping: Mapping[Any, Any]) -> Source:
+def _read_mapping(mapping: Mapping[Any, Any], form: TableForm) -> Source:
     """Read a mapping of split names to anything that `read_source` reads."""
     if not mapping:
         raise InputError('`source` is an empty mapping. Give {"train": …, "test": …}.')
@@ -145,7 +149,7 @@ def _read_mapping(mapping: Mapping[Any, Any]) -> Source:
     result = Source(origin=origin)
     for key, value in mapping.items():
         split = split_name(str(key))
-        found = read_source(value)
+        found = read_source(value, form)
         if not found.parts and not found.bad:
             raise InputError(f"The {key} source holds no rows.")
         found.parts = [

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from ..choice import Choice
 from .class_labels import features_in_metadata
 from .parts import Part, Source, bad_row, file_error, table_of
+from .table_form import TableForm, find_layout
 from .tar import read_tar
 
 # What Windows programs write when they do not write UTF-8. Five bytes have no meaning in it.
@@ -24,7 +25,9 @@ FALLBACK_ENCODING = "cp1252"
 COMPRESSED = ("gz", "bz2", "xz")
 
 
-def read_table(path: Path, *, name: str, split: str | None = None) -> Source:
+def read_table(
+    path: Path, *, name: str, split: str | None = None, form: TableForm | None = None
+) -> Source:
     """Read one file by its suffix; a file that cannot be read is set aside, not raised.
 
     Parameters
@@ -34,8 +37,10 @@ def read_table(path: Path, *, name: str, split: str | None = None) -> Source:
         How the file is called in messages: its path relative to the source.
     split : str, optional
         Split that its name stands for.
+    form : TableForm, optional
+        What the user says of files of delimited text.
     """
-    source = Source(origin=str(path))
+    source = Source(origin=str(path), form=form or TableForm())
     try:
         if path.stat().st_size == 0:
             source.bad.append(bad_row(name, "zero bytes"))
@@ -49,7 +54,8 @@ def read_table(path: Path, *, name: str, split: str | None = None) -> Source:
     else:
         features = features_in_metadata(part.table)
         table = _plain(part.table)
-        source.parts.append(Part(name, table, split, part.numbers, path.parent.resolve(), features))
+        folder = path.parent.resolve()
+        source.parts.append(Part(name, table, split, part.numbers, folder, features, part.titles))
     return source
 
 
@@ -77,7 +83,8 @@ def _read_parquet(path: Path, name: str, source: Source) -> Part:
 
 def _read_csv(path: Path, name: str, source: Source) -> Part:
     data, kept = _utf8_lines(path.read_bytes(), name, source)
-    delimiter = "\t" if suffix(path) == "tsv" else _delimiter(data, source)
+    layout = find_layout(data, source.form, usual="\t" if suffix(path) == "tsv" else None)
+    source.choices |= layout.choices
     broken: list[int] = []
 
     def skip(row: pc_csv.InvalidRow) -> str:
@@ -86,49 +93,31 @@ def _read_csv(path: Path, name: str, source: Source) -> Part:
         source.bad.append(bad_row(f"{name}:{row.number}", reason))
         return "skip"
 
-    header = _csv_header(data, delimiter)
     table = pc_csv.read_csv(
         io.BytesIO(data),
-        read_options=pc_csv.ReadOptions(use_threads=False),
+        read_options=pc_csv.ReadOptions(
+            use_threads=False, column_names=layout.names, skip_rows_after_names=layout.header
+        ),
         parse_options=pc_csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip
+            delimiter=layout.delimiter, newlines_in_values=True, invalid_row_handler=skip
         ),
         # As text: a type guessed from the first block fails on a stray word further down.
         convert_options=pc_csv.ConvertOptions(
-            column_types=dict.fromkeys(header, pa.string()),
+            column_types=dict.fromkeys(layout.names, pa.string()),
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
             null_values=[""],
         ),
     )
-    return Part(name, table, numbers=_line_numbers(len(table), broken, kept))
+    numbers = _line_numbers(len(table), broken, kept, first=1 + layout.header)
+    return Part(name, table, numbers=numbers, titles=layout.titles)
 
 
-def _line_numbers(rows: int, broken: list[int], removed: list[int]) -> np.ndarray:
-    """Return the lines of the rows that parsed, from line 2 on, without those that did not."""
+def _line_numbers(rows: int, broken: list[int], removed: list[int], *, first: int) -> np.ndarray:
+    """Return the lines of the rows that parsed, from the first on, without those that did not."""
     skipped = np.array(broken + removed, np.int64)
-    candidates = np.arange(2, rows + len(skipped) + 2)
+    candidates = np.arange(first, rows + len(skipped) + first)
     return candidates[~np.isin(candidates, skipped)][:rows]
-
-
-def _csv_header(data: bytes, delimiter: str) -> list[str]:
-    # Not by Arrow's streaming reader: its thread may outlive the interpreter, and then aborts it.
-    with io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="") as text:
-        lines = csv.reader(text, delimiter=delimiter)
-        names = next((line for line in lines if line), [])
-    if len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise ValueError(f"column names repeat: {', '.join(twice)}")
-    return names
-
-
-def _delimiter(data: bytes, source: Source) -> str:
-    first = data.split(b"\n", 1)[0].decode(errors="replace")
-    best = max(",;\t|", key=first.count)
-    if best != "," and first.count(best):
-        source.choices["delimiter"] = Choice(repr(best), "most frequent in the first line")
-        return best
-    return ","
 
 
 def _utf8_lines(data: bytes, name: str, source: Source) -> tuple[bytes, list[int]]:
