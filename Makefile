@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench docs clean
+.PHONY: demo test test-cpus check bench docs clean
 
 # torch goes first and pinned: a later install then never replaces it with another build.
 .venv/installed: pyproject.toml constraints.txt
@@ -14,8 +14,12 @@ BIN := .venv/bin
 demo: .venv/installed  ## clean, train, distil, quantize and verify on scikit-learn's digits
 	$(BIN)/thresher run digits --out runs/demo --plant
 
+# A dead worker is not replaced: the next one would get the same test, and the rest would wait.
 test: .venv/installed  ## the tests that need neither a GPU, the network nor long time
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile -m 'not slow and not cuda'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile --max-worker-restart=0 -m 'not slow and not cuda'
+
+test-cpus: .venv/installed  ## the numeric and training tests as on other processors
+	$(BIN)/python tests/cpus/run.py
 
 check: .venv/installed  ## formatting, lints and types
 	$(BIN)/ruff format --check .
@@ -23,7 +27,7 @@ check: .venv/installed  ## formatting, lints and types
 	$(BIN)/mypy
 
 bench: .venv/installed  ## slow tests and every benchmark; real data through THRESHER_DATA
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -m slow -o faulthandler_timeout=3600
 	$(BIN)/python benchmarks/all.py
 
 docs: .venv/installed  ## write the generated pages: command line help and benchmark tables
