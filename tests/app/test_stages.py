@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from thresher.app.console import Lines
 from thresher.app.settings import resolve
 from thresher.app.stages import Done, Notes, RunFolder, code_version, open_run
 from thresher.core.errors import InputError
+from thresher.core.progress import reporting
 
 
 def count(run: RunFolder, *, name: str = "count", to: int = 3, crash: bool = False) -> Done[int]:
@@ -80,3 +83,44 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
 
 def test_the_code_is_part_of_the_key() -> None:
     assert code_version("thresher/core") != code_version("curation")
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
+def test_a_stage_whose_files_were_damaged_is_done_again(
+    tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_run(tmp_path / "r", resolve()) as run:
+        assert count(run).value == 3
+    file = tmp_path / "r" / "count" / "checkpoint"
+    if damage == "gone":
+        file.unlink()
+    else:
+        file.write_text("" if damage == "cut" else "7")
+    with reporting(Lines()), open_run(tmp_path / "r", resolve()) as run:
+        done = count(run)
+        assert (done.value, done.summary) == (3, {"started_at": 0})
+    assert "checkpoint changed since or went; the stage is done again" in capsys.readouterr().err
+    kept = tmp_path / "r" / "count.changed" / "checkpoint"
+    assert kept.exists() == (damage != "gone")
+    with open_run(tmp_path / "r", resolve()) as run:
+        assert count(run).value == 3
+    assert len((tmp_path / "r" / "ledger.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "record", ["", "[]", "{}", '{"key": 3}', "no cost", "no files", "files without size"]
+)
+def test_a_damaged_record_of_a_stage_is_no_finished_stage(tmp_path: Path, record: str) -> None:
+    with open_run(tmp_path / "r", resolve()) as run:
+        count(run)
+    file = tmp_path / "r" / "count" / "stage.json"
+    whole = json.loads(file.read_text())
+    if record.startswith("no "):
+        del whole[record[3:]]
+        record = json.dumps(whole)
+    elif record.startswith("files"):
+        record = json.dumps(whole | {"files": {"checkpoint": {}}})
+    file.write_text(record)
+    with open_run(tmp_path / "r", resolve()) as run:
+        assert count(run).value == 3
+    assert json.loads(file.read_text())["files"].keys() == {"checkpoint"}

@@ -3,6 +3,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -120,3 +123,29 @@ def test_kill_loses_no_accepted_answer(tmp_path):
     confirmed = {line.decode().strip() for line in accepted if line.endswith(b"\n")}
     with Labels(path) as labels:
         assert confirmed <= set(labels.current()["row_id"].to_pylist())
+
+
+def test_many_may_make_one_new_file_at_once(tmp_path):
+    barrier = threading.Barrier(8)
+
+    def make(path, name):
+        barrier.wait()
+        with Labels(path) as labels:
+            labels.record([Answer("r1", "cat", annotator=name)])
+
+    for attempt in range(10):
+        path = tmp_path / f"{attempt}.db"
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda name, path=path: make(path, name), "abcdefgh"))
+        with Labels(path) as labels:
+            assert sorted(answer.annotator for answer in labels.since()) == list("abcdefgh")
+
+
+def test_a_file_that_stays_locked_is_named_after_the_timeout(tmp_path):
+    holder = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    began = time.monotonic()
+    with pytest.raises(InputError, match=r"a\.db cannot be opened .* locked"):
+        Labels(tmp_path / "a.db", timeout=0.2)
+    assert time.monotonic() - began < 10
+    holder.close()

@@ -21,6 +21,7 @@ from ..core.ledger import CostLedger, StageCost
 from ..core.locking import alone_in
 from ..core.progress import message
 from .settings import Group, Settings
+from .stage_files import changed_files, record_files
 
 Value = TypeVar("Value")
 MARKER = "run.json"
@@ -112,28 +113,35 @@ class RunFolder:
             [code_version(package) for package in ("thresher/app/steps", *code)],
         )
         folder = self.folder / (where or name)
-        if not self._finished(folder, key):
+        stage = self._finished(name, folder, key, load)
+        if stage is None:
             self._work(name, folder, key, work, rows)
+            stage = _read_stage(name, folder, load)
         else:
             message(f"{name}: done before, reused")
-        record = read_json(folder / STAGE)
-        stage = Done(
-            name,
-            key,
-            folder,
-            StageCost(**record["cost"]),
-            record["summary"],
-            {item: Choice(**choice) for item, choice in record["choices"].items()},
-            load,
-        )
         self.done.append(stage)
         return stage
 
-    def _finished(self, folder: Path, key: str) -> bool:
+    def _finished(
+        self, name: str, folder: Path, key: str, load: Callable[[Path], Value]
+    ) -> Done[Value] | None:
+        """Return the stage as an earlier run left it, None where there is none or it is damaged."""
         try:
-            return bool(read_json(folder / STAGE)["key"] == key)
-        except (InputError, KeyError, TypeError):
-            return False
+            record = read_json(folder / STAGE)
+            if record["key"] != key:
+                return None
+            stage, changed = _read_stage(name, folder, load), changed_files(folder, record["files"])
+        except (InputError, KeyError, TypeError, AttributeError):
+            return None
+        if not changed:
+            return stage
+        aside = _set_aside(folder)
+        message(
+            f"{name}: done before, but {', '.join(changed[:3])}"
+            f"{f' and {len(changed) - 3} more files' if len(changed) > 3 else ''} changed since or "
+            f"went; the stage is done again, and what was there lies in {aside.name}"
+        )
+        return None
 
     def _work(
         self,
@@ -155,6 +163,7 @@ class RunFolder:
             "cost": asdict(cost),
             "summary": notes.summary,
             "choices": {item: asdict(choice) for item, choice in notes.choices.items()},
+            "files": record_files(folder, without=(STAGE, STARTED)),
         }
         write_json(folder / STAGE, record)
         message(f"{name}: {cost.wall_s:.1f} s")
@@ -164,6 +173,27 @@ class RunFolder:
             return bool(read_json(folder / STARTED)["key"] == key)
         except (InputError, KeyError, TypeError):
             return False
+
+
+def _read_stage(name: str, folder: Path, load: Callable[[Path], Value]) -> Done[Value]:
+    record = read_json(folder / STAGE)
+    return Done(
+        name,
+        record["key"],
+        folder,
+        StageCost(**record["cost"]),
+        record["summary"],
+        {item: Choice(**choice) for item, choice in record["choices"].items()},
+        load,
+    )
+
+
+def _set_aside(folder: Path) -> Path:
+    """Move a damaged stage beside itself: a file that was changed by hand may be wanted yet."""
+    aside = folder.with_name(f"{folder.name}.changed")
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)
+    return aside
 
 
 @contextmanager

@@ -47,6 +47,29 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
+def walk_files(root: Path) -> list[Path]:
+    """Return all files below a folder, sorted; symbolic links are followed, loops of them not.
+
+    Pipes, sockets, devices and folders that cannot be listed are left out.
+    """
+    return sorted(_walk(root, frozenset()))
+
+
+def _walk(folder: Path, above: frozenset[str]) -> Iterator[Path]:
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir():
+            yield from _walk(Path(entry.path), above | {real})
+        elif entry.is_file():
+            yield Path(entry.path)
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` as UTF-8, atomically."""
     with atomic_path(path) as temporary:

@@ -24,6 +24,7 @@ from .errors import InputError, check_choice
 APPLICATION = 0x5448524C
 FORMAT = 1
 KINDS = ("label", "skip", "undo")
+_RETRY_S = 0.01
 TABLE = """
 CREATE TABLE IF NOT EXISTS answers (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -109,7 +110,7 @@ class Labels:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, timeout: float = 60.0) -> None:
-        self.path = Path(path)
+        self.path, self.timeout = Path(path), timeout
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.lock = threading.RLock()
         self.connection = sqlite3.connect(
@@ -126,19 +127,8 @@ class Labels:
 
     def _open(self) -> None:
         # Reading the header first leaves a foreign file as it is.
-        application = self.connection.execute("PRAGMA application_id").fetchone()[0]
-        version = self.connection.execute("PRAGMA user_version").fetchone()[0]
-        empty = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        if not empty and application != APPLICATION:
-            raise InputError(
-                f"{self.path} is an SQLite file of another program. Choose a new path."
-            )
-        if not empty and version != FORMAT:
-            raise InputError(
-                f"{self.path} has format {version}, this version reads {FORMAT}. Export its "
-                "answers with the version that wrote it and import them into a new file."
-            )
-        self.connection.execute("PRAGMA journal_mode = WAL")
+        self._check_header()
+        self._use_write_ahead_log()
         self.connection.execute("PRAGMA synchronous = FULL")
         with self.transaction():
             self.connection.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -146,6 +136,39 @@ class Labels:
             self.connection.execute(TABLE)
             self.connection.execute(INDEX)
             self.protect("answers")
+
+    def _check_header(self) -> None:
+        # One snapshot: another process may be making the file between two statements.
+        self.connection.execute("BEGIN")
+        try:
+            application = self.connection.execute("PRAGMA application_id").fetchone()[0]
+            version = self.connection.execute("PRAGMA user_version").fetchone()[0]
+            tables = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        finally:
+            self._rollback()
+        if tables and application != APPLICATION:
+            raise InputError(
+                f"{self.path} is an SQLite file of another program. Choose a new path."
+            )
+        if tables and version != FORMAT:
+            raise InputError(
+                f"{self.path} has format {version}, this version reads {FORMAT}. Export its "
+                "answers with the version that wrote it and import them into a new file."
+            )
+
+    def _use_write_ahead_log(self) -> None:
+        # SQLite does not wait by itself here: the switch fails at once while another process
+        # that opens the same new file holds it.
+        give_up = time.monotonic() + self.timeout
+        while True:
+            try:
+                self.connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_busy or time.monotonic() > give_up:
+                    raise
+                time.sleep(_RETRY_S)
 
     def __enter__(self) -> Labels:
         return self

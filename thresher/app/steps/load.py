@@ -14,7 +14,7 @@ import numpy as np
 from ...core.columns import read_labels, read_row_ids, read_splits, take_rows
 from ...core.errors import InputError
 from ...core.faults import PlantedFaults, plant_faults
-from ...core.files import read_json, write_json
+from ...core.files import read_json, walk_files, write_json
 from ...core.fingerprint import fingerprint, row_keys
 from ...core.issues import Issues
 from ...core.loading import load_dataset
@@ -118,8 +118,9 @@ def source_version(source: Source) -> str:
 
 def _files(name: str) -> list[tuple[str, int, int]]:
     path = Path(name)
-    found = [path] if path.is_file() else sorted(path.rglob("*")) if path.is_dir() else _glob(name)
-    states = [(str(item), item.lstat()) for item in found if not item.is_dir()]
+    found = [path] if path.is_file() else walk_files(path) if path.is_dir() else _glob(name)
+    # Of what a link leads to: the link itself stays as it is when the data change.
+    states = [(str(item), item.stat()) for item in found if item.is_file()]
     return [(item, state.st_size, state.st_mtime_ns) for item, state in states]
 
 

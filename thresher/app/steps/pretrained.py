@@ -14,6 +14,7 @@ from training.pretrained.recipes import pretrained_recipe
 
 from ...core.columns import read_texts
 from ...core.errors import InputError
+from ...core.files import walk_files
 from ..settings import TeacherSettings
 from ..stages import Done, Notes, RunFolder
 from .material import Material
@@ -141,5 +142,5 @@ def _files(model: str) -> list[list[Any]]:
     folder = Path(model.partition(":")[2]).expanduser()
     if not folder.is_dir():
         return []
-    found = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in found]
+    states = [(path.name, path.stat()) for path in walk_files(folder)]
+    return [[name, state.st_size, state.st_mtime_ns] for name, state in states]
