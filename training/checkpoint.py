@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 
 from thresher.core.errors import InputError
 from thresher.core.files import atomic_path
+from thresher.core.leftovers import sweep_below
 from thresher.core.progress import message
 
 FORMAT = 2
@@ -40,8 +40,7 @@ class Checkpoints:
         self.every_s = every_s
         self._saved_at = time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)
-        for leftover in self.folder.glob(".step-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+        sweep_below(self.folder)
 
     def due(self) -> bool:
         """Tell whether enough time has passed since the last checkpoint."""

@@ -17,6 +17,7 @@ from ..core.choice import Choice, choose_device, choose_threads
 from ..core.errors import InputError
 from ..core.files import read_json, write_json
 from ..core.fingerprint import fingerprint
+from ..core.leftovers import sweep_below
 from ..core.ledger import CostLedger, StageCost
 from ..core.locking import alone_in
 from ..core.progress import message
@@ -154,6 +155,7 @@ class RunFolder:
         if not self._started(folder, key):
             shutil.rmtree(folder, ignore_errors=True)
             write_json(folder / STARTED, {"key": key})
+        sweep_below(folder)
         (folder / STAGE).unlink(missing_ok=True)
         with self.ledger.stage(name, rows=rows) as cost:
             notes = Notes(cost)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .leftovers import locked_holder, move_away, sweep
 
 
 @contextmanager
@@ -20,23 +19,21 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     The temporary file is flushed to disk before the move, so that after a power cut `path` holds
     the old content or the new one. A folder may be made at the temporary path too; an old folder
-    at `path` is replaced.
+    at `path` is replaced. What a killed process left of an earlier attempt is removed.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    holder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    temporary = holder / target.name
-    try:
+    sweep(target)
+    with locked_holder(target) as holder:
+        temporary = holder / target.name
         yield temporary
         for inside in temporary.rglob("*") if temporary.is_dir() else ():
             _flush(inside)
         _flush(temporary)
         if target.is_dir() and not target.is_symlink():
-            target.rename(holder / "old")
+            move_away(target, holder)
         temporary.replace(target)
         _flush(target.parent)
-    finally:
-        shutil.rmtree(holder, ignore_errors=True)
 
 
 def _flush(path: Path) -> None:

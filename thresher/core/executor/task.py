@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from ..files import atomic_path
+from ..leftovers import sweep_below
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,8 @@ class Task:
         return {name: shard for name, shard in shards.items() if not self.output(name).exists()}
 
     def clean(self) -> None:
-        """Remove what a killed run left half done; only while nobody else runs this task."""
-        for path in self.home.glob(".*"):
-            shutil.rmtree(path, ignore_errors=True)
+        """Remove what killed runs left half done."""
+        sweep_below(self.home)
 
     def discard(self) -> None:
         """Remove all outputs."""
