@@ -17,8 +17,8 @@ from ..core.choice import Choice, choose_device, choose_threads
 from ..core.errors import InputError
 from ..core.files import read_json, write_json
 from ..core.fingerprint import fingerprint
-from ..core.leftovers import sweep_below
 from ..core.ledger import CostLedger, StageCost
+from ..core.leftovers import sweep_below
 from ..core.locking import alone_in
 from ..core.progress import message
 from .settings import Group, Settings
