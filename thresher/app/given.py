@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ..core.columns import dataset_of
 from ..core.errors import InputError
+from ..core.loading.hidden import is_inside_hidden
 from ..core.schema import ROW_ID, GivenRows, LoadedDataset
 
 if TYPE_CHECKING:
@@ -68,9 +69,10 @@ def _stored_type(feature: Any) -> pa.DataType:
 
 
 def digest(path: Path) -> str:
-    """Hash the bytes of a file, or the names and bytes of all files in a folder."""
+    """Hash the bytes of a file, or the names and bytes of all files of a folder but hidden ones."""
     total = hashlib.blake2b(digest_size=16)
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    files = [f for f in files if not is_inside_hidden(f.relative_to(path).parts)]
     for file in files:
         name = "" if path.is_file() else str(file.relative_to(path))
         with open(file, "rb") as stream:

@@ -13,21 +13,10 @@ from ..choice import Choice
 from ..columns import is_binary, is_list, is_number, is_string
 from ..errors import InputError, check_column
 from .cells import is_numeric_text
+from .column_names import ID_NAMES, INDEX_NAMES, LABEL_NAMES, SPLIT_COLUMNS, TEXT_NAMES
 from .files import IMAGE_SUFFIXES, check_image
 from .parts import SPLIT_NAMES
 
-LABEL_NAMES = (
-    *("label", "labels", "label_name", "class", "class_name", "target", "y", "category"),
-    *("intent", "coarse_label", "fine_label", "sentiment", "topic", "species"),
-)
-TEXT_NAMES = frozenset(
-    {"text", "texts", "sentence", "content", "document", "review", "body", "utterance", "question"}
-)
-SPLIT_COLUMNS = ("split", "subset", "partition", "set", "fold")
-ID_NAMES = ("row_id", "id", "uid", "uuid", "guid", "key")
-INDEX_NAMES = frozenset(
-    (*ID_NAMES, "index", "idx", "orig_index", "unnamed: 0", "__index_level_0__")
-)
 NO_LABEL = "none"
 
 

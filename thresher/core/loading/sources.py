@@ -19,8 +19,11 @@ from ..choice import Choice
 from ..errors import InputError, check_column, did_you_mean
 from .class_labels import with_class_names
 from .digits import read_digits
-from .files import IMAGE_SUFFIXES, check_folder, count_images, read_image_folder
+from .files import IMAGE_SUFFIXES, check_folder
+from .hidden import is_inside_hidden
 from .hub import is_saved, read_hub, read_object, read_saved, split_name
+from .image_folder import count_images, read_image_folder
+from .image_metadata import OWN_NAME
 from .parts import SPLIT_NAMES, UNNAMED, Part, Source, split_in_path, table_of
 from .table_form import TableForm
 from .tables import is_table, read_table
@@ -107,14 +110,11 @@ def _read_folder(folder: Path, form: TableForm) -> Source:
     if is_saved(folder):
         return read_saved(folder)
     tables = sorted(path for path in folder.rglob("*") if path.is_file() and is_table(path))
-    visible = [
-        path
-        for path in tables
-        if not any(p.startswith(".") for p in path.relative_to(folder).parts)
-    ]
-    if visible and count_images(folder) <= len(visible):
+    visible = [path for path in tables if not is_inside_hidden(path.relative_to(folder).parts)]
+    described = any(path.name.lower().startswith(f"{OWN_NAME}.") for path in visible)
+    if visible and count_images(folder) <= (0 if described else len(visible)):
         return _read_paths(visible, form, origin=str(folder), root=folder)
-    return read_image_folder(folder)
+    return read_image_folder(folder, form)
 
 
 def _read_paths(

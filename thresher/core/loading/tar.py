@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from ..schema import ROW_ID
 from .files import IMAGE_SUFFIXES, IMAGE_TYPE
+from .hidden import is_inside_hidden
 from .parts import Part, Source, bad_row, table_of
 
 KEY = "key"
@@ -105,7 +106,7 @@ def _members(file: IO[bytes], name: str, source: Source) -> Iterator[tuple[str, 
                 tar.members.clear()  # type: ignore[attr-defined]  # it keeps every header otherwise
                 _name_damage(file, end, member.offset, name=name, source=source)
                 end = member.offset_data + (member.size + BLOCK - 1) // BLOCK * BLOCK
-                if member.isfile() and not Path(member.name).name.startswith("."):
+                if member.isfile() and not is_inside_hidden(_parts(member.name)):
                     file.seek(member.offset_data)
                     data = file.read(member.size)
                     yield member.name.removeprefix("./"), data if len(data) == member.size else None
@@ -114,6 +115,10 @@ def _members(file: IO[bytes], name: str, source: Source) -> Iterator[tuple[str, 
             source.bad.append(bad_row(name, f"not a tar file ({error})"))
         return
     _name_damage(file, end, file.seek(0, io.SEEK_END), name=name, source=source)
+
+
+def _parts(member: str) -> list[str]:
+    return [part for part in member.split("/") if part not in ("", ".", "..")]
 
 
 def _name_damage(file: IO[bytes], start: int, stop: int, *, name: str, source: Source) -> None:
