@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..core.progress import reporting
+from .terminal import Terminal, write_line
 
 
 class Bars:
     """Progress bars of rich on a terminal; a bar disappears when its task ends."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Terminal) -> None:
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -71,13 +70,13 @@ class Lines:
 
     def message(self, text: str) -> None:
         """Print a line to stderr at once."""
-        print(text, file=sys.stderr, flush=True)
+        write_line(text, error=True)
 
 
 @contextmanager
 def shown_progress() -> Iterator[None]:
     """Show progress within the block in the way that suits stderr."""
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     if not console.is_terminal:
         with reporting(Lines()):
             yield

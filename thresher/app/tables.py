@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from .result import Line, RunResult
+from .terminal import result_console
 
 
 def number(value: float | None, pattern: str = "{:,.0f}") -> str:
@@ -78,7 +78,7 @@ def cost_lines(costs: dict[str, Any]) -> list[tuple[str, str]]:
 
 def print_result(result: RunResult) -> None:
     """Print what was found, the savings table and where the report is."""
-    console = Console(width=None if Console().is_terminal else 120)
+    console = result_console()
     found = result.metrics.get("found", {})
     if found:
         console.print(_table("Found", ("Check", "Findings"), list(found.items())))

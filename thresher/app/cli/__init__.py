@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 from ...core.errors import ThresherError
+from ..terminal import write_line
 
 
 def main() -> None:
     """Run the command line; a user's mistake gives a sentence and an exit code, no traceback."""
     from .commands import app
 
+    # A name that the terminal's encoding does not have is shown escaped, and ends nothing.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except ThresherError as error:
@@ -26,5 +32,5 @@ def main() -> None:
 
 
 def _leave(text: str, code: int) -> None:
-    print(f"Error: {text}", file=sys.stderr)
+    write_line(f"Error: {text}", error=True)
     sys.exit(code)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ...core.errors import InputError
 from ..console import shown_progress
+from ..terminal import Terminal, write_line
 from .options import Data, Image, Json, Label, Where, pairs
 
 app = typer.Typer(
@@ -74,7 +73,7 @@ def preview(
         ids = images.row_ids.tolist()
         draw(listed, images.pixels, keys=ids, views=views, random_state=seed).save(out)
     found = {"out": str(out), "policies": [one.name for one in listed], "rows": len(images.pixels)}
-    print(json.dumps(found, sort_keys=True) if as_json else out)
+    write_line(json.dumps(found, sort_keys=True) if as_json else out)
 
 
 @app.command()
@@ -109,25 +108,25 @@ def audit(
     reasons = {row["reason"] for row in table}
     if as_json:
         summary = {"rows": report.rows, "teacher_accuracy": report.teacher_accuracy}
-        print(json.dumps({**summary, "left_out": report.left_out, "operations": table}))
+        write_line(json.dumps({**summary, "left_out": report.left_out, "operations": table}))
         return
     if len(reasons) == 1 and all(row["verdict"] == "not assessable" for row in table):
-        print(f"{wanted.name}: not assessable, {reasons.pop()}.")
+        write_line(f"{wanted.name}: not assessable, {reasons.pop()}.")
         return
-    print(
+    write_line(
         f"{wanted.name}: {report.rows} rows; the teacher, which never saw the row it judges, is "
         f"right on {report.teacher_accuracy:.0%}."
     )
     _print_audit(table)
     if report.left_out:
-        print(f"Too few rows to say anything about: {', '.join(report.left_out)}.")
+        write_line(f"Too few rows to say anything about: {', '.join(report.left_out)}.")
 
 
 def _say_set_aside(set_aside: Sequence[tuple[str, str]]) -> None:
     for row_id, reason in set_aside[:SHOWN]:
-        print(f"Not used: {row_id} ({reason}).", file=sys.stderr)
+        write_line(f"Not used: {row_id} ({reason}).", error=True)
     if len(set_aside) > SHOWN:
-        print(f"Not used: {len(set_aside) - SHOWN:,} more.", file=sys.stderr)
+        write_line(f"Not used: {len(set_aside) - SHOWN:,} more.", error=True)
 
 
 def _print_audit(table: list[dict[str, Any]]) -> None:
@@ -148,7 +147,7 @@ def _print_audit(table: list[dict[str, Any]]) -> None:
             f"{row['microseconds']:.1f}" if assessed else "",
             ", ".join(row["classes_harmed"] or {}),
         )
-    Console(soft_wrap=False).print(shown)
+    Terminal().print(shown)
 
 
 @app.command()
@@ -207,8 +206,8 @@ def choose(
             "out": out and str(out),
         }
         more = {"evidence": chosen.evidence, "pilots": [asdict(one) for one in chosen.pilots]}
-        print(json.dumps({**found, **more}, default=str))
+        write_line(json.dumps({**found, **more}, default=str))
         return
-    print(f"{chosen.policy.name}: {chosen.reason}")
+    write_line(f"{chosen.policy.name}: {chosen.reason}")
     if out is not None:
-        print(out)
+        write_line(out)

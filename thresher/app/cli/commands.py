@@ -13,6 +13,7 @@ import thresher
 from ..costs import parse_prices, total_costs
 from ..doctor import describe, examine
 from ..result import RunResult
+from ..terminal import write_line
 from .augment import app as augment_app
 from .curate import app as curate_app
 from .label import app as label_app
@@ -56,7 +57,7 @@ def thresher_command(
 ) -> None:
     """Make the same model out of fewer rows, labels, training seconds and bytes."""
     if version:
-        print(thresher.__version__)
+        write_line(thresher.__version__)
         raise typer.Exit
 
 
@@ -114,16 +115,16 @@ def report(
     prices = parse_prices(price_per_hour)
     path = write_report(folder, prices=prices)
     if not as_json:
-        print(path)
+        write_line(path)
         return
     result = RunResult.load(folder)
     stages = [stage["cost"] for stage in result.stages]
     costs = total_costs(stages, prices=prices) if prices else result.costs
-    print(json.dumps({"report": str(path), "costs": costs}, sort_keys=True))
+    write_line(json.dumps({"report": str(path), "costs": costs}, sort_keys=True))
 
 
 @app.command()
 def doctor(*, as_json: Json = False) -> None:
     """Show versions, threads and devices, and what would be chosen and why."""
     found = examine()
-    print(json.dumps(found, sort_keys=True) if as_json else describe(found))
+    write_line(json.dumps(found, sort_keys=True) if as_json else describe(found))

@@ -11,6 +11,7 @@ import typer
 from ...core.errors import InputError
 from ...core.writing import SUFFIXES
 from ..settings import Settings
+from ..terminal import write_line
 from .curate_find import KEEP, Crops, Turns, compare_by
 from .options import settings_from
 
@@ -79,10 +80,10 @@ def clean_file(data: str, out: Path, settings: Settings, *, as_json: bool) -> No
     result = do(data, run_folder(out), settings, until="curate")
     cleaned = _apply(data, out, result.folder, settings)
     if as_json:
-        print(json.dumps({**result.to_json(), "clean": cleaned.to_json()}, sort_keys=True))
+        write_line(json.dumps({**result.to_json(), "clean": cleaned.to_json()}, sort_keys=True))
     else:
         print_result(result)
-        print(describe_clean(cleaned))
+        write_line(describe_clean(cleaned))
 
 
 def run_folder(out: Path) -> Path:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from ..terminal import result_console, write_line
 from .finding import Format
 from .options import Data, Json
 
@@ -44,7 +44,9 @@ def apply(
         loaded = read_rows(data, **decided.header.get("columns", {}))
         chosen = clean_format(data, loaded, format, out)
         cleaned = apply_manifest(decided, loaded, out, format=chosen)
-    print(json.dumps(cleaned.to_json(), sort_keys=True) if as_json else describe_clean(cleaned))
+    write_line(
+        json.dumps(cleaned.to_json(), sort_keys=True) if as_json else describe_clean(cleaned)
+    )
 
 
 def undo(
@@ -67,7 +69,7 @@ def undo(
 
     check_target(out, option="--out", data=str(clean))
     rows = undo_manifest(Manifest.load(manifest), clean, out, format=format)
-    print(json.dumps({"path": str(out), "rows": rows}) if as_json else f"{out}: {rows:,} rows")
+    write_line(json.dumps({"path": str(out), "rows": rows}) if as_json else f"{out}: {rows:,} rows")
 
 
 def diff(
@@ -93,11 +95,11 @@ def diff(
         write_dataset(as_dataset(table), out)
     rows = table.slice(0, show).to_pylist()
     if as_json:
-        print(json.dumps({"differences": len(table), "rows": rows}, sort_keys=True))
+        write_line(json.dumps({"differences": len(table), "rows": rows}, sort_keys=True))
         return
-    print(f"{len(table):,} rows differ")
+    write_line(f"{len(table):,} rows differ")
     if rows:
-        Console(width=None if Console().is_terminal else 120).print(_differences(rows))
+        result_console().print(_differences(rows))
 
 
 def _differences(rows: list[dict[str, Any]]) -> Table:

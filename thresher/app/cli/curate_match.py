@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import typer
 
+from ..terminal import write_line
 from .options import Json
 
 Data = Annotated[str, typer.Argument(help="A table: .csv, .jsonl, .parquet, or a folder of them.")]
@@ -85,7 +86,7 @@ def match(
     }
     shown = table.slice(0, show).to_pylist()
     if as_json:
-        print(json.dumps(summary | {"first": shown}, sort_keys=True))
+        write_line(json.dumps(summary | {"first": shown}, sort_keys=True))
     else:
         _print(summary, shown)
 
@@ -104,14 +105,14 @@ def _described(
 def _print(summary: dict[str, Any], shown: list[dict[str, Any]]) -> None:
     precision = summary["expected_precision"]
     said = "" if precision is None else f", {precision:.0%} of them expected to be right"
-    print(
+    write_line(
         f"{summary['matches']:,} matches of {summary['left']:,} and {summary['right']:,} records"
         f"{said}; {summary['closest_pairs']:,} pairs are each other's closest"
     )
     for pair in shown:
-        print(
+        write_line(
             f"  {pair['probability']:.2f}  row {pair['left_row']:,}: {pair['left_text'][:60]!r}"
             f"  ~  row {pair['right_row']:,}: {pair['right_text'][:60]!r}"
         )
     if summary["written"] is not None:
-        print(f"pairs: {summary['written']}")
+        write_line(f"pairs: {summary['written']}")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from ..terminal import write_line
 from .options import Json
 
 Sources = Annotated[
@@ -94,7 +95,7 @@ def shards(
         "search": manifest.header["search"],
         "clean": [str(path) for path in written],
     }
-    print(json.dumps(found, sort_keys=True) if as_json else _shown(found))
+    write_line(json.dumps(found, sort_keys=True) if as_json else _shown(found))
 
 
 def _check_sources(sources: list[Path], asked: Mapping[str, object]) -> None:

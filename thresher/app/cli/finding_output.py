@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +24,7 @@ from ...core.writing import SUFFIXES, write_dataset
 from ..cleaning import Cleaned
 from ..given import as_dataset
 from ..report.findings_page import write_findings_page
+from ..terminal import Terminal, result_console, write_line
 from .finding_source import is_hashed, row_numbers
 
 FORMATS = ("parquet", "csv", "jsonl")
@@ -158,9 +158,9 @@ def check_clean_format(path: Path | None, wanted: str | None) -> None:
 def print_outcome(outcome: Outcome, *, show: int, as_json: bool) -> None:
     """Print the counts, the worst rows, and how it was done."""
     if as_json:
-        print(json.dumps(outcome.to_json(show=show), sort_keys=True))
+        write_line(json.dumps(outcome.to_json(show=show), sort_keys=True))
         return
-    console = Console(width=None if Console().is_terminal else 120)
+    console = result_console()
     rows = len(outcome.loaded.dataset)
     counts = outcome.issues.counts()
     for check in outcome.checks():
@@ -242,5 +242,5 @@ def _texts(loaded: LoadedDataset, row_ids: list[str]) -> dict[str, str]:
     }
 
 
-def _say(console: Console, text: str) -> None:
+def _say(console: Terminal, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)

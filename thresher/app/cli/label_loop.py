@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...core.errors import InputError, ThresherError
+from ...core.file_names import safe_name
 from ..label_folder import LabelFolder
 from .label_output import conflict_lines, report_json, report_lines, say
 from .options import Json
@@ -46,7 +47,8 @@ def next_batch(
         file_format(out, allowed=("csv", "lines"))
     with here.open() as session:
         batch = session.ask(n, annotator=annotator, lease=lease, mode=mode)
-        path = out or folder / "batches" / f"{batch.number:04d}-{annotator or 'batch'}.csv"
+        name = f"{batch.number:04d}-{safe_name(annotator or 'batch')}.csv"
+        path = out or folder / "batches" / name
         ids = batch.row_ids.tolist()
         content = here.content(ids, images=path.with_name(f"{path.stem}-images"))
         export_batch(batch, path, content=content)

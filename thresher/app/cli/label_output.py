@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..terminal import write_line
+
 if TYPE_CHECKING:
     from active_learning import Curves
     from active_learning.report import Report
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 def say(result: dict[str, Any], lines: Sequence[str], *, as_json: bool) -> None:
     """Print one JSON object, or the lines."""
-    print(json.dumps(_finite(result), sort_keys=True) if as_json else "\n".join(lines))
+    write_line(json.dumps(_finite(result), sort_keys=True) if as_json else "\n".join(lines))
 
 
 def _finite(value: Any) -> Any:

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import numpy as np
 import pyarrow as pa
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ...core.columns import read_row_ids
 from ...core.errors import GateError
+from ..terminal import Terminal, write_line
 from .options import Data, Delimiter, Features, Header, Image, Json, Na, Text, Where
 
 Model = Annotated[
@@ -46,7 +46,7 @@ def profile(
         for count in threads or [1]
     ]
     if as_json:
-        print(json.dumps(found, sort_keys=True))
+        write_line(json.dumps(found, sort_keys=True))
     else:
         _show_profiles(found)
 
@@ -67,11 +67,11 @@ def gate(
     plan = read_budget(budget)
     checks = judge_gate(plan.limits, measure_budget(plan))
     if as_json:
-        print(json.dumps([vars(check) for check in checks], sort_keys=True))
+        write_line(json.dumps([vars(check) for check in checks], sort_keys=True))
     else:
         for check in checks:
             state = "missed" if not check.met else "met" if check.certain else "met, not certain"
-            print(f"{state:17} {check}")
+            write_line(f"{state:17} {check}")
     missed = [str(check) for check in checks if not check.met]
     if missed:
         raise GateError("Limits not met: " + "; ".join(missed) + ".")
@@ -127,18 +127,18 @@ def predict(
     )
     write_dataset(as_dataset(table), out)
     aside = f"; {len(rows.set_aside)} rows could not be read" if len(rows.set_aside) else ""
-    print(f"{len(table):,} rows predicted into {out}{aside}")
+    write_line(f"{len(table):,} rows predicted into {out}{aside}")
 
 
 def _show_profiles(found: list[dict[str, Any]]) -> None:
     first = found[0]
-    print(
+    write_line(
         f"{first['parameters']:,} parameters, {first['flops'] / 1e6:.2f} MFLOP a row, "
         f"{first['size_bytes']:,} bytes; {first['runtime']} on {first['machine']}"
     )
     if first["peak_mb"] is not None:
-        print(f"Loading it and one run of the largest batch take {first['peak_mb']:.1f} MB.")
-    print(f"Energy: {first['energy']}")
+        write_line(f"Loading it and one run of the largest batch take {first['peak_mb']:.1f} MB.")
+    write_line(f"Energy: {first['energy']}")
     table = Table("Threads", "Batch", "p50 ms", "p99 ms", "Rows/s")
     for item in found:
         for size, latency in item["latency"].items():
@@ -149,7 +149,7 @@ def _show_profiles(found: list[dict[str, Any]]) -> None:
                 f"{latency['p99_ms']:.3f}",
                 f"{latency['rows_per_s']:,.0f}",
             )
-    Console().print(table)
+    Terminal().print(table)
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ...core.errors import GateError
+from ..terminal import result_console, write_line
 from .options import (
     Data,
     Delimiter,
@@ -106,7 +106,7 @@ def search(
         outcome = search_data(data, out, columns, options, device=device or "auto")
     page = write_search_page(outcome.result, origin=Path(data).name)
     if as_json:
-        print(json.dumps({**outcome.to_json(), "page": str(page)}, sort_keys=True))
+        write_line(json.dumps({**outcome.to_json(), "page": str(page)}, sort_keys=True))
     else:
         _show(outcome, page)
     if outcome.result.chosen is None:
@@ -126,15 +126,15 @@ def _show(outcome: SearchOutcome, page: Path) -> None:
             f"{one.costs.flops / 1e6:.3g}",
             "chosen" if one == result.chosen else "",
         )
-    Console(width=None if Console().is_terminal else 120).print(table)
+    result_console().print(table)
     if result.chosen is not None and outcome.test is not None:
         low, high = outcome.test.interval
-        print(f"Chosen: {result.chosen.variant.name}, {result.reason}.")
-        print(
+        write_line(f"Chosen: {result.chosen.variant.name}, {result.reason}.")
+        write_line(
             f"On test rows: {100 * outcome.test.accuracy:.1f} % ({100 * low:.1f}–{100 * high:.1f})"
         )
-        print(f"Model: {result.folder / 'models' / result.chosen.variant.name}")
-    print(f"Page: {page}")
+        write_line(f"Model: {result.folder / 'models' / result.chosen.variant.name}")
+    write_line(f"Page: {page}")
 
 
 def add_search(app: typer.Typer) -> None:

@@ -9,6 +9,7 @@ from ...core.errors import GateError
 from ..console import shown_progress
 from ..result import RunResult
 from ..settings import Settings, to_toml
+from ..terminal import write_line
 
 
 def go(
@@ -28,7 +29,7 @@ def go(
         return
     result = do(data, out, settings, until=until)
     if as_json:
-        print(json.dumps(result.to_json(), sort_keys=True))
+        write_line(json.dumps(result.to_json(), sort_keys=True))
     else:
         print_result(result)
     if result.missed_gates:
@@ -49,6 +50,6 @@ def show_plan(settings: Settings, *, until: str, as_json: bool) -> None:
 
     stages = plan(settings, until=until)
     if as_json:
-        print(json.dumps({"settings": settings.model_dump(), "stages": stages}))
+        write_line(json.dumps({"settings": settings.model_dump(), "stages": stages}))
     else:
-        print(f"{to_toml(settings, {})}\nStages: {' → '.join(stages)}\nNothing was done.")
+        write_line(f"{to_toml(settings, {})}\nStages: {' → '.join(stages)}\nNothing was done.")
