@@ -19,7 +19,7 @@ from .projection import Projection
 from .protocol import ON_CPU, Values
 from .storage import StoredEncoder, not_fitted
 
-VERSION = 1
+VERSION = 2
 WIDTHS = (432, 189, 128)  # edges, layout, palette
 WEIGHTS = (1.0, 0.5, 0.5)  # chosen on CIFAR-10 training images only; flat around here
 CHUNK = 256  # images described at once, small enough for the processor's cache

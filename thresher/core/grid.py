@@ -1,0 +1,35 @@
+"""Numbers on a grid: sums of their products are exact, so that every processor gives the same bits.
+
+A product of matrices adds in an order, and fuses or not, as the kernel of the processor at hand
+does; each way rounds otherwise. Where all numbers are multiples of a power of two and no sum grows
+too long for the significand, nothing is rounded, and the way does not matter: neither the
+processor, nor the number of threads, nor which rows stand in the same block.
+
+* Rows of unit length on multiples of 2⁻¹¹: their products are multiples of 2⁻²², and no partial sum
+  exceeds 1.5 (Cauchy and Schwarz), so that 24 bits hold it: exact in float32. Squared distances up
+  to 4 are exact, too.
+* Numbers of a bits times numbers of b bits, m of them added: exact in float64 for
+  a + b + log₂ m ≤ 53.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+UNIT_BITS = 11
+
+
+def on_grid(values: np.ndarray, bits: int) -> np.ndarray:
+    """Return `values`, any shape and float type, rounded to multiples of ``2 ** -bits``."""
+    result = np.multiply(values, values.dtype.type(2.0**bits))
+    np.rint(result, out=result)
+    result *= values.dtype.type(2.0**-bits)
+    return result
+
+
+def exact_rows(vectors: np.ndarray) -> np.ndarray:
+    """Return rows of at most unit length, shape (n, d), as float32 whose products are exact.
+
+    An entry moves by at most 2.5e-4, a cosine in 128 dimensions by about 2e-4.
+    """
+    return on_grid(np.asarray(vectors, np.float32), UNIT_BITS)
