@@ -21,7 +21,7 @@ UNIT_BITS = 11
 
 def on_grid(values: np.ndarray, bits: int) -> np.ndarray:
     """Return `values`, any shape and float type, rounded to multiples of ``2 ** -bits``."""
-    result = np.multiply(values, values.dtype.type(2.0**bits))
+    result: np.ndarray = np.multiply(values, values.dtype.type(2.0**bits))
     np.rint(result, out=result)
     result *= values.dtype.type(2.0**-bits)
     return result

@@ -47,7 +47,7 @@ def hog(grey: np.ndarray, *, cells: int = 4, orientations: int = 12) -> np.ndarr
     blocks = np.concatenate(corners, axis=3)
     energy = np.square(blocks).sum(axis=3, keepdims=True)
     blocks /= np.sqrt(energy + FLOOR)
-    return blocks.astype(np.float32).reshape(n, -1)
+    return np.asarray(blocks.astype(np.float32)).reshape(n, -1)
 
 
 def _votes(grey: np.ndarray, orientations: int) -> np.ndarray:
@@ -83,7 +83,7 @@ def _turns(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     series *= ratio * np.float32(0.5 / np.pi)
     series = np.where(high > wide, np.float32(0.25) - series, series)
     series = np.where(x < 0, np.float32(0.5) - series, series)
-    return np.where(y < 0, -series, series)
+    return np.asarray(np.where(y < 0, -series, series))
 
 
 def _tent(side: int, cells: int) -> np.ndarray:

@@ -117,4 +117,4 @@ def _fix_signs(directions: np.ndarray) -> np.ndarray:
 def _coarse(basis: np.ndarray) -> np.ndarray:
     """Round each column, shape (D, d), to `COMPONENT_BITS` below its largest entry."""
     _, exponents = np.frexp(np.abs(basis).max(axis=0))
-    return np.ldexp(on_grid(np.ldexp(basis, -exponents), COMPONENT_BITS), exponents)
+    return np.asarray(np.ldexp(on_grid(np.ldexp(basis, -exponents), COMPONENT_BITS), exponents))
