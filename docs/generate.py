@@ -5,6 +5,7 @@ Run: make docs. The test ``tests/app/test_docs.py`` fails when a page is not up 
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def settings() -> str:
     for name, field in Settings.model_fields.items():
         group = _group(field)
         if group is not None:
-            purpose = (group.__doc__ or "").strip()
+            purpose = inspect.cleandoc(group.__doc__ or "")
             parts.append(_table(name, purpose, group.model_fields))
     return "\n".join(parts)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
+from thresher.core.cpu import instruction_sets
 from thresher.core.errors import GateError, InputError, check_number
 
 from .evaluation import predict_logits
@@ -27,6 +28,8 @@ class Parity:
     differing : ndarray of str
         Row ids whose most likely class differs.
     rows : int
+    machine : tuple of str
+        Instruction sets of the processor that both ran on, from `instruction_sets`.
     """
 
     agreement: float
@@ -34,6 +37,7 @@ class Parity:
     mean_abs_diff: float
     differing: np.ndarray
     rows: int
+    machine: tuple[str, ...]
 
     def require(self, agreement: float = 0.99) -> Parity:
         """Return self, or raise `GateError` that names rows when too few agree."""
@@ -42,7 +46,8 @@ class Parity:
             listed = ", ".join(map(str, self.differing[:5]))
             raise GateError(
                 f"The exported model agrees with the torch model on {self.agreement:.2%} of "
-                f"{self.rows} rows, below {agreement:.2%}. First differing rows: {listed}."
+                f"{self.rows} rows on this machine ({', '.join(self.machine)}), below "
+                f"{agreement:.2%}. First differing rows: {listed}."
             )
         return self
 
@@ -77,4 +82,5 @@ def check_parity(
         mean_abs_diff=float(gap.mean()),
         differing=samples.row_ids[differs],
         rows=len(samples),
+        machine=instruction_sets(),
     )

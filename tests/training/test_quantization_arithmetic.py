@@ -88,17 +88,20 @@ def test_an_unknown_range_method_is_named() -> None:
         observed(random(10)).range("min_max", 256)
 
 
-@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize(
+    ("bits", "weight_range", "top"), [(8, "portable", 64), (8, "full", 127), (4, "portable", 7)]
+)
 @pytest.mark.parametrize("groups", [1, 4])
-def test_convolution_equals_fake_quantized_torch(bits: int, groups: int) -> None:
+def test_convolution_equals_fake_quantized_torch(
+    bits: int, weight_range: str, top: int, groups: int
+) -> None:
     float_layer = nn.Conv2d(4, 8, 3, padding=1, groups=groups)
     quantizer = ActivationQuantizer(8)
     quantizer.set_range(-2.0, 2.0)
     quantizer.mode = "quantize"
-    layer = QuantizedConv(float_layer, bits)
+    layer = QuantizedConv(float_layer, bits, weight_range=weight_range)
     layer.enabled = True
     x = quantizer(random(2, 4, 6, 6))
-    top = 2 ** (bits - 1) - 1
     scale = float_layer.weight.detach().abs().flatten(1).amax(1) / top
     weight = torch.fake_quantize_per_channel_affine(
         float_layer.weight, scale, torch.zeros(8, dtype=torch.int32), 0, -top, top

@@ -19,6 +19,7 @@ Paths are relative to the file.
 from __future__ import annotations
 
 import tomllib
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training import Samples, evaluate, load_exported
 from training.exporting import ExportedModel
+from training.exporting.portability import require_exact
 from training.gate import LIMITS, Measured
 from training.profiling import LatencyRatio, compare, profile
 
-from ..core.errors import InputError, did_you_mean
+from ..core.errors import InputError, ThresherWarning, did_you_mean
 from ..core.loading import load_dataset
 from .inputs import samples_for
 
@@ -92,12 +94,18 @@ def read_budget(path: Path) -> Budget:
 
 
 def measure_budget(budget: Budget) -> dict[str, Measured]:
-    """Measure what the limits of a budget are about, and nothing else."""
+    """Measure what the limits of a budget are about, and nothing else.
+
+    Raises
+    ------
+    GateError
+        When a file is not exact on this machine: what it reaches here says nothing of others.
+    """
     limits = budget.limits
-    model = load_exported(budget.model, threads=budget.threads)
+    model = _open(budget.model, threads=budget.threads)
     baseline = None
     if budget.baseline is not None:
-        baseline = load_exported(budget.baseline, threads=budget.threads)
+        baseline = _open(budget.baseline, threads=budget.threads)
     found: dict[str, Measured] = {"bytes": float(model.size_bytes)}
     if {"min_accuracy", "max_accuracy_drop", "min_agreement"} & limits.keys():
         found |= _on_rows(budget, model, baseline)
@@ -106,6 +114,15 @@ def measure_budget(budget: Budget) -> dict[str, Measured]:
     if "max_latency_ratio" in limits and baseline is not None:
         found["latency_ratio"] = _ratio(model, baseline, limits["max_latency_ratio"])
     return found
+
+
+def _open(path: Path, *, threads: int) -> ExportedModel:
+    with warnings.catch_warnings():
+        # What loading warns of is refused here.
+        warnings.simplefilter("ignore", ThresherWarning)
+        model = load_exported(path, threads=threads)
+    require_exact(model.path, model.quantization)
+    return model
 
 
 def _check_limits(budget: Budget, path: Path) -> None:

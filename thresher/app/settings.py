@@ -151,10 +151,15 @@ class DistilSettings(Group):
 
 
 class QuantizeSettings(Group):
-    """How the student becomes an integer model."""
+    """How the student becomes an integer model.
+
+    A ``portable`` range of weights gives the same answers on every processor; a ``full`` one is
+    exact only where integer kernels add in 32 bits (x86 with VNNI, Arm).
+    """
 
     method: Literal["auto", "ptq", "qat"] = "qat"
     weight_bits: Literal[4, 8] = 8
+    weight_range: Literal["portable", "full"] = "portable"
     epochs: int = Field(2, ge=1)
     calibration_rows: int = Field(512, ge=1)
 

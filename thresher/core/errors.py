@@ -30,6 +30,10 @@ class GateError(ThresherError):
     exit_code = 3
 
 
+class ThresherWarning(UserWarning):
+    """Something goes on, and a user should know of it: what is wrong, and what to do next."""
+
+
 class MissingExtraError(ThresherError, ImportError):
     """An optional dependency is needed and not installed."""
 

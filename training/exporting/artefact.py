@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from thresher.core.files import atomic_path, write_json, write_text
 
 from ..quantization.model import QuantizedModel
-from .audit import audit
+from .audit import audit, check_weights
 from .card import model_card
 from .description import check_classes, describe, example_rows, title
 from .lowering import lower
@@ -55,6 +55,8 @@ def export_onnx(
             metadata=metadata,
             four_bits=isinstance(model, QuantizedModel) and min(_bits(model)) <= _FOUR,
         )
+        if isinstance(model, QuantizedModel):
+            check_weights(temporary / MODEL, bound=model.weight_bound)
         record = _record(metadata, temporary / MODEL)
         write_json(temporary / RECORD, record)
         card = model_card(record, name=name or title(model), metrics=metrics)

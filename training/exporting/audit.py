@@ -1,4 +1,4 @@
-"""What really runs: the operators of the graph after ONNX Runtime has optimized it.
+"""What a file really holds and runs: its integer weights, and its operators once optimized.
 
 A quantized file can be slower than the float one when a single rule is missed and the runtime
 goes back to float between the layers. Only the optimized graph tells.
@@ -11,6 +11,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from thresher.core.errors import InputError
 
 INTEGER_OPERATORS = frozenset(
     {
@@ -66,3 +70,42 @@ def audit(path: Path) -> FusedOperators:
         floating=len(floating),
         float_layers=[str(node.name or node.op_type) for node in floating],
     )
+
+
+def largest_weight(path: Path) -> int:
+    """Return the largest absolute integer weight in a file, tables that are looked up left out."""
+    import onnx
+    from onnx import TensorProto, numpy_helper
+
+    graph = onnx.load(path).graph
+    tables = {node.input[0] for node in graph.node if node.op_type == "Gather"}
+    weights = [
+        numpy_helper.to_array(constant).astype(np.int32)
+        for constant in graph.initializer
+        if constant.data_type in (TensorProto.INT8, TensorProto.INT4)
+        and _source(graph, constant.name) not in tables
+    ]
+    return max((int(np.abs(weight).max()) for weight in weights if weight.size), default=0)
+
+
+def _source(graph: Any, name: str) -> str:
+    """Return what a constant is called behind the cast of one that is stored in four bits."""
+    casts = (node for node in graph.node if node.op_type == "Cast" and node.input[0] == name)
+    return next((str(cast.output[0]) for cast in casts), name)
+
+
+def check_weights(path: Path, *, bound: int) -> None:
+    """Raise when a file holds an integer weight beyond `bound`.
+
+    Raises
+    ------
+    InputError
+        When a layer's grid was widened after `quantize` had bounded it.
+    """
+    found = largest_weight(path)
+    if found > bound:
+        raise InputError(
+            f"The file would hold an integer weight of {found}, beyond the bound of {bound} that "
+            "the model names. Quantize the float model again, with weight_range='full' where sums "
+            "that saturate on processors without VNNI are accepted."
+        )

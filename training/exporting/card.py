@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..quantization.layers import PORTABLE_TOP
+from .portability import weight_bound
+
 _SHOWN = 20
 _INTEGER = 8
 
@@ -36,6 +39,7 @@ def model_card(
         f"- Output `logits`: float32 (n, {len(classes)}); softmax gives probabilities.",
         f"- Classes: {', '.join(classes[:_SHOWN])}{more}",
         f"- {_quantization_line(record)}",
+        *_range_lines(record),
         f"- Operators as ONNX Runtime runs them: {record['fused']['integer']} integer and "
         f"{record['fused']['floating']} float convolutions and matrix products.",
     ]
@@ -69,3 +73,16 @@ def _quantization_line(record: Mapping[str, Any]) -> str:
         f"Precision: {' and '.join(map(str, bits))}-bit weights, "
         f"{quantization['activation_bits']}-bit activations. Layers in float: {kept}."
     )
+
+
+def _range_lines(record: Mapping[str, Any]) -> list[str]:
+    bound = weight_bound(record["quantization"])
+    if not bound:
+        return []
+    start = f"- Integer weights of convolutions and linear layers lie within ±{bound}: "
+    if bound <= PORTABLE_TOP:
+        return [f"{start}no integer kernel saturates, and every processor gives the same sums."]
+    return [
+        f"{start}exact on x86 processors with VNNI and on Arm. On others sums saturate and answers "
+        "differ; quantize with `weight_range='portable'` for those."
+    ]

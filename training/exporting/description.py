@@ -60,6 +60,8 @@ def describe(
             "weight_bits": model.weight_bits,
             "layer_bits": {layer.name: layer.weight_bits for layer in model.layers()},
             "activation_bits": model.activation_bits,
+            "weight_range": model.weight_range,
+            "weight_bound": model.weight_bound,
             "float_layers": model.float_layers,
         }
     return {

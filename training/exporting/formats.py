@@ -104,6 +104,9 @@ def export(
 def load_exported(path: str | os.PathLike[str], *, threads: int | None = None) -> ExportedModel:
     """Load what `export` wrote, of any format: its folder, or the model file alone.
 
+    Warns (`ThresherWarning`) of an integer file whose weights are too wide for the kernels of this
+    machine: its answers differ from those elsewhere.
+
     Parameters
     ----------
     path : path-like

@@ -14,6 +14,7 @@ from thresher.core.choice import available_cpus
 from thresher.core.errors import InputError, check_number
 
 from .audit import FusedOperators, audit
+from .portability import warn_if_inexact
 
 _KEYS = ("classes", "costs", "input", "preprocessing", "quantization", "thresher")
 MODEL, RECORD, CARD = "model.onnx", "export.json", "README.md"
@@ -50,7 +51,8 @@ class ExportedModel:
     metadata : dict
         All that the file says about itself; ``costs`` holds parameters and FLOPs of one row.
     quantization : dict or None
-        Bits and layers left in float; None for a float model.
+        Bits, layers left in float, ``weight_range`` and the ``weight_bound`` that follows; None
+        for a float model.
     size_bytes : int
         Of the ONNX file, constants included.
     threads : int
@@ -122,7 +124,9 @@ class ExportedModel:
 def load_onnx(path: str | os.PathLike[str], *, threads: int | None = None) -> ExportedModel:
     """Load a folder with an ONNX file, or the file alone; see `formats.load_exported`."""
     file = Path(path)
-    return ExportedModel(file / MODEL if file.is_dir() else file, threads=threads)
+    model = ExportedModel(file / MODEL if file.is_dir() else file, threads=threads)
+    warn_if_inexact(model.path, model.quantization)
+    return model
 
 
 def open_session(path: Path, *, threads: int) -> Any:

@@ -4,6 +4,11 @@ In training they compute on fake-quantized float weights. In evaluation they com
 integer kernel computes: integer inputs times integer weights plus an integer bias, exact in
 float32 as long as the sum stays under 2**24, and one multiplication at the end. So what is
 simulated is what runs.
+
+Kernels for AVX2, and for AVX-512 without VNNI, add two products of an unsigned input and a signed
+weight in 16 bits and saturate. Weights within ±64 never reach that: 255 · (64 + 64) = 32,640 is at
+most 32,767, whichever inputs a kernel pairs. It is the bound that ONNX Runtime's ``reduce_range``
+and NNCF's overflow fix set. Weights of seven bits and fewer lie within ±63 by themselves.
 """
 
 from __future__ import annotations
@@ -12,11 +17,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from thresher.core.errors import check_choice
+
 from .fake import learned_step
 
+WEIGHT_RANGES = ("portable", "full")
+PORTABLE_TOP = 64
 _TINY = 1e-12
 _BIAS_LIMIT = 2.0**30
 _FULL_BITS = 8
+
+
+def weight_top(bits: int, weight_range: str = "portable") -> int:
+    """Return the largest integer weight of a convolution or linear layer.
+
+    Parameters
+    ----------
+    bits : int
+        2 to 8.
+    weight_range : {"portable", "full"}
+        ``portable`` keeps sums of two products within 16 bits; ``full`` uses all of `bits`.
+    """
+    check_choice("weight_range", weight_range, WEIGHT_RANGES)
+    whole = int(2 ** (bits - 1) - 1)
+    return whole if weight_range == "full" else min(whole, PORTABLE_TOP)
 
 
 class QuantizedWeights(nn.Module):
@@ -27,7 +51,9 @@ class QuantizedWeights(nn.Module):
     layer : nn.Conv1d, nn.Conv2d or nn.Linear
         Its values are shared, not copied.
     bits : int
-        2 to 8; the grid is [−(2**(bits−1) − 1), 2**(bits−1) − 1].
+        2 to 8.
+    weight_range : {"portable", "full"}
+        The grid is [−top, top] with the `weight_top` of both.
     """
 
     weight: nn.Parameter
@@ -35,11 +61,17 @@ class QuantizedWeights(nn.Module):
     weight_scale: nn.Parameter
     clip: Tensor
 
-    def __init__(self, layer: nn.Conv1d | nn.Conv2d | nn.Linear, bits: int = 8) -> None:
+    def __init__(
+        self,
+        layer: nn.Conv1d | nn.Conv2d | nn.Linear,
+        bits: int = 8,
+        *,
+        weight_range: str = "portable",
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(layer.weight)
         self.bias = None if layer.bias is None else nn.Parameter(layer.bias)
-        self.top = 2 ** (bits - 1) - 1
+        self.top = weight_top(bits, weight_range)
         self.bits = bits
         self.enabled = False
         self.learned = False
@@ -134,8 +166,10 @@ class QuantizedWeights(nn.Module):
 class QuantizedConv(QuantizedWeights):
     """Convolution over one or two axes with zero padding."""
 
-    def __init__(self, layer: nn.Conv1d | nn.Conv2d, bits: int = 8) -> None:
-        super().__init__(layer, bits)
+    def __init__(
+        self, layer: nn.Conv1d | nn.Conv2d, bits: int = 8, *, weight_range: str = "portable"
+    ) -> None:
+        super().__init__(layer, bits, weight_range=weight_range)
         self.stride, self.padding = layer.stride, layer.padding
         self.dilation, self.groups = layer.dilation, layer.groups
         self.operator = F.conv1d if isinstance(layer, nn.Conv1d) else F.conv2d
@@ -163,6 +197,8 @@ class QuantizedLinear(QuantizedWeights):
 
 class QuantizedEmbedding(nn.Module):
     """Embedding table in integers, whose scale is fixed when it is made.
+
+    Entries are looked up, not summed in integers, so that they use the whole range of their bits.
 
     At 8 bits the whole table has one scale, which ONNX Runtime applies several times faster than
     one scale for each column; with fewer bits each column has its own.

@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 from thresher.core.choice import Choice
 
 from .fake import ActivationQuantizer
-from .layers import QuantizedEmbedding, QuantizedWeights
+from .layers import QuantizedEmbedding, QuantizedWeights, weight_top
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class QuantizedModel(nn.Module):
     spec : object or None
         That of the float model.
     weight_bits, activation_bits : int
+    weight_range : {"portable", "full"}
     float_layers : list of str
         Layers that compute in float.
     choices : dict of str to Choice
@@ -46,12 +47,14 @@ class QuantizedModel(nn.Module):
         spec: Any = None,
         weight_bits: int = 8,
         activation_bits: int = 8,
+        weight_range: str = "portable",
         float_layers: list[str] | None = None,
     ) -> None:
         super().__init__()
         self.graph = graph
         self.spec = spec
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
+        self.weight_range = weight_range
         self.float_layers = float_layers or []
         self.choices: dict[str, Choice] = {}
 
@@ -67,6 +70,12 @@ class QuantizedModel(nn.Module):
     def weighted(self) -> Iterator[QuantizedWeights]:
         """Go over the convolutions and linear layers with integer weights."""
         yield from (m for m in self.graph.modules() if isinstance(m, QuantizedWeights))
+
+    @property
+    def weight_bound(self) -> int:
+        """The largest integer weight that a convolution or linear layer may hold."""
+        tops = (weight_top(layer.bits, self.weight_range) for layer in self.weighted())
+        return max(tops, default=0)
 
     def set_mode(self, mode: str) -> None:
         """Set every quantizer to ``off``, ``see``, ``count`` or ``quantize`` (weights likewise)."""

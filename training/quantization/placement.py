@@ -46,6 +46,8 @@ class Placement:
         Layers, or modules that hold layers, that stay in float.
     layer_bits : mapping of str to int, optional
         Weight bits of single layers.
+    weight_range : {"portable", "full"}
+        As in `prepare`.
     pixels : fx.Node, optional
         A node whose values are on an integer grid already, from `fold_pixels`.
     """
@@ -58,10 +60,12 @@ class Placement:
         activation_bits: int = 8,
         keep_float: Collection[str] = (),
         layer_bits: Mapping[str, int] | None = None,
+        weight_range: str = "portable",
         pixels: fx.Node | None = None,
     ) -> None:
         self.graph = graph
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
+        self.weight_range = weight_range
         self.keep_float = set(keep_float)
         self.layer_bits = layer_bits or {}
         self.kinds = {node: self._kind(node) for node in graph.graph.nodes}
@@ -185,7 +189,7 @@ class Placement:
                 name = str(node.target)
                 if name not in swapped:
                     bits = self.layer_bits.get(name, self.weight_bits)
-                    swapped[name] = _quantized(layer, bits)
+                    swapped[name] = _quantized(layer, bits, self.weight_range)
                 if self.kinds[node] in _WEIGHTED:
                     self._pass_scale(node)
             elif isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Linear, nn.Embedding)):
@@ -202,10 +206,10 @@ class Placement:
         node.args = (quantizer, scale)
 
 
-def _quantized(layer: nn.Module, bits: int) -> nn.Module:
+def _quantized(layer: nn.Module, bits: int, weight_range: str) -> nn.Module:
     if isinstance(layer, nn.Embedding):
         return QuantizedEmbedding(layer, bits)
     if isinstance(layer, nn.Linear):
-        return QuantizedLinear(layer, bits)
+        return QuantizedLinear(layer, bits, weight_range=weight_range)
     assert isinstance(layer, (nn.Conv1d, nn.Conv2d))
-    return QuantizedConv(layer, bits)
+    return QuantizedConv(layer, bits, weight_range=weight_range)

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 
 from torch import nn
 
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_choice, check_number
 
+from .layers import WEIGHT_RANGES
 from .model import QuantizedModel
 from .pixels import fold_pixels
 from .placement import Placement
@@ -21,6 +22,7 @@ def prepare(
     activation_bits: int = 8,
     keep_float: Collection[str] = (),
     layer_bits: Mapping[str, int] | None = None,
+    weight_range: str = "portable",
     pixels: bool | None = None,
 ) -> QuantizedModel:
     """Fold batch norm and place quantizers; the float `model` is left as it is.
@@ -34,12 +36,17 @@ def prepare(
         Names of layers or submodules that stay in float.
     layer_bits : mapping of str to int, optional
         Weight bits of the layers named; the others have `weight_bits`.
+    weight_range : {"portable", "full"}
+        ``portable`` keeps 8-bit weights of convolutions and linear layers within ±64, with which
+        the integer kernels of every processor give the same sums; ``full`` uses ±127, exact only
+        where kernels add in 32 bits (x86 with VNNI, Arm).
     pixels : bool, optional
         The input holds whole numbers 0–255, which the first convolution may take as they are. By
         default this is so for compact models of images.
     """
     check_number("weight_bits", weight_bits, low=2, high=8)
     check_number("activation_bits", activation_bits, low=2, high=8)
+    check_choice("weight_range", weight_range, WEIGHT_RANGES)
     layer_bits = layer_bits or {}
     for name, bits in layer_bits.items():
         check_number(f"layer_bits[{name!r}]", bits, low=2, high=8)
@@ -52,6 +59,7 @@ def prepare(
         activation_bits=activation_bits,
         keep_float=keep_float,
         layer_bits=layer_bits,
+        weight_range=weight_range,
         pixels=fold_pixels(traced, keep_float=keep_float) if pixels else None,
     )
     graph = placement.run()
@@ -60,6 +68,7 @@ def prepare(
         spec=getattr(model, "spec", None),
         weight_bits=weight_bits,
         activation_bits=activation_bits,
+        weight_range=weight_range,
         float_layers=placement.float_layers,
     )
     _check_names(quantized, layer_bits)

@@ -17,6 +17,7 @@ from ..feed import Augment
 from ..samples import Samples
 from ..seeding import as_seed
 from .judge import Judge, Score
+from .layers import WEIGHT_RANGES
 from .model import QuantizedModel
 from .ranges import RANGE_METHODS
 from .selection import MIXED, Calibration, leave_in_float, mix_bits
@@ -36,6 +37,7 @@ def quantize(
     method: str = "auto",
     weight_bits: int | str = 8,
     activation_bits: int = 8,
+    weight_range: str = "portable",
     keep_float: Collection[str] | str = (),
     ranges: str = "mse",
     calibration_rows: int = 512,
@@ -66,6 +68,10 @@ def quantize(
         2 to 8; ``"mixed"`` gives 4 bits to as many weights as `tolerance` allows, 8 to the rest.
     activation_bits : int
         2 to 8.
+    weight_range : {"portable", "full"}
+        ``portable`` keeps 8-bit weights of convolutions and linear layers within ±64, with which
+        the exported file gives the same answers on every processor. ``full`` uses ±127, for
+        machines known to add in 32 bits (x86 with VNNI, Arm); elsewhere its sums saturate.
     keep_float : collection of str or "auto"
         Layers or submodules that stay in float; ``"auto"`` leaves up to three of the most
         sensitive ones so if that brings the loss within `tolerance`.
@@ -95,6 +101,7 @@ def quantize(
     """
     check_choice("method", method, METHODS)
     check_choice("ranges", ranges, RANGE_METHODS)
+    check_choice("weight_range", weight_range, WEIGHT_RANGES)
     check_number("calibration_rows", calibration_rows, low=1)
     check_number("tolerance", tolerance, low=0, high=1)
     seed = as_seed(random_state)
@@ -110,6 +117,7 @@ def quantize(
         _spread(training, calibration_rows),
         weight_bits=bits,
         activation_bits=activation_bits,
+        weight_range=weight_range,
         ranges=ranges,
     )
     quantized = _calibrated(

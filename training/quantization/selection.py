@@ -38,13 +38,14 @@ class Calibration:
     rows : Samples
         Calibration rows.
     weight_bits, activation_bits : int
-    ranges : str
+    weight_range, ranges : str
     """
 
     model: nn.Module
     rows: Samples
     weight_bits: int
     activation_bits: int
+    weight_range: str
     ranges: str
 
     def run(
@@ -57,6 +58,7 @@ class Calibration:
             activation_bits=self.activation_bits,
             keep_float=keep_float,
             layer_bits=layer_bits,
+            weight_range=self.weight_range,
             pixels=self.rows.inputs.dtype == torch.uint8,
         )
         calibrate(quantized, self.rows, method=self.ranges)
@@ -64,7 +66,13 @@ class Calibration:
 
     def sensitivity(self, bits: int) -> dict[str, float]:
         """Return the divergence that each layer alone causes, the largest first."""
-        return layer_sensitivity(self.model, self.rows, weight_bits=bits, ranges=self.ranges)
+        return layer_sensitivity(
+            self.model,
+            self.rows,
+            weight_bits=bits,
+            weight_range=self.weight_range,
+            ranges=self.ranges,
+        )
 
 
 def leave_in_float(

@@ -20,6 +20,7 @@ def layer_sensitivity(
     samples: Samples,
     *,
     weight_bits: int = 8,
+    weight_range: str = "portable",
     ranges: str = "mse",
     batch_size: int = 256,
 ) -> dict[str, float]:
@@ -33,7 +34,7 @@ def layer_sensitivity(
         Some hundred rows; labels are not used.
     weight_bits : int
         2 to 8.
-    ranges : str
+    weight_range, ranges : str
         As in `quantize`.
     batch_size : int
 
@@ -43,7 +44,7 @@ def layer_sensitivity(
         Mean Kullback–Leibler divergence from the float model by layer name, in nats, the most
         sensitive first. The first names are what to give `quantize` as ``keep_float``.
     """
-    quantized = prepare(model, weight_bits=weight_bits)
+    quantized = prepare(model, weight_bits=weight_bits, weight_range=weight_range)
     calibrate(quantized, samples, method=ranges, batch_size=batch_size)
     quantized.set_mode("off")
     quantized.eval()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import sys
+import warnings
+from typing import TextIO
 
-from ...core.errors import ThresherError
+from ...core.errors import ThresherError, ThresherWarning
 from ..terminal import write_line
 
 
@@ -17,6 +19,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    warnings.showwarning = _show_warning
     try:
         app()
     except ThresherError as error:
@@ -29,6 +32,22 @@ def main() -> None:
         where = f" ({error.filename})" if error.filename else ""
         text = error.strerror or str(error)
         _leave(f"{text}{where}. Once that is mended, the same command goes on.", 1)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Show our own warnings as a sentence; those of others with their place, as Python does."""
+    if issubclass(category, ThresherWarning):
+        write_line(f"Warning: {message}", error=True)
+    else:
+        text = warnings.formatwarning(message, category, filename, lineno, line)
+        (file or sys.stderr).write(text)
 
 
 def _leave(text: str, code: int) -> None:

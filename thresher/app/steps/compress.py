@@ -40,6 +40,7 @@ def quantize_student(
             material.pool,
             method=settings.method,
             weight_bits=settings.weight_bits,
+            weight_range=settings.weight_range,
             calibration_rows=settings.calibration_rows,
             validation=material.validation,
             epochs=settings.epochs,
@@ -59,7 +60,11 @@ def quantize_student(
         }
 
     def load(folder: Path) -> QuantizedModel:
-        model = prepare(student.value.model, weight_bits=settings.weight_bits)
+        model = prepare(
+            student.value.model,
+            weight_bits=settings.weight_bits,
+            weight_range=settings.weight_range,
+        )
         model.set_mode("quantize")
         model.load_state_dict(torch.load(folder / WEIGHTS, weights_only=True))
         return model.eval()
