@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.classes import label_texts
 from thresher.core.errors import InputError
 from thresher.core.issues import Issue, Issues
 from thresher.core.manifest import Manifest
@@ -100,9 +101,7 @@ def decide(
 def _texts(labels: np.ndarray | Sequence[str | None] | None, n: int) -> list[str | None]:
     if labels is None:
         return [None] * n
-    if len(labels) != n:
-        raise InputError(f"There are {n} rows, but {len(labels)} labels.")
-    return [None if label is None else str(label) for label in labels]
+    return [name or None for name in label_texts(labels, rows=n).tolist()]
 
 
 def _by_row(issues: Iterable[Issues], row_of: dict[str, int]) -> dict[int, list[Issue]]:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.classes import label_texts
 from thresher.core.errors import InputError
 from thresher.core.issues import Issues
+from thresher.core.missing import read_values
 
 PROTECTED_FIRST = ("test", "validation", "train")
 
@@ -99,8 +101,8 @@ def find_exact_duplicates(
         Default ``"0"``, ``"1"``, ….
     splits : ndarray of str, shape (n,), optional
         Of equal rows, one in ``test`` is kept before ``validation`` before ``train`` before others.
-    labels : ndarray of str or int, shape (n,), optional
-        Empty, None and −1 are missing labels and conflict with none.
+    labels : array or column of str or int, shape (n,), optional
+        Missing ones (`thresher.core.missing`; −1 beside codes 0, 1, 2, …) conflict with none.
     priority : ndarray of float, shape (n,), optional
         Higher is kept; ties go to the smaller row id.
 
@@ -109,14 +111,14 @@ def find_exact_duplicates(
     InputError
         When the arrays differ in length, row ids repeat, or `priority` holds NaN.
     """
-    hashes = np.asarray(content_hashes)
+    hashes, blank = read_values(content_hashes, name="content_hashes")
     n = len(hashes)
     ids = checked_ids(row_ids, rows=n)
-    given = {"splits": splits, "labels": labels, "priority": priority}
+    given = {"splits": splits, "priority": priority}
     for name, values in given.items():
         if values is not None and np.shape(values) != (n,):
             raise InputError(f"`{name}` must have shape ({n},), got {np.shape(values)}.")
-    group = group_by_content(hashes)
+    group = group_by_content(hashes, blank)
     rank = _ranks(ids, splits, priority)
     order = np.lexsort((rank, group))
     numbers, starts = np.unique(group[order], return_index=True)
@@ -149,14 +151,16 @@ def checked_ids(row_ids: np.ndarray | None, *, rows: int, name: str = "row_ids")
     return ids
 
 
-def group_by_content(hashes: np.ndarray) -> np.ndarray:
-    """Give each row a number, int64, shape (n,); equal numbers mean equal, known content."""
+def group_by_content(hashes: np.ndarray, blank: np.ndarray | None = None) -> np.ndarray:
+    """Give each row a number, int64, shape (n,); equal numbers mean equal, known content.
+
+    `blank`, bool, shape (n,), says which rows have none; default those with a missing hash.
+    """
     n = len(hashes)
+    if blank is None:
+        hashes, blank = read_values(hashes, name="content_hashes")
     if hashes.dtype == object:
-        blank = np.array([value is None or value == "" for value in hashes], bool)
         hashes = np.where(blank, "", hashes).astype(str)
-    else:
-        blank = hashes == "" if hashes.dtype.kind in "US" else np.zeros(n, bool)
     _, group = np.unique(hashes, return_inverse=True)
     group = group.astype(np.int64)
     group[blank] = n + np.arange(int(blank.sum()))
@@ -186,7 +190,7 @@ def _conflicts(
     suggested = np.full(n, "", dtype=object)
     if labels is None or not n:
         return conflict_with, suggested.astype(str)
-    names = label_names(labels, rows=n)
+    names = label_texts(labels, rows=n)
     known = np.flatnonzero(names != "")
     order = known[np.lexsort((rank[known], group[known]))]
     bounds = np.flatnonzero(np.diff(group[order])) + 1
@@ -194,15 +198,6 @@ def _conflicts(
         if (names[members] != names[members[:1]]).any():
             _mark(members, names, conflict_with, suggested)
     return conflict_with, suggested.astype(str)
-
-
-def label_names(labels: np.ndarray, *, rows: int) -> np.ndarray:
-    """Return labels as text, shape (rows,), with missing ones (None, empty, −1) empty."""
-    values = np.asarray(labels)
-    if values.shape != (rows,):
-        raise InputError(f"`labels` must have shape ({rows},), got {values.shape}.")
-    names = ["" if value is None else str(value) for value in values.tolist()]
-    return np.array(["" if name == "-1" else name for name in names], dtype=str)
 
 
 def _mark(

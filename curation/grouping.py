@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.classes import label_texts
 from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.missing import read_numbers
 from thresher.core.neighbors import NeighborGraph
 
 POLICIES = ("first", "medoid", "label_agreement", "resolution", "length")
@@ -102,11 +104,12 @@ def checked_rows(name: str, values: np.ndarray | None, rows: int, kind: type) ->
     """Return one value a row, zeros where none are given; refuse another shape and NaN."""
     if values is None:
         return np.zeros(rows, kind)
-    array: np.ndarray = np.asarray(values).astype(kind)
-    if array.shape != (rows,):
-        raise InputError(f"`{name}` must have shape ({rows},), got {array.shape}.")
-    if kind is float and np.isnan(array).any():
-        raise InputError(f"`{name}` holds NaN in {int(np.isnan(array).sum())} of {rows} rows.")
+    numbers = read_numbers(name, values)
+    if numbers.shape != (rows,):
+        raise InputError(f"`{name}` must have shape ({rows},), got {numbers.shape}.")
+    if np.isnan(numbers).any():
+        raise InputError(f"`{name}` holds NaN in {int(np.isnan(numbers).sum())} of {rows} rows.")
+    array: np.ndarray = numbers.astype(kind)
     return array
 
 
@@ -212,7 +215,7 @@ def keep_by(
         needed = "labels" if policy == "label_agreement" else "values"
         raise InputError(f"The policy {policy!r} needs `{needed}`.")
     if policy == "label_agreement":
-        return _label_agreement(graph, np.asarray(given))
+        return _label_agreement(graph, label_texts(given, rows=len(graph)))
     if len(given) != len(graph):
         raise InputError(f"`values` must have length {len(graph)}, got {len(given)}.")
     measure = _pixels if policy == "resolution" else _words
@@ -239,8 +242,6 @@ def _summed_similarity(graph: NeighborGraph) -> np.ndarray:
 
 def _label_agreement(graph: NeighborGraph, labels: np.ndarray) -> np.ndarray:
     n = len(graph)
-    if labels.shape != (n,):
-        raise InputError(f"`labels` must have shape ({n},), got {labels.shape}.")
     classes, codes = np.unique(labels, return_inverse=True)
     first = graph.first_rows
     # How many rows of each class stand at each first row, as sorted (row, class) keys.
@@ -261,4 +262,5 @@ def _label_agreement(graph: NeighborGraph, labels: np.ndarray) -> np.ndarray:
     agreeing = agreeing + np.bincount(row, weights=held(neighbours, codes[row]), minlength=n)
     degrees = graph.degrees()
     share: np.ndarray = np.divide(agreeing, degrees, out=np.ones(n), where=degrees > 0)
+    share[labels == ""] = 0.0
     return share

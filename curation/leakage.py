@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from thresher.core.classes import label_texts
 from thresher.core.errors import InputError, check_number
 from thresher.core.issues import Issues
 from thresher.core.neighbors import NeighborGraph
 
-from .exact import checked_ids, group_by_content, label_names
+from .exact import checked_ids, group_by_content
 
 ORDER = ("train", "validation", "test")
 
@@ -282,7 +283,7 @@ class _SplitView:
         result = np.full(len(twin), -1, np.int64)
         if labels is None:
             return result
-        names = label_names(labels, rows=len(twin))
+        names = label_texts(labels, rows=len(twin))
         _, codes = np.unique(names, return_inverse=True)
         known = (names != "") & (self.level >= 0)
         for sign in (1, -1):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from thresher.core.classes import label_texts
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_number
 from thresher.core.issues import Issues
@@ -133,10 +134,7 @@ def _search(embeddings: Embeddings, random_state: RandomState) -> NeighborGraph:
 
 
 def _groups(labels: np.ndarray | Sequence[int] | Sequence[str], n: int) -> np.ndarray:
-    array = np.asarray(labels)
-    if array.shape != (n,):
-        raise InputError(f"There are {n} rows, but labels of shape {array.shape}.")
-    return np.unique(array.astype(str), return_inverse=True)[1]
+    return np.unique(label_texts(labels, rows=n), return_inverse=True)[1]
 
 
 def _mean_distance(graph: NeighborGraph) -> np.ndarray:

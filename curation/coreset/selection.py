@@ -9,6 +9,7 @@ from functools import cache
 
 import numpy as np
 
+from thresher.core.classes import label_texts
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_choice
 from thresher.core.randomness import RandomState, check_random_state
@@ -149,10 +150,8 @@ def select_coreset(
 def _classes(labels: np.ndarray | Sequence[int] | Sequence[str] | None, total: int) -> np.ndarray:
     if labels is None:
         return np.zeros(total, dtype=np.int64)
-    array = np.asarray(labels)
-    if array.shape != (total,):
-        raise InputError(f"There are {total} rows, but labels of shape {array.shape}.")
-    codes: np.ndarray = np.unique(array, return_inverse=True)[1]
+    names = label_texts(labels, rows=total)
+    codes: np.ndarray = np.unique(names, return_inverse=True)[1]
     return codes.astype(np.int64)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.classes import label_texts
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_number
 
@@ -95,7 +96,7 @@ def _rows(
 
 def _codes(labels: Any, n: int) -> tuple[tuple[str, ...], np.ndarray]:
     """Return the classes, sorted, and each row's place among them, −1 where it has none."""
-    names = np.array(["" if label is None else str(label) for label in labels], dtype=str)
+    names = label_texts(labels, rows=n)
     classes = np.unique(names[names != ""])
     codes = np.full(n, -1)
     codes[names != ""] = np.searchsorted(classes, names[names != ""])

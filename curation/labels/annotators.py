@@ -9,13 +9,15 @@ what a wrong answer says is the same for all. Costs O(answers · classes) time a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from thresher.core.classes import class_key
 from thresher.core.errors import InputError
+from thresher.core.missing import read_values, whole_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,10 +42,16 @@ class Answers:
     annotators: np.ndarray
     labels: np.ndarray
 
+    def take(self, mask: np.ndarray) -> Answers:
+        """Return some of the answers."""
+        return Answers(self.rows[mask], self.annotators[mask], self.labels[mask])
+
 
 def read_answers(
     annotations: Annotations,
     row_ids: np.ndarray | None,
+    *,
+    classes: Sequence[str] | None = None,
 ) -> tuple[Answers, np.ndarray]:
     """Read a votes array or a long table; see `find_label_issues`.
 
@@ -59,24 +67,25 @@ def read_answers(
         On a wrong shape, a missing column, columns of unequal length, and unknown row ids.
     """
     if isinstance(annotations, np.ndarray):
-        return _from_array(annotations, row_ids)
-    columns = [_column(annotations, name) for name in COLUMNS]
-    lengths = {len(column) for column in columns}
+        return _from_array(annotations, row_ids, classes)
+    ids, annotators = (np.asarray(_column(annotations, name)).astype(str) for name in COLUMNS[:2])
+    labels, given = _given(_column(annotations, COLUMNS[2]), classes)
+    lengths = {len(ids), len(annotators), len(labels)}
     if len(lengths) > 1:
         raise InputError(f"The columns {', '.join(COLUMNS)} of `annotations` differ in length.")
-    ids, labels = columns[0].astype(str), columns[2]
-    given = ~_is_missing(labels)
     known = np.unique(ids) if row_ids is None else row_ids
     position = {row_id: at for at, row_id in enumerate(known.tolist())}
     unknown = sorted(set(ids.tolist()) - position.keys())
     if unknown:
         raise InputError(f"`annotations` has rows that are not known: {', '.join(unknown[:5])}.")
     rows = np.array([position[row_id] for row_id in ids.tolist()], dtype=np.int64)
-    people = np.unique(columns[1].astype(str), return_inverse=True)[1]
+    people = np.unique(annotators, return_inverse=True)[1]
     return Answers(rows[given], people[given], labels[given]), known
 
 
-def _from_array(votes: np.ndarray, row_ids: np.ndarray | None) -> tuple[Answers, np.ndarray]:
+def _from_array(
+    votes: np.ndarray, row_ids: np.ndarray | None, classes: Sequence[str] | None
+) -> tuple[Answers, np.ndarray]:
     if votes.ndim != 2:
         raise InputError(
             f"`annotations` must have two dimensions (rows, annotators), got {votes.ndim}, or be a "
@@ -85,31 +94,35 @@ def _from_array(votes: np.ndarray, row_ids: np.ndarray | None) -> tuple[Answers,
     known = np.arange(len(votes)).astype(str) if row_ids is None else row_ids
     if len(known) != len(votes):
         raise InputError(f"There are {len(known)} rows, but {len(votes)} rows of `annotations`.")
-    rows, people = np.nonzero(~_is_missing(votes))
-    return Answers(rows, people, votes[rows, people]), known
+    labels, given = _given(votes, classes)
+    rows, people = np.nonzero(given)
+    return Answers(rows, people, labels[rows, people]), known
 
 
-def _column(table: Any, name: str) -> np.ndarray:
+def _column(table: Any, name: str) -> Any:
     try:
-        column = table[name]
+        return table[name]
     except (KeyError, IndexError, TypeError) as error:
         raise InputError(
             f"`annotations` must be an array of shape (rows, annotators) or a table with the "
             f"columns {', '.join(COLUMNS)}; {name!r} is missing."
         ) from error
-    return np.asarray(column.to_pylist() if hasattr(column, "to_pylist") else column)
 
 
-def _is_missing(labels: np.ndarray) -> np.ndarray:
-    if labels.dtype.kind in "iu":
-        return np.asarray(labels < 0)
-    if labels.dtype.kind == "f":
-        raise InputError(
-            "The labels of `annotations` must be integer codes (−1 = no answer) or strings "
-            "('' = no answer), got floats."
-        )
-    flat = [label is None or label == "" for label in labels.ravel().tolist()]
-    return np.array(flat, dtype=bool).reshape(labels.shape)
+def _given(labels: Any, classes: Sequence[str] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return answers as an array, whole numbers as integers, and which were given at all.
+
+    In an array of votes some are always absent: of integers −1 is none, unless it is a class.
+    """
+    values, missing = read_values(labels, name="annotations")
+    if values.dtype.kind == "f":
+        values = whole_numbers("annotations", values, missing, instead="Answers are classes.")
+    if values.dtype.kind not in "iu":
+        return values, ~missing
+    names_it = classes is not None and class_key(-1) in map(class_key, classes)
+    if values.ndim == 2 and not names_it and not missing.any():
+        return values, np.asarray(values >= 0)
+    return values, ~missing
 
 
 def majority_codes(answers: Answers, codes: np.ndarray, *, n: int, num_classes: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from thresher.core.errors import InputError, check_number
 from thresher.core.interval import wilson_interval
+from thresher.core.missing import read_values
 
 from .box_result import BoxFindings, BoxIssues
 from .box_scores import (
@@ -99,7 +100,7 @@ def _read(mapping: Mapping[str, Any], row_id: str, what: str) -> Boxes:
         raise InputError(f"The {what} of image {row_id!r} lacks {', '.join(map(repr, lacking))}.")
     corners = np.asarray(mapping["boxes"], dtype=np.float64)
     corners = corners.reshape(0, 4) if not corners.size else corners
-    labels = np.asarray(mapping["labels"])
+    labels, _ = read_values(mapping["labels"], name=f"labels of image {row_id}")
     scores = np.ones(len(labels))
     if what == "prediction":
         scores = check_unit_range(f"scores of image {row_id}", np.asarray(mapping["scores"]))
@@ -120,6 +121,8 @@ def _encode(labelled: list[Boxes], predicted: list[Boxes]) -> tuple[list[Boxes],
     if len(kinds) > 1:
         raise InputError("Labels of targets and predictions must both be codes or both be names.")
     flat = np.concatenate(every) if every else np.zeros(0, dtype=np.int64)
+    if kinds == {"code"} and flat.min() < 0:
+        raise InputError("Every box needs a label; some are negative or empty.")
     codes, _ = encode_labels(flat)
     if (codes < 0).any():
         raise InputError("Every box needs a label; some are negative or empty.")

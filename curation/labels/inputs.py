@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thresher.core.classes import (
+    class_codes,
+    class_lookup,
+    class_text,
+    texts_of,
+    without_code,
+)
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
+from thresher.core.missing import read_values, whole_numbers
 
 from .annotators import Answers, majority_codes, read_answers
 
 if TYPE_CHECKING:
     from .annotators import Annotations
+
+INSTEAD = "Labels are codes or names; for numbers to predict see `find_regression_issues`."
+NUMBERS = "iub"  # kinds of arrays whose entries may be codes
 
 
 @dataclass(frozen=True)
@@ -54,12 +65,12 @@ def read_inputs(
     ids = _row_ids(n, row_ids=row_ids, own=own_ids, others=(embeddings, pred_probs))
     answers = None
     if annotations is not None:
-        answers, ids = read_answers(annotations, ids)
+        answers, ids = read_answers(annotations, ids, classes=classes)
     assert ids is not None  # there are labels or annotations, and each has ids
     if embeddings is not None and len(embeddings) != len(ids):
         raise InputError(f"There are {len(ids)} labels, but {len(embeddings)} embeddings.")
     probs = _read_probs(pred_probs, len(ids))
-    codes, answer_codes, names = _encode_both(
+    codes, answers, answer_codes, names = _encode_both(
         labels, answers, classes=classes, width=probs[0].shape[1] if probs else 0, n=len(ids)
     )
     for array in probs:
@@ -104,71 +115,113 @@ def _encode_both(
     classes: Sequence[str] | None,
     width: int,
     n: int,
-) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:
-    """Encode labels and answers by the same classes."""
+) -> tuple[np.ndarray, Answers | None, np.ndarray | None, tuple[str, ...]]:
+    """Encode labels and answers by the same classes; answers that are the code −1 are none."""
     if answers is None:
-        assert labels is not None
         codes, names = encode_labels(labels, classes=classes, width=width)
-        return codes, None, names
-    both = answers.labels
+        return codes, None, None, names
+    said, silent = read_values(answers.labels, name="annotations")
     if labels is not None:
-        given = np.asarray(labels)
-        if (given.dtype.kind in "iub") != (both.dtype.kind in "iub") and len(both) and len(given):
+        given, missing = read_labels(labels)
+        if (
+            len(said)
+            and len(given)
+            and (given.dtype.kind in NUMBERS) != (said.dtype.kind in NUMBERS)
+        ):
             raise InputError("`labels` and `annotations` must both be codes or both be names.")
-        both = np.concatenate([given, both])
-    codes, names = encode_labels(both, classes=classes, width=width)
-    if labels is not None:
-        return codes[:n], codes[n:], names
-    return majority_codes(answers, codes, n=n, num_classes=len(names)), codes, names
+        said, silent = np.concatenate([given, said]), np.concatenate([missing, silent])
+    codes, names = _encode(said, silent, classes=classes, width=width)
+    own, told = (None, codes) if labels is None else (codes[:n], codes[n:])
+    there = told >= 0
+    answers, told = answers.take(there), told[there]
+    if own is None:
+        own = majority_codes(answers, told, n=n, num_classes=len(names))
+    return own, answers, told, names
 
 
 def encode_labels(
-    labels: np.ndarray | Sequence[int] | Sequence[str],
-    *,
-    classes: Sequence[str] | None = None,
-    width: int = 0,
+    labels: Any, *, classes: Sequence[str] | None = None, width: int = 0
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Turn labels into codes and class names.
 
-    Integers are codes (negative = missing); strings are looked up in `classes`, by default the
-    sorted distinct labels (None and ``""`` = missing).
+    Which labels are missing and which are one class, `thresher.core.classes` says. Numbers are
+    codes where `classes` or a `width` give them a meaning, with −1 for a missing label, unless they
+    name the classes, or some are negative and there is a column for each that occurs (−1, 0, 1). In
+    all other cases labels are values, and the classes the sorted ones that occur.
+
+    Parameters
+    ----------
+    labels : array, list or column, shape (n,)
+    classes : sequence of str, optional
+    width : int
+        Number of columns of the probabilities, 0 where there are none.
+
+    Returns
+    -------
+    codes : ndarray of int64, shape (n,)
+        −1 for a missing label.
+    classes : tuple of str
 
     Raises
     ------
     InputError
-        On labels that are no codes and no strings, and on codes or names outside `classes`.
+        On fractions, and on codes or names outside `classes`.
     """
-    array = np.asarray(labels)
-    if array.ndim != 1:
-        raise InputError(f"`labels` must have one dimension, got {array.ndim}.")
-    if array.dtype.kind in "iub":
-        return _encode_codes(array.astype(np.int64), classes, width)
-    if array.dtype.kind == "f":
-        raise InputError(
-            "`labels` must be integer codes (−1 = missing) or strings, got floats. "
-            "Use round codes, or -1 where a label is missing."
-        )
-    texts = np.array(["" if value is None else str(value) for value in array.tolist()], dtype=str)
-    names = tuple(classes) if classes is not None else tuple(np.unique(texts[texts != ""]).tolist())
-    code_of = {name: code for code, name in enumerate(names)}
-    unknown = sorted(set(texts.tolist()) - set(names) - {""})
-    if unknown:
-        raise InputError(f"Labels that are not in `classes`: {', '.join(unknown[:5])}.")
-    codes = np.array([code_of.get(text, -1) for text in texts.tolist()], dtype=np.int64)
-    return codes, names
+    values, missing = read_labels(labels)
+    return _encode(values, missing, classes=classes, width=width)
 
 
-def _encode_codes(
-    codes: np.ndarray, classes: Sequence[str] | None, width: int
+def read_labels(labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels as an array of one dimension, whole numbers as integers, and which miss."""
+    values, missing = read_values(labels, name="labels")
+    if values.ndim != 1:
+        raise InputError(f"`labels` must have one dimension, got {values.ndim}.")
+    if values.dtype.kind == "f":
+        return whole_numbers("labels", values, missing, instead=INSTEAD), missing
+    return values, missing
+
+
+def _encode(
+    values: np.ndarray, missing: np.ndarray, *, classes: Sequence[str] | None, width: int
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    codes = np.where(codes < 0, -1, codes)
-    needed = max(int(codes.max(initial=-1)) + 1, width)
-    names = tuple(map(str, classes if classes is not None else range(needed)))
-    if needed > len(names):
+    if values.dtype.kind in NUMBERS:
+        if classes is not None:
+            texts = texts_of(values, missing, name="labels")
+            if not _name_the_classes(texts, classes):
+                return _by_code(values, missing, tuple(map(str, classes)))
+        elif width:
+            distinct = np.unique(values[~missing])
+            if len(distinct) != width or distinct[0] >= 0:
+                return _by_code(values, missing, None, needed=width)
+        else:
+            missing = without_code(values, missing)
+    texts = texts_of(values, missing, name="labels")
+    if classes is not None:
+        return class_codes(texts, classes), tuple(map(class_text, classes))
+    names = sorted(set(texts.tolist()) - {""}, key=_order(values))
+    return class_codes(texts, names), tuple(names)
+
+
+def _name_the_classes(texts: np.ndarray, classes: Sequence[str]) -> bool:
+    lookup = class_lookup(classes)
+    return all(text in lookup for text in set(texts.tolist()) - {""})
+
+
+def _order(values: np.ndarray) -> Callable[[str], Any]:
+    """Return what classes are sorted by: whole numbers by their size, all else as text."""
+    return int if values.dtype.kind in "iu" else str
+
+
+def _by_code(
+    values: np.ndarray, missing: np.ndarray, classes: tuple[str, ...] | None, *, needed: int = 0
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    codes = np.where(missing | (values.astype(np.int64) < 0), -1, values.astype(np.int64))
+    needed = max(needed, int(codes.max(initial=-1)) + 1)
+    if classes is not None and needed > len(classes):
         raise InputError(
-            f"The labels go up to code {needed - 1}, but `classes` has {len(names)} names."
+            f"The labels go up to code {needed - 1}, but `classes` has {len(classes)} names."
         )
-    return codes, names
+    return codes, tuple(map(str, range(needed))) if classes is None else classes
 
 
 def _read_probs(pred_probs: np.ndarray | Sequence[np.ndarray] | None, n: int) -> list[np.ndarray]:

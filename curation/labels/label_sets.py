@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from thresher.core.classes import class_codes, class_text, class_texts
 from thresher.core.errors import InputError
+from thresher.core.missing import is_missing, read_values, whole_numbers
 
 
 def read_label_sets(
@@ -15,27 +18,51 @@ def read_label_sets(
     classes: Sequence[str] | None,
     width: int,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return ones, zeros and −1, int64, shape (n, K), and the class names."""
+    """Return ones, zeros and −1, int64, shape (n, K), and the class names.
+
+    A row that is missing altogether (None, NaN) is −1 for every class, and a missing entry of a
+    row's list is left out.
+    """
     if isinstance(labels, np.ndarray) and labels.ndim == 2:
         return _read_indicators(labels, classes)
-    sets = [list(row) for row in labels]
-    values = {value for row in sets for value in row}
+    sets = [_entries(row) for row in labels]
+    values = [value for row in sets if row is not None for value in row]
     if all(isinstance(value, (int, np.integer)) for value in values):
-        needed = max([int(value) + 1 for value in values] + [width, len(classes or ())])
-        names = tuple(map(str, classes if classes is not None else range(needed)))
-        code_of: dict[object, int] = {code: code for code in range(len(names))}
+        code, names = _codes([int(value) for value in values], classes, width)
     else:
-        names = tuple(classes) if classes is not None else tuple(sorted(map(str, values)))
-        code_of = {name: code for code, name in enumerate(names)}
-    unknown = [value for value in values if value not in code_of]
-    if unknown:
-        raise InputError(
-            f"Labels that are not in `classes`: {', '.join(sorted(map(str, unknown))[:5])}."
+        texts = class_texts(values)
+        names = (
+            tuple(map(class_text, classes))
+            if classes is not None
+            else tuple(sorted(set(texts.tolist())))
         )
+        code = class_codes(texts, names)
     present = np.zeros((len(sets), len(names)), dtype=np.int64)
-    for row, values_of_row in enumerate(sets):
-        present[row, [code_of[value] for value in values_of_row]] = 1
+    sizes = [0 if row is None else len(row) for row in sets]
+    present[np.repeat(np.arange(len(sets)), sizes), code] = 1
+    present[[row is None for row in sets]] = -1
     return present, names
+
+
+def _entries(row: Any) -> list[Any] | None:
+    """Return the labels of one row; None where nothing is known of it."""
+    if isinstance(row, (str, bytes)) or not hasattr(row, "__iter__"):
+        if is_missing(row):
+            return None
+        raise InputError(f"The labels of a row must be a list of classes, got {row!r:.80}.")
+    return [value for value in row if not is_missing(value)]
+
+
+def _codes(
+    values: list[int], classes: Sequence[str] | None, width: int
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    needed = max([value + 1 for value in values] + [width, len(classes or ())])
+    names = tuple(map(str, classes if classes is not None else range(needed)))
+    strange = sorted({value for value in values if not 0 <= value < len(names)})
+    if strange:
+        listed = ", ".join(map(str, strange[:5]))
+        raise InputError(f"Labels that are not in `classes`: {listed}.")
+    return np.array(values, dtype=np.int64), names
 
 
 def _read_indicators(
@@ -44,6 +71,13 @@ def _read_indicators(
     names = tuple(map(str, classes if classes is not None else range(labels.shape[1])))
     if len(names) != labels.shape[1]:
         raise InputError(f"`labels` has {labels.shape[1]} columns, `classes` {len(names)} names.")
-    if not np.isin(labels, (-1, 0, 1)).all():
+    values, missing = read_values(labels, name="labels")
+    if values.dtype.kind == "O" and not missing.all():
+        values = np.where(missing, np.nan, values).astype(np.float64)
+    if values.dtype.kind == "f":
+        instead = "They say 1, 0 or, where it is not known, NaN or -1."
+        values = whole_numbers("labels", values, missing, instead=instead)
+    known = np.where(missing, -1, values)
+    if not np.isin(known, (-1, 0, 1)).all():
         raise InputError("`labels` of shape (n, K) must hold 0, 1, or -1 where it is not known.")
-    return labels.astype(np.int64), names
+    return known.astype(np.int64), names

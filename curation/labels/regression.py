@@ -19,6 +19,7 @@ import numpy as np
 
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_choice
+from thresher.core.missing import read_numbers
 from thresher.core.randomness import RandomState
 
 from .inputs import read_row_ids
@@ -178,10 +179,7 @@ def _standardised(values: np.ndarray) -> np.ndarray:
 
 
 def _read_targets(targets: np.ndarray | Sequence[float]) -> np.ndarray:
-    try:
-        y = np.asarray(targets, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"`targets` must be numbers (NaN = missing): {error}.") from error
+    y = read_numbers("targets", targets)
     if y.ndim != 1:
         raise InputError(f"`targets` must have one dimension, got {y.ndim}.")
     infinite = np.flatnonzero(np.isinf(y))

@@ -15,6 +15,7 @@ import numpy as np
 
 from thresher.core.errors import InputError, check_choice
 from thresher.core.issues import Issues
+from thresher.core.missing import read_values
 
 from .finding import find_label_issues
 from .inputs import read_row_ids
@@ -153,7 +154,7 @@ def find_token_issues(
     ]
     flat = [label for sentence in labels for label in sentence]
     tokens = find_label_issues(
-        np.array(flat) if flat else np.zeros(0, dtype=np.int64),
+        read_values(flat, name="labels")[0] if flat else np.zeros(0, dtype=np.int64),
         pred_probs=np.concatenate(arrays) if len(row_of) else np.ones((0, 1)),
         row_ids=np.array(token_ids, dtype=str),
         classes=classes,

@@ -113,7 +113,7 @@ def test_one_class_in_the_majority_is_still_judged():
     [
         (np.zeros(4, int), "two dimensions"),
         (np.zeros((3, 2), int), "2 rows, but 3 rows of `annotations`"),
-        (np.zeros((2, 2)), "got floats"),
+        (np.full((2, 2), 0.5), "got floats"),
         ({"row_id": ["0"], "label": ["a"]}, "'annotator' is missing"),
         ({"row_id": ["0"], "annotator": ["x"], "label": ["a", "b"]}, "differ in length"),
         ({"row_id": ["9"], "annotator": ["x"], "label": ["a"]}, "not known: 9"),

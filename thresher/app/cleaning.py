@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..core.columns import is_string, take_rows, with_column
+from ..core.columns import take_rows
 from ..core.files import atomic_path, write_json
 from ..core.folder_writing import image_paths
-from ..core.loading.cells import clean_labels
 from ..core.manifest import Manifest
 from ..core.schema import ROW_ID, LoadedDataset
 from ..core.writing import (
@@ -108,7 +106,7 @@ def apply_manifest(
     own_id = ROW_ID in given_rows(loaded).table.column_names
     kind = format or SUFFIXES[out.suffix.lower()]
     decisions = manifest.align(given_rows(loaded).row_ids)
-    applied = manifest.apply(_with_judged_labels(rows, decisions, label), label=label)
+    applied = manifest.apply(rows, label=label)
     clean = applied.dataset if own_id else applied.dataset.remove_columns(ROW_ID)
     folder_label = (label or "label") if format == "imagefolder" else None
     as_csv = kind == "csv"
@@ -151,22 +149,6 @@ def titles_of(loaded: LoadedDataset) -> list[str] | None:
 def undo_folder(clean: Path) -> Path:
     """Return where the way back from clean data is kept."""
     return clean.with_name(clean.name + ".undo")
-
-
-def _with_judged_labels(
-    rows: datasets.Dataset, decisions: Manifest, label: str | None
-) -> datasets.Dataset:
-    """Put the labels as they were judged (trimmed, whole) into the rows that get a new one."""
-    relabel = decisions.actions == "relabel"
-    if label is None or not relabel.any():
-        return rows
-    column = rows.data.table.column(label)
-    if pa.types.is_integer(column.type):
-        return rows
-    judged, _ = clean_labels(column, name=label)
-    if is_string(column.type):
-        judged = pc.if_else(pa.array(relabel), judged, column.cast(pa.string()))
-    return with_column(rows, label, judged.combine_chunks())
 
 
 def _with_paths(order: pa.Table, clean: datasets.Dataset, label: str) -> pa.Table:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .classes import arrow_class_names, class_codes
 from .errors import InputError, check_column
 from .fingerprint import fingerprint
 from .schema import ROW_ID, SPLIT, Schema
@@ -51,16 +52,18 @@ def read_labels(dataset: datasets.Dataset, schema: Schema) -> np.ndarray:
     if schema.label is None:
         raise InputError("The dataset has no label column. Name one with `label` when loading it.")
     column = class_names(dataset, schema.label)
-    codes = pc.index_in(column, value_set=pa.array(schema.classes, column.type))
-    return np.asarray(codes.fill_null(-1).to_numpy(), np.int64)
+    return class_codes(strings(column), schema.classes, strict=False)
 
 
 def class_names(dataset: datasets.Dataset, name: str) -> pa.ChunkedArray:
-    """Return a label column as strings; a ``ClassLabel`` gives its names, -1 becomes null."""
+    """Return a label column as class names, null for a missing label; see `core.classes`.
+
+    A ``ClassLabel`` gives its names; its code -1 is "no label".
+    """
     column = read_column(dataset, name)
     names = getattr(dataset.features[name], "names", None)
     if names is None or not pa.types.is_integer(column.type):
-        return column if is_string(column.type) else column.cast(pa.string())
+        return arrow_class_names(column, name=name)[0]
     inside = pc.if_else(pc.greater_equal(column, 0), column, pa.scalar(None, column.type))
     return pa.chunked_array([pa.array(names, pa.string())]).take(inside)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .classes import class_key, same_class
 from .errors import InputError, check_column
 from .fingerprint import fingerprint
 
@@ -24,7 +26,8 @@ def replace_labels(
     ----------
     dataset : datasets.Dataset
     label : str
-        Column of strings, integers or ``ClassLabel``; a number is written as in ``str(number)``.
+        Column of any type that holds classes. A row gets its new class as the column mostly writes
+        it; all other rows keep their own spelling.
     decisions : pyarrow.Table
         Rows of a manifest in the order of `dataset`.
 
@@ -32,50 +35,73 @@ def replace_labels(
     ------
     InputError
         When a row does not carry the label that was judged (or, with `undo`, the one that was
-        written), or when a new label is no class of a ``ClassLabel`` column.
+        written), or when the column's type cannot hold a new label.
     """
-    import datasets as hf
-
-    from .columns import dataset_of, read_column, take_rows
+    from .columns import class_names, dataset_of, read_column, take_rows
 
     check_column(label, dataset.column_names, role="label column")
     if dataset._indices is not None:
         dataset = take_rows(dataset, np.arange(len(dataset)))
-    feature = dataset.features[label]
-    names = feature.names if isinstance(feature, hf.ClassLabel) else None
-    field = dataset.data.table.schema.field(label)
-    values = read_column(dataset, label).to_pylist()
+    table = dataset.data.table
+    position = table.schema.get_field_index(label)
+    field = table.schema.field(position)
+    stored, named = read_column(dataset, label), class_names(dataset, label).to_pylist()
+    values = stored.to_pylist()
+    own = _own_spellings(values, named)
     before, after = ("new_label", "old_label") if undo else ("old_label", "new_label")
     for row in (
         decisions.append_column("at", pa.array(np.arange(len(decisions))))
         .filter(pc.equal(decisions["action"], "relabel"))
         .to_pylist()
     ):
-        present = _written(values[row["at"]], names)
-        if present != row[before]:
+        if not same_class(named[row["at"]], row[before]):
             raise InputError(
-                f"Row {row['row_id']} has the label {present!r}, but the manifest was made for "
-                f"{row[before]!r}. Use the original labels."
+                f"Row {row['row_id']} has the label {named[row['at']]!r}, but the manifest was "
+                f"made for {row[before]!r}. Use the original labels."
             )
-        values[row["at"]] = _stored(row[after], names, kind=field.type)
-    table = dataset.data.table
-    position = table.schema.get_field_index(label)
-    table = table.set_column(position, field, pa.array(values, field.type))
+        key = class_key(row[after])
+        if key not in own:
+            own[key] = _new_value(row[after], dataset.features[label], kind=field.type)
+        values[row["at"]] = own[key]
+    table = table.set_column(position, field, _column(values, field))
     key = fingerprint("relabel", dataset._fingerprint, undo, decisions[after].to_pylist())
     return dataset_of(table, dataset.features, like=dataset, key=key)
 
 
-def _written(value: Any, names: list[str] | None) -> str | None:
-    """Return a stored label as the text that a manifest holds."""
-    if value is None or (names is not None and value < 0):
-        return None
-    return names[value] if names is not None else str(value)
+def _own_spellings(values: list[Any], named: list[str | None]) -> dict[str, Any]:
+    """Return for each class how the column itself mostly writes it, by the key of the class."""
+    counts = Counter(
+        (class_key(name), type(value), value)
+        for name, value in zip(named, values, strict=True)
+        if name is not None
+    )
+    rarest_first = sorted(counts.items(), key=lambda item: item[1])
+    return {key: value for (key, _, value), _ in rarest_first}
 
 
-def _stored(text: str | None, names: list[str] | None, *, kind: pa.DataType) -> Any:
-    """Return the text of a manifest as a column of type `kind` stores it."""
+def _new_value(text: str | None, feature: Any, *, kind: pa.DataType) -> Any:
+    """Return a class that the column does not hold yet as the column would store it."""
+    names = getattr(feature, "names", None)
     if names is not None:
-        if text is not None and text not in names:
+        if text is None:
+            return -1
+        if text not in names:
             raise InputError(f"The new label {text!r} is not a class: {', '.join(names)}.")
-        return -1 if text is None else names.index(text)
-    return int(text) if text is not None and pa.types.is_integer(kind) else text
+        return names.index(text)
+    if text is None:
+        return None
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    try:
+        return pa.array([text], pa.string()).cast(kind)[0].as_py()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise InputError(
+            f"The new label {text!r} cannot be written into a column of type {kind}. Turn the "
+            "label column into text first."
+        ) from error
+
+
+def _column(values: list[Any], field: pa.Field) -> pa.Array:
+    if pa.types.is_dictionary(field.type):
+        return pa.array(values, field.type.value_type).dictionary_encode().cast(field.type)
+    return pa.array(values, field.type)

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..classes import arrow_class_names
 from ..columns import is_list, is_number, is_string, numeric_matrix, strings
 from ..errors import InputError
 
 Reasons = np.ndarray  # of object, shape (n,): str or None
 
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-WHOLE = r"^[+-]?\d+(\.0*)?$"
 NOT_FINITE = r"(?i)^[+-]?(nan|inf|infinity)$"
 MISSING = r"(?i)^(|na|n/a|null|none)$"
 MOSTLY = 0.9  # share of entries that must be numbers for a text column to count as numbers
@@ -64,49 +64,26 @@ def without_markers(table: pa.Table, markers: Sequence[str]) -> pa.Table:
     return table
 
 
-def clean_labels(column: pa.ChunkedArray, *, name: str) -> tuple[pa.ChunkedArray, Reasons]:
-    """Turn a label column into class names; empty, null and NaN are missing labels.
+def clean_labels(column: pa.ChunkedArray, *, name: str) -> tuple[pa.ChunkedArray, Reasons, str]:
+    """Turn a label column into class names; what is missing and what is one class, `core` says.
+
+    Returns
+    -------
+    labels : pyarrow.ChunkedArray of str
+    reasons : ndarray of object, shape (n,)
+    note : str
+        Which spellings were read as one class; empty where there are none.
 
     Raises
     ------
     InputError
         For real numbers (regression), lists (several labels) and other types.
     """
-    texts = _label_texts(column, name)
-    trimmed = pc.utf8_trim_whitespace(texts)
-    labels = pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
-    labels = _without_zero_fractions(labels)
+    labels, spellings = arrow_class_names(column, name=name)
     _refuse_regression(labels, name)
     reasons = no_reasons(len(labels))
     reasons[labels.is_null().to_numpy()] = "missing label"
-    return labels, reasons
-
-
-def _label_texts(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
-    kind = column.type
-    if is_list(kind):
-        raise InputError(
-            f"The label column {name!r} holds lists. Thresher takes one class a row: choose "
-            "another column, or make one row of each label."
-        )
-    if pa.types.is_floating(kind):
-        values = pc.if_else(pc.is_nan(column), pa.scalar(None, kind), column)
-        whole = pc.all(pc.equal(values, pc.floor(values))).as_py()
-        if whole is not False:
-            return values.cast(pa.int64()).cast(pa.string())
-        return values.cast(pa.string())
-    if is_string(kind) or is_number(kind) or pa.types.is_null(kind):
-        return column.cast(pa.string())
-    raise InputError(
-        f"The label column {name!r} holds {kind}. Labels are text, whole numbers or booleans."
-    )
-
-
-def _without_zero_fractions(labels: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Turn ``1.0`` into ``1`` where all labels are whole, as pandas writes them beside gaps."""
-    if pc.all(pc.match_substring_regex(labels, WHOLE)).as_py():
-        return pc.replace_substring_regex(labels, r"\.0*$", "")
-    return labels
+    return labels, reasons, spellings.note()
 
 
 def _refuse_regression(labels: pa.ChunkedArray, name: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..choice import Choice
 from ..columns import dataset_of, strings, take_table
@@ -168,7 +169,7 @@ def _check(
     table, bad_inputs = _clean_inputs(table, found, roles)
     if roles.modality == "image":
         raw = _replaced(raw, roles.inputs[0], table.column(roles.inputs[0]))
-    labels, bad_labels = _clean_label(table, roles)
+    labels, bad_labels, spellings = _clean_label(table, roles)
     given = _given_splits(table, found, roles)
     ids, keys = _row_ids(table, roles, given)
     if keep_unlabeled:
@@ -205,7 +206,7 @@ def _check(
         schema=schema,
         origin=found.origin,
         bad=bad,
-        choices={**found.choices, **roles.choices, "split": why},
+        choices={**found.choices, **roles.choices, **spellings, "split": why},
     )
     return replace(loaded, given=GivenRows(raw, ids, keep))
 
@@ -227,11 +228,15 @@ def _clean_inputs(table: pa.Table, found: Source, roles: Roles) -> tuple[pa.Tabl
     return table, reasons
 
 
-def _clean_label(table: pa.Table, roles: Roles) -> tuple[pa.ChunkedArray, Reasons]:
+def _clean_label(
+    table: pa.Table, roles: Roles
+) -> tuple[pa.ChunkedArray, Reasons, dict[str, Choice]]:
     if roles.label is None:
         empty = pa.chunked_array([pa.nulls(len(table), pa.string())])
-        return empty, no_reasons(len(table))
-    return clean_labels(table.column(roles.label), name=roles.label)
+        return empty, no_reasons(len(table)), {}
+    labels, reasons, note = clean_labels(table.column(roles.label), name=roles.label)
+    several = {"classes": Choice(str(len(pc.unique(labels.drop_null()))), note)} if note else {}
+    return labels, reasons, several
 
 
 def _given_splits(table: pa.Table, found: Source, roles: Roles) -> np.ndarray | None:
