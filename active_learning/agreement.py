@@ -7,13 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.classes import class_text, class_texts, texts_of
 from thresher.core.errors import InputError, check_choice
+from thresher.core.missing import id_texts, is_missing, read_values
 
 from .annotators import Consensus
-from .opinion_tables import Opinions
+from .opinion_tables import Opinions, check_columns
 from .pool_arrays import plain
 from .tasks import TASKS, Task, get_task
 from .tasks.registry import WITH_CLASSES
+
+# Tasks whose answers are one value each.
+SINGLE = ("classification", "regression")
 
 
 def consensus(
@@ -31,8 +36,9 @@ def consensus(
     Parameters
     ----------
     row_ids, annotators, labels : ndarray or sequence, shape (v,)
-        One answer each. An annotator's last answer for a row counts. ``""`` stands for unnamed
-        annotators: all of their answers count.
+        One answer each; a missing label (None, NaN, ``""``) is no answer, and a row without any is
+        left out. An annotator's last answer for a row counts. ``""`` stands for unnamed annotators:
+        all of their answers count.
     classes : sequence of str, optional
         Default the labels that occur, sorted.
     pred_probs : ndarray, shape (n, c), optional
@@ -57,32 +63,57 @@ def consensus(
     InputError
         Also when CROWDLAB is asked for without `pred_probs`.
     """
+    ids, people = id_texts("row_ids", row_ids), id_texts("annotators", annotators, unnamed=True)
+    given = _answers(labels, single=getattr(task, "name", task) in SINGLE)
+    check_columns(ids, people, given)
+    there = np.array([not is_missing(label) for label in given], dtype=bool)
     if isinstance(task, str):
-        task = _task_of(task, labels, classes)
+        task = _task_of(task, [label for label in given if not is_missing(label)], classes)
     check_choice("method", method, task.methods)
-    texts = [_encoded(task, row_ids, place, label) for place, label in enumerate(labels)]
-    opinions = Opinions.of(row_ids, annotators, np.array(texts))
-    return task.consensus(opinions, outputs=plain(pred_probs), method=method)
+    texts = [_encoded(task, ids[place], given[place]) for place in np.flatnonzero(there).tolist()]
+    opinions = Opinions.of(ids[there], people[there], np.array(texts, dtype=object))
+    outputs = _of_answered(plain(pred_probs), ids, opinions.row_ids)
+    return task.consensus(opinions, outputs=outputs, method=method)
 
 
-def _task_of(name: str, labels: Sequence[Any] | np.ndarray, classes: Sequence[str] | None) -> Task:
+def _answers(labels: Any, *, single: bool) -> list[Any]:
+    """Return the answers one by one, those of one class a row as text in one spelling."""
+    if not single:
+        return list(labels)
+    values, missing = read_values(labels, name="labels")
+    if values.dtype.kind in "iufb" or values.ndim != 1:
+        return [None if absent else value for value, absent in zip(values, missing, strict=True)]
+    return [text or None for text in texts_of(values, missing, name="labels").tolist()]
+
+
+def _of_answered(
+    outputs: np.ndarray | None, row_ids: np.ndarray, answered: np.ndarray
+) -> np.ndarray | None:
+    """Return the probabilities of the rows with an answer, where they were given for all."""
+    known = np.unique(row_ids)
+    if outputs is None or len(outputs) != len(known):
+        return outputs
+    return np.asarray(outputs)[np.isin(known, answered)]
+
+
+def _task_of(name: str, labels: Sequence[Any], classes: Sequence[str] | None) -> Task:
     check_choice("task", name, TASKS)
     if name not in WITH_CLASSES:
         return get_task(name, classes=classes)
     if classes is None:
-        classes = sorted({found for label in labels for found in _names_in(label)})
-    return WITH_CLASSES[name](tuple(str(given) for given in classes))
+        found = class_texts([part for label in labels for part in _names_in(label)])
+        classes = sorted(set(found.tolist()) - {""})
+    return WITH_CLASSES[name](tuple(map(class_text, classes)))
 
 
-def _names_in(label: Any) -> list[str]:
+def _names_in(label: Any) -> list[Any]:
     if isinstance(label, str) or not isinstance(label, Iterable):
-        return [str(label)]
-    return [str(part["label"] if isinstance(part, dict) else part) for part in label]
+        return [label]
+    return [part.get("label") if isinstance(part, dict) else part for part in label]
 
 
-def _encoded(task: Task, row_ids: Sequence[str] | np.ndarray, place: int, label: Any) -> str:
+def _encoded(task: Task, row_id: str, label: Any) -> str:
     try:
         return task.encode(label.item() if isinstance(label, np.generic) else label)
     except InputError as error:
-        row = str(row_ids[place]) if place < len(row_ids) else str(place)
-        raise InputError(f"Row {row!r}: {error}") from error
+        raise InputError(f"Row {row_id!r}: {error}") from error

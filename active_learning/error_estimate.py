@@ -7,7 +7,7 @@ from scipy.stats import t as student
 
 from thresher.core.errors import InputError, check_number
 
-from .estimate import Estimate
+from .estimate import Estimate, check_pool, drawn_numbers
 
 
 def estimate_error(
@@ -40,7 +40,8 @@ def estimate_error(
     Raises
     ------
     InputError
-        When lengths differ, a weight is not positive, or there are fewer than two rows.
+        When lengths differ, a value is missing, negative or infinite, a weight is not positive, or
+        there are fewer than two rows.
 
     Notes
     -----
@@ -48,20 +49,23 @@ def estimate_error(
     (least squares, in [0, 1]) keeps a model that misjudges itself from adding variance. Student's
     interval; what the model expects of itself is a control variate (Angelopoulos et al., 2023).
     """
-    wrong = np.asarray(errors, dtype=np.float64)
-    mass = np.ones(len(wrong)) if weights is None else np.asarray(weights, dtype=np.float64)
+    wrong = drawn_numbers("errors", errors)
+    mass = np.ones(len(wrong)) if weights is None else drawn_numbers("weights", weights)
+    check_pool(expected_mean, pool_size)
     if (expected is None) != (expected_mean is None):
         raise InputError("Give both `expected` and `expected_mean`, or neither.")
     check_number("level", level, low=0.5, high=0.9999)
     m = len(wrong)
     if m < 2:
         raise InputError(f"An error needs two rows or more with a known draw, got {m}.")
-    if mass.shape != wrong.shape or not (np.isfinite(mass).all() and (mass > 0).all()):
+    if mass.shape != wrong.shape or not (mass > 0).all():
         raise InputError("`weights` must be above 0 and finite, one for each error.")
     mass = mass / mass.mean()
     residual, shift = wrong, 0.0
     if expected is not None and expected_mean is not None:
-        hope = np.asarray(expected, dtype=np.float64)
+        hope = drawn_numbers("expected", expected)
+        if hope.shape != wrong.shape:
+            raise InputError("`errors` and `expected` have different lengths.")
         slope = _slope(hope, wrong)
         residual, shift = wrong - slope * hope, slope * expected_mean
     mean = float(np.average(residual, weights=mass))

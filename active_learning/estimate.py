@@ -11,10 +11,12 @@ an accuracy of 1).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from thresher.core.errors import InputError, check_number
+from thresher.core.missing import read_numbers
 
 # Grid of the two parameters that turn the model's own probabilities into true ones.
 SHIFTS = np.linspace(-12.0, 12.0, 241)
@@ -99,7 +101,8 @@ def estimate_accuracy(
     Raises
     ------
     InputError
-        When lengths differ, a weight is not positive, or there is no row.
+        When lengths differ, a value is missing or outside [0, 1], a weight is not positive, or
+        there is no row.
 
     Notes
     -----
@@ -113,6 +116,7 @@ def estimate_accuracy(
     is the interval of a share by that prior. Unequal weights count as fewer labels (Kish, 1965).
     """
     right, mass, hope = _check(correct, weights, expected)
+    check_pool(expected_mean, pool_size, high=1)
     if (expected is None) != (expected_mean is None):
         raise InputError("Give both `expected` and `expected_mean`, or neither.")
     check_number("level", level, low=0.5, high=0.9999)
@@ -170,7 +174,8 @@ def lure_weights(propensities: np.ndarray, *, pool_size: int) -> np.ndarray:
     The mean of weight · loss over m rows, each drawn with its propensity from all rows then left,
     is an unbiased estimate of the mean loss over the pool (Farquhar et al., 2021).
     """
-    chance = np.asarray(propensities, dtype=np.float64)
+    chance = read_numbers("propensities", propensities)
+    check_number("pool_size", pool_size, low=0)
     m = len(chance)
     bad = np.flatnonzero(~((chance > 0) & (chance <= 1)))
     if len(bad):
@@ -189,9 +194,9 @@ def lure_weights(propensities: np.ndarray, *, pool_size: int) -> np.ndarray:
 def _check(
     correct: np.ndarray, weights: np.ndarray | None, expected: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    right = np.asarray(correct, dtype=np.float64)
-    mass = np.ones(len(right)) if weights is None else np.asarray(weights, dtype=np.float64)
-    hope = None if expected is None else np.asarray(expected, dtype=np.float64)
+    right = drawn_numbers("correct", correct, high=1)
+    mass = np.ones(len(right)) if weights is None else drawn_numbers("weights", weights)
+    hope = None if expected is None else drawn_numbers("expected", expected, high=1)
     if mass.shape != right.shape or (hope is not None and hope.shape != right.shape):
         raise InputError("`correct`, `weights` and `expected` have different lengths.")
     if not len(right):
@@ -199,6 +204,38 @@ def _check(
             "No labelled row was drawn at random, so that nothing can be said without bias. "
             "Ask with `audit` above 0."
         )
-    if not (np.isfinite(mass).all() and (mass > 0).all()):
+    if not (mass > 0).all():
         raise InputError("`weights` must be above 0 and finite.")
     return right, mass / mass.mean(), hope
+
+
+def drawn_numbers(name: str, values: Any, *, high: float = np.inf) -> np.ndarray:
+    """Return one number for each drawn row, float64, shape (m,), all in [0, `high`] and finite.
+
+    Raises
+    ------
+    InputError
+        When one is missing, infinite or outside; its place is named.
+    """
+    numbers = read_numbers(name, values)
+    if numbers.ndim != 1:
+        raise InputError(f"`{name}` must have one dimension, got {numbers.ndim}.")
+    bad = np.flatnonzero(~(np.isfinite(numbers) & (numbers >= 0) & (numbers <= high)))
+    if len(bad):
+        allowed = "at least 0 and finite" if high == np.inf else f"in [0, {high:g}]"
+        value = "missing" if np.isnan(numbers[bad[0]]) else f"{numbers[bad[0]]:g}"
+        raise InputError(
+            f"`{name}` must be {allowed}; {len(bad)} of {len(numbers)} are not, the first is "
+            f"{value} at position {bad[0]}. Leave out rows of which nothing is known."
+        )
+    return numbers
+
+
+def check_pool(expected_mean: float | None, pool_size: int | None, *, high: float = np.inf) -> None:
+    """Check what an estimate is told of the pool, where it is told anything."""
+    if expected_mean is not None:
+        check_number("expected_mean", expected_mean, low=0, high=high)
+        if expected_mean == np.inf:
+            raise InputError("`expected_mean` must be finite, got inf.")
+    if pool_size is not None:
+        check_number("pool_size", pool_size, low=0)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.classes import class_texts
 from thresher.core.errors import InputError
+from thresher.core.missing import id_texts
 
 
 @dataclass(frozen=True)
@@ -33,21 +36,20 @@ class Opinions:
     def of(cls, row_ids: np.ndarray, annotators: np.ndarray, labels: np.ndarray) -> Opinions:
         """Make a table from three columns of equal length v, one answer each.
 
-        An annotator's last answer for a row counts. Unnamed annotators are ``""``: together they
-        are one annotator with many answers a row, of which all count.
+        A missing label is no answer. An annotator's last answer for a row counts. Unnamed
+        annotators are ``""``: together they are one annotator with many answers a row, of which all
+        count.
 
         Raises
         ------
         InputError
             When the columns differ in length, or there are no answers.
         """
-        ids, people = np.asarray(row_ids).astype(str), np.asarray(annotators).astype(str)
-        given = np.asarray(labels).astype(str)
-        if not len(ids) == len(people) == len(given):
-            raise InputError(
-                f"{len(ids)} row ids, {len(people)} annotators and {len(given)} labels were given; "
-                "an answer has one of each."
-            )
+        ids, people = id_texts("row_ids", row_ids), id_texts("annotators", annotators, unnamed=True)
+        given = class_texts(labels)
+        check_columns(ids, people, given)
+        answered = given != ""
+        ids, people, given = ids[answered], people[answered], given[answered]
         if not len(ids):
             raise InputError("There are no answers.")
         unique_ids, rows = np.unique(ids, return_inverse=True)
@@ -68,6 +70,15 @@ class Opinions:
         """Return the mean over each annotator's answers of `values`, shape (v,)."""
         total = np.bincount(self.annotators, weights=values, minlength=len(self.names))
         return np.asarray(total / np.maximum(self.answers(), 1))
+
+
+def check_columns(ids: Sized, annotators: Sized, labels: Sized) -> None:
+    """Raise `InputError` unless each answer has a row, an annotator and a label."""
+    if not len(ids) == len(annotators) == len(labels):
+        raise InputError(
+            f"{len(ids)} row ids, {len(annotators)} annotators and {len(labels)} labels were "
+            "given; an answer has one of each."
+        )
 
 
 def last_of_each(rows: np.ndarray, person: np.ndarray, *, unnamed: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from thresher.core.embeddings import Embeddings, unit_length
 from thresher.core.errors import InputError
+from thresher.core.missing import read_numbers, without_missing
 
 from .instances import Instances
 from .kinds import MANY_LABELS, ONE_LABEL, Kind
@@ -96,27 +97,44 @@ def mask_of(name: str, value: np.ndarray | None, *, n: int, default: bool) -> np
     """Return a mask of n rows from a mask or positions; all are `default` where there is none."""
     if value is None:
         return np.full(n, default)
-    array = np.asarray(value)
+    array = without_missing(name, value)
     if array.dtype == bool:
         if array.shape != (n,):
             raise InputError(f"`{name}` must be a mask of {n} rows, got shape {array.shape}.")
         return array
+    if array.size and _is_mask(array, n):
+        return np.asarray(array.astype(bool))
     if array.size and not np.issubdtype(array.dtype, np.integer):
         raise InputError(f"`{name}` must be a boolean mask or positions, got dtype {array.dtype}.")
     if array.size and (array.min() < 0 or array.max() >= n):
         raise InputError(
             f"`{name}` must hold positions from 0 to {n - 1}, got {array.min()} to {array.max()}."
         )
+    if len(np.unique(array)) < array.size:
+        raise InputError(
+            f"`{name}` holds the same position several times. Give each row once, or a mask of "
+            f"{n} rows."
+        )
     mask = np.zeros(n, dtype=bool)
     mask[array.astype(np.int64)] = True
     return mask
+
+
+def _is_mask(array: np.ndarray, n: int) -> bool:
+    """Tell whether numbers are a mask: one for each row, 0 and 1 only, and no distinct positions.
+
+    Each row's position given once can look like that in a pool of one or two rows only.
+    """
+    if array.shape != (n,) or array.dtype.kind not in "iuf" or not np.isin(array, (0, 1)).all():
+        return False
+    return len(np.unique(array)) < n or bool(array.max() >= n)
 
 
 def positive(name: str, value: np.ndarray | None, *, row_ids: np.ndarray, zero: bool) -> np.ndarray:
     """Return float64 numbers, one a row, above 0 or, with `zero`, at least 0; default 1."""
     if value is None:
         return np.ones(len(row_ids))
-    array = np.asarray(value, dtype=np.float64)
+    array = read_numbers(name, value)
     if array.shape != row_ids.shape:
         raise InputError(f"`{name}` must hold {len(row_ids)} numbers, got shape {array.shape}.")
     bad = np.flatnonzero(~(np.isfinite(array) & (array >= 0 if zero else array > 0)))
@@ -165,7 +183,7 @@ def uncertainty_of(
 
 def spread(predictions: np.ndarray, *, row_ids: np.ndarray) -> np.ndarray:
     """Return the standard deviation over k models of numbers, shape (k, n); float64, shape (n,)."""
-    array = np.asarray(predictions, dtype=np.float64)
+    array = read_numbers("predictions", predictions)
     if array.ndim != 2 or len(array) < 2 or array.shape[1] != len(row_ids):
         raise InputError(
             f"`predictions` must have shape (models, {len(row_ids)}) with two models or more, got "

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from thresher.core.errors import InputError
+from thresher.core.missing import is_missing
 
 from .batch import Batch, Mark
 from .row_files import file_format, read_rows, write_rows
@@ -161,17 +162,18 @@ def _read_answers(
     empty = 0
     for number, line in read_rows(path, needed=("row_id", "label")):
         cell = line["label"].strip() if isinstance(line["label"], str) else line["label"]
-        if cell in ("", None):
+        if is_missing(cell):
             empty += 1
             continue
         try:
-            row = str(line["row_id"])
+            row = "" if is_missing(line["row_id"]) else str(line["row_id"])
             session.state.position(row)
             label = _read_label(session.task, cell)
-            key = row, annotator if annotator is not None else str(line.get("annotator") or "")
+            person = line.get("annotator") if annotator is None else annotator
+            key = row, "" if is_missing(person) else str(person)
             _check_same(session.task, row, told.get(key, label), label)
             told[key] = label
-            if line.get("seconds") not in (None, ""):
+            if not is_missing(line.get("seconds")):
                 seconds[key] = _read_seconds(line["seconds"])
         except InputError as error:
             raise InputError(f"{path}, line {number}: {error}") from error

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from thresher.core.classes import class_key, class_text
 from thresher.core.errors import InputError, check_number
 from thresher.core.fingerprint import fingerprint
 
@@ -58,7 +59,7 @@ class Wanted:
         return {
             "task": task.name if task else named,
             "task_options": task.options() if task else None,
-            "classes": None if classes is None else [str(name) for name in classes],
+            "classes": None if classes is None else list(map(class_text, classes)),
             "strategy": None if self.strategy is None else self.strategy.name,
             "audit": None if self.audit is None else float(self.audit),
             "random_state": None if self.random_state is None else int(self.random_state),
@@ -90,7 +91,10 @@ def settle(store: Store, context: Context, wanted: Wanted) -> Settings:
     if wanted.audit is not None:
         check_number("audit", wanted.audit, low=0, high=1)
     values = wanted.values()
-    if not store.settings():
+    known = store.settings()
+    if known and values["classes"] is not None:
+        values["classes"] = _as_started(values["classes"], json.loads(known["classes"]))
+    if not known:
         given = {name: value for name, value in values.items() if value is not None}
         values = {**DEFAULTS, **given}
         _check_start(values, wanted)
@@ -99,6 +103,12 @@ def settle(store: Store, context: Context, wanted: Wanted) -> Settings:
     task = get_task(read["task"], classes=read["classes"], options=read["task_options"])
     check_fit(wanted.strategy or get_strategy(read["strategy"]), task)
     return Settings(task, read["strategy"], float(read["audit"]), int(read["random_state"]))
+
+
+def _as_started(classes: list[str], before: list[str] | None) -> list[str]:
+    """Return the classes as the file spells them, where they are the same."""
+    same = before is not None and list(map(class_key, classes)) == list(map(class_key, before))
+    return list(before) if before is not None and same else classes
 
 
 def _check_start(values: dict[str, Any], wanted: Wanted) -> None:

@@ -14,8 +14,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from thresher.core.classes import class_codes, class_texts
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.missing import read_numbers, read_values
 from thresher.core.progress import track
 
 from .context import make_context
@@ -236,8 +238,9 @@ def _class_names(
         if len(shape) != 2:
             raise InputError(f"`labels` must have shape (rows, classes), got {shape}.")
         return np.arange(shape[1])
-    parts = [np.asarray(part) for part in (labels, test_labels) if part is not None]
-    return np.unique(np.concatenate(parts))
+    parts = [class_texts(part) for part in (labels, test_labels) if part is not None]
+    names = np.concatenate(parts)
+    return np.unique(names[names != ""])
 
 
 def _rows(
@@ -249,18 +252,21 @@ def _rows(
 ) -> LabeledRows:
     if not isinstance(embeddings, Embeddings):
         embeddings = Embeddings.from_vectors(embeddings)
-    labels = np.asarray(labels)
+    labels, missing = read_values(labels, name=name)
     if len(labels) != len(embeddings):
         raise InputError(f"`{name}` must hold {len(embeddings)} labels, got shape {labels.shape}.")
-    if labels.dtype.kind == "f" and np.isnan(labels).any():
-        raise InputError(f"`{name}` holds NaN: simulate on rows whose label is known.")
+    if missing.any():
+        raise InputError(
+            f"`{name}` holds NaN or other missing labels in {int(missing.sum())} places: simulate "
+            "on rows whose label is known."
+        )
     if names is None:
-        return LabeledRows(embeddings, labels.astype(np.float64))
+        return LabeledRows(embeddings, read_numbers(name, labels))
     if labels.ndim == 2:
         if not np.isin(labels, (0, 1)).all():
             raise InputError(f"`{name}` must hold 0 or 1 for each class.")
         return LabeledRows(embeddings, labels.astype(np.float32))
-    return LabeledRows(embeddings, np.searchsorted(names, labels))
+    return LabeledRows(embeddings, class_codes(class_texts(labels), names.tolist(), name=name))
 
 
 def _split(rows: LabeledRows, *, fraction: float, seed: int) -> tuple[LabeledRows, LabeledRows]:

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.classes import texts_of, without_code
 from thresher.core.errors import InputError, check_number
+from thresher.core.missing import read_values
 
 
 def balanced(labels: Any, *, max_repeat: int = 8, power: float = 1.0) -> np.ndarray:
@@ -19,7 +21,7 @@ def balanced(labels: Any, *, max_repeat: int = 8, power: float = 1.0) -> np.ndar
     Parameters
     ----------
     labels
-        Class names or numbers (n,).
+        Class names or numbers (n,); rows without a label occur once.
     max_repeat
         Most times that a row occurs.
     power
@@ -32,13 +34,16 @@ def balanced(labels: Any, *, max_repeat: int = 8, power: float = 1.0) -> np.ndar
     """
     check_number("max_repeat", max_repeat, low=1)
     check_number("power", power, low=0, high=1)
-    values = np.asarray(labels)
+    values, missing = read_values(labels, name="labels")
     if values.ndim != 1:
         raise InputError(f"`labels` must have the shape (n,), got {values.shape}.")
     if not len(values):
         return np.empty(0, dtype=np.int64)
-    _, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
-    wanted = np.minimum((counts.max() / counts) ** power, max_repeat)
+    names = texts_of(values, without_code(values, missing), name="labels")
+    classes, codes, counts = np.unique(names, return_inverse=True, return_counts=True)
+    largest = int(counts[classes != ""].max(initial=0))
+    # Rows without a label are no class to bring to the size of the others.
+    wanted = np.where(classes == "", 1.0, np.minimum((largest / counts) ** power, max_repeat))
     # Row k of a class of m occurs ⌊(k+1)·r⌋ − ⌊k·r⌋ times: the class total is ⌊m·r⌋.
     place = np.empty(len(values), dtype=np.int64)
     for code in range(len(counts)):

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.classes import class_key, class_lookup, class_text, texts_of
 from thresher.core.errors import InputError
 from thresher.core.files import read_json, write_json
+from thresher.core.missing import read_values
 from thresher.core.randomness import RandomState
 
 from .auditing import AuditReport
@@ -49,18 +51,19 @@ class ClassAugmenter:
         self.seed = check_seed(random_state)
         self.default = Augmenter(default, random_state=self.seed, backend=backend)
         self.by_class = {
-            str(name): Augmenter(policy, random_state=self.seed, backend=backend)
+            class_text(name): Augmenter(policy, random_state=self.seed, backend=backend)
             for name, policy in by_class.items()
         }
+        self._place = class_lookup(list(self.by_class))
 
     def augmenter_of(self, label: str) -> Augmenter:
         """Return what augments the rows of one class."""
-        return self.by_class.get(str(label), self.default)
+        return [*self.by_class.values(), self.default][self._group(class_text(label))]
 
     def batch(self, images: Any, keys: Any, labels: Any, *, epoch: int = 0, view: int = 0) -> Any:
         """Augment a batch as `Augmenter.batch` does, each row by its class's policy.
 
-        `labels` are class names (n,).
+        `labels` are class names (n,); rows without one get the default policy.
         """
         row_keys = check_keys(keys, n=len(images))
         names = _names(labels, len(images))
@@ -129,7 +132,7 @@ class ClassAugmenter:
         return cls.from_dict(read_json(path))
 
     def _group(self, name: str) -> int:
-        return list(self.by_class).index(name) if name in self.by_class else -1
+        return self._place.get(name, self._place.get(class_key(name), -1))
 
     def _batch(
         self, images: Any, keys: np.ndarray, groups: np.ndarray, epoch: int, view: int
@@ -166,7 +169,7 @@ def _without(policy: Policy, steps: list[Step], name: str) -> Policy:
 def _names(labels: Any, n: int) -> np.ndarray:
     if labels is None:
         raise InputError("`labels` are needed: each class has a policy of its own.")
-    names = np.asarray(labels)
-    if names.shape != (n,):
-        raise InputError(f"There are {n} rows and labels of the shape {names.shape}.")
-    return names.astype(str)
+    values, missing = read_values(labels, name="labels")
+    if values.shape != (n,):
+        raise InputError(f"There are {n} rows and labels of the shape {values.shape}.")
+    return texts_of(values, missing, name="labels")

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.classes import texts_of, without_code
 from thresher.core.errors import InputError, check_number
+from thresher.core.missing import read_values
 
 from .keyed import draw
 
@@ -56,11 +58,10 @@ def class_names(labels: Any, n: int) -> np.ndarray:
     """Return the class name of each row, str (n,), empty where it is missing."""
     if labels is None:
         raise InputError("`labels` are needed: an audit compares classes before and after.")
-    values = labels.tolist() if hasattr(labels, "tolist") else list(labels)
+    values, missing = read_values(labels, name="labels")
     if len(values) != n:
         raise InputError(f"There are {n} images and {len(values)} labels.")
-    missing = (None, -1, "")
-    return np.array(["" if value in missing else str(value) for value in values], dtype=str)
+    return texts_of(values, without_code(values, missing), name="labels")
 
 
 def _problem(classes: int, rows: np.ndarray) -> str:

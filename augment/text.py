@@ -12,7 +12,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from thresher.core.classes import texts_of, without_code
 from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.missing import read_values
 from thresher.core.randomness import RandomState
 
 from .keyed import check_index, check_keys, check_seed, draw
@@ -103,16 +105,17 @@ def splice(
 ) -> list[str]:
     """Join the first half of each text with the second half of another one of its class."""
     rows = check_keys(keys, n=_count(texts))
-    values = np.asarray(labels)
+    values, missing = read_values(labels, name="labels")
     if values.shape != (len(texts),):
         raise InputError(f"There are {len(texts)} texts and labels of the shape {values.shape}.")
+    names = texts_of(values, without_code(values, missing), name="labels")
     if not len(texts):
         return []
     draws = draw(check_seed(random_state), rows, epoch=check_index("epoch", epoch))
     place = draws.uniform(0, 1)[:, 0]
     joined = []
     for row, text in enumerate(texts):
-        others = np.flatnonzero(values == values[row])
+        others = np.flatnonzero(names == names[row]) if names[row] else np.array([row])
         other = texts[int(others[int(place[row] * len(others))])].split()
         words = text.split()
         joined.append(" ".join(words[: (len(words) + 1) // 2] + other[len(other) // 2 :]))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from thresher.core.errors import InputError
+from thresher.core.missing import read_numbers, read_values, whole_numbers
 
 UNLABELED = -1
 _LISTED = 5
@@ -129,14 +131,15 @@ def samples_from_arrays(
         (n, length), or features (n, d); or the rows one by one. Memory of an array of images is
         shared, not copied.
     row_ids : ndarray of str, shape (n,)
-    targets : ndarray of int, shape (n,), optional
+    targets : array or column of int, shape (n,), optional
         −1 for an unlabelled row.
     weights : ndarray of float, shape (n,), optional
 
     Raises
     ------
     InputError
-        When rows differ in shape, such as pictures of several sizes or color modes.
+        When rows differ in shape, such as pictures of several sizes or color modes, and when
+        targets are missing, names or fractions.
     """
     inputs = _one_array(inputs, row_ids)
     if inputs.ndim == 4:
@@ -149,10 +152,35 @@ def samples_from_arrays(
         tensor = torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32))
     return Samples(
         tensor,
-        None if targets is None else torch.from_numpy(np.asarray(targets, dtype=np.int64)),
+        None if targets is None else torch.from_numpy(_codes(targets)),
         np.asarray(row_ids, dtype=np.str_),
-        None if weights is None else torch.from_numpy(np.asarray(weights, dtype=np.float32)),
+        None if weights is None else torch.from_numpy(_weights(weights)),
     )
+
+
+def _codes(targets: Any) -> np.ndarray:
+    """Return class codes, int64; refuse missing ones, names and fractions."""
+    values, missing = read_values(targets, name="targets")
+    if missing.any():
+        raise InputError(
+            f"`targets` are missing in {int(missing.sum())} of {missing.size} rows, the first at "
+            f"position {int(np.flatnonzero(missing)[0])}. Give {UNLABELED} for a row without a "
+            "label, or leave it out."
+        )
+    if values.dtype.kind == "f":
+        instead = "Targets are class codes; turn numbers into classes first."
+        return whole_numbers("targets", values, missing, instead=instead)
+    if values.dtype.kind not in "iub" and values.size:
+        raise InputError(
+            f"`targets` must be integer class codes, got {values.ravel().tolist()[0]!r:.80}. "
+            "Number the classes first: `names, codes = numpy.unique(labels, return_inverse=True)`."
+        )
+    return values.astype(np.int64)
+
+
+def _weights(weights: Any) -> np.ndarray:
+    numbers = read_numbers("weights", weights)
+    return numbers.astype(np.float32)
 
 
 def _one_array(inputs: np.ndarray | Sequence[np.ndarray], row_ids: np.ndarray) -> np.ndarray:

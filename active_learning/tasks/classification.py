@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from thresher.core.classes import class_key, class_lookup, class_text
 from thresher.core.errors import InputError, did_you_mean
 
 from ..kinds import ONE_LABEL, Kind
@@ -102,13 +104,20 @@ class Classification(RightOrWrong):
 
 
 def check_class(label: Any, classes: Sequence[str]) -> str:
-    """Return `label` if it is one of `classes`; an error lists them."""
-    name = str(label)
-    if name not in classes:
+    """Return the one of `classes` that `label` is, whatever its spelling; an error lists them."""
+    if isinstance(label, str) and label in classes:
+        return label
+    lookup = _lookup(tuple(classes))
+    text = class_text(label)
+    code = lookup.get(text, lookup.get(class_key(text)))
+    if code is None:
         listed = ", ".join(repr(name) for name in classes)
-        hint = did_you_mean(str(label), classes)
+        hint = did_you_mean(text, classes)
         raise InputError(f"the label must be one of {listed}, got {label!r}.{hint}")
-    return name
+    return classes[code]
+
+
+_lookup = lru_cache(maxsize=16)(class_lookup)
 
 
 def cohen_kappa(first: np.ndarray, second: np.ndarray, *, n_classes: int) -> float:

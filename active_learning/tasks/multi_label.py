@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from thresher.core.errors import InputError
+from thresher.core.missing import is_missing
 
 from ..kinds import MANY_LABELS, Kind
 from .classification import check_class, cohen_kappa
@@ -37,7 +38,7 @@ class MultiLabel(RightOrWrong):
         """Return a JSON list of the names in the order of the classes."""
         if isinstance(label, str) or not isinstance(label, Iterable):
             raise InputError(f"the label must be a set of class names, got {label!r}.")
-        given = {check_class(name, self.classes) for name in label}
+        given = {check_class(name, self.classes) for name in label if not is_missing(name)}
         return json.dumps([name for name in self.classes if name in given], ensure_ascii=False)
 
     def decode(self, text: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from thresher.core.classes import class_text
 from thresher.core.errors import InputError, check_choice
 
 from .classification import Classification
@@ -49,7 +50,7 @@ def checked_classes(task: str, classes: Sequence[str] | None) -> tuple[str, ...]
     """Return the class names; one is enough where a row can be without any."""
     if classes is None:
         raise InputError("A new session needs `classes`, the list of allowed labels.")
-    names = tuple(str(name) for name in classes)
+    names = tuple(map(class_text, classes))
     least = 2 if task == Classification.name else 1
     if len(names) < least or len(set(names)) < len(names) or "" in names:
         number = "two or more" if least == 2 else "one or more"

@@ -67,6 +67,26 @@ def read_values(values: Any, *, name: str) -> tuple[np.ndarray, np.ndarray]:
     return array, _missing(array) | masked
 
 
+def id_texts(name: str, values: Any, *, unnamed: bool = False) -> np.ndarray:
+    """Return ids as text, ndarray of str; missing ones are refused, or empty with `unnamed`.
+
+    Whole numbers that a table holds as floats, ``7.0``, are ``"7"``.
+    """
+    array, missing = read_values(values, name=name)
+    if array.ndim != 1:
+        raise InputError(f"`{name}` must have one dimension, got {array.ndim}.")
+    if missing.any() and not unnamed:
+        raise InputError(
+            f"`{name}` holds {int(missing.sum())} missing ids, the first at position "
+            f"{int(np.flatnonzero(missing)[0])}. Every row needs one."
+        )
+    if array.dtype.kind == "f" and np.equal(array, np.floor(array))[~missing].all():
+        array = np.where(missing, 0, array).astype(np.int64)
+    texts = np.array([str(value) for value in array.tolist()], dtype=object)
+    texts[missing] = ""
+    return texts
+
+
 def without_missing(name: str, values: Any) -> np.ndarray:
     """Return the values as an array; refuse missing ones, the first of which is named."""
     array, missing = read_values(values, name=name)
