@@ -252,7 +252,10 @@ def _encoded(column: pa.ChunkedArray, name: str) -> pa.DictionaryArray:
     kind = column.type
     if pa.types.is_run_end_encoded(kind):
         column = pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks])
-    if isinstance(column.type, pa.ExtensionType):
+    if hasattr(kind, "closed"):
+        texts = [text for chunk in column.chunks for text in _labels_of(chunk, name)]
+        column = pa.chunked_array([pa.array(texts, pa.string())])
+    elif isinstance(kind, pa.ExtensionType):
         column = pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type)
     if pa.types.is_string_view(column.type) or pa.types.is_binary_view(column.type):
         wide = pa.large_string() if pa.types.is_string_view(column.type) else pa.large_binary()

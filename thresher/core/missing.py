@@ -149,7 +149,7 @@ def _array_of(values: Any, name: str) -> tuple[np.ndarray, Any]:
         return values.detach().cpu().numpy(), False
     if type(values).__module__.partition(".")[0] == "pandas" and hasattr(values, "dtype"):
         plain = isinstance(values.dtype, np.dtype)
-        return np.asarray(values) if plain else np.asarray(values.astype(object)), False
+        return np.asarray(values) if plain else _of_list(values.astype(object).tolist()), False
     if isinstance(values, (pa.Array, pa.ChunkedArray)):
         return _of_list(values.to_pylist()), False
     if hasattr(values, "__arrow_c_stream__"):
