@@ -133,7 +133,7 @@ def test_image_folder(tmp_path):
     }
     write_dataset(images(tmp_path, **columns), tmp_path / "out", format="imagefolder")
     found = sorted(str(p.relative_to(tmp_path / "out")) for p in tmp_path.glob("out/*/*/*"))
-    assert found == ["test/cat/c.png", "train/a_.._b/second.jpg", "train/cat/a.png"]
+    assert found == ["test/cat/c.png", "train/a_.._b-37d26d22/second.jpg", "train/cat/a.png"]
 
 
 def test_image_folder_keeps_rows_of_one_name_apart(tmp_path):

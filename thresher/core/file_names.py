@@ -15,6 +15,10 @@ SIGNATURES = {
     b"II*\0": ".tif",
     b"MM\0*": ".tif",
 }
+# Windows takes these for devices, with any suffix.
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d) *", re.IGNORECASE)
+# Of 255 bytes; the rest is room for a suffix and a part of a hash.
+_LONGEST_NAME = 200
 SPELLINGS = {".jpg": (".jpeg", ".jpe", ".jfif"), ".tif": (".tiff",), ".bmp": (".dib",)}
 
 
@@ -37,4 +41,6 @@ def image_name(image: dict[str, Any], row_id: str) -> str:
 
 def safe_name(name: str) -> str:
     """Return a name that every file system takes and that leaves its folder nowhere."""
-    return re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", name).strip(". ") or "_"
+    name = re.sub(r'[\x00-\x1f/\\:*?"<>|\ud800-\udfff]', "_", name).strip(". ") or "_"
+    name = name.encode()[:_LONGEST_NAME].decode(errors="ignore").rstrip(". ")
+    return f"_{name}" if _RESERVED.fullmatch(name.partition(".")[0]) else name

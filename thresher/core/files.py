@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,25 +44,33 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def walk_files(root: Path) -> list[Path]:
-    """Return all files below a folder, sorted; symbolic links are followed, loops of them not.
+def walk_files(root: Path, *, skip: Callable[[str], bool] = lambda _: False) -> Iterator[Path]:
+    """Yield all files below a folder; symbolic links are followed, loops of them not.
 
     Pipes, sockets, devices and folders that cannot be listed are left out.
+
+    Parameters
+    ----------
+    root : Path
+    skip : callable
+        Tells of a name, without its path, whether that file or folder is left out too.
     """
-    return sorted(_walk(root, frozenset()))
+    return _walk(root, frozenset(), skip)
 
 
-def _walk(folder: Path, above: frozenset[str]) -> Iterator[Path]:
+def _walk(folder: Path, above: frozenset[str], skip: Callable[[str], bool]) -> Iterator[Path]:
     real = os.path.realpath(folder)
     if real in above:
         return
     try:
-        entries = list(os.scandir(folder))
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
         return
     for entry in entries:
+        if skip(entry.name):
+            continue
         if entry.is_dir():
-            yield from _walk(Path(entry.path), above | {real})
+            yield from _walk(Path(entry.path), above | {real}, skip)
         elif entry.is_file():
             yield Path(entry.path)
 

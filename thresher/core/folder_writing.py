@@ -12,6 +12,7 @@ from .columns import class_names, read_row_ids, read_splits, strings
 from .errors import InputError, check_column
 from .file_names import image_name, safe_name
 from .fingerprint import fingerprint
+from .loading.class_folders import class_folders, write_class_names
 from .progress import track
 from .schema import ROW_ID, SPLIT
 
@@ -23,6 +24,7 @@ def write_image_folder(dataset: datasets.Dataset, path: Path, *, image: str, lab
     """Write every image as a file of its own; see `image_paths` for the names."""
     column = dataset.data.table.column(image)
     path.mkdir()
+    write_class_names(path, _folders(dataset, label))
     places = image_paths(dataset, image=image, label=label)
     for row, place in enumerate(track(places, description="write images", total=len(dataset))):
         file = path / place
@@ -33,7 +35,7 @@ def write_image_folder(dataset: datasets.Dataset, path: Path, *, image: str, lab
 def image_paths(dataset: datasets.Dataset, *, image: str, label: str) -> Iterator[Path]:
     """Yield where each image goes, relative to the folder: below its split and its class.
 
-    A name that is taken gets a part of the row id's hash.
+    A name that is taken, in capitals or not, gets a part of the row id's hash.
 
     Parameters
     ----------
@@ -45,20 +47,27 @@ def image_paths(dataset: datasets.Dataset, *, image: str, label: str) -> Iterato
     check_column(label, dataset.column_names, role="label column")
     table = dataset.data.table
     classes = strings(class_names(dataset, label))
+    folders = _folders(dataset, label)
     splits = read_splits(dataset) if SPLIT in dataset.column_names else None
-    names, taken = row_names(dataset), set[Path]()
+    names, taken = row_names(dataset), set[str]()
     for row in range(len(dataset)):
         value: dict[str, Any] = table.column(image)[row].as_py()
         if value is None or value["bytes"] is None:
             raise InputError(f"Row {names[row]} has no image: drop it first.")
         folder = Path() if splits is None else Path(safe_name(splits[row]))
         if classes[row]:
-            folder /= safe_name(classes[row])
+            folder /= folders[classes[row]]
         place = folder / image_name(value, str(names[row]))
-        if place in taken:
+        if str(place).casefold() in taken:
             place = place.with_stem(f"{place.stem}-{fingerprint(str(names[row]))[:8]}")
-        taken.add(place)
+        taken.add(str(place).casefold())
         yield place
+
+
+def _folders(dataset: datasets.Dataset, label: str) -> dict[str, str]:
+    """Return the folder of each class that occurs."""
+    classes = class_names(dataset, label).unique().to_pylist()
+    return class_folders(filter(None, classes), in_splits=SPLIT in dataset.column_names)
 
 
 def row_names(dataset: datasets.Dataset) -> np.ndarray:

@@ -118,7 +118,7 @@ def source_version(source: Source) -> str:
 
 def _files(name: str) -> list[tuple[str, int, int]]:
     path = Path(name)
-    found = [path] if path.is_file() else walk_files(path) if path.is_dir() else _glob(name)
+    found = [path] if path.is_file() else sorted(walk_files(path)) if path.is_dir() else _glob(name)
     # Of what a link leads to: the link itself stays as it is when the data change.
     states = [(str(item), item.stat()) for item in found if item.is_file()]
     return [(item, state.st_size, state.st_mtime_ns) for item, state in states]

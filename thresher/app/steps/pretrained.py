@@ -142,5 +142,5 @@ def _files(model: str) -> list[list[Any]]:
     folder = Path(model.partition(":")[2]).expanduser()
     if not folder.is_dir():
         return []
-    states = [(path.name, path.stat()) for path in walk_files(folder)]
+    states = [(path.name, path.stat()) for path in sorted(walk_files(folder))]
     return [[name, state.st_size, state.st_mtime_ns] for name, state in states]

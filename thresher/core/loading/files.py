@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ IMAGE_SUFFIXES = frozenset(
     {".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".jp2", ".pbm", ".pgm"}
     | {".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"}
 )
+LARGEST_FILE = 2**29
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
@@ -50,6 +52,12 @@ def _read_image(folder: Path, name: str | None) -> tuple[bytes | None, str | Non
     if not name:
         return None, "missing image"
     try:
+        state = (folder / name).stat()
+        # A pipe would block, a device would fill the memory.
+        if not stat.S_ISREG(state.st_mode):
+            return None, "a folder, pipe, socket or device, not a file"
+        if state.st_size > LARGEST_FILE:
+            return None, f"larger than {LARGEST_FILE / 2**20:,.0f} MiB"
         data = (folder / name).read_bytes()
     except OSError as error:
         return None, file_error(error)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from ..files import walk_files
 from ..schema import ROW_ID
+from .class_folders import NAMES, read_class_names
 from .column_names import LABEL_NAMES
 from .files import IMAGE_SUFFIXES, read_files
 from .hidden import is_hidden, left_out
@@ -31,8 +34,8 @@ def read_image_folder(root: Path, form: TableForm) -> Source:
     hidden: list[str] = []
     paths = sorted(_named(_walk(root, "", frozenset(), source, hidden), source))
     source.choices |= left_out(hidden)
-    split_layout = _has_split_folders(root)
-    rows = [_place(path, split_layout) for path in paths]
+    split_layout, classes = _has_split_folders(root), read_class_names(root)
+    rows = [_place(path, split_layout, classes) for path in paths]
     several = len({folder for _, folder in rows if folder is not None}) > 1
     metadata = read_metadata(root, paths, source, any_name=not several)
     tables = frozenset() if metadata is None else metadata.files
@@ -75,18 +78,29 @@ def _folders_are_classes(metadata: Metadata | None, *, several: bool) -> bool:
 def _has_split_folders(root: Path) -> bool:
     entries = [entry for entry in root.iterdir() if not is_hidden(entry.name)]
     folders = {entry.name.lower() for entry in entries if entry.is_dir()}
-    return any(SPLIT_NAMES.get(name) == "train" for name in folders) or (
-        bool(folders) and folders <= set(SPLIT_NAMES)
+    if folders and folders <= set(SPLIT_NAMES):
+        return True
+    # Beside folders of other names, "train" may be a class: of vehicles, for example.
+    return any(
+        SPLIT_NAMES.get(entry.name.lower()) == "train" and _has_folders(Path(entry))
+        for entry in entries
+        if entry.is_dir()
     )
 
 
-def _place(path: str, split_layout: bool) -> tuple[str | None, str | None]:
+def _has_folders(folder: Path) -> bool:
+    return any(entry.is_dir() and not is_hidden(entry.name) for entry in folder.iterdir())
+
+
+def _place(
+    path: str, split_layout: bool, classes: Mapping[str, str]
+) -> tuple[str | None, str | None]:
     """Return split and class of a relative path."""
     *folders, _ = path.split("/")
     split = None
     if split_layout and folders:
         split = SPLIT_NAMES.get(folders.pop(0).lower())
-    return split, folders[0] if folders else None
+    return split, classes.get(folders[0], folders[0]) if folders else None
 
 
 def _walk(
@@ -104,6 +118,8 @@ def _walk(
         return
     for entry in entries:
         name = prefix + entry.name
+        if name == NAMES:
+            continue
         if is_hidden(entry.name):
             hidden.append(_shown(name))
         elif not entry.is_dir():
@@ -129,12 +145,7 @@ def _shown(path: str) -> str:
 
 def count_images(root: Path, *, limit: int = 1000) -> int:
     """Count image files below a folder by suffix, up to a limit; hidden ones do not count."""
-    found = 0
-    for _, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not is_hidden(name)]
-        found += sum(
-            Path(name).suffix.lower() in IMAGE_SUFFIXES and not is_hidden(name) for name in names
-        )
-        if found >= limit:
-            break
-    return found
+    images = (
+        path for path in walk_files(root, skip=is_hidden) if path.suffix.lower() in IMAGE_SUFFIXES
+    )
+    return sum(1 for _ in islice(images, limit))

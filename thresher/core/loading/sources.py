@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 
 from ..choice import Choice
 from ..errors import InputError, check_column, did_you_mean
+from ..files import walk_files
 from .class_labels import with_class_names
 from .digits import read_digits
 from .files import IMAGE_SUFFIXES, check_folder
-from .hidden import is_inside_hidden
+from .hidden import is_hidden
 from .hub import is_saved, read_hub, read_object, read_saved, split_name
 from .image_folder import count_images, read_image_folder
 from .image_metadata import OWN_NAME
@@ -109,8 +110,7 @@ def _read_folder(folder: Path, form: TableForm) -> Source:
     check_folder(folder)
     if is_saved(folder):
         return read_saved(folder)
-    tables = sorted(path for path in folder.rglob("*") if path.is_file() and is_table(path))
-    visible = [path for path in tables if not is_inside_hidden(path.relative_to(folder).parts)]
+    visible = sorted(path for path in walk_files(folder, skip=is_hidden) if is_table(path))
     described = any(path.name.lower().startswith(f"{OWN_NAME}.") for path in visible)
     if visible and count_images(folder) <= (0 if described else len(visible)):
         return _read_paths(visible, form, origin=str(folder), root=folder)
