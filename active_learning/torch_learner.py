@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thresher.core.errors import check_number
+from thresher.core.errors import check_number, require
 
 from .learners import Predictor
 
@@ -54,8 +54,7 @@ class TorchLearner:
         self, vectors: np.ndarray, targets: np.ndarray, *, n_classes: int, random_state: int
     ) -> Predictor:
         """Train a new module; see `Learner`."""
-        import torch
-
+        torch: Any = require("torch", extra="train")
         loss, finish, wanted, outputs = _reading(targets, n_classes)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(random_state)

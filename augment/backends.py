@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from thresher.core.choice import Choice
-from thresher.core.errors import InputError, check_choice
+from thresher.core.errors import InputError, check_choice, require
 
 from .images import Form, from_array, from_planes, from_tensor, to_array, to_planes, to_tensor
 from .memory import copy_images, take_memory
@@ -216,6 +216,8 @@ def choose_backend(backend: str, *, device: str = "cpu") -> Choice:
     on_gpu = not device.startswith("cpu")
     if backend == "opencv" and on_gpu:
         raise InputError(f"`backend` 'opencv' works on the CPU; the images are on {device}.")
+    if backend == "torch":
+        require("torch", extra="train")
     if backend != "auto":
         return Choice(backend, "asked for")
     if on_gpu:

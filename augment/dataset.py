@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from thresher.core.errors import InputError
+from thresher.core.errors import InputError, require
 
 from .augmenter import Augmenter
 from .keyed import check_index, check_keys
@@ -66,8 +66,7 @@ class AugmentedDataset:
         keys: Any = None,
         then: Callable[[Any], Any] | None = None,
     ) -> None:
-        import torch
-
+        torch: Any = require("torch", extra="train")
         if not isinstance(augmenter, Augmenter):
             raise InputError(
                 f"`augmenter` must be an Augmenter, got {type(augmenter).__name__}. Call others "
@@ -77,7 +76,7 @@ class AugmentedDataset:
         self.dataset, self.augmenter, self.image, self.then = dataset, augmenter, image, then
         self.keys = check_keys(np.arange(n) if keys is None else keys, n=n)
         # Shared, since worker processes that outlive an epoch hold copies of this object.
-        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
+        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
 
     @property
     def epoch(self) -> int:

@@ -1,13 +1,15 @@
 """Train compact models: fit, distil, prune, quantize, export, check, profile.
 
-Names are loaded on first use, so that importing this package loads no torch. No submodule is
-named like a public function: importing it would hide the function.
+Names are loaded on first use, so that importing this package loads no torch; where torch is not
+installed, it says how to get it. No submodule is named like a public function: importing it would
+hide the function.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from thresher.core.errors import require_training
 from thresher.core.lazy import lazy_names
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from .samples import Samples as Samples
     from .search import search_compact as search_compact
     from .token_dropout import TokenDropout as TokenDropout
+
+require_training()
 
 _HOME = {
     "ModelSpec": "models",

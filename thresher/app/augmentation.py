@@ -21,6 +21,10 @@ from ..core.schema import LoadedDataset
 if TYPE_CHECKING:
     from .pilots import PilotRuns
 
+# What the stage of a run writes.
+POLICY = "policy.json"
+PREVIEW = "preview.png"
+
 
 @dataclass(frozen=True)
 class LabelledImages:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import thresher
 
-from ..core.errors import InputError
+from ..core.errors import InputError, require_training
 from ..core.files import write_text
 from ..core.schema import LoadedDataset
 from .costs import total_costs
@@ -60,7 +61,11 @@ def run(
     ------
     InputError
         For a source or setting that cannot be used.
+    MissingExtraError
+        At once, when training is asked for and PyTorch is not installed.
     """
+    if until == "report":
+        require_training()
     settings = settings or Settings()
     with open_run(Path(out), settings) as folder:
         loaded = load_rows(folder, source)
@@ -132,12 +137,21 @@ def finish(run: RunFolder) -> RunResult:
         missed_gates=tuple(missed),
         report=run.folder / "report.html",
         costs=total_costs([vars(done.cost) for done in run.done], prices=run.settings.cost.prices),
-        versions={"thresher": thresher.__version__, **{name: version(name) for name in NAMED}},
+        versions={"thresher": thresher.__version__, **_versions()},
     )
     write_text(run.folder / "config.toml", to_toml(run.settings, choices))
     result.save()
     write_report(run.folder)
     return result
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in NAMED:
+        # Data are cleaned without what trains.
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _record(done: Done[Any]) -> dict[str, Any]:

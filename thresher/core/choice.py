@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
 
-from .errors import InputError, check_choice, check_number
+from .errors import InputError, check_choice, check_number, require
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -28,11 +30,15 @@ def choose_device(device: str = "auto") -> Choice:
     ------
     InputError
         When CUDA is asked for and this machine, or this build of PyTorch, has none.
+    MissingExtraError
+        When CUDA is asked for and PyTorch is not installed.
     """
     check_choice("device", device, DEVICES)
     if device == "cpu":
         return Choice("cpu", "asked for")
-    import torch
+    if device == "auto" and find_spec("torch") is None:
+        return Choice("cpu", "torch is not installed")
+    torch: Any = require("torch", extra="train")
 
     if torch.cuda.is_available():
         name = torch.cuda.get_device_name()

@@ -5,8 +5,19 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Iterable
+from importlib.util import find_spec
 from numbers import Real
 from types import ModuleType
+
+# What `thresher[train]` brings.
+TRAINING = ("torch", "onnx", "onnxruntime", "onnxscript")
+# On Linux pip takes PyTorch's build for CUDA, with gigabytes of libraries, unless told otherwise.
+INSTALL_TRAINING = (
+    "Install one of\n"
+    "  pip install --extra-index-url https://download.pytorch.org/whl/cpu 'thresher[train]'"
+    "  (processors)\n"
+    "  pip install 'thresher[train]'  (NVIDIA's GPUs)"
+)
 
 
 class ThresherError(Exception):
@@ -90,7 +101,20 @@ def require(module: str, *, extra: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
+        how = f"Install it with: pip install 'thresher[{extra}]'"
         raise MissingExtraError(
             f"This needs the package '{module.partition('.')[0]}', which is not installed or does "
-            f"not load ({error}). Install it with: pip install 'thresher[{extra}]'"
+            f"not load ({error}). {INSTALL_TRAINING if extra == 'train' else how}"
         ) from error
+
+
+def require_training(what: str = "This") -> None:
+    """Raise a `MissingExtraError` with the install lines when PyTorch or ONNX is not there.
+
+    Nothing is imported, so that a command can say it before it starts to work.
+    """
+    missing = [name for name in TRAINING if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"{what} needs {', '.join(missing)}, not installed here. {INSTALL_TRAINING}"
+        )

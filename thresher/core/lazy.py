@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from .errors import TRAINING, require_training
+
 
 def lazy_names(package: str, home: Mapping[str, str]) -> Callable[[str], Any]:
     """Return a package's ``__getattr__`` (PEP 562).
@@ -26,7 +28,12 @@ def lazy_names(package: str, home: Mapping[str, str]) -> Callable[[str], Any]:
     def find(name: str) -> Any:
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module = import_module(f".{home[name]}", package)
+        try:
+            module = import_module(f".{home[name]}", package)
+        except ModuleNotFoundError as error:
+            if error.name in TRAINING:
+                require_training(f"{package}.{name}")
+            raise
         return module if home[name] == name else getattr(module, name)
 
     return find

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...core.errors import InputError
 from ...core.files import read_json
-from ..steps.policy import POLICY, PREVIEW
+from ..augmentation import POLICY, PREVIEW
 
 
 def augmentation(folder: Path, choices: dict[str, str]) -> dict[str, Any] | None:

@@ -12,12 +12,11 @@ from augment.grid import Preview
 from augment.policy import Policy
 
 from ...core.choice import Choice
+from ..augmentation import POLICY, PREVIEW
 from ..pilots import PilotRuns, seconds_of_one
 from ..stages import Done, Notes, RunFolder
 from .material import Material
 
-POLICY = "policy.json"
-PREVIEW = "preview.png"
 PILOTS = "pilots.jsonl"
 SHOWN_ROWS = 4
 
