@@ -28,7 +28,7 @@ def choose_precision(model: nn.Module, precision: str = "auto", *, device: str =
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return Choice("bf16", "the GPU computes bfloat16 natively")
         return Choice("fp32", "this GPU has no bfloat16 units")
-    if not _cpu_computes_bf16():
+    if not cpu_computes_bf16():
         return Choice("fp32", "this CPU has no bfloat16 instructions")
     share = _dense_share(model)
     if share < _MOSTLY:
@@ -36,7 +36,8 @@ def choose_precision(model: nn.Module, precision: str = "auto", *, device: str =
     return Choice("bf16", f"bfloat16 CPU, and {share:.0%} of the weights are dense convolutions")
 
 
-def _cpu_computes_bf16() -> bool:
+def cpu_computes_bf16() -> bool:
+    """Tell whether this processor has bfloat16 instructions."""
     known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(known.get("avx512_bf16") or known.get("amx_bf16") or known.get("bf16"))
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
 import thresher
 from thresher.app.cli import main
+from thresher.core.cpu import saturates_int8
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -34,12 +36,23 @@ def test_version_and_help(
 def test_doctor_names_versions_and_the_device(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    torch = pytest.importorskip("torch", reason="needs thresher[train]")
     assert call(monkeypatch, "doctor", "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["packages"]["torch"]
+    assert found["packages"]["numpy"]
+    assert found["extras"]["torch"] == torch.__version__
+    assert found["torch_build"] == ("for processors" if torch.version.cuda is None else ANY)
     assert found["device"]["reason"]
+    machine = {finding["name"]: finding for finding in found["machine"]}
+    assert machine["8-bit kernels"]["found"].startswith(
+        "saturating" if saturates_int8() else "exact"
+    )
+    assert all(finding["found"] and finding["follows"] for finding in machine.values())
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
     assert call(monkeypatch, "doctor") == 0
-    assert "device" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "device" in shown
+    assert "OPENBLAS_CORETYPE=Haswell" in shown
 
 
 def test_a_dry_run_does_nothing(

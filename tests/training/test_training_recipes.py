@@ -95,13 +95,13 @@ def test_flops_are_those_counted_by_hand():
 
 
 def test_precision_is_decided_by_layers_and_machine(monkeypatch):
-    monkeypatch.setattr("training.precision._cpu_computes_bf16", lambda: True)
+    monkeypatch.setattr("training.precision.cpu_computes_bf16", lambda: True)
     shape = {"num_classes": 3, "input_shape": (3, 32, 32)}
     assert choose_precision(compact_model("resnet8", **shape)).value == "bf16"
     assert choose_precision(compact_model("mobile", **shape)).value == "fp32"
     assert choose_precision(nn.Linear(2, 2)).value == "fp32"
     assert choose_precision(nn.Linear(2, 2), "bf16").reason == "asked for"
-    monkeypatch.setattr("training.precision._cpu_computes_bf16", lambda: False)
+    monkeypatch.setattr("training.precision.cpu_computes_bf16", lambda: False)
     assert "no bfloat16" in choose_precision(compact_model("resnet8", **shape)).reason
     with pytest.raises(InputError, match="precision"):
         choose_precision(nn.Linear(2, 2), "fp16")

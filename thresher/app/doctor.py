@@ -7,15 +7,19 @@ import importlib.util
 import os
 import platform
 import sys
+import textwrap
 from typing import Any
 
 import thresher
 
 from ..core.choice import available_cpus, choose_device
+from ..core.errors import INSTALL_TRAINING, TRAINING
+from .machine import examine_machine
 
-REQUIRED = ("numpy", "scikit-learn", "torch", "datasets", "pyarrow", "faiss-cpu", "albumentations")
-EXPORT = ("onnx", "onnxruntime", "onnxscript")
+REQUIRED = ("numpy", "scikit-learn", "datasets", "pyarrow", "faiss-cpu", "albumentations")
+_IN = " " * 26
 EXTRAS = {
+    **dict.fromkeys(TRAINING, "train"),
     "sentence-transformers": "st",
     "transformers": "hf",
     "peft": "lora",
@@ -29,25 +33,33 @@ EXTRAS = {
 
 def examine() -> dict[str, Any]:
     """Collect versions, processors, devices, network settings and the choices that follow."""
-    import torch
-
     device = choose_device("auto")
     return {
         "thresher": thresher.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in (*REQUIRED, *EXPORT)},
+        "packages": {name: _version(name) for name in REQUIRED},
         "extras": {name: _version(name) or _missing(extra) for name, extra in EXTRAS.items()},
         "cpus": available_cpus(),
-        "cpu_features": torch.backends.cpu.get_cpu_capability(),
-        "torch_threads": torch.get_num_threads(),
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
         "device": {"value": device.value, "reason": device.reason},
-        "cuda_devices": [
-            torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())
-        ],
+        **_torch(),
+        "machine": examine_machine(),
         "hub_offline": bool(os.environ.get("HF_HUB_OFFLINE")),
         "warnings": _warnings(),
+    }
+
+
+def _torch() -> dict[str, Any]:
+    if importlib.util.find_spec("torch") is None:
+        return {"torch_build": None, "torch_threads": None, "cuda_devices": []}
+    import torch
+
+    found = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "torch_build": f"for CUDA {torch.version.cuda}" if torch.version.cuda else "for processors",
+        "torch_threads": torch.get_num_threads(),
+        "cuda_devices": found,
     }
 
 
@@ -57,14 +69,26 @@ def describe(found: dict[str, Any]) -> str:
     lines = [
         f"Thresher {found['thresher']} on Python {found['python']}, {found['platform']}",
         "",
-        *(f"  {name:<24}{version or 'missing'}" for name, version in found["packages"].items()),
-        *(f"  {name:<24}{version}" for name, version in found["extras"].items()),
+        *(_line(name, version or "missing") for name, version in found["packages"].items()),
+        *(_line(name, version) for name, version in found["extras"].items()),
         "",
-        f"  {'processors':<24}{found['cpus']} ({found['cpu_features']})",
-        f"  {'torch threads':<24}{found['torch_threads']}",
-        f"  {'device':<24}{device['value']} ({device['reason']})",
+        _line("torch build", found["torch_build"] or "not installed"),
+        _line("processors", found["cpus"]),
+        _line("torch threads", found["torch_threads"] or "–"),
+        _line("device", f"{device['value']} ({device['reason']})"),
+        "",
+        "What depends on this machine",
     ]
+    for finding in found["machine"]:
+        lines.append(_line(finding["name"], finding["found"]))
+        lines += textwrap.wrap(finding["follows"], 100, initial_indent=_IN, subsequent_indent=_IN)
+    if found["torch_build"] is None:
+        lines += ["", f"To train: {INSTALL_TRAINING}"]
     return "\n".join([*lines, "", *(f"Warning: {text}" for text in found["warnings"])]).rstrip()
+
+
+def _line(name: str, value: object) -> str:
+    return f"  {name:<24}{value}"
 
 
 def _version(name: str) -> str | None:
@@ -79,15 +103,14 @@ def _missing(extra: str) -> str:
 
 
 def _warnings() -> list[str]:
-    import torch
-
     found = []
-    absent = [name for name in (*REQUIRED, *EXPORT) if _version(name) is None]
+    absent = [name for name in REQUIRED if _version(name) is None]
     if absent:
         found.append(f"missing: {', '.join(absent)}. Install Thresher again.")
-    if torch.get_num_threads() > available_cpus():
+    threads = _torch()["torch_threads"] or 0
+    if threads > available_cpus():
         found.append(
-            f"torch uses {torch.get_num_threads()} threads on {available_cpus()} processors, which "
+            f"torch uses {threads} threads on {available_cpus()} processors, which "
             f"slows training; set OMP_NUM_THREADS={available_cpus()}."
         )
     if _version("albumentationsx"):

@@ -1,0 +1,110 @@
+"""What this machine computes with, and what follows from it: instruction sets and their kernels."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import threadpoolctl
+
+from ..core.cpu import instruction_sets, saturates_int8
+
+# Variables that make a library take another processor's kernels.
+SWITCHES = (
+    "ATEN_CPU_CAPABILITY",
+    "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "MKL_CBWR",
+    "OPENBLAS_CORETYPE",
+    "NPY_DISABLE_CPU_FEATURES",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that depends on the machine: what was found, and what follows from it."""
+
+    name: str
+    found: str
+    follows: str
+
+
+def examine_machine() -> list[dict[str, str]]:
+    """Look at instruction sets, integer and bfloat16 kernels, and products of matrices."""
+    findings = [_instructions(), _integers(), _bfloat16(), _products()]
+    switched = [f"{name}={os.environ[name]}" for name in SWITCHES if os.environ.get(name)]
+    if switched:
+        findings.append(
+            Finding(
+                "switches",
+                ", ".join(switched),
+                "Set here, they take kernels of another processor. Unset them for full speed.",
+            )
+        )
+    return [asdict(finding) for finding in findings]
+
+
+def _instructions() -> Finding:
+    return Finding(
+        "instruction sets",
+        ", ".join(instruction_sets()) or "none that numpy knows",
+        "Last bits of sums differ between them, and so do those of a model trained elsewhere.",
+    )
+
+
+def _integers() -> Finding:
+    name = "8-bit kernels"
+    if not _installed("onnxruntime", "onnx"):
+        return Finding(name, "not looked at", "ONNX Runtime is not installed; see thresher[train].")
+    if saturates_int8():
+        return Finding(
+            name,
+            "saturating (sums of two products in 16 bits)",
+            'Files with weight_range="portable", the default, are exact here. Files with "full" '
+            "give other answers here than where they were checked: export them again.",
+        )
+    return Finding(
+        name,
+        "exact",
+        'Integer files of either weight range are exact here. Those with "full" are not on '
+        'processors with AVX2 alone; the default, weight_range="portable", is exact on all.',
+    )
+
+
+def _bfloat16() -> Finding:
+    name = "bfloat16"
+    if not _installed("torch"):
+        return Finding(name, "not looked at", "torch is not installed; see thresher[train].")
+    from training.precision import cpu_computes_bf16
+
+    if cpu_computes_bf16():
+        return Finding(
+            name,
+            "computed by the processor",
+            'Wide convolutions are trained in it (precision "auto"), so that the same seed gives '
+            'another model on a machine without it. precision="fp32" gives it up.',
+        )
+    return Finding(
+        name, "not computed by the processor", 'Training stays in float32 (precision "auto").'
+    )
+
+
+def _products() -> Finding:
+    found: list[dict[str, Any]] = threadpoolctl.threadpool_info()
+    names = {
+        f"{library['internal_api']} {library['version']} ({library['architecture']})"
+        for library in found
+        if library["user_api"] == "blas" and library.get("architecture")
+    }
+    return Finding(
+        "matrix products",
+        ", ".join(sorted(names)) or "by kernels that do not give their name",
+        "Kernels differ in last bits; near-ties are settled by a rule, not by them.",
+    )
+
+
+def _installed(*modules: str) -> bool:
+    return all(find_spec(module) for module in modules)
