@@ -1,4 +1,4 @@
-"""A manifest applied to a user's own data: their columns, their cells, their order.
+"""A manifest applied to a user's own data: their columns, their cells, their order, their splits.
 
 Beside the clean data stands a folder ``NAME.undo`` with the rows that were dropped or changed as
 they were, and the order of all rows, so that nothing need be added to the clean data themselves.
@@ -7,7 +7,7 @@ they were, and the order of all rows, so that nothing need be added to the clean
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +20,16 @@ from ..core.files import atomic_path, write_json
 from ..core.folder_writing import image_paths
 from ..core.manifest import Manifest
 from ..core.schema import ROW_ID, LoadedDataset
+from ..core.split_writing import write_splits
 from ..core.writing import (
-    SUFFIXES,
+    choose_format,
     image_columns,
     self_contained,
     with_named_classes,
     write_dataset,
 )
 from .given import digest, given_dataset, given_rows
+from .layout import SplitLayout, layouts_of, split_apart, split_of_rows
 
 if TYPE_CHECKING:
     import datasets
@@ -39,17 +41,24 @@ ORDER, CHANGED, HEADER = "order.parquet", "changed.parquet", "undo.json"
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What `apply_manifest` wrote: where, and how many rows stay, go and have a new label."""
+    """What `apply_manifest` wrote: where, and how many rows stay, go and have a new label.
+
+    ``splits`` holds where each split lies, and ``split_rows`` its rows; both are empty where the
+    data came in one table.
+    """
 
     path: Path
     undo: Path
     kept: int
     dropped: int
     relabeled: int
+    splits: dict[str, Path] = field(default_factory=dict)
+    split_rows: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        return {name: str(v) if isinstance(v, Path) else v for name, v in vars(self).items()}
+        values = {name: str(v) if isinstance(v, Path) else v for name, v in vars(self).items()}
+        return values | {"splits": {name: str(path) for name, path in self.splits.items()}}
 
 
 def cover_all_rows(manifest: Manifest, loaded: LoadedDataset, *, action: str) -> Manifest:
@@ -86,6 +95,9 @@ def apply_manifest(
 ) -> Cleaned:
     """Write the rows that stay, as the source holds them, and what is needed to take it back.
 
+    Splits that keys or file names of the source say stay splits: see
+    `thresher.core.split_writing.write_splits`. A column that says them stays a column.
+
     Parameters
     ----------
     manifest : Manifest
@@ -104,33 +116,88 @@ def apply_manifest(
     """
     rows, label = given_dataset(loaded), loaded.schema.label
     own_id = ROW_ID in given_rows(loaded).table.column_names
-    kind = format or SUFFIXES[out.suffix.lower()]
+    kind = choose_format(out, format)
     decisions = manifest.align(given_rows(loaded).row_ids)
-    applied = manifest.apply(rows, label=label)
-    clean = applied.dataset if own_id else applied.dataset.remove_columns(ROW_ID)
-    folder_label = (label or "label") if format == "imagefolder" else None
-    as_csv = kind == "csv"
-    delimiter = delimiter_of(loaded) if as_csv else None
-    titles = titles_of(loaded) if as_csv else None
-    if kind not in WITH_FEATURES:
-        clean = with_named_classes(clean)
-    write_dataset(clean, out, format=format, label=folder_label, delimiter=delimiter, titles=titles)
+    applied = manifest.apply(rows, label=label).dataset
+    style: dict[str, Any] = {
+        "label": (label or "label") if kind == "imagefolder" else None,
+        "delimiter": delimiter_of(loaded) if kind == "csv" else None,
+        "titles": titles_of(loaded) if kind == "csv" else None,
+    }
+    layouts = layouts_to_write(loaded, kind)
+    splits = split_of_rows(loaded)[decisions.actions != "drop"] if layouts else None
+    written = write_clean(
+        applied, out, kind=kind, style=style, layouts=layouts, splits=splits, own_id=own_id
+    )
     order = decisions.table.select([ROW_ID, "action"])
-    if folder_label is not None:
-        order = _with_paths(order, applied.dataset, folder_label)
+    if layouts:
+        order = order.append_column("split", pa.array(split_of_rows(loaded), pa.string()))
+    if style["label"] is not None:
+        order = _with_paths(order, applied, style["label"], splits)
     header = {
         "manifest": manifest.fingerprint,
-        "clean": digest(out),
+        "clean": digest(*written.values()),
         "own_id": own_id,
         "format": kind,
         "features": rows.features.to_dict(),
         "label": label,
-        "delimiter": delimiter,
-        "titles": titles,
+        "delimiter": style["delimiter"],
+        "titles": style["titles"],
+        "layouts": [layout.to_json() for layout in layouts],
     }
     counts = manifest.counts()
     undo = _save_undo(out, rows, order, header)
-    return Cleaned(out, undo, len(clean), counts["drop"], counts["relabel"])
+    in_splits = (
+        {}
+        if splits is None
+        else {layout.name: int((splits == layout.name).sum()) for layout in layouts}
+    )
+    places = written if layouts else {}
+    return Cleaned(out, undo, len(applied), counts["drop"], counts["relabel"], places, in_splits)
+
+
+def layouts_to_write(loaded: LoadedDataset, kind: str) -> tuple[SplitLayout, ...]:
+    """Return the splits that are written apart: several, or those of a ``DatasetDict``."""
+    layouts = layouts_of(loaded)
+    return layouts if len(layouts) > 1 or kind == "directory" else ()
+
+
+def write_clean(
+    rows: datasets.Dataset,
+    out: Path,
+    *,
+    kind: str,
+    style: dict[str, Any],
+    layouts: tuple[SplitLayout, ...],
+    splits: np.ndarray | None,
+    own_id: bool,
+) -> dict[str, Path]:
+    """Write rows with their ids as the source had them, and return where each split lies.
+
+    Parameters
+    ----------
+    rows : datasets.Dataset
+        With a column ``row_id``, which is the source's own where `own_id` is true.
+    kind : str
+        The format.
+    style : dict
+        Further arguments of `write_dataset`.
+    layouts : tuple of SplitLayout
+        None for data in one table, whose place has the name of an empty text.
+    splits : ndarray of object, shape (n,)
+        The split of each row, where there are layouts.
+    """
+    plain = rows if own_id else rows.remove_columns(ROW_ID)
+
+    def fitting(piece: datasets.Dataset) -> datasets.Dataset:
+        return piece if kind in WITH_FEATURES else with_named_classes(piece)
+
+    if splits is None:
+        return {"": write_dataset(fitting(plain), out, format=kind, **style)}
+    pieces = split_apart(plain, splits, layouts)
+    whole = {name: fitting(piece) for name, piece in pieces.items()}
+    titles = {layout.name: layout.titles for layout in layouts}
+    return write_splits(whole, out, format=kind, **{**style, "titles": titles})
 
 
 def delimiter_of(loaded: LoadedDataset) -> str | None:
@@ -151,15 +218,21 @@ def undo_folder(clean: Path) -> Path:
     return clean.with_name(clean.name + ".undo")
 
 
-def _with_paths(order: pa.Table, clean: datasets.Dataset, label: str) -> pa.Table:
+def _with_paths(
+    order: pa.Table, clean: datasets.Dataset, label: str, splits: np.ndarray | None
+) -> pa.Table:
     """Add where each row that stays was written: an image folder is read in the order of names."""
     stored = self_contained(clean)
     (image,) = image_columns(stored.features)
-    written = [path.as_posix() for path in image_paths(stored, image=image, label=label)]
-    stays = order["action"].to_numpy() != "drop"
-    paths = np.full(len(order), None, dtype=object)
-    paths[stays] = written
-    return order.append_column("path", pa.array(paths, pa.string()))
+    written = np.full(len(stored), None, dtype=object)
+    of_row = np.full(len(stored), "", dtype=object) if splits is None else splits
+    for name in dict.fromkeys(of_row.tolist()):
+        here = np.flatnonzero(of_row == name)
+        paths = image_paths(take_rows(stored, here), image=image, label=label)
+        written[here] = [path.as_posix() for path in paths]
+    places = np.full(len(order), None, dtype=object)
+    places[order["action"].to_numpy() != "drop"] = written
+    return order.append_column("path", pa.array(places, pa.string()))
 
 
 def _save_undo(out: Path, rows: datasets.Dataset, order: pa.Table, header: dict[str, Any]) -> Path:

@@ -68,14 +68,15 @@ def _stored_type(feature: Any) -> pa.DataType:
     return datasets.Features({"column": feature}).arrow_schema.field("column").type
 
 
-def digest(path: Path) -> str:
-    """Hash the bytes of a file, or the names and bytes of all files of a folder but hidden ones."""
+def digest(*paths: Path) -> str:
+    """Hash the bytes of files, and the names and bytes of all files in folders but hidden ones."""
     total = hashlib.blake2b(digest_size=16)
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    files = [f for f in files if not is_inside_hidden(f.relative_to(path).parts)]
-    for file in files:
-        name = "" if path.is_file() else str(file.relative_to(path))
-        with open(file, "rb") as stream:
-            content = hashlib.file_digest(stream, "blake2b").digest()
-        total.update(name.encode() + b"\0" + content)
+    for path in paths:
+        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+        files = [f for f in files if not is_inside_hidden(f.relative_to(path).parts)]
+        for file in files:
+            name = "" if path.is_file() else str(file.relative_to(path))
+            with open(file, "rb") as stream:
+                content = hashlib.file_digest(stream, "blake2b").digest()
+            total.update(name.encode() + b"\0" + content)
     return total.hexdigest()

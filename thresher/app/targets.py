@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import tempfile
 from pathlib import Path
 
 from ..core.errors import InputError
+from ..core.loading.parts import SPLIT_NAMES
 from .cleaning import undo_folder
 
 
@@ -23,11 +25,12 @@ def check_target(path: Path | None, *, option: str, data: str = "") -> None:
     """
     if path is None:
         return
-    if path.resolve() in sources(data):
-        raise InputError(
-            f"{option} {path} would overwrite the data themselves. Give it another name; nothing "
-            "was touched."
-        )
+    for target in (path, *_split_files(path)):
+        if _is_of(target, data):
+            raise InputError(
+                f"{option} {path} would overwrite the data themselves ({target}). Give it another "
+                "name; nothing was touched."
+            )
     ours = undo_folder(path).is_dir() or (path / "manifest.json").is_file()
     if path.is_dir() and any(path.iterdir()) and not ours:
         raise InputError(
@@ -53,6 +56,28 @@ def check_writable(path: Path, *, option: str) -> None:
 
 
 def sources(data: str) -> set[Path]:
-    """Return the paths that a source names: one, or those of ``train=a.csv,test=b.csv``."""
+    """Return the paths that a source names: one, those of ``train=a.csv,test=b.csv``, a pattern's.
+
+    A path stands for itself and, where it is a folder, for all that it holds.
+    """
     pieces = [data, *(piece.partition("=")[2] for piece in data.split(","))]
-    return {Path(piece.strip()).expanduser().resolve() for piece in pieces if piece.strip()}
+    named = [str(Path(piece.strip()).expanduser()) for piece in pieces if piece.strip()]
+    found = [path for name in named if glob.has_magic(name) for path in _matches(name)]
+    return {Path(name).resolve() for name in (*named, *found)}
+
+
+def _matches(pattern: str) -> list[str]:
+    return glob.glob(pattern, recursive=True)  # noqa: PTH207 — absolute patterns too
+
+
+def _is_of(path: Path, data: str) -> bool:
+    """Tell whether writing `path` would change a file or folder that is read."""
+    target, read = path.resolve(), sources(data)
+    return target in read or (target.exists() and not read.isdisjoint(target.parents))
+
+
+def _split_files(path: Path) -> list[Path]:
+    """Return the files that several splits would be written to in the place of one."""
+    if not path.suffix:
+        return []
+    return [path.with_name(f"{path.stem}-{name}{path.suffix}") for name in SPLIT_NAMES]

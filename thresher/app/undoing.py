@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from ..core.loading.sources import read_source
 from ..core.loading.table_form import TableForm
 from ..core.manifest import Manifest
 from ..core.schema import ROW_ID
-from ..core.writing import SUFFIXES, with_named_classes, write_dataset
-from .cleaning import CHANGED, HEADER, ORDER, WITH_FEATURES, undo_folder
+from ..core.split_writing import split_paths
+from ..core.writing import SUFFIXES, choose_format
+from .cleaning import CHANGED, HEADER, ORDER, undo_folder, write_clean
 from .given import as_dataset, digest
+from .layout import SplitLayout
 
 
 def undo_manifest(
@@ -52,29 +55,48 @@ def undo_manifest(
     order = pq.read_table(undo_folder(clean) / ORDER)
     changed = pq.read_table(undo_folder(clean) / CHANGED)
     features = datasets.Features.from_dict(header["features"])
+    layouts = tuple(map(SplitLayout.from_json, header.get("layouts", [])))
     form = TableForm(header["delimiter"] or ",", header.get("titles") != [])
-    kept = _kept(clean, order, changed.schema, features, form)
-    rows = pa.concat_tables([kept, changed]).combine_chunks()
+    forms = {each.name: replace(form, header=each.titles != ()) for each in layouts}
+    parts = [
+        _kept(path, _of_split(order, name), changed.schema, features, forms.get(name, form))
+        for name, path in _places(clean, header).items()
+    ]
+    rows = pa.concat_tables([*parts, changed]).combine_chunks()
     place = pc.index_in(order[ROW_ID], value_set=rows[ROW_ID].combine_chunks())
     rows = rows.take(place.combine_chunks())
-    if not header["own_id"]:
-        rows = rows.drop_columns([ROW_ID])
     if format is None and not out.suffix and SUFFIXES.get(clean.suffix.lower()) == "directory":
         format = header["format"]  # noqa: A001
-    label = (header["label"] or "label") if format == "imagefolder" else None
-    as_csv = out.suffix.lower() == ".csv"
-    delimiter = header["delimiter"] if as_csv else None
-    titles = header.get("titles") if as_csv else None
-    back = as_dataset(rows, features)
-    if (format or SUFFIXES.get(out.suffix.lower())) not in WITH_FEATURES:
-        back = with_named_classes(back)
-    write_dataset(back, out, format=format, label=label, delimiter=delimiter, titles=titles)
+    kind = choose_format(out, format)
+    write_clean(
+        as_dataset(rows, features),
+        out,
+        kind=kind,
+        style={
+            "label": (header["label"] or "label") if kind == "imagefolder" else None,
+            "delimiter": header["delimiter"] if kind == "csv" else None,
+            "titles": header.get("titles") if kind == "csv" else None,
+        },
+        layouts=layouts,
+        splits=order["split"].to_numpy() if layouts else None,
+        own_id=header["own_id"],
+    )
     return len(rows)
+
+
+def _places(clean: Path, header: dict[str, Any]) -> dict[str, Path]:
+    """Return where each split was written; data in one table have the name of an empty text."""
+    names = [layout["name"] for layout in header.get("layouts", [])]
+    return split_paths(clean, names, format=header["format"]) if names else {"": clean}
+
+
+def _of_split(order: pa.Table, name: str) -> pa.Table:
+    return order.filter(pc.equal(order["split"], name)) if "split" in order.column_names else order
 
 
 def _checked_header(manifest: Manifest, clean: Path) -> dict[str, Any]:
     folder = undo_folder(clean)
-    if not clean.exists():
+    if not clean.exists() and not folder.is_dir():
         raise InputError(f"There is no file or folder {clean}.")
     if not (folder / HEADER).is_file():
         raise InputError(
@@ -84,7 +106,11 @@ def _checked_header(manifest: Manifest, clean: Path) -> dict[str, Any]:
     header: dict[str, Any] = read_json(folder / HEADER)
     if header["manifest"] != manifest.fingerprint:
         raise InputError(f"{clean} was made with another manifest than this one.")
-    if header["clean"] != digest(clean):
+    places = _places(clean, header)
+    lost = [path for path in places.values() if not path.exists()]
+    if lost:
+        raise InputError(f"There is no file or folder {lost[0]}.")
+    if header["clean"] != digest(*places.values()):
         raise InputError(
             f"{clean} was changed since the manifest was applied. Rows can be put back only into "
             "what was written then; `thresher curate diff` shows what the manifest did."

@@ -53,6 +53,36 @@ class Schema:
 
 
 @dataclass(frozen=True)
+class GivenPart:
+    """A run of rows that came from one file or one split.
+
+    Attributes
+    ----------
+    name : str
+        The file or split, as it is called in messages; empty for a table in memory.
+    rows : int
+    numbers : ndarray of int64, shape (rows,)
+        Line or row numbers in the file, from 1.
+    split : str or None
+        The source's own name of the split, where a key, a file name or a folder says it.
+    schema : pyarrow.Schema
+        Columns and types of this part alone; other parts may have others.
+    features : mapping of str to datasets feature
+        What the part says of its columns.
+    titles : tuple of str or None
+        Names of the columns as a file of delimited text has them, none where it has no header.
+    """
+
+    name: str
+    rows: int
+    numbers: np.ndarray
+    split: str | None
+    schema: pa.Schema
+    features: Mapping[str, Any] = field(default_factory=dict)
+    titles: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class GivenRows:
     """All rows of a source as it holds them, before anything was cleaned or set aside.
 
@@ -68,6 +98,8 @@ class GivenRows:
     titles : tuple of str or None
         Names of the columns as a file of delimited text has them, none where it has no header;
         None for other sources.
+    parts : tuple of GivenPart
+        The files or splits that the rows of `table` came from, one after the other.
     """
 
     table: pa.Table
@@ -75,6 +107,7 @@ class GivenRows:
     positions: np.ndarray
     features: Mapping[str, Any] = field(default_factory=dict)
     titles: tuple[str, ...] | None = None
+    parts: tuple[GivenPart, ...] = ()
 
 
 @dataclass(frozen=True)

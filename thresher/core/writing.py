@@ -95,7 +95,7 @@ def write_dataset(
         When a format cannot hold a column, or an image has neither bytes nor a readable file.
     """
     target = Path(path)
-    chosen = _choose_format(target, format)
+    chosen = choose_format(target, format)
     if label is not None and chosen != "imagefolder":
         raise InputError(f"`label` names the folders of an 'imagefolder'; this is {chosen!r}.")
     for name, value in (("delimiter", delimiter), ("titles", titles)):
@@ -116,7 +116,8 @@ def write_dataset(
     return target
 
 
-def _choose_format(target: Path, wanted: str | None) -> str:
+def choose_format(target: Path, wanted: str | None) -> str:
+    """Return the format that was asked for, or that of the suffix."""
     if wanted is not None:
         return check_choice("format", wanted, FORMATS)
     suffix = target.suffix.lower()
@@ -188,13 +189,13 @@ def _filled(files: pa.Array, paths: pa.Array) -> pa.Array:
 
 
 def _write_directory(dataset: datasets.Dataset, path: Path) -> None:
-    with _quiet():
+    with quiet():
         # Left to itself, the library writes no shard for no rows and then cannot load it.
         dataset.save_to_disk(str(path), num_shards=None if len(dataset) else 1)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence the library's own progress bar; ours is the reporter's business."""
     import datasets
 

@@ -183,9 +183,10 @@ def print_outcome(outcome: Outcome, *, show: int, as_json: bool) -> None:
 def describe_clean(clean: Cleaned) -> str:
     """Say what clean data hold, and how to go back."""
     changed = f", {clean.relabeled:,} with a new label" if clean.relabeled else ""
+    listed = [f"{path} ({clean.split_rows[name]:,} rows)" for name, path in clean.splits.items()]
     return (
-        f"clean data: {clean.path} ({clean.kept:,} rows stay{changed}, {clean.dropped:,} dropped; "
-        f"{clean.undo} takes it back)"
+        f"clean data: {', '.join(listed) or clean.path} ({clean.kept:,} rows stay{changed}, "
+        f"{clean.dropped:,} dropped; {clean.undo} takes it back)"
     )
 
 

@@ -88,4 +88,4 @@ def _part(dataset: datasets.Dataset, name: str, split: str | None) -> Part:
     if dataset._indices is not None:
         dataset = take_rows(dataset, np.arange(len(dataset)))
     table = dataset.data.table.replace_schema_metadata(None)
-    return Part(name, table, split, features=dataset.features)
+    return Part(name, table, split, features=dataset.features, key=name or None)

@@ -95,11 +95,12 @@ def _has_folders(folder: Path) -> bool:
 def _place(
     path: str, split_layout: bool, classes: Mapping[str, str]
 ) -> tuple[str | None, str | None]:
-    """Return split and class of a relative path."""
+    """Return split, as its folder is called, and class of a relative path."""
     *folders, _ = path.split("/")
     split = None
     if split_layout and folders:
-        split = SPLIT_NAMES.get(folders.pop(0).lower())
+        first = folders.pop(0)
+        split = first if first.lower() in SPLIT_NAMES else None
     return split, classes.get(folders[0], folders[0]) if folders else None
 
 

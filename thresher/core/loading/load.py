@@ -84,7 +84,8 @@ def load_dataset(
         Entries of text columns that stand for a missing value, such as ``"?"``, beside empty ones.
     keep_unlabeled : bool
         Keep training rows without a label (null) and rows alone in their class instead of setting
-        them aside, and take no label where several columns could be it.
+        them aside, and take no label where several columns could be it. Where `test_fraction` is 0,
+        so that nothing is to be judged on them, test rows without a label stay too.
     seed : int
         Of the split, where the source has none.
     test_fraction : float
@@ -173,7 +174,7 @@ def _check(
     given = _given_splits(table, found, roles)
     ids, keys = _row_ids(table, roles, given)
     if keep_unlabeled:
-        bad_labels[slice(None) if given is None else given == "train"] = None
+        bad_labels[slice(None) if given is None or split[0] == 0 else given == "train"] = None
     reasons = first_reason(bad_inputs, bad_labels)
     if roles.label is not None and not keep_unlabeled:
         reasons = first_reason(reasons, single_row_classes(labels, usable(reasons)))
@@ -189,7 +190,7 @@ def _check(
         fraction=split[0],
         seed=split[1],
     )
-    if keep_unlabeled and roles.label is not None:
+    if keep_unlabeled and roles.label is not None and split[0] > 0:
         splits = np.where(names == "", "train", splits)
     schema = Schema(
         roles.modality,
@@ -208,7 +209,8 @@ def _check(
         bad=bad,
         choices={**found.choices, **roles.choices, **spellings, "split": why},
     )
-    return replace(loaded, given=GivenRows(raw, ids, keep))
+    parts = tuple(part.given() for part in found.parts)
+    return replace(loaded, given=GivenRows(raw, ids, keep, parts=parts))
 
 
 def _clean_inputs(table: pa.Table, found: Source, roles: Roles) -> tuple[pa.Table, Reasons]:

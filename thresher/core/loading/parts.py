@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from ..choice import Choice
 from ..issues import Issue
+from ..schema import GivenPart
 from .class_labels import with_class_names
 from .table_form import TableForm
 
@@ -41,6 +42,8 @@ class Part:
     table : pyarrow.Table
     split : str or None
         ``train``, ``validation`` or ``test`` when the file or key says so.
+    key : str or None
+        The source's own name of that split, such as ``dev``; default `split`.
     numbers : ndarray of int64, shape (n,), or None
         Line or row numbers in the file, from 1; None counts 1, 2, ….
     folder : Path or None
@@ -59,6 +62,23 @@ class Part:
     folder: Path | None = None
     features: Mapping[str, Any] = field(default_factory=dict)
     titles: tuple[str, ...] | None = None
+    key: str | None = None
+
+    def row_numbers(self) -> np.ndarray:
+        """Return the line or row numbers, int64, shape (n,)."""
+        return np.arange(1, len(self.table) + 1) if self.numbers is None else self.numbers
+
+    def given(self) -> GivenPart:
+        """Return what is remembered of the part beside its rows."""
+        return GivenPart(
+            self.name,
+            len(self.table),
+            self.row_numbers(),
+            self.key or self.split,
+            self.table.schema,
+            self.features,
+            self.titles,
+        )
 
 
 @dataclass

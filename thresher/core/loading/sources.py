@@ -153,7 +153,12 @@ def _read_mapping(mapping: Mapping[Any, Any], form: TableForm) -> Source:
         if not found.parts and not found.bad:
             raise InputError(f"The {key} source holds no rows.")
         found.parts = [
-            replace(part, name=str(key) if part.name == UNNAMED else part.name, split=split)
+            replace(
+                part,
+                name=str(key) if part.name == UNNAMED else part.name,
+                split=split,
+                key=str(key),
+            )
             for part in found.parts
         ]
         found.roles.pop("split", None)
@@ -185,7 +190,7 @@ def keep_where(source: Source, where: Mapping[str, Any] | None) -> Source:
             column = with_class_names(part.table, part.features).column(name).cast(pa.string())
             present.update(pc.unique(column.drop_null()).to_pylist())
             mask = pc.is_in(column, value_set=pa.array(values, pa.string()))
-            numbers = _numbers(part)[mask.to_numpy()]
+            numbers = part.row_numbers()[mask.to_numpy()]
             parts.append(replace(part, table=part.table.filter(mask), numbers=numbers))
         missing = [value for value in values if value not in present]
         if missing:
@@ -193,10 +198,6 @@ def keep_where(source: Source, where: Mapping[str, Any] | None) -> Source:
             raise InputError(f"No row has {name!r} equal to {missing[0]!r}. It holds: {shown}.")
         source.parts = parts
     return source
-
-
-def _numbers(part: Part) -> np.ndarray:
-    return np.arange(1, len(part.table) + 1) if part.numbers is None else part.numbers
 
 
 def split_of_parts(source: Source) -> np.ndarray | None:
@@ -211,6 +212,6 @@ def split_of_parts(source: Source) -> np.ndarray | None:
 def locate(source: Source, positions: np.ndarray) -> list[str]:
     """Say where rows of the stacked table came from: ``train.csv, row 17``."""
     names = np.repeat([part.name for part in source.parts], [len(p.table) for p in source.parts])
-    numbers = np.concatenate([np.empty(0, np.int64), *(_numbers(part) for part in source.parts)])
+    numbers = np.concatenate([np.empty(0, np.int64), *(p.row_numbers() for p in source.parts)])
     prefixes = {p.name: f"{p.name}, " if p.name != UNNAMED else "" for p in source.parts}
     return [f"{prefixes[str(names[i])]}row {numbers[i]}" for i in positions]

@@ -1,0 +1,95 @@
+"""Datasets of several splits on disk: each split stays a split, in the form of one dataset.
+
+A saved Hugging Face dataset becomes a ``DatasetDict``; image folders and tar shards get a folder
+for each split; every other format a file, ``clean.csv`` as ``clean-train.csv``, ``clean-test.csv``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from .files import atomic_path
+from .writing import choose_format, quiet, self_contained, write_dataset
+
+if TYPE_CHECKING:
+    import datasets
+
+# Formats in which one folder holds all splits.
+IN_ONE_FOLDER = ("directory", "imagefolder", "webdataset")
+
+
+def split_paths(
+    path: str | os.PathLike[str],
+    splits: Iterable[str],
+    *,
+    format: str | None = None,  # noqa: A002 — as in write_dataset
+) -> dict[str, Path]:
+    """Return where `write_splits` puts each split."""
+    target = Path(path)
+    if choose_format(target, format) in IN_ONE_FOLDER:
+        return {name: target / name for name in splits}
+    return {name: target.with_name(f"{target.stem}-{name}{target.suffix}") for name in splits}
+
+
+def write_splits(
+    splits: Mapping[str, datasets.Dataset],
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,  # noqa: A002 — as in write_dataset
+    label: str | None = None,
+    delimiter: str | None = None,
+    titles: Mapping[str, Sequence[str] | None] = MappingProxyType({}),
+) -> dict[str, Path]:
+    """Write each split by its name; features and the order of rows are kept.
+
+    Parameters
+    ----------
+    splits : mapping of str to datasets.Dataset
+        A split without rows is written too.
+    path : path-like
+        A folder, or the file whose name gets ``-NAME`` for each split.
+    format, label, delimiter : str, optional
+        See `thresher.core.write_dataset`.
+    titles : mapping of str to sequence of str, optional
+        The first line of each split's file; only for ``"csv"``.
+
+    Returns
+    -------
+    dict of str to Path
+        See `split_paths`.
+
+    Raises
+    ------
+    InputError
+        As `thresher.core.write_dataset` does.
+    """
+    target = Path(path)
+    places = split_paths(target, splits, format=format)
+    chosen = choose_format(target, format)
+    if chosen == "directory":
+        with atomic_path(target) as temporary:
+            _save_dict(splits, temporary)
+    elif chosen in IN_ONE_FOLDER:
+        with atomic_path(target) as temporary:
+            temporary.mkdir()
+            for name, rows in splits.items():
+                write_dataset(rows, temporary / name, format=chosen, label=label)
+    else:
+        for name, rows in splits.items():
+            first = titles.get(name) if chosen == "csv" else None
+            write_dataset(rows, places[name], format=chosen, delimiter=delimiter, titles=first)
+    return places
+
+
+def _save_dict(splits: Mapping[str, datasets.Dataset], path: Path) -> None:
+    import datasets
+
+    whole = datasets.DatasetDict({name: self_contained(rows) for name, rows in splits.items()})
+    # Left to itself, the library writes no shard for no rows and then cannot load it.
+    shards = {name: None if len(rows) else 1 for name, rows in splits.items()}
+    with quiet():
+        whole.save_to_disk(str(path), num_shards=shards)
