@@ -8,10 +8,10 @@ decisions.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,8 @@ from .schema import ROW_ID
 if TYPE_CHECKING:
     import datasets
 
+# A Dataset or a DatasetDict: what comes in goes out.
+Rows = TypeVar("Rows")
 FORMAT = 1
 ACTIONS = ("keep", "drop", "relabel", "review")
 SCHEMA = pa.schema(
@@ -42,11 +44,11 @@ SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class Applied:
+class Applied(Generic[Rows]):
     """A dataset after a manifest: the rows that stay, and the dropped ones as they were."""
 
-    dataset: datasets.Dataset
-    removed: datasets.Dataset
+    dataset: Rows
+    removed: Rows
 
 
 @dataclass(frozen=True)
@@ -166,13 +168,14 @@ class Manifest:
             raise InputError(f"{path} cannot be read as a manifest ({error}).") from error
         return cls(table, head["header"])
 
-    def apply(self, dataset: datasets.Dataset, *, label: str | None = None) -> Applied:
+    def apply(self, dataset: Rows, *, label: str | None = None) -> Applied[Rows]:
         """Drop and relabel rows as decided; kept and reviewed rows stay as they are, in order.
 
         Parameters
         ----------
-        dataset : datasets.Dataset
-            The rows that the manifest was made for, in any order, with the column ``row_id``.
+        dataset : datasets.Dataset or datasets.DatasetDict
+            The rows that the manifest was made for, in any order, with the column ``row_id``. Of a
+            ``DatasetDict`` every split stays a split; see `with_row_ids` for its ids.
         label : str, optional
             The label column; needed only when rows are relabelled.
 
@@ -182,8 +185,11 @@ class Manifest:
             When rows are missing or unknown, or when a label is not the one that was judged.
         """
         from .columns import take_rows
+        from .manifest_splits import apply_to_splits
         from .relabeling import replace_labels
 
+        if isinstance(dataset, Mapping):
+            return apply_to_splits(self, dataset, label=label)
         here = self.align(_ids(dataset))
         actions = here.actions
         if (actions == "relabel").any():
@@ -194,10 +200,10 @@ class Manifest:
         stay, gone = np.flatnonzero(~dropped), np.flatnonzero(dropped)
         return Applied(take_rows(dataset, stay), take_rows(dataset, gone))
 
-    def undo(
-        self, applied: datasets.Dataset, removed: datasets.Dataset, *, label: str | None = None
-    ) -> datasets.Dataset:
+    def undo(self, applied: Rows, removed: Rows, *, label: str | None = None) -> Rows:
         """Put the dataset back as it was: all rows, in the manifest's order, with their old labels.
+
+        Both parts are datasets, or both are a ``DatasetDict`` as `apply` gives them.
 
         Raises
         ------
@@ -207,16 +213,22 @@ class Manifest:
         import datasets as hf
 
         from .columns import take_rows
+        from .manifest_splits import undo_in_splits
         from .relabeling import replace_labels
 
-        joined = hf.concatenate_datasets([applied, removed]) if len(removed) else applied
+        if isinstance(applied, Mapping):
+            whole: Rows = undo_in_splits(self, applied, removed, label=label)
+            return whole
+        parts: list[Any] = [applied, removed]
+        joined = hf.concatenate_datasets(parts) if len(parts[1]) else parts[0]
         ids = _ids(joined)
         here = self.align(ids)
         if (here.actions == "relabel").any():
             if label is None:
                 raise InputError("The manifest relabelled rows: name the column with `label`.")
             joined = replace_labels(joined, label, here.table, undo=True)
-        return take_rows(joined, _positions(self.row_ids, ids))
+        back: Rows = take_rows(joined, _positions(self.row_ids, ids))
+        return back
 
     def align(self, row_ids: np.ndarray) -> Manifest:
         """Return the same decisions in the order of `row_ids`, which must be the same rows.

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from .columns import (
+    dataset_of,
     is_binary,
     is_list,
     is_number,
@@ -28,36 +29,72 @@ from .columns import (
     read_row_ids,
     read_texts,
     strings,
+    take_rows,
     with_column,
 )
 from .errors import InputError, check_column
 from .fingerprint import fingerprint
 from .images import UnreadableImage, decode_image, image_bytes, map_blocks
-from .schema import ROW_ID, Schema
+from .schema import ROW_ID, SPLIT, Schema
 
 if TYPE_CHECKING:
     import datasets
 
+Rows = TypeVar("Rows")
 NULL = np.uint64(0x9E3779B97F4A7C15)
 
 
-def with_row_ids(dataset: datasets.Dataset, *, key: str | None = None) -> datasets.Dataset:
-    """Return the dataset with a first column ``row_id``, str, unique.
+def with_row_ids(dataset: Rows, *, key: str | None = None) -> Rows:
+    """Return the dataset, or each split of a ``DatasetDict``, with a first column ``row_id``.
 
-    The ids are those of `key`, or of a ``row_id`` column that is already there, or else a hash of
-    all columns: 16 hexadecimal digits, with ``-1``, ``-2``, … for further exact copies of a row.
-    Such an id depends on the row alone, so it survives reordering, appending and other files; where
-    the path of an image came from does not count, only its bytes do.
+    Ids are texts and unique, over all splits too. They are those of `key`, or of a ``row_id``
+    column that is already there, or else a hash of all columns: 16 hexadecimal digits, with ``-1``,
+    ``-2``, … for further exact copies of a row. Such an id depends on the row (and its split)
+    alone, so it survives reordering, appending and other files; where the path of an image came
+    from does not count, only its bytes do.
 
     Raises
     ------
     InputError
         When the key column is missing, has empty entries or repeats; the rows are named.
     """
-    if key is None and ROW_ID in dataset.column_names:
+    given: Any = dataset
+    done: Rows
+    if isinstance(given, Mapping):
+        done = _with_ids_in_splits(given, key)
+        return done
+    if key is None and ROW_ID in given.column_names:
         key = ROW_ID
-    ids = content_ids(dataset) if key is None else key_ids(dataset, key)
-    return with_column(dataset, ROW_ID, pa.array(ids, pa.string()), first=True)
+    ids = content_ids(given) if key is None else key_ids(given, key)
+    done = with_column(given, ROW_ID, pa.array(ids, pa.string()), first=True)
+    return done
+
+
+def _with_ids_in_splits(splits: Mapping[str, Any], key: str | None) -> Any:
+    """Give the rows of all splits ids by which `load_dataset` knows them too."""
+    import datasets as hf
+
+    from .loading.class_labels import with_class_names
+    from .loading.hub import split_name
+
+    parts = []
+    for name, rows in splits.items():
+        taken = take_rows(rows, np.arange(len(rows)))
+        named = with_class_names(taken.data.table.replace_schema_metadata(None), rows.features)
+        split = pa.array([split_name(str(name))] * len(rows), pa.string())
+        parts.append(
+            named.append_column(SPLIT, split) if SPLIT not in named.column_names else named
+        )
+    table = pa.concat_tables(parts, promote_options="permissive")
+    features = hf.Features.from_arrow_schema(table.schema)
+    ids = with_row_ids(dataset_of(table, features, key="row ids"), key=key)[ROW_ID]
+    starts = np.cumsum([0, *(len(rows) for rows in splits.values())]).tolist()
+    return hf.DatasetDict(
+        {
+            name: with_column(rows, ROW_ID, pa.array(ids[start:stop], pa.string()), first=True)
+            for (name, rows), (start, stop) in zip(splits.items(), pairwise(starts), strict=True)
+        }
+    )
 
 
 def key_ids(dataset: datasets.Dataset, key: str) -> np.ndarray:

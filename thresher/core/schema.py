@@ -10,6 +10,8 @@ from .choice import Choice
 from .issues import Issues
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import datasets
     import numpy as np
     import pyarrow as pa
@@ -71,6 +73,8 @@ class GivenPart:
         What the part says of its columns.
     titles : tuple of str or None
         Names of the columns as a file of delimited text has them, none where it has no header.
+    folder : Path or None
+        Folder of the file, from which paths in its cells start; None for a table in memory.
     """
 
     name: str
@@ -80,6 +84,7 @@ class GivenPart:
     schema: pa.Schema
     features: Mapping[str, Any] = field(default_factory=dict)
     titles: tuple[str, ...] | None = None
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)

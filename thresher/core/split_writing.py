@@ -12,8 +12,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
+from .columns import with_column
 from .files import atomic_path
-from .writing import choose_format, quiet, self_contained, write_dataset
+from .schema import ROW_ID, SPLIT
+from .writing import choose_format, image_columns, quiet, self_contained, write_dataset
 
 if TYPE_CHECKING:
     import datasets
@@ -73,6 +77,8 @@ def write_splits(
     if chosen == "directory":
         with atomic_path(target) as temporary:
             _save_dict(splits, temporary)
+    elif chosen == "imagefolder":
+        write_dataset(_with_split_column(splits, label or "label"), target, format=chosen, label=label)
     elif chosen in IN_ONE_FOLDER:
         with atomic_path(target) as temporary:
             temporary.mkdir()
@@ -83,6 +89,19 @@ def write_splits(
             first = titles.get(name) if chosen == "csv" else None
             write_dataset(rows, places[name], format=chosen, delimiter=delimiter, titles=first)
     return places
+
+
+def _with_split_column(splits: Mapping[str, datasets.Dataset], label: str) -> datasets.Dataset:
+    """Return one dataset of what an image folder can hold, so that classes are named once."""
+    import datasets
+
+    parts = []
+    for name, rows in splits.items():
+        held = [ROW_ID, label, *image_columns(rows.features)]
+        part = rows.select_columns([column for column in held if column in rows.column_names])
+        column = pa.array([name] * len(rows), pa.string())
+        parts.append(with_column(part, SPLIT, column))
+    return datasets.concatenate_datasets(parts)
 
 
 def _save_dict(splits: Mapping[str, datasets.Dataset], path: Path) -> None:

@@ -22,7 +22,8 @@ Out = Annotated[
     Path,
     typer.Option(
         help="A file for the clean data (.csv, .jsonl, .parquet, .tar), beside which the folder of "
-        "the run is made; or that folder itself. The same folder goes on or is reused."
+        "the run is made; or that folder itself, which then holds them in the form they came in. "
+        "Of several splits each gets a file, clean-train.csv. The same folder goes on or is reused."
     ),
 ]
 
@@ -54,22 +55,45 @@ def curate_whole(
     **columns: Any,
 ) -> None:
     """Run the checks into a folder, or into one beside the file of clean data."""
-    from .whole_run import go
+    from .whole_run import show_plan
 
     out, find = asked
     settings = settings_from(overrides=set_, more={"find": find}, defaults=DEFAULTS, **columns)
-    if dry_run or not out.suffix:
-        go(data, out, settings, until="curate", dry_run=dry_run, as_json=as_json)
+    if dry_run:
+        show_plan(settings, until="curate", as_json=as_json)
     else:
-        clean_file(data, out, settings, as_json=as_json)
+        clean(data, out, settings, as_json=as_json)
 
 
-def clean_file(data: str, out: Path, settings: Settings, *, as_json: bool) -> None:
-    """Run beside a file, and write the clean rows into it as the source holds them."""
+def clean(data: str, out: Path, settings: Settings, *, as_json: bool) -> None:
+    """Run in a folder, or beside a file, and write the clean rows as the source holds them."""
+    from ..console import shown_progress
     from ..tables import print_result
-    from ..targets import check_target
+    from .clean_run import check_whole, is_whole, write_clean_data
     from .finding_output import describe_clean
     from .whole_run import do
+
+    run, file = out, None
+    if out.suffix:
+        _check_file(out, data)
+        check_whole(settings)
+        run, file = run_folder(out), out
+    result = do(data, run, settings, until="curate")
+    cleaned = None
+    if is_whole(settings):
+        with shown_progress():
+            cleaned = write_clean_data(data, result.folder, settings, out=file)
+    if as_json:
+        found = {} if cleaned is None else {"clean": cleaned.to_json()}
+        write_line(json.dumps({**result.to_json(), **found}, sort_keys=True))
+        return
+    print_result(result)
+    own = f"clean data: {run / 'dataset' / 'rows'}"
+    write_line(own if cleaned is None else describe_clean(cleaned))
+
+
+def _check_file(out: Path, data: str) -> None:
+    from ..targets import check_target
 
     if out.suffix.lower() not in SUFFIXES:
         raise InputError(
@@ -77,25 +101,8 @@ def clean_file(data: str, out: Path, settings: Settings, *, as_json: bool) -> No
             "or .tar; a folder has no suffix."
         )
     check_target(out, option="--out", data=data)
-    result = do(data, run_folder(out), settings, until="curate")
-    cleaned = _apply(data, out, result.folder, settings)
-    if as_json:
-        write_line(json.dumps({**result.to_json(), "clean": cleaned.to_json()}, sort_keys=True))
-    else:
-        print_result(result)
-        write_line(describe_clean(cleaned))
 
 
 def run_folder(out: Path) -> Path:
     """Return the folder of the run that makes a file of clean data."""
     return out.with_name(out.name + ".run")
-
-
-def _apply(data: str, out: Path, folder: Path, settings: Settings) -> Any:
-    from ...core.manifest import Manifest
-    from ..cleaning import apply_manifest, cover_all_rows
-    from ..steps.load import load_by_columns
-
-    loaded = load_by_columns(data, settings.data, seed=settings.seed)
-    manifest = Manifest.load(folder / "manifest" / "decisions")
-    return apply_manifest(cover_all_rows(manifest, loaded, action="drop"), loaded, out)

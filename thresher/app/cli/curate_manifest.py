@@ -13,7 +13,9 @@ from ..terminal import result_console, write_line
 from .finding import Format
 from .options import Data, Json
 
-Decisions = Annotated[Path, typer.Argument(metavar="MANIFEST", help="Folder of a manifest.")]
+Decisions = Annotated[
+    Path, typer.Argument(metavar="MANIFEST", help="Folder of a manifest, or of a run.")
+]
 
 
 def apply(
@@ -31,14 +33,14 @@ def apply(
 
     Example: thresher curate apply decisions/ reviews.csv --out clean.csv
     """
-    from ...core.manifest import Manifest
     from ..cleaning import apply_manifest
     from ..console import shown_progress
     from ..targets import check_target
+    from .clean_run import manifest_in
     from .finding_output import describe_clean
     from .finding_source import clean_format, read_rows
 
-    decided = Manifest.load(manifest)
+    decided = manifest_in(manifest)
     check_target(out, option="--out", data=data)
     with shown_progress():
         loaded = read_rows(data, **decided.header.get("columns", {}))
@@ -63,12 +65,12 @@ def undo(
 
     Example: thresher curate undo decisions/ clean.csv --out reviews-again.csv
     """
-    from ...core.manifest import Manifest
     from ..targets import check_target
     from ..undoing import undo_manifest
+    from .clean_run import manifest_in
 
     check_target(out, option="--out", data=str(clean))
-    rows = undo_manifest(Manifest.load(manifest), clean, out, format=format)
+    rows = undo_manifest(manifest_in(manifest), clean, out, format=format)
     write_line(json.dumps({"path": str(out), "rows": rows}) if as_json else f"{out}: {rows:,} rows")
 
 
@@ -86,11 +88,11 @@ def diff(
 
     Example: thresher curate diff decisions-0.9/ decisions-0.95/
     """
-    from ...core.manifest import Manifest
     from ...core.writing import write_dataset
     from ..given import as_dataset
+    from .clean_run import manifest_in
 
-    table = Manifest.load(first).diff(Manifest.load(second))
+    table = manifest_in(first).diff(manifest_in(second))
     if out is not None:
         write_dataset(as_dataset(table), out)
     rows = table.slice(0, show).to_pylist()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from ...core.writing import FORMATS as DATA_FORMATS
 from ...core.writing import SUFFIXES, write_dataset
 from ..cleaning import Cleaned
 from ..given import as_dataset
+from ..places import Places, places_of, with_places
 from ..report.findings_page import write_findings_page
 from ..terminal import Terminal, result_console, write_line
-from .finding_source import is_hashed, row_numbers
+from .finding_source import row_numbers
 
 FORMATS = ("parquet", "csv", "jsonl")
 TEXT_LENGTH = 60
@@ -54,6 +56,11 @@ class Outcome:
     clean: Cleaned | None = None
     written: dict[str, Path] = field(default_factory=dict)
 
+    @cached_property
+    def places(self) -> Places:
+        """Where the rows stand in the user's data."""
+        return places_of(self.loaded)
+
     def to_json(self, *, show: int) -> dict[str, Any]:
         """Return plain JSON types, with the `show` worst rows of each check."""
         counts = self.issues.counts()
@@ -66,7 +73,9 @@ class Outcome:
             "measured": measured(self.curator),
             "corpus": self.corpus,
             "decisions": self.manifest.counts(),
-            "worst": [vars(issue) for issue in self.worst(show)],
+            "worst": with_places(
+                Issues.from_rows(self.worst(show)).table, self.places, self.manifest
+            ).to_pylist(),
             "clean": None if self.clean is None else self.clean.to_json(),
             "written": {name: str(path) for name, path in self.written.items()},
         }
@@ -130,7 +139,7 @@ def write_findings(outcome: Outcome, path: Path) -> None:
             corpus=outcome.corpus,
         )
     else:
-        write_dataset(as_dataset(_with_row_numbers(outcome)), path)
+        write_dataset(as_dataset(_with_places(outcome)), path)
 
 
 def check_findings_file(path: Path | None) -> None:
@@ -200,15 +209,11 @@ def _decided(outcome: Outcome) -> str:
 
 
 def _worst_table(outcome: Outcome, worst: list[Issue]) -> Table:
-    """Return the worst rows as a table; rows without a key of the user's are shown by number."""
+    """Return the worst rows as a table, each by the user's key and its place."""
     table = Table(title="the worst", title_justify="left")
     texts = _texts(outcome.loaded, [issue.row_id for issue in worst])
-    numbers = row_numbers(outcome.loaded) if is_hashed(outcome.loaded) else {}
     for name in ("check", "row", "twin", "score", "why"):
         table.add_column(name, justify="right" if name == "score" else "left", overflow="fold")
-
-    def shown(row_id: str | None) -> str:
-        return f"row {numbers[row_id]:,}" if row_id in numbers else row_id or ""
 
     for issue in worst:
         why = issue.detail or ""
@@ -216,18 +221,26 @@ def _worst_table(outcome: Outcome, worst: list[Issue]) -> Table:
             why += f"; looks like {issue.suggested!r}"
         if issue.row_id in texts:
             why += f": {texts[issue.row_id]!r}"
-        cells = (issue.check.replace("_", " "), shown(issue.row_id), shown(issue.twin))
+        rows = (outcome.places.called(issue.row_id), outcome.places.called(issue.twin))
+        cells = (issue.check.replace("_", " "), *rows)
         table.add_row(*map(Text, (*cells, f"{issue.score:.3f}", why)))
     return table
 
 
-def _with_row_numbers(outcome: Outcome) -> pa.Table:
-    """Add to the findings which rows of the data they are about, counted from 1."""
+def _with_places(outcome: Outcome) -> pa.Table:
+    """Add to the findings the decision, the file and line, and the row counted from 1 over all."""
     numbers, table = row_numbers(outcome.loaded), outcome.issues.table
-    for name, of in (("row", "row_id"), ("twin_row", "twin")):
-        places = [numbers.get(row_id) for row_id in table[of].to_pylist()]
-        table = table.append_column(name, pa.array(places, pa.int64()))
-    return table
+    return with_places(
+        table.append_column("row", _numbers(numbers, table["row_id"])).append_column(
+            "twin_row", _numbers(numbers, table["twin"])
+        ),
+        outcome.places,
+        outcome.manifest,
+    )
+
+
+def _numbers(numbers: dict[str | None, int], row_ids: pa.ChunkedArray) -> pa.Array:
+    return pa.array([numbers.get(row_id) for row_id in row_ids.to_pylist()], pa.int64())
 
 
 def _texts(loaded: LoadedDataset, row_ids: list[str]) -> dict[str, str]:

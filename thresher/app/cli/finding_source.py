@@ -20,9 +20,9 @@ from ...core.loading.several_texts import names_of
 from ...core.loading.tables import is_table, read_table
 from ...core.schema import LoadedDataset
 from ..given import given_rows
+from ..places import HASHED
 from .options import pairs
 
-HASHED = "content hash"
 ANSWERS = ("row_id", "annotator", "label")
 
 
@@ -38,6 +38,7 @@ def read_rows(
     header: bool | None = None,
     na: Sequence[str] | None = None,
     row_id: str | None = None,
+    split: str | None = None,
 ) -> LoadedDataset:
     """Read a user's rows as they are: no test rows are held out, and none needs a label."""
     return load_dataset(
@@ -51,6 +52,7 @@ def read_rows(
         header=header,
         na=na or (),
         row_id=row_id,
+        split=split,
         keep_unlabeled=True,
         test_fraction=0,
     )
@@ -85,12 +87,6 @@ def columns_of(loaded: LoadedDataset, said: Mapping[str, Any]) -> dict[str, Any]
         "header": said.get("header"),
         "row_id": row_id.value if row_id is not None and row_id.value != HASHED else None,
     }
-
-
-def is_hashed(loaded: LoadedDataset) -> bool:
-    """Tell whether row ids were made from the content, as for rows without a key."""
-    row_id = loaded.choices.get("row_id")
-    return row_id is not None and row_id.value == HASHED
 
 
 def row_numbers(loaded: LoadedDataset) -> dict[str | None, int]:

@@ -20,9 +20,11 @@ from ...core.issues import Issues
 from ...core.loading import load_dataset
 from ...core.schema import LoadedDataset, Schema
 from ...core.writing import write_dataset
+from ..places import Places, places_of
 from ..settings import DataSettings
 from ..stages import Done, Notes, RunFolder
 
+PLACES = "places.parquet"
 Source = str | os.PathLike[str] | Mapping[str, Any] | Any
 
 
@@ -33,6 +35,7 @@ def load_rows(run: RunFolder, source: Source) -> Done[LoadedDataset]:
     def work(folder: Path, notes: Notes) -> None:
         loaded = load_by_columns(source, settings, seed=run.settings.seed)
         notes.choices.update(loaded.choices)
+        places_of(loaded).save(folder / PLACES)
         _save(_limited(loaded, settings.limit), folder, notes)
 
     return run.stage(
@@ -99,6 +102,11 @@ def read_loaded(folder: Path) -> LoadedDataset:
         origin=head["origin"],
         fingerprint=head["fingerprint"],
     )
+
+
+def read_places(run: Path) -> Places:
+    """Read where the rows of a run stand in the user's data."""
+    return Places.load(run / "loaded" / PLACES)
 
 
 def source_version(source: Source) -> str:

@@ -78,6 +78,7 @@ class Part:
             self.table.schema,
             self.features,
             self.titles,
+            self.folder,
         )
 
 

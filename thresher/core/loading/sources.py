@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from ..choice import Choice
 from ..errors import InputError, check_column, did_you_mean
 from ..files import walk_files
+from ..schema import ROW_ID
 from .class_labels import with_class_names
 from .digits import read_digits
 from .files import IMAGE_SUFFIXES, check_folder
@@ -152,6 +153,8 @@ def _read_mapping(mapping: Mapping[Any, Any], form: TableForm) -> Source:
         found = read_source(value, form)
         if not found.parts and not found.bad:
             raise InputError(f"The {key} source holds no rows.")
+        if found.roles.get("row_id") == ROW_ID:
+            found = _named_apart(found, str(key))
         found.parts = [
             replace(
                 part,
@@ -164,6 +167,17 @@ def _read_mapping(mapping: Mapping[Any, Any], form: TableForm) -> Source:
         found.roles.pop("split", None)
         result.extend(found)
     return result
+
+
+def _named_apart(found: Source, key: str) -> Source:
+    """Put the split before the names of an image folder's files, which are those of rows."""
+    parts = []
+    for part in found.parts:
+        names = pc.binary_join_element_wise(key, part.table.column(ROW_ID), "/")
+        at = part.table.column_names.index(ROW_ID)
+        parts.append(replace(part, table=part.table.set_column(at, ROW_ID, names)))
+    bad = [replace(issue, row_id=f"{key}/{issue.row_id}") for issue in found.bad]
+    return replace(found, parts=parts, bad=bad)
 
 
 def _short(value: Any) -> str:

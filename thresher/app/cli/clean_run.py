@@ -1,0 +1,97 @@
+"""What a run of ``thresher curate`` hands to the user: clean data as they came, and the findings.
+
+A run works on cleaned rows of its own. Here its decisions are applied to the source, so that clean
+data have the user's columns, files and splits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...core.errors import InputError
+from ...core.issues import Issues
+from ...core.manifest import Manifest
+from ...core.schema import LoadedDataset
+from ...core.writing import SUFFIXES, write_dataset
+from ..cleaning import Cleaned, apply_manifest, cover_all_rows
+from ..given import as_dataset, given_rows
+from ..places import places_of, with_places
+from ..settings import Settings
+from ..steps.load import load_by_columns
+from .finding_source import clean_format, columns_of
+
+# In the folder of a run: decisions about every row of the source, and what was found.
+DECISIONS, FINDINGS, CLEAN = "decisions", "findings.csv", "clean"
+
+
+def write_clean_data(
+    data: str, run: Path, settings: Settings, *, out: Path | None = None
+) -> Cleaned:
+    """Apply the decisions of a finished run to its source.
+
+    Parameters
+    ----------
+    data : str
+        The source of the run.
+    run : Path
+        Gets ``decisions/`` and ``findings.csv``.
+    settings : Settings
+        Those of the run.
+    out : Path, optional
+        Default ``clean`` in the run's folder, in the form of the source.
+    """
+    loaded = load_by_columns(data, settings.data, seed=settings.seed)
+    decided = Manifest.load(run / "manifest" / "decisions")
+    columns = columns_of(loaded, _said(settings))
+    decided = replace(decided, header={**decided.header, "columns": columns})
+    manifest = cover_all_rows(decided, loaded, action="drop")
+    manifest.save(run / DECISIONS)
+    issues = Issues.concat([Issues.load(run / "issues" / "issues.parquet"), loaded.set_aside])
+    findings = with_places(issues.table, places_of(loaded), manifest)
+    write_dataset(as_dataset(findings), run / FINDINGS)
+    target, kind = (out, None) if out is not None else _as_came(data, loaded, run / CLEAN)
+    return apply_manifest(manifest, loaded, target, format=kind)
+
+
+def is_whole(settings: Settings) -> bool:
+    """Tell whether the rows of a run are those of its source."""
+    return settings.data.limit is None and not any(settings.plant.model_dump().values())
+
+
+def check_whole(settings: Settings) -> None:
+    """Raise where the rows of a run are not those of its source."""
+    if not is_whole(settings):
+        raise InputError(
+            "With `data.limit` or planted faults a run has other rows than its source, so that "
+            "there is no clean file to write: give --out a folder."
+        )
+
+
+def manifest_in(folder: Path) -> Manifest:
+    """Load the manifest of a folder, or that of the run that the folder holds."""
+    inside = folder / DECISIONS
+    here = (folder / "manifest.json").is_file() or not inside.is_dir()
+    return Manifest.load(folder if here else inside)
+
+
+def _said(settings: Settings) -> dict[str, Any]:
+    """Return what settings say of the data beside the columns' roles, as `read_rows` takes it."""
+    said = settings.data
+    return {
+        "where": [f"{name}={value}" for name, value in (said.where or {}).items()],
+        "delimiter": said.delimiter,
+        "header": said.header,
+        "na": said.na,
+        "split": said.split,
+    }
+
+
+def _as_came(data: str, loaded: LoadedDataset, target: Path) -> tuple[Path, str | None]:
+    """Return where clean data go and their format: that of the source."""
+    suffixes = {Path(part.name).suffix.lower() for part in given_rows(loaded).parts}
+    suffix = suffixes.pop() if len(suffixes) == 1 else ""
+    if suffix and suffix in SUFFIXES:
+        return target.with_name(target.name + suffix), None
+    return target, clean_format(data, loaded, None, target)
