@@ -15,11 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..core.columns import take_rows
+from ..core.columns import take_rows, with_column
 from ..core.files import atomic_path, write_json
 from ..core.folder_writing import image_paths
 from ..core.manifest import Manifest
-from ..core.schema import ROW_ID, LoadedDataset
+from ..core.schema import ROW_ID, SPLIT, LoadedDataset
 from ..core.split_writing import write_splits
 from ..core.writing import (
     choose_format,
@@ -136,7 +136,7 @@ def apply_manifest(
         order = _with_paths(order, applied, style["label"], splits)
     header = {
         "manifest": manifest.fingerprint,
-        "clean": digest(*written.values()),
+        "clean": digest(*read_back(out, written, kind=kind).values()),
         "own_id": own_id,
         "format": kind,
         "features": rows.features.to_dict(),
@@ -160,6 +160,11 @@ def layouts_to_write(loaded: LoadedDataset, kind: str) -> tuple[SplitLayout, ...
     """Return the splits that are written apart: several, or those of a ``DatasetDict``."""
     layouts = layouts_of(loaded)
     return layouts if len(layouts) > 1 or kind == "directory" else ()
+
+
+def read_back(out: Path, written: dict[str, Path], *, kind: str) -> dict[str, Path]:
+    """Return what is read to take clean data back: an image folder whole, else split by split."""
+    return {"": out} if kind == "imagefolder" else written
 
 
 def write_clean(
@@ -224,12 +229,9 @@ def _with_paths(
     """Add where each row that stays was written: an image folder is read in the order of names."""
     stored = self_contained(clean)
     (image,) = image_columns(stored.features)
-    written = np.full(len(stored), None, dtype=object)
-    of_row = np.full(len(stored), "", dtype=object) if splits is None else splits
-    for name in dict.fromkeys(of_row.tolist()):
-        here = np.flatnonzero(of_row == name)
-        paths = image_paths(take_rows(stored, here), image=image, label=label)
-        written[here] = [path.as_posix() for path in paths]
+    if splits is not None:
+        stored = with_column(stored, SPLIT, pa.array(splits, pa.string()))
+    written = [path.as_posix() for path in image_paths(stored, image=image, label=label)]
     places = np.full(len(order), None, dtype=object)
     places[order["action"].to_numpy() != "drop"] = written
     return order.append_column("path", pa.array(places, pa.string()))

@@ -22,7 +22,7 @@ from ..core.manifest import Manifest
 from ..core.schema import ROW_ID
 from ..core.split_writing import split_paths
 from ..core.writing import SUFFIXES, choose_format
-from .cleaning import CHANGED, HEADER, ORDER, undo_folder, write_clean
+from .cleaning import CHANGED, HEADER, ORDER, read_back, undo_folder, write_clean
 from .given import as_dataset, digest
 from .layout import SplitLayout
 
@@ -86,12 +86,13 @@ def undo_manifest(
 
 def _places(clean: Path, header: dict[str, Any]) -> dict[str, Path]:
     """Return where each split was written; data in one table have the name of an empty text."""
-    names = [layout["name"] for layout in header.get("layouts", [])]
-    return split_paths(clean, names, format=header["format"]) if names else {"": clean}
+    names, kind = [layout["name"] for layout in header.get("layouts", [])], header["format"]
+    written = split_paths(clean, names, format=kind) if names else {"": clean}
+    return read_back(clean, written, kind=kind)
 
 
 def _of_split(order: pa.Table, name: str) -> pa.Table:
-    return order.filter(pc.equal(order["split"], name)) if "split" in order.column_names else order
+    return order.filter(pc.equal(order["split"], name)) if name else order
 
 
 def _checked_header(manifest: Manifest, clean: Path) -> dict[str, Any]:

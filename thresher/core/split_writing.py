@@ -78,7 +78,9 @@ def write_splits(
         with atomic_path(target) as temporary:
             _save_dict(splits, temporary)
     elif chosen == "imagefolder":
-        write_dataset(_with_split_column(splits, label or "label"), target, format=chosen, label=label)
+        write_dataset(
+            _with_split_column(splits, label or "label"), target, format=chosen, label=label
+        )
     elif chosen in IN_ONE_FOLDER:
         with atomic_path(target) as temporary:
             temporary.mkdir()
