@@ -280,3 +280,23 @@ def test_vectors_as_features():
     loaded = load_dataset(datasets.Dataset.from_dict(rows))
     assert loaded.schema.inputs == ("embedding",)
     assert reasons(loaded) == ["NaN or infinite value in 'embedding' (row 4)"]
+
+
+def test_one_json_line_that_is_no_text_costs_one_row(tmp_path):
+    lines = [json.dumps(row) for row in FRAME.to_dict("records")]
+    lines[3] = '{"text": "cut emoji \\ud83d", "label": "yes"}'
+    lines[5] = '{"text": "whole emoji \\ud83d\\ude00", "label": "yes"}'
+    lines[7] = '{"text": ' + "[" * 100_000
+    lines[9] = '{"text": "x", "label": "yes", "n": ' + "9" * 5_000 + "}"
+    data = "\n".join(lines).encode().replace(b"number 20", b"n\xfcmber 20")
+    (tmp_path / "d.jsonl").write_bytes(data)
+    loaded = load_dataset(tmp_path / "d.jsonl")
+    found = details(loaded)
+    assert found.pop("d.jsonl:10").startswith("broken line (Exceeds the limit")
+    assert found == {
+        "d.jsonl:4": "broken line (half a character (a lone surrogate))",
+        "d.jsonl:8": "broken line (nested too deep)",
+        "d.jsonl:21": "broken line (not UTF-8)",
+    }
+    assert "whole emoji 😀" in list(loaded.dataset["text"])
+    assert len(loaded.dataset) == 36

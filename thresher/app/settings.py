@@ -35,6 +35,8 @@ class DataSettings(Group):
     where: dict[str, str] | None = None
     delimiter: str | None = None
     header: bool | None = None
+    encoding: str | None = None
+    max_unpacked: float | None = Field(None, gt=0)
     na: list[str] = []
     test_fraction: float = Field(0.2, ge=0, lt=1)
     keep_unlabeled: bool = False

@@ -19,11 +19,13 @@ from ...core.schema import LoadedDataset
 from .options import (
     Data,
     Delimiter,
+    Encoding,
     Features,
     Header,
     Image,
     Json,
     Label,
+    MaxUnpacked,
     Na,
     Text,
     Where,
@@ -100,6 +102,8 @@ def shared_options(
     where: Where = None,
     delimiter: Delimiter = None,
     header: Header = None,
+    encoding: Encoding = None,
+    max_unpacked: MaxUnpacked = None,
     na: Na = None,
     out: Findings = None,
     manifest: ManifestFolder = None,
@@ -130,6 +134,8 @@ def look(
     where: list[str] | None,
     delimiter: str | None,
     header: bool | None,
+    encoding: str | None,
+    max_unpacked: float | None,
     na: list[str] | None,
     out: Path | None,
     manifest: Path | None,
@@ -158,7 +164,14 @@ def look(
     for option, path in (("--out", out), ("--manifest", manifest), ("--clean", clean)):
         check_target(path, option=option, data=data)
     with shown_progress():
-        said: dict[str, Any] = {"where": where, "delimiter": delimiter, "header": header, "na": na}
+        said: dict[str, Any] = {
+            "where": where,
+            "delimiter": delimiter,
+            "header": header,
+            "encoding": encoding,
+            "max_unpacked": max_unpacked,
+            "na": na,
+        }
         loaded = read_rows(data, label=label, image=image, text=text, features=features, **said)
         outcome = search_rows(search, loaded, command=command, seed=seed, said=said)
         written = {}

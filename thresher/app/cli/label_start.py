@@ -18,7 +18,19 @@ from ..console import shown_progress
 from ..label_folder import LabelFolder, Start, costs_of, kept_rows, known_answers
 from .finding_source import read_rows, read_vectors
 from .label_output import curve_lines, say
-from .options import Data, Delimiter, Features, Header, Image, Json, Na, Text, Where
+from .options import (
+    Data,
+    Delimiter,
+    Encoding,
+    Features,
+    Header,
+    Image,
+    Json,
+    MaxUnpacked,
+    Na,
+    Text,
+    Where,
+)
 
 if TYPE_CHECKING:
     from active_learning import Curves
@@ -48,6 +60,8 @@ def init(
     where: Where = None,
     delimiter: Delimiter = None,
     header: Header = None,
+    encoding: Encoding = None,
+    max_unpacked: MaxUnpacked = None,
     na: Na = None,
     row_id: Annotated[str | None, typer.Option(help="Column with ids of the rows.")] = None,
     embeddings: Vectors = None,
@@ -82,6 +96,8 @@ def init(
             where=where,
             delimiter=delimiter,
             header=header,
+            encoding=encoding,
+            max_unpacked=max_unpacked,
             na=na,
             row_id=row_id,
         )
@@ -129,6 +145,8 @@ def simulate_strategies(
     where: Where = None,
     delimiter: Delimiter = None,
     header: Header = None,
+    encoding: Encoding = None,
+    max_unpacked: MaxUnpacked = None,
     na: Na = None,
     embeddings: Vectors = None,
     encoder: Encoder = "auto",
@@ -155,6 +173,8 @@ def simulate_strategies(
             where=where,
             delimiter=delimiter,
             header=header,
+            encoding=encoding,
+            max_unpacked=max_unpacked,
             na=na,
         )
         vectors = _vectors(loaded, embeddings, encoder=encoder, seed=0)

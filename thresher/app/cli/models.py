@@ -14,7 +14,19 @@ from rich.table import Table
 from ...core.columns import read_row_ids
 from ...core.errors import GateError
 from ..terminal import Terminal, write_line
-from .options import Data, Delimiter, Features, Header, Image, Json, Na, Text, Where
+from .options import (
+    Data,
+    Delimiter,
+    Encoding,
+    Features,
+    Header,
+    Image,
+    Json,
+    MaxUnpacked,
+    Na,
+    Text,
+    Where,
+)
 
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="An exported model: its folder or .onnx file.")
@@ -88,6 +100,8 @@ def predict(
     where: Where = None,
     delimiter: Delimiter = None,
     header: Header = None,
+    encoding: Encoding = None,
+    max_unpacked: MaxUnpacked = None,
     na: Na = None,
 ) -> None:
     """Write the most likely class of every row, with its probability.
@@ -113,6 +127,8 @@ def predict(
         where=where,
         delimiter=delimiter,
         header=header,
+        encoding=encoding,
+        max_unpacked=max_unpacked,
         na=na,
     )
     logits = predict_logits(loaded_model, samples_for(loaded_model, rows)).astype(np.float64)

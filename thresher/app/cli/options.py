@@ -45,6 +45,15 @@ Na = Annotated[
     list[str] | None,
     typer.Option("--na", help="An entry that stands for a missing value, such as ?; repeatable."),
 ]
+Encoding = Annotated[
+    str | None, typer.Option(help="Encoding of text files, such as gb18030; else found out.")
+]
+MaxUnpacked = Annotated[
+    float | None,
+    typer.Option(
+        "--max-unpacked", help="GiB to which a packed file may unpack; else 200 times its size."
+    ),
+]
 Set = Annotated[list[str] | None, typer.Option("--set", help="A setting, a.b=c; repeatable.")]
 Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
@@ -100,6 +109,8 @@ def column_options(
     where: Where = None,
     delimiter: Delimiter = None,
     header: Header = None,
+    encoding: Encoding = None,
+    max_unpacked: MaxUnpacked = None,
     na: Na = None,
     config: Config = None,
     set_: Set = None,
@@ -122,6 +133,8 @@ def settings_from(
     where: list[str] | None,
     delimiter: str | None,
     header: bool | None,
+    encoding: str | None,
+    max_unpacked: float | None,
     na: list[str] | None,
     seed: int | None,
     device: str | None,
@@ -137,6 +150,8 @@ def settings_from(
         "where": pairs(where),
         "delimiter": delimiter,
         "header": header,
+        "encoding": encoding,
+        "max_unpacked": max_unpacked,
         "na": na or None,
     }
     values: dict[str, Any] = {

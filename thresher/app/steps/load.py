@@ -60,6 +60,8 @@ def load_by_columns(source: Source, columns: DataSettings, *, seed: int) -> Load
         where=columns.where,
         delimiter=columns.delimiter,
         header=columns.header,
+        encoding=columns.encoding,
+        max_unpacked=columns.max_unpacked,
         na=columns.na,
         keep_unlabeled=columns.keep_unlabeled,
         seed=seed,

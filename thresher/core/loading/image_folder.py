@@ -17,7 +17,7 @@ from .column_names import LABEL_NAMES
 from .files import IMAGE_SUFFIXES, read_files
 from .hidden import is_hidden, left_out
 from .image_metadata import Metadata, read_metadata
-from .parts import SPLIT_NAMES, Part, Source, bad_row, file_error
+from .parts import SPLIT_NAMES, Part, Source, bad_row, file_error, shown
 from .table_form import TableForm
 
 
@@ -122,7 +122,7 @@ def _walk(
         if name == NAMES:
             continue
         if is_hidden(entry.name):
-            hidden.append(_shown(name))
+            hidden.append(shown(name))
         elif not entry.is_dir():
             yield name
         elif Path(entry.name).suffix.lower() in IMAGE_SUFFIXES:
@@ -134,14 +134,10 @@ def _walk(
 def _named(paths: Iterable[str], source: Source) -> Iterator[str]:
     """Yield the paths that are text; set the others aside, which no table can hold."""
     for path in paths:
-        if _shown(path) == path:
+        if shown(path) == path:
             yield path
         else:
-            source.bad.append(bad_row(_shown(path), "a file name that is not UTF-8: rename it"))
-
-
-def _shown(path: str) -> str:
-    return path.encode(errors="backslashreplace").decode()
+            source.bad.append(bad_row(shown(path), "a file name that is not UTF-8: rename it"))
 
 
 def count_images(root: Path, *, limit: int = 1000) -> int:

@@ -50,6 +50,8 @@ def load_dataset(
     where: Mapping[str, Any] | None = None,
     delimiter: str | None = None,
     header: bool | None = None,
+    encoding: str | None = None,
+    max_unpacked: float | None = None,
     na: Sequence[str] = (),
     keep_unlabeled: bool = False,
     seed: int = 0,
@@ -80,6 +82,11 @@ def load_dataset(
     header : bool, optional
         Whether the first line of such files names the columns; found out when left out. Columns
         without a name are called ``column_1``, ``column_2``, … by their place.
+    encoding : str, optional
+        Of files of text, such as ``"gb18030"``; found out when left out, and asked for where that
+        is not certain.
+    max_unpacked : float, optional
+        GiB to which a packed file may unpack; by default 200 times its size, and 256 MiB always.
     na : sequence of str
         Entries of text columns that stand for a missing value, such as ``"?"``, beside empty ones.
     keep_unlabeled : bool
@@ -103,7 +110,7 @@ def load_dataset(
         When a column is missing or its role unclear, or when no usable row is left.
     """
     check_number("test_fraction", test_fraction, low=0, high=0.99)
-    form = TableForm(delimiter, header)
+    form = TableForm(delimiter, header, encoding, _in_bytes(max_unpacked))
     found = keep_where(read_source(source, form), where)
     wanted = Wanted(label, text, image, features, split, row_id)
     if not any(len(part.table) for part in found.parts):
@@ -132,6 +139,12 @@ def _as_stored(table: pa.Table, stored: pa.Table) -> pa.Table:
         if not pa.types.is_struct(item.type):
             own = _replaced(own, item.name, stored.column(item.name))
     return own
+
+
+def _in_bytes(gibibytes: float | None) -> int | None:
+    if gibibytes is None:
+        return None
+    return max(1, round(check_number("max_unpacked", gibibytes, low=0, low_open=True) * 2**30))
 
 
 def _titles(found: Source) -> tuple[str, ...] | None:

@@ -14,8 +14,10 @@ from itertools import pairwise
 from statistics import mean
 
 from ..choice import Choice
-from ..errors import InputError
+from ..errors import InputError, check_number
 from .cells import MOSTLY, NUMBER
+from .csv_records import first_record
+from .encoding import check_encoding
 
 DELIMITERS = ("\t", ";", "|", ",")
 WORDS_FOR_DELIMITERS = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";"}
@@ -46,12 +48,21 @@ class TableForm:
         One character between the columns; ``"tab"`` stands for a tab.
     header : bool or None
         Whether the first line holds the names of the columns.
+    encoding : str or None
+        That of the text, also of JSON.
+    most_bytes : int or None
+        To which size a packed file may unpack.
     """
 
     delimiter: str | None = None
     header: bool | None = None
+    encoding: str | None = None
+    most_bytes: int | None = None
 
     def __post_init__(self) -> None:
+        check_encoding(self.encoding)
+        if self.most_bytes is not None:
+            check_number("most_bytes", self.most_bytes, low=1)
         if self.delimiter is None:
             return
         meant = WORDS_FOR_DELIMITERS.get(self.delimiter, self.delimiter)
@@ -109,7 +120,7 @@ def find_layout(data: bytes, form: TableForm, *, usual: str | None = None) -> La
     if why and (delimiter != "," or why == "given"):
         choices["delimiter"] = Choice(repr(delimiter), why)
     # The header is read from all of the data: it may be longer than the sample.
-    first = _first_record(data, delimiter)
+    first = first_record(data, delimiter=delimiter)
     header, why = _has_header(first, _records(sample, delimiter)[1:])
     if form.header is not None:
         header, why = form.header, "given"
@@ -122,12 +133,6 @@ def find_layout(data: bytes, form: TableForm, *, usual: str | None = None) -> La
         reason = "the header names them not at all or twice"
         choices["column names"] = Choice(", ".join(changed), reason)
     return Layout(delimiter, header, names, titles, choices)
-
-
-def _first_record(data: bytes, delimiter: str) -> list[str]:
-    # Not by Arrow's streaming reader: its thread may outlive the interpreter, and then aborts it.
-    with io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="") as text:
-        return next((line for line in csv.reader(text, delimiter=delimiter) if line), [])
 
 
 def _records(sample: str, delimiter: str) -> list[list[str]]:

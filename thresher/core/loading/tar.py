@@ -8,31 +8,27 @@ performance I/O for large scale deep learning", IEEE BigData 2019.
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
 import json
-import lzma
+import re
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
 
 from ..schema import ROW_ID
+from .compression import unpack_into
 from .files import IMAGE_SUFFIXES, IMAGE_TYPE
 from .hidden import is_inside_hidden
-from .parts import Part, Source, bad_row, table_of
+from .json_files import HALF, TOO_DEEP, holds_half
+from .parts import Part, Source, bad_row, shown, table_of
 
 KEY = "key"
 BLOCK = tarfile.BLOCKSIZE
 RUN = 500  # images in one Arrow array, whose offsets end at 2 GiB
-OPENERS: dict[bytes, Callable[[Path], Any]] = {
-    b"\x1f\x8b": gzip.open,
-    b"BZh": bz2.open,
-    b"\xfd7zXZ\0": lzma.open,
-}
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 Sample = dict[str, Any]
 
@@ -43,7 +39,7 @@ def read_tar(path: Path, name: str, source: Source) -> Part:
     Parameters
     ----------
     path : Path
-        Plain, or compressed by gzip, bzip2 or xz.
+        Plain, or compressed by gzip, bzip2, xz or Zstandard.
     name : str
         How the file is called in messages.
     source : Source
@@ -54,6 +50,9 @@ def read_tar(path: Path, name: str, source: Source) -> Part:
     with _opened(path, name, source) as file:
         for member, data in _members(file, name, source):
             key, suffix = _split(member)
+            if shown(key) != key or shown(suffix) != suffix:
+                broken.setdefault(shown(key), f"{shown(member)}: a member name that is not UTF-8")
+                continue
             if not suffix:
                 source.bad.append(bad_row(f"{name}/{member}", "a member without a suffix"))
                 continue
@@ -77,18 +76,9 @@ def _split(member: str) -> tuple[str, str]:
 
 def _opened(path: Path, name: str, source: Source) -> IO[bytes]:
     """Open a tar file; of a compressed one, keep in memory what can be unpacked."""
-    with open(path, "rb") as file:
-        start = file.read(6)
-    opener = next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), None)
-    if opener is None:
-        return open(path, "rb")
     unpacked = io.BytesIO()
-    try:
-        with opener(path) as file:
-            while chunk := file.read1(2**20):  # `read` gives nothing of a last, cut part
-                unpacked.write(chunk)
-    except (EOFError, OSError, lzma.LZMAError) as error:
-        source.bad.append(bad_row(name, f"damaged after {unpacked.tell()} bytes ({error})"))
+    if unpack_into(unpacked, path, name=name, source=source) is None:
+        return open(path, "rb")
     unpacked.seek(0)
     return unpacked
 
@@ -161,10 +151,14 @@ def _add(sample: Sample, suffix: str, data: bytes | None, *, path: str) -> str |
 def _add_json(sample: Sample, data: bytes) -> str | None:
     try:
         values = json.loads(data)
+    except RecursionError:
+        return f"broken JSON ({TOO_DEEP})"
     except ValueError as error:
         return f"broken JSON ({str(error).splitlines()[0]})"
     if not isinstance(values, dict):
         values = {"json": json.dumps(values, ensure_ascii=False)}
+    if holds_half(values):
+        return HALF
     twice = [name for name in values if name in sample and name != KEY]
     if twice:
         return f"a second value for {twice[0]!r}"
@@ -176,7 +170,7 @@ def _parse(text: str, *, number: bool) -> Any:
     if not number:
         return text
     text = text.strip()
-    return int(text) if text.lstrip("-").isdigit() else text
+    return int(text) if _WHOLE.fullmatch(text) else text
 
 
 def _table(samples: list[Sample]) -> tuple[pa.Table, dict[str, Any]]:

@@ -1,0 +1,111 @@
+"""Files of delimited text: CSV, TSV and their like; every line that cannot be a row is named."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pc_csv
+
+from ..choice import Choice
+from .csv_records import HIDDEN_LINES, Records, cut_records
+from .parts import Part, Source, bad_row
+from .table_form import Layout, find_layout
+from .text_files import read_text
+
+LEAST_BLOCK = 2**20  # bytes that Arrow parses at once; a record has to fit in
+
+
+def read_delimited(path: Path, name: str, source: Source, *, usual: str | None) -> Part:
+    """Read a file of delimited text; all columns are text.
+
+    Parameters
+    ----------
+    path : Path
+    name : str
+        How the file is called in messages.
+    source : Source
+        Says what the user told of the file; takes the lines that are broken.
+    usual : str or None
+        The delimiter that the file's suffix stands for.
+    """
+    decoded = read_text(path, name, source)
+    layout = find_layout(decoded.data, source.form, usual=usual)
+    source.choices |= layout.choices
+    records = cut_records(
+        decoded.data, delimiter=layout.delimiter, mark=decoded.mark, fault=decoded.fault
+    )
+    del decoded
+    _check_header(records, layout)
+    source.bad += [bad_row(f"{name}:{line}", reason) for line, reason in records.bad]
+    source.choices |= _said(records)
+    broken: list[pc_csv.InvalidRow] = []
+    table = _parsed(records, layout, broken)
+    lines = records.lines.tolist()
+    for row in broken:
+        at = row.number - 1
+        span = int(records.spans[at])
+        where = "" if span == 1 else f" to {lines[at] + span - 1}"
+        columns = f"{row.actual_columns} columns, not {row.expected_columns}"
+        source.bad.append(bad_row(f"{name}:{lines[at]}{where}", f"broken line ({columns})"))
+    usable = np.ones(len(lines), bool)
+    usable[[row.number - 1 for row in broken]] = False
+    usable[: int(layout.header)] = False
+    return Part(name, table, numbers=records.lines[usable], titles=layout.titles)
+
+
+def _check_header(records: Records, layout: Layout) -> None:
+    first = int(records.lines[0]) if len(records.lines) else 0
+    lost = [reason for line, reason in records.bad if line < first or not first]
+    if layout.header and lost:
+        raise ValueError(f"the first line, which names the columns, is no such line: {lost[0]}")
+
+
+def _said(records: Records) -> dict[str, Choice]:
+    said = {}
+    if records.mended:
+        shown = ", ".join(map(str, records.mended[:5]))
+        more = ", …" if len(records.mended) > 5 else ""
+        said["quotes"] = Choice(
+            f"plain characters on {len(records.mended)} lines",
+            f"nothing closes what would open on line {shown}{more}",
+        )
+    longest = int(records.spans.argmax()) if len(records.spans) else 0
+    if len(records.spans) and records.spans[longest] > HIDDEN_LINES:
+        line, span = int(records.lines[longest]), int(records.spans[longest])
+        said["long rows"] = Choice(
+            f"{int((records.spans > HIDDEN_LINES).sum())} rows of more than {HIDDEN_LINES} lines",
+            f"quotes hold lines together, most of them {line} to {line + span - 1} ({span} lines): "
+            "if these are rows of their own, a quote is missing or too many",
+        )
+    return said
+
+
+def _parsed(records: Records, layout: Layout, broken: list[pc_csv.InvalidRow]) -> pa.Table:
+    def skip(row: pc_csv.InvalidRow) -> str:
+        broken.append(row)
+        return "skip"
+
+    return pc_csv.read_csv(
+        io.BytesIO(records.data),
+        read_options=pc_csv.ReadOptions(
+            use_threads=False,
+            block_size=max(LEAST_BLOCK, 2 * records.longest),
+            column_names=layout.names,
+            skip_rows_after_names=layout.header,
+        ),
+        parse_options=pc_csv.ParseOptions(
+            delimiter=layout.delimiter,
+            newlines_in_values=records.several,
+            invalid_row_handler=skip,
+        ),
+        # As text: a type guessed from the first block fails on a stray word further down.
+        convert_options=pc_csv.ConvertOptions(
+            column_types=dict.fromkeys(layout.names, pa.string()),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            null_values=[""],
+        ),
+    )
