@@ -8,16 +8,18 @@ order, in parts, and twice.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from thresher.core.errors import InputError
+from thresher.core.errors import InputError, ThresherWarning
 from thresher.core.missing import is_missing
 
 from .batch import Batch, Mark
 from .row_files import file_format, read_rows, write_rows
 from .session import Session
+from .sheet_ids import SheetIds, changed_by_sheets
 from .tasks import Task
 
 COLUMNS = ("row_id", "annotator", "suggestion", "confidence", "arm", "reason", "label")
@@ -72,12 +74,24 @@ def export_batch(
     content : mapping of row id to a mapping, optional
         Further columns for whoever labels, such as ``{"text": …}``; they come after ``row_id``.
 
+    Warns
+    -----
+    ThresherWarning
+        When a spreadsheet would change some of the ids: numbers of more than 15 digits.
+
     Raises
     ------
     InputError
         For another ending, or when a further column has a name of ours.
     """
-    file_format(path, allowed=("csv", "lines"))
+    lost = changed_by_sheets(batch.row_ids.tolist())
+    if file_format(path, allowed=("csv", "lines")) == "csv" and lost:
+        warnings.warn(
+            f"A spreadsheet would round {len(lost)} of the row ids in {path}, such as {lost[0]!r}: "
+            "import the column as text there, or write a .jsonl file.",
+            ThresherWarning,
+            stacklevel=2,
+        )
     rows = [_exported(batch, place, content) for place in range(len(batch))]
     columns = list(dict.fromkeys(name for row in rows for name in row)) or list(COLUMNS)
     # The column to fill goes last.
@@ -160,14 +174,14 @@ def _read_answers(
     told: dict[Key, Any] = {}
     seconds: dict[Key, float] = {}
     empty = 0
+    known = SheetIds(session.state)
     for number, line in read_rows(path, needed=("row_id", "label")):
         cell = line["label"].strip() if isinstance(line["label"], str) else line["label"]
         if is_missing(cell):
             empty += 1
             continue
         try:
-            row = "" if is_missing(line["row_id"]) else str(line["row_id"])
-            session.state.position(row)
+            row = known.find(line["row_id"])
             label = _read_label(session.task, cell)
             person = line.get("annotator") if annotator is None else annotator
             key = row, "" if is_missing(person) else str(person)

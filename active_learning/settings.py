@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from thresher.core.classes import class_key, class_text
 from thresher.core.errors import InputError, check_number
 from thresher.core.fingerprint import fingerprint
+from thresher.core.rows import without_letters
 
 from .context import Context
 from .store import Store
@@ -98,7 +99,10 @@ def settle(store: Store, context: Context, wanted: Wanted) -> Settings:
         given = {name: value for name, value in values.items() if value is not None}
         values = {**DEFAULTS, **given}
         _check_start(values, wanted)
-    settled = store.settle({"pool": pool_fingerprint(context), **values})
+    pool = pool_fingerprint(context)
+    if known and json.loads(known["pool"]) == _fingerprint_before(context, pool):
+        pool = json.loads(known["pool"])
+    settled = store.settle({"pool": pool, **values})
     read = {name: json.loads(text) for name, text in settled.items()}
     task = get_task(read["task"], classes=read["classes"], options=read["task_options"])
     check_fit(wanted.strategy or get_strategy(read["strategy"]), task)
@@ -126,6 +130,14 @@ def check_fit(strategy: Strategy, task: Task) -> None:
             f"Strategy '{strategy.name}' needs {' and '.join(missing)}, which a model for "
             f"{task.name} does not give. Choose one of {', '.join(able)}."
         )
+
+
+def _fingerprint_before(context: Context, pool: str) -> str:
+    """Return the pool's fingerprint with the ids of a version whose ids could look like numbers."""
+    before = without_letters(context.row_ids)
+    if np.array_equal(before, context.row_ids):
+        return pool
+    return pool_fingerprint(replace(context, row_ids=before))
 
 
 def pool_fingerprint(context: Context) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from thresher.core.errors import InputError, did_you_mean
 from thresher.core.labels import Answer
+from thresher.core.rows import with_letters
 
 from .batch import Mark
 from .store import Ask, AskedRow
@@ -65,6 +66,8 @@ class State:
     def position(self, row_id: str) -> int:
         """Return the position of a row; an unknown id is an error."""
         place = self._position.get(str(row_id))
+        if place is None:  # an id of a version whose ids could look like numbers
+            place = self._position.get(str(with_letters(np.array([str(row_id)], object))[0]))
         if place is None:
             hint = did_you_mean(str(row_id), self.row_ids[:1000].tolist())
             raise InputError(f"The row id {row_id!r} is not in the pool.{hint}")

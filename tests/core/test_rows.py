@@ -1,6 +1,7 @@
 """Row ids follow their rows; equal content gives equal hashes, other content other ones."""
 
 import io
+import re
 import subprocess
 import sys
 
@@ -11,7 +12,14 @@ import pytest
 from PIL import Image
 
 from thresher.core.errors import InputError
-from thresher.core.rows import content_hashes, row_hashes, with_row_ids
+from thresher.core.manifest import Manifest
+from thresher.core.rows import (
+    content_hashes,
+    row_hashes,
+    with_letters,
+    with_row_ids,
+    without_letters,
+)
 
 
 def of(**columns):
@@ -160,3 +168,37 @@ def test_images_are_compared_by_pixels():
     assert hashes[0] == hashes[1]
     assert hashes[3] == hashes[4]
     assert len(set(hashes)) == 4
+
+
+def test_generated_ids_survive_a_spreadsheet():
+    rows = datasets.Dataset.from_dict({"text": [f"row {i}" for i in range(20_000)]})
+    ids = with_row_ids(rows)["row_id"][:]
+    assert not [one for one in ids if re.fullmatch(r"\d+(e\d+)?", one)]
+    assert len(set(ids)) == 20_000
+    lettered = np.array([one for one in ids if one[0] in "ghijklmnop"])
+    assert 0 < len(lettered) < 40
+    before = without_letters(np.array(ids))
+    assert [one for one in before if re.fullmatch(r"\d+(e\d+)?", one)] == without_letters(
+        lettered
+    ).tolist()
+    np.testing.assert_array_equal(with_letters(before), ids)
+
+
+def test_only_whole_numbers_of_sixteen_digits_get_a_letter():
+    ids = ["1234567890123456", "9876543210e12345", "1234567890123456-2", "12", "a234567890123456"]
+    wanted = ["h234567890123456", "p876543210e12345", "h234567890123456-2", "12", ids[-1]]
+    assert with_letters(np.array(ids)).tolist() == wanted
+    assert without_letters(np.array(wanted)).tolist() == ids
+
+
+def test_decisions_about_old_ids_are_those_of_todays_rows():
+    old = ["1234567890123456", "abcdef0123456789"]
+    manifest = Manifest.from_columns(
+        old, ["keep", "drop"], reasons=[None, "x"], scores=[None, 0.1], twins=[None, old[0]]
+    )
+    today = np.array(["abcdef0123456789", "h234567890123456"])
+    found = manifest.align(today)
+    assert found.actions.tolist() == ["drop", "keep"]
+    assert found.table["twin"].to_pylist() == ["h234567890123456", None]
+    with pytest.raises(InputError, match="missing"):
+        manifest.align(np.array(["abcdef0123456789", "other"]))

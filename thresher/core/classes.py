@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .errors import InputError, did_you_mean
+from .errors import InputError, ThresherWarning, did_you_mean
 from .missing import is_missing, read_values, trimmed
 
 WHOLE = re.compile(r"[+-]?\d+(\.0*)?")
@@ -148,7 +148,7 @@ def class_texts(labels: Any, *, name: str = "labels") -> np.ndarray:
 
     Warns
     -----
-    UserWarning
+    ThresherWarning
         When several spellings were read as one class.
 
     Raises
@@ -164,7 +164,7 @@ def texts_of(values: np.ndarray, missing: np.ndarray, *, name: str) -> np.ndarra
     distinct, codes = _distinct(values, missing)
     found = read_spellings(distinct)
     if found.shared:
-        warnings.warn(f"`{name}`: {found.note()}.", UserWarning, stacklevel=4)
+        warnings.warn(f"`{name}`: {found.note()}.", ThresherWarning, stacklevel=4)
     names = np.array([*found.names, ""], dtype=object)
     return np.asarray(names[codes].reshape(values.shape))
 

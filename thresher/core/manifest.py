@@ -233,16 +233,33 @@ class Manifest:
     def align(self, row_ids: np.ndarray) -> Manifest:
         """Return the same decisions in the order of `row_ids`, which must be the same rows.
 
+        Decisions of a version whose ids could look like numbers are given today's ids.
+
         Raises
         ------
         InputError
             When rows are missing, unknown or repeated; up to five are named.
         """
         mine = self.row_ids
+        if len(mine) == len(row_ids) and len(np.setdiff1d(mine, row_ids)):
+            renewed = self._with_new_ids()
+            if not len(np.setdiff1d(renewed.row_ids, row_ids)):
+                return renewed.align(row_ids)
         _check_same_rows(mine, row_ids)
         if np.array_equal(mine, row_ids):
             return self
         return replace(self, table=self.table.take(pa.array(_positions(row_ids, mine))))
+
+    def _with_new_ids(self) -> Manifest:
+        from .rows import with_letters
+
+        table = self.table
+        for name in ("row_id", "twin"):
+            old = np.array([text or "" for text in table[name].to_pylist()], dtype=object)
+            new = [text or None for text in with_letters(old).tolist()]
+            place = table.schema.get_field_index(name)
+            table = table.set_column(place, SCHEMA.field(name), pa.array(new, pa.string()))
+        return replace(self, table=table)
 
     def diff(self, other: Manifest) -> pa.Table:
         """Return the rows on which two manifests differ.

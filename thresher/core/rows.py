@@ -8,6 +8,7 @@ Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     import datasets
 
 Rows = TypeVar("Rows")
+# Sixteen digits that are a whole number, or one with an exponent, and the mark of copies.
+LIKE_NUMBER = re.compile(r"(?=[\de]{16}(-\d+)?$)\d+(e\d+)?(-\d+)?$")
 NULL = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -49,9 +52,10 @@ def with_row_ids(dataset: Rows, *, key: str | None = None) -> Rows:
 
     Ids are texts and unique, over all splits too. They are those of `key`, or of a ``row_id``
     column that is already there, or else a hash of all columns: 16 hexadecimal digits, with ``-1``,
-    ``-2``, … for further exact copies of a row. Such an id depends on the row (and its split)
-    alone, so it survives reordering, appending and other files; where the path of an image came
-    from does not count, only its bytes do.
+    ``-2``, … for further exact copies of a row. One that a spreadsheet would take for a number
+    begins with a letter (`with_letters`). Such an id depends on the row (and its split) alone, so
+    it survives reordering, appending and other files; where the path of an image came from does not
+    count, only its bytes do.
 
     Raises
     ------
@@ -120,7 +124,7 @@ def key_ids(dataset: datasets.Dataset, key: str) -> np.ndarray:
 def content_ids(dataset: datasets.Dataset) -> np.ndarray:
     """Return ids made from the content of all columns, ndarray of str, shape (n,)."""
     hashes = row_hashes(dataset)
-    ids = hexadecimal(hashes.reshape(-1, 1))
+    ids = with_letters(hexadecimal(hashes.reshape(-1, 1)))
     order = np.argsort(hashes, kind="stable")
     ordered = hashes[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else order
@@ -130,6 +134,29 @@ def content_ids(dataset: datasets.Dataset) -> np.ndarray:
     repeated = np.flatnonzero(copies)
     result = ids.astype("<U24")
     result[repeated] = [f"{ids[i]}-{copies[i]}" for i in repeated]
+    return result
+
+
+def with_letters(ids: np.ndarray) -> np.ndarray:
+    """Give generated ids that look like a number, such as ``12…34`` and ``12e34``, a letter.
+
+    Their first digit, 0 to 9, becomes g to p: a spreadsheet would round a number of 16 digits.
+    """
+    result = ids.copy()
+    digits = pc.match_substring_regex(pa.array(ids, pa.string()), r"^\d+(e\d+)?(-\d+)?$")
+    for place in np.flatnonzero(digits.to_numpy(zero_copy_only=False)).tolist():
+        text = str(ids[place])
+        if LIKE_NUMBER.match(text):
+            result[place] = chr(ord(text[0]) - ord("0") + ord("g")) + text[1:]
+    return result
+
+
+def without_letters(ids: np.ndarray) -> np.ndarray:
+    """Return generated ids as they were before `with_letters`, as older files hold them."""
+    result = ids.copy()
+    for place, text in enumerate(ids.tolist()):
+        if text[:1] in "ghijklmnop" and text and LIKE_NUMBER.match("0" + text[1:]):
+            result[place] = chr(ord(text[0]) - ord("g") + ord("0")) + text[1:]
     return result
 
 
