@@ -14,7 +14,7 @@ import numpy as np
 
 from thresher.core.classes import texts_of, without_code
 from thresher.core.errors import InputError, check_choice, check_number
-from thresher.core.missing import read_values
+from thresher.core.missing import read_values, text_list
 from thresher.core.randomness import RandomState
 
 from .keyed import check_index, check_keys, check_seed, draw
@@ -86,7 +86,8 @@ def augment_texts(
         raise InputError("`lexicon` belongs to op 'synonym', which needs one.")
     if lexicon is not None:
         _check_lexicon(lexicon)
-    rows = check_keys(keys, n=_count(texts))
+    texts = text_list("texts", texts)
+    rows = check_keys(keys, n=len(texts))
     draws = draw(
         check_seed(random_state),
         rows,
@@ -103,8 +104,12 @@ def augment_texts(
 def splice(
     texts: Sequence[str], labels: Any, keys: Any, *, epoch: int = 0, random_state: RandomState = 0
 ) -> list[str]:
-    """Join the first half of each text with the second half of another one of its class."""
-    rows = check_keys(keys, n=_count(texts))
+    """Join the first half of each text with the second half of another one of its class.
+
+    A text without a label stays as it is.
+    """
+    texts = text_list("texts", texts)
+    rows = check_keys(keys, n=len(texts))
     values, missing = read_values(labels, name="labels")
     if values.shape != (len(texts),):
         raise InputError(f"There are {len(texts)} texts and labels of the shape {values.shape}.")
@@ -115,7 +120,10 @@ def splice(
     place = draws.uniform(0, 1)[:, 0]
     joined = []
     for row, text in enumerate(texts):
-        others = np.flatnonzero(names == names[row]) if names[row] else np.array([row])
+        if not names[row]:
+            joined.append(text)
+            continue
+        others = np.flatnonzero(names == names[row])
         other = texts[int(others[int(place[row] * len(others))])].split()
         words = text.split()
         joined.append(" ".join(words[: (len(words) + 1) // 2] + other[len(other) // 2 :]))
@@ -129,7 +137,7 @@ def back_translate(
 
     An empty answer keeps the text.
     """
-    _count(texts)
+    texts = text_list("texts", texts)
     if not callable(translate):
         raise InputError(
             f"`translate` must be a function of a list of texts, got {translate!r:.80}."
@@ -141,15 +149,6 @@ def back_translate(
     if len(answers) != len(texts) or not all(isinstance(answer, str) for answer in answers):
         raise InputError(f"`translate` must return {len(texts)} texts, got {len(answers)} values.")
     return [answer.strip() or text for text, answer in zip(texts, answers, strict=True)]
-
-
-def _count(texts: Sequence[str]) -> int:
-    if isinstance(texts, str) or not isinstance(texts, (Sequence, np.ndarray)):
-        raise InputError(f"`texts` must be a list of strings, got {type(texts).__name__}.")
-    for text in texts:
-        if not isinstance(text, str):
-            raise InputError(f"`texts` must be strings, got {type(text).__name__}.")
-    return len(texts)
 
 
 def _check_lexicon(lexicon: Mapping[str, Sequence[str]]) -> None:

@@ -15,6 +15,7 @@ from scipy import sparse
 
 from thresher.core.errors import InputError, check_number
 from thresher.core.issues import Issues
+from thresher.core.missing import text_list
 
 from .exact import checked_ids
 from .shingles import normalized, word_shingles
@@ -112,6 +113,8 @@ def find_contamination(
     row_ids, train_ids : ndarray of str, optional
         Default ``"0"``, ``"1"``, ….
     """
+    test_texts = text_list("test_texts", test_texts)
+    train_texts = text_list("train_texts", train_texts)
     ids = checked_ids(row_ids, rows=len(test_texts))
     others = checked_ids(train_ids, rows=len(train_texts), name="train_ids")
     if n < 1:

@@ -25,6 +25,7 @@ import numpy as np
 from scipy import sparse
 
 from thresher.core.errors import InputError, check_number
+from thresher.core.missing import text_list
 from thresher.core.progress import track
 
 from .exact import checked_ids
@@ -125,6 +126,7 @@ def match_records(
     one, half of the matches of product descriptions were right.
     """
     check_number("threshold", threshold, low=0, high=1)
+    left, right = text_list("left", left), text_list("right", right)
     names = (
         checked_ids(left_ids, rows=len(left), name="left_ids"),
         checked_ids(right_ids, rows=len(right), name="right_ids"),

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from thresher.core.errors import check_choice, check_number
+from thresher.core.missing import text_list
 from thresher.core.neighbors import NeighborGraph, Recall
 from thresher.core.randomness import RandomState, check_random_state
 from thresher.core.search.recall import measured_recall
@@ -67,8 +68,9 @@ def text_graph(
     """
     check_number("threshold", threshold, low=0, high=1, low_open=True)
     check_choice("method", method, METHODS)
-    ids = checked_ids(row_ids, rows=len(texts))
-    plain = [normalized(text) for text in texts]
+    given = text_list("texts", texts)
+    ids = checked_ids(row_ids, rows=len(given))
+    plain = [normalized(text) for text in given]
     first = _first_equal(plain)
     same_as = first if (first != np.arange(len(plain))).any() else None
     worded = np.array([bool(text) for text in plain], bool)

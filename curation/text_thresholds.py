@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from thresher.core.errors import InputError, check_number
+from thresher.core.missing import text_list
 from thresher.core.randomness import RandomState, check_random_state
 
 from .planted_edits import TEXT_EDITS
@@ -56,6 +57,7 @@ def suggest_text_threshold(
     for name, share in (("target_precision", target_precision), ("duplicate_rate", duplicate_rate)):
         if not 0 < share < 1:
             raise InputError(f"`{name}` must be between 0 and 1, got {share!r}.")
+    texts = text_list("texts", texts)
     usable = np.flatnonzero([any(map(str.isalnum, text)) for text in texts])
     if len(usable) < 2 * NEIGHBORS:
         raise InputError(

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.errors import InputError, check_number
+from thresher.core.missing import text_list
 
 _NOT_A_WORD = re.compile(r"[^\w\n]+")
 _SPACE, _NEWLINE = ord(" "), ord("\n")
@@ -63,6 +64,7 @@ class HashTokenizer:
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Return token ids, int64 (n, max_tokens); a text without words gives only padding."""
+        texts = text_list("texts", texts)
         tokens = np.zeros((len(texts), self.max_tokens), dtype=np.int64)
         for start in range(0, len(texts), _CHUNK):
             part = texts[start : start + _CHUNK]

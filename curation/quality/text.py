@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from thresher.core.errors import InputError
+from thresher.core.missing import text_list
 
 from .fences import fences
 from .language import language_finding
@@ -35,7 +35,7 @@ def text_findings(
     texts: np.ndarray | Sequence[Any],
 ) -> tuple[list[Finding], tuple[str, ...], dict[str, np.ndarray]]:
     """Return findings, notes and properties of texts: str, or None where missing."""
-    present = [_checked(text) for text in texts]
+    present = text_list("texts", texts)
     empty = np.array([not any(sign.isalnum() for sign in text) for text in present], dtype=bool)
     foreign, notes = language_finding(present)
     findings = [
@@ -72,14 +72,6 @@ def text_properties(texts: list[str]) -> dict[str, np.ndarray]:
         "digits": shares[:, 1],
         "punctuation": shares[:, 2],
     }
-
-
-def _checked(text: Any) -> str:
-    if text is None:
-        return ""
-    if not isinstance(text, str):
-        raise InputError(f"A text must be a str or None, got {type(text).__name__}.")
-    return text
 
 
 def _matches(kind: str, texts: list[str], check: Any, *, score: float) -> Finding:

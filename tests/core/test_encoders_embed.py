@@ -175,7 +175,7 @@ def test_nan_rows_are_named():
     [
         (np.zeros((3, 4, 5)), "An array must hold"),
         ([1, 2], "A list must hold texts"),
-        (np.array(["a"], object), "An array must hold"),
+        (np.array(["a", 1.5], object), "A list must hold texts"),
     ],
 )
 def test_unusable_data(data, message):

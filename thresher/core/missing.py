@@ -87,6 +87,21 @@ def id_texts(name: str, values: Any, *, unnamed: bool = False) -> np.ndarray:
     return texts
 
 
+def text_list(name: str, values: Any) -> list[str]:
+    """Return texts as a list of str, "" for a missing one; refuse everything that is no text."""
+    array, missing = read_values(values, name=name)
+    if array.ndim != 1:
+        raise InputError(f"`{name}` must be one text a row, got shape {array.shape}.")
+    texts = ["" if absent else value for value, absent in zip(array.tolist(), missing, strict=True)]
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputError(
+                f"`{name}` must be strings (str or None where missing), got "
+                f"{type(text).__name__} at position {place}: {text!r:.60}."
+            )
+    return texts
+
+
 def without_missing(name: str, values: Any) -> np.ndarray:
     """Return the values as an array; refuse missing ones, the first of which is named."""
     array, missing = read_values(values, name=name)

@@ -16,7 +16,8 @@ import scipy.sparse as sp
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 
-from ..errors import InputError, check_number
+from ..errors import check_number
+from ..missing import text_list
 from .protocol import ON_CPU, Values
 from .storage import StoredEncoder, not_fitted
 
@@ -170,14 +171,8 @@ class TextHashEncoder:
 
 
 def as_texts(values: Values) -> list[str]:
-    """Check that all values are strings."""
-    texts = list(values)
-    for position, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise InputError(
-                f"Texts must be strings, got {type(text).__name__} at position {position}."
-            )
-    return [str(text) for text in texts]
+    """Return the values as texts, missing ones empty."""
+    return text_list("texts", values)
 
 
 def _vectorizer(analyzer: str, vocabulary: list[str] | None) -> TfidfVectorizer:

@@ -20,6 +20,7 @@ from ..columns import (
 )
 from ..errors import InputError, check_column
 from ..images import UnreadableImage, decode_image, fit_square, image_bytes, map_blocks
+from ..missing import read_values
 from ..progress import Silent, reporting
 from ..schema import ROW_ID, SPLIT
 from .protocol import Values
@@ -81,7 +82,7 @@ def open_source(
         return _open_dataset(data, column, row_ids)
     if column is not None:
         raise InputError("`column` names a column of a dataset; an array or a list has none.")
-    values = data if isinstance(data, np.ndarray) else list(data)
+    values = _plain(data)
     return ArraySource(_modality(values), _ids(row_ids, len(values)), values)
 
 
@@ -132,6 +133,16 @@ def _kind(data: datasets.Dataset, name: str, *, strict: bool = True) -> str:
     if strict:
         raise InputError(f"The column {name!r} holds {kind}: neither images, texts nor numbers.")
     return ""
+
+
+def _plain(data: Any) -> Values:
+    """Return an array as it is, and a list or column of texts as a list, missing ones empty."""
+    if isinstance(data, np.ndarray) and data.dtype != object:
+        return data
+    values, missing = read_values(data, name="data")
+    if values.ndim == 1 and not missing.all():
+        return ["" if gone else v for v, gone in zip(values.tolist(), missing, strict=True)]
+    return values if isinstance(data, np.ndarray) else values.tolist()
 
 
 def _modality(values: Values) -> str:
