@@ -46,10 +46,11 @@ def run_on_haswell() -> Callable[..., str]:
 
     def run(*arguments: str | Path) -> str:
         # An emulated interpreter does not find its virtual environment by itself.
+        kept = {key: os.environ[key] for key in os.environ if key != "NPY_DISABLE_CPU_FEATURES"}
         paths = [str(Path(__file__).parents[1]), sysconfig.get_path("purelib")]
         done = subprocess.run(
             [qemu, "-cpu", "Haswell", os.path.realpath(sys.executable), *map(str, arguments)],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+            env={**kept, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,
             timeout=300,

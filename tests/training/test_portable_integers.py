@@ -1,7 +1,8 @@
 """Integer weights that no kernel saturates on, whatever machine runs the file."""
 
 import json
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -223,3 +224,43 @@ def test_parity_names_the_machine(tmp_path: Path) -> None:
     parity = check_parity(file, model, rows_of("mlp"))
     assert parity.machine
     assert all(isinstance(name, str) for name in parity.machine)
+
+
+def zero_points(path: Path) -> list[str]:
+    graph = onnx.load(path).graph
+    eight_bits = {c.name for c in graph.initializer if c.data_type == onnx.TensorProto.INT8}
+    rounded = (node for node in graph.node if node.op_type == "DequantizeLinear")
+    return [node.input[2] for node in rounded if node.input[0] in eight_bits]
+
+
+UNSIGNED = """
+import sys, onnxruntime
+options = onnxruntime.SessionOptions()
+options.log_severity_level = 4
+options.add_session_config_entry("session.x64quantprecision", "1")
+for path in sys.argv[1:]:
+    onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+print("opened", len(sys.argv) - 1)
+"""
+
+
+def test_files_open_where_the_runtime_makes_weights_unsigned(
+    tmp_path: Path, run_on_haswell: Callable[..., str]
+) -> None:
+    # Two of the layers have equal zero points.
+    model = nn.Sequential(nn.Linear(9, 16), nn.ReLU(), nn.Linear(16, 16), nn.Linear(16, 3)).eval()
+    rows = rows_of("mlp")
+    paths = []
+    for weight_range in ("portable", "full"):
+        quantized = prepare(model, weight_range=weight_range)
+        calibrate(quantized, rows)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ThresherWarning)
+            file = export(
+                quantized.eval(), tmp_path / weight_range, classes=CLASSES, example=rows.inputs
+            )
+        paths.append(file.path)
+    shared, alone = (zero_points(path) for path in paths)
+    assert len(set(shared)) < len(shared)
+    assert len(set(alone)) == len(alone) == len(shared)
+    assert run_on_haswell("-c", UNSIGNED, *paths).strip() == "opened 2"

@@ -17,11 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from thresher.core.errors import InputError
 
+from ..quantization.layers import PORTABLE_TOP
 from .packing import pack_int4
 
 OPSET = 21
@@ -153,6 +155,7 @@ def compact(proto: Any) -> None:
         del item.metadata_props[:]
     proto.doc_string = graph.doc_string = ""
     _share_constants(graph)
+    _part_zeros_of_wide_weights(graph)
     _shorten_names(graph)
 
 
@@ -181,6 +184,31 @@ def _share_constants(graph: Any) -> None:
     del graph.initializer[:]
     graph.initializer.extend(kept)
     _rename(graph, renamed)
+
+
+def _part_zeros_of_wide_weights(graph: Any) -> None:
+    """Give the zero point of each layer's weights beyond ±64 to that layer alone.
+
+    Under ``session.x64quantprecision`` ONNX Runtime makes such weights and their zero points
+    unsigned, layer by layer, and fails at a zero point that it has replaced before. Narrower
+    weights it leaves as they are.
+    """
+    from onnx import TensorProto, numpy_helper
+
+    constants = {constant.name: constant for constant in graph.initializer}
+    taken: set[str] = set()
+    for node in graph.node:
+        weight = constants.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
+        if weight is None or weight.data_type != TensorProto.INT8:
+            continue
+        if np.abs(numpy_helper.to_array(weight).astype(np.int16)).max(initial=0) <= PORTABLE_TOP:
+            continue
+        zeros = node.input[2]
+        if zeros in taken:
+            copied = graph.initializer.add()
+            copied.CopyFrom(constants[zeros])
+            copied.name = node.input[2] = f"{zeros}/{len(taken)}"
+        taken.add(node.input[2])
 
 
 def _shorten_names(graph: Any) -> None:
