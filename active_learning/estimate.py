@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.missing import read_numbers
 
 # Grid of the two parameters that turn the model's own probabilities into true ones.
@@ -175,7 +175,7 @@ def lure_weights(propensities: np.ndarray, *, pool_size: int) -> np.ndarray:
     is an unbiased estimate of the mean loss over the pool (Farquhar et al., 2021).
     """
     chance = read_numbers("propensities", propensities)
-    check_number("pool_size", pool_size, low=0)
+    check_count("pool_size", pool_size, low=0)
     m = len(chance)
     bad = np.flatnonzero(~((chance > 0) & (chance <= 1)))
     if len(bad):
@@ -238,4 +238,4 @@ def check_pool(expected_mean: float | None, pool_size: int | None, *, high: floa
         if expected_mean == np.inf:
             raise InputError("`expected_mean` must be finite, got inf.")
     if pool_size is not None:
-        check_number("pool_size", pool_size, low=0)
+        check_count("pool_size", pool_size, low=0)

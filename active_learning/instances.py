@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thresher.core.errors import InputError, check_choice, check_number, did_you_mean
+from thresher.core.errors import InputError, check_choice, check_count, check_number, did_you_mean
 
 AGGREGATES = ("max", "mean", "sum", "top_k")
 
@@ -39,7 +39,7 @@ class Instances:
 
     def __post_init__(self) -> None:
         check_choice("aggregate", self.aggregate, AGGREGATES)
-        check_number("k", self.k, low=1)
+        check_count("k", self.k, low=1)
         check_number("empty", self.empty, low=0)
         if np.shape(self.scores) != np.shape(self.item_ids) or np.ndim(self.scores) != 1:
             raise InputError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from thresher.core.embeddings import Embeddings
-from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.errors import InputError, check_choice, check_count
 from thresher.core.randomness import RandomState
 
 from .context import Context, make_context
@@ -118,7 +118,7 @@ def query(
 
 def query_context(strategy: Strategy, context: Context, *, n: int) -> Selection:
     """Run one strategy on a checked context; see `query`."""
-    check_number("n", n, low=1)
+    check_count("n", n, low=1)
     if n > len(context.available):
         raise InputError(
             f"{len(context.available)} rows available, {n} asked: {len(context)} in the pool, "

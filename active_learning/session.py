@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.embeddings import Embeddings
-from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.labels import Answer
 
 from .annotators import Consensus
@@ -169,7 +169,7 @@ class Session:
         InputError
             When fewer rows are available; the message says how many.
         """
-        check_number("n", n, low=1)
+        check_count("n", n, low=1)
         check_choice("mode", mode, MODES)
         share = self.audit if audit is None else check_number("audit", audit, low=0, high=1)
         request = Request(annotator, n, mode, share, self._clock())
@@ -267,7 +267,7 @@ class Session:
 
     def suspects(self, n: int) -> list[tuple[str, float]]:
         """Return the `n` labelled rows whose label is most in doubt, with scores, low = bad."""
-        check_number("n", n, low=1)
+        check_count("n", n, low=1)
         state = self._engine.moment()
         if not state.labeled.any():
             return []

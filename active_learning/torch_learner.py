@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thresher.core.errors import check_number, require
+from thresher.core.errors import check_count, check_number, require
 
 from .learners import Predictor
 
@@ -46,8 +46,8 @@ class TorchLearner:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        check_number("epochs", self.epochs, low=1)
-        check_number("batch_size", self.batch_size, low=1)
+        check_count("epochs", self.epochs, low=1)
+        check_count("batch_size", self.batch_size, low=1)
         check_number("lr", self.lr, low=0, low_open=True)
 
     def __call__(

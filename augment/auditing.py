@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.progress import track
 from thresher.core.randomness import RandomState
 
@@ -190,7 +190,7 @@ def make_screen(
     """Prepare the sampled rows of `pixels` for measuring."""
     from thresher.core.encoders import get_encoder
 
-    check_number("views", views, low=1, high=16)
+    check_count("views", views, low=1, high=16)
     return Screen(
         pixels[sampled.rows],
         sampled.labels,

@@ -21,7 +21,7 @@ from typing import BinaryIO
 import numpy as np
 from filelock import FileLock
 
-from thresher.core.errors import InputError, ThresherError, check_number
+from thresher.core.errors import InputError, ThresherError, check_count
 from thresher.core.files import read_json, write_json
 from thresher.core.fingerprint import fingerprint, row_keys
 from thresher.core.progress import track
@@ -138,7 +138,7 @@ def cache_decoded(
         When the disk is full; what was written stays.
     """
     rows = DecodedRows(row_ids, decode, size=size)
-    check_number("threads", threads, low=1)
+    check_count("threads", threads, low=1)
     if len(np.unique(rows.row_ids)) != len(rows):
         raise InputError("`row_ids` must be unique; a cache is keyed by them.")
     target = Path(folder)

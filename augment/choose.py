@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.randomness import RandomState
 
 from . import policies
@@ -133,7 +133,7 @@ def choose_policy(
     """
     start = time.perf_counter()
     check_number("budget_s", budget_s, low=0, low_open=True)
-    check_number("rounds", rounds, low=1, high=100)
+    check_count("rounds", rounds, low=1, high=100)
     pixels, seed = as_pixels(images), check_seed(random_state)
     wanted = _candidates(candidates, pixels)
     sampled = sample_rows(labels, n=len(pixels), max_rows=SCREEN_ROWS, seed=seed)

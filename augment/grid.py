@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_count
 from thresher.core.files import atomic_path
 from thresher.core.randomness import RandomState
 
@@ -74,12 +74,12 @@ def preview(
     """
     listed = [policies] if isinstance(policies, Policy) else list(policies)
     pixels = as_pixels(images)
-    check_number("views", views, low=1, high=64)
+    check_count("views", views, low=1, high=64)
     if not listed or not len(pixels):
         raise InputError("A preview needs at least one policy and one image.")
     rows = check_keys(np.arange(len(pixels)) if keys is None else keys, n=len(pixels))
     factor = max(1, 64 // max(pixels.shape[1:3])) if zoom is None else int(zoom)
-    check_number("zoom", factor, low=1, high=64)
+    check_count("zoom", factor, low=1, high=64)
     blocks = [
         _block(Augmenter(policy, random_state=random_state), pixels, rows, views, factor)
         for policy in listed

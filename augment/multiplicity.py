@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.classes import texts_of, without_code
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.missing import read_values
 
 
@@ -32,7 +32,7 @@ def balanced(labels: Any, *, max_repeat: int = 8, power: float = 1.0) -> np.ndar
     Positions, int64, ascending; each row at least once. Give them to `augment.loader.BatchLoader`
     as ``order``: repeated rows get different views.
     """
-    check_number("max_repeat", max_repeat, low=1)
+    check_count("max_repeat", max_repeat, low=1)
     check_number("power", power, low=0, high=1)
     values, missing = read_values(labels, name="labels")
     if values.ndim != 1:

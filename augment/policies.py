@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.errors import InputError, check_choice, check_count, check_number
 
 from .autoaugment import TOP_MAGNITUDES, cifar10_branches
 from .operation import Value
@@ -134,7 +134,7 @@ def rand_augment(
 
     `magnitude` is in [0, 1]: the paper's m divided by its 30 levels.
     """
-    check_number("n", n, low=1, high=16)
+    check_count("n", n, low=1, high=16)
     check_number("magnitude", magnitude, low=0, high=1)
     choice = OneOf(tuple((step,) for step in _rand_space(magnitude)))
     return Policy("rand_augment", (*_crop(pad), *_flip(flip), *[choice] * n))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.classes import texts_of, without_code
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_count
 from thresher.core.missing import read_values
 
 from .keyed import draw
@@ -37,7 +37,7 @@ def sample_rows(labels: Any, *, n: int, max_rows: int, seed: int) -> Sampled:
 
     With more than 100 classes, 100 of them are sampled.
     """
-    check_number("max_rows", max_rows, low=LEAST_PER_CLASS)
+    check_count("max_rows", max_rows, low=LEAST_PER_CLASS)
     names = class_names(labels, n)
     order = np.argsort(draw(seed, np.arange(n, dtype=np.uint64)).uniform(0, 1)[:, 0])
     present, counts = np.unique(names[names != ""], return_counts=True)

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.search import neighbor_graph, top_k
 
@@ -79,7 +79,7 @@ def image_graph(
         When an image is not uint8 RGB, or on a bad option.
     """
     check_number("threshold", threshold, low=0, high=1, low_open=True)
-    check_number("candidates", candidates, low=2)
+    check_count("candidates", candidates, low=2)
     _check_images(images)
     n = len(images)
     asked = np.ones(n, bool) if queries is None else np.asarray(queries, bool)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from thresher.core.choice import Choice, choose_device
-from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.fingerprint import fingerprint
 from thresher.core.randomness import RandomState
 
@@ -296,7 +296,7 @@ def _choose_views(
     asked: int | None, *, augment: Augment | None, mix: Mix | None, cache_dir: str | Path | None
 ) -> tuple[int, Choice]:
     if asked is not None:
-        check_number("cached_views", asked, low=1)
+        check_count("cached_views", asked, low=1)
         if mix is not None:
             raise InputError("`mix` blends rows anew each time, so nothing can be cached for it.")
         used = 1 if augment is None else int(asked)

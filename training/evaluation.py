@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from thresher.core.choice import choose_device
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_count
 from thresher.core.interval import wilson_interval
 from thresher.core.progress import track
 
@@ -109,7 +109,7 @@ def predict_logits(
     """Return the logits of all rows in evaluation mode, float32 (n, classes)."""
     if not len(samples):
         raise InputError("There are no rows to predict.")
-    check_number("batch_size", batch_size, low=1)
+    check_count("batch_size", batch_size, low=1)
     if isinstance(model, nn.Module):
         return _module_logits(model, samples.inputs, batch_size=batch_size, device=device)
     parts = [

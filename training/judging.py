@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_count
 from thresher.core.files import atomic_path
 from thresher.core.progress import message, track
 
@@ -47,7 +47,7 @@ def teacher_logits(
     -------
     ndarray of float32, shape (n, classes)
     """
-    check_number("batch_size", batch_size, low=1)
+    check_count("batch_size", batch_size, low=1)
     if len(values) != len(row_ids) or not len(values):
         raise InputError(
             f"`values` and `row_ids` must name the same rows, at least one; got {len(values)} and "

@@ -13,7 +13,7 @@ from typing import TypedDict
 import torch
 
 from thresher.core.choice import Choice, choose_device
-from thresher.core.errors import check_choice, check_number
+from thresher.core.errors import check_choice, check_count, check_number
 from thresher.core.schema import MODALITIES
 
 from .flops import count_flops
@@ -241,14 +241,14 @@ def recipe(
     """
     check_choice("modality", modality, MODALITIES)
     check_choice("role", role, ROLES)
-    check_number("n_rows", n_rows, low=1)
+    check_count("n_rows", n_rows, low=1)
     if seconds is not None:
         check_number("seconds", seconds, low=0, low_open=True)
     plan = _PLANS[modality, role]
     choices = {"model": _chosen(model, plan.model, plan.why)}
     tiny = modality == "image" and min(input_shape[1:]) <= _TINY_IMAGE
     usual = min(plan.largest_batch, max(_SMALLEST_BATCH, n_rows // _STEPS_AN_EPOCH))
-    rows = int(check_number("batch_size", batch_size or usual, low=1))
+    rows = check_count("batch_size", batch_size or usual, low=1)
     steps = math.ceil(n_rows / rows)
     choices["batch_size"] = _chosen(batch_size, usual, f"{steps} steps an epoch")
     budget = plan.seconds if seconds is None else seconds
@@ -271,7 +271,7 @@ def recipe(
     choices["width"] = _chosen(width, usual, why)
     most = plan.epochs[1] // 2 if tiny else _most_epochs(plan, modality, steps)
     usual, why = _epochs(plan, steps, affordable, seconds=budget, most=most)
-    passes = int(check_number("epochs", epochs or usual, low=1))
+    passes = check_count("epochs", epochs or usual, low=1)
     choices["epochs"] = _chosen(epochs, usual, why)
     return Recipe(
         model=network.spec.name,

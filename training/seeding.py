@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
+from thresher.core.errors import check_count
 from thresher.core.randomness import RandomState, check_random_state
 
 _LARGEST_SEED = 2**62
@@ -14,9 +16,10 @@ _LARGEST_SEED = 2**62
 
 def as_seed(random_state: RandomState) -> int:
     """Return an int to seed from; a generator is asked for one, None gives fresh entropy."""
-    if isinstance(random_state, int):
-        return random_state
-    return int(check_random_state(random_state).integers(_LARGEST_SEED))
+    generator = check_random_state(random_state)
+    if isinstance(random_state, (int, np.integer)):
+        return check_count("random_state", int(random_state), low=0)
+    return int(generator.integers(_LARGEST_SEED))
 
 
 @contextmanager

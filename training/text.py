@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_count
 from thresher.core.missing import text_list
 
 _NOT_A_WORD = re.compile(r"[^\w\n]+")
@@ -52,9 +52,9 @@ class HashTokenizer:
     char_ngrams: tuple[int, int] | None = (3, 5)
 
     def __post_init__(self) -> None:
-        check_number("vocabulary", self.vocabulary, low=2, high=2**31)
-        check_number("max_tokens", self.max_tokens, low=1)
-        check_number("word_ngrams", self.word_ngrams, low=1, high=2)
+        check_count("vocabulary", self.vocabulary, low=2, high=2**31)
+        check_count("max_tokens", self.max_tokens, low=1)
+        check_count("word_ngrams", self.word_ngrams, low=1, high=2)
         if self.char_ngrams is not None:
             low, high = self.char_ngrams
             if not 2 <= low <= high <= 8:

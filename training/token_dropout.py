@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from thresher.core.errors import check_number
+from thresher.core.errors import check_count, check_number
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -38,7 +38,7 @@ class TokenDropout:
 
     def __post_init__(self) -> None:
         check_number("share", self.share, low=0, high=0.99)
-        check_number("seed", self.seed, low=0)
+        check_count("seed", self.seed, low=0)
 
     def __call__(self, inputs: Tensor, keys: np.ndarray, epoch: int) -> Tensor:
         """Return token ids int64 (b, length), some of them 0, for row keys uint64 (b,)."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thresher.core.errors import check_number
+from thresher.core.errors import check_count
 
 from ..context import Context
 from ..inner_products import inner_products
@@ -47,8 +47,8 @@ class TypiClust:
     needs: frozenset[str] = EMBEDDINGS
 
     def __post_init__(self) -> None:
-        check_number("max_clusters", self.max_clusters, low=1)
-        check_number("neighbors", self.neighbors, low=1)
+        check_count("max_clusters", self.max_clusters, low=1)
+        check_count("neighbors", self.neighbors, low=1)
 
     def select(self, context: Context, n: int) -> Picks:
         """Pick one row a turn from the cluster with the fewest labels."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from thresher.core.errors import check_number
+from thresher.core.errors import check_count, check_number
 
 from ..context import Context
 from ..selection import Picks
@@ -25,7 +25,7 @@ class Prefilter:
     then: Strategy
 
     def __post_init__(self) -> None:
-        check_number("keep", self.keep, low=1)
+        check_count("keep", self.keep, low=1)
 
     @property
     def name(self) -> str:
@@ -98,7 +98,7 @@ class Until:
     then: Strategy
 
     def __post_init__(self) -> None:
-        check_number("labels", self.labels, low=0)
+        check_count("labels", self.labels, low=0)
 
     @property
     def name(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thresher.core.errors import check_number
+from thresher.core.errors import check_count, check_number
 
 from ..context import Context
 from ..inner_products import inner_products
@@ -29,7 +29,7 @@ class CAL:
     needs: frozenset[str] = frozenset({"embeddings", "pred_probs"})
 
     def __post_init__(self) -> None:
-        check_number("neighbors", self.neighbors, low=1)
+        check_count("neighbors", self.neighbors, low=1)
 
     def select(self, context: Context, n: int) -> Picks:
         """Pick the highest divergence."""

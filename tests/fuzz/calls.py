@@ -1,4 +1,4 @@
-"""Valid small calls of the public functions, whose arguments the fuzzer changes one or two at a time."""
+"""Valid small calls of the public functions; the fuzzer changes one or two of their arguments."""
 
 from __future__ import annotations
 
@@ -55,8 +55,15 @@ class _Data:
 
 
 def core_calls(data: _Data) -> list[Call]:
-    from thresher.core import Embeddings, Issues, Manifest, NeighborGraph, embed, get_encoder
-    from thresher.core import neighbor_graph
+    from thresher.core import (
+        Embeddings,
+        Issues,
+        Manifest,
+        NeighborGraph,
+        embed,
+        get_encoder,
+        neighbor_graph,
+    )
 
     n = ROWS
     return [
@@ -64,7 +71,8 @@ def core_calls(data: _Data) -> list[Call]:
         Call("Embeddings.from_vectors", Embeddings.from_vectors,
              {"vectors": data.X, "row_ids": data.ids}),
         Call("neighbor_graph", neighbor_graph,
-             {"embeddings": data.X, "threshold": 0.9, "k": None, "random_state": 0, "recall": 0.99}),
+             {"embeddings": data.X, "threshold": 0.9, "k": None, "recall": 0.99,
+              "random_state": 0}),
         Call("neighbor_graph k", neighbor_graph,
              {"embeddings": data.X, "k": 3, "method": "exact", "random_state": 0}),
         Call("embed texts", embed, {"data": data.texts, "row_ids": data.ids, "batch_size": 8,
@@ -76,7 +84,8 @@ def core_calls(data: _Data) -> list[Call]:
         Call("Issues.from_columns", Issues.from_columns,
              {"check": "outlier", "row_ids": data.ids, "scores": data.scores}),
         Call("Manifest.from_columns", Manifest.from_columns,
-             {"row_ids": data.ids, "actions": ["keep"] * n, "reasons": [""] * n, "scores": data.scores}),
+             {"row_ids": data.ids, "actions": ["keep"] * n, "reasons": [""] * n,
+              "scores": data.scores}),
         Call("Manifest.keep_all", Manifest.keep_all, {"row_ids": data.ids}),
         Call("NeighborGraph.from_pairs", NeighborGraph.from_pairs,
              {"row_ids": data.ids, "threshold": 0.5,
@@ -187,7 +196,7 @@ def active_learning_calls(data: _Data) -> list[Call]:
     def session(**more: Any) -> Any:
         with al.Session(folder / f"{next(numbers)}.db", background=False, **more) as opened:
             batch = opened.ask(3)
-            opened.tell({row: "a" for row in batch.row_ids})
+            opened.tell(dict.fromkeys(batch.row_ids, "a"))
             return batch.row_ids
 
     def ask(n: Any, annotator: Any, lease: Any) -> Any:
@@ -206,7 +215,7 @@ def active_learning_calls(data: _Data) -> list[Call]:
         *(
             Call(f"query {name}", al.query, {"strategy": name, **shared}, 0.5)
             for name in ("margin", "entropy", "max_herding", "typiclust", "auto", "random", "badge",
-                         "k_center", "prob_cover", "uherding")  # fmt: skip
+                         "k_center", "prob_cover", "uherding")
             if name in al.STRATEGIES
         ),
         Call("query costs", al.query,

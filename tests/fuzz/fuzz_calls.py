@@ -25,10 +25,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from calls import Call, calls_of  # noqa: E402 — beside this file
-from mutations import mutate, same_forms  # noqa: E402
+from calls import Call, calls_of
+from mutations import mutate, same_forms
 
-from thresher.core.errors import ThresherError, ThresherWarning  # noqa: E402
+from thresher.core.errors import ThresherError, ThresherWarning
 
 PACKAGES = ("core", "curation", "active_learning", "augment", "training")
 LONGEST_S = 20
@@ -163,7 +163,7 @@ def _described(result: Any) -> str:
 
 def _words(value: Any) -> str:
     if isinstance(value, np.ndarray):
-        return str(value.tolist()) if value.dtype.kind in "OUT" else f"{np.round(value, 6)!s}"
+        return str(np.round(value, 6) if value.dtype.kind == "f" else value.tolist())
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_words, value))}]"
     if isinstance(value, dict):

@@ -14,16 +14,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-JUNK: tuple[Callable[[], Any], ...] = tuple(
-    (lambda value: lambda: value)(value)
-    for value in (
-        None, True, False, 0, -1, 1, 2, 3, 7, 1.5, 0.5, -0.5, 2.5, 1.0, -0.0, float("nan"),
-        float("inf"), float("-inf"), 1e308, 10**30, -(2**70), "x", "", "auto", "3", b"x", (), "nan",
-        np.int64(3), np.float32(0.5), np.bool_(True), np.str_("x"), 1 + 2j, Path("nowhere"),
-        decimal.Decimal("1.5"), fractions.Fraction(1, 3), pd.NA, pd.NaT, object, len, Ellipsis,
-        np.datetime64("2026-01-01"), range(3), frozenset({1}),
-    )
-) + (
+VALUES: tuple[Any, ...] = (
+    None, True, False, 0, -1, 1, 2, 3, 7, 1.5, 0.5, -0.5, 2.5, 1.0, -0.0, float("nan"),
+    float("inf"), float("-inf"), 1e308, 10**30, -(2**70), "x", "", "auto", "3", b"x", (), "nan",
+    np.int64(3), np.float32(0.5), np.bool_(True), np.str_("x"), 1 + 2j, Path("nowhere"),
+    decimal.Decimal("1.5"), fractions.Fraction(1, 3), pd.NA, pd.NaT, object, len, Ellipsis,
+    np.datetime64("2026-01-01"), range(3), frozenset({1}),
+)  # fmt: skip
+# What can be changed or used up is made anew each time.
+FRESH: tuple[Callable[[], Any], ...] = (
     list, dict, set, object, lambda: [1, 2], lambda: ["a", "b"], lambda: {"a": 1}, lambda: [None],
     lambda: np.array(3), lambda: np.array([]), lambda: np.zeros((0, 0)), lambda: np.zeros(3),
     lambda: np.ones((2, 2)), lambda: np.array(["a", None], dtype=object), lambda: iter([1, 2]),
@@ -135,7 +134,7 @@ TEXTS: dict[str, Callable[[list[Any]], Any]] = {
     "one string": lambda t: str(t[0]),
     "nested": lambda t: [t],
     "2-d": lambda t: np.array(t, dtype=object).reshape(-1, 1),
-    "empty": lambda t: [],
+    "empty": lambda t: t[:0],
     "one": lambda t: t[:1],
     "short": lambda t: t[:-1],
     "longer": lambda t: [*t, t[-1]],
@@ -143,7 +142,7 @@ TEXTS: dict[str, Callable[[list[Any]], Any]] = {
     "set": set,
     "dict": lambda t: dict.fromkeys(t, 1),
     "frame": lambda t: pd.DataFrame({"a": t}),
-    "masked": lambda t: np.ma.masked_array(np.array(t, dtype=object), mask=[True] + [False] * (len(t) - 1)),
+    "masked": lambda t: np.ma.masked_array(t, mask=[True, *[False] * (len(t) - 1)]),
 }  # fmt: skip
 SAME_TEXTS = ("tuple", "array", "object array", "string dtype", "series", "arrow", "large",
               "chunked", "dictionary", "categorical", "numpy strings")  # fmt: skip
@@ -152,7 +151,8 @@ SAME_TEXTS = ("tuple", "array", "object array", "string dtype", "series", "arrow
 def mutate(value: Any, draw: random.Random) -> tuple[str, Any]:
     """Return the name of a change and the changed value; the given one stays as it is."""
     if draw.random() < 0.25 or not isinstance(value, (np.ndarray, list)):
-        junk = draw.choice(JUNK)()
+        place = draw.randrange(len(VALUES) + len(FRESH))
+        junk = VALUES[place] if place < len(VALUES) else FRESH[place - len(VALUES)]()
         return f"junk {junk!r:.40}", junk
     forms: dict[str, Callable[[Any], Any]] = ARRAYS if isinstance(value, np.ndarray) else TEXTS
     while True:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from .errors import InputError, check_choice, check_number, require
+from .errors import InputError, check_choice, check_count, require
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -60,7 +60,7 @@ def choose_threads(threads: int | str = "auto") -> Choice:
     reason says so when other programs are busy, because training then slows down several times.
     """
     if isinstance(threads, int):
-        check_number("threads", threads, low=1)
+        check_count("threads", threads, low=1)
         return Choice(str(threads), "asked for")
     if threads != "auto":
         raise InputError(f"`threads` must be a number or 'auto', got {threads!r}.")

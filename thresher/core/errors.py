@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
+import operator
 from collections.abc import Iterable
 from importlib.util import find_spec
 from numbers import Real
@@ -76,13 +78,28 @@ def check_number(
 ) -> float:
     """Return `value` if it lies in [low, high], or in (low, high] with `low_open`; else raise."""
     given: object = value
-    if not isinstance(given, Real):
+    if isinstance(given, bool) or not isinstance(given, Real):
         raise InputError(f"`{name}` must be a number, got {value!r:.80}.")
     inside = (low < value if low_open else low <= value) and value <= high
     if not inside:
         bracket = "(" if low_open else "["
         raise InputError(f"`{name}` must be in {bracket}{low:g}, {high:g}], got {value!r}.")
     return value
+
+
+def check_count(name: str, value: int, *, low: int = 1, high: int = 2**63 - 1) -> int:
+    """Return a whole number in [low, high] as an int; refuse floats and truth values too."""
+    given: object = value
+    whole = None
+    if hasattr(given, "__index__") and not isinstance(given, bool):
+        with contextlib.suppress(TypeError):  # an array of several numbers
+            whole = operator.index(value)
+    if whole is None:
+        raise InputError(f"`{name}` must be a whole number, got {value!r:.80}.")
+    if not low <= whole <= high:
+        allowed = f"at least {low}" if high == 2**63 - 1 else f"in [{low}, {high}]"
+        raise InputError(f"`{name}` must be {allowed}, got {whole}.")
+    return whole
 
 
 def check_column(name: str, columns: Iterable[str], *, role: str = "column") -> str:

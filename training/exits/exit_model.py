@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_count
 
 from ..batches import Batch
 from ..evaluation import arranged
@@ -179,7 +179,7 @@ def with_exits(model: CompactModel, *, exits: int = 2, random_state: int = 0) ->
     InputError
         When the model has no more places than asked for.
     """
-    check_number("exits", exits, low=1)
+    check_count("exits", exits, low=1)
     if not isinstance(model, CompactModel) or not isinstance(model.features, nn.Sequential):
         raise InputError("`with_exits` takes a model of `compact_model` whose features are a list.")
     base = copy.deepcopy(model)

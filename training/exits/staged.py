@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_count
 
 from .rule import ExitRule, confidence
 
@@ -41,7 +41,7 @@ def predict_staged(
     batch_size : int
         Rows that start together.
     """
-    check_number("batch_size", batch_size, low=1)
+    check_count("batch_size", batch_size, low=1)
     if len(rule.temperatures) != len(stages):
         raise InputError(f"The rule is for {len(rule.temperatures)} stages, not {len(stages)}.")
     if not len(inputs):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from thresher.core.errors import InputError, check_number, require
+from thresher.core.errors import InputError, check_count, require
 from thresher.core.files import read_json
 
 from .program import ExportedProgram, capture
@@ -53,7 +53,7 @@ class ExecutorchModel(ExportedProgram):
 
     def predict(self, inputs: Any, *, batch_size: int = 1) -> np.ndarray:
         """Return logits, float32 (n, classes), computed row by row whatever `batch_size` is."""
-        check_number("batch_size", batch_size, low=1)
+        check_count("batch_size", batch_size, low=1)
         return super().predict(inputs, batch_size=1)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.choice import available_cpus
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_count
 
 from .audit import FusedOperators, audit
 from .portability import warn_if_inexact
@@ -61,7 +61,7 @@ class ExportedModel:
     def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
         self.path = Path(path)
         self.threads = threads if threads is not None else available_cpus()
-        check_number("threads", self.threads, low=1)
+        check_count("threads", self.threads, low=1)
         self._session = open_session(self.path, threads=self.threads)
         metadata = _metadata(self._session, self.path)
         self.classes: list[str] = metadata["classes"]
@@ -95,7 +95,7 @@ class ExportedModel:
             When shape or dtype differ from `input_spec`.
         """
         rows = self._checked(inputs)
-        check_number("batch_size", batch_size, low=1)
+        check_count("batch_size", batch_size, low=1)
         parts = [
             self._session.run(None, {"input": rows[start : start + batch_size]})[0]
             for start in range(0, len(rows), batch_size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.errors import InputError, check_choice, check_count, check_number
 
 from ..seeding import own_torch_rng
 from .fast import build_fast
@@ -91,8 +91,8 @@ def compact_model(
     family = FAMILIES[name]
     shape = tuple(int(size) for size in input_shape)
     _check_shape(name, family, shape)
-    check_number("num_classes", num_classes, low=2)
-    check_number("width", width if width is not None else family.width, low=1)
+    check_count("num_classes", num_classes, low=2)
+    check_count("width", width if width is not None else family.width, low=1)
     spec = ModelSpec(
         name=name,
         modality=family.modality,
@@ -132,7 +132,7 @@ def _vocabulary(family: Family, width: int, asked: int | None) -> int:
         return 0
     if asked is None:
         return _LARGE_TABLE if width >= _WIDE_TEXT else _SMALL_TABLE
-    return int(check_number("vocabulary", asked, low=3))
+    return check_count("vocabulary", asked, low=3)
 
 
 def _stem_stride(family: Family, shape: tuple[int, ...], asked: int | None) -> int:

@@ -8,7 +8,7 @@ import torch
 
 from thresher.core.encoders import from_sentence_transformers, from_timm, from_transformers
 from thresher.core.encoders.pretrained import Wanted, check_modality, find_folder, hash_weights
-from thresher.core.errors import InputError, check_choice, check_number, did_you_mean
+from thresher.core.errors import InputError, check_choice, check_count, did_you_mean
 
 from ..modes import evaluating
 from ..seeding import own_torch_rng
@@ -76,10 +76,10 @@ def pretrained_model(
             f"may be a folder), got {name!r}.{did_you_mean(source, SOURCES)}"
         )
     check_choice("mode", mode, MODES)
-    check_number("num_classes", num_classes, low=2)
+    check_count("num_classes", num_classes, low=2)
     if rank is not None and mode != "lora":
         raise InputError(f"`rank` is of the adapters of mode 'lora'; the mode is {mode!r}.")
-    rank = int(check_number("rank", _RANK if rank is None else rank, low=1))
+    rank = check_count("rank", _RANK if rank is None else rank, low=1)
     name = f"{source}:{find_folder(target) or target}"
     body = _body(source, target, name=name, modality=modality, max_tokens=max_tokens)
     spec = PretrainedSpec(
@@ -141,7 +141,7 @@ def _text_body(
     asked, longest = tokens
     used = min(_USUAL_TOKENS, longest)
     if asked is not None:
-        used = int(check_number("max_tokens", asked, low=1, high=longest))
+        used = check_count("max_tokens", asked, low=1, high=longest)
     return TextBody(model.float(), vectors, tokenizer=tokenizer, max_tokens=used, source=name)
 
 

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 
 from thresher.core.choice import Choice
-from thresher.core.errors import check_choice, check_number
+from thresher.core.errors import check_choice, check_count
 
 from ..recipes import TrainingOptions
 from .model import MODES
@@ -56,8 +56,8 @@ def pretrained_recipe(
         Kept as asked for.
     """
     plan = _PLANS[check_choice("mode", mode, MODES)]
-    check_number("n_rows", n_rows, low=1)
-    rows = int(check_number("batch_size", batch_size or plan.batch_size, low=1))
+    check_count("n_rows", n_rows, low=1)
+    rows = check_count("batch_size", batch_size or plan.batch_size, low=1)
     steps = math.ceil(n_rows / rows)
     passes = min(_MOST_EPOCHS, max(plan.epochs, math.ceil(_LEAST_STEPS / steps)))
     choices = {
@@ -67,7 +67,7 @@ def pretrained_recipe(
         else Choice(str(epochs), "asked for"),
     }
     options = TrainingOptions(
-        epochs=passes if epochs is None else int(check_number("epochs", epochs, low=1)),
+        epochs=passes if epochs is None else check_count("epochs", epochs, low=1),
         batch_size=rows,
         optimizer="adamw",
         lr=plan.lr if lr is None else lr,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thresher.core.errors import check_number
+from thresher.core.errors import check_count, check_number
 
 Call = Callable[[], object]
 Clock = Callable[[], float]
@@ -140,7 +140,7 @@ def compare_renewed(
     rounds, seconds, confidence, clock
         As in `compare_latency`; opening is not counted in `seconds`.
     """
-    check_number("rounds", rounds, low=9)
+    check_count("rounds", rounds, low=9)
     check_number("confidence", confidence, low=0.5, high=0.9999)
     # Looked up at the call, so that a test may put a clock of its own in its place.
     clock = clock or time.perf_counter

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from thresher.core.choice import available_cpus
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_count
 
 from ..exporting import ExportedModel
 from ..exporting.description import count_parameters, example_rows
@@ -86,7 +86,7 @@ def profile(
     if not batch_sizes:
         raise InputError("`batch_sizes` is empty: name at least one, for example (1, 64).")
     for size in batch_sizes:
-        check_number("batch_sizes", size, low=1)
+        check_count("batch_sizes", size, low=1)
     chosen = threads or (model.threads if isinstance(model, ExportedModel) else available_cpus())
     largest = max(batch_sizes)
     with _prepared(model, chosen, example) as caller:
@@ -129,7 +129,7 @@ def compare(
 
     Both are loaded afresh for each of `rounds`; see `compare_renewed`.
     """
-    check_number("batch_size", batch_size, low=1)
+    check_count("batch_size", batch_size, low=1)
     if first.threads != second.threads:
         raise InputError(
             f"The models run on {first.threads} and {second.threads} threads; load both with the "

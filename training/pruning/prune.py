@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.errors import InputError, check_choice, check_count, check_number
 
 from ..exporting.description import count_parameters, example_rows
 from ..flops import count_flops
@@ -83,7 +83,7 @@ def prune(
     """
     check_choice("method", method, METHODS)
     check_number("amount", amount, low=0, high=0.99, low_open=True)
-    check_number("round_to", round_to, low=1)
+    check_count("round_to", round_to, low=1)
     rows = example_rows(model, example)
     kept = _kept(model, keep)
     before = count_parameters(model), count_flops(model, rows)

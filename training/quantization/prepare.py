@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from torch import nn
 
-from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.errors import InputError, check_choice, check_count, check_number
 
 from .layers import WEIGHT_RANGES
 from .model import QuantizedModel
@@ -44,8 +44,8 @@ def prepare(
         The input holds whole numbers 0–255, which the first convolution may take as they are. By
         default this is so for compact models of images.
     """
-    check_number("weight_bits", weight_bits, low=2, high=8)
-    check_number("activation_bits", activation_bits, low=2, high=8)
+    check_count("weight_bits", weight_bits, low=2, high=8)
+    check_count("activation_bits", activation_bits, low=2, high=8)
     check_choice("weight_range", weight_range, WEIGHT_RANGES)
     layer_bits = layer_bits or {}
     for name, bits in layer_bits.items():

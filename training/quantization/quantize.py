@@ -10,7 +10,7 @@ import numpy as np
 from torch import nn
 
 from thresher.core.choice import Choice
-from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.randomness import RandomState, check_random_state
 
 from ..feed import Augment
@@ -102,7 +102,7 @@ def quantize(
     check_choice("method", method, METHODS)
     check_choice("ranges", ranges, RANGE_METHODS)
     check_choice("weight_range", weight_range, WEIGHT_RANGES)
-    check_number("calibration_rows", calibration_rows, low=1)
+    check_count("calibration_rows", calibration_rows, low=1)
     check_number("tolerance", tolerance, low=0, high=1)
     seed = as_seed(random_state)
     bits = _check_bits(weight_bits)
@@ -147,7 +147,7 @@ def _check_bits(weight_bits: int | str) -> int:
     if isinstance(weight_bits, str):
         check_choice("weight_bits", weight_bits, (MIXED,))
         return _FULL_BITS
-    return int(check_number("weight_bits", weight_bits, low=2, high=8))
+    return check_count("weight_bits", weight_bits, low=2, high=8)
 
 
 def _calibrated(

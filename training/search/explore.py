@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.errors import InputError, check_choice, check_count, check_number
 
 from ..checks import check_targets
 from ..feed import Augment
@@ -116,7 +116,7 @@ def search_compact(
     for name, value in (("batch_size", batch_size), ("threads", threads), ("finalists", finalists)):
         check_number(name, value, low=1)
     if epochs is not None:
-        check_number("epochs", epochs, low=1)
+        check_count("epochs", epochs, low=1)
     if budget_s is not None:
         check_number("budget_s", budget_s, low=0, low_open=True)
     check_choice("prune_method", prune_method, PRUNE_METHODS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.errors import InputError, check_choice, check_count, check_number
 
 from ..models import FAMILIES
 from .candidate import FLOAT_BITS, Variant
@@ -64,11 +64,11 @@ def search_space(
         raise InputError("`families`, `widths` and `bits` must each name at least one, or be None.")
     for count in bits:
         if count != FLOAT_BITS:
-            check_number("bits", count, low=2, high=8)
+            check_count("bits", count, low=2, high=8)
     for share in prune:
         check_number("prune", share, low=0, high=0.95, low_open=True)
     for width in widths or ():
-        check_number("widths", width, low=1)
+        check_count("widths", width, low=1)
     networks = tuple(
         Variant(name, width)
         for name in families or known

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..embeddings import Embeddings
-from ..errors import InputError, check_number
+from ..errors import InputError, check_count
 from ..progress import message, track
 from ..randomness import RandomState, check_random_state
 from .protocol import Encoder
@@ -60,7 +60,7 @@ def embed(
     InputError
         When data and encoder do not go together, or a row of numbers holds NaN (rows are named).
     """
-    check_number("batch_size", batch_size, low=1)
+    check_count("batch_size", batch_size, low=1)
     source = open_source(data, column=column, row_ids=row_ids)
     rng = check_random_state(random_state)
     spec = AUTO[source.modality] if isinstance(encoder, str) and encoder == "auto" else encoder

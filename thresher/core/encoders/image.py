@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from ..errors import InputError, check_number
+from ..errors import InputError, check_count
 from ..images import fit_square
 from .color import layout, palette, to_lab
 from .hog import hog
@@ -41,7 +41,7 @@ class ImageEncoder:
     device = ON_CPU
 
     def __init__(self, *, dimensions: int = 128) -> None:
-        check_number("dimensions", dimensions, low=1, high=sum(WIDTHS))
+        check_count("dimensions", dimensions, low=1, high=sum(WIDTHS))
         self.most_dimensions = dimensions
         self.projection_: Projection | None = None
 

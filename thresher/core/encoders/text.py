@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 
-from ..errors import check_number
+from ..errors import check_count
 from ..missing import text_list
 from .protocol import ON_CPU, Values
 from .storage import StoredEncoder, not_fitted
@@ -44,7 +44,7 @@ class TextEncoder:
     device = ON_CPU
 
     def __init__(self, *, dimensions: int = 256, random_state: int = 0) -> None:
-        check_number("dimensions", dimensions, low=1)
+        check_count("dimensions", dimensions, low=1)
         self.settings = {"dimensions": dimensions, "random_state": random_state}
         self.vectorizers_: tuple[TfidfVectorizer, ...] = ()
         self.basis_: np.ndarray | None = None
@@ -131,7 +131,7 @@ class TextHashEncoder:
     fitted = True
 
     def __init__(self, *, dimensions: int = 512) -> None:
-        check_number("dimensions", dimensions, low=1)
+        check_count("dimensions", dimensions, low=1)
         self.dimensions = dimensions
 
     @property
