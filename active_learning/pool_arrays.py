@@ -8,6 +8,7 @@ import numpy as np
 
 from thresher.core.embeddings import Embeddings, unit_length
 from thresher.core.errors import InputError
+from thresher.core.lifted import warn_of_one_direction
 from thresher.core.missing import read_numbers, without_missing
 
 from .instances import Instances
@@ -90,6 +91,7 @@ def vectors_and_ids(
         raise InputError(f"`embeddings` must have shape (rows, dimensions), got {vectors.shape}.")
     if ids is not None and len(ids) != len(vectors):
         raise InputError(f"{len(ids)} row ids were given for {len(vectors)} embeddings.")
+    warn_of_one_direction(vectors)
     return unit_length(vectors, row_ids=ids), ids
 
 

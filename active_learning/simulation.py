@@ -17,6 +17,7 @@ import numpy as np
 from thresher.core.classes import class_codes, class_texts
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.lifted import warn_of_one_direction
 from thresher.core.missing import read_numbers, read_values
 from thresher.core.progress import track
 
@@ -251,6 +252,7 @@ def _rows(
     names: np.ndarray | None,
 ) -> LabeledRows:
     if not isinstance(embeddings, Embeddings):
+        warn_of_one_direction(np.asarray(embeddings))
         embeddings = Embeddings.from_vectors(embeddings)
     labels, missing = read_values(labels, name=name)
     if len(labels) != len(embeddings):

@@ -13,6 +13,7 @@ from thresher.core.embeddings import Embeddings
 from thresher.core.encoders import embed, get_encoder
 from thresher.core.encoders.protocol import Encoder
 from thresher.core.errors import InputError
+from thresher.core.lifted import warn_of_one_direction
 from thresher.core.progress import message
 
 from .reading import Rows
@@ -104,6 +105,7 @@ def own_vectors(rows: Rows, given: Embeddings | np.ndarray, *, known: Embeddings
     if isinstance(given, Embeddings):
         new = _by_row_id(given, ids)
     elif len(given) == len(ids):
+        warn_of_one_direction(np.asarray(given))
         new = Embeddings.from_vectors(given, row_ids=ids)
     else:
         raise InputError(f"There are {len(ids)} rows, but {len(given)} embeddings.")

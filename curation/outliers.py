@@ -18,6 +18,7 @@ from thresher.core.classes import label_texts
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_number
 from thresher.core.issues import Issues
+from thresher.core.lifted import distances_from_middle
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.randomness import RandomState
 
@@ -44,6 +45,9 @@ class Outliers:
         outliers but have a quality issue.
     threshold : float
         Rows with a score below it are flagged.
+    from_middle : ndarray of float64, shape (n,), or None
+        Distance from the middle of all rows, in deviations of the columns, where plain numbers were
+        given of which some lie far out.
     """
 
     row_ids: np.ndarray
@@ -51,6 +55,7 @@ class Outliers:
     flagged: np.ndarray
     distances: np.ndarray
     threshold: float = 0.5
+    from_middle: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.row_ids)
@@ -63,7 +68,7 @@ class Outliers:
     def to_issues(self) -> Issues:
         """Return the flagged rows as issues of the check ``outlier``."""
         at = np.flatnonzero(self.flagged)
-        details = [f"mean cosine {1 - self.distances[row]:.2f} to its nearest rows" for row in at]
+        details = [self._describe(int(row)) for row in at]
         part = Issues.from_columns(
             "outlier",
             row_ids=self.row_ids[at].tolist(),
@@ -71,6 +76,13 @@ class Outliers:
             details=details,
         )
         return Issues.concat([part])
+
+    def _describe(self, row: int) -> str:
+        text = f"mean cosine {1 - self.distances[row]:.2f} to its nearest rows"
+        if self.from_middle is None:
+            return text
+        times = self.from_middle[row] / max(float(np.median(self.from_middle)), 1e-12)
+        return f"{text}, {times:.1f} times as far from the middle as the median row"
 
 
 def find_outliers(
@@ -85,6 +97,7 @@ def find_outliers(
     Parameters
     ----------
     embeddings : Embeddings or ndarray of float, shape (n, d)
+        Of an array whose rows have other lengths than one, how far out they lie counts as well.
     labels : array of int or str, shape (n,), optional
         With labels, a row must also be far for its class: each class has its own cut, when it has
         at least 8 rows.
@@ -103,8 +116,12 @@ def find_outliers(
         On NaN in the vectors, on unequal lengths, and on a graph made with a threshold, in which an
         outlier has no neighbours at all.
     """
+    far = None
     if isinstance(embeddings, np.ndarray):
-        embeddings = Embeddings.from_vectors(embeddings)
+        far = distances_from_middle(embeddings)
+        # Of one column directions are signs: only the distance from the middle tells rows apart.
+        one = embeddings.ndim == 2 and embeddings.shape[1] == 1
+        embeddings = Embeddings.from_numbers(np.sign(embeddings) if one else embeddings)
     n = len(embeddings)
     if graph is None:
         graph = _search(embeddings, random_state)
@@ -123,7 +140,11 @@ def find_outliers(
         pool = inside if len(inside) >= FEWEST_ROWS else np.flatnonzero(known)
         if len(pool) >= FEWEST_ROWS:
             scores[inside] = _typicality(ratios[inside], ratios[pool])
-    return Outliers(embeddings.row_ids, scores, scores < 0.5, distances)
+    if far is not None:
+        # Roots of distances are so even that no normally distributed row is beyond the fence.
+        roots = np.sqrt(far)
+        scores = np.minimum(scores, _typicality(roots, roots))
+    return Outliers(embeddings.row_ids, scores, scores < 0.5, distances, from_middle=far)
 
 
 def _search(embeddings: Embeddings, random_state: RandomState) -> NeighborGraph:

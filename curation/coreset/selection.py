@@ -12,6 +12,7 @@ import numpy as np
 from thresher.core.classes import label_texts
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_choice
+from thresher.core.lifted import warn_of_one_direction
 from thresher.core.randomness import RandomState, check_random_state
 
 from ..training_record import RecordedRun
@@ -115,6 +116,7 @@ def select_coreset(
     """
     check_choice("method", method, METHODS)
     if isinstance(embeddings, np.ndarray):
+        warn_of_one_direction(embeddings)
         embeddings = Embeddings.from_vectors(embeddings)
     total = len(embeddings)
     if not 1 <= n <= total:

@@ -57,7 +57,7 @@ def read_inputs(
     if labels is None and annotations is None:
         raise InputError("Give `labels`, or `annotations` to take the most frequent answer from.")
     if isinstance(embeddings, np.ndarray):
-        embeddings = Embeddings.from_vectors(embeddings)
+        embeddings = Embeddings.from_numbers(embeddings)
         own_ids = None
     else:
         own_ids = None if embeddings is None else embeddings.row_ids

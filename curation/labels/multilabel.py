@@ -74,7 +74,7 @@ def find_multilabel_issues(
     ids = read_row_ids(row_ids, embeddings, n)
     probs = None if pred_probs is None else _read_probs(pred_probs, present.shape)
     if isinstance(embeddings, np.ndarray):
-        embeddings = Embeddings.from_vectors(embeddings)
+        embeddings = Embeddings.from_numbers(embeddings)
     if embeddings is not None and len(embeddings) != n:
         raise InputError(f"There are {n} labels, but {len(embeddings)} embeddings.")
     if probs is None and embeddings is None:

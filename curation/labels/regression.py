@@ -82,7 +82,7 @@ def find_regression_issues(
     y = _read_targets(targets)
     ids = read_row_ids(row_ids, embeddings, len(y))
     if isinstance(embeddings, np.ndarray):
-        embeddings = Embeddings.from_vectors(embeddings)
+        embeddings = Embeddings.from_numbers(embeddings)
     if predictions is not None:
         predicted, how = _read_predictions(predictions, len(y))
     elif embeddings is not None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from .errors import InputError
 from .files import atomic_path, read_json, write_json
+from .lifted import lifted, one_direction
 
 FORMAT = 1
 
@@ -78,6 +79,19 @@ class Embeddings:
         _check_unique(ids)
         unit = unit_length(vectors, row_ids=ids)
         return cls(ids, unit, encoder=encoder, fingerprint=fingerprint)
+
+    @classmethod
+    def from_numbers(cls, vectors: np.ndarray, *, row_ids: np.ndarray | None = None) -> Embeddings:
+        """Make embeddings from vectors or plain numbers, whichever they are.
+
+        Where all point nearly the same way, points are compared by where they lie and not by their
+        directions from the origin; see `core.lifted`. Their ``encoder`` is then ``"lifted"``.
+        """
+        vectors = np.asarray(vectors)
+        if vectors.ndim == 2 and one_direction(vectors):
+            unit_length(vectors, row_ids=row_ids)  # names rows with NaN
+            return cls.from_vectors(lifted(vectors), row_ids=row_ids, encoder="lifted")
+        return cls.from_vectors(vectors, row_ids=row_ids)
 
     def __len__(self) -> int:
         return len(self.row_ids)

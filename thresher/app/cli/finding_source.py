@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from ...core.columns import read_texts
 from ...core.embeddings import Embeddings
 from ...core.errors import InputError
+from ...core.lifted import warn_of_one_direction
 from ...core.loading import load_dataset
 from ...core.loading.hub import is_saved
 from ...core.loading.parts import joined
@@ -115,6 +116,7 @@ def read_vectors(path: Path | None, loaded: LoadedDataset) -> Embeddings | None:
     if path.is_dir():
         return Embeddings.load(path)
     matrix, row_ids = _read_matrix(path, names=("embeddings", "vectors", "X", "emb"))
+    warn_of_one_direction(matrix)
     if row_ids is not None:
         return Embeddings.from_vectors(matrix, row_ids=row_ids)
     return Embeddings.from_vectors(_of_usable_rows(matrix, loaded, path), row_ids=ids)

@@ -9,6 +9,7 @@ import numpy as np
 from ..choice import DEVICES, choose_device
 from ..embeddings import Embeddings
 from ..errors import InputError, check_choice, check_number
+from ..lifted import warn_of_one_direction
 from ..neighbors import NeighborGraph, Recall, compressed_rows
 from ..randomness import RandomState, check_random_state
 from .approximate import Nearest, Reached, approximate_pairs, approximate_top_k
@@ -141,6 +142,7 @@ def as_embeddings(embeddings: Embeddings | np.ndarray) -> Embeddings:
     """Return `embeddings`, or make them from an array, shape (n, d), scaled to unit length."""
     if isinstance(embeddings, Embeddings):
         return embeddings
+    warn_of_one_direction(np.asarray(embeddings))
     return Embeddings.from_vectors(embeddings)
 
 
