@@ -74,17 +74,21 @@ class TorchLearner:
     ) -> None:
         import torch
 
+        from thresher.core.kernel_faults import GradientGuard
+
         optimizer = torch.optim.AdamW(
             module.parameters(), lr=self.lr, weight_decay=self.weight_decay
         )
         vectors, targets = vectors.to(self.device), targets.to(self.device)
+        guard = GradientGuard()
         module.train()
-        for _ in range(self.epochs):
+        for epoch in range(self.epochs):
             order = torch.randperm(len(vectors))
             for batch in torch.split(order, self.batch_size):
                 optimizer.zero_grad()
                 step = loss(module(vectors[batch]), targets[batch])
-                step.backward()  # type: ignore[no-untyped-call]
+                with guard.watch(first=epoch == 0):
+                    step.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
 
 

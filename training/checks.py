@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from thresher.core.errors import InputError, ThresherError
 from thresher.core.progress import message
 
-from .evaluation import arranged
+from .memory_format import arranged
 from .models import CompactModel, Normalize
 from .modes import device_of, evaluating
 from .pretrained import PretrainedModel

@@ -67,6 +67,13 @@ class CompiledNetwork:
             compiled: Any = torch.compile(model, backend=BACKEND, dynamic=False)
             self.network = compiled
 
+    def leave(self, reason: str) -> None:
+        """Go on without compiling for another reason than an error."""
+        if self.network is not self.model:
+            self.network = self.model
+            self.choice = Choice("off", reason)
+            message(f"{reason}; training goes on without torch.compile")
+
     def give_up(self, error: Exception) -> bool:
         """Go on without compiling if `error` came from there; tell whether it did."""
         if self.network is self.model or not _is_of_compiler(error):

@@ -14,6 +14,7 @@ from thresher.core.errors import InputError, check_count
 from thresher.core.interval import wilson_interval
 from thresher.core.progress import track
 
+from .memory_format import arranged
 from .modes import evaluating
 from .samples import Samples
 
@@ -126,10 +127,3 @@ def _module_logits(model: nn.Module, inputs: Tensor, *, batch_size: int, device:
         for part in track(torch.split(inputs, batch_size), description="predict"):
             parts.append(model(arranged(part.to(target))).float().cpu())
     return torch.cat(parts).numpy()
-
-
-def arranged(inputs: Tensor) -> Tensor:
-    """Return images with channels last in memory, which convolutions are fastest on."""
-    if inputs.ndim == 4:
-        return inputs.contiguous(memory_format=torch.channels_last)
-    return inputs.contiguous()

@@ -11,7 +11,7 @@ from torch import Tensor
 from thresher.core.fingerprint import row_keys
 
 from .batches import Batch
-from .evaluation import arranged
+from .memory_format import CHANNELS_LAST, arranged
 from .resizing import FirstSize, resized
 from .samples import Samples
 
@@ -31,6 +31,8 @@ class Feed:
         As in `fit`.
     first_size : FirstSize, optional
         When pictures are shrunk, after they are augmented.
+    memory_format : str
+        Of batches of pictures.
     """
 
     def __init__(
@@ -41,12 +43,14 @@ class Feed:
         augment: Augment | None,
         mix: Mix | None,
         first_size: FirstSize | None = None,
+        memory_format: str = CHANNELS_LAST,
     ) -> None:
         self.samples = samples
         self.device = device
         self.augment = augment
         self.mix = mix
         self.first_size = first_size
+        self.memory_format = memory_format
         self.keys = row_keys(samples.row_ids)
         self.inputs = samples.inputs
         if device == "cuda":
@@ -67,7 +71,8 @@ class Feed:
         if self.mix is not None and targets is not None:
             inputs, targets = self.mix(inputs, targets, self.keys[positions], epoch)
         weights = self._part(self.samples.weights, index)
-        return Batch(arranged(inputs), targets, weights, positions, epoch, step)
+        laid_out = arranged(inputs, self.memory_format)
+        return Batch(laid_out, targets, weights, positions, epoch, step)
 
     def side_of(self, epoch: int) -> int | None:
         """Return the side that pictures are shrunk to in this pass, or None."""

@@ -21,6 +21,7 @@ from .feed import Augment, Feed, Mix
 from .hooks import Hook
 from .identity import run_identity
 from .loss import CrossEntropy, Loss
+from .memory_format import CHANNELS_LAST, choose_memory_format
 from .precision import choose_precision
 from .pretrained import PretrainedModel
 from .resizing import plan_sizes
@@ -185,6 +186,8 @@ def fit(
     if first_size is not None:
         sizes = plan_sizes(model, samples, side=first_size, share=first_share, epochs=epochs)
     choices["compiled"] = choose_compiled(model, samples, compiled, epochs=epochs, device=place)
+    layout = choose_memory_format(model, samples.inputs, device=place)
+    choices |= {} if layout is None else {"memory_format": layout}
     checkpoints = None
     if checkpoint_dir is not None:
         if not isinstance(random_state, int):
@@ -196,7 +199,14 @@ def fit(
     session = TrainingSession(
         model,
         settings=settings,
-        feed=Feed(samples, device=place, augment=augment, mix=mix, first_size=sizes),
+        feed=Feed(
+            samples,
+            device=place,
+            augment=augment,
+            mix=mix,
+            first_size=sizes,
+            memory_format=CHANNELS_LAST if layout is None else layout.value,
+        ),
         loss=loss or CrossEntropy(label_smoothing),
         validation=validation,
         choices=choices,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-import torch
 from torch import nn
 
 from thresher.core.choice import Choice
@@ -18,6 +17,7 @@ from .evaluation import evaluate
 from .feed import Feed
 from .hooks import Hook, Moment
 from .loss import Loss
+from .memory_format import lay_out, with_exceptions
 from .modes import device_of
 from .optim import build_optimizer
 from .run import TrainingRun
@@ -79,8 +79,8 @@ class TrainingSession:
             model = shard(model, device=device)
             if average is not None:
                 average.module = shard(average.module, device=device)
-        elif any(isinstance(layer, nn.Conv2d) for layer in model.modules()):
-            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        else:
+            lay_out(model, feed.memory_format)
         optimizer = build_optimizer(
             model, settings.optimizer, lr=settings.lr, weight_decay=settings.weight_decay
         )
@@ -169,6 +169,9 @@ class TrainingSession:
     def _finish(self) -> TrainingRun:
         state = self.state
         self.choices["compiled"] = self.stepper.compiled.choice
+        if "memory_format" in self.choices:
+            laid_out = self.choices["memory_format"]
+            self.choices["memory_format"] = with_exceptions(laid_out, self.stepper.guard)
         if self.settings.patience is not None:
             self.given.load_state_dict(state.best["weights"])
             entry = state.history[state.best["epoch"] - 1]

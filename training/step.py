@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from thresher.core.choice import Choice
 from thresher.core.errors import ThresherError
+from thresher.core.kernel_faults import GradientGuard
 from thresher.core.progress import message
 
 from .batches import Batch
@@ -70,6 +71,9 @@ class Stepper:
         self.bf16 = precision.value == "bf16"
         self._output: object = None
         self._counted = False
+        self.guard = GradientGuard()
+        self._sizes: set[str] = set()
+        self._first = True
         self.compiled = network
         self._watched = state.model
         self._watch = state.model.register_forward_hook(self._keep_output)
@@ -85,6 +89,8 @@ class Stepper:
         # Larger pictures cost more, and have another shape to compile for.
         size = str(self.feed.side_of(moment.epoch) or "whole")
         self._counted = size in state.flops_per_row
+        self._first = size not in self._sizes  # also of a run that goes on from a checkpoint
+        self._sizes.add(size)
         if self._counted:
             self._gradients(positions, moment)
         else:
@@ -92,6 +98,8 @@ class Stepper:
                 self._gradients(positions, moment)
             mine = len(self._mine(positions)[0])
             state.flops_per_row[size] = counter.get_total_flops() / mine
+        if self.guard.met is not None:
+            self.compiled.leave(self.guard.met.reason)  # the compiler chooses channels last
         if self.settings.clip_norm is not None:
             nn.utils.clip_grad_norm_(state.model.parameters(), self.settings.clip_norm)
         state.optimizer.step()
@@ -129,7 +137,8 @@ class Stepper:
                 raise _diverged(moment, value)
             whole += value
             mass = self._mass(part)
-            torch.autograd.backward(loss * (mass / total * self._gathered))
+            with self.guard.watch(first=self._first):
+                torch.autograd.backward(loss * (mass / total * self._gathered))
             logits = self._logits(len(part))
             _count(sums, batch, logits, loss=value, mass=mass)
             moment.batch, moment.loss, moment.logits = batch, value, logits

@@ -18,9 +18,9 @@ from thresher.core.files import atomic_path
 from thresher.core.fingerprint import fingerprint, row_keys
 from thresher.core.progress import message, track
 
-from .evaluation import arranged
 from .feed import Augment
 from .identity import model_fingerprint, samples_fingerprint, view_fingerprint
+from .memory_format import arranged
 from .samples import Samples
 
 _LARGEST = float(np.finfo(np.float16).max)

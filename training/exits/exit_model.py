@@ -19,10 +19,10 @@ from torch.nn import functional as F
 from thresher.core.errors import InputError, check_count
 
 from ..batches import Batch
-from ..evaluation import arranged
 from ..exporting.description import example_rows
 from ..flops import count_flops
 from ..loss import weighted_mean
+from ..memory_format import arranged
 from ..models.network import CompactModel
 from ..modes import evaluating
 from ..samples import UNLABELED, Samples
