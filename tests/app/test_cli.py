@@ -47,6 +47,7 @@ def test_doctor_names_versions_and_the_device(
     assert machine["8-bit kernels"]["found"].startswith(
         "saturating" if saturates_int8() else "exact"
     )
+    assert "oneDNN" in machine["gradients"]["found"]
     assert all(finding["found"] and finding["follows"] for finding in machine.values())
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
     assert call(monkeypatch, "doctor") == 0

@@ -152,7 +152,7 @@ def test_narrow_strided_layers_are_known_whatever_their_class():
     assert len(faulty_layers(nn.ModuleList([small, quantized]))) == 2
     exits = with_exits(small, exits=1)
     assert len(faulty_layers(exits)) == 1
-    thinner = prune(small, amount=0.3, method="magnitude").model
+    thinner = prune(small, amount=0.3, method="weights").model
     assert len(faulty_layers(thinner)) == 1
 
 

@@ -33,8 +33,8 @@ class Finding:
 
 
 def examine_machine() -> list[dict[str, str]]:
-    """Look at instruction sets, integer and bfloat16 kernels, and products of matrices."""
-    findings = [_instructions(), _integers(), _bfloat16(), _products()]
+    """Look at instruction sets, integer and bfloat16 kernels, gradients, and matrix products."""
+    findings = [_instructions(), _integers(), _bfloat16(), _gradients(), _products()]
     switched = [f"{name}={os.environ[name]}" for name in SWITCHES if os.environ.get(name)]
     if switched:
         findings.append(
@@ -89,6 +89,23 @@ def _bfloat16() -> Finding:
         )
     return Finding(
         name, "not computed by the processor", 'Training stays in float32 (precision "auto").'
+    )
+
+
+def _gradients() -> Finding:
+    name = "gradients"
+    if not _installed("torch"):
+        return Finding(name, "not looked at", "torch is not installed; see thresher[train].")
+    from ..core.kernel_faults import onednn_version, present_faults
+
+    faults = present_faults()
+    if not faults:
+        return Finding(name, "no known fault", "All networks train with channels last in memory.")
+    return Finding(
+        name,
+        f"oneDNN {'.'.join(map(str, onednn_version()))}: " + ", ".join(f.report for f in faults),
+        f"Those of {', '.join(fault.name for fault in faults)} are wrong with channels last on x86 "
+        "processors; training takes contiguous memory there.",
     )
 
 
