@@ -10,6 +10,7 @@ import numpy as np
 from thresher.core.classes import class_text, class_texts, texts_of
 from thresher.core.errors import InputError, check_choice
 from thresher.core.missing import id_texts, is_missing, read_values
+from thresher.core.signatures import checked
 
 from .annotators import Consensus
 from .opinion_tables import Opinions, check_columns
@@ -21,6 +22,7 @@ from .tasks.registry import WITH_CLASSES
 SINGLE = ("classification", "regression")
 
 
+@checked
 def consensus(
     row_ids: np.ndarray,
     annotators: np.ndarray,

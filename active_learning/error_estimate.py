@@ -6,10 +6,12 @@ import numpy as np
 from scipy.stats import t as student
 
 from thresher.core.errors import InputError, check_number
+from thresher.core.signatures import checked
 
 from .estimate import Estimate, check_pool, drawn_numbers
 
 
+@checked
 def estimate_error(
     errors: np.ndarray,
     *,

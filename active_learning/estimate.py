@@ -17,6 +17,7 @@ import numpy as np
 
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.missing import read_numbers
+from thresher.core.signatures import checked
 
 # Grid of the two parameters that turn the model's own probabilities into true ones.
 SHIFTS = np.linspace(-12.0, 12.0, 241)
@@ -69,6 +70,7 @@ class DrawnLosses:
     pool_size: int
 
 
+@checked
 def estimate_accuracy(
     correct: np.ndarray,
     *,
@@ -168,6 +170,7 @@ def _shortest(shares: np.ndarray, chances: np.ndarray, level: float) -> tuple[fl
     return float(np.sin(low[best]) ** 2), float(np.sin(high[best]) ** 2)
 
 
+@checked
 def lure_weights(propensities: np.ndarray, *, pool_size: int) -> np.ndarray:
     """Return the weights of the levelled unbiased risk estimator, float64, shape (m,).
 

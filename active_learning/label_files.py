@@ -6,11 +6,13 @@ import os
 from typing import Any
 
 from thresher.core.labels import latest
+from thresher.core.signatures import checked
 
 from .row_files import file_format, write_rows
 from .session import Session
 
 
+@checked
 def export_labels(session: Session, path: str | os.PathLike[str], *, method: str = "auto") -> int:
     """Write the consensus label of each labelled row; return their number.
 
@@ -36,6 +38,7 @@ def export_labels(session: Session, path: str | os.PathLike[str], *, method: str
     return len(labels)
 
 
+@checked
 def export_answers(session: Session, path: str | os.PathLike[str], *, history: bool = False) -> int:
     """Write the answer of each annotator for each row that counts now; return their number.
 

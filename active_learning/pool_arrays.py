@@ -9,7 +9,8 @@ import numpy as np
 from thresher.core.embeddings import Embeddings, unit_length
 from thresher.core.errors import InputError
 from thresher.core.lifted import warn_of_one_direction
-from thresher.core.missing import read_numbers, without_missing
+from thresher.core.matrices import as_matrix
+from thresher.core.missing import id_texts, read_numbers, without_missing
 
 from .instances import Instances
 from .kinds import MANY_LABELS, ONE_LABEL, Kind
@@ -40,8 +41,8 @@ def check_pred_probs(
         On NaN, values outside [0, 1], or, for one label a row, rows that do not sum to one within
         0.001.
     """
-    probs = np.asarray(pred_probs)
-    if probs.ndim != 2 or not probs.shape[1]:
+    probs = as_matrix("pred_probs", pred_probs)
+    if not probs.shape[1]:
         raise InputError(f"`pred_probs` must have shape (rows, classes), got {probs.shape}.")
     if probs.dtype != np.float32:
         probs = probs.astype(np.float32)
@@ -76,7 +77,7 @@ def vectors_and_ids(
     embeddings: np.ndarray | Embeddings | None, row_ids: np.ndarray | None
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Return unit vectors, shape (n, d), and row ids, each None where nothing was given."""
-    ids = None if row_ids is None else np.asarray(row_ids).astype(str)
+    ids = None if row_ids is None else id_texts("row_ids", row_ids)
     if ids is not None and len(np.unique(ids)) < len(ids):
         values, counts = np.unique(ids, return_counts=True)
         raise InputError(f"Row ids must be unique; {str(values[counts > 1][0])!r} is given twice.")
@@ -86,9 +87,7 @@ def vectors_and_ids(
         if ids is not None and not np.array_equal(ids, embeddings.row_ids):
             raise InputError("`row_ids` differ from the row ids of `embeddings`. Leave them out.")
         return embeddings.vectors, embeddings.row_ids
-    vectors = np.asarray(embeddings)
-    if vectors.ndim != 2:
-        raise InputError(f"`embeddings` must have shape (rows, dimensions), got {vectors.shape}.")
+    vectors = as_matrix("embeddings", embeddings)
     if ids is not None and len(ids) != len(vectors):
         raise InputError(f"{len(ids)} row ids were given for {len(vectors)} embeddings.")
     warn_of_one_direction(vectors)

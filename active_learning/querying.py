@@ -7,6 +7,7 @@ import numpy as np
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_choice, check_count
 from thresher.core.randomness import RandomState
+from thresher.core.signatures import checked
 
 from .context import Context, make_context
 from .instances import Instances
@@ -17,6 +18,7 @@ from .strategies.strategy import Strategy
 from .tasks import TASKS
 
 
+@checked
 def query(
     strategy: str | Strategy = "auto",
     *,

@@ -15,6 +15,7 @@ from typing import Any
 
 from thresher.core.errors import InputError, ThresherWarning
 from thresher.core.missing import is_missing
+from thresher.core.signatures import checked
 
 from .batch import Batch, Mark
 from .row_files import file_format, read_rows, write_rows
@@ -58,6 +59,7 @@ class Imported:
     conflicts: tuple[Conflict, ...]
 
 
+@checked
 def export_batch(
     batch: Batch,
     path: str | os.PathLike[str],
@@ -98,6 +100,7 @@ def export_batch(
     write_rows(path, rows, columns=[*(name for name in columns if name != "label"), "label"])
 
 
+@checked
 def import_answers(
     session: Session,
     path: str | os.PathLike[str],

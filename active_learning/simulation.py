@@ -15,11 +15,11 @@ from itertools import pairwise
 import numpy as np
 
 from thresher.core.classes import class_codes, class_texts
-from thresher.core.embeddings import Embeddings
+from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError, check_choice, check_number
-from thresher.core.lifted import warn_of_one_direction
 from thresher.core.missing import read_numbers, read_values
 from thresher.core.progress import track
+from thresher.core.signatures import checked
 
 from .context import make_context
 from .curves import Curves
@@ -48,6 +48,7 @@ class LabeledRows:
         return LabeledRows(self.embeddings.take(positions), self.targets[positions])
 
 
+@checked
 def simulate(
     embeddings: np.ndarray | Embeddings,
     labels: np.ndarray,
@@ -251,9 +252,7 @@ def _rows(
     *,
     names: np.ndarray | None,
 ) -> LabeledRows:
-    if not isinstance(embeddings, Embeddings):
-        warn_of_one_direction(np.asarray(embeddings))
-        embeddings = Embeddings.from_vectors(embeddings)
+    embeddings = as_embeddings(embeddings)
     labels, missing = read_values(labels, name=name)
     if len(labels) != len(embeddings):
         raise InputError(f"`{name}` must hold {len(embeddings)} labels, got shape {labels.shape}.")

@@ -15,6 +15,7 @@ import numpy as np
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.progress import track
 from thresher.core.randomness import RandomState
+from thresher.core.signatures import checked
 
 from .images import check_batch, is_tensor, to_array
 from .keyed import check_seed
@@ -132,6 +133,7 @@ class AuditReport:
         return pruned.renamed(", ".join([self.policy.name, *sorted(changes)]))
 
 
+@checked
 def audit(
     policy: Policy,
     images: Any,

@@ -25,6 +25,7 @@ from thresher.core.errors import InputError, ThresherError, check_count
 from thresher.core.files import read_json, write_json
 from thresher.core.fingerprint import fingerprint, row_keys
 from thresher.core.progress import track
+from thresher.core.signatures import checked
 
 from .policy import check_schema
 
@@ -107,6 +108,7 @@ class DecodedRows:
         return image
 
 
+@checked
 def cache_decoded(
     folder: str | os.PathLike[str],
     row_ids: Sequence[str] | np.ndarray,
@@ -156,6 +158,7 @@ def cache_decoded(
     return cache
 
 
+@checked
 def open_cache(folder: str | os.PathLike[str]) -> ImageCache:
     """Open a folder that `cache_decoded` wrote."""
     header = read_json(Path(folder) / "rows.json")

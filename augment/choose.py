@@ -17,6 +17,7 @@ import numpy as np
 
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.randomness import RandomState
+from thresher.core.signatures import checked
 
 from . import policies
 from .auditing import (
@@ -96,6 +97,7 @@ def sized_candidates(side: int) -> tuple[Policy, ...]:
     )
 
 
+@checked
 def choose_policy(
     images: Any,
     labels: Any,

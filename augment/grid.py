@@ -13,6 +13,7 @@ import numpy as np
 from thresher.core.errors import InputError, check_count
 from thresher.core.files import atomic_path
 from thresher.core.randomness import RandomState
+from thresher.core.signatures import checked
 
 from .auditing import as_pixels
 from .augmenter import Augmenter
@@ -43,6 +44,7 @@ class Preview:
             temporary.write_bytes(self.to_png())
 
 
+@checked
 def preview(
     policies: Policy | Sequence[Policy],
     images: Any,

@@ -18,6 +18,7 @@ from thresher.core.errors import InputError
 from thresher.core.files import read_json, write_json
 from thresher.core.missing import read_values
 from thresher.core.randomness import RandomState
+from thresher.core.signatures import checked
 
 from .auditing import AuditReport
 from .augmenter import Augmenter
@@ -150,6 +151,7 @@ class ClassAugmenter:
         return result
 
 
+@checked
 def spare_classes(report: AuditReport) -> dict[str, Policy]:
     """Return policies for the classes that `augment.audit` saw harmed: without what harms each."""
     harmful: dict[str, list[Step]] = {}

@@ -17,6 +17,7 @@ import numpy as np
 
 from thresher.core.errors import InputError
 from thresher.core.images import UnreadableImage, decode_image
+from thresher.core.signatures import checked
 
 from .augmenter import Augmenter
 from .keyed import check_index, check_keys
@@ -26,6 +27,7 @@ Record = dict[str, Any]
 PICTURES = ("jpg", "jpeg", "png", "webp", "ppm", "bmp")
 
 
+@checked
 def augment_stream(
     records: Iterable[Mapping[str, Any]],
     augmenter: Augmenter,
@@ -73,6 +75,7 @@ def _field(record: Mapping[str, Any], name: str) -> Any:
     return record[name]
 
 
+@checked
 def read_tar(paths: str | Path | Sequence[str | Path]) -> Iterator[Record]:
     """Yield the samples of WebDataset tar files: files of one name, by their extension.
 

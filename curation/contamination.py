@@ -16,6 +16,7 @@ from scipy import sparse
 from thresher.core.errors import InputError, check_number
 from thresher.core.issues import Issues
 from thresher.core.missing import text_list
+from thresher.core.signatures import checked
 
 from .exact import checked_ids
 from .shingles import normalized, word_shingles
@@ -90,6 +91,7 @@ class Contamination:
         )
 
 
+@checked
 def find_contamination(
     test_texts: Sequence[str],
     train_texts: Sequence[str],

@@ -15,6 +15,7 @@ from thresher.core.classes import label_texts
 from thresher.core.errors import InputError
 from thresher.core.issues import Issue, Issues
 from thresher.core.manifest import Manifest
+from thresher.core.signatures import checked
 
 from .policy import CHECKS, Policy
 from .safeguards import DUPLICATES, Decision, keep_classes, keep_twins
@@ -22,6 +23,7 @@ from .safeguards import DUPLICATES, Decision, keep_classes, keep_twins
 STRENGTH = {"drop": 0, "relabel": 1, "review": 2}
 
 
+@checked
 def decide(
     *issues: Issues,
     row_ids: np.ndarray | Sequence[str],

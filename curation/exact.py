@@ -10,6 +10,7 @@ from thresher.core.classes import label_texts
 from thresher.core.errors import InputError
 from thresher.core.issues import Issues
 from thresher.core.missing import read_values
+from thresher.core.signatures import checked
 
 PROTECTED_FIRST = ("test", "validation", "train")
 
@@ -80,6 +81,7 @@ class ExactDuplicates:
         return Issues.concat([copies, conflicts])
 
 
+@checked
 def find_exact_duplicates(
     content_hashes: np.ndarray,
     *,

@@ -17,6 +17,7 @@ from thresher.core.classes import label_texts
 from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.missing import read_numbers
 from thresher.core.neighbors import NeighborGraph
+from thresher.core.signatures import checked
 
 POLICIES = ("first", "medoid", "label_agreement", "resolution", "length")
 
@@ -179,6 +180,7 @@ def _closest_kept(
     return twin, similarity
 
 
+@checked
 def keep_by(
     policy: str,
     graph: NeighborGraph,

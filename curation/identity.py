@@ -19,6 +19,7 @@ from thresher.core.errors import InputError, check_choice, check_column
 from thresher.core.images import UnreadableImage, decode_image, image_bytes, map_blocks
 from thresher.core.rows import content_hashes, hexadecimal, row_hashes
 from thresher.core.schema import ROW_ID
+from thresher.core.signatures import checked
 
 if TYPE_CHECKING:
     import datasets
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 KINDS = ("pixels", "file", "text", "columns")
 
 
+@checked
 def content_keys(
     dataset: datasets.Dataset, *, by: str, columns: str | Sequence[str] | None = None
 ) -> np.ndarray:

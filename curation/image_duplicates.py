@@ -19,6 +19,7 @@ import numpy as np
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.search import neighbor_graph, top_k
+from thresher.core.signatures import checked
 
 from .aligned_correlation import aligned_correlation
 from .exact import checked_ids, group_by_content
@@ -33,6 +34,7 @@ CLOSE, MOST_CLOSE = 0.9, 40
 HELD = 9
 
 
+@checked
 def image_graph(
     images: np.ndarray | Sequence[np.ndarray | None],
     *,

@@ -15,6 +15,7 @@ from thresher.core.classes import label_texts
 from thresher.core.errors import InputError, check_number
 from thresher.core.issues import Issues
 from thresher.core.neighbors import NeighborGraph
+from thresher.core.signatures import checked
 
 from .exact import checked_ids, group_by_content
 
@@ -118,6 +119,7 @@ class Leakage:
         return Issues.concat([leaks, conflicts])
 
 
+@checked
 def find_leakage(
     graph: NeighborGraph,
     *,

@@ -27,6 +27,7 @@ from scipy import sparse
 from thresher.core.errors import InputError, check_number
 from thresher.core.missing import text_list
 from thresher.core.progress import track
+from thresher.core.signatures import checked
 
 from .exact import checked_ids
 
@@ -95,6 +96,7 @@ class _Pairs:
         return np.stack([self.similarity, self.lead, self.similarity * self.lead], axis=1)
 
 
+@checked
 def match_records(
     left: Sequence[str],
     right: Sequence[str],

@@ -9,6 +9,7 @@ import numpy as np
 from thresher.core.errors import InputError
 from thresher.core.issues import Issues
 from thresher.core.neighbors import NeighborGraph
+from thresher.core.signatures import checked
 
 from .grouping import group_by_stars
 
@@ -131,6 +132,7 @@ class NearDuplicates:
         )
 
 
+@checked
 def find_near_duplicates(
     graph: NeighborGraph,
     *,

@@ -19,8 +19,10 @@ from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_number
 from thresher.core.issues import Issues
 from thresher.core.lifted import distances_from_middle
+from thresher.core.matrices import as_matrix
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.randomness import RandomState
+from thresher.core.signatures import checked
 
 NEIGHBORS = 10
 FEWEST_ROWS = 8
@@ -85,6 +87,7 @@ class Outliers:
         return f"{text}, {times:.1f} times as far from the middle as the median row"
 
 
+@checked
 def find_outliers(
     embeddings: Embeddings | np.ndarray,
     *,
@@ -117,11 +120,12 @@ def find_outliers(
         outlier has no neighbours at all.
     """
     far = None
-    if isinstance(embeddings, np.ndarray):
-        far = distances_from_middle(embeddings)
+    if not isinstance(embeddings, Embeddings):
+        vectors = as_matrix("embeddings", embeddings)
+        far = distances_from_middle(vectors)
         # Of one column directions are signs: only the distance from the middle tells rows apart.
-        one = embeddings.ndim == 2 and embeddings.shape[1] == 1
-        embeddings = Embeddings.from_numbers(np.sign(embeddings) if one else embeddings)
+        one = vectors.shape[1] == 1
+        embeddings = Embeddings.from_numbers(np.sign(vectors) if one else vectors)
     n = len(embeddings)
     if graph is None:
         graph = _search(embeddings, random_state)

@@ -16,6 +16,7 @@ import numpy as np
 from thresher.core.errors import InputError
 from thresher.core.neighbors import MAX_PAIRS, NeighborGraph
 from thresher.core.progress import track
+from thresher.core.signatures import checked
 
 from .exact import checked_ids, group_by_content
 from .image_views import gray_of
@@ -27,6 +28,7 @@ ROWS = 512
 BLANK = 1e-3
 
 
+@checked
 def perceptual_hashes(images: np.ndarray | Sequence[np.ndarray | None]) -> np.ndarray:
     """Hash images of any size, ndarray of uint64, shape (n,).
 
@@ -51,6 +53,7 @@ def _hash(image: np.ndarray | None) -> int:
     return int(np.packbits(bits).view(">u8")[0])
 
 
+@checked
 def hash_graph(
     hashes: np.ndarray,
     *,

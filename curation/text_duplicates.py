@@ -19,6 +19,7 @@ from thresher.core.missing import text_list
 from thresher.core.neighbors import NeighborGraph, Recall
 from thresher.core.randomness import RandomState, check_random_state
 from thresher.core.search.recall import measured_recall
+from thresher.core.signatures import checked
 
 from .exact import checked_ids
 from .set_join import choose_bands, jaccard, minhash_candidates, prefix_candidates, prefix_cost
@@ -35,6 +36,7 @@ SMALLEST, ROWS_PER_PRODUCT = 0.2, 64
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
+@checked
 def text_graph(
     texts: Sequence[str],
     *,

@@ -15,6 +15,7 @@ import numpy as np
 from thresher.core.errors import InputError, check_number
 from thresher.core.missing import text_list
 from thresher.core.randomness import RandomState, check_random_state
+from thresher.core.signatures import checked
 
 from .planted_edits import TEXT_EDITS
 from .text_duplicates import nearest_jaccard, paired_jaccard
@@ -26,6 +27,7 @@ BACKGROUND = 50
 LEVELS = np.round(np.arange(0.2, 0.9996, 0.01), 4)
 
 
+@checked
 def suggest_text_threshold(
     texts: Sequence[str],
     *,

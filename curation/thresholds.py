@@ -17,6 +17,7 @@ from thresher.core.embeddings import Embeddings, unit_length
 from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.randomness import RandomState, check_random_state
 from thresher.core.search import top_k
+from thresher.core.signatures import checked
 
 from .planted_edits import IMAGE_EDITS, TEXT_EDITS
 from .shingles import normalized
@@ -61,6 +62,7 @@ class ThresholdSuggestion:
     reason: str
 
 
+@checked
 def suggest_threshold(
     values: Sequence[str] | Sequence[np.ndarray] | np.ndarray,
     embeddings: Embeddings,

@@ -16,6 +16,7 @@ from thresher.core.choice import Choice, choose_device
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.fingerprint import fingerprint
 from thresher.core.randomness import RandomState
+from thresher.core.signatures import checked
 
 from .batches import Batch
 from .checks import check_targets, count_classes
@@ -33,6 +34,7 @@ from .samples import UNLABELED, Samples
 from .teacher_cache import TeacherCache, cache_teacher, given_logits, teach
 
 
+@checked
 def distill(
     student: nn.Module,
     teacher: nn.Module | Sequence[nn.Module] | np.ndarray,

@@ -13,6 +13,7 @@ from thresher.core.choice import choose_device
 from thresher.core.errors import InputError, check_count
 from thresher.core.interval import wilson_interval
 from thresher.core.progress import track
+from thresher.core.signatures import checked
 
 from .memory_format import arranged
 from .modes import evaluating
@@ -53,6 +54,7 @@ class Evaluation:
     row_ids: np.ndarray
 
 
+@checked
 def evaluate(
     model: nn.Module | Predictor,
     samples: Samples,

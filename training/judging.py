@@ -16,8 +16,10 @@ import numpy as np
 from thresher.core.errors import InputError, check_count
 from thresher.core.files import atomic_path
 from thresher.core.progress import message, track
+from thresher.core.signatures import checked
 
 
+@checked
 def teacher_logits(
     predict: Callable[[Sequence[Any]], np.ndarray],
     values: Sequence[Any],

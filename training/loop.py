@@ -12,6 +12,7 @@ from thresher.core.choice import Choice, choose_device
 from thresher.core.errors import InputError, check_number
 from thresher.core.progress import Silent, reporting
 from thresher.core.randomness import RandomState
+from thresher.core.signatures import checked
 
 from .allocator import kept_memory
 from .checkpoint import Checkpoints
@@ -34,6 +35,7 @@ from .sharding import check_sharding
 from .workers import join_workers
 
 
+@checked
 def fit(
     model: nn.Module,
     samples: Samples,

@@ -9,6 +9,7 @@ from torch import nn
 
 from thresher.core.cpu import instruction_sets
 from thresher.core.errors import GateError, InputError, check_number
+from thresher.core.signatures import checked
 
 from .evaluation import predict_logits
 from .exporting import ExportedModel
@@ -52,6 +53,7 @@ class Parity:
         return self
 
 
+@checked
 def check_parity(
     exported: ExportedModel, model: nn.Module, samples: Samples, *, batch_size: int = 256
 ) -> Parity:

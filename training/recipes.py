@@ -15,6 +15,7 @@ import torch
 from thresher.core.choice import Choice, choose_device
 from thresher.core.errors import check_choice, check_count, check_number
 from thresher.core.schema import MODALITIES
+from thresher.core.signatures import checked
 
 from .flops import count_flops
 from .models import CompactModel, compact_model
@@ -200,6 +201,7 @@ _NARROWEST_TEACHER = 32
 _IMAGE_STEPS = 3000
 
 
+@checked
 def recipe(
     modality: str,
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from thresher.core.errors import check_choice
+from thresher.core.signatures import checked
 
 from .auto import Auto
 from .centers import KCenter
@@ -55,6 +56,7 @@ _ALL: tuple[Strategy, ...] = (
 STRATEGIES: dict[str, Strategy] = {strategy.name: strategy for strategy in _ALL}
 
 
+@checked
 def get_strategy(strategy: str | Strategy) -> Strategy:
     """Return the strategy of that name with its default options; a strategy is returned as it is.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from thresher.core.classes import class_text
 from thresher.core.errors import InputError, check_choice
+from thresher.core.signatures import checked
 
 from .classification import Classification
 from .marks import Boxes, Spans
@@ -23,6 +24,7 @@ WITH_CLASSES: Mapping[str, type[Classification] | type[MultiLabel]] = {
 }
 
 
+@checked
 def get_task(
     task: str | Task = "classification",
     *,

@@ -10,10 +10,10 @@ from functools import cache
 import numpy as np
 
 from thresher.core.classes import label_texts
-from thresher.core.embeddings import Embeddings
+from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError, check_choice
-from thresher.core.lifted import warn_of_one_direction
 from thresher.core.randomness import RandomState, check_random_state
+from thresher.core.signatures import checked
 
 from ..training_record import RecordedRun
 from . import greedy
@@ -66,6 +66,7 @@ class CoreSet:
         return len(self.row_ids)
 
 
+@checked
 def select_coreset(
     embeddings: Embeddings | np.ndarray,
     *,
@@ -115,9 +116,7 @@ def select_coreset(
         On `n` outside 1 … n_rows, a wrong method, missing or NaN scores, unequal lengths.
     """
     check_choice("method", method, METHODS)
-    if isinstance(embeddings, np.ndarray):
-        warn_of_one_direction(embeddings)
-        embeddings = Embeddings.from_vectors(embeddings)
+    embeddings = as_embeddings(embeddings)
     total = len(embeddings)
     if not 1 <= n <= total:
         raise InputError(f"`n` must be between 1 and the number of rows, {total}, got {n}.")

@@ -10,6 +10,7 @@ import numpy as np
 from thresher.core.classes import label_texts
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_number
+from thresher.core.signatures import checked
 
 from .imbalance import imbalance_issues
 from .order import drift, sorted_labels
@@ -17,6 +18,7 @@ from .result import CorpusIssue, CorpusIssues
 from .shortcuts import shortcut_issues
 
 
+@checked
 def find_corpus_issues(
     labels: np.ndarray | Sequence[Any] | None = None,
     *,

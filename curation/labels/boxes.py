@@ -10,6 +10,7 @@ import numpy as np
 from thresher.core.errors import InputError, check_number
 from thresher.core.interval import wilson_interval
 from thresher.core.missing import read_values
+from thresher.core.signatures import checked
 
 from .box_result import BoxFindings, BoxIssues
 from .box_scores import (
@@ -29,6 +30,7 @@ THRESHOLD = 0.5
 Found = list[tuple[int, str, int, float]]
 
 
+@checked
 def find_box_issues(
     targets: Sequence[Mapping[str, Any]],
     *,

@@ -14,6 +14,7 @@ from thresher.core.errors import check_choice
 from thresher.core.interval import wilson_interval
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.randomness import RandomState
+from thresher.core.signatures import checked
 
 from ..training_record import HasMargins
 from .annotators import class_posterior
@@ -51,6 +52,7 @@ class Belief:
     how: str
 
 
+@checked
 def find_label_issues(
     labels: np.ndarray | Sequence[int] | Sequence[str] | None = None,
     *,

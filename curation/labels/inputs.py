@@ -15,9 +15,9 @@ from thresher.core.classes import (
     texts_of,
     without_code,
 )
-from thresher.core.embeddings import Embeddings
+from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError
-from thresher.core.missing import read_values, whole_numbers
+from thresher.core.missing import id_texts, read_values, whole_numbers
 
 from .annotators import Answers, majority_codes, read_answers
 
@@ -56,11 +56,9 @@ def read_inputs(
     """Check shapes, codes, ids and probabilities; see `find_label_issues` for their meaning."""
     if labels is None and annotations is None:
         raise InputError("Give `labels`, or `annotations` to take the most frequent answer from.")
-    if isinstance(embeddings, np.ndarray):
-        embeddings = Embeddings.from_numbers(embeddings)
-        own_ids = None
-    else:
-        own_ids = None if embeddings is None else embeddings.row_ids
+    own_ids = embeddings.row_ids if isinstance(embeddings, Embeddings) else None
+    if embeddings is not None:
+        embeddings = as_embeddings(embeddings, numbers=True)
     n = None if labels is None else len(labels)
     ids = _row_ids(n, row_ids=row_ids, own=own_ids, others=(embeddings, pred_probs))
     answers = None
@@ -92,7 +90,7 @@ def _row_ids(
 ) -> np.ndarray | None:
     """Return the ids given, the embeddings' own, or positions; None when nothing tells how many."""
     if row_ids is not None:
-        ids = np.asarray(row_ids).astype(str)
+        ids = id_texts("row_ids", row_ids)
         if n is not None and len(ids) != n:
             raise InputError(f"There are {n} labels, but {len(ids)} row ids.")
         if len(np.unique(ids)) != len(ids):

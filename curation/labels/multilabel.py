@@ -13,9 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from thresher.core.embeddings import Embeddings
+from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError, check_choice
 from thresher.core.randomness import RandomState
+from thresher.core.signatures import checked
 
 from .evidence import Evidence, gather, nearest_rows
 from .finding import METHODS, Belief, by_probs, find_label_issues, issues_of, judged_rows
@@ -30,6 +31,7 @@ STATES = ("absent", "present")
 FORGETTING = 0.8
 
 
+@checked
 def find_multilabel_issues(
     labels: np.ndarray | Sequence[Sequence[int]] | Sequence[Sequence[str]],
     *,
@@ -73,8 +75,8 @@ def find_multilabel_issues(
         raise InputError("There are no classes: give `classes`, or labels with at least one.")
     ids = read_row_ids(row_ids, embeddings, n)
     probs = None if pred_probs is None else _read_probs(pred_probs, present.shape)
-    if isinstance(embeddings, np.ndarray):
-        embeddings = Embeddings.from_numbers(embeddings)
+    if embeddings is not None:
+        embeddings = as_embeddings(embeddings, numbers=True)
     if embeddings is not None and len(embeddings) != n:
         raise InputError(f"There are {n} labels, but {len(embeddings)} embeddings.")
     if probs is None and embeddings is None:

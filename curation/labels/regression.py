@@ -17,10 +17,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from thresher.core.embeddings import Embeddings
+from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError, check_choice
 from thresher.core.missing import read_numbers
 from thresher.core.randomness import RandomState
+from thresher.core.signatures import checked
 
 from .inputs import read_row_ids
 from .noise import NoiseRate
@@ -44,6 +45,7 @@ RESIDUAL_SCALE = 5.0
 BLOCK = 1024
 
 
+@checked
 def find_regression_issues(
     targets: np.ndarray | Sequence[float],
     *,
@@ -81,8 +83,8 @@ def find_regression_issues(
     check_choice("method", method, METHODS)
     y = _read_targets(targets)
     ids = read_row_ids(row_ids, embeddings, len(y))
-    if isinstance(embeddings, np.ndarray):
-        embeddings = Embeddings.from_numbers(embeddings)
+    if embeddings is not None:
+        embeddings = as_embeddings(embeddings, numbers=True)
     if predictions is not None:
         predicted, how = _read_predictions(predictions, len(y))
     elif embeddings is not None:

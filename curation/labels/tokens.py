@@ -16,6 +16,7 @@ import numpy as np
 from thresher.core.errors import InputError, check_choice
 from thresher.core.issues import Issues
 from thresher.core.missing import read_values
+from thresher.core.signatures import checked
 
 from .finding import find_label_issues
 from .inputs import read_row_ids
@@ -111,6 +112,7 @@ class TokenIssues:
         return "; ".join(said) + more
 
 
+@checked
 def find_token_issues(
     labels: Sequence[Sequence[int]] | Sequence[Sequence[str]],
     *,

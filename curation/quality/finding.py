@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from thresher.core.errors import InputError, check_choice
+from thresher.core.missing import id_texts
+from thresher.core.signatures import checked
 
 from .result import Finding, QualityIssues
 
 KINDS = ("image", "text", "features")
 
 
+@checked
 def find_quality_issues(
     values: np.ndarray | Sequence[Any],
     *,
@@ -46,7 +49,7 @@ def find_quality_issues(
         On another kind, and on values that are not of it.
     """
     check_choice("kind", kind, KINDS)
-    ids = np.arange(len(values)).astype(str) if row_ids is None else np.asarray(row_ids).astype(str)
+    ids = np.arange(len(values)).astype(str) if row_ids is None else id_texts("row_ids", row_ids)
     if len(ids) != len(values):
         raise InputError(f"There are {len(values)} values, but {len(ids)} row ids.")
     findings, notes, properties = _find(values, kind)

@@ -191,7 +191,7 @@ def test_graphs_survive_the_disk(tmp_path):
         ({"threshold": 0.9, "k": 3}, "one of `threshold` and `k`"),
         ({"threshold": 1.5}, r"`threshold` must be in \(0, 1\]"),
         ({"threshold": float("nan")}, r"`threshold` must be in \(0, 1\]"),
-        ({"k": 0}, "`k` must be a whole number"),
+        ({"k": 0}, "`k` must be at least 1"),
         ({"k": 3, "method": "aproximate"}, "Did you mean 'approximate'"),
         ({"k": 3, "recall": 1.0}, "`recall` must be between"),
     ],

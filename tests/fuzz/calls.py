@@ -147,7 +147,7 @@ def curation_calls(data: _Data) -> list[Call]:
         Call("suggest_text_threshold", c.suggest_text_threshold,
              {"texts": data.texts, "target_precision": 0.9, "random_state": 0}, 0.3),
         Call("match_records", c.match_records,
-             {"left": data.texts, "right": data.texts[:9], "left_ids": data.ids,
+             {"left": data.texts, "right": data.texts[:12], "left_ids": data.ids,
               "threshold": 0.5}, 0.5),
         Call("find_contamination", c.find_contamination,
              {"test_texts": data.texts[:6], "train_texts": data.texts, "n": 5, "threshold": 0.5,

@@ -163,7 +163,11 @@ def _described(result: Any) -> str:
 
 def _words(value: Any) -> str:
     if isinstance(value, np.ndarray):
-        return str(np.round(value, 6) if value.dtype.kind == "f" else value.tolist())
+        # In two precisions the last digits differ; −0 is 0.
+        number = value.dtype.kind == "f"
+        return str(
+            (np.round(value.astype(np.float64), 4) + 0).tolist() if number else value.tolist()
+        )
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_words, value))}]"
     if isinstance(value, dict):

@@ -101,6 +101,9 @@ ARRAYS: dict[str, Callable[[np.ndarray], Any]] = {
 SAME = ("list", "tuple", "rows", "frame", "indexed", "arrow", "chunked", "fortran", "strided",
         "reversed", "big endian", "object", "unmasked", "read-only")  # fmt: skip
 
+# A list of numbers does not say that they are pixels.
+SAME_IMAGES = ("rows", "fortran", "strided", "reversed", "unmasked", "read-only")
+
 TEXTS: dict[str, Callable[[list[Any]], Any]] = {
     "tuple": tuple,
     "array": np.array,
@@ -168,7 +171,10 @@ def same_forms(value: Any) -> Sequence[tuple[str, Any]]:
     """Return other forms of the same values."""
     forms = ARRAYS if isinstance(value, np.ndarray) else TEXTS if isinstance(value, list) else {}
     found = []
-    for name in SAME if isinstance(value, np.ndarray) else SAME_TEXTS:
+    names = SAME if isinstance(value, np.ndarray) else SAME_TEXTS
+    if isinstance(value, np.ndarray) and value.ndim > 2:
+        names = SAME_IMAGES
+    for name in names:
         with contextlib.suppress(Exception):  # a form that these values cannot take
             found.append((name, forms[name](value.copy())))
     return found if forms else []

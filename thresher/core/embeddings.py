@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .errors import InputError
 from .files import atomic_path, read_json, write_json
-from .lifted import lifted, one_direction
+from .lifted import lifted, one_direction, warn_of_one_direction
+from .matrices import as_matrix
+from .missing import id_texts
 
 FORMAT = 1
 
@@ -38,6 +41,11 @@ class Embeddings:
     fingerprint: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "vectors", as_matrix("vectors", self.vectors))
+        if not isinstance(self.row_ids, np.ndarray) or self.row_ids.dtype.kind not in "UTO":
+            object.__setattr__(self, "row_ids", id_texts("row_ids", self.row_ids))
+        if self.row_ids.ndim != 1:
+            raise InputError(f"`row_ids` must have one dimension, got {self.row_ids.ndim}.")
         if self.vectors.ndim != 2 or len(self.vectors) != len(self.row_ids):
             raise InputError(
                 f"Embeddings need one vector a row: got {len(self.row_ids)} row ids and vectors of "
@@ -66,15 +74,9 @@ class Embeddings:
         InputError
             On NaN or infinite values (the first rows are named), on a wrong shape, on repeated ids.
         """
-        vectors = np.asarray(vectors)
-        if vectors.ndim != 2:
-            raise InputError(
-                f"`vectors` must have two dimensions (rows, features), got {vectors.ndim}."
-            )
+        vectors = as_matrix("vectors", vectors)
         ids = (
-            np.arange(len(vectors)).astype(str)
-            if row_ids is None
-            else np.asarray(row_ids).astype(str)
+            np.arange(len(vectors)).astype(str) if row_ids is None else id_texts("row_ids", row_ids)
         )
         _check_unique(ids)
         unit = unit_length(vectors, row_ids=ids)
@@ -87,8 +89,8 @@ class Embeddings:
         Where all point nearly the same way, points are compared by where they lie and not by their
         directions from the origin; see `core.lifted`. Their ``encoder`` is then ``"lifted"``.
         """
-        vectors = np.asarray(vectors)
-        if vectors.ndim == 2 and one_direction(vectors):
+        vectors = as_matrix("embeddings", vectors)
+        if one_direction(vectors):
             unit_length(vectors, row_ids=row_ids)  # names rows with NaN
             return cls.from_vectors(lifted(vectors), row_ids=row_ids, encoder="lifted")
         return cls.from_vectors(vectors, row_ids=row_ids)
@@ -131,6 +133,24 @@ class Embeddings:
         return cls(row_ids, vectors, header["encoder"], header["fingerprint"])
 
 
+def as_embeddings(embeddings: Any, *, numbers: bool = False) -> Embeddings:
+    """Return embeddings as they are, or make them of one vector for each row, in any form.
+
+    Parameters
+    ----------
+    embeddings : Embeddings, or what `as_matrix` takes
+    numbers : bool
+        See `Embeddings.from_numbers`; without it only directions count.
+    """
+    if isinstance(embeddings, Embeddings):
+        return embeddings
+    vectors = as_matrix("embeddings", embeddings)
+    if numbers:
+        return Embeddings.from_numbers(vectors)
+    warn_of_one_direction(vectors)
+    return Embeddings.from_vectors(vectors)
+
+
 def unit_length(vectors: np.ndarray, *, row_ids: np.ndarray | None = None) -> np.ndarray:
     """Scale rows, shape (n, d), to length one in float32; all-zero rows stay zero.
 
@@ -139,7 +159,10 @@ def unit_length(vectors: np.ndarray, *, row_ids: np.ndarray | None = None) -> np
     InputError
         When a row holds NaN or infinity; up to five are named.
     """
-    result = np.array(vectors, dtype=np.float32)
+    with np.errstate(over="ignore", under="ignore"):
+        result = np.array(vectors, dtype=np.float32)
+    if vectors.dtype == np.float64:
+        _rescue(result, vectors)
     bad = np.flatnonzero(~np.isfinite(result).all(axis=1))
     if len(bad):
         named = bad[:5] if row_ids is None else row_ids[bad[:5]]
@@ -153,6 +176,15 @@ def unit_length(vectors: np.ndarray, *, row_ids: np.ndarray | None = None) -> np
     norms = np.linalg.norm(result, axis=1, keepdims=True)
     np.divide(result, norms, out=result, where=norms > 0)
     return result
+
+
+def _rescue(result: np.ndarray, vectors: np.ndarray) -> None:
+    """Scale the rows whose numbers float32 cannot hold before they become float32, in place."""
+    lost = ~np.isfinite(result).all(axis=1) | ~result.any(axis=1)
+    for row in np.flatnonzero(lost):
+        largest = np.abs(vectors[row]).max(initial=0)
+        if np.isfinite(largest) and largest > 0:
+            result[row] = vectors[row] / largest
 
 
 def _check_unique(row_ids: np.ndarray) -> None:

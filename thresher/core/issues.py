@@ -12,6 +12,9 @@ import pyarrow.parquet as pq
 
 from .errors import InputError
 from .files import atomic_path
+from .given_columns import number_column, text_column
+from .missing import id_texts
+from .signatures import checked
 
 SCHEMA = pa.schema(
     [
@@ -64,6 +67,7 @@ class Issues:
         return cls(pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA))
 
     @classmethod
+    @checked
     def from_columns(
         cls,
         check: str,
@@ -75,20 +79,15 @@ class Issues:
         details: Iterable[str | None] | None = None,
     ) -> Issues:
         """Make a table for one check from columns of equal length; absent columns stay empty."""
-        ids = pa.array(row_ids, pa.string())
-
-        def column(values: Iterable[str | None] | None) -> pa.Array:
-            return (
-                pa.nulls(len(ids), pa.string()) if values is None else pa.array(values, pa.string())
-            )
-
+        ids = id_texts("row_ids", row_ids)
+        n = len(ids)
         columns = [
-            ids,
-            pa.repeat(pa.scalar(check, pa.string()), len(ids)),
-            pa.array(scores, pa.float32()),
-            column(twins),
-            column(suggested),
-            column(details),
+            pa.array(ids, pa.string()),
+            pa.repeat(pa.scalar(check, pa.string()), n),
+            number_column("scores", scores, n=n),
+            text_column("twins", twins, n=n),
+            text_column("suggested", suggested, n=n),
+            text_column("details", details, n=n),
         ]
         return cls(pa.Table.from_arrays(columns, schema=SCHEMA))
 

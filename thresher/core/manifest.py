@@ -21,6 +21,8 @@ import pyarrow.parquet as pq
 from .errors import InputError, check_column
 from .files import atomic_path, read_json, write_json
 from .fingerprint import fingerprint
+from .given_columns import number_column, text_column
+from .missing import id_texts
 from .schema import ROW_ID
 
 if TYPE_CHECKING:
@@ -89,28 +91,23 @@ class Manifest:
         header: dict[str, Any] | None = None,
     ) -> Manifest:
         """Make a manifest from columns of equal length; absent columns stay empty."""
-        ids = pa.array(row_ids, pa.string())
-
-        def column(values: Iterable[str | None] | None) -> pa.Array:
-            return (
-                pa.nulls(len(ids), pa.string()) if values is None else pa.array(values, pa.string())
-            )
-
+        ids = id_texts("row_ids", row_ids)
+        n = len(ids)
         columns = [
-            ids,
-            pa.array(actions, pa.string()),
-            column(reasons),
-            pa.array(scores, pa.float32(), from_pandas=True),
-            column(twins),
-            column(old_labels),
-            column(new_labels),
+            pa.array(ids, pa.string()),
+            text_column("actions", actions, n=n),
+            text_column("reasons", reasons, n=n),
+            number_column("scores", scores, n=n),
+            text_column("twins", twins, n=n),
+            text_column("old_labels", old_labels, n=n),
+            text_column("new_labels", new_labels, n=n),
         ]
         return cls(pa.Table.from_arrays(columns, schema=SCHEMA), header or {})
 
     @classmethod
     def keep_all(cls, row_ids: Iterable[str], *, header: dict[str, Any] | None = None) -> Manifest:
         """Make a manifest that changes nothing."""
-        ids = pa.array(row_ids, pa.string())
+        ids = id_texts("row_ids", row_ids)
         nothing = [None] * len(ids)
         actions = ["keep"] * len(ids)
         return cls.from_columns(ids, actions, reasons=nothing, scores=nothing, header=header)

@@ -186,6 +186,8 @@ def _of_list(values: list[Any]) -> np.ndarray:
         made = np.array(values, dtype=None if whole else np.float64)
         if made.dtype.kind in "iuf":
             return made
+    if kinds == {np.ndarray} and len({value.shape for value in values}) == 1:
+        return np.stack(values)
     if kinds and kinds <= {list, tuple} and len(set(map(len, values))) == 1:
         return np.stack([_of_list(list(value)) for value in values])
     array = np.empty(len(values), dtype=object)

@@ -8,8 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, check_number
 from .files import atomic_path
+from .missing import id_texts, read_values
 
 MAX_PAIRS = 50_000_000
 
@@ -97,12 +98,13 @@ class NeighborGraph:
         InputError
             When a pair joins a row with itself, repeats, or lies below `threshold`.
         """
+        row_ids = id_texts("row_ids", row_ids)
         first, second, similarities = _checked_pairs(pairs, n=len(row_ids), threshold=threshold)
         rows, indices = np.concatenate([first, second]), np.concatenate([second, first])
         both = np.concatenate([similarities, similarities])
         indptr, order = compressed_rows(rows, indices, both, n=len(row_ids))
         return cls(
-            np.asarray(row_ids).astype(str),
+            row_ids,
             indptr,
             indices[order],
             both[order],
@@ -273,10 +275,18 @@ def compressed_rows(
 def _checked_pairs(
     pairs: tuple[np.ndarray, np.ndarray, np.ndarray], *, n: int, threshold: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    first, second = (np.asarray(part).astype(np.int64) for part in pairs[:2])
-    similarities = np.asarray(pairs[2]).astype(np.float32)
-    if not len(first) == len(second) == len(similarities):
-        raise InputError("The three arrays of `pairs` must have the same length.")
+    check_number("threshold", threshold, low=-1, high=1)
+    if not isinstance(pairs, (tuple, list)) or len(pairs) != 3:
+        raise InputError("`pairs` must be three arrays: first rows, second rows, similarities.")
+    first, second, similarities = (read_values(part, name="pairs")[0] for part in pairs)
+    if not first.shape == second.shape == similarities.shape == (len(first),):
+        raise InputError("The three arrays of `pairs` must have one dimension and equal length.")
+    if (first.dtype.kind not in "iu" or second.dtype.kind not in "iu") and len(first):
+        raise InputError("`pairs` must hold positions of rows, which are whole numbers.")
+    if similarities.dtype.kind not in "fiu":
+        raise InputError("`pairs` must hold similarities, which are numbers.")
+    first, second = first.astype(np.int64), second.astype(np.int64)
+    similarities = similarities.astype(np.float32)
     if not len(first):
         return first, second, similarities
     low, high = np.minimum(first, second), np.maximum(first, second)

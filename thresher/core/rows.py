@@ -37,6 +37,7 @@ from .errors import InputError, check_column
 from .fingerprint import fingerprint
 from .images import UnreadableImage, decode_image, image_bytes, map_blocks
 from .schema import ROW_ID, SPLIT, Schema
+from .signatures import checked
 
 if TYPE_CHECKING:
     import datasets
@@ -47,6 +48,7 @@ LIKE_NUMBER = re.compile(r"(?=[\de]{16}(-\d+)?$)\d+(e\d+)?(-\d+)?$")
 NULL = np.uint64(0x9E3779B97F4A7C15)
 
 
+@checked
 def with_row_ids(dataset: Rows, *, key: str | None = None) -> Rows:
     """Return the dataset, or each split of a ``DatasetDict``, with a first column ``row_id``.
 

@@ -35,6 +35,7 @@ from .csv_writing import write_csv
 from .errors import InputError, check_choice
 from .files import atomic_path
 from .folder_writing import write_image_folder
+from .signatures import checked
 from .tar_writing import write_shards, write_tar
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ ROW_GROUP_ROWS = 50_000  # larger groups spend up to 0.4 s a million rows on fre
 FOLDERS = r"^.*[/\\]"
 
 
+@checked
 def write_dataset(
     dataset: datasets.Dataset,
     path: str | os.PathLike[str],

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from thresher.core.errors import InputError, check_choice
+from thresher.core.signatures import checked
 
 from ..quantization.model import QuantizedModel
 from .artefact import export_onnx
@@ -21,6 +22,7 @@ _WRITERS = {"torch_export": (PROGRAM, save_program), "executorch": (PTE, save_ex
 FORMATS = ("onnx", *_WRITERS)
 
 
+@checked
 def export(
     model: nn.Module,
     folder: str | os.PathLike[str],
@@ -101,6 +103,7 @@ def export(
     return load_exported(folder)
 
 
+@checked
 def load_exported(path: str | os.PathLike[str], *, threads: int | None = None) -> ExportedModel:
     """Load what `export` wrote, of any format: its folder, or the model file alone.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from thresher.core.errors import InputError, check_choice, check_count, check_number
+from thresher.core.signatures import checked
 
 from ..seeding import own_torch_rng
 from .fast import build_fast
@@ -46,6 +47,7 @@ _WIDE_TEXT, _LARGE_TABLE, _SMALL_TABLE = 64, 32768, 4096
 _AXES = {"image": 3, "text": 1, "features": 1}
 
 
+@checked
 def compact_model(
     name: str,
     *,

@@ -9,6 +9,7 @@ import torch
 from thresher.core.encoders import from_sentence_transformers, from_timm, from_transformers
 from thresher.core.encoders.pretrained import Wanted, check_modality, find_folder, hash_weights
 from thresher.core.errors import InputError, check_choice, check_count, did_you_mean
+from thresher.core.signatures import checked
 
 from ..modes import evaluating
 from ..seeding import own_torch_rng
@@ -25,6 +26,7 @@ _USUAL_TOKENS = 128
 _HALF = (0.5, 0.5, 0.5)
 
 
+@checked
 def pretrained_model(
     name: str,
     *,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from thresher.core.choice import available_cpus
 from thresher.core.errors import InputError, check_count
+from thresher.core.signatures import checked
 
 from ..exporting import ExportedModel
 from ..exporting.description import count_parameters, example_rows
@@ -62,6 +63,7 @@ class Profile:
         return {**asdict(self), "latency": latency}
 
 
+@checked
 def profile(
     model: nn.Module | ExportedModel,
     *,

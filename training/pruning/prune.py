@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from thresher.core.errors import InputError, check_choice, check_count, check_number
+from thresher.core.signatures import checked
 
 from ..exporting.description import count_parameters, example_rows
 from ..flops import count_flops
@@ -45,6 +46,7 @@ class Pruned:
     hooks: tuple[MaskHook, ...] = ()
 
 
+@checked
 def prune(
     model: nn.Module,
     *,

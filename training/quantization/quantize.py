@@ -12,6 +12,7 @@ from torch import nn
 from thresher.core.choice import Choice
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.randomness import RandomState, check_random_state
+from thresher.core.signatures import checked
 
 from ..feed import Augment
 from ..samples import Samples
@@ -30,6 +31,7 @@ _HELD_OUT = 0.2
 _MOST_HELD_OUT = 2000
 
 
+@checked
 def quantize(
     model: nn.Module,
     calibration: Samples,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from thresher.core.errors import InputError, check_choice, check_count, check_number
+from thresher.core.signatures import checked
 
 from ..checks import check_targets
 from ..feed import Augment
@@ -28,6 +29,7 @@ from .trainings import Trainings
 PRUNE_METHODS = ("auto", "channels", "low_rank")
 
 
+@checked
 def search_compact(
     samples: Samples,
     validation: Samples,

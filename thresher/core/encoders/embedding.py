@@ -11,6 +11,7 @@ from ..embeddings import Embeddings
 from ..errors import InputError, check_count
 from ..progress import message, track
 from ..randomness import RandomState, check_random_state
+from ..signatures import checked
 from .protocol import Encoder
 from .registry import get_encoder
 from .values import Source, batches, open_source
@@ -18,6 +19,7 @@ from .values import Source, batches, open_source
 AUTO = {"image": "builtin:image", "text": "builtin:text", "features": "builtin:features"}
 
 
+@checked
 def embed(
     data: Any,
     *,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, did_you_mean
+from ..signatures import checked
 from .protocol import Encoder
 from .storage import StoredEncoder
 
@@ -27,6 +28,7 @@ PRETRAINED = {
 }
 
 
+@checked
 def get_encoder(
     spec: str | Encoder | Callable[[Any], Any],
     *,

@@ -20,7 +20,7 @@ from ..columns import (
 )
 from ..errors import InputError, check_column
 from ..images import UnreadableImage, decode_image, fit_square, image_bytes, map_blocks
-from ..missing import read_values
+from ..missing import id_texts, read_values
 from ..progress import Silent, reporting
 from ..schema import ROW_ID, SPLIT
 from .protocol import Values
@@ -164,7 +164,7 @@ def _modality(values: Values) -> str:
 
 
 def _ids(row_ids: np.ndarray | None, rows: int) -> np.ndarray:
-    ids = np.arange(rows).astype(str) if row_ids is None else np.asarray(row_ids).astype(str)
+    ids = np.arange(rows).astype(str) if row_ids is None else id_texts("row_ids", row_ids)
     if len(ids) != rows:
         raise InputError(f"`row_ids` must name every row: got {len(ids)} for {rows} rows.")
     return ids

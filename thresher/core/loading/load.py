@@ -17,6 +17,7 @@ from ..errors import InputError, check_number
 from ..issues import Issue, Issues
 from ..rows import content_ids, dataset_fingerprint, key_ids
 from ..schema import ROW_ID, SPLIT, GivenRows, LoadedDataset, Schema
+from ..signatures import checked
 from .cells import (
     Reasons,
     clean_features,
@@ -38,6 +39,7 @@ from .splits import complete_splits, split_names
 from .table_form import TableForm
 
 
+@checked
 def load_dataset(
     source: Any,
     *,

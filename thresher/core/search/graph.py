@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..choice import DEVICES, choose_device
-from ..embeddings import Embeddings
-from ..errors import InputError, check_choice, check_number
-from ..lifted import warn_of_one_direction
+from ..embeddings import Embeddings, as_embeddings
+from ..errors import InputError, check_choice, check_count, check_number
 from ..neighbors import NeighborGraph, Recall, compressed_rows
 from ..randomness import RandomState, check_random_state
+from ..signatures import checked
 from .approximate import Nearest, Reached, approximate_pairs, approximate_top_k
 from .exhaustive import Pairs, pairs_above, top_k
 from .identical import first_equal
@@ -25,6 +25,7 @@ FEWEST_ROWS = 256
 UNHELPFUL = "a partition reaches this recall only at a higher cost"
 
 
+@checked
 def neighbor_graph(
     embeddings: Embeddings | np.ndarray,
     *,
@@ -138,24 +139,19 @@ def cross_graph(
     )
 
 
-def as_embeddings(embeddings: Embeddings | np.ndarray) -> Embeddings:
-    """Return `embeddings`, or make them from an array, shape (n, d), scaled to unit length."""
-    if isinstance(embeddings, Embeddings):
-        return embeddings
-    warn_of_one_direction(np.asarray(embeddings))
-    return Embeddings.from_vectors(embeddings)
-
-
 def _check_options(*, threshold: float | None, k: int | None, method: str, recall: float) -> None:
     check_choice("method", method, METHODS)
     if not 0 < recall < 1:
-        raise InputError(f"`recall` must be between 0 and 1, got {recall!r}.")
+        raise InputError(
+            f"`recall` must be between 0 and 1, got {recall!r}. To miss nothing give "
+            "method='exact'."
+        )
     if (threshold is None) == (k is None):
         raise InputError(f"Give one of `threshold` and `k`, got threshold={threshold}, k={k}.")
     if threshold is not None:
         check_number("threshold", threshold, low=0, high=1, low_open=True)
-    elif k is not None and (k != int(k) or k < 1):
-        raise InputError(f"`k` must be a whole number of at least 1, got {k!r}.")
+    elif k is not None:
+        check_count("k", k)
 
 
 def _check_comparable(queries: Embeddings, references: Embeddings) -> None:

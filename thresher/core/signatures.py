@@ -1,0 +1,134 @@
+"""One door for simple arguments: what a public function says it takes is what it takes.
+
+`checked` reads the annotations of a function. A parameter that is said to be a number, a whole
+number, a truth value, a text, a path or one of our objects is looked at before anything runs, so
+that a wrong one is named in a sentence; arrays, lists and everything else pass, and are looked at
+where they are read. A call costs some microseconds more.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import types
+import typing
+from collections.abc import Callable
+from numbers import Real
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+import numpy as np
+
+from .errors import InputError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Kind(NamedTuple):
+    fits: Callable[[Any], bool]
+    said: str
+
+
+def _is_whole(value: Any) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, (bool, np.bool_, np.ndarray))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+_KINDS: dict[Any, _Kind] = {
+    int: _Kind(_is_whole, "a whole number"),
+    float: _Kind(_is_number, "a number"),
+    bool: _Kind(lambda value: isinstance(value, (bool, np.bool_)), "True or False"),
+    str: _Kind(lambda value: isinstance(value, str), "a text"),
+    os.PathLike: _Kind(lambda value: isinstance(value, os.PathLike), "a path"),
+    Callable: _Kind(callable, "a function"),
+    types.NoneType: _Kind(lambda value: value is None, "None"),
+}
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """Check the simple arguments of a function before it runs.
+
+    Raises
+    ------
+    InputError
+        By the function that is returned, when an argument is not of the kind that is annotated.
+    """
+    signature = inspect.signature(function)
+    several = [p.name for p in signature.parameters.values() if p.kind is p.VAR_POSITIONAL]
+
+    @functools.wraps(function)
+    def door(*given: P.args, **named: P.kwargs) -> R:
+        arguments = signature.bind(*given, **named).arguments
+        for name in several:
+            for value in arguments.pop(name, ()):
+                check_arguments(_rules(function), {name: value})
+        check_arguments(_rules(function), arguments)
+        return function(*given, **named)
+
+    return door
+
+
+def check_fields(instance: Any) -> None:
+    """Check the simple fields of a dataclass; for its ``__post_init__``."""
+    names = instance.__dataclass_fields__
+    kind: Any = type(instance)
+    check_arguments(_rules(kind), {name: getattr(instance, name) for name in names})
+
+
+def check_arguments(rules: dict[str, tuple[_Kind, ...]], arguments: dict[str, Any]) -> None:
+    """Raise for the first argument that fits none of its kinds."""
+    for name, value in arguments.items():
+        kinds = rules.get(name)
+        if kinds and not any(kind.fits(value) for kind in kinds):
+            allowed = " or ".join(kind.said for kind in kinds)
+            raise InputError(
+                f"`{name}` must be {allowed}, got {value!r:.80} ({type(value).__name__})."
+            )
+
+
+@functools.cache
+def _rules(annotated: Any) -> dict[str, tuple[_Kind, ...]]:
+    """Return the kinds of each parameter that is of simple kinds alone."""
+    home = inspect.getmodule(annotated)
+    found = {}
+    for name, hint in inspect.get_annotations(annotated).items():
+        kinds = _kinds(_resolved(hint, vars(home)))
+        if kinds and name != "return":
+            found[name] = kinds
+    return found
+
+
+def _resolved(hint: Any, names: dict[str, Any]) -> Any:
+    if not isinstance(hint, str):
+        return hint
+    try:
+        return eval(hint, dict(names))  # an annotation of our own source
+    except (NameError, AttributeError, TypeError):  # imported for type checkers alone
+        return Any
+
+
+def _kinds(hint: Any) -> tuple[_Kind, ...]:
+    """Return the kinds of a hint, none where a part of it is not simple."""
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        parts = [_kinds(part) for part in typing.get_args(hint)]
+        return tuple(kind for part in parts for kind in part) if all(parts) else ()
+    plain = typing.get_origin(hint) or hint
+    if plain is Callable or plain is typing.get_origin(Callable[[], None]):
+        plain = Callable
+    if plain in _KINDS:
+        return (_KINDS[plain],)
+    ours = isinstance(plain, type) and not getattr(plain, "_is_protocol", False)
+    if ours and plain.__module__.partition(".")[0] in _PACKAGES:
+        return (_Kind(functools.partial(_is_instance, plain), plain.__name__),)
+    return ()
+
+
+def _is_instance(kind: type, value: Any) -> bool:
+    return isinstance(value, kind)
+
+
+_PACKAGES = ("thresher", "curation", "active_learning", "augment", "training")
