@@ -2,13 +2,20 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-cpus check bench docs clean
+# PyTorch's build for processors unless there is an NVIDIA device; `make TORCH=cuda` takes the other.
+# On Linux pip alone takes CUDA's, which is gigabytes larger.
+TORCH ?= $(if $(wildcard /dev/nvidia0),cuda,cpu)
+INDEX_cpu := --extra-index-url https://download.pytorch.org/whl/cpu --retries 1
+PIP_INSTALL := install --quiet --disable-pip-version-check
 
-# torch goes first and pinned: a later install then never replaces it with another build.
+.PHONY: demo test test-cpus test-without-torch check bench docs clean
+
+# torch goes first, pinned and alone: a later install then never replaces it with another build.
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/pip $(PIP_INSTALL) $(INDEX_$(TORCH)) --no-deps -c constraints.txt torch
+	$(BIN)/pip $(PIP_INSTALL) -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -c "import torch; print('PyTorch', torch.__version__, 'for', torch.version.cuda and 'CUDA' or 'processors')"
 	touch $@
 
 demo: .venv/installed  ## clean, train, distil, quantize and verify on scikit-learn's digits
@@ -20,6 +27,16 @@ test: .venv/installed  ## the tests that need neither a GPU, the network nor lon
 
 test-cpus: .venv/installed  ## the numeric and training tests as on other processors
 	$(BIN)/python tests/cpus/run.py
+
+# Cleaning, labelling and augmenting, in an environment that has neither PyTorch nor ONNX.
+build/without-torch/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv build/without-torch
+	build/without-torch/bin/pip $(PIP_INSTALL) -c constraints.txt -e . pytest pytest-xdist
+	touch $@
+
+test-without-torch: build/without-torch/installed  ## what works without PyTorch; the rest skips
+	OMP_NUM_THREADS=1 build/without-torch/bin/python -m pytest -q -n auto --dist loadfile --max-worker-restart=0 \
+	  -m 'not slow and not cuda' tests/core tests/curation tests/active_learning tests/augment tests/app
 
 check: .venv/installed  ## formatting, lints and types
 	$(BIN)/ruff format --check .

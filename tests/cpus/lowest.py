@@ -1,0 +1,43 @@
+"""Print the oldest versions that pyproject.toml allows, as exact pins for pip.
+
+    python tests/cpus/lowest.py [--as-tested NAME ...]
+
+A package named after ``--as-tested`` gets the version in constraints.txt: for those whose old
+versions have no wheel where the tests run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+EXTRAS = ("train", "dev")
+REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)>=(?P<lowest>[0-9.]+)")
+
+
+def lowest_pins(*, as_tested: list[str]) -> list[str]:
+    """Return ``name==version`` for each requirement of the package and of its tests."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *(line for extra in EXTRAS for line in extras[extra])]
+    tested = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = {}
+    for line in wanted:
+        if line.startswith("thresher["):
+            continue
+        found = REQUIREMENT.fullmatch(line)
+        if found is None:
+            raise SystemExit(f"{line!r} in pyproject.toml has no lower bound of the form name>=1.2.")
+        pins[found["name"]] = f"{found['name']}=={found['lowest']}"
+    for name in as_tested:
+        pins[name] = next(line for line in tested if line.startswith(f"{name}=="))
+    return list(pins.values())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--as-tested", nargs="*", default=[], metavar="NAME")
+    print(*lowest_pins(as_tested=parser.parse_args().as_tested), sep="\n")
