@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from thresher.core.errors import InputError, check_number
 from thresher.core.signatures import checked
@@ -73,7 +73,7 @@ def estimate_error(
     mean = float(np.average(residual, weights=mass))
     value = max(0.0, mean + shift)
     spread = float(np.sqrt(((mass * (residual - mean)) ** 2).sum() / (m - 1) / m))
-    half = float(student.ppf(0.5 + level / 2, m - 1)) * spread
+    half = float(stdtrit(m - 1, 0.5 + level / 2)) * spread
     if pool_size is not None:
         half *= float(np.sqrt(1.0 + m / max(1, pool_size)))
     return Estimate(value, max(0.0, value - half), value + half, m)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
 
 # Takes logits, shape (m, c); returns their loss, summed over rows, and its gradient, shape (m, c).
 LogLoss = Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -29,6 +28,8 @@ def fit_linear(
     weights : ndarray of float64, shape (d, c)
     bias : ndarray of float64, shape (c,)
     """
+    from scipy.optimize import minimize
+
     d = vectors.shape[1]
     penalty = np.full((d + 1, 1), 1.0 / strength)
     penalty[d] = bias_pull
@@ -58,5 +59,7 @@ def best_temperature(log_loss: Callable[[float], float]) -> float:
 
     Guo et al. (2017), "On Calibration of Modern Neural Networks".
     """
+    from scipy.optimize import minimize_scalar
+
     limit = float(np.log(10.0))
     return float(np.exp(minimize_scalar(log_loss, bounds=(-limit, limit), method="bounded").x))

@@ -5,10 +5,33 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from thresher.core.errors import TRAINING
+
+HERE = Path(__file__).parent
+TRAINS = all(find_spec(name) for name in TRAINING)
+NO_TRAINING = "needs PyTorch and ONNX (thresher[train])"
+# Files that import them; single tests of other files are marked `train`.
+FILES_THAT_TRAIN = (
+    "app/test_models_cli.py",
+    "app/test_pipeline.py",
+    "app/test_pretrained_run.py",
+    "app/test_search_cli.py",
+    "augment/test_augment_dataset.py",
+    "augment/test_augment_fuzz.py",
+    "augment/test_augment_memory.py",
+    "augment/test_augment_mixing.py",
+    "augment/test_augment_per_class.py",
+    "augment/test_augment_workers.py",
+    "augment/test_augmenter.py",
+    "core/test_encoders_pretrained.py",
+    "training/",
+)
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +82,28 @@ def run_on_haswell() -> Callable[..., str]:
         return done.stdout
 
     return run
+
+
+class NeedsTraining(pytest.Module):
+    """A file that imports PyTorch or ONNX, where they are not installed."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        """Skip the whole file, with the reason."""
+        pytest.skip(NO_TRAINING, allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(
+    module_path: Path, parent: pytest.Collector
+) -> pytest.Module | None:
+    """Skip files that cannot be imported without PyTorch, and name the reason."""
+    place = module_path.relative_to(HERE).as_posix()
+    if TRAINS or not place.startswith(FILES_THAT_TRAIN):
+        return None
+    return NeedsTraining.from_parent(parent, path=module_path)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip tests marked `train` where PyTorch or ONNX is not installed."""
+    for item in items:
+        if not TRAINS and item.get_closest_marker("train"):
+            item.add_marker(pytest.mark.skip(reason=NO_TRAINING))
