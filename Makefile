@@ -7,7 +7,7 @@ BIN := .venv/bin
 TORCH ?= $(if $(wildcard /dev/nvidia0),cuda,cpu)
 INDEX_cpu := --extra-index-url https://download.pytorch.org/whl/cpu --retries 1
 # Compiled modules are kept, also where the shell says not to: making them anew takes a third of the
-# time of collecting the tests, and half a second of each process that a test starts.
+# time of collecting the tests, and a third of a second of each process that a test starts.
 export PYTHONDONTWRITEBYTECODE :=
 PIP_INSTALL := install --quiet --disable-pip-version-check
 
