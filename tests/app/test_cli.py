@@ -33,10 +33,12 @@ def test_version_and_help(
     assert "--dry-run" in capsys.readouterr().out
 
 
+@pytest.mark.train
 def test_doctor_names_versions_and_the_device(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    torch = pytest.importorskip("torch", reason="needs thresher[train]")
+    import torch
+
     assert call(monkeypatch, "doctor", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["packages"]["numpy"]
@@ -81,6 +83,7 @@ def test_a_dry_run_does_nothing(
         (["report", "OUT"], "not the folder of a finished run"),
     ],
 )
+@pytest.mark.train
 def test_a_mistake_gives_one_line_and_exit_code_2(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -95,6 +98,7 @@ def test_a_mistake_gives_one_line_and_exit_code_2(
     assert says in error
 
 
+@pytest.mark.train
 def test_a_device_that_is_not_there_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

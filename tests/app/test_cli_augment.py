@@ -65,6 +65,7 @@ def test_audit_finds_the_flip_that_swaps_the_classes(photos: Path) -> None:
     assert "left, right" in printed
 
 
+@pytest.mark.train
 def test_choose_writes_a_policy_that_preview_reads(photos: Path, tmp_path: Path) -> None:
     policy = tmp_path / "policy.json"
     printed = call(
@@ -76,6 +77,7 @@ def test_choose_writes_a_policy_that_preview_reads(photos: Path, tmp_path: Path)
     call("preview", photos, "--policy", policy, "--out", tmp_path / "p.png", "--size", 16)
 
 
+@pytest.mark.train
 def test_pilots_decide_and_go_on_where_they_stopped(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +117,7 @@ def test_pilots_decide_and_go_on_where_they_stopped(
     assert file.read_text().splitlines()[-1] == lines[-1]
 
 
+@pytest.mark.train
 def test_a_pilot_learns_what_can_be_learned(photos: Path) -> None:
     images = read_training_images(str(photos), size=16)
     wanted = [policies.crop_flip(pad=1, flip=False)]
@@ -125,6 +128,7 @@ def test_a_pilot_learns_what_can_be_learned(photos: Path) -> None:
     assert min(right, own) > 0.8
 
 
+@pytest.mark.train
 def test_pilots_need_labels_and_a_number(photos: Path) -> None:
     with pytest.raises(InputError, match=r"at least two classes, found 0.*--label"):
         call("choose", photos / "left", "--size", 16, "--pilots", 2)

@@ -147,6 +147,7 @@ print((time.process_time() - start) / torch_s)
 """
 
 
+@pytest.mark.train
 def test_import_takes_little_beside_that_of_torch():
     done = subprocess.run(
         [sys.executable, "-c", TIMED], capture_output=True, text=True, timeout=120, check=True

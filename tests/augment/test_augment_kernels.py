@@ -58,14 +58,17 @@ RESAMPLED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("backend", ["torch", "opencv"])
+BACKENDS = [pytest.param("torch", marks=pytest.mark.train), "opencv"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("op", EXACT)
 def test_equal_to_pil(op, backend, images):
     settings, function = EXACT[op]
     assert np.array_equal(ours(images, op, settings, backend), theirs(images, function))
 
 
-@pytest.mark.parametrize("backend", ["torch", "opencv"])
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("op", CLOSE)
 def test_within_two_levels_of_pil(op, backend, images):
     settings, function = CLOSE[op]
@@ -76,7 +79,7 @@ def test_within_two_levels_of_pil(op, backend, images):
     assert difference.mean() < 1
 
 
-@pytest.mark.parametrize("backend", ["torch", "opencv"])
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("op", RESAMPLED)
 def test_resampling_equals_pil_inside(op, backend, images):
     settings, function = RESAMPLED[op]

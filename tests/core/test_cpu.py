@@ -10,6 +10,7 @@ EXACT = {"AVX-512 VNNI", "AVX-VNNI", "NEON"}
 SHOW = "from thresher.core.cpu import *; print(instruction_sets(), saturates_int8())"
 
 
+@pytest.mark.train
 def test_saturation_is_what_the_instruction_sets_say() -> None:
     found = set(instruction_sets())
     if not found & (EXACT | {"AVX2"}):
@@ -17,6 +18,7 @@ def test_saturation_is_what_the_instruction_sets_say() -> None:
     assert saturates_int8() == found.isdisjoint(EXACT)
 
 
+@pytest.mark.train
 def test_avx2_without_vnni_saturates(run_on_haswell) -> None:
     assert run_on_haswell("-c", SHOW).strip() == "('SSE4.2', 'AVX2') True"
 

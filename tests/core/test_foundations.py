@@ -101,6 +101,7 @@ def test_row_keys_are_stable_and_distinct() -> None:
     assert len(row_keys(np.array([], dtype=str))) == 0
 
 
+@pytest.mark.train
 def test_the_device_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 

@@ -30,7 +30,9 @@ def lowest_pins(*, as_tested: list[str]) -> list[str]:
             continue
         found = REQUIREMENT.fullmatch(line)
         if found is None:
-            raise SystemExit(f"{line!r} in pyproject.toml has no lower bound of the form name>=1.2.")
+            raise SystemExit(
+                f"{line!r} in pyproject.toml has no lower bound of the form name>=1.2."
+            )
         pins[found["name"]] = f"{found['name']}=={found['lowest']}"
     for name in as_tested:
         pins[name] = next(line for line in tested if line.startswith(f"{name}=="))

@@ -42,6 +42,7 @@ def test_epochs_that_were_not_reached_do_not_count(tmp_path):
     assert read_difficulty(path, "forgetting", row_ids=IDS).tolist() == [0, 0, 3, 1]
 
 
+@pytest.mark.train
 def test_the_trainers_record_is_read_as_the_trainer_reads_it(tmp_path):
     from training.dynamics import Dynamics
 
