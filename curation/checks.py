@@ -134,7 +134,7 @@ class Checks:
             row_ids=rows.ids,
             splits=rows.splits,
             labels=rows.names,
-            priority=self._priority("exact_duplicate", keys),
+            priority=_first_of_equals(self._priority("exact_duplicate", keys), len(rows)),
         )
         self._redundant |= ~found.kept
         self.found["exact_duplicate"] = found
@@ -147,7 +147,7 @@ class Checks:
             self.graph,
             threshold=closeness.threshold,
             protect=self.rows.splits != "train",
-            priority=self._priority("near_duplicate"),
+            priority=self._prefer_kept(self._priority("near_duplicate")),
         )
         reported = self.rows.ids[self._redundant]
         self._redundant |= ~found.kept
@@ -155,6 +155,11 @@ class Checks:
         how = f"{closeness}. {describe_search(self.graph)}"
         self.methods["near_duplicate"] = f"{how}. Every dropped row has a kept twin this close"
         return _without(found.to_issues(), reported)
+
+    def _prefer_kept(self, priority: np.ndarray | None) -> np.ndarray:
+        """Put the rows last that equal a kept one, so that both checks keep the same row."""
+        own = np.zeros(len(self.rows)) if priority is None else priority
+        return np.where(self._redundant, -np.inf, own)
 
     def _priority(self, step: str, keys: np.ndarray | None = None) -> np.ndarray | None:
         """Return which rows a step prefers; `keys` stand in where no close rows are known."""
@@ -270,6 +275,14 @@ class Checks:
         self.found["outlier"] = found
         self.methods["outlier"] = "Mean distance to the nearest rows against that of its neighbours"
         return found.to_issues()
+
+
+def _first_of_equals(priority: np.ndarray | None, rows: int) -> np.ndarray:
+    """Return a priority by which of equal rows that are equally preferred the first stays."""
+    own = np.zeros(rows) if priority is None else priority
+    rank = np.empty(rows)
+    rank[np.lexsort((np.arange(rows), -own))] = np.arange(rows)
+    return -rank
 
 
 def possible_steps(rows: Rows) -> list[str]:

@@ -19,7 +19,7 @@ from thresher.core.rows import with_row_ids
 from .checks import Checks, possible_steps
 from .choosing import choose_rows
 from .comparison import COMPARE, Comparison
-from .decision import decide
+from .decision import decide, with_final_twins
 from .policy import LABEL_ACTIONS, Policy
 from .reading import Rows
 from .steps import Plan, Step, read_steps, score_columns
@@ -288,7 +288,8 @@ class Curator:
         if "coreset" in checks.plan:
             issues = Issues.concat([issues, choose_rows(checks, manifest)])
             manifest = self._decide(issues, checks)
-        self.checks_, self.issues_, self.manifest_ = checks, issues, manifest
+        self.checks_, self.manifest_ = checks, manifest
+        self.issues_ = with_final_twins(issues, manifest)
         self.methods_ = checks.methods
         self.encoded_rows_ = compared.encoded.encoded if compared.has_vectors else 0
 

@@ -6,9 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 DUPLICATES = ("exact_duplicate", "near_duplicate")
+# Reasons that name a row that stays instead.
+LINKED = (*DUPLICATES, "leakage")
 # Reasons that are guesses; a duplicate or a leak has a copy that stays, and an unusable row teaches
 # nothing.
 GUESSES = ("label", "outlier", "conflict", "coreset", "quality")
+# What a row and its near copies have in common; how a row reads or looks, they need not.
+SHARED_BY_NEAR = ("label", "outlier", "coreset")
 
 
 @dataclass(frozen=True)
@@ -22,61 +26,102 @@ class Decision:
     new_label: str | None = None
 
 
+@dataclass(frozen=True)
+class Link:
+    """From a row to the one at the end of its chain of twins, and what joins them."""
+
+    end: int
+    reason: str
+    score: float | None
+
+
+def differ(label: str | None, kept: str | None) -> bool:
+    """Tell whether dropping a row would lose its label, for the kept row has another or none."""
+    return label is not None and label != kept
+
+
 def keep_twins(
     decisions: list[Decision],
     row_of: dict[str, int],
     labels: list[str | None],
     *,
-    without_duplicates: Callable[[int], Decision],
+    without_links: Callable[[int], Decision],
 ) -> None:
-    """Make sure that every duplicate that is dropped has a twin that stays.
+    """Make sure that no row is dropped for a twin that is dropped itself.
 
-    Findings do not know of each other: the twin of a duplicate may be dropped as a leak or for its
-    label. A copy of it then stays in its place, unless it has the same label and the twin was
-    dropped for what it is (its label, its quality), which goes for the copy too, or the twin was
-    left out of a core set. A chain of equal content is followed.
+    Findings do not know of each other: the twin of a duplicate may be dropped as a copy of a third
+    row, as a leak, or for its label. A chain of equal content is followed to the row that stays,
+    which is then the twin; one step of it may be only near. Where the end of the chain is dropped
+    for what it is, its copy goes for the same reason if that holds for it too: the label, if both
+    have the same; being outside a core set. Otherwise the row is decided on by its other findings.
 
     Parameters
     ----------
     decisions : list of Decision
-        One for each row; changed in place.
+        One for each row; changed in place. Rows that stay are left as they are.
     row_of : dict
         Position of each row id.
     labels : list of str or None
-    without_duplicates : callable
-        Decides on a row anew without its findings about duplicates.
+    without_links : callable
+        Decides on a row anew without its findings about duplicates and leaks.
     """
+    ids = list(row_of)
     for row, decision in enumerate(decisions):
-        if decision.action != "drop" or decision.reason not in DUPLICATES:
-            continue
-        last = _end_of_chain(row, decisions, row_of)
-        if last is None or decisions[last].action != "drop":
-            decisions[row] = decision if last is not None else without_duplicates(row)
-            continue
-        why = decisions[last]
-        if why.reason == "coreset" or (why.reason in GUESSES and labels[row] == labels[last]):
-            decisions[row] = replace(decision, reason=why.reason)
-        else:
-            decisions[row] = without_duplicates(row)
+        if decision.action == "drop" and decision.reason in LINKED and decision.twin in row_of:
+            settled = _settled(row, decisions, row_of, labels, ids)
+            decisions[row] = settled or without_links(row)
+    for row, decision in enumerate(decisions):
+        twin = row_of.get(decision.twin or "")
+        if decision.action == "drop" and twin is not None and decisions[twin].action == "drop":
+            decisions[row] = replace(decision, twin=None)
 
 
-def _end_of_chain(row: int, decisions: list[Decision], row_of: dict[str, int]) -> int | None:
+def _settled(
+    row: int,
+    decisions: list[Decision],
+    row_of: dict[str, int],
+    labels: list[str | None],
+    ids: list[str],
+) -> Decision | None:
+    """Decide on a row by the end of its chain; None where the chain gives no ground to drop it."""
+    link = _follow(row, decisions, row_of)
+    if link is None:
+        return None
+    end = decisions[link.end]
+    if end.action != "drop":
+        torn = link.reason in DUPLICATES and differ(labels[row], labels[link.end])
+        action = "review" if torn else "drop"
+        return Decision(action, link.reason, link.score, ids[link.end])
+    equal = link.reason == "exact_duplicate"
+    if end.reason == "leakage" and equal:  # of a row outside the data, which both give away
+        return replace(end)
+    same_fate = end.reason in (GUESSES if equal else SHARED_BY_NEAR)
+    if end.reason == "coreset" or (same_fate and labels[row] == labels[link.end]):
+        # Lower than the end's own, so that of a class that would be emptied the end stays.
+        scores = [score for score in (end.score, decisions[row].score) if score is not None]
+        return Decision("drop", end.reason, min(scores, default=None))
+    return None
+
+
+def _follow(row: int, decisions: list[Decision], row_of: dict[str, int]) -> Link | None:
     """Follow twins over equal content and at most one step that is only near.
 
-    Returns the row at the end, or None where the chain closes on itself, leaves the data, or takes
-    a second step that is only near, so that its end may be far from its start.
+    Returns None where the chain closes on itself or takes a second step that is only near, so that
+    its end may be far from its start.
     """
-    seen, near = {row}, 0
-    while decisions[row].action == "drop" and decisions[row].twin is not None:
-        if decisions[row].reason not in (*DUPLICATES, "leakage"):
-            break
-        near += decisions[row].reason != "exact_duplicate"
+    seen, reason, score = {row}, "exact_duplicate", decisions[row].score
+    while decisions[row].action == "drop" and decisions[row].reason in LINKED:
         following = row_of.get(decisions[row].twin or "")
-        if following is None or following in seen or near > 1:
+        if following is None:  # a twin outside the data
+            break
+        step = decisions[row].reason or ""
+        if following in seen or (step != "exact_duplicate" and reason != "exact_duplicate"):
             return None
+        if step != "exact_duplicate":
+            reason, score = step, decisions[row].score
         seen.add(following)
         row = following
-    return row
+    return Link(row, reason, score)
 
 
 def keep_classes(decisions: list[Decision], labels: list[str | None], *, fewest: int) -> None:

@@ -18,10 +18,10 @@ def call(curate):
 
 @pytest.fixture
 def reviews(tmp_path):
-    """A CSV file as people have them: copies, near copies, an empty text, a missing label."""
+    """A CSV file as people have them: copies, near copies, a conflict, an empty text, no label."""
     rng = np.random.default_rng(0)
     texts = [" ".join(rng.choice(WORDS, 9)) for _ in range(60)]
-    texts[10], texts[20], texts[30] = texts[3], texts[4] + " now", ""
+    texts[10], texts[20], texts[30], texts[50] = texts[4], texts[5] + " now", "", texts[3]
     stars = [f"{i % 3}" for i in range(60)]
     stars[40] = None
     path = tmp_path / "reviews.csv"
@@ -42,15 +42,15 @@ def test_duplicates_are_found_decided_dropped_and_put_back(call, reviews, tmp_pa
     code, found = call("duplicates", reviews, *options, "--json")
     assert code == 0
     assert found["found"] == {
-        "exact_duplicate": 1,
+        "exact_duplicate": 2,
         "near_duplicate": 1,
         "conflict": 2,
         "quality": 1,
     }
     assert found["measured"]["search"]["exact"]
-    assert found["decisions"]["drop"] == 2
+    assert (found["decisions"]["drop"], found["decisions"]["review"]) == (2, 3)
     assert found["clean"]["kept"] == 58
-    assert len(out.read_text().splitlines()) == 5
+    assert len(out.read_text().splitlines()) == 6
     kept = pd.read_csv(clean, keep_default_na=False, dtype=str)
     assert list(kept.columns) == ["text", "stars", "note"]
     assert len(kept) == 58
@@ -139,12 +139,12 @@ def test_leaks_need_splits_and_name_them(call, tmp_path, reviews):
     assert (code, "train=a.csv,test=b.csv" in error) == (2, True)
     rows = pd.read_csv(reviews)
     rows[:40].to_csv(tmp_path / "train.csv", index=False)
-    rows.iloc[[3, *range(45, 60)]].to_csv(tmp_path / "test.csv", index=False)
+    rows.iloc[[4, *range(45, 60)]].to_csv(tmp_path / "test.csv", index=False)
     pair = f"train={tmp_path / 'train.csv'},test={tmp_path / 'test.csv'}"
     code, found = call("leakage", pair, "--label", "stars", "--json")
     assert code == 0, found
-    assert found["found"]["leakage"] == 2
-    assert found["decisions"]["drop"] == 2
+    assert found["found"]["leakage"] == 3
+    assert found["decisions"]["drop"] == 3
 
 
 def test_vectors_and_probabilities_of_ones_own(call, reviews, tmp_path):

@@ -39,7 +39,7 @@ def test_the_copy_that_stays_is_the_one_asked_for(curate, tmp_path, keep, kept):
     rows.loc[20, "none"] = 1
     rows.to_csv(tmp_path / "rows.csv", index=False)
     clean = tmp_path / "clean.csv"
-    options = ["--text", "text", "--keep", keep, "--clean", clean, "--json"]
+    options = ["--text", "text", "--label", "none", "--keep", keep, "--clean", clean, "--json"]
     code, found = curate("duplicates", tmp_path / "rows.csv", *options)
     assert (code, found["clean"]["kept"]) == (0, 20)
     left = set(pd.read_csv(clean)["score"])

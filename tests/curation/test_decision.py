@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from curation import decide
+from curation.decision import with_final_twins
 from thresher.core.errors import InputError
 from thresher.core.issues import Issue, Issues
 
@@ -89,7 +90,7 @@ def test_no_class_is_emptied_on_a_guess():
     issues = found(*[(r, "label", 0.1 * i, None, "dog") for i, r in enumerate("abc")])
     manifest = decide(issues, row_ids=IDS, labels=LABELS)
     assert [actions(manifest)[r] for r in "abc"] == ["drop", "review", "review"]
-    copies = found(("a", "exact_duplicate", 0.0, "d"), ("b", "exact_duplicate", 0.0, "d"))
+    copies = found(("a", "exact_duplicate", 0.0, "c"), ("b", "exact_duplicate", 0.0, "c"))
     assert actions(decide(copies, row_ids=IDS, labels=LABELS))["a"] == "drop"
 
 
@@ -101,16 +102,115 @@ def test_a_copy_stays_when_its_twin_goes():
         found(("a", "exact_duplicate", 0.0, "b"), ("b", "leakage", 0.05, "f")), row_ids=IDS
     )
     assert [actions(equal)[r] for r in "ab"] == ["drop", "drop"]
+    assert (row(equal, "a")["reason"], row(equal, "a")["twin"]) == ("leakage", "f")
     wrong = found(near, ("b", "label", 0.1, None, "dog"))
     same = decide(wrong, row_ids=IDS, labels=LABELS)
     assert (row(same, "a")["action"], row(same, "a")["reason"]) == ("drop", "label")
+    assert row(same, "a")["twin"] is None
     other = decide(wrong, row_ids=IDS, labels=["dog", *LABELS[1:]], policy={"fewest_per_class": 0})
-    assert [actions(other)[r] for r in "ab"] == ["keep", "drop"]
+    assert [actions(other)[r] for r in "ab"] == ["review", "drop"]
+
+
+def test_duplicates_with_another_label_are_reviewed():
+    issues = found(("a", "near_duplicate", 0.05, "d"), ("b", "exact_duplicate", 0.0, "d"))
+    manifest = decide(issues, row_ids=IDS, labels=LABELS)
+    assert [actions(manifest)[r] for r in "abd"] == ["review", "review", "keep"]
+    assert (row(manifest, "a")["reason"], row(manifest, "a")["twin"]) == ("near_duplicate", "d")
+    conflict = found(("b", "conflict", 0.0, "d", None, "equal content has another label"))
+    both = decide(issues, conflict, row_ids=IDS, labels=LABELS)
+    assert (row(both, "b")["action"], row(both, "b")["reason"]) == ("review", "conflict")
+    unlabeled = decide(issues, row_ids=IDS, labels=[None, None, *LABELS[2:]])
+    assert [actions(unlabeled)[r] for r in "ab"] == ["drop", "drop"]
+    lost = decide(issues, row_ids=IDS, labels=[*LABELS[:3], None, *LABELS[4:]])
+    assert [actions(lost)[r] for r in "ab"] == ["review", "review"]
+
+
+def test_equal_rows_are_copies_of_the_first_with_their_label():
+    issues = found(*[(r, "exact_duplicate", 0.0, "a") for r in "bcd"])
+    manifest = decide(issues, row_ids=IDS, labels=["cat", "dog", "dog", "cat", "dog", "dog"])
+    assert [actions(manifest)[r] for r in "abcd"] == ["keep", "review", "drop", "drop"]
+    assert row(manifest, "c")["twin"] == "b"
+    assert row(manifest, "d")["twin"] == "a"
+
+
+def test_a_chain_of_copies_is_followed_to_the_row_that_stays():
+    issues = found(("a", "exact_duplicate", 0.0, "b"), ("b", "near_duplicate", 0.07, "c"))
+    manifest = decide(issues, row_ids=IDS, labels=LABELS)
+    assert [actions(manifest)[r] for r in "abc"] == ["drop", "drop", "keep"]
+    assert row(manifest, "a")["twin"] == "c"
+    assert (row(manifest, "a")["reason"], row(manifest, "a")["score"]) == (
+        "near_duplicate",
+        pytest.approx(0.07),
+    )
+    far = found(("a", "near_duplicate", 0.05, "b"), ("b", "near_duplicate", 0.07, "c"))
+    assert [actions(decide(far, row_ids=IDS))[r] for r in "abc"] == ["keep", "drop", "keep"]
+
+
+def test_findings_name_the_row_that_stays():
+    issues = found(
+        ("a", "exact_duplicate", 0.0, "b", None, "content equal to the kept row"),
+        ("b", "near_duplicate", 0.07, "c", None, "similarity 0.93 to the kept row"),
+    )
+    manifest = decide(issues, row_ids=IDS, labels=LABELS)
+    first, second = with_final_twins(issues, manifest)
+    assert (first.row_id, first.twin) == ("a", "c")
+    assert first.detail == "content equal to the kept row, which is dropped itself"
+    assert second == list(issues)[1]
+    assert with_final_twins(Issues.empty(), manifest).table.num_rows == 0
+    same = found(("a", "exact_duplicate", 0.0, "c"))
+    assert with_final_twins(same, decide(same, row_ids=IDS)) is same
+
+
+def test_a_near_copy_of_an_unusable_row_is_judged_by_itself():
+    unusable = ("b", "quality", 0.0, None, None, "blank: one colour")
+    near = decide(found(("a", "near_duplicate", 0.05, "b"), unusable), row_ids=IDS)
+    assert [actions(near)[r] for r in "ab"] == ["keep", "drop"]
+    equal = decide(found(("a", "exact_duplicate", 0.0, "b"), unusable), row_ids=IDS)
+    assert [actions(equal)[r] for r in "ab"] == ["drop", "drop"]
 
 
 def test_two_rows_that_name_each_other_do_not_both_go():
     issues = found(("a", "near_duplicate", 0.0, "b"), ("b", "exact_duplicate", 0.0, "a"))
     assert sorted(actions(decide(issues, row_ids=["a", "b"])).values()) == ["drop", "keep"]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_the_twin_of_a_dropped_row_stays_whatever_was_found(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 30))
+    ids = [f"r{i}" for i in range(n)]
+    checks = ["exact_duplicate", "near_duplicate", "leakage", "label", "conflict", "outlier"]
+    checks += ["quality", "coreset"]
+    rows = []
+    for _ in range(int(rng.integers(1, 4 * n))):
+        this, twin = rng.choice(n, 2, replace=False)
+        check = str(rng.choice(checks))
+        linked = check in ("exact_duplicate", "near_duplicate", "leakage", "conflict")
+        detail = str(rng.choice(["blank", "odd"])) if check == "quality" else None
+        better = str(rng.choice(["x", "y"])) if check == "label" else None
+        end = "outside" if linked and rng.random() < 0.05 else ids[twin]
+        row = (ids[this], check, float(rng.random()), end if linked else None, better, detail)
+        rows.append(row)
+    labels = rng.choice(np.array(["x", "y", None], dtype=object), n).tolist()
+    splits = rng.choice(["train", "train", "test"], n)
+    policy = {name: str(rng.choice(["drop", "review"])) for name in ("conflict", "outlier")}
+    policy |= {"protected": () if rng.random() < 0.3 else ("test", "validation")}
+    policy |= {"label": str(rng.choice(["drop", "relabel", "review"]))}
+    manifest = decide(found(*rows), row_ids=ids, labels=labels, splits=splits, policy=policy)
+    by_id = {entry["row_id"]: entry for entry in manifest.table.to_pylist()}
+    asked = {(one[0], one[1]) for one in rows}
+    for at, entry in enumerate(by_id.values()):
+        if entry["action"] != "drop":
+            continue
+        assert splits[at] == "train" or not policy["protected"]
+        duplicate = entry["reason"] in ("exact_duplicate", "near_duplicate")
+        if duplicate:
+            assert entry["twin"] in by_id or entry["twin"] == "outside"
+        if entry["twin"] in by_id:
+            assert by_id[entry["twin"]]["action"] != "drop"
+            if duplicate:
+                assert labels[at] is None or labels[at] == labels[ids.index(entry["twin"])]
+        assert any(row_id == entry["row_id"] for row_id, _ in asked)
 
 
 @pytest.mark.parametrize("seed", range(20))

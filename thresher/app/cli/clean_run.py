@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from curation.decision import with_final_twins
+
 from ...core.errors import InputError
 from ...core.issues import Issues
 from ...core.manifest import Manifest
@@ -48,7 +50,8 @@ def write_clean_data(
     decided = replace(decided, header={**decided.header, "columns": columns})
     manifest = cover_all_rows(decided, loaded, action="drop")
     manifest.save(run / DECISIONS)
-    issues = Issues.concat([Issues.load(run / "issues" / "issues.parquet"), loaded.set_aside])
+    found = with_final_twins(Issues.load(run / "issues" / "issues.parquet"), decided)
+    issues = Issues.concat([found, loaded.set_aside])
     findings = with_places(issues.table, places_of(loaded), manifest)
     write_dataset(as_dataset(findings), run / FINDINGS)
     target, kind = (out, None) if out is not None else _as_came(data, loaded, run / CLEAN)

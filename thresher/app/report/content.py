@@ -8,6 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from curation.decision import with_final_twins
+
 from ...core.issues import Issues
 from ...core.manifest import Manifest
 from ..costs import total_costs
@@ -24,7 +26,10 @@ CHECKS = {
         "Leaks between train and test",
         "A training row that is also, or nearly, a test row.",
     ),
-    "exact_duplicate": ("Exact duplicates", "Equal content, byte for byte once decoded."),
+    "exact_duplicate": (
+        "Exact duplicates",
+        "Equal content: the same pixels, values, or words but for case and spaces.",
+    ),
     "near_duplicate": ("Near duplicates", "So similar that one of them teaches nothing new."),
     "conflict": ("Conflicting labels", "Equal content under different labels."),
     "label": (
@@ -115,6 +120,7 @@ def sections(folder: Path, summaries: dict[str, Any]) -> list[dict[str, Any]]:
     loaded = read_loaded(folder / _loaded_from(summaries))
     issues = Issues.load(folder / "issues" / "issues.parquet")
     manifest = Manifest.load(folder / "manifest" / "decisions") if "decide" in summaries else None
+    issues = issues if manifest is None else with_final_twins(issues, manifest)
     checks = summaries.get("find", {}).get("checks", {})
     return [
         {
