@@ -103,7 +103,7 @@ def page(tmp_path):
 
 
 def test_a_page_says_what_was_found_and_decided(page):
-    assert "44 rows: 3 to drop" in page
+    assert "44 rows: 2 to drop, 2 to look at" in page
     assert "Exact duplicates: 3" in page
     assert "4 rows" in page  # what the kept row stands for
     assert "Conflicting labels: 4" in page
