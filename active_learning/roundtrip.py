@@ -15,6 +15,7 @@ from typing import Any
 
 from thresher.core.errors import InputError, ThresherWarning
 from thresher.core.missing import is_missing
+from thresher.core.sheet_cells import unescape_cell
 from thresher.core.signatures import checked
 
 from .batch import Batch, Mark
@@ -65,6 +66,7 @@ def export_batch(
     path: str | os.PathLike[str],
     *,
     content: Mapping[str, Mapping[str, Any]] | None = None,
+    escape: bool = True,
 ) -> None:
     """Write a batch of ``session.ask`` as CSV or JSON Lines, atomically.
 
@@ -75,6 +77,9 @@ def export_batch(
         Ends in ``.csv``, ``.jsonl`` or ``.ndjson``.
     content : mapping of row id to a mapping, optional
         Further columns for whoever labels, such as ``{"text": …}``; they come after ``row_id``.
+    escape : bool
+        Whether CSV cells that a spreadsheet would run as formulas get an apostrophe before them;
+        `import_answers` reads them as they were.
 
     Warns
     -----
@@ -97,7 +102,8 @@ def export_batch(
     rows = [_exported(batch, place, content) for place in range(len(batch))]
     columns = list(dict.fromkeys(name for row in rows for name in row)) or list(COLUMNS)
     # The column to fill goes last.
-    write_rows(path, rows, columns=[*(name for name in columns if name != "label"), "label"])
+    ordered = [*(name for name in columns if name != "label"), "label"]
+    write_rows(path, rows, columns=ordered, escape=escape)
 
 
 @checked
@@ -179,14 +185,16 @@ def _read_answers(
     empty = 0
     known = SheetIds(session.state)
     for number, line in read_rows(path, needed=("row_id", "label")):
-        cell = line["label"].strip() if isinstance(line["label"], str) else line["label"]
+        cell = line["label"]
+        cell = unescape_cell(cell.strip()) if isinstance(cell, str) else cell
         if is_missing(cell):
             empty += 1
             continue
         try:
-            row = known.find(line["row_id"])
+            row = known.find(unescape_cell(line["row_id"]))
             label = _read_label(session.task, cell)
-            person = line.get("annotator") if annotator is None else annotator
+            own = unescape_cell(line.get("annotator"))
+            person = own if annotator is None else annotator
             key = row, "" if is_missing(person) else str(person)
             _check_same(session.task, row, told.get(key, label), label)
             told[key] = label

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from thresher.core.errors import InputError
 from thresher.core.files import atomic_path
+from thresher.core.sheet_cells import escape_cell
 
 ENDINGS = {".csv": "csv", ".jsonl": "lines", ".ndjson": "lines", ".parquet": "parquet"}
 DELIMITERS = ",;\t"
@@ -38,9 +39,16 @@ def file_format(
 
 
 def write_rows(
-    path: str | os.PathLike[str], rows: Sequence[dict[str, Any]], *, columns: Sequence[str]
+    path: str | os.PathLike[str],
+    rows: Sequence[dict[str, Any]],
+    *,
+    columns: Sequence[str],
+    escape: bool = False,
 ) -> None:
-    """Write rows atomically. In CSV, lists and mappings are JSON, and None is empty."""
+    """Write rows atomically. In CSV, lists and mappings are JSON, and None is empty.
+
+    With `escape`, CSV cells that a spreadsheet would run as formulas get an apostrophe.
+    """
     kind = file_format(path)
     with atomic_path(path) as temporary:
         if kind == "parquet":
@@ -53,7 +61,10 @@ def write_rows(
                 return
             writer = csv.DictWriter(file, columns, restval="")
             writer.writeheader()
-            writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+            made = escape_cell if escape else _same
+            writer.writerows(
+                {name: made(_cell(value)) for name, value in row.items()} for row in rows
+            )
 
 
 def read_rows(
@@ -107,6 +118,10 @@ def _read_lines(path: str | os.PathLike[str], text: str) -> list[tuple[int, dict
             raise InputError(f"{path}, line {number}: not a JSON object.")
         found.append((number, row))
     return found
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _cell(value: Any) -> Any:

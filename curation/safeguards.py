@@ -88,6 +88,8 @@ def _settled(
     if link is None:
         return None
     end = decisions[link.end]
+    if end.action != "drop" and decisions[row].twin == ids[link.end]:
+        return decisions[row]
     if end.action != "drop":
         torn = link.reason in DUPLICATES and differ(labels[row], labels[link.end])
         action = "review" if torn else "drop"

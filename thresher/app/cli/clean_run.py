@@ -26,6 +26,7 @@ from .finding_source import clean_format, columns_of
 
 # In the folder of a run: decisions about every row of the source, and what was found.
 DECISIONS, FINDINGS, CLEAN = "decisions", "findings.csv", "clean"
+ISSUES = "issues.parquet"
 
 
 def write_clean_data(
@@ -49,9 +50,9 @@ def write_clean_data(
     columns = columns_of(loaded, _said(settings))
     decided = replace(decided, header={**decided.header, "columns": columns})
     manifest = cover_all_rows(decided, loaded, action="drop")
-    manifest.save(run / DECISIONS)
     found = with_final_twins(Issues.load(run / "issues" / "issues.parquet"), decided)
     issues = Issues.concat([found, loaded.set_aside])
+    save_decisions(manifest, issues, run / DECISIONS)
     findings = with_places(issues.table, places_of(loaded), manifest)
     write_dataset(as_dataset(findings), run / FINDINGS)
     target, kind = (out, None) if out is not None else _as_came(data, loaded, run / CLEAN)
@@ -70,6 +71,29 @@ def check_whole(settings: Settings) -> None:
             "With `data.limit` or planted faults a run has other rows than its source, so that "
             "there is no clean file to write: give --out a folder."
         )
+
+
+def save_decisions(manifest: Manifest, issues: Issues, folder: Path) -> None:
+    """Write decisions with the findings that they rest on."""
+    manifest.save(folder)
+    issues.save(folder / ISSUES)
+
+
+def issues_in(folder: Path) -> Issues:
+    """Return the findings beside a manifest, or those of a run.
+
+    Raises
+    ------
+    InputError
+        When there are none.
+    """
+    for path in (folder / ISSUES, folder / DECISIONS / ISSUES, folder / "issues" / ISSUES):
+        if path.is_file():
+            return Issues.load(path)
+    raise InputError(
+        f"{folder} holds no findings ({ISSUES}), so that nobody knows what its decisions rest on. "
+        "Decide again with --manifest."
+    )
 
 
 def manifest_in(folder: Path) -> Manifest:

@@ -8,6 +8,7 @@ from . import curate_find
 from .curate_all import curate_all, curate_whole
 from .curate_manifest import apply, diff, undo
 from .curate_match import match
+from .curate_review import review
 from .curate_shards import shards
 from .default_command import DEFAULT, DefaultGroup
 from .finding import finding_command
@@ -34,5 +35,5 @@ for find in (
     curate_find.report,
 ):
     app.command()(finding_command(find))
-for command in (match, apply, undo, diff, shards):
+for command in (match, review, apply, undo, diff, shards):
     app.command()(command)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from ...core.errors import InputError
 from ..terminal import result_console, write_line
 from .finding import Format
 from .options import Data, Json
@@ -24,31 +25,66 @@ def apply(
     *,
     out: Annotated[Path, typer.Option(help="Where the clean data go; the suffix is the format.")],
     format: Format = None,  # noqa: A002 — as in write_dataset
+    verdicts: Annotated[
+        Path | None,
+        typer.Option(help="A review that was filled in: .csv or .jsonl, see `review`."),
+    ] = None,
+    decided: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifest", help="Folder for the decisions after the verdicts; else OUT.manifest."
+        ),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Who gave the verdicts; else the name of the user.")
+    ] = None,
+    new_labels: Annotated[
+        bool, typer.Option("--new-labels", help="Take labels in verdicts that no row has.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Write the data as a manifest decided.
+    """Write the data as a manifest decided, after the verdicts of people where there are some.
 
     Rows to drop are left out, rows to relabel get their new label. Columns, cells and order stay
-    as they are. Beside it, OUT.undo keeps what was dropped.
+    as they are. Beside it, OUT.undo keeps what was dropped. With --verdicts, decisions change as
+    people said, or not at all where a line is wrong; OUT.manifest holds them, and `undo` takes it.
 
     Example: thresher curate apply decisions/ reviews.csv --out clean.csv
+
+    Example: thresher curate apply clean.csv.run reviews.csv --verdicts review.csv --out clean.csv
     """
     from ..cleaning import apply_manifest
     from ..console import shown_progress
     from ..targets import check_target
-    from .clean_run import manifest_in
+    from .clean_run import manifest_in, save_decisions
+    from .curate_review import judged
     from .finding_output import describe_clean
     from .finding_source import clean_format, read_rows
 
-    decided = manifest_in(manifest)
+    if verdicts is None and (decided is not None or by is not None or new_labels):
+        raise InputError("--manifest, --by and --new-labels go with --verdicts FILE.")
     check_target(out, option="--out", data=data)
+    if verdicts is None:
+        decisions, folder = manifest_in(manifest), manifest
+    else:
+        folder = out.with_name(out.name + ".manifest") if decided is None else decided
+        check_target(folder, option="--manifest", data=data)
+        decisions, issues = judged(manifest, verdicts, by=by, new_labels=new_labels)
     with shown_progress():
-        loaded = read_rows(data, **decided.header.get("columns", {}))
+        loaded = read_rows(data, **decisions.header.get("columns", {}))
         chosen = clean_format(data, loaded, format, out)
-        cleaned = apply_manifest(decided, loaded, out, format=chosen)
-    write_line(
-        json.dumps(cleaned.to_json(), sort_keys=True) if as_json else describe_clean(cleaned)
-    )
+        cleaned = apply_manifest(decisions, loaded, out, format=chosen)
+    said = {}
+    if verdicts is not None:
+        save_decisions(decisions, issues, folder)
+        told = len(decisions.header["verdicts"][-1]["rows"])
+        said = {"verdicts": told, "manifest": str(folder), "decisions": decisions.counts()}
+    if as_json:
+        write_line(json.dumps(cleaned.to_json() | said, sort_keys=True))
+        return
+    write_line(describe_clean(cleaned))
+    if said:
+        write_line(f"{told:,} verdicts; the decisions with them: {folder}")
 
 
 def undo(

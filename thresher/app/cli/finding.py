@@ -149,6 +149,7 @@ def look(
     from ..cleaning import apply_manifest
     from ..console import shown_progress
     from ..targets import check_target
+    from .clean_run import save_decisions
     from .finding_output import (
         check_clean_format,
         check_findings_file,
@@ -179,7 +180,7 @@ def look(
             write_findings(outcome, out)
             written["findings"] = out
         if manifest is not None:
-            outcome.manifest.save(manifest)
+            save_decisions(outcome.manifest, outcome.issues, manifest)
             written["manifest"] = manifest
         cleaned = None
         if clean is not None:
