@@ -1,5 +1,8 @@
 """Recipes: which model, and how long and how to train it, for the data and time at hand.
 
+A time is counted on a fixed reference, two cores of a server CPU (or one GPU), whatever the machine
+at hand has, so that the same data gives the same network and as many passes everywhere.
+
 Rates and lengths were measured on two cores of a Zen 4 server CPU; ``benchmarks/training_fit.py``
 and ``benchmarks/training_distill.py`` measure them again.
 """
@@ -53,7 +56,8 @@ class Recipe:
         For `distill`: 4 for pictures; 2 elsewhere, where 4 measured worse than no teacher at all
         (Banking77: 89.9 % at 4, 90.6 % at 2, 90.2 % alone).
     seconds : float
-        Expected time of training, wall, on this machine when idle.
+        Expected time of training, wall, on this machine when idle: that of the reference, less with
+        more threads.
     choices : dict of str to Choice
     """
 
@@ -188,7 +192,8 @@ _PLANS = {
 }
 _SMALLEST_BATCH = 16
 _STEPS_AN_EPOCH = 20
-_GPU_SPEEDUP = 60.0
+_GPU_SPEEDUP = 60.0  # against one core
+_REFERENCE_CORES = 2
 _BACKWARD = 3.0
 _STEP_OVERHEAD_S = 0.004
 _TINY_IMAGE = 16
@@ -233,9 +238,11 @@ def recipe(
     model, width, epochs, batch_size, lr : optional
         Kept as asked for; the rest is chosen around them.
     seconds : float, optional
-        Wall time to aim at; the epochs are chosen for it, within what still helps. By default 360
-        for image teachers, 150 for image students, and 60 otherwise; small data need less.
+        Wall time to aim at on the reference machine, not on this one; the epochs are chosen for it,
+        within what still helps. By default 360 for image teachers, 150 for image students, and 60
+        otherwise; small data need less.
     device : str
+        Which reference: two cores of a CPU, or a GPU.
 
     Returns
     -------
@@ -254,6 +261,7 @@ def recipe(
     steps = math.ceil(n_rows / rows)
     choices["batch_size"] = _chosen(batch_size, usual, f"{steps} steps an epoch")
     budget = plan.seconds if seconds is None else seconds
+    place = choose_device(device).value
     usual, why = _width(plan, role, tiny=tiny)
     may_narrow = width is None and modality == "image" and role == "teacher" and not tiny
     while True:
@@ -263,7 +271,9 @@ def recipe(
             input_shape=input_shape,
             width=usual if width is None else width,
         )
-        epoch_s = _epoch_seconds(network, plan, n_rows=n_rows, steps=steps, device=device)
+        epoch_s = _epoch_seconds(
+            network, plan, n_rows=n_rows, steps=steps, place=place, cores=_REFERENCE_CORES
+        )
         affordable = int(budget / epoch_s)
         enough = affordable * steps >= _TEACHER_STEPS and affordable >= _TEACHER_EPOCHS
         enough = enough or usual <= _NARROWEST_TEACHER
@@ -289,7 +299,10 @@ def recipe(
         ),
         cached_views=max(1, min(passes // 4, _MOST_VIEWS)),
         temperature=4.0 if modality == "image" else 2.0,
-        seconds=passes * epoch_s,
+        seconds=passes
+        * _epoch_seconds(
+            network, plan, n_rows=n_rows, steps=steps, place=place, cores=torch.get_num_threads()
+        ),
         choices=choices,
     )
 
@@ -310,13 +323,9 @@ def _average_decay(steps: int) -> float:
 
 
 def _epoch_seconds(
-    model: CompactModel, plan: _Plan, *, n_rows: int, steps: int, device: str
+    model: CompactModel, plan: _Plan, *, n_rows: int, steps: int, place: str, cores: int
 ) -> float:
-    rate = plan.gflops_per_core * 1e9
-    if choose_device(device).value == "cuda":
-        rate *= _GPU_SPEEDUP
-    else:
-        rate *= torch.get_num_threads()
+    rate = plan.gflops_per_core * 1e9 * (_GPU_SPEEDUP if place == "cuda" else cores)
     work = _BACKWARD * count_flops(model, input_shape=model.spec.input_shape) * n_rows
     return work / rate + steps * _STEP_OVERHEAD_S
 
@@ -340,4 +349,4 @@ def _epochs(
     least = max(low, needed)
     if affordable <= least:
         return least, f"the least that learns, although {seconds:.0f} s allow {affordable}"
-    return affordable, f"about {seconds:.0f} s on this machine"
+    return affordable, f"about {seconds:.0f} s on the reference machine of `recipe`"

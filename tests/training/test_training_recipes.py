@@ -62,6 +62,21 @@ def test_time_decides_the_epochs():
     assert epochs[0] < epochs[1] < epochs[2] < epochs[3]
 
 
+@pytest.mark.parametrize("role", ["teacher", "student"])
+@pytest.mark.parametrize(("modality", "n", "shape"), CASES)
+def test_cores_change_the_forecast_and_nothing_else(monkeypatch, modality, n, shape, role):
+    plans = []
+    for threads in (1, 2, 64):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        plans.append(recipe(modality, n_rows=n, input_shape=shape, role=role))
+    for plan in plans[1:]:
+        assert (plan.model, plan.width, plan.options) == (
+            plans[0].model, plans[0].width, plans[0].options
+        )  # fmt: skip
+        assert plan.choices == plans[0].choices
+    assert plans[0].seconds > plans[1].seconds > plans[2].seconds
+
+
 def test_what_is_asked_for_stays():
     plan = recipe(
         "image",
