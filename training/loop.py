@@ -71,8 +71,10 @@ def fit(
 
     Under ``torchrun`` each process computes its part of every batch; see `workers`.
 
-    Equal seeds, inputs and thread counts give equal bits on a CPU, and a run that was stopped at
-    any moment and called again with the same `checkpoint_dir` ends with the same bits too.
+    Equal seeds, inputs and thread counts give equal bits on one machine's CPU, and a run that was
+    stopped at any moment and called again there with the same `checkpoint_dir` ends with the same
+    bits too. Another processor, number of threads or version of PyTorch adds sums in another order,
+    and gives other last bits; a checkpoint goes on there all the same.
 
     Parameters
     ----------
@@ -118,7 +120,7 @@ def fit(
     loss : callable, optional
         ``(model, Batch) -> scalar``, the mean over the batch; cross-entropy by default.
     precision : str
-        ``"auto"``, ``"fp32"`` or ``"bf16"`` (autocast).
+        ``"auto"`` (which follows layers and processor), ``"fp32"`` or ``"bf16"`` (autocast).
     compiled : str
         ``"auto"``, ``"on"`` or ``"off"``: whether ``torch.compile`` is used; see `compiling`.
     sharded : bool

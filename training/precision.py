@@ -24,6 +24,11 @@ def choose_precision(model: nn.Module, precision: str = "auto", *, device: str =
     check_choice("precision", precision, PRECISIONS)
     if precision != "auto":
         return Choice(precision, "asked for")
+    found = _choose(model, device=device)
+    return Choice(found.value, f"{found.reason}; `precision` sets it")
+
+
+def _choose(model: nn.Module, *, device: str) -> Choice:
     if device == "cuda":
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return Choice("bf16", "the GPU computes bfloat16 natively")

@@ -69,7 +69,10 @@ def material_of(
     run: RunFolder, rows: Done[LoadedDataset], **chosen: Done[np.ndarray] | None
 ) -> Material:
     """Gather what the training stages work with."""
-    return Material(rows, run.settings.data, run.device.value, run.threads.value, **chosen)
+    settings = run.settings
+    return Material(
+        rows, settings.data, run.device.value, settings.threads, settings.precision, **chosen
+    )
 
 
 def baseline(run: RunFolder, everything: Material) -> dict[str, Done[Any]]:

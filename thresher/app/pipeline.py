@@ -116,7 +116,11 @@ def curate(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[LoadedDataset]:
 def finish(run: RunFolder) -> RunResult:
     """Write settings, metrics, result and report."""
     stages = {done.name: done for done in run.done}
-    choices = {"device": str(run.device), "threads": str(run.threads)}
+    choices = {
+        "device": str(run.device),
+        "machine": str(run.machine),
+        "threads": str(run.threads),
+    }
     for done in run.done:
         choices |= {f"{done.name}: {name}": str(choice) for name, choice in done.choices.items()}
     measured = metrics(stages)

@@ -193,6 +193,7 @@ class Settings(Group):
     seed: int = Field(0, ge=0, lt=2**32)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | Auto = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
     curate: bool = True
     baseline: bool = False
     data: DataSettings = DataSettings()

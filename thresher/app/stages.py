@@ -21,6 +21,7 @@ from ..core.ledger import CostLedger, StageCost
 from ..core.leftovers import sweep_below
 from ..core.locking import alone_in
 from ..core.progress import message
+from .moves import changes, describe_machine, join_machines, told_machine
 from .settings import Group, Settings
 from .stage_files import changed_files, record_files
 
@@ -65,6 +66,7 @@ class RunFolder:
     settings: Settings
     device: Choice
     threads: Choice
+    machine: Choice
     ledger: CostLedger
     done: list[Done[Any]] = field(default_factory=list)
 
@@ -216,15 +218,26 @@ def open_run(folder: Path, settings: Settings) -> Iterator[RunFolder]:
             "Give another folder with --out."
         )
     with alone_in(folder, instead="another --out"):
-        write_json(folder / MARKER, {"format": 1, "thresher": thresher.__version__})
-        device, threads = choose_device(settings.device), choose_threads(settings.threads)
+        device = _with_setting(choose_device(settings.device), "device")
+        threads = _with_setting(choose_threads(settings.threads), "threads")
         message(f"device: {device}; threads: {threads}")
+        here = describe_machine(device=device.value, threads=threads.value)
+        machines = join_machines(folder / MARKER, here)
+        if len(machines) > 1:
+            message(f"this run was on another machine before ({changes(machines[-2], here)})")
         ledger = CostLedger(
             folder / "ledger.jsonl",
             device=device.value,
             price_per_hour=settings.cost.prices.get(device.value),
         )
-        yield RunFolder(folder, settings, device, threads, ledger)
+        yield RunFolder(folder, settings, device, threads, told_machine(machines), ledger)
+
+
+def _with_setting(choice: Choice, name: str) -> Choice:
+    """Name the setting that decides otherwise, unless it has decided."""
+    if choice.reason == "asked for":
+        return choice
+    return Choice(choice.value, f"{choice.reason}; `{name}` sets it")
 
 
 @cache

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from thresher.core.choice import Choice
+from thresher.core.choice import Choice, choose_device
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.randomness import RandomState, check_random_state
 from thresher.core.signatures import checked
 
 from ..feed import Augment
+from ..precision import choose_precision
 from ..samples import Samples
 from ..seeding import as_seed
 from .judge import Judge, Score
@@ -51,6 +52,7 @@ def quantize(
     qat_ranges: str = "learned",
     augment: Augment | None = None,
     device: str = "auto",
+    precision: str = "auto",
     checkpoint_dir: str | Path | None = None,
     random_state: RandomState = 0,
 ) -> QuantizedModel:
@@ -86,7 +88,7 @@ def quantize(
     tolerance : float
         Accuracy that may be lost, beyond the standard error of what the held-out rows can tell,
         before ``auto`` trains; 0.003 is .3 points.
-    epochs, lr, batch_size, qat_ranges, augment, device, checkpoint_dir
+    epochs, lr, batch_size, qat_ranges, augment, device, precision, checkpoint_dir
         Of quantization-aware training, as in `fit`; `qat_ranges` is ``"learned"`` (LSQ) or
         ``"moving_average"``; `lr` is 1e-5 for 8 bits and 1e-4 below, where there is more to mend.
     random_state : int, numpy.random.Generator or None
@@ -130,6 +132,8 @@ def quantize(
     if method == "ptq" or (method == "auto" and calibrated.is_within(tolerance)):
         quantized.choices["method"] = Choice("ptq", _why_ptq(method, calibrated, tolerance))
         return quantized.eval()
+    place = choose_device(device).value
+    quantized.choices["precision"] = choose_precision(model, precision, device=place)
     trained = copy.deepcopy(quantized)
     train_quantized(
         trained,
@@ -138,6 +142,7 @@ def quantize(
         settings=settings,
         augment=augment,
         device=device,
+        precision=precision,
         checkpoint_dir=checkpoint_dir,
         random_state=seed,
     )

@@ -86,6 +86,7 @@ def train_quantized(
     settings: QatSettings,
     augment: Augment | None = None,
     device: str = "auto",
+    precision: str = "auto",
     checkpoint_dir: str | Path | None = None,
     random_state: RandomState = 0,
 ) -> TrainingRun:
@@ -117,7 +118,7 @@ def train_quantized(
         clip_norm=1.0,
         augment=augment,
         loss=SelfDistillation(_frozen(teacher, device)),
-        precision=choose_precision(teacher, device=_place(device)).value,
+        precision=choose_precision(teacher, precision, device=_place(device)).value,
         device=device,
         checkpoint_dir=checkpoint_dir,
         random_state=random_state,

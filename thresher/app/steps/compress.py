@@ -47,6 +47,7 @@ def quantize_student(
             augment=training_augment(policy),
             checkpoint_dir=folder / "checkpoints",
             device=run.device.value,
+            precision=run.settings.precision,
             random_state=run.settings.seed,
         )
         with atomic_path(folder / WEIGHTS) as temporary:

@@ -25,8 +25,13 @@ class Material:
     ----------
     rows : Done of LoadedDataset
     settings : DataSettings
-    device, threads : str
+    device : str
         What is computed on, as chosen for the run.
+    threads : int or "auto"
+        As asked for: a run that follows the machine's processors stays the same run on a machine
+        with more of them, although the last bits of sums depend on their number.
+    precision : str
+        As asked for.
     kept : Done of row ids, optional
         Only these training rows are used (a core set).
     labeled : Done of row ids, optional
@@ -36,7 +41,8 @@ class Material:
     rows: Done[LoadedDataset]
     settings: DataSettings
     device: str
-    threads: str
+    threads: int | str
+    precision: str
     kept: Done[np.ndarray] | None = None
     labeled: Done[np.ndarray] | None = None
     needs: Sequence[Done[Any]] = field(init=False)
@@ -51,8 +57,13 @@ class Material:
 
     @property
     def key(self) -> dict[str, Any]:
-        """What shapes the inputs, and the order of sums, on which the last bits depend."""
-        return {"image_size": self.settings.image_size, "threads": self.threads}
+        """What shapes the inputs and how they are computed on, beside the rows."""
+        return {
+            "image_size": self.settings.image_size,
+            "device": self.device,  # the size of pictures follows from it
+            "threads": self.threads,
+            "precision": self.precision,
+        }
 
     @cached_property
     def pool(self) -> Samples:

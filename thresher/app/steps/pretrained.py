@@ -46,6 +46,7 @@ def train_pretrained(run: RunFolder, material: Material) -> Done[TrainingRun]:
             validation=rows.of(material.validation),
             checkpoint_dir=folder / "checkpoints",
             device=run.device.value,
+            precision=run.settings.precision,
             random_state=run.settings.seed,
             **options,
         )

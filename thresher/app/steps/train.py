@@ -57,6 +57,7 @@ def train_plain(
             augment=training_augment(policy),
             checkpoint_dir=folder / "checkpoints",
             device=run.device.value,
+            precision=run.settings.precision,
             random_state=run.settings.seed,
             **plan.fit_options(),
         )
@@ -99,6 +100,7 @@ def distil_student(
             augment=training_augment(policy),
             checkpoint_dir=folder / "checkpoints",
             device=run.device.value,
+            precision=run.settings.precision,
             random_state=run.settings.seed,
             **plan.fit_options(),
         )
