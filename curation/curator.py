@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,33 +15,22 @@ from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.fingerprint import fingerprint
 from thresher.core.issues import Issues
 from thresher.core.manifest import Manifest
-from thresher.core.rows import with_row_ids
 
 from .checks import Checks, possible_steps
 from .choosing import choose_rows
 from .comparison import COMPARE, Comparison
+from .containers import looked_at, open_rows
 from .decision import decide, with_final_twins
+from .habits import Habits, check_both, check_same
 from .policy import LABEL_ACTIONS, Policy
 from .reading import Rows
 from .steps import Plan, Step, read_steps, score_columns
 
 if TYPE_CHECKING:
-    import datasets
-
     from .corpus import CorpusIssues
 
-PARAMETERS = (
-    "steps",
-    "threshold",
-    "label_action",
-    "encoder",
-    "compare",
-    "work_folder",
-    "random_state",
-)
 
-
-class Curator:
+class Curator(Habits):
     """Find, decide and apply in one object.
 
     Parameters
@@ -94,7 +84,7 @@ class Curator:
         steps: Sequence[Step] | None = None,
         *,
         threshold: float | str = "auto",
-        label_action: str = "drop",
+        label_action: str = "auto",
         encoder: Any = "auto",
         compare: str = "auto",
         work_folder: str | os.PathLike[str] | None = None,
@@ -108,40 +98,34 @@ class Curator:
         self.work_folder = work_folder
         self.random_state = random_state
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
-        """Return the parameters by name; `deep` is there for scikit-learn and changes nothing."""
-        return {name: getattr(self, name) for name in PARAMETERS}
-
-    def set_params(self, **params: Any) -> Curator:
-        """Set parameters by name."""
-        for name, value in params.items():
-            check_choice("parameter", name, PARAMETERS)
-            setattr(self, name, value)
-        return self
-
     def fit(
         self,
-        dataset: datasets.Dataset,
+        dataset: Any,
+        y: Any = None,
         *,
         column: str | Sequence[str] | None = None,
         label: str | None = None,
         embeddings: Embeddings | np.ndarray | None = None,
         pred_probs: np.ndarray | None = None,
     ) -> Curator:
-        """Run the checks and decide; the dataset is not changed.
+        """Run the checks and decide; what was given is not changed.
 
         Parameters
         ----------
-        dataset : datasets.Dataset
-            Rows with an image column, a text column, or columns of numbers. A column ``split``
-            (train, validation, test) is respected: only train rows are dropped or relabelled.
-            Without a column ``row_id`` the ids are made from the content.
+        dataset : datasets.Dataset, DatasetDict, DataFrame, Arrow table, list, array, torch dataset
+            Rows with an image column, a text column, or columns of numbers; an array of numbers,
+            shape (n, d), or of images, uint8; a list of texts or of mappings. A column ``split``
+            (train, validation, test) or the splits of a ``DatasetDict`` are respected: only train
+            rows are dropped or relabelled. Without a column ``row_id`` ids are made from the
+            content.
+        y : array or column, shape (n,), optional
+            Labels beside the rows.
         column : str or sequence of str, optional
             What to look at; not needed where only one column can be meant. Of the columns of a
             table, those of text or dates describe the rows beside the numbers: labels and outliers
             are judged by all (`curation.table_vectors`).
         label : str, optional
-            The label column.
+            The label column, where there is no `y`. Of pairs of a torch dataset it is the second.
         embeddings : Embeddings or ndarray of float, shape (n, d), optional
             Vectors of your own, used for every check instead of an encoder's.
         pred_probs : ndarray of float, shape (n, K), optional
@@ -153,34 +137,65 @@ class Curator:
             On unknown steps or columns, and on checks that this data does not allow.
         """
         plan = self._check()
-        rows = Rows.open(dataset, column=column, label=label, ignored=_ignored(plan))
+        opened = open_rows(dataset, y, label=label)
+        rows = Rows.open(
+            opened.dataset,
+            column=looked_at(opened, column),
+            label=opened.label,
+            ignored=_ignored(plan),
+        )
         self._run(rows, plan, vectors=embeddings, pred_probs=pred_probs, known=None)
-        self._seen, self._column, self._label = dataset, column, label
+        self._opened, self._column, self._label = opened, column, opened.label
         self._pred_probs, self._own = pred_probs, embeddings is not None
+        self._note_columns(dataset)
         return self
 
-    def transform(self, dataset: datasets.Dataset) -> datasets.Dataset:
-        """Return the rows that stay, with their new labels; the rows must be those of `fit`."""
+    def transform(self, dataset: Any) -> Any:
+        """Return the rows that stay, with their new labels, as the kind of `dataset`.
+
+        The rows must be those of `fit`, in any order; index, columns and types are kept.
+        """
         self._check_fitted()
-        applied = self.manifest_.apply(with_row_ids(dataset), label=self._label)
-        return applied.dataset
+        opened = open_rows(dataset)
+        self._check_columns(dataset)
+        return replace(opened, label=self._label).apply(self.manifest_)
 
     def fit_transform(
         self,
-        dataset: datasets.Dataset,
+        dataset: Any,
+        y: Any = None,
         *,
         column: str | Sequence[str] | None = None,
         label: str | None = None,
         embeddings: Embeddings | np.ndarray | None = None,
         pred_probs: np.ndarray | None = None,
-    ) -> datasets.Dataset:
-        """Fit, and return the rows that stay."""
-        self.fit(dataset, column=column, label=label, embeddings=embeddings, pred_probs=pred_probs)
-        return self.transform(dataset)
+    ) -> Any:
+        """Fit, and return the rows that stay; with labels beside them see `fit_resample`."""
+        self.fit(
+            dataset, y, column=column, label=label, embeddings=embeddings, pred_probs=pred_probs
+        )
+        return self._opened.apply(self.manifest_)
+
+    def fit_resample(self, dataset: Any, y: Any, **options: Any) -> tuple[Any, Any]:
+        """Fit, and return the rows that stay and their labels, each as the kind that was given.
+
+        The name is that of imbalanced-learn, in whose pipelines rows may go between steps. In one
+        of scikit-learn's they may not: there a curator stands last, or before the pipeline.
+
+        Parameters
+        ----------
+        dataset, y
+            As in `fit`.
+        **options
+            The other options of `fit`.
+        """
+        self.fit(dataset, y, **options)
+        return self._opened.apply(self.manifest_), self._opened.apply_to_labels(self.manifest_)
 
     def partial_fit(
         self,
-        dataset: datasets.Dataset,
+        dataset: Any,
+        y: Any = None,
         *,
         column: str | Sequence[str] | None = None,
         label: str | None = None,
@@ -198,17 +213,20 @@ class Curator:
         """
         if not hasattr(self, "manifest_"):
             return self.fit(
-                dataset, column=column, label=label, embeddings=embeddings, pred_probs=pred_probs
+                dataset, y, column=column, label=label, embeddings=embeddings, pred_probs=pred_probs
             )
-        import datasets as hf
-
-        self._check_same(column, label, own=embeddings is not None, probs=pred_probs is not None)
-        joined = hf.concatenate_datasets([self._seen, dataset])
+        self._check_columns(dataset)
+        opened = open_rows(dataset, y, label=label or (self._label if y is None else None))
+        check_same("column", column, self._column)
+        check_same("label", opened.label, self._label)
+        check_both("embeddings", embeddings is not None, self._own)
+        check_both("pred_probs", pred_probs is not None, self._pred_probs is not None)
+        joined = self._opened.followed_by(opened)
         known, hashes = self.checks_.compared.known()
         plan = self._check()
         rows = Rows.open(
-            joined,
-            column=self._column,
+            joined.dataset,
+            column=looked_at(joined, self._column),
             label=self._label,
             ignored=_ignored(plan),
             known_hashes=hashes,
@@ -216,7 +234,7 @@ class Curator:
         if pred_probs is not None and self._pred_probs is not None:
             pred_probs = np.concatenate([self._pred_probs, pred_probs])
         self._run(rows, plan, vectors=embeddings, pred_probs=pred_probs, known=known)
-        self._seen, self._pred_probs = joined, pred_probs
+        self._opened, self._pred_probs = joined, pred_probs
         return self
 
     @property
@@ -245,18 +263,6 @@ class Curator:
         else:
             check_number("threshold", self.threshold, low=0, high=1, low_open=True)
         return None if self.steps is None else read_steps(self.steps)
-
-    def _check_same(self, column: Any, label: str | None, *, own: bool, probs: bool) -> None:
-        for name, given, known in (("column", column, self._column), ("label", label, self._label)):
-            if given is not None and given != known:
-                raise InputError(f"`{name}` was {known!r} before and is {given!r} now.")
-        for name, now, before in (
-            ("embeddings", own, self._own),
-            ("pred_probs", probs, self._pred_probs is not None),
-        ):
-            if now != before:
-                when = "with earlier rows, but not now" if before else "now, but not before"
-                raise InputError(f"`{name}` was given {when}.")
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "manifest_"):

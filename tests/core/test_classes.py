@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from thresher.core.class_columns import arrow_class_names
 from thresher.core.classes import (
-    arrow_class_names,
     class_codes,
     class_text,
     class_texts,

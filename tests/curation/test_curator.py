@@ -31,7 +31,7 @@ def digits(n=400):
 
 def test_fit_finds_decides_and_transform_applies():
     source = digits()
-    curator = Curator()
+    curator = Curator(label_action="drop")
     clean = curator.fit_transform(source, column="x", label="digit")
     rows = {row["row_id"]: row for row in curator.manifest_.table.to_pylist()}
     assert (rows["r399"]["action"], rows["r399"]["reason"]) in [("drop", "exact_duplicate")] or (

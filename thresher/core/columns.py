@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .classes import arrow_class_names, class_codes
+from .class_columns import arrow_class_names
+from .classes import class_codes
 from .errors import InputError, check_column
 from .fingerprint import fingerprint
 from .schema import ROW_ID, SPLIT, Schema

@@ -47,7 +47,7 @@ def replace_labels(
     field = table.schema.field(position)
     stored, named = read_column(dataset, label), class_names(dataset, label).to_pylist()
     values = stored.to_pylist()
-    own = _own_spellings(values, named)
+    own = own_spellings(values, named)
     before, after = ("new_label", "old_label") if undo else ("old_label", "new_label")
     for row in (
         decisions.append_column("at", pa.array(np.arange(len(decisions))))
@@ -63,12 +63,12 @@ def replace_labels(
         if key not in own:
             own[key] = _new_value(row[after], dataset.features[label], kind=field.type)
         values[row["at"]] = own[key]
-    table = table.set_column(position, field, _column(values, field))
+    table = table.set_column(position, field, column_of(values, field))
     key = fingerprint("relabel", dataset._fingerprint, undo, decisions[after].to_pylist())
     return dataset_of(table, dataset.features, like=dataset, key=key)
 
 
-def _own_spellings(values: list[Any], named: list[str | None]) -> dict[str, Any]:
+def own_spellings(values: list[Any], named: list[str | None]) -> dict[str, Any]:
     """Return for each class how the column itself mostly writes it, by the key of the class."""
     counts = Counter(
         (class_key(name), type(value), value)
@@ -101,7 +101,8 @@ def _new_value(text: str | None, feature: Any, *, kind: pa.DataType) -> Any:
         ) from error
 
 
-def _column(values: list[Any], field: pa.Field) -> pa.Array:
+def column_of(values: list[Any], field: pa.Field) -> pa.Array:
+    """Return values as an Arrow column of the type that `field` has."""
     if pa.types.is_dictionary(field.type):
         return pa.array(values, field.type.value_type).dictionary_encode().cast(field.type)
     return pa.array(values, field.type)

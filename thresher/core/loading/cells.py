@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..classes import arrow_class_names
+from ..class_columns import arrow_class_names
 from ..columns import is_list, is_number, is_string, numeric_matrix, strings
 from ..errors import InputError
 

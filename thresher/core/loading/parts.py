@@ -13,7 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from ..choice import Choice
+from ..classes import class_text
 from ..issues import Issue
+from ..missing import is_missing
 from ..schema import GivenPart
 from .class_labels import with_class_names
 from .table_form import TableForm
@@ -152,15 +154,13 @@ def to_column(values: list[Any]) -> tuple[pa.Array, bool]:
 
 
 def _as_text(value: Any) -> str | None:
-    if value is None or value != value:  # NaN
+    if isinstance(value, str):
+        return value
+    if is_missing(value):
         return None
-    if isinstance(value, (bool, np.bool_)):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
     if isinstance(value, (dict, list)):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return class_text(value)
 
 
 def table_of(columns: dict[str, list[Any]]) -> tuple[pa.Table, dict[str, Choice]]:

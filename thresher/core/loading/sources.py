@@ -22,11 +22,12 @@ from ..schema import ROW_ID
 from .class_labels import with_class_names
 from .digits import read_digits
 from .files import IMAGE_SUFFIXES, check_folder
+from .frames import is_frame, read_frame
 from .hidden import is_hidden
 from .hub import is_saved, read_hub, read_object, read_saved, split_name
 from .image_folder import count_images, read_image_folder
 from .image_metadata import OWN_NAME
-from .parts import SPLIT_NAMES, UNNAMED, Part, Source, split_in_path, table_of
+from .parts import SPLIT_NAMES, UNNAMED, Part, Source, split_in_path
 from .table_form import TableForm
 from .tables import is_table, read_table
 
@@ -41,10 +42,10 @@ def read_source(source: Any, form: TableForm | None = None) -> Source:
         return _read_name(str(source), form)
     if isinstance(source, Mapping):
         return _read_mapping(source, form)
-    if hasattr(source, "to_dict") and hasattr(source, "dtypes"):
-        return _read_frame(source)
     if hasattr(source, "features") and hasattr(source, "info"):
         return read_object(source)
+    if is_frame(source):
+        return _read_frame(source)
     if (
         isinstance(source, Sequence)
         and source
@@ -52,8 +53,8 @@ def read_source(source: Any, form: TableForm | None = None) -> Source:
     ):
         return _read_paths([Path(s) for s in source], form, origin=f"{len(source)} files")
     raise InputError(
-        f"`source` must be a path, a name, a mapping of splits, a datasets.Dataset or a pandas "
-        f"DataFrame, got {type(source).__name__}."
+        f"`source` must be a path, a name, a mapping of splits, a datasets.Dataset, a DataFrame, "
+        f"an Arrow table or a list of rows, got {type(source).__name__}."
     )
 
 
@@ -185,12 +186,10 @@ def _short(value: Any) -> str:
 
 
 def _read_frame(frame: Any) -> Source:
-    """Read a pandas DataFrame; a column of mixed types becomes text."""
-    columns = {str(name): frame[name] for name in frame.columns}
-    if len(columns) < len(frame.columns):
-        raise InputError("The DataFrame has several columns of the same name.")
-    table, notes = table_of(columns)
-    return Source(origin="DataFrame", parts=[Part(UNNAMED, table)], choices=notes)
+    """Read a table in memory; a column of mixed types becomes text."""
+    table, notes = read_frame(frame)
+    origin = "rows" if isinstance(frame, list) else type(frame).__name__
+    return Source(origin=origin, parts=[Part(UNNAMED, table)], choices=notes)
 
 
 def keep_where(source: Source, where: Mapping[str, Any] | None) -> Source:
