@@ -55,7 +55,7 @@ def test_every_command_runs(folder, monkeypatch, page, commands):
     lines = [line for block in blocks(page, "console") for line in block.strip().splitlines()]
     assert len(lines) >= commands
     for line in lines:
-        monkeypatch.setattr(sys, "argv", shlex.split(line))
+        monkeypatch.setattr(sys, "argv", shlex.split(line, comments=True))
         main_without_exit(line)
     if page == "curation.md":
         assert Path("reviews-again.csv").read_text() == Path("reviews.csv").read_text()
