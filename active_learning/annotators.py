@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thresher.core.errors import InputError, check_choice
+from thresher.core.ties import first_highest
 
 from .opinion_tables import Opinions
 from .pool_arrays import check_pred_probs
@@ -83,7 +84,7 @@ class Votes:
             raise InputError(
                 f"The label {unknown[0]!r} is not one of the classes: {', '.join(names)}."
             )
-        order = np.argsort(np.array(names))
+        order = np.argsort(np.array(names), kind="stable")
         codes = order[np.searchsorted(np.array(names)[order], table.labels)]
         return cls(table.rows, table.annotators, codes, table.row_ids, table.names, names)
 
@@ -136,7 +137,7 @@ def label_consensus(votes: Votes, *, pred_probs: np.ndarray | None, method: str)
         probs = dawid_skene(votes)
     else:
         probs = majority(votes)
-    best = probs.argmax(axis=1)
+    best = first_highest(probs)
     right = probs[votes.rows, votes.codes]
     answers = np.bincount(votes.annotators, minlength=len(votes.names))
     quality = np.bincount(votes.annotators, weights=right, minlength=len(votes.names))
@@ -250,7 +251,7 @@ def crowdlab_weights(votes: Votes, pred_probs: np.ndarray) -> Weights:
     """Measure how much annotators agree with each other, and the model with the consensus."""
     counts = votes.counts()
     several = counts.sum(axis=1) > 1
-    label = (counts + 1e-3 * pred_probs).argmax(axis=1)
+    label = first_highest(counts + 1e-3 * pred_probs)
     mine = several[votes.rows]
     others = counts[votes.rows, votes.codes] - 1.0
     peers = np.maximum(counts.sum(axis=1)[votes.rows] - 1.0, 1.0)

@@ -12,6 +12,7 @@ import numpy as np
 
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
+from thresher.core.grid import exact_rows
 from thresher.core.randomness import RandomState, check_random_state
 
 from .inner_products import device_of
@@ -105,12 +106,15 @@ class Context:
             return self.given_uncertainty
         return self.kind.margin(self.probs)
 
-    @property
+    @cached_property
     def vectors(self) -> np.ndarray:
-        """The embeddings, float32, shape (n, d); an error names them when they are missing."""
+        """The embeddings, float32, shape (n, d); an error names them when they are missing.
+
+        On a grid where products are exact, so that every processor picks the same rows.
+        """
         if self.embeddings is None:
             raise InputError("This strategy needs `embeddings`.")
-        return self.embeddings
+        return exact_rows(self.embeddings)
 
     @property
     def probs(self) -> np.ndarray:

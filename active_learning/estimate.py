@@ -18,6 +18,7 @@ import numpy as np
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.missing import read_numbers
 from thresher.core.signatures import checked
+from thresher.core.ties import first_lowest
 
 # Grid of the two parameters that turn the model's own probabilities into true ones.
 SHIFTS = np.linspace(-12.0, 12.0, 241)
@@ -161,12 +162,12 @@ def _posterior(
 
 def _shortest(shares: np.ndarray, chances: np.ndarray, level: float) -> tuple[float, float]:
     """Return the ends of the shortest interval of probability `level`, on the arcsine scale."""
-    order = np.argsort(shares)
+    order = np.argsort(shares, kind="stable")
     angles = np.arcsin(np.sqrt(shares[order]))
     below = np.cumsum(chances[order]) - chances[order] / 2
     left_out = np.linspace(0.0, 1.0 - level, ENDS)
     low, high = (np.interp(mass, below, angles) for mass in (left_out, left_out + level))
-    best = int(np.argmin(high - low))
+    best = int(first_lowest(high - low))
     return float(np.sin(low[best]) ** 2), float(np.sin(high[best]) ** 2)
 
 

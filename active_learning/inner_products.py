@@ -1,7 +1,8 @@
 """Inner products with the rows of one matrix: the heavy step of all strategies on embeddings.
 
 By numpy, or by torch on the device where the caller's tensors lie: there only the rows asked about
-and their products travel.
+and their products travel. Rows come from `Context.vectors`, where products are exact in float32
+(`thresher.core.grid`), so that neither the processor nor the device has a say in what is picked.
 """
 
 from __future__ import annotations
@@ -33,6 +34,27 @@ def inner_products(matrix: np.ndarray, *, device: str | None) -> InnerProducts:
         return np.asarray((_tensor(rows, device) @ there.T).cpu().numpy())
 
     return products
+
+
+def closeness(matrix: np.ndarray, *, device: str | None) -> InnerProducts:
+    """Return a function that gives −‖x − y‖² / 2 of rows, shape (b, d), to those of `matrix`.
+
+    Exactly 0 for equal rows, whose products with themselves are not quite 1 on a grid.
+    """
+    products, halves = inner_products(matrix, device=device), squared_norms(matrix) / 2
+
+    def close(rows: np.ndarray) -> np.ndarray:
+        result = products(rows)
+        result -= halves
+        result -= squared_norms(rows)[:, None] / 2
+        return result
+
+    return close
+
+
+def squared_norms(points: np.ndarray) -> np.ndarray:
+    """Return squared lengths of rows, shape (m,), float32."""
+    return np.asarray(np.einsum("ij,ij->i", points, points))
 
 
 def device_of(values: Any) -> str | None:

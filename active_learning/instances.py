@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thresher.core.errors import InputError, check_choice, check_count, check_number, did_you_mean
+from thresher.core.ties import settled
 
 AGGREGATES = ("max", "mean", "sum", "top_k")
 
@@ -96,7 +97,7 @@ class Instances:
 
 def _highest(place: np.ndarray, scores: np.ndarray, *, k: int) -> np.ndarray:
     """Return where the `k` highest scores of each item are."""
-    order = np.lexsort((-scores, place))
+    order = np.lexsort((-settled(scores), place))
     starts = np.flatnonzero(np.diff(place[order], prepend=-1))
     sizes = np.diff(np.append(starts, len(order)))
     rank = np.arange(len(order)) - np.repeat(starts, sizes)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thresher.core.ties import first_highest
+
 from .annotators import Consensus
 from .opinion_tables import Opinions
 
@@ -73,7 +75,7 @@ def same_marks(given: Sequence[Sequence[Mark]], task: Marks) -> list[dict[int, i
                 else 0.0
                 for first, group in zip(firsts, groups, strict=True)
             ]
-            best = int(np.argmax(overlaps)) if overlaps else -1
+            best = int(first_highest(np.array(overlaps))) if overlaps else -1
             if best >= 0 and overlaps[best] >= SAME:
                 groups[best][number] = place
             else:

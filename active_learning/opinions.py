@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from thresher.core.errors import InputError
+from thresher.core.ties import first_highest, lowest_first
 
 from .annotators import Consensus, Votes, crowdlab_weights
 from .opinion_tables import Opinions
@@ -100,8 +101,8 @@ def _crowdlab_scores(state: State, probs: np.ndarray, *, rows: np.ndarray) -> np
     np.add.at(total, (place, codes), trust * (weights.likelihood - spread))
     np.add.at(mass, place, trust)
     # The label that counts now is judged, not the model's favourite.
-    judged = probs[rows].argmax(axis=1)
-    labels = (votes.counts() + 1e-3 * probs[known]).argmax(axis=1)
+    judged = first_highest(probs[rows])
+    labels = first_highest(votes.counts() + 1e-3 * probs[known])
     listed = where[known] >= 0
     judged[where[known][listed]] = labels[listed]
     return np.asarray(total[np.arange(len(rows)), judged] / mass)
@@ -111,7 +112,7 @@ def most_doubtful(state: State, models: Models | None, *, n: int) -> list[tuple[
     """Return the `n` labelled rows of lowest score, with their scores, lowest first."""
     rows = np.flatnonzero(state.labeled)
     scores = second_opinion_scores(state, models, rows=rows)
-    order = np.argsort(scores, kind="stable")[:n]
+    order = lowest_first(scores, n=n)
     return list(zip(state.row_ids[rows[order]].tolist(), scores[order].tolist(), strict=True))
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.ties import first_lowest
+
 from .learners import Predictor
 
 PENALTIES = 10.0 ** np.arange(-4.0, 4.0, 0.5)
@@ -79,5 +81,5 @@ def _least_left_out_error(
         residual = targets - left @ (shrink * turned)
         leverage = (left**2) @ shrink + 1.0 / m
         errors.append(float(((residual / np.maximum(1.0 - leverage, 1e-6)) ** 2).mean()))
-    best = int(np.argmin(errors))
+    best = int(first_lowest(np.array(errors)))
     return float(PENALTIES[best]), max(float(np.sqrt(errors[best])), 1e-9)

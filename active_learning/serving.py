@@ -8,6 +8,7 @@ import numpy as np
 
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
+from thresher.core.ties import lowest_first
 
 from .context import Context, make_context
 from .learners import Learner
@@ -162,7 +163,7 @@ class _Batch:
         )
         _check_number(len(rows), n)
         scores = second_opinion_scores(self.state, self.models, rows=rows)
-        order = np.argsort(scores, kind="stable")[:n]
+        order = lowest_first(scores, n=n)
         picks = Picks.of(rows[order], scores=1.0 - scores[order], reason="label in doubt")
         return [self._row(picks, k, arm="relabel", available=len(rows)) for k in range(n)]
 
@@ -176,7 +177,7 @@ class _Batch:
         scores = second_opinion_scores(
             self.state, self.models, rows=np.concatenate([labeled, fresh])
         )
-        lowest = np.argsort(scores, kind="stable")[:n]
+        lowest = lowest_first(scores, n=n)
         again = int((lowest < len(labeled)).sum())
         rows = self.second_opinions(again) if again else []
         return rows + (self.new_rows(n - again) if again < n else [])

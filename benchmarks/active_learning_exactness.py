@@ -32,6 +32,7 @@ from active_learning.querying import query_context
 from active_learning.strategies.herding import MaxHerding
 from thresher.core.embeddings import Embeddings
 from thresher.core.files import write_json
+from thresher.core.grid import exact_rows
 
 ROWS, DIMENSIONS, LABELED = 600, 8, 5
 
@@ -145,7 +146,7 @@ def main() -> None:
     with_peer = True
     for seed in range(pools):
         x, labeled = pool(seed)
-        exact = x.vectors.astype(np.float64)
+        exact = exact_rows(x.vectors).astype(np.float64)  # as strategies see them
         found = query("k_center", embeddings=x, labeled=labeled, n=200).positions.tolist()
         center += found == naive_k_center(exact, labeled, 200)
         herded = query(MaxHerding(), embeddings=x, labeled=labeled, n=40).positions.tolist()

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.grid import on_grid
+
 from ..context import Context
-from ..inner_products import inner_products
+from ..inner_products import inner_products, squared_norms
 from ..selection import Picks
 from .strategy import working_rows
 
 BLOCK = 64
+MEAN_BITS = 12
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,13 @@ def start_distances(
     """
     if len(chosen):
         return nearest_squared(points, chosen, device=device)
-    center = mean.mean(axis=0, dtype=np.float64).astype(np.float32)
+    center = mean_row(mean)
     return np.asarray(squared_norms(points) + np.float32(center @ center) - 2 * (points @ center))
 
 
-def squared_norms(points: np.ndarray) -> np.ndarray:
-    """Return squared lengths of rows, shape (m,), float32."""
-    return np.asarray(np.einsum("ij,ij->i", points, points))
+def mean_row(vectors: np.ndarray) -> np.ndarray:
+    """Return the mean of rows on a grid, float32, shape (d,), so that products stay exact."""
+    return on_grid(vectors.mean(axis=0, dtype=np.float64), MEAN_BITS).astype(np.float32)
 
 
 def nearest_squared(

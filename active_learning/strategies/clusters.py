@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from thresher.core.errors import check_count
+from thresher.core.ties import highest_first, settled
 
 from ..context import Context
-from ..inner_products import inner_products
+from ..inner_products import closeness
 from ..selection import Picks
 from .lloyd import k_means
 
@@ -99,8 +100,8 @@ class DropQuery:
         changed = np.mean(passes, axis=0)
         unsteady = rows[changed[rows] > 0.5]
         if len(unsteady) < n:
-            rank = np.argsort(-(changed[rows] + context.uncertainty[rows]), kind="stable")
-            unsteady = np.sort(rows[rank[:n]])
+            rank = highest_first(changed[rows] + context.uncertainty[rows], n=n)
+            unsteady = np.sort(rows[rank])
         return nearest_to_centroids(context, unsteady, n=n, reason="unsteady and diverse")
 
 
@@ -129,10 +130,11 @@ def typicality(vectors: np.ndarray, *, neighbors: int, device: str | None = None
     if len(vectors) < 2:
         return np.zeros(len(vectors))
     near = min(neighbors, len(vectors) - 1)
-    similarity = inner_products(vectors, device=device)(vectors)
-    np.fill_diagonal(similarity, -2.0)
-    top = np.partition(similarity, len(vectors) - near, axis=1)[:, len(vectors) - near :]
-    distance = np.sqrt(np.maximum(2.0 - 2.0 * top, 0.0)).mean(axis=1)
+    close = closeness(vectors, device=device)(vectors)
+    np.fill_diagonal(close, -4.0)
+    # Sorted, since the mean of the same numbers in another order has other last bits.
+    top = np.sort(np.partition(close, len(vectors) - near, axis=1)[:, len(vectors) - near :])
+    distance = np.sqrt(-2.0 * top).mean(axis=1)
     return np.asarray(1.0 / (distance + 1e-5))
 
 
@@ -146,7 +148,7 @@ class _Turns:
 
 
 def _turns(rows: np.ndarray, *, cluster: np.ndarray, score: np.ndarray) -> _Turns:
-    order = np.lexsort((rows, -score[rows], cluster[rows]))
+    order = np.lexsort((rows, -settled(score[rows]), cluster[rows]))
     rows = rows[order]
     group = cluster[rows]
     starts = np.flatnonzero(np.concatenate([[True], np.diff(group) != 0]))

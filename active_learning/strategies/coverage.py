@@ -2,22 +2,28 @@
 
 Maximises F(S) = Σ_j w_j · max_{i in S} k(x_i, x_j) over the points j. F is submodular, so a gain
 computed earlier bounds the gain now (Minoux, 1978, lazy greedy): after one pass for the first
-gains, only a few rows are computed again for each pick. The picks are those of the plain greedy
-algorithm. Time O(n · m · d) for m points, memory O(block · m).
+bounds, in float32, only a few rows are computed again for each pick, in float64. The picks are
+those of the plain greedy algorithm; of gains equal but for rounding the first row's counts. Time
+O(n · m · d) for m points, memory O(block · m).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..inner_products import inner_products
+from thresher.core.ties import TOLERANCE
 
+from ..inner_products import closeness
+
+# Takes −‖x − x'‖² / 2, any shape, float32 or float64, and may overwrite it.
 Kernel = Callable[[np.ndarray], np.ndarray]
 BLOCK_VALUES = 1 << 21
 FIRST_BLOCK = 8
+# More than a gain in float32 can be too low: of the weight of all points, summed in parts.
+ROUNDING, PART = 2e-6, 4096
 
 
 @dataclass(frozen=True)
@@ -27,9 +33,9 @@ class Points:
     Attributes
     ----------
     vectors : ndarray of float32, shape (m, d)
-        Unit length.
-    weights : ndarray of float32, shape (m,)
-    covered : ndarray of float32, shape (m,)
+        Unit length, on a grid.
+    weights : ndarray of float64, shape (m,)
+    covered : ndarray of float64, shape (m,)
         Largest kernel value to what is chosen already.
     device : str or None
         See `inner_products`.
@@ -42,24 +48,22 @@ class Points:
 
 
 def gaussian(radius: float) -> Kernel:
-    """Return the kernel exp(−‖x − x'‖² / radius²) of cosine similarities; works in place."""
-    scale = np.float32(2.0 / max(radius, 1e-6) ** 2)
+    """Return the kernel exp(−‖x − x'‖² / radius²)."""
+    scale = 2.0 / max(radius, 1e-6) ** 2
 
-    def kernel(similarities: np.ndarray) -> np.ndarray:
-        similarities -= np.float32(1.0)
-        similarities *= scale
-        np.exp(similarities, out=similarities)
-        return similarities
+    def kernel(close: np.ndarray) -> np.ndarray:
+        close *= close.dtype.type(scale)
+        return np.asarray(np.exp(close, out=close))
 
     return kernel
 
 
 def top_hat(radius: float) -> Kernel:
-    """Return the kernel that is 1 within `radius` (Euclidean, unit vectors) and 0 beyond."""
-    least = np.float32(1.0 - radius**2 / 2.0)
+    """Return the kernel that is 1 within `radius` (Euclidean) and 0 beyond."""
+    least = np.float32(-(radius**2) / 2.0)
 
-    def kernel(similarities: np.ndarray) -> np.ndarray:
-        return np.asarray(similarities >= least, dtype=np.float32)
+    def kernel(close: np.ndarray) -> np.ndarray:
+        return np.asarray(close >= least, dtype=close.dtype)
 
     return kernel
 
@@ -67,14 +71,15 @@ def top_hat(radius: float) -> Kernel:
 def cover(
     vectors: np.ndarray, chosen: np.ndarray, *, kernel: Kernel, device: str | None = None
 ) -> np.ndarray:
-    """Return the largest kernel value of each vector to `chosen`, float32, shape (m,)."""
-    similarities = inner_products(vectors, device=device)
-    result = np.zeros(len(vectors), dtype=np.float32)
+    """Return the largest kernel value of each vector to `chosen`, float64, shape (m,)."""
+    if not len(chosen):
+        return np.zeros(len(vectors))
+    close = closeness(vectors, device=device)
+    nearest = np.full(len(vectors), -np.inf, dtype=np.float32)
     step = max(1, BLOCK_VALUES // max(1, len(vectors)))
     for start in range(0, len(chosen), step):
-        values = kernel(similarities(chosen[start : start + step]))
-        np.maximum(result, values.max(axis=0), out=result)
-    return result
+        np.maximum(nearest, close(chosen[start : start + step]).max(axis=0), out=nearest)
+    return kernel(nearest.astype(np.float64))
 
 
 def greedy_coverage(
@@ -99,53 +104,76 @@ def greedy_coverage(
     """
     covered = points.covered.copy()
     search = _LazySearch(rows, points, kernel=kernel, worth=worth)
-    search.refresh(np.arange(len(rows)), covered=covered, pick=0)
     places = np.empty(n, dtype=np.int64)
     gains = np.empty(n)
     for pick in range(n):
         place = search.best(covered=covered, pick=pick)
         places[pick], gains[pick] = place, search.bounds[place]
-        np.maximum(covered, kernel(search.similarities(rows[place])), out=covered)
+        np.maximum(covered, search.values(np.array([place]))[0], out=covered)
         search.bounds[place] = -np.inf
     return places, gains
 
 
 class _LazySearch:
-    """Upper bounds of all gains, and for which pick each was computed."""
+    """Upper bounds of all gains, and for which pick each was computed; −1 for the first bounds."""
 
     def __init__(
         self, rows: np.ndarray, points: Points, *, kernel: Kernel, worth: np.ndarray
     ) -> None:
         self.rows, self.points, self.kernel, self.worth = rows, points, kernel, worth
-        self.similarities = inner_products(points.vectors, device=points.device)
-        self.bounds = np.empty(len(rows))
+        self.close = closeness(points.vectors, device=points.device)
+        self.bounds = self._first_bounds()
         self.computed = np.full(len(rows), -1)
 
     def best(self, *, covered: np.ndarray, pick: int) -> int:
-        """Return the place of the largest true gain."""
+        """Return the place of the largest true gain, of gains equal but for rounding the first."""
         size = FIRST_BLOCK
         while True:
-            top = int(self.bounds.argmax())
+            highest = self.bounds.max()
+            first = np.flatnonzero(self.bounds >= highest - TOLERANCE * abs(highest))
             # A bound of 0 is the gain itself.
-            if self.computed[top] == pick or self.bounds[top] <= 0:
-                return top
-            self.refresh(self._stale(size, top=top, pick=pick), covered=covered, pick=pick)
+            stale = first[(self.computed[first] != pick) & (self.bounds[first] > 0)]
+            if not len(stale):
+                return int(first[0])
+            self.refresh(self._next(size, stale, pick=pick), covered=covered, pick=pick)
             size = min(2 * size, 256)
 
-    def _stale(self, size: int, *, top: int, pick: int) -> np.ndarray:
-        size = min(size, len(self.bounds))
-        highest = np.argpartition(-self.bounds, size - 1)[:size]
-        stale = highest[(self.computed[highest] != pick) & (self.bounds[highest] > 0)]
-        return np.union1d(stale, top)
+    def values(self, places: np.ndarray) -> np.ndarray:
+        """Return the kernel values of rows to all points, float64, shape (b, m)."""
+        return self.kernel(self.close(self.rows[places]).astype(np.float64))
 
     def refresh(self, places: np.ndarray, *, covered: np.ndarray, pick: int) -> None:
         """Compute the gains of `places` again."""
-        vectors, weights = self.points.vectors, self.points.weights
-        step = max(1, BLOCK_VALUES // max(1, len(vectors)))
-        for start in range(0, len(places), step):
-            block = places[start : start + step]
-            values = self.kernel(self.similarities(self.rows[block]))
+        for block in self._blocks(places):
+            values = self.values(block)
             values -= covered
             np.maximum(values, 0, out=values)
-            self.bounds[block] = (values @ weights) * self.worth[block]
+            self.bounds[block] = (values @ self.points.weights) * self.worth[block]
             self.computed[block] = pick
+
+    def _next(self, size: int, stale: np.ndarray, *, pick: int) -> np.ndarray:
+        """Return `stale` and the highest `size` bounds, as far as they are not those of now."""
+        size = min(size, len(self.bounds))
+        highest = np.argpartition(-self.bounds, size - 1)[:size]
+        old = highest[(self.computed[highest] != pick) & (self.bounds[highest] > 0)]
+        return np.union1d(old, stale)
+
+    def _first_bounds(self) -> np.ndarray:
+        """Return bounds of all gains from float32, raised by what rounding can have taken."""
+        covered = self.points.covered.astype(np.float32)
+        weights = self.points.weights.astype(np.float32)
+        bounds = np.empty(len(self.rows))
+        for block in self._blocks(np.arange(len(self.rows))):
+            values = self.kernel(self.close(self.rows[block]))
+            values -= covered
+            np.maximum(values, 0, out=values)
+            gains = np.zeros(len(block))
+            for start in range(0, len(weights), PART):
+                gains += values[:, start : start + PART] @ weights[start : start + PART]
+            bounds[block] = gains * self.worth[block]
+        return np.asarray(bounds + ROUNDING * self.points.weights.sum() * self.worth)
+
+    def _blocks(self, places: np.ndarray) -> Iterator[np.ndarray]:
+        step = max(1, BLOCK_VALUES // max(1, len(self.points.vectors)))
+        for start in range(0, len(places), step):
+            yield places[start : start + step]

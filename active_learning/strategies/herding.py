@@ -22,9 +22,8 @@ import numpy as np
 from thresher.core.errors import check_number
 
 from ..context import Context
-from ..inner_products import inner_products
+from ..inner_products import closeness
 from ..selection import Picks
-from .centers import squared_norms
 from .coverage import Kernel, Points, cover, gaussian, greedy_coverage, top_hat
 from .lloyd import k_means
 from .strategy import draw_without_replacement
@@ -163,7 +162,7 @@ def cover_pool(
     pool = vectors[places]
     points = Points(
         vectors=pool,
-        weights=weights.astype(np.float32),
+        weights=weights,
         covered=cover(pool, vectors[context.covered], kernel=kernel, device=context.device),
         device=context.device,
     )
@@ -179,8 +178,9 @@ def representatives(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Choose at most `size` rows that stand for all, weighted so that sums are kept on average.
 
-    Half are the rows of largest mass, which count as themselves; the other half is a random sample
-    of the rest, each counted for as many rows as it stands for.
+    Rows are drawn in proportion to their mass, and each stands for as much as the others; a row
+    that alone has more mass than that counts as itself. By systematic sampling in random order
+    (Madow, 1949): the j-th row drawn is the one in which the running sum passes u + j.
 
     Returns
     -------
@@ -189,14 +189,25 @@ def representatives(
     """
     if size is None or len(mass) <= size:
         return np.arange(len(mass)), mass
-    heavy = np.argpartition(-mass, size // 2 - 1)[: size // 2]
-    light = np.setdiff1d(np.arange(len(mass)), heavy)
-    sample = rng.choice(light, size - len(heavy), replace=False)
-    weights = np.zeros(len(mass))
-    weights[heavy] = mass[heavy]
-    weights[sample] = mass[sample] * (len(light) / len(sample))
-    places = np.sort(np.concatenate([heavy, sample]))
-    return places, weights[places]
+    if not mass.any():
+        return np.sort(rng.choice(len(mass), size, replace=False)), np.zeros(size)
+    chance = _chances(mass, size)
+    order = rng.permutation(len(mass))
+    passed = np.floor(np.cumsum(chance[order]) + rng.random())
+    places = np.sort(order[np.diff(passed, prepend=0.0) > 0])
+    return places, mass[places] / chance[places]
+
+
+def _chances(mass: np.ndarray, size: int) -> np.ndarray:
+    """Return min(1, c · mass) with the c whose sum is `size`, or of all rows that have any mass."""
+    falling = -np.sort(-mass, kind="stable")
+    left = np.cumsum(falling[::-1])[::-1]
+    # With k rows counted as themselves the others share what is left for size − k draws.
+    count = np.arange(size)
+    alone = int(np.argmax(falling[:size] * (size - count) <= left[:size]))
+    if not left[alone] > 0:
+        return np.asarray(mass > 0, dtype=np.float64)
+    return np.asarray(np.minimum(1.0, mass * ((size - alone) / left[alone])))
 
 
 def _candidates(context: Context, *, n: int, size: int | None, places: np.ndarray) -> np.ndarray:
@@ -223,11 +234,9 @@ def labeled_radius(context: Context, *, largest: float = 1.0, smallest: float = 
     if len(covered) > MAX_POINTS:
         covered = context.rng.choice(covered, MAX_POINTS, replace=False)
     vectors = context.vectors[covered]
-    squared = -2.0 * inner_products(vectors, device=context.device)(vectors)
-    norms = squared_norms(vectors)
-    squared += norms[:, None] + norms
-    np.fill_diagonal(squared, np.inf)
-    nearest = np.sqrt(np.maximum(squared.min(axis=1), 0.0))
+    close = closeness(vectors, device=context.device)(vectors)
+    np.fill_diagonal(close, -np.inf)
+    nearest = np.sqrt(-2.0 * close.max(axis=1))
     return float(np.clip(np.quantile(nearest, 0.25), smallest, largest))
 
 
@@ -243,10 +252,10 @@ def pure_radius(context: Context, *, clusters: int, purity: float, sample: int =
     clusters = min(clusters, len(vectors))
     _, cluster = k_means(vectors, clusters=clusters, rng=context.rng, device=context.device)
     centers = context.rng.choice(len(vectors), min(sample, len(vectors)), replace=False)
-    similarity = inner_products(vectors, device=context.device)(vectors[centers])
-    similarity[cluster[centers][:, None] == cluster[None, :]] = -2.0
+    close = closeness(vectors, device=context.device)(vectors[centers])
+    close[cluster[centers][:, None] == cluster[None, :]] = -2.0
     # A ball is pure up to its nearest row of another cluster.
-    distance = np.sqrt(np.maximum(2.0 - 2.0 * similarity.max(axis=1), 0.0))
+    distance = np.sqrt(-2.0 * close.max(axis=1))
     # Strictly inside the nearest impure radius.
     return float(np.quantile(distance, 1.0 - purity)) * 0.999 + 1e-6
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..inner_products import inner_products
-from .centers import squared_norms
+from thresher.core.grid import exact_rows
+
+from ..inner_products import inner_products, squared_norms
 from .seeding import squared_distance_sampling
 
 POINTS_PER_CENTROID = 64
@@ -30,6 +31,7 @@ def k_means(
     Parameters
     ----------
     vectors : ndarray of float32, shape (n, d)
+        On the grid of `exact_rows`, as the centroids will be: ties go to the first centroid.
     clusters : int
         At most n.
     rng : Generator
@@ -98,4 +100,4 @@ def _move(centroids: np.ndarray, points: np.ndarray, *, assignment: np.ndarray) 
     order = np.argsort(assignment, kind="stable")
     present, starts, counts = np.unique(assignment[order], return_index=True, return_counts=True)
     sums = np.add.reduceat(points[order], starts, axis=0)
-    centroids[present] = sums / counts[:, None]
+    centroids[present] = exact_rows(sums / counts[:, None])

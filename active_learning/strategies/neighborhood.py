@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from thresher.core.errors import check_count, check_number
+from thresher.core.ties import highest_places
 
 from ..context import Context
 from ..inner_products import inner_products
 from ..selection import Picks
+from .centers import mean_row
 from .strategy import pick_highest
 
 BLOCK_VALUES = 1 << 21
@@ -53,7 +55,7 @@ class CAL:
         for start in range(0, len(rows), step):
             block = rows[start : start + step]
             similarity = similarities(vectors[block])
-            closest = np.argpartition(-similarity, near - 1, axis=1)[:, :near]
+            closest = highest_places(similarity, near)
             log_probs = np.log(np.maximum(outcomes[block].astype(np.float64), 1e-12))
             # The mean of KL over neighbours needs only their mean distribution.
             mean = known[closest].mean(axis=1)
@@ -85,5 +87,4 @@ class DensityWeighted:
 
 def mean_similarity(vectors: np.ndarray) -> np.ndarray:
     """Return the mean cosine similarity of each row to all rows, float64, shape (n,)."""
-    center = vectors.mean(axis=0, dtype=np.float64)
-    return np.asarray(vectors @ center.astype(np.float32), dtype=np.float64)
+    return np.asarray(vectors @ mean_row(vectors), dtype=np.float64)

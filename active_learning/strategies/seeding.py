@@ -15,10 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.grid import exact_rows
+
 from ..context import Context
-from ..inner_products import inner_products
+from ..inner_products import inner_products, squared_norms
 from ..selection import Picks
-from .centers import nearest_squared, squared_norms
+from .centers import nearest_squared
 from .strategy import working_rows
 
 BLOCK = 64
@@ -70,7 +72,7 @@ class BADGE:
         """Draw rows whose gradients are long and far from each other."""
         rows = working_rows(context)
         points, probs = context.vectors[rows], context.probs[rows]
-        class_part = probs - context.kind.predicted(probs)
+        class_part = _scaled(probs - context.kind.predicted(probs))
         norms = squared_norms(points) * squared_norms(class_part)
         inner = inner_products(points, device=context.device)
         class_inner = inner_products(class_part, device=context.device)
@@ -86,6 +88,12 @@ class BADGE:
         return _draw(
             context, distances, rows=rows, start=norms, n=n, reason="uncertainty and diversity"
         )
+
+
+def _scaled(rows: np.ndarray) -> np.ndarray:
+    """Return rows times a power of two, the longest about one long, where products are exact."""
+    _, exponent = np.frexp(1.4 * np.sqrt(squared_norms(rows).max(initial=0.0)))
+    return exact_rows(np.ldexp(rows, -int(exponent)))
 
 
 def _draw(
@@ -164,7 +172,7 @@ def squared_distance_sampling(
             if coin * mass[proposal] >= truth:
                 continue
             places.append(int(proposal))
-            chances.append(truth / max(float(now @ worth), truth))
+            chances.append(truth / max(float((now * worth).sum()), truth))
             picked[proposal] = True
             np.minimum(now, np.maximum(row, 0), out=now)
             now[proposal] = 0.0

@@ -6,6 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from thresher.core.ties import highest_first
+
 from ..context import Context
 from ..selection import Picks
 
@@ -43,7 +45,7 @@ def pick_highest(context: Context, utility: np.ndarray, *, n: int, reason: str) 
     """
     rows = context.available
     scores = utility[rows] * context.preference[rows]
-    order = np.argsort(-scores, kind="stable")[:n]
+    order = highest_first(scores, n=n)
     return Picks.of(rows[order], scores=scores[order], reason=reason)
 
 
