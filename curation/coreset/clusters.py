@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from thresher.core.grid import exact_rows
+
 BLOCK_CELLS = 8_000_000
 MOST_SAMPLED = 64
 
@@ -15,12 +17,12 @@ MOST_SAMPLED = 64
 def spherical_kmeans(
     vectors: np.ndarray, k: int, *, rng: np.random.Generator, iterations: int = 12
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cluster unit vectors, shape (n, d), into at most `k` clusters.
+    """Cluster unit vectors on a grid, shape (n, d), into at most `k` clusters.
 
     Returns
     -------
     centers : ndarray of float32, shape (k', d)
-        Unit length; empty clusters are left out.
+        Unit length, on the grid; empty clusters are left out. Ties go to the first center.
     cluster_of : ndarray of int64, shape (n,)
     """
     k = max(1, min(k, len(vectors)))
@@ -76,4 +78,4 @@ def _means(
         # An empty cluster starts again at the rows that fit their center worst.
         sums[lost] = vectors[np.argsort(similarity, kind="stable")[: len(lost)]]
         norms = np.linalg.norm(sums, axis=1)
-    return np.asarray(sums / np.maximum(norms, 1e-12)[:, None], dtype=np.float32)
+    return exact_rows(sums / np.maximum(norms, 1e-12)[:, None])

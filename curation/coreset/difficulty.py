@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from thresher.core.ties import highest_first, lowest_first, settled
+
 from .budgets import even_budgets
 
 # Zheng et al. use 50 strata, and cut more of the hardest rows the more is pruned: here this times
@@ -18,7 +20,7 @@ def hardest(difficulty: np.ndarray, n: int) -> np.ndarray:
 
     Works where few rows are pruned; at high rates it keeps noise and little else (see `ccs`).
     """
-    return np.argsort(-difficulty, kind="stable")[:n]
+    return highest_first(difficulty, n=n)
 
 
 def ccs(difficulty: np.ndarray, n: int, *, rng: np.random.Generator) -> np.ndarray:
@@ -29,10 +31,11 @@ def ccs(difficulty: np.ndarray, n: int, *, rng: np.random.Generator) -> np.ndarr
     """
     total = len(difficulty)
     cut = min(int(CUT * (1 - n / total) ** 2 * total), total - n)
-    kept = np.argsort(difficulty, kind="stable")[: total - cut]
+    kept = lowest_first(difficulty, n=total - cut)
     values = difficulty[kept]
     edges = np.linspace(values[0], values[-1], STRATA + 1)[1:-1]
-    stratum = np.searchsorted(edges, values, side="right")
+    places = settled(np.concatenate([edges, values]))
+    stratum = np.searchsorted(places[: len(edges)], places[len(edges) :], side="right")
     budgets = even_budgets(np.bincount(stratum, minlength=STRATA), n)
     chosen = [
         rng.permutation(kept[stratum == which])[:budget]

@@ -1,12 +1,16 @@
 """Core sets chosen greedily, one row after the other: k-center and facility location.
 
-Both take unit vectors, shape (n_rows, d), and return `n` distinct positions in the order of choice.
-Neither makes an n × n matrix.
+Both take unit vectors on a grid (`thresher.core.grid`), shape (n_rows, d), where products are exact,
+and return `n` distinct positions in the order of choice; ties go to the first row. Neither makes an
+n × n matrix.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from thresher.core.grid import on_grid
+from thresher.core.ties import first_highest
 
 from .budgets import proportional_budgets, take_turns
 
@@ -20,6 +24,7 @@ SHARD = 500
 # Rows that the axis which halves a shard is found on.
 AXIS_ROWS = 2000
 POWER_STEPS = 12
+AXIS_BITS = 12
 # Gains that lazy greedy computes at once; twice as many each time that none was the greatest.
 LOOKS = 8
 
@@ -32,7 +37,8 @@ def k_center(vectors: np.ndarray, n: int) -> np.ndarray:
     distances to the set only shrink, so the farthest rows of one pass over all rows hold the next
     centers for as long as one of them is still farther than every row left out was in that pass.
     """
-    chosen = [int(np.argmax(vectors @ vectors.mean(axis=0)))]
+    middle = on_grid(vectors.mean(axis=0, dtype=np.float64), AXIS_BITS).astype(np.float32)
+    chosen = [int(np.argmax(vectors @ middle))]
     nearest = np.full(len(vectors), -np.inf, dtype=np.float32)
     new = chosen[:]
     while len(chosen) < n:
@@ -101,13 +107,14 @@ def neighbouring_shards(vectors: np.ndarray, rows: np.ndarray | None = None) -> 
         rows = np.arange(len(vectors))
     if len(rows) <= SHARD:
         return [rows]
-    some = vectors[rows[:: -(-len(rows) // AXIS_ROWS)]]
+    some = vectors[rows[:: -(-len(rows) // AXIS_ROWS)]].astype(np.float64)
     centered = some - some.mean(axis=0)
-    axis = centered[int(np.einsum("nd,nd->n", centered, centered).argmax())]
+    axis = centered[int(first_highest(np.square(centered).sum(axis=1)))]
     for _ in range(POWER_STEPS):
         axis = centered.T @ (centered @ axis)
         axis /= max(float(np.linalg.norm(axis)), 1e-12)
-    order = np.argsort(vectors[rows] @ axis, kind="stable")
+    # In float64, then on a grid: the order of the rows is the same on every processor.
+    order = np.argsort(vectors[rows] @ on_grid(axis, AXIS_BITS).astype(np.float32), kind="stable")
     parts = np.array_split(rows[order], 2)
     return [shard for part in parts for shard in neighbouring_shards(vectors, np.sort(part))]
 
@@ -132,7 +139,7 @@ def lazy_greedy(similarity: np.ndarray, n: int) -> np.ndarray:
             bound[row], looks = -1, LOOKS
             continue
         top = np.argpartition(-bound, looks)[:looks] if looks < len(bound) else slice(None)
-        gains = np.maximum(similarity[top] - best, 0).sum(axis=1)
+        gains = np.maximum(similarity[top] - best, 0).sum(axis=1, dtype=np.float64)
         bound[top], known[top] = np.where(bound[top] < 0, -1, gains), len(chosen)
         looks *= 2
     return np.asarray(chosen, dtype=np.int64)

@@ -36,7 +36,7 @@ def pick(
     method : str
         Any but ``"auto"``; see `select_coreset`.
     vectors : ndarray of float32, shape (n_rows, d)
-        Unit length, or zero.
+        Unit length, or zero, on a grid (`exact_rows`), so that every processor picks the same.
     classes : ndarray of int64, shape (n_rows,)
         Codes from 0.
     values : ndarray of float64, shape (n_rows,), or None

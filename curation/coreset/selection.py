@@ -12,6 +12,7 @@ import numpy as np
 from thresher.core.classes import label_texts
 from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError, check_choice
+from thresher.core.grid import exact_rows, on_grid
 from thresher.core.randomness import RandomState, check_random_state
 from thresher.core.signatures import checked
 
@@ -28,6 +29,8 @@ METHODS = ("auto", "random", "balanced", UNCERTAIN, *BY_GEOMETRY, *SCORED)
 # What a row counts that the probe is sure of, where the least sure ones count 1: enough to be near
 # to a chosen row, too little to draw choices from the borders between classes.
 SURE = 0.1
+# Demands in steps that the rounding of the probe's own fit is far below.
+DEMAND_BITS = 12
 # Multiply-adds of facility location's look at every row: about twenty seconds of one core.
 DEAREST = 1e11
 # Geometry pays where the embeddings know the classes: a network that learns from raw pixels or
@@ -136,7 +139,7 @@ def select_coreset(
         )
     elif chosen_method == UNCERTAIN:
         values = _demand(probe)
-    vectors = embeddings.vectors
+    vectors = exact_rows(embeddings.vectors)
     positions = pick(chosen_method, vectors, classes, n=n, values=values, rng=rng)
     return CoreSet(
         row_ids=embeddings.row_ids[positions],
@@ -172,7 +175,7 @@ def _choose_method(
         return "random", f"facility location would be dear for {rows} rows"
     if probe is None:
         return "facility_location", "cheap for this many rows"
-    trial = Trial(embeddings.vectors, classes, rng=rng)
+    trial = Trial(exact_rows(embeddings.vectors), classes, rng=rng)
     told = float((probe().argmax(axis=1) == classes).mean())
     told = told if told >= KNOWS_CLASSES else max(told, trial.accuracy())
     text = f"a probe on the embeddings tells {told:.0%} of the rows' classes"
@@ -211,7 +214,7 @@ def _demand(probe: Probe | None) -> np.ndarray:
             f"The method {UNCERTAIN!r} needs `labels`, to tell where classes meet; without them "
             "take 'facility_location'."
         )
-    return SURE + (1 - SURE) * probe_uncertainty(probe())
+    return SURE + (1 - SURE) * on_grid(probe_uncertainty(probe()), DEMAND_BITS)
 
 
 def _check_scores(scores: np.ndarray, total: int) -> np.ndarray:

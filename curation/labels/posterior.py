@@ -22,6 +22,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from thresher.core.ties import first_highest, highest_first
+
 from .logistic import softmax
 
 SHARPEN_PROBES = 1.2
@@ -102,7 +104,7 @@ def _agreement(log_probs: np.ndarray, labels: np.ndarray) -> tuple[float, float]
         return 1.0, 1.0
     agree = log_probs.argmax(axis=1) == labels
     number = max(int(CONFIDENT_SHARE * len(labels)), min(FEWEST_CONFIDENT, len(labels)))
-    confident = np.argsort(-log_probs.max(axis=1), kind="stable")[:number]
+    confident = highest_first(log_probs.max(axis=1), n=number)
     return float(agree.mean()), float(agree[confident].mean())
 
 
@@ -111,7 +113,7 @@ def _sharpness_of(log_probs: np.ndarray, right: float, *, most: float) -> float:
     low, high = 0.0, most
     for _ in range(20):
         middle = (low + high) / 2
-        expected = softmax(log_probs * np.float32(middle)).max(axis=1).mean()
+        expected = softmax(log_probs * middle).max(axis=1).mean()
         low, high = (middle, high) if expected < right else (low, middle)
     return low
 
@@ -128,7 +130,7 @@ def error_posterior(
 
 def sharpened(probs: np.ndarray, sharpness: float) -> np.ndarray:
     """Raise probabilities, shape (n, K), to a power and let them sum to one again."""
-    return softmax(_log(probs) * np.float32(sharpness))
+    return softmax(_log(probs) * sharpness)
 
 
 def _explain(
@@ -160,7 +162,7 @@ def _likelihoods(
     for start in range(0, n, block):
         span = slice(start, start + block)
         given = labels[span]
-        sharp = softmax(log_probs[span] * np.float32(sharpness))
+        sharp = softmax(log_probs[span] * sharpness)
         right[span] = sharp[np.arange(len(sharp)), given]
         confused[span] = np.einsum("nk,nk->n", sharp, columns[given])
         others = np.maximum(sharp @ rest - right[span] * rest[given], 0)
@@ -169,13 +171,14 @@ def _likelihoods(
 
 
 def _confusion(probs: np.ndarray) -> np.ndarray:
-    together = (probs.T @ probs).astype(np.float64)
+    wide = probs.astype(np.float64)
+    together = wide.T @ wide
     np.fill_diagonal(together, 0)
     return np.asarray(together / np.maximum(together.sum(axis=1, keepdims=True), 1e-12))
 
 
 def _log(probs: np.ndarray) -> np.ndarray:
-    return np.asarray(np.log(np.maximum(probs, 1e-7)), dtype=np.float32)
+    return np.asarray(np.log(np.maximum(probs, 1e-7, dtype=np.float64)))
 
 
 def flag_threshold(errors: np.ndarray) -> float:
@@ -190,7 +193,7 @@ def flag_threshold(errors: np.ndarray) -> float:
     ranks = np.arange(1, len(ordered) + 1)
     expected = 2 * np.cumsum(ordered) / (ranks + ordered.sum())
     # The row at the cut is flagged too: scores are compared with <.
-    return float(np.nextafter(1 - ordered[expected.argmax()], 2))
+    return float(np.nextafter(1 - ordered[int(first_highest(expected))], 2))
 
 
 def expected_precision(scores: np.ndarray, flagged: np.ndarray) -> float | None:
