@@ -14,7 +14,7 @@ import numpy as np
 from thresher.core.errors import check_number
 
 from .learners import Predictor, constant_predictor
-from .linear_fit import best_temperature, fit_linear
+from .linear_fit import best_temperature, fit_linear, logits_of
 from .small_problems import one_thread
 
 FOLDS = 3
@@ -33,8 +33,7 @@ class LogisticModel:
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
         """Return probabilities, float32, shape (n, n_classes); 0 for classes never seen."""
-        logits = vectors @ (self.weights / self.temperature).astype(np.float32)
-        logits += (self.bias / self.temperature).astype(np.float32)
+        logits = logits_of(vectors, self.weights / self.temperature, self.bias / self.temperature)
         probs = np.zeros((len(vectors), self.n_classes), dtype=np.float32)
         probs[:, self.present] = softmax(logits)
         return probs

@@ -14,7 +14,7 @@ from thresher.core.errors import check_number
 
 from .heads import FOLDS, LEAST_FOR_TEMPERATURE, span
 from .learners import Predictor
-from .linear_fit import best_temperature, fit_linear
+from .linear_fit import best_temperature, fit_linear, logits_of
 from .small_problems import one_thread
 
 
@@ -28,8 +28,7 @@ class SigmoidModel:
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
         """Return probabilities, float32, shape (n, n_classes)."""
-        logits = vectors @ (self.weights / self.temperature).astype(np.float32)
-        logits += (self.bias / self.temperature).astype(np.float32)
+        logits = logits_of(vectors, self.weights / self.temperature, self.bias / self.temperature)
         return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)), dtype=np.float32)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 # Takes logits, shape (m, c); returns their loss, summed over rows, and its gradient, shape (m, c).
+BLOCK = 4096
 LogLoss = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
@@ -52,6 +53,20 @@ def fit_linear(
     )
     both = found.x.reshape(d + 1, outputs)
     return both[:d], both[d]
+
+
+def logits_of(vectors: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Return ``vectors @ weights + bias``, float64, shape (n, c).
+
+    In float64 a block at a time: what is picked must not hang on the last bits of float32, which
+    differ between processors.
+    """
+    logits = np.empty((len(vectors), weights.shape[1]))
+    for start in range(0, len(vectors), BLOCK):
+        rows = np.asarray(vectors[start : start + BLOCK], np.float64)
+        np.matmul(rows, weights, out=logits[start : start + BLOCK])
+    logits += bias
+    return logits
 
 
 def best_temperature(log_loss: Callable[[float], float]) -> float:

@@ -57,11 +57,11 @@ class RidgeHead:
         penalty, noise = _least_left_out_error(left, scale, targets - level)
         gain = scale / (scale**2 + penalty)
         return RidgeModel(
-            center.astype(np.float32),
+            center,
             level,
-            (right.T @ (gain * (left.T @ (targets - level)))).astype(np.float32),
-            right.T.astype(np.float32),
-            (1.0 / (scale**2 + penalty)).astype(np.float32),
+            right.T @ (gain * (left.T @ (targets - level))),
+            right.T,
+            1.0 / (scale**2 + penalty),
             penalty,
             noise,
         )

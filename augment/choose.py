@@ -18,6 +18,7 @@ import numpy as np
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
+from thresher.core.ties import first_highest
 
 from . import policies
 from .auditing import (
@@ -158,7 +159,7 @@ def choose_policy(
 
 def _decide(pilots: Sequence[Pilot]) -> tuple[Policy, str]:
     """Return the best candidate, mixed with those that cannot be told from it, and the reason."""
-    best = max(pilots, key=lambda pilot: pilot.gain)
+    best = pilots[int(first_highest(np.array([pilot.gain for pilot in pilots])))]
     tied = [
         pilot.policy
         for pilot in pilots

@@ -84,7 +84,7 @@ class ClassAugmenter:
         keys = check_keys(row_ids)
         names = _names(labels, len(keys))
         groups = np.array([self._group(name) for name in names.tolist()], dtype=np.intp)
-        order = np.argsort(keys)
+        order = np.argsort(keys, kind="stable")
         known, group_of = keys[order], groups[order]
 
         def augment(inputs: Any, asked: np.ndarray, epoch: int) -> Any:

@@ -19,6 +19,7 @@ import numpy as np
 
 from thresher.core.errors import InputError
 from thresher.core.progress import message, track
+from thresher.core.ties import first_highest
 
 from .policy import Policy
 from .prior import expected_gains, gain_covariance
@@ -113,7 +114,7 @@ def run_pilots(
         if len(alive) < 2 or time.perf_counter() + spent > deadline:
             break
     halves = (Z95 * np.sqrt(np.diag(covariance))).tolist()
-    behind = _behind(means, covariance, int(means.argmax())).tolist()
+    behind = _behind(means, covariance, int(first_highest(means))).tolist()
     return tuple(
         Pilot(policy, tuple(own), mean, mean - half, mean + half, gap)
         for policy, own, mean, half, gap in zip(
@@ -177,7 +178,7 @@ def _check(accuracy: Any) -> float:
 
 
 def _survivors(alive: list[int], means: np.ndarray, covariance: np.ndarray) -> list[int]:
-    best = max(alive, key=lambda one: means[one])
+    best = alive[int(first_highest(means[alive]))]
     behind = _behind(means, covariance, best)
     return [one for one in alive if behind[one] <= BEHIND or one == len(means) - 1]
 

@@ -39,7 +39,7 @@ def sample_rows(labels: Any, *, n: int, max_rows: int, seed: int) -> Sampled:
     """
     check_count("max_rows", max_rows, low=LEAST_PER_CLASS)
     names = class_names(labels, n)
-    order = np.argsort(draw(seed, np.arange(n, dtype=np.uint64)).uniform(0, 1)[:, 0])
+    order = np.argsort(draw(seed, np.arange(n, dtype=np.uint64)).uniform(0, 1)[:, 0], kind="stable")
     present, counts = np.unique(names[names != ""], return_counts=True)
     enough = counts >= LEAST_PER_CLASS
     classes, left_out = present[enough], tuple(present[~enough].tolist())

@@ -159,7 +159,7 @@ def _independent_set(
     chosen[first_rows[lonely[first_rows]]] = True
     undecided = first_rows[~chosen[first_rows] & ~blocked[first_rows]]
     starts, stops, indices = graph.indptr.tolist(), ends.tolist(), graph.indices
-    for row in undecided[np.argsort(rank[undecided])].tolist():
+    for row in undecided[np.argsort(rank[undecided], kind="stable")].tolist():
         if not blocked[row]:
             chosen[row] = True
             blocked[indices[starts[row] : stops[row]]] = True

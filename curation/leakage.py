@@ -227,7 +227,7 @@ class _SplitView:
         n, splits = len(graph), int(level.max(initial=0)) + 1
         by_id = np.argsort(np.argsort(graph.row_ids, kind="stable"), kind="stable")
         rows = np.flatnonzero(level >= 0)
-        rows = rows[np.argsort(-by_id[rows])]
+        rows = rows[np.argsort(-by_id[rows], kind="stable")]
         cells = graph.first_rows[rows], level[rows]
         counts, sample = np.zeros((n, splits), np.int64), np.full((n, splits), -1, np.int64)
         np.add.at(counts, cells, 1)

@@ -28,6 +28,7 @@ from thresher.core.errors import InputError, check_number
 from thresher.core.missing import text_list
 from thresher.core.progress import track
 from thresher.core.signatures import checked
+from thresher.core.ties import highest_first, highest_places
 
 from .exact import checked_ids
 
@@ -145,7 +146,7 @@ def match_records(
     pairs = _mutual(best, taken=None)
     decoys = _mutual(best, taken=pairs)
     probability = _probabilities(pairs, decoys, shape=(len(left), len(right)))
-    order = np.argsort(-probability, kind="stable")
+    order = highest_first(probability)
     return RecordMatches(
         left_ids=names[0][pairs.left[order]],
         right_ids=names[1][pairs.right[order]],
@@ -180,9 +181,7 @@ def _closest(own: sparse.csr_matrix, others: sparse.csr_matrix, count: int = 3) 
     transposed = others.T.tocsr()
     for start in track(range(0, n, rows), description="compare records"):
         block = (own[start : start + rows] @ transposed).toarray()
-        first = np.argpartition(-block, count - 1, axis=1)[:, :count]
-        # Equal similarities in the order of positions, whatever the partition did.
-        first.sort(axis=1)
+        first = highest_places(block, count)
         found = np.take_along_axis(block, first, axis=1)
         order = np.argsort(-found, axis=1, kind="stable")
         positions[start : start + rows] = np.take_along_axis(first, order, axis=1)

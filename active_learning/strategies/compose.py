@@ -149,7 +149,7 @@ class Balance:
     def select(self, context: Context, n: int) -> Picks:
         """Weigh, when a model and class counts are known, and choose."""
         if context.pred_probs is not None and context.class_counts is not None:
-            rarity = context.pred_probs @ (1.0 / (1.0 + context.class_counts)).astype(np.float32)
+            rarity = context.pred_probs.astype(np.float64) @ (1.0 / (1.0 + context.class_counts))
             weights = context.weights * (rarity / rarity.max()) ** self.strength
             context = replace(context, weights=weights)
         return self.then.select(context, n)

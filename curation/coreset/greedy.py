@@ -1,8 +1,8 @@
 """Core sets chosen greedily, one row after the other: k-center and facility location.
 
-Both take unit vectors on a grid (`thresher.core.grid`), shape (n_rows, d), where products are exact,
-and return `n` distinct positions in the order of choice; ties go to the first row. Neither makes an
-n × n matrix.
+Both take unit vectors on a grid (`thresher.core.grid`), shape (n_rows, d), where products are
+exact, and return `n` distinct positions in the order of choice; ties go to the first row. Neither
+makes an n × n matrix.
 """
 
 from __future__ import annotations

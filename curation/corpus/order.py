@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from thresher.core.randomness import check_random_state
+from thresher.core.ties import first_highest
 
 from .result import CorpusIssue
 
@@ -73,7 +74,7 @@ def drift(
     sentence = f"{100 * max(beyond, 0):.2f} % of the variance lies along the order (p = {p:.3f})"
     if p > LARGEST_P or beyond < LEAST_SHARE:
         return [], sentence
-    odd = int(np.square(means).sum(axis=1).argmax())
+    odd = int(first_highest(np.square(means).sum(axis=1)))
     first, last = int(edges[odd]), int(np.append(edges, n)[odd + 1]) - 1
     message = (
         f"The content changes along the order: {sentence}, most in rows {first:,} to {last:,}. "
@@ -86,7 +87,7 @@ def drift(
 def _within(embeddings: np.ndarray, codes: np.ndarray | None) -> np.ndarray:
     """Subtract from every row the mean of its class."""
     groups = np.zeros(len(embeddings), np.int64) if codes is None else codes + 1
-    values = embeddings.astype(np.float32)
+    values = embeddings.astype(np.float64)
     for group in np.unique(groups):
         rows = groups == group
         values[rows] -= values[rows].mean(axis=0)
@@ -95,10 +96,10 @@ def _within(embeddings: np.ndarray, codes: np.ndarray | None) -> np.ndarray:
 
 def _directions(values: np.ndarray) -> np.ndarray:
     """Project on the leading directions of variance, each scaled to unit variance."""
-    eigenvalues, eigenvectors = np.linalg.eigh((values.T @ values / len(values)).astype(np.float64))
+    eigenvalues, eigenvectors = np.linalg.eigh(values.T @ values / len(values))
     leading = np.flatnonzero(eigenvalues > 1e-9 * max(eigenvalues[-1], 1e-12))[-DIRECTIONS:]
     scales = np.sqrt(eigenvalues[leading])
-    return np.asarray(values @ (eigenvectors[:, leading] / scales).astype(np.float32))
+    return np.asarray(values @ (eigenvectors[:, leading] / scales))
 
 
 def _between(values: np.ndarray, edges: np.ndarray) -> tuple[float, np.ndarray]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thresher.core.randomness import check_random_state
+from thresher.core.ties import first_highest, highest_first
 
 from .result import CorpusIssue
 
@@ -49,8 +50,8 @@ def shortcut_issues(
     measured = [shortcut for shortcut in found if len(shortcut.auc)]
     if not measured:
         return [], f"not assessable: no class and its rest have {FEWEST_ROWS} rows each"
-    best = max(measured, key=lambda shortcut: float(shortcut.auc.max()))
-    place = best.classes[best.auc.argmax()]
+    best = measured[int(first_highest(np.array([one.auc.max() for one in measured])))]
+    place = best.classes[first_highest(best.auc)]
     sentence = (
         f"{len(measured)} properties; the most telling is {best.name} for {classes[place]!r} "
         f"(AUC {best.auc.max():.2f})"
@@ -101,7 +102,7 @@ def binned_auc(scores: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> f
 
 
 def _issue(shortcut: Shortcut, classes: tuple[str, ...], sure: float) -> CorpusIssue:
-    order = np.argsort(-shortcut.auc, kind="stable")
+    order = highest_first(shortcut.auc)
     told = [place for place in order if shortcut.auc[place] >= sure]
     named = ", ".join(
         f"{classes[shortcut.classes[place]]!r} (AUC {shortcut.auc[place]:.2f})"

@@ -18,6 +18,7 @@ import numpy as np
 from thresher.core.classes import class_key
 from thresher.core.errors import InputError
 from thresher.core.missing import read_values, whole_numbers
+from thresher.core.ties import first_highest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,7 +135,7 @@ def majority_codes(answers: Answers, codes: np.ndarray, *, n: int, num_classes: 
         return np.full(n, -1, dtype=np.int64)
     counts = _counts(answers, codes, n=n, num_classes=num_classes)
     shares = counts.sum(axis=0) / max(1.0, counts.sum())
-    return np.where(counts.any(axis=1), (counts + 0.5 * shares).argmax(axis=1), -1)
+    return np.where(counts.any(axis=1), first_highest(counts + 0.5 * shares), -1)
 
 
 def class_posterior(

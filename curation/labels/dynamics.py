@@ -87,7 +87,7 @@ def split_margins(margins: np.ndarray) -> np.ndarray:
         logs = [_log_normal(x, weight) for weight in (lower, 1 - lower)]
         lower = sigmoid(logs[0] - logs[1])
     # Between two normal curves of unequal width the wider wins at both ends; highest is never bad.
-    order = np.argsort(x)
+    order = np.argsort(x, kind="stable")
     lower[order] = np.minimum.accumulate(lower[order])
     errors[known] = lower
     return errors

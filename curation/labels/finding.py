@@ -15,6 +15,7 @@ from thresher.core.interval import wilson_interval
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
+from thresher.core.ties import first_highest
 
 from ..training_record import HasMargins
 from .annotators import class_posterior
@@ -228,7 +229,7 @@ def _by_answers(inputs: LabelInputs, evidence: Evidence | None, judged: np.ndarr
     people = int(answers.annotators.max(initial=-1)) + 1
     how = f"{len(codes)} answers of {people} annotators"
     how += f" and {evidence.how}" if evidence is not None else ""
-    suggested = posterior.argmax(axis=1)
+    suggested = first_highest(posterior)
     other = suggested[rows] != inputs.labels[rows]
     return Belief(errors, suggested, _spread(errors[rows], float(other.mean())), how)
 

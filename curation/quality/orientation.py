@@ -62,14 +62,15 @@ def orientation_finding(thumbnails: np.ndarray, usable: np.ndarray) -> tuple[Fin
 
 
 def _all_views(thumbnails: np.ndarray) -> np.ndarray:
-    """Describe each image at each of four quarter turns, float32 (n, 4, d)."""
+    """Describe each image at each of four quarter turns, float64 (n, 4, d)."""
     return np.stack(
         [_view(np.rot90(thumbnails, quarter, axes=(1, 2))) for quarter in range(TURNS)], axis=1
     )
 
 
 def _view(images: np.ndarray) -> np.ndarray:
-    features = describe(np.ascontiguousarray(images))
+    # In float64, where processors differ too little to change a score.
+    features = describe(np.ascontiguousarray(images)).astype(np.float64)
     edges, colours, _ = np.split(features, np.cumsum(WIDTHS)[:2], axis=1)
     return np.concatenate([_unit(edges), 0.5 * _unit(colours)], axis=1)
 
@@ -83,20 +84,20 @@ def _cross_fit(views: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     """Fit a ridge from view to turn without each fold in turn."""
     n, _, d = views.shape
     folds = np.arange(n) % FOLDS
-    targets = np.tile(np.eye(TURNS, dtype=np.float32) - 1 / TURNS, (n, 1, 1))
+    targets = np.tile(np.eye(TURNS) - 1 / TURNS, (n, 1, 1))
     parts = [
         (views[folds == fold].reshape(-1, d), targets[folds == fold].reshape(-1, TURNS))
         for fold in range(FOLDS)
     ]
     grams = np.stack([seen.T @ seen for seen, _ in parts])
     cross = np.stack([seen.T @ turn for seen, turn in parts])
-    left = grams.sum(axis=0) - grams + PENALTY * np.eye(d, dtype=np.float32)
+    left = grams.sum(axis=0) - grams + PENALTY * np.eye(d)
     return list(np.linalg.solve(left, cross.sum(axis=0) - cross)), folds
 
 
 def _evidence(views: np.ndarray, models: list[np.ndarray], folds: np.ndarray) -> np.ndarray:
     """Average over the views how much speaks for each stored turn, (n, 4)."""
-    outputs = np.empty((len(views), TURNS, TURNS), np.float32)
+    outputs = np.empty((len(views), TURNS, TURNS))
     for fold, model in enumerate(models):
         outputs[folds == fold] = views[folds == fold] @ model
     seen = np.arange(TURNS)
@@ -112,7 +113,7 @@ def _temperature(evidence: np.ndarray) -> float:
 
 
 def _posterior(evidence: np.ndarray, scale: float) -> np.ndarray:
-    values = np.exp(scale * (evidence - evidence.max(axis=1, keepdims=True)).astype(np.float64))
+    values = np.exp(scale * (evidence - evidence.max(axis=1, keepdims=True)))
     return np.asarray(values / values.sum(axis=1, keepdims=True))
 
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from thresher.core.issues import Issues
 from thresher.core.manifest import SCHEMA, Manifest
+from thresher.core.ties import few_bits
 
 from ..decision import decide
 from ..labels.result import LabelIssues
@@ -110,7 +111,7 @@ def _duplicates(twins: Twins, given: Given, action: str) -> dict[str, pa.Array]:
         "row_id": given.row_ids,
         "action": _strings(pa.array(["keep", action]), acts.astype(np.int64)),
         "reason": _strings(pa.array(["near_duplicate"]), named),
-        "score": pa.array(twins.scores, mask=~acts),
+        "score": pa.array(few_bits(twins.scores).astype(np.float32), mask=~acts),
         "twin": _strings(given.row_ids, targets),
         "old_label": given.old_labels(),
         "new_label": pa.nulls(len(acts), pa.string()),

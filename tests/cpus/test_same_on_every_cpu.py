@@ -17,6 +17,16 @@ pytestmark = pytest.mark.cpus
 
 @pytest.mark.parametrize("switch", SWITCHES)
 def test_encoders(differing, plain_answer, switch):
-    assert not differing(switch, "encoders.py")
-    answer = plain_answer("encoders.py")
+    assert not differing(switch, "print_encoders.py")
+    answer = plain_answer("print_encoders.py")
     assert answer["image: alone"] == answer["image: backwards"] == "True"
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_rows_core_sets_and_policies(differing, switch):
+    assert not differing(switch, "print_choices.py")
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_curation_to_the_byte(differing, switch):
+    assert not differing(switch, "print_curation.py")

@@ -33,3 +33,13 @@ def exact_rows(vectors: np.ndarray) -> np.ndarray:
     An entry moves by at most 2.5e-4, a cosine in 128 dimensions by about 2e-4.
     """
     return on_grid(np.asarray(vectors, np.float32), UNIT_BITS)
+
+
+def on_column_grids(matrix: np.ndarray, bits: int) -> np.ndarray:
+    """Round each column, shape (D, d), float64, to multiples of ``2 ** -bits`` of its scale.
+
+    The scale is the power of two above the largest entry. For what every processor computes a
+    little otherwise, such as eigenvectors, whose bits above the last few agree.
+    """
+    _, exponents = np.frexp(np.abs(matrix).max(axis=0, initial=0.0))
+    return np.asarray(np.ldexp(on_grid(np.ldexp(matrix, -exponents), bits), exponents))

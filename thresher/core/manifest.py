@@ -22,8 +22,9 @@ from .errors import InputError, check_column
 from .files import atomic_path, read_json, write_json
 from .fingerprint import fingerprint
 from .given_columns import number_column, text_column
-from .missing import id_texts
+from .missing import id_texts, read_numbers
 from .schema import ROW_ID
+from .ties import few_bits
 
 if TYPE_CHECKING:
     import datasets
@@ -61,8 +62,9 @@ class Manifest:
     ----------
     table : pyarrow.Table
         Columns of `SCHEMA`. ``action`` is one of `ACTIONS`; ``reason`` the check that asked for it
-        (empty for ``keep``); ``score`` 0–1, low = bad; ``twin`` the row that is the evidence;
-        ``old_label`` and ``new_label`` the label before and, for ``relabel``, after.
+        (empty for ``keep``); ``score`` 0–1, low = bad, to four digits, so that every processor
+        writes the same bytes; ``twin`` the row that is the evidence; ``old_label`` and
+        ``new_label`` the label before and, for ``relabel``, after.
     header : dict
         JSON types only: dataset fingerprint, version, seed, thresholds, settings.
     """
@@ -97,7 +99,7 @@ class Manifest:
             pa.array(ids, pa.string()),
             text_column("actions", actions, n=n),
             text_column("reasons", reasons, n=n),
-            number_column("scores", scores, n=n),
+            number_column("scores", few_bits(read_numbers("scores", scores)), n=n),
             text_column("twins", twins, n=n),
             text_column("old_labels", old_labels, n=n),
             text_column("new_labels", new_labels, n=n),

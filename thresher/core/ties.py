@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 TOLERANCE = 2.0**-30
+SHOWN_BITS = 14
 
 
 def settled(scores: np.ndarray) -> np.ndarray:
@@ -62,3 +63,12 @@ def highest_places(scores: np.ndarray, count: int) -> np.ndarray:
     crowded = np.flatnonzero(np.count_nonzero(scores >= least[:, None], axis=1) > count)
     places[crowded] = np.argsort(-scores[crowded], axis=1, kind="stable")[:, :count]
     return np.sort(places, axis=1)
+
+
+def few_bits(scores: np.ndarray) -> np.ndarray:
+    """Return scores, any shape, rounded to `SHOWN_BITS` significant bits, four decimal digits.
+
+    For files that must have the same bytes wherever they are written.
+    """
+    parts, exponents = np.frexp(np.asarray(scores, np.float64))
+    return np.asarray(np.ldexp(np.rint(np.ldexp(parts, SHOWN_BITS)), exponents - SHOWN_BITS))

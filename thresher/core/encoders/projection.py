@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..grid import on_grid
+from ..grid import on_column_grids, on_grid
 
 BLOCK = 256  # rows in float64 at once, small enough for the processor's cache
 # Features reach 1; with 19 bits after the point 20,000 products of two add up to 53 bits. Less the
@@ -79,7 +79,7 @@ class Projection:
             directions = _fix_signs(directions[:, order])
             basis = scale[:, None] * directions * variances[order] ** -0.25
         centre = on_grid(mean, FEATURE_BITS).astype(np.float32)
-        return cls(centre, _coarse(basis).astype(np.float32))
+        return cls(centre, on_column_grids(basis, COMPONENT_BITS).astype(np.float32))
 
     def apply(self, features: np.ndarray) -> np.ndarray:
         """Map features, shape (n, D), to float32, shape (n, d)."""
@@ -112,9 +112,3 @@ def _fix_signs(directions: np.ndarray) -> np.ndarray:
     largest = (sizes >= (1 - 1e-6) * sizes.max(axis=0)).argmax(axis=0)
     signs = np.sign(directions[largest, np.arange(directions.shape[1])])
     return np.asarray(directions * signs)
-
-
-def _coarse(basis: np.ndarray) -> np.ndarray:
-    """Round each column, shape (D, d), to `COMPONENT_BITS` below its largest entry."""
-    _, exponents = np.frexp(np.abs(basis).max(axis=0))
-    return np.asarray(np.ldexp(on_grid(np.ldexp(basis, -exponents), COMPONENT_BITS), exponents))
