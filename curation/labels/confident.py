@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from thresher.core.errors import check_choice
-from thresher.core.ties import highest_first, lowest_first
 
 FILTERS = ("prune_by_noise_rate", "prune_by_class", "both", "confident_learning", "argmax")
 # A probability counts as confident when it is this close to its threshold, and a prediction as the
@@ -177,7 +176,7 @@ def _prune_by_class(
         rows = np.flatnonzero(labels == k)
         number = len(rows) - prune[k, k]
         if len(rows) > fewest and number >= 1:
-            flagged[rows[lowest_first(probs[rows, k], n=int(number))]] = True
+            flagged[rows[np.argsort(probs[rows, k], kind="stable")[:number]]] = True
     return flagged
 
 
@@ -198,7 +197,7 @@ def _prune_by_pair(
 
 def largest_margins(other: np.ndarray, given: np.ndarray, count: int) -> np.ndarray:
     """Return the places of the `count` rows whose `other` exceeds `given` by most."""
-    return highest_first(other - given, n=int(count))
+    return np.asarray(np.argsort(-(other - given), kind="stable")[:count])
 
 
 def _round_rows(matrix: np.ndarray) -> np.ndarray:
@@ -213,5 +212,5 @@ def _round_keeping_sum(values: np.ndarray) -> np.ndarray:
         missing = goal - rounded.sum()
         step = -1 if missing < 0 else 1
         number = min(int(abs(missing)), len(values))
-        rounded[lowest_first(values - rounded)[::-step][:number]] += step
+        rounded[np.argsort(values - rounded, kind="stable")[::-step][:number]] += step
     return rounded.astype(np.int64)
