@@ -205,3 +205,29 @@ def test_a_manifest_is_applied_to_a_dict_and_undone(saved):
         manifest.apply(datasets.DatasetDict(train=known["train"]), label="kind")
     with pytest.raises(InputError, match="in the same ones"):
         manifest.undo(applied.dataset, applied.removed["train"], label="kind")
+
+
+def test_the_page_of_a_run_links_pictures_and_tells_nothing_of_training(curate, tmp_path):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "photos" / "a <i>& b"
+    folder.mkdir(parents=True)
+    for number in range(12):
+        image = cv2.resize(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8), (200, 200))
+        (folder / f"{number}.png").write_bytes(cv2.imencode(".png", image)[1].tobytes())
+    (folder / "copy 1.png").write_bytes((folder / "3.png").read_bytes())
+    code, shown = curate(tmp_path / "photos", "--out", tmp_path / "run")
+    assert code == 0
+    one = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert curate("report", tmp_path / "photos", "--out", tmp_path / "one.html")[0] == 0
+    two = (tmp_path / "one.html").read_text(encoding="utf-8")
+    for page in (one, two):
+        assert f'<a href="{(folder / "copy 1.png").resolve().as_uri()}"><img' in page
+        assert "a &lt;i&gt;&amp; b/copy 1.png" in page
+        assert "<i>&" not in page
+        assert "width:160px" in page
+        assert page.index("Exact duplicates: 1</h3>") < page.index("Near duplicates: 0</h3>")
+        assert page.index("What was found") < page.index("What was decided")
+    for text in (one, shown):
+        assert "FLOP" not in text
+        assert "GPU" not in text
+        assert "seen in training" not in text

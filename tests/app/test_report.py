@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 
+import cv2
 import numpy as np
 import PIL.Image
 import pytest
@@ -40,6 +41,12 @@ def test_thumbnails_are_small_and_damage_gives_none() -> None:
     PIL.Image.fromarray(noise).save(buffer, "PNG")
     shown = thumbnail({"bytes": buffer.getvalue()})
     picture = PIL.Image.open(io.BytesIO(base64.b64decode(shown.partition(",")[2])))
-    assert picture.size == (36, 72)
+    assert picture.size == (80, 160)  # large enough to judge by
+    assert len(shown) < 11_000
+    tiny = cv2.imencode(".png", noise[:32, :16])[1].tobytes()
+    shown = thumbnail({"bytes": tiny})
+    assert shown.startswith("data:image/png")  # which the page shows pixel by pixel
+    picture = PIL.Image.open(io.BytesIO(base64.b64decode(shown.partition(",")[2])))
+    assert picture.size == (16, 32)
     assert len(shown) < 6000
     assert thumbnail({"bytes": b"damaged"}) == ""

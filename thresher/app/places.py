@@ -104,10 +104,15 @@ class Places:
             pq.write_table(table, temporary)
 
     @classmethod
+    def none(cls) -> Places:
+        """Return places of no row."""
+        return cls(SCHEMA.empty_table())
+
+    @classmethod
     def load(cls, path: Path) -> Places:
         """Read what `save` wrote; without such a file no place is known."""
         if not path.is_file():
-            return cls(SCHEMA.empty_table())
+            return cls.none()
         table = pq.read_table(path)
         return cls(table, (table.schema.metadata or {}).get(b"own_keys") == b"True")
 

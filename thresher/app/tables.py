@@ -66,11 +66,14 @@ def cost_lines(costs: dict[str, Any]) -> list[tuple[str, str]]:
     lines = [
         ("Wall time", f"{costs['wall_s']:,.1f} s"),
         ("CPU time", f"{costs['cpu_s']:,.1f} s"),
-        ("GPU held", f"{costs['gpu_s']:,.1f} s" if costs["gpu_s"] else "none"),
-        ("Training compute", flops(costs["flops"])),
-        ("Rows seen in training", f"{costs['rows_seen']:,}"),
-        ("Energy", costs["energy"]),
     ]
+    if costs["gpu_s"] or costs["flops"] or costs["rows_seen"]:  # where something was trained
+        lines += [
+            ("GPU held", f"{costs['gpu_s']:,.1f} s" if costs["gpu_s"] else "none"),
+            ("Training compute", flops(costs["flops"])),
+            ("Rows seen in training", f"{costs['rows_seen']:,}"),
+        ]
+    lines.append(("Energy", costs["energy"]))
     if costs["money"] is not None:
         lines.append(("Money", f"{costs['money']:.4g} (an hour: {price})"))
     return lines

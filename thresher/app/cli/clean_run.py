@@ -19,9 +19,9 @@ from ...core.schema import LoadedDataset
 from ...core.writing import SUFFIXES, write_dataset
 from ..cleaning import Cleaned, apply_manifest, cover_all_rows
 from ..given import as_dataset, given_rows
-from ..places import places_of, with_places
+from ..places import Places, places_of, with_places
 from ..settings import Settings
-from ..steps.load import load_by_columns
+from ..steps.load import PLACES, load_by_columns
 from .finding_source import clean_format, columns_of
 
 # In the folder of a run: decisions about every row of the source, and what was found.
@@ -52,8 +52,9 @@ def write_clean_data(
     manifest = cover_all_rows(decided, loaded, action="drop")
     found = with_final_twins(Issues.load(run / "issues" / "issues.parquet"), decided)
     issues = Issues.concat([found, loaded.set_aside])
-    save_decisions(manifest, issues, run / DECISIONS)
-    findings = with_places(issues.table, places_of(loaded), manifest)
+    places = places_of(loaded)
+    save_decisions(manifest, issues, places, run / DECISIONS)
+    findings = with_places(issues.table, places, manifest)
     write_dataset(as_dataset(findings), run / FINDINGS)
     target, kind = (out, None) if out is not None else _as_came(data, loaded, run / CLEAN)
     return apply_manifest(manifest, loaded, target, format=kind)
@@ -73,10 +74,17 @@ def check_whole(settings: Settings) -> None:
         )
 
 
-def save_decisions(manifest: Manifest, issues: Issues, folder: Path) -> None:
-    """Write decisions with the findings that they rest on."""
+def save_decisions(manifest: Manifest, issues: Issues, places: Places, folder: Path) -> None:
+    """Write decisions with the findings that they rest on, and where the rows stand."""
     manifest.save(folder)
     issues.save(folder / ISSUES)
+    places.save(folder / PLACES)
+
+
+def places_in(folder: Path) -> Places:
+    """Return where the rows of a manifest stand, as `save_decisions` wrote it, else no places."""
+    inside = folder / DECISIONS / PLACES
+    return Places.load(inside if inside.is_file() else folder / PLACES)
 
 
 def issues_in(folder: Path) -> Issues:

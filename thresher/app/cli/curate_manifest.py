@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from ...core.errors import InputError
+from ..places import Places
 from ..terminal import result_console, write_line
 from .finding import Format
 from .options import Data, Json
@@ -55,6 +56,7 @@ def apply(
     """
     from ..cleaning import apply_manifest
     from ..console import shown_progress
+    from ..places import places_of
     from ..targets import check_target
     from .clean_run import manifest_in, save_decisions
     from .curate_review import judged
@@ -76,7 +78,7 @@ def apply(
         cleaned = apply_manifest(decisions, loaded, out, format=chosen)
     said = {}
     if verdicts is not None:
-        save_decisions(decisions, issues, folder)
+        save_decisions(decisions, issues, places_of(loaded), folder)
         told = len(decisions.header["verdicts"][-1]["rows"])
         said = {"verdicts": told, "manifest": str(folder), "decisions": decisions.counts()}
     if as_json:
@@ -126,9 +128,11 @@ def diff(
     """
     from ...core.writing import write_dataset
     from ..given import as_dataset
-    from .clean_run import manifest_in
+    from .clean_run import manifest_in, places_in
 
-    table = manifest_in(first).diff(manifest_in(second))
+    table, places = manifest_in(first).diff(manifest_in(second)), places_in(first)
+    for name, column in places.columns(table["row_id"].to_pylist()).items():
+        table = table.append_column(name, column)
     if out is not None:
         write_dataset(as_dataset(table), out)
     rows = table.slice(0, show).to_pylist()
@@ -137,10 +141,10 @@ def diff(
         return
     write_line(f"{len(table):,} rows differ")
     if rows:
-        result_console().print(_differences(rows))
+        result_console().print(_differences(rows, places))
 
 
-def _differences(rows: list[dict[str, Any]]) -> Table:
+def _differences(rows: list[dict[str, Any]], places: Places) -> Table:
     table = Table()
     for name in ("row", "first", "second"):
         table.add_column(name, overflow="fold")
@@ -149,5 +153,6 @@ def _differences(rows: list[dict[str, Any]]) -> Table:
             " ".join(str(row[f"{side}_{name}"] or "") for name in ("action", "reason", "new_label"))
             for side in ("old", "new")
         )
-        table.add_row(row["row_id"], *(side.strip() for side in sides))
+        name = places.called(row["row_id"]) or row["row_id"]
+        table.add_row(name, *(side.strip() for side in sides))
     return table

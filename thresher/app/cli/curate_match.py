@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 import typer
 
+from ...core.schema import LoadedDataset
+from ..places import places_of
 from ..terminal import write_line
 from .options import Json
 
@@ -71,7 +73,9 @@ def match(
             "similarity": found.similarity,
             "lead": found.lead,
             **_described("left", found.left_ids, numbers[0], text_of[0]),
+            **_placed("left", found.left_ids, sides[0]),
             **_described("right", found.right_ids, numbers[1], text_of[1]),
+            **_placed("right", found.right_ids, sides[1]),
         }
     )
     if out is not None:
@@ -100,6 +104,11 @@ def _described(
         f"{side}_row": [numbers[row_id] for row_id in ids.tolist()],
         f"{side}_text": [texts[row_id] for row_id in ids.tolist()],
     }
+
+
+def _placed(side: str, ids: np.ndarray, loaded: LoadedDataset) -> dict[str, pa.Array]:
+    found = places_of(loaded).columns(ids.tolist(), prefix=f"{side}_")
+    return {name: found[name] for name in (f"{side}_file", f"{side}_line")}
 
 
 def _print(summary: dict[str, Any], shown: list[dict[str, Any]]) -> None:

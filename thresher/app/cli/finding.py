@@ -180,7 +180,7 @@ def look(
             write_findings(outcome, out)
             written["findings"] = out
         if manifest is not None:
-            save_decisions(outcome.manifest, outcome.issues, manifest)
+            save_decisions(outcome.manifest, outcome.issues, outcome.places, manifest)
             written["manifest"] = manifest
         cleaned = None
         if clean is not None:

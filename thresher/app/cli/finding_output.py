@@ -32,11 +32,11 @@ from .finding_source import row_numbers
 FORMATS = ("parquet", "csv", "jsonl")
 TEXT_LENGTH = 60
 TITLES = {
-    "exact_duplicate": "exact duplicates",
-    "near_duplicate": "near duplicates",
     "leakage": "leaks between splits",
     "conflict": "equal rows with different labels",
     "label": "labels that look wrong",
+    "exact_duplicate": "exact duplicates",
+    "near_duplicate": "near duplicates",
     "outlier": "outliers",
     "quality": "quality issues",
     "coreset": "rows outside the core set",
@@ -137,6 +137,7 @@ def write_findings(outcome: Outcome, path: Path) -> None:
             methods=outcome.curator.methods_,
             measured=measured(outcome.curator),
             corpus=outcome.corpus,
+            places=outcome.places,
         )
     else:
         write_dataset(as_dataset(_with_places(outcome)), path)

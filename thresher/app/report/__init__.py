@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from ...core.files import write_text
+from ..result import RunResult
 from ..tables import percent
 from .content import collect
 
@@ -26,7 +27,12 @@ def write_report(folder: Path, *, prices: Mapping[str, float] | None = None) -> 
     InputError
         When `folder` is not the folder of a finished run.
     """
-    path = folder / "report.html"
+    from .run_findings import only_cleaned, write_cleaning_report
+
+    path, result = folder / "report.html", RunResult.load(folder)
+    if only_cleaned(result):
+        write_cleaning_report(path, result, prices=prices)
+        return path
     write_text(path, template("page.html.j2").render(collect(folder, prices=prices)))
     return path
 

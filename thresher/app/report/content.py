@@ -14,28 +14,28 @@ from ...core.issues import Issues
 from ...core.manifest import Manifest
 from ..costs import total_costs
 from ..result import Line, RunResult
-from ..steps.load import read_loaded
+from ..steps.load import read_loaded, read_places
 from ..tables import cost_lines, savings_table
 from .augmentation import augmentation
 from .charts import line_chart
 from .gallery import findings
 
-# Order of the sections, and what each check means in words.
+# The sections, the most important first, and what each check means in words.
 CHECKS = {
     "leakage": (
         "Leaks between train and test",
         "A training row that is also, or nearly, a test row.",
+    ),
+    "conflict": ("Conflicting labels", "Equal content under different labels."),
+    "label": (
+        "Labels that look wrong",
+        "The rows around it, and a model that never saw it, say otherwise.",
     ),
     "exact_duplicate": (
         "Exact duplicates",
         "Equal content: the same pixels, values, or words but for case and spaces.",
     ),
     "near_duplicate": ("Near duplicates", "So similar that one of them teaches nothing new."),
-    "conflict": ("Conflicting labels", "Equal content under different labels."),
-    "label": (
-        "Labels that look wrong",
-        "The rows around it, and a model that never saw it, say otherwise.",
-    ),
     "outlier": ("Outliers", "Far from everything else of its class."),
     "quality": ("Quality", "Blank, dark, blurred, turned, damaged, foreign or odd."),
 }
@@ -121,7 +121,7 @@ def sections(folder: Path, summaries: dict[str, Any]) -> list[dict[str, Any]]:
     issues = Issues.load(folder / "issues" / "issues.parquet")
     manifest = Manifest.load(folder / "manifest" / "decisions") if "decide" in summaries else None
     issues = issues if manifest is None else with_final_twins(issues, manifest)
-    checks = summaries.get("find", {}).get("checks", {})
+    checks, places = summaries.get("find", {}).get("checks", {}), read_places(folder)
     return [
         {
             "check": check,
@@ -129,7 +129,7 @@ def sections(folder: Path, summaries: dict[str, Any]) -> list[dict[str, Any]]:
             "meaning": meaning,
             "method": checks[check].get("method", ""),
             "count": checks[check]["count"],
-            "findings": findings(loaded, issues, manifest, check=check),
+            "findings": findings(loaded, issues, manifest, check=check, places=places),
         }
         for check, (title, meaning) in CHECKS.items()
         if check in checks

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,12 @@ from ...core.files import write_text
 from ...core.issues import Issues
 from ...core.manifest import Manifest
 from ...core.schema import LoadedDataset
+from ..places import Places, places_of
 from . import template
 from .content import CHECKS
 from .gallery import findings
 
-EXAMPLES, LINES = 16, 30
+EXAMPLES, LINES = 10, 30
 WORDS = {"drop": "to drop", "relabel": "to relabel", "review": "to look at"}
 CORE_SET = ("Rows outside the core set", "What training can do without, at the size asked for.")
 
@@ -36,6 +38,8 @@ def write_findings_page(
     methods: Mapping[str, str],
     measured: Mapping[str, Any] | None = None,
     corpus: Mapping[str, Any] | None = None,
+    places: Places | None = None,
+    run: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Write the page, atomically; it needs no network and no script.
 
@@ -52,10 +56,16 @@ def write_findings_page(
         ``search`` (recall with its interval) and ``wrong_labels`` (share with its interval).
     corpus : mapping, optional
         ``issues`` and ``checked``, as `CorpusIssues.to_json` gives them.
+    places : Places, optional
+        Where the rows stand in the user's data; default as `loaded` knows it.
+    run : mapping, optional
+        Of a run: ``choices``, ``costs``, ``stages``, ``planted`` and ``kept_in``.
     """
+    known = places or (Places.none() if loaded.given is None else places_of(loaded))
     counts, decided = issues.counts(), manifest.counts()
     named = {**CHECKS, "coreset": CORE_SET}
     shown = [check for check in named if check in methods or counts.get(check)]
+    shown.sort(key=lambda check: not counts.get(check))  # what found nothing goes last
     set_aside = [row for row, _ in zip(loaded.set_aside, range(LINES), strict=False)]
     page = template("findings.html.j2").render(
         origin=loaded.origin,
@@ -65,9 +75,11 @@ def write_findings_page(
             {
                 "title": named[check][0],
                 "meaning": named[check][1],
-                "method": methods.get(check, ""),
+                "method": methods.get(check, "").removesuffix("."),
                 "count": counts.get(check, 0),
-                "findings": findings(loaded, issues, manifest, check=check, limit=EXAMPLES),
+                "findings": findings(
+                    loaded, issues, manifest, check=check, places=known, limit=EXAMPLES
+                ),
                 "groups": _groups(issues, check),
                 "confusions": _confusions(loaded, issues) if check == "label" else [],
             }
@@ -83,7 +95,13 @@ def write_findings_page(
         ],
         per_class=_per_class(loaded, manifest),
         classes=len(loaded.schema.classes),
-        choices=sorted((name, str(choice)) for name, choice in loaded.choices.items()),
+        choices=run.get("choices")
+        or sorted((name, str(choice)) for name, choice in loaded.choices.items()),
+        costs=run.get("costs", ()),
+        stages=run.get("stages", ()),
+        planted=run.get("planted"),
+        kept_in=run.get("kept_in", ""),
+        called=lambda row_id: known.called(row_id) or row_id,
         header=manifest.header,
         lines=LINES,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,20 +15,28 @@ from ...core.images import UnreadableImage, decode_image
 from ...core.issues import Issue, Issues
 from ...core.manifest import Manifest
 from ...core.schema import LoadedDataset
+from ..places import Places
 
-THUMBNAIL = 72
+# Large enough to judge by; a page of some 140 pictures stays below 2 MB at this many bytes each.
+THUMBNAIL, MOST_BYTES, QUALITIES = 160, 8_000, (80, 60, 40, 20, 10)
+SMALL = 80
 TEXT_LENGTH = 160
 
 
 @dataclass(frozen=True)
 class Card:
-    """One row: a picture as a data URI or a text, and its label."""
+    """One row: its name with file and line, a picture as a data URI or a text, and its label.
+
+    ``link`` opens the image, or the file that holds the row.
+    """
 
     row_id: str
+    name: str
     split: str
     label: str
     picture: str = ""
     text: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,13 +50,19 @@ class Finding:
 
 
 def findings(
-    loaded: LoadedDataset, issues: Issues, manifest: Manifest | None, *, check: str, limit: int = 8
+    loaded: LoadedDataset,
+    issues: Issues,
+    manifest: Manifest | None,
+    *,
+    check: str,
+    places: Places,
+    limit: int = 8,
 ) -> list[Finding]:
     """Return up to `limit` issues of a check: the worst, and a spread over the others."""
     of_check = issues.of(check)
     chosen = list(Issues(of_check.table.take(_spread(len(of_check), limit))))
     wanted = [issue.row_id for issue in chosen] + [issue.twin for issue in chosen if issue.twin]
-    cards = _cards(loaded, wanted)
+    cards = _cards(loaded, wanted, places)
     actions = {} if manifest is None else _actions(manifest, wanted)
     return [
         Finding(
@@ -77,7 +92,7 @@ def _actions(manifest: Manifest, wanted: Sequence[str]) -> dict[str, str]:
     return dict(zip(rows["row_id"].to_pylist(), rows["action"].to_pylist(), strict=True))
 
 
-def _cards(loaded: LoadedDataset, wanted: Sequence[str]) -> dict[str, Card]:
+def _cards(loaded: LoadedDataset, wanted: Sequence[str], places: Places) -> dict[str, Card]:
     ids = read_row_ids(loaded.dataset)
     positions = np.flatnonzero(np.isin(ids, np.asarray(wanted, dtype=ids.dtype)))
     rows = take_rows(loaded.dataset, positions)
@@ -89,6 +104,8 @@ def _cards(loaded: LoadedDataset, wanted: Sequence[str]) -> dict[str, Card]:
         values = [record[name] for name in schema.inputs]
         card = Card(
             row_id=record["row_id"],
+            name=places.called(record["row_id"]) or record["row_id"],
+            link=_link(places.of(record["row_id"]).path),
             split=str(splits[index]),
             label=str(labels[index]),
             picture=thumbnail(values[0]) if schema.modality == "image" else "",
@@ -96,6 +113,10 @@ def _cards(loaded: LoadedDataset, wanted: Sequence[str]) -> dict[str, Card]:
         )
         cards[card.row_id] = card
     return cards
+
+
+def _link(path: str | None) -> str:
+    return Path(path).as_uri() if path and Path(path).is_absolute() else ""
 
 
 def _text(values: Sequence[object], names: Sequence[str]) -> str:
@@ -120,9 +141,14 @@ def thumbnail(value: dict[str, bytes] | bytes) -> str:
     if scale < 1:
         size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    kind = ".png" if max(pixels.shape[:2]) <= 16 else ".jpg"
-    _, encoded = cv2.imencode(
-        kind, pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80] if kind == ".jpg" else []
-    )
-    mime = "image/png" if kind == ".png" else "image/jpeg"
-    return f"data:{mime};base64,{base64.b64encode(encoded.tobytes()).decode()}"
+    if max(pixels.shape[:2]) <= SMALL:  # the page enlarges it, so that each pixel is seen as it is
+        encoded = cv2.imencode(".png", pixels[..., ::-1])[1].tobytes()
+        if len(encoded) <= MOST_BYTES:
+            return f"data:image/png;base64,{base64.b64encode(encoded).decode()}"
+    for quality in QUALITIES:
+        encoded = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[
+            1
+        ].tobytes()
+        if len(encoded) <= MOST_BYTES:
+            break
+    return f"data:image/jpeg;base64,{base64.b64encode(encoded).decode()}"
