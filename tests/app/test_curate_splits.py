@@ -207,7 +207,9 @@ def test_a_manifest_is_applied_to_a_dict_and_undone(saved):
         manifest.undo(applied.dataset, applied.removed["train"], label="kind")
 
 
-def test_the_page_of_a_run_links_pictures_and_tells_nothing_of_training(curate, tmp_path):
+def test_the_page_of_a_run_links_pictures_and_tells_nothing_of_training(
+    curate, tmp_path, monkeypatch
+):
     rng = np.random.default_rng(0)
     folder = tmp_path / "photos" / "a <i>& b"
     folder.mkdir(parents=True)
@@ -215,7 +217,8 @@ def test_the_page_of_a_run_links_pictures_and_tells_nothing_of_training(curate, 
         image = cv2.resize(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8), (200, 200))
         (folder / f"{number}.png").write_bytes(cv2.imencode(".png", image)[1].tobytes())
     (folder / "copy 1.png").write_bytes((folder / "3.png").read_bytes())
-    code, shown = curate(tmp_path / "photos", "--out", tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    code, shown = curate("photos", "--out", tmp_path / "run")
     assert code == 0
     one = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert curate("report", tmp_path / "photos", "--out", tmp_path / "one.html")[0] == 0

@@ -150,7 +150,8 @@ def has_own_keys(loaded: LoadedDataset) -> bool:
 
 
 def _of_part(part: GivenPart, ids: np.ndarray, images: pa.ChunkedArray | None) -> pa.Table:
-    rows, folder = part.rows, part.folder
+    rows = part.rows
+    folder = None if part.folder is None else part.folder.resolve()
     whole: Any = pa.nulls(rows, pa.string())
     if folder is not None and is_table(Path(part.name)):
         whole = pa.repeat(pa.scalar(str(folder / Path(part.name).name)), rows)

@@ -13,7 +13,7 @@ import numpy as np
 from active_learning.row_files import file_format, write_rows
 from curation.safeguards import LINKED
 
-from ..core.columns import class_names, read_row_ids, take_rows
+from ..core.columns import class_names, read_row_ids, read_splits, take_rows
 from ..core.file_names import image_name
 from ..core.files import atomic_path
 from ..core.issues import Issue, Issues
@@ -131,18 +131,20 @@ def _urgency(row: dict[str, Any]) -> tuple[int, float, str]:
 def _line(
     row: dict[str, Any],
     reviewed: Reviewed,
-    contents: dict[str, tuple[str, str]],
+    contents: dict[str, tuple[str, str, str]],
     found: list[Issue],
 ) -> dict[str, Any]:
     here, twin_id = reviewed.places.of(row["row_id"]), row["twin"]
     twin = reviewed.places.of(twin_id) if twin_id else Place()
-    content, label = contents.get(row["row_id"], ("", row["old_label"] or ""))
-    twin_content, twin_label = contents.get(twin_id or "", ("", ""))
+    unread = ("", row["old_label"] or "", here.split or "")
+    content, label, split = contents.get(row["row_id"], unread)
+    twin_content, twin_label, _ = contents.get(twin_id or "", ("", "", ""))
+    found = sorted(found, key=lambda one: one.check != row["reason"])
     action, better = propose(row, found)
     suggested = better or next((one.suggested for one in found if one.suggested), None)
     return {
         "row_id": row["row_id"],
-        "split": here.split or "",
+        "split": here.split or split,
         "file": here.file or "",
         "line": here.line or "",
         "check": row["reason"] or "",
@@ -169,8 +171,8 @@ def _worded(action: str, label: str | None, *, twin: bool) -> str:
     return "drop this row, keep the twin" if twin else "drop this row"
 
 
-def _contents(reviewed: Reviewed, wanted: set[str], path: Path) -> dict[str, tuple[str, str]]:
-    """Return what a person sees of each row, a text or the path of a picture, and its label."""
+def _contents(reviewed: Reviewed, wanted: set[str], path: Path) -> dict[str, tuple[str, str, str]]:
+    """Return what a person sees of each row, a text or a picture's path, its label and split."""
     loaded, schema = reviewed.loaded, reviewed.loaded.schema
     ids = read_row_ids(loaded.dataset).tolist()
     at = np.array([place for place, row_id in enumerate(ids) if row_id in wanted], dtype=np.int64)
@@ -183,8 +185,8 @@ def _contents(reviewed: Reviewed, wanted: set[str], path: Path) -> dict[str, tup
         shown = _pictures(names, images, reviewed.places, path)
     else:
         shown = [_text(record) for record in records]
-    pairs = zip(names, shown, labels, strict=True)
-    return {name: (content, label or "") for name, content, label in pairs}
+    found = zip(names, shown, labels, read_splits(rows).tolist(), strict=True)
+    return {name: (content, label or "", split) for name, content, label, split in found}
 
 
 def _text(record: dict[str, Any]) -> str:
