@@ -44,6 +44,21 @@ def outcome(manifest, verdicts, issues):
         return None, str(error)
 
 
+def check_carried_out(one, old, rows, found):
+    row = rows[one.row_id]
+    if one.verdict == "reject":
+        assert row["action"] == "keep"
+    elif one.verdict == "relabel":
+        changed = one.label != old["old_label"]
+        assert row["action"] == ("relabel" if changed else "keep")
+        assert row["new_label"] == (one.label if changed else None)
+    elif one.verdict == "keep_other":
+        assert row["action"] == "keep"
+        assert rows[old["twin"]]["action"] == "drop"
+    elif old["action"] != "keep":
+        assert (row["action"], row["new_label"]) == propose(old, found)
+
+
 @pytest.mark.parametrize("seed", range(300))
 def test_each_verdict_is_carried_out_or_none_is(seed):
     manifest, issues, verdicts = random_case(np.random.default_rng(seed))
@@ -59,19 +74,7 @@ def test_each_verdict_is_carried_out_or_none_is(seed):
         if row["action"] == "drop" and row["twin"] is not None:
             assert rows[row["twin"]]["action"] != "drop"
     for one in verdicts:
-        row, old = rows[one.row_id], before[one.row_id]
-        if one.verdict == "reject":
-            assert row["action"] == "keep"
-        elif one.verdict == "relabel":
-            changed = one.label != old["old_label"]
-            assert row["action"] == ("relabel" if changed else "keep")
-            assert row["new_label"] == (one.label if changed else None)
-        elif one.verdict == "keep_other":
-            assert row["action"] == "keep"
-            assert rows[old["twin"]]["action"] == "drop"
-        elif old["action"] != "keep":
-            action, label = propose(old, found.get(one.row_id, []))
-            assert (row["action"], row["new_label"]) == (action, label)
+        check_carried_out(one, before[one.row_id], rows, found.get(one.row_id, []))
     said = {one.row_id for one in verdicts}
     for name, row in rows.items():
         if name not in said and row["action"] == "relabel":
