@@ -114,6 +114,7 @@ def test_verdicts_come_back_through_a_spreadsheet(curate, reviews, run, tmp_path
         ({"k040": ("accept", "good")}, "there is a new label, 'good'"),
         ({"k040": ("relabel", "goood")}, "Did you mean 'good'"),
         ({"k000": ("keep_other", ""), "k040": ("reject", "")}, "contradict each other"),
+        ({"k000": ("accept", ""), "k040": ("accept", "")}, "drop two rows of equal content"),
         ({"nobody": ("accept", "")}, "'nobody' is not in the manifest"),
         ({}, "holds no verdict"),
     ],

@@ -254,7 +254,7 @@ class _Decided:
         return Decision("relabel", *evidence, new_label=label)
 
     def check(self) -> None:
-        """Raise where one verdict keeps a row that another one drops."""
+        """Raise where one verdict keeps a row that another one drops, or a pair is lost."""
         torn = [row_id for row_id in self.stays if row_id in self.goes]
         if torn:
             first, second = sorted((self.stays[torn[0]], self.goes[torn[0]]))
@@ -262,6 +262,14 @@ class _Decided:
                 f"Lines {first} and {second} contradict each other: one keeps row {torn[0]}, the "
                 "other drops it. Nothing was applied."
             )
+        for row_id, line in self.goes.items():
+            twin = self.rows[row_id]["twin"]
+            if self.rows[row_id]["reason"] == "conflict" and twin in self.goes:
+                first, second = sorted((line, self.goes[twin]))
+                raise InputError(
+                    f"Lines {first} and {second} drop two rows of equal content, {row_id} and "
+                    f"{twin}. Reject or relabel the one that is right. Nothing was applied."
+                )
 
     def settle(self) -> list[Decision]:
         """Return all decisions, in which the twin of a dropped row stays."""

@@ -86,7 +86,7 @@ def apply(
         return
     write_line(describe_clean(cleaned))
     if said:
-        write_line(f"{told:,} verdicts; the decisions with them: {folder}")
+        write_line(f"verdicts: {told:,}; the decisions with them: {folder}")
 
 
 def undo(
