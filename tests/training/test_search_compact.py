@@ -8,7 +8,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from thresher.core.errors import InputError
-from training import Samples, evaluate, search_compact
+from training import Samples, evaluate, fit, search_compact
+from training.checks import DivergedError
 from training.search import Candidate, Costs, Target, Variant, load_search, pareto_front
 from training.search.clock import Clock
 from training.search.halving import Trial, rounds, share_of_epochs, survivors
@@ -133,7 +134,7 @@ def test_a_limit_that_nothing_meets_trains_nothing(tmp_path, monkeypatch):
 
 
 def test_a_stopped_search_ends_as_an_undisturbed_one(searched, tmp_path, monkeypatch):
-    class StopError(Exception):
+    class StopError(BaseException):  # as a stop by the keyboard; an error would be a record
         pass
 
     from training.search import finishing
@@ -151,6 +152,43 @@ def test_a_stopped_search_ends_as_an_undisturbed_one(searched, tmp_path, monkeyp
     assert [(c.variant, c.accuracy) for c in again.candidates] == [
         (c.variant, c.accuracy) for c in searched.candidates
     ]
+
+
+def test_an_error_of_one_candidate_is_its_record(searched, tmp_path, monkeypatch):
+    from training.search import finishing, trainings
+
+    def train(model, *args, **options):
+        if model.spec.width == 4:
+            raise DivergedError("The loss became nan.")
+        return fit(model, *args, **options)
+
+    def make(network, *_, weight_bits, **__):
+        raise RuntimeError(f"no kernel\n for {weight_bits} bits")
+
+    monkeypatch.setattr(trainings, "fit", train)
+    monkeypatch.setattr(finishing, "quantize", make)
+    options = {"folder": tmp_path / "s", "prune_method": "low_rank"} | SMALL
+    found = search_compact(TRAIN, VALIDATION, **options)
+    told = {c.variant.name: (c.state, c.note) for c in found.candidates}
+    assert told["mlp-4-float"] == ("failed", "The loss became nan.")
+    assert told["mlp-32-int8"] == ("failed", "RuntimeError: no kernel for 8 bits")
+    assert told["mlp-32-float"] == ("finished", "")
+    assert found.chosen.variant.name == "mlp-32-float"
+    assert load_search(found.folder).to_json() == found.to_json()
+    monkeypatch.undo()  # a later call tries again
+    again = search_compact(TRAIN, VALIDATION, **options)
+    assert {c.variant.name: c.accuracy for c in again.candidates} == {
+        c.variant.name: c.accuracy for c in searched.candidates
+    }
+
+
+def test_an_error_of_all_candidates_ends_the_search(tmp_path, monkeypatch):
+    def train(*_, **__):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("training.search.trainings.fit", train)
+    with pytest.raises(OSError, match="no space left"):
+        search_compact(TRAIN, VALIDATION, folder=tmp_path / "s", prune_method="low_rank", **SMALL)
 
 
 def test_pruned_variants_and_a_short_budget(tmp_path):

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from thresher.core.errors import ThresherError
+
 FLOAT_BITS = 32
 STATES = ("finished", "too dear", "dropped", "not reached", "not possible")
 
@@ -70,7 +72,8 @@ class Candidate:
     state : str
         ``"finished"`` (trained in full, exported, measured in ONNX Runtime), ``"too dear"`` (not
         trained: too slow or too large), ``"dropped"`` (others were better after few epochs),
-        ``"not reached"`` (the time was up) or ``"not possible"``.
+        ``"not reached"`` (the time was up), ``"not possible"`` or ``"failed"`` (an error ended its
+        training, export or measurement; a later call tries again).
     note : str
         Why, where it is not finished.
     epochs : int
@@ -103,6 +106,13 @@ class Candidate:
         kept["costs"] = None if value["costs"] is None else Costs(**value["costs"])
         kept["interval"] = None if value["interval"] is None else tuple(value["interval"])
         return cls(**kept)
+
+
+def failure(error: Exception) -> str:
+    """Return the note of a candidate that an error ended."""
+    told = " ".join(str(error).split())
+    kind = "" if isinstance(error, ThresherError) else type(error).__name__
+    return ": ".join(part for part in (kind, told) if part) or type(error).__name__
 
 
 def pareto_front(candidates: Sequence[Candidate]) -> list[Candidate]:

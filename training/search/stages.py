@@ -11,7 +11,7 @@ from torch import nn
 from thresher.core.progress import message
 
 from .bench import costs_before_training
-from .candidate import Candidate, Costs, Variant
+from .candidate import Candidate, Costs, Variant, failure
 from .finishing import Finisher
 from .halving import Trial
 from .space import Space
@@ -44,6 +44,7 @@ class Search:
         self.space, self.target, self.finalists = space, target, finalists
         self.trainings, self.finisher = trainings, finisher
         self.prune_method = prune_method
+        self._failed: list[Exception] = []
         self._held: dict[tuple[Trial, float], nn.Module] = {}
 
     def run(self) -> list[Candidate]:
@@ -58,7 +59,13 @@ class Search:
             networks, finalists=self.finalists, min_accuracy=self.target.min_accuracy
         )
         finished = [candidate for trial in kept for candidate in self._finish(trial)]
+        if self._first_error and not any(found.state == "finished" for found in finished):
+            raise self._first_error  # of the data or the machine rather than of a candidate
         return [*finished, *self._others(networks, kept, latest), *hopeless]
+
+    @property
+    def _first_error(self) -> Exception | None:
+        return next(iter((*self.trainings.failed.values(), *self._failed)), None)
 
     def _hopeless(self, network: Variant) -> Candidate | None:
         """Return the candidate that shows why the network is not trained, if it cannot fit."""
@@ -105,7 +112,11 @@ class Search:
                 self._held = {key: self._weights(trial, variant.pruned)}
             return copy.deepcopy(self._held[key])
 
-        return self.finisher.finish(variant, network, epochs=trial.epochs)
+        try:
+            return self.finisher.finish(variant, network, epochs=trial.epochs)
+        except Exception as error:
+            self._failed.append(error)
+            return Candidate(variant, "failed", failure(error), trial.epochs)
 
     def _weights(self, trial: Trial, share: float) -> nn.Module:
         if not share:
@@ -123,7 +134,10 @@ class Search:
         found = []
         for network in networks:
             trial = latest.get(network)
-            if trial is None:
+            error = self.trainings.failed.get(network)
+            if error is not None:
+                found.append(Candidate(network, "failed", failure(error)))
+            elif trial is None:
                 found.append(Candidate(network, "not reached", "the time was up"))
             elif network not in finished:
                 found.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import nn
@@ -21,7 +21,7 @@ from ..pruning import prune
 from ..recipes import Recipe, recipe
 from ..run import TrainingRun
 from ..samples import Samples
-from .candidate import Variant
+from .candidate import Variant, failure
 from .clock import Clock
 from .halving import Trial, rounds, share_of_epochs, survivors
 from .record import SearchRecord
@@ -44,6 +44,8 @@ class Trainings:
     augment : callable or None
     device : str
     seed : int
+    failed : dict of Variant to Exception
+        Networks that an error stopped; the others go on.
     expected_s, taken_s : float
         Time of the trainings so far, as recipes expected it and as it was.
     """
@@ -59,6 +61,7 @@ class Trainings:
     seed: int
     expected_s: float = 0.0
     taken_s: float = 0.0
+    failed: dict[Variant, Exception] = field(default_factory=dict)
 
     def build(self, network: Variant) -> CompactModel:
         """Return the untrained network."""
@@ -84,8 +87,15 @@ class Trainings:
             for network, epochs in self._lengths(left, number, sizes).items():
                 if latest and self.clock.is_up:
                     break
-                latest[network] = self._try(network, epochs)
+                try:
+                    latest[network] = self._try(network, epochs)
+                except Exception as error:
+                    self.failed[network] = error
+                    message(f"{network.network}: failed, {failure(error)}")
+            left = [network for network in left if network not in self.failed]
             reached = [latest[network] for network in left if network in latest]
+            if not reached:
+                return [], latest
             count = sizes[number + 1] if number + 1 < len(sizes) else finalists
             kept = survivors(reached, count, min_accuracy=min_accuracy)
             left = [trial.network for trial in kept]
