@@ -95,9 +95,11 @@ def curate_shards(
     """
     vectors, row_ids = open_vectors(source_shards)
     rules = Policy.read(policy)
-    given = _given(row_ids, splits, labels, classes)
+    probs = _open_probs(pred_probs, labels)
+    width = 0 if probs is None else probs.width
+    given = _given(row_ids, splits, labels, classes, width=width)
+    _check_width(width, given)
     with open_work(Path(work_folder), executor=executor, workers=workers) as work:
-        probs = _open_probs(pred_probs, given)
         pairs = search(
             vectors,
             work,
@@ -121,6 +123,8 @@ def _given(
     splits: np.ndarray | Sequence[str] | None,
     labels: np.ndarray | Sequence[int] | Sequence[str] | None,
     classes: Sequence[str] | None,
+    *,
+    width: int,
 ) -> Given:
     rows = len(row_ids)
     split_of = None if splits is None else np.asarray(splits).astype(str)
@@ -129,22 +133,24 @@ def _given(
             raise InputError(f"There are {rows} rows, but {len(values)} {name}.")
     if labels is None:
         return Given(row_ids, split_of, None, ())
-    codes, names = encode_labels(labels, classes=classes, width=0)
+    codes, names = encode_labels(labels, classes=classes, width=width)
     return Given(row_ids, split_of, codes, names)
 
 
-def _open_probs(pred_probs: Paths | None, given: Given) -> ShardedArray | None:
+def _open_probs(pred_probs: Paths | None, labels: Any) -> ShardedArray | None:
     if pred_probs is None:
         return None
-    if given.codes is None:
+    if labels is None:
         raise InputError("`pred_probs` judges labels: give `labels` too.")
-    probs = ShardedArray.open(pred_probs)
-    if probs.width != len(given.classes):
+    return ShardedArray.open(pred_probs)
+
+
+def _check_width(width: int, given: Given) -> None:
+    if width and width != len(given.classes):
         raise InputError(
-            f"`pred_probs` has {probs.width} columns, but there are {len(given.classes)} classes. "
-            "Give `classes` in the order of the columns."
+            f"`pred_probs` has {width} columns, but there are {len(given.classes)} classes. Give "
+            "`classes` in the order of the columns."
         )
-    return probs
 
 
 @dataclass(frozen=True)

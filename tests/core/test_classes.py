@@ -227,3 +227,16 @@ def test_written_labels_are_the_columns_own(values, old, new, wanted):
 def test_a_label_that_a_column_cannot_hold_is_refused():
     with pytest.raises(InputError, match="'c' cannot be written into a column of type int64"):
         relabel(datasets.Dataset.from_dict({"y": [1, 2]}), ["1", "2"], ["c", None])
+
+
+@pytest.mark.parametrize("wanted", [True, "true", "True", ["TRUE", "other"]])
+def test_rows_are_kept_by_a_class_in_any_spelling(wanted):
+    rows = [{"text": f"sentence {i} of many", "ok": i % 2 == 0} for i in range(12)]
+    if isinstance(wanted, list):
+        with pytest.raises(InputError, match="No row has 'ok' equal to 'other'"):
+            load_dataset(rows, where={"ok": wanted})
+        return
+    loaded = load_dataset(rows, label="none", where={"ok": wanted})
+    assert len(loaded.dataset) == 6
+    whole = load_dataset([row | {"ok": 1.0} for row in rows], label="none", where={"ok": 1})
+    assert len(whole.dataset) == 12

@@ -14,6 +14,7 @@ from typing import Any
 from active_learning.row_files import read_rows
 from curation.safeguards import Decision, keep_twins
 
+from ..core.classes import class_key
 from ..core.errors import InputError, did_you_mean
 from ..core.issues import Issues
 from ..core.manifest import Manifest
@@ -203,6 +204,8 @@ class _Decided:
         self.stays: dict[str, int] = {}
         self.goes: dict[str, int] = {}
         self.labels = {row["old_label"] for row in rows.values() if row["old_label"]}
+        # A spreadsheet writes TRUE for true, and other systems accents in another form.
+        self.spelled = {class_key(label): label for label in self.labels}
 
     def take(self, one: Verdict) -> None:
         """Carry out one verdict."""
@@ -242,6 +245,7 @@ class _Decided:
 
     def _relabel(self, one: Verdict, label: str, evidence: tuple[Any, Any, Any]) -> Decision:
         old = self.rows[one.row_id]["old_label"]
+        label = self.spelled.get(class_key(label), label)
         if not self.labels:
             raise InputError(f"Line {one.line}: the manifest knows no labels, so none is changed.")
         if label not in self.labels and not self.new_labels:

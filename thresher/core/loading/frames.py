@@ -75,11 +75,11 @@ def _read_pandas(frame: Any) -> tuple[pa.Table, dict[str, Choice]]:
 
 
 def _values(series: Any) -> Any:
-    """Return a column; categories as their values, and intervals as text."""
+    """Return a column; categories as their values, intervals and periods as text."""
     kind = str(series.dtype)
     if kind == "category":
         return _values(series.astype(series.cat.categories.dtype))
-    if kind.startswith("interval"):
+    if kind.startswith(("interval", "period")):
         return [class_text(value) or None for value in series]
     if kind.startswith("Sparse"):
         return np.asarray(series)

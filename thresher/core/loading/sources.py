@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..choice import Choice
+from ..class_columns import arrow_class_names
+from ..classes import class_key
 from ..errors import InputError, check_column, did_you_mean
 from ..files import walk_files
 from ..schema import ROW_ID
@@ -195,17 +197,22 @@ def _read_frame(frame: Any) -> Source:
 def keep_where(source: Source, where: Mapping[str, Any] | None) -> Source:
     """Keep the rows whose columns hold the wanted values (one value, or any of a list)."""
     for name, wanted in (where or {}).items():
-        values = [str(v) for v in ([wanted] if isinstance(wanted, (str, int, float)) else wanted)]
+        one = isinstance(wanted, (str, int, float))
+        values = {class_key(v): v for v in ([wanted] if one else wanted)}
         present: set[str] = set()
         parts = []
         for part in source.parts:
             check_column(name, part.table.column_names, role="column of `where`")
-            column = with_class_names(part.table, part.features).column(name).cast(pa.string())
-            present.update(pc.unique(column.drop_null()).to_pylist())
-            mask = pc.is_in(column, value_set=pa.array(values, pa.string()))
+            named = with_class_names(part.table, part.features).column(name)
+            column, _ = arrow_class_names(named, name=name)
+            names = pc.unique(column.drop_null()).to_pylist()
+            present.update(names)
+            those = [text for text in names if class_key(text) in values]
+            mask = pc.is_in(column, value_set=pa.array(those, pa.string()))
             numbers = part.row_numbers()[mask.to_numpy()]
             parts.append(replace(part, table=part.table.filter(mask), numbers=numbers))
-        missing = [value for value in values if value not in present]
+        there = set(map(class_key, present))
+        missing = [str(value) for key, value in values.items() if key not in there]
         if missing:
             shown = ", ".join(map(repr, sorted(present)[:10]))
             raise InputError(f"No row has {name!r} equal to {missing[0]!r}. It holds: {shown}.")
