@@ -225,3 +225,18 @@ def test_missing_findings_and_options_without_a_use_are_explained(curate, review
     (run / "issues.parquet").unlink()
     code, error = curate("review", run, "--data", reviews, "--out", tmp_path / "r.csv")
     assert (code, "holds no findings" in error) == (2, True)
+
+
+def test_differences_are_shown_with_their_place_and_as_they_are_called(curate, tmp_path):
+    ids = [f"[/r{at}]" for at in range(12)]
+    pd.DataFrame({"id": ids, "text": [f"text number {at}" for at in range(12)]}).to_csv(
+        tmp_path / "x.csv", index=False
+    )
+    options = ["--text", "text", "--exact", "--manifest", tmp_path / "one"]
+    assert curate("duplicates", tmp_path / "x.csv", *options)[0] == 0
+    actions = ["drop" if name == "[/r5]" else "keep" for name in ids]
+    nothing = [None] * 12
+    Manifest.from_columns(ids, actions, reasons=nothing, scores=nothing).save(tmp_path / "two")
+    code, shown = curate("diff", tmp_path / "one", tmp_path / "two")
+    assert code == 0
+    assert "[/r5] (x.csv:7)" in shown

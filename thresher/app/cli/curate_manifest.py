@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from ...core.errors import InputError
 from ..places import Places
@@ -154,5 +155,5 @@ def _differences(rows: list[dict[str, Any]], places: Places) -> Table:
             for side in ("old", "new")
         )
         name = places.called(row["row_id"]) or row["row_id"]
-        table.add_row(name, *(side.strip() for side in sides))
+        table.add_row(Text(name), *(Text(side.strip()) for side in sides))
     return table
