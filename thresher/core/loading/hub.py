@@ -28,7 +28,7 @@ def read_saved(folder: Path) -> Source:
 
     try:
         loaded = datasets.load_from_disk(str(folder))
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+    except (OSError, ValueError, LookupError, pa.ArrowException) as error:
         raise InputError(
             f"{folder} looks like a saved dataset but cannot be read ({error})."
         ) from error
