@@ -140,7 +140,7 @@ def test_a_chain_of_copies_is_followed_to_the_row_that_stays():
     assert row(manifest, "a")["twin"] == "c"
     assert (row(manifest, "a")["reason"], row(manifest, "a")["score"]) == (
         "near_duplicate",
-        pytest.approx(0.07),
+        pytest.approx(0.07, abs=1e-5),  # manifests hold scores on a grid
     )
     far = found(("a", "near_duplicate", 0.05, "b"), ("b", "near_duplicate", 0.07, "c"))
     assert [actions(decide(far, row_ids=IDS))[r] for r in "abc"] == ["keep", "drop", "keep"]
