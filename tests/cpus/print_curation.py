@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from curation import Curator, find_label_issues, find_near_duplicates, find_outliers
+from curation.sharded import curate_shards
 from thresher.core import embed, neighbor_graph
 from thresher.core.embeddings import Embeddings
 
@@ -71,6 +72,10 @@ many = centers[rng.integers(0, 300, 6000)] + 0.25 * rng.normal(size=(6000, 40))
 many = Embeddings.from_vectors(many)
 close = neighbor_graph(many, threshold=0.9, method="approximate", recall=0.97)
 nearest = neighbor_graph(many, k=5, method="approximate", recall=0.95)
+with tempfile.TemporaryDirectory() as folder:
+    many.save(Path(folder) / "rows")
+    work = Path(folder) / "work"
+    shards = curate_shards([Path(folder) / "rows"], work, threshold=0.9, method="partition")
 answer = {
     "pairs": digest(near.indices, near.similarities),
     "kept": digest(some.kept, some.duplicate_of),
@@ -78,6 +83,7 @@ answer = {
     "scores of labels": digest(suspects.scores.round(7)),
     "outliers": digest(find_outliers(vectors).flagged),
     "approximate pairs": digest(close.indices, close.similarities) + close.method,
+    "shards": shards.fingerprint,
     "approximate neighbours": digest(nearest.indices, nearest.similarities) + nearest.method,
     **{f"digits: {name}": value for name, value in curated(pictures).items()},
     **{f"texts: {name}": value for name, value in curated(letters).items()},

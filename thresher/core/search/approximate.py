@@ -21,8 +21,11 @@ from .inverted import build_index, close_pairs, nearest_rows
 from .partition import cells_needed, count_cells, fit_centroids, meetings, nearest_cells
 from .recall import measured_recall
 
-SAMPLED_ROWS, MOST_SAMPLED_ROWS, ENOUGH_ROWS = 500, 2000, 200
-FEWEST_PROBES = 12
+# Rows that the number of cells is chosen on; rows that recall is measured on, more where fewer than
+# enough of them have a neighbour.
+CHOSEN_ON = 300
+SAMPLED_ROWS, MOST_SAMPLED_ROWS, ENOUGH_ROWS = 500, 2000, 300
+FEWEST_PROBES = 6
 BLOCK_PRODUCTS = 1 << 22
 BUFFER_VALUES = 1 << 24
 
@@ -66,12 +69,12 @@ def approximate_pairs(
     """
     order = rng.permutation(len(vectors))
     centroids = fit_centroids(vectors, count_cells(len(vectors)), rng)
-    rows, first, second = _true_pairs(vectors, order[:SAMPLED_ROWS], threshold)
+    rows, first, second = _true_pairs(vectors, order[:CHOSEN_ON], threshold)
     needed = np.minimum(
         cells_needed(vectors, centroids, rows[first], second),
         cells_needed(vectors, centroids, second, rows[first]),
     )
-    check = _sample_with_pairs(vectors, order[SAMPLED_ROWS:], threshold)
+    check = _sample_with_pairs(vectors, order[CHOSEN_ON:], threshold)
 
     index = build_index(vectors, centroids) if faiss else None
 
@@ -109,11 +112,11 @@ def approximate_top_k(
     """
     order = rng.permutation(len(vectors))
     centroids = fit_centroids(vectors, count_cells(len(vectors)), rng)
-    sample = order[:SAMPLED_ROWS]
+    sample = order[:CHOSEN_ON]
     truth = _true_nearest(vectors, sample, k)
     row, column = np.nonzero(truth >= 0)
     needed = cells_needed(vectors, centroids, sample[row], truth[row, column])
-    check = order[SAMPLED_ROWS : 2 * SAMPLED_ROWS]
+    check = order[CHOSEN_ON : CHOSEN_ON + SAMPLED_ROWS]
     expected = _true_nearest(vectors, check, k)
 
     index = build_index(vectors, centroids) if faiss else None
@@ -173,14 +176,22 @@ def _true_pairs(
 def _sample_with_pairs(
     vectors: np.ndarray, order: np.ndarray, threshold: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sample further rows until enough of them have neighbours to measure recall on."""
-    count = SAMPLED_ROWS
-    while True:
-        rows, first, second = _true_pairs(vectors, order[:count], threshold)
-        enough = len(np.unique(first)) >= ENOUGH_ROWS
-        if enough or count >= min(MOST_SAMPLED_ROWS, len(order)):
-            return rows, first, second
-        count = MOST_SAMPLED_ROWS
+    """Sample rows, and as many more as it takes until enough have neighbours to measure recall on.
+
+    How many that are is foretold by the first ones alone, with a tenth to spare.
+    """
+    most = min(MOST_SAMPLED_ROWS, len(order))
+    rows, first, second = _true_pairs(vectors, order[:SAMPLED_ROWS], threshold)
+    having = len(np.unique(first))
+    wanted = most if not having else int(1.1 * ENOUGH_ROWS / having * SAMPLED_ROWS)
+    if having >= ENOUGH_ROWS or len(rows) >= most:
+        return rows, first, second
+    more, also, found = _true_pairs(vectors, order[SAMPLED_ROWS : min(wanted, most)], threshold)
+    return (
+        np.concatenate([rows, more]),
+        np.concatenate([first, also + len(rows)]),
+        np.concatenate([second, found]),
+    )
 
 
 def _close_pairs(
@@ -188,7 +199,8 @@ def _close_pairs(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield candidate pairs, lower position first; a pair may come from either side's probe."""
     cut = np.float32(threshold - MARGIN)
-    met = meetings(probed, cells=cells, owner=probed[:, 0])
+    owner = probed[:, 0]
+    met = meetings(probed, cells=cells, owner=owner)
     for searching, held in track(met, description="compare rows of nearby cells", total=cells):
         targets = np.asarray(vectors[held]).T
         step = max(1, BLOCK_PRODUCTS // len(held))
@@ -198,11 +210,11 @@ def _close_pairs(
                 np.flatnonzero(np.asarray(vectors[block]) @ targets >= cut), len(held)
             )
             first, second = block[row], held[column]
-            other = first != second
-            first, second = first[other], second[other]
+            # A row of the cell meets each other one twice; only the lower one's meeting counts.
+            once = (first < second) | (owner[first] != owner[second])
+            first, second = first[once], second[once]
             if len(first):
-                keys = np.minimum(first, second) * np.int64(len(vectors))
-                yield np.divmod(np.unique(keys + np.maximum(first, second)), len(vectors))
+                yield np.minimum(first, second), np.maximum(first, second)
 
 
 def _pair_recall(

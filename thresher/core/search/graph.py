@@ -48,7 +48,7 @@ def neighbor_graph(
         Find the `k` most similar rows of each row.
     method : {"auto", "exact", "approximate", "faiss"}
         ``"exact"`` compares all rows. ``"approximate"`` compares the rows of nearby cells of a
-        k-means partition with 4 √n cells, and ``"faiss"`` lets FAISS do so. ``"auto"`` takes the
+        k-means partition with 2 √n cells, and ``"faiss"`` lets FAISS do so. ``"auto"`` takes the
         exact one while that is cheap, else the partition. Where a partition would not save work,
         the search is exact in any case.
     recall : float

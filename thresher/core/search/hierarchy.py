@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..grid import exact_rows
 from .partition import fit_centroids, nearest_cells
 
 PROBED_GROUPS = 8
@@ -76,7 +77,7 @@ def visits(
     step = max(1, BLOCK_SCORES // (slots * widest))
     owners, rows, cells = [], [], []
     for start in range(0, len(vectors), step):
-        block = np.asarray(vectors[start : start + step])
+        block = exact_rows(vectors[start : start + step])
         near, scores = _score(block, partition, slots, widest)
         best = scores.argmax(axis=1)
         highest = scores[np.arange(len(block)), best]
@@ -142,5 +143,5 @@ def _one_way(looking: np.ndarray, found: np.ndarray, partition: Hierarchy) -> np
     near = nearest_cells(looking, partition.groups, min(PROBED_GROUPS, len(partition.groups)))
     reached = (near == partition.group_of_cell[target][:, None]).any(axis=1)
     apart = partition.cells[own] - partition.cells[target]
-    gap = np.einsum("ij,ij->i", np.asarray(looking, np.float64), apart)
+    gap = np.einsum("ij,ij->i", exact_rows(looking), apart)
     return np.asarray(np.where(reached, np.maximum(gap, 0), np.inf))
