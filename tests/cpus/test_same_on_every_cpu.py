@@ -1,5 +1,7 @@
 """The same inputs and seed give the same answers whatever instructions a processor has."""
 
+import json
+
 import pytest
 
 FAST = ("AVX2, 1 thread", "SSE4, 1 thread")
@@ -30,3 +32,20 @@ def test_rows_core_sets_and_policies(differing, switch):
 @pytest.mark.parametrize("switch", SWITCHES)
 def test_curation_to_the_byte(differing, switch):
     assert not differing(switch, "print_curation.py")
+
+
+@pytest.mark.slow  # it trains two models
+@pytest.mark.parametrize("switch", [*FAST, "this machine, 2 threads"])
+def test_a_run_decides_the_same_and_measures_within_its_intervals(
+    plain_answer, answer_under, switch
+):
+    expected, found = plain_answer("print_run.py"), answer_under(switch, "print_run.py")
+    assert found.keys() == expected.keys()
+    verified = [name for name in expected if name.startswith("verified")]
+    assert len(verified) == 3
+    for name in expected.keys() - set(verified):
+        assert found[name] == expected[name], name
+    for name in verified:
+        first, second = json.loads(expected[name]), json.loads(found[name])
+        # Last bits set training on another way, so that both accuracies have an error.
+        assert max(first["low"], second["low"]) <= min(first["high"], second["high"]), name
