@@ -14,6 +14,7 @@ from thresher.core.errors import InputError
 from thresher.core.issues import Issues
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.progress import message
+from thresher.core.schema import TASKS
 
 from .closeness import describe_search
 from .comparison import Comparison
@@ -24,11 +25,13 @@ from .keeping import CONNECTED, keep_priority
 from .label_action import UNSEEN, choose_label_action
 from .labels import LabelIssues, find_label_issues
 from .leakage import exact_graph, find_leakage
+from .missing_numbers import at_medians, describe_missing
 from .near import find_near_duplicates
 from .outliers import find_outliers
 from .quality import find_quality_issues
 from .reading import Rows
 from .table_rows import with_other_columns
+from .target_checks import describe_targets, find_target_issues
 
 # AUC from which one property that gives the label away is reported. A column of a table may rightly
 # tell much; only one that tells all is likely to be the label in disguise.
@@ -96,7 +99,7 @@ class Checks:
         properties = {} if quality is None else quality.properties
         if self.rows.modality == "features" and len(properties) == len(self.rows.columns):
             properties = dict(zip(self.rows.columns, properties.values(), strict=True))
-        names = None if self.rows.names is None else self.rows.names[train]
+        names = None if self.rows.classes is None else self.rows.classes[train]
         labels = None if names is None or not (names != "").any() else names
         compared = self.compared
         vectors = compared.embeddings.take(train) if compared.has_vectors else None
@@ -114,7 +117,9 @@ class Checks:
     def label_action(self) -> str:
         """``"drop"`` where the check is sure enough of wrong labels, else ``"review"``."""
         found = self.found.get("label")
-        return "review" if found is None else choose_label_action(found).value
+        if found is None or self.rows.task != TASKS[0]:
+            return "review"
+        return choose_label_action(found).value
 
     def _check_possible(self) -> None:
         if "label" in self.plan and self.rows.labels is None:
@@ -213,10 +218,14 @@ class Checks:
         return found.source_issues()
 
     def _quality(self) -> Issues:
-        rows = self.rows
-        found = find_quality_issues(rows.values(), kind=rows.modality, row_ids=rows.ids)
+        rows, notes = self.rows, ["Each row by itself and against the others"]
+        values = rows.values()
+        if rows.modality == "features":
+            values, lacking = at_medians(rows)
+            notes += [describe_missing(rows, lacking)] if lacking.any() else []
+        found = find_quality_issues(values, kind=rows.modality, row_ids=rows.ids)
         self.found["quality"] = found
-        notes = ["Each row by itself and against the others", *found.notes]
+        notes += found.notes
         self.methods["quality"] = "; ".join(notes)
         return found.to_issues()
 
@@ -224,6 +233,8 @@ class Checks:
         """Judge training rows without the test labels, and test rows by all."""
         names = self.rows.names
         assert names is not None  # _check_possible has seen to it
+        if self.rows.task != TASKS[0]:
+            return self._wrong_targets(np.flatnonzero(~self._redundant & (names != "")))
         use = ~self._redundant & (names != "")
         test = use & (self.rows.splits == "test")
         if self.pred_probs is not None:  # which are made out of sample for all rows
@@ -238,6 +249,20 @@ class Checks:
             both = self._judge(np.flatnonzero(use), names, method=cheap).to_issues()
             parts.append(_without(both, self.rows.ids[~test]))
         return Issues.concat(parts)
+
+    def _wrong_targets(self, rows: np.ndarray) -> Issues:
+        """Judge labels that are numbers or sets of classes."""
+        found = find_target_issues(
+            self.rows,
+            rows,
+            embeddings=self.embeddings.take(rows),
+            pred_probs=self.pred_probs,
+            options=self.plan["label"],
+            random_state=self.seed,
+        )
+        self.found["label"] = found
+        self.methods["label"] = describe_targets(found)
+        return found.to_issues()
 
     def _judge(self, rows: np.ndarray, names: np.ndarray, *, method: str) -> LabelIssues:
         probs = None if self.pred_probs is None else self.pred_probs[rows]
@@ -270,7 +295,7 @@ class Checks:
 
     def _outliers(self) -> Issues:
         rows = np.flatnonzero(~self._redundant)
-        labels = None if self.rows.names is None else self.rows.names[rows]
+        labels = None if self.rows.classes is None else self.rows.classes[rows]
         found = find_outliers(self.embeddings.take(rows), labels=labels, random_state=self.seed)
         self.found["outlier"] = found
         self.methods["outlier"] = "Mean distance to the nearest rows against that of its neighbours"

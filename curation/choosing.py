@@ -17,7 +17,7 @@ def choose_rows(checks: Checks, manifest: Manifest) -> Issues:
     rows = checks.rows
     staying = np.flatnonzero((rows.splits == "train") & (manifest.actions != "drop"))
     n = min(int(options.pop("n")), len(staying))
-    names = rows.names
+    names = rows.classes
     whole = names is not None and bool((names[staying] != "").all())
     chosen = select_coreset(
         checks.embeddings.take(staying),

@@ -23,7 +23,7 @@ from .closeness import (
     choose_text_closeness,
     compares_texts,
 )
-from .encoding import Encoded, encode_rows, own_vectors
+from .encoding import Encoded, encode_rows, own_vectors, with_missing_at_median
 from .kept import encoder_key, keep_pairs, keep_vectors, rows_key
 from .reading import Rows
 from .steps import Plan
@@ -116,8 +116,10 @@ class Comparison:
     @cached_property
     def embeddings(self) -> Embeddings:
         """Vectors of all rows, by which labels and outliers are judged; of a table, all columns."""
-        found = self.encoded.embeddings
-        if self.own_vectors or not self.rows.described:
+        if self.own_vectors:
+            return self.encoded.embeddings
+        found = with_missing_at_median(self.rows, self.encoded)
+        if not self.rows.described:
             return found
         from .table_vectors import with_other_vectors
 

@@ -15,6 +15,7 @@ from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.fingerprint import fingerprint
 from thresher.core.issues import Issues
 from thresher.core.manifest import Manifest
+from thresher.core.schema import TASKS
 
 from .checks import Checks, possible_steps
 from .choosing import choose_rows
@@ -25,6 +26,7 @@ from .habits import Habits, check_both, check_same
 from .policy import LABEL_ACTIONS, Policy
 from .reading import Rows
 from .steps import Plan, Step, read_steps, score_columns
+from .target_checks import WITHOUT_CLASSES, check_relabel
 
 if TYPE_CHECKING:
     from .corpus import CorpusIssues
@@ -104,7 +106,8 @@ class Curator(Habits):
         y: Any = None,
         *,
         column: str | Sequence[str] | None = None,
-        label: str | None = None,
+        label: str | Sequence[str] | None = None,
+        task: str | None = None,
         embeddings: Embeddings | np.ndarray | None = None,
         pred_probs: np.ndarray | None = None,
     ) -> Curator:
@@ -124,8 +127,12 @@ class Curator(Habits):
             What to look at; not needed where only one column can be meant. Of the columns of a
             table, those of text or dates describe the rows beside the numbers: labels and outliers
             are judged by all (`curation.table_vectors`).
-        label : str, optional
-            The label column, where there is no `y`. Of pairs of a torch dataset it is the second.
+        label : str or sequence of str, optional
+            The label column, where there is no `y`; several of 0 and 1 are one set of classes. Of
+            pairs of a torch dataset it is the second.
+        task : {"classification", "multi_label", "regression"}, optional
+            What the labels are; found out when left out. With ``label_action="auto"`` numbers and
+            sets of classes are only ever marked for review.
         embeddings : Embeddings or ndarray of float, shape (n, d), optional
             Vectors of your own, used for every check instead of an encoder's.
         pred_probs : ndarray of float, shape (n, K), optional
@@ -137,15 +144,17 @@ class Curator(Habits):
             On unknown steps or columns, and on checks that this data does not allow.
         """
         plan = self._check()
-        opened = open_rows(dataset, y, label=label)
+        opened = open_rows(dataset, y, label=_one(label))
         rows = Rows.open(
             opened.dataset,
             column=looked_at(opened, column),
-            label=opened.label,
-            ignored=_ignored(plan),
+            label=opened.label or label,
+            task=task,
+            ignored=score_columns(plan),
         )
         self._run(rows, plan, vectors=embeddings, pred_probs=pred_probs, known=None)
-        self._opened, self._column, self._label = opened, column, opened.label
+        self._opened, self._column, self._label = opened, column, opened.label or label
+        self._task = None if rows.label is None else rows.task
         self._pred_probs, self._own = pred_probs, embeddings is not None
         self._note_columns(dataset)
         return self
@@ -158,7 +167,7 @@ class Curator(Habits):
         self._check_fitted()
         opened = open_rows(dataset)
         self._check_columns(dataset)
-        return replace(opened, label=self._label).apply(self.manifest_)
+        return replace(opened, label=_one(self._label)).apply(self.manifest_)
 
     def fit_transform(
         self,
@@ -166,14 +175,15 @@ class Curator(Habits):
         y: Any = None,
         *,
         column: str | Sequence[str] | None = None,
-        label: str | None = None,
+        label: str | Sequence[str] | None = None,
+        task: str | None = None,
         embeddings: Embeddings | np.ndarray | None = None,
         pred_probs: np.ndarray | None = None,
     ) -> Any:
         """Fit, and return the rows that stay; with labels beside them see `fit_resample`."""
-        self.fit(
-            dataset, y, column=column, label=label, embeddings=embeddings, pred_probs=pred_probs
-        )
+        options: dict[str, Any] = {"task": task, "embeddings": embeddings}
+        options["pred_probs"] = pred_probs
+        self.fit(dataset, y, column=column, label=label, **options)
         return self._opened.apply(self.manifest_)
 
     def fit_resample(self, dataset: Any, y: Any, **options: Any) -> tuple[Any, Any]:
@@ -198,7 +208,8 @@ class Curator(Habits):
         y: Any = None,
         *,
         column: str | Sequence[str] | None = None,
-        label: str | None = None,
+        label: str | Sequence[str] | None = None,
+        task: str | None = None,
         embeddings: Embeddings | np.ndarray | None = None,
         pred_probs: np.ndarray | None = None,
     ) -> Curator:
@@ -212,13 +223,15 @@ class Curator(Habits):
         costs little beside encoding.
         """
         if not hasattr(self, "manifest_"):
-            return self.fit(
-                dataset, y, column=column, label=label, embeddings=embeddings, pred_probs=pred_probs
-            )
+            options: dict[str, Any] = {"task": task, "embeddings": embeddings}
+            options["pred_probs"] = pred_probs
+            return self.fit(dataset, y, column=column, label=label, **options)
         self._check_columns(dataset)
-        opened = open_rows(dataset, y, label=label or (self._label if y is None else None))
+        before = label or (self._label if y is None else None)
+        opened = open_rows(dataset, y, label=_one(before))
         check_same("column", column, self._column)
-        check_same("label", opened.label, self._label)
+        check_same("label", opened.label or before, self._label)
+        check_same("task", task, self._task)
         check_both("embeddings", embeddings is not None, self._own)
         check_both("pred_probs", pred_probs is not None, self._pred_probs is not None)
         joined = self._opened.followed_by(opened)
@@ -228,7 +241,8 @@ class Curator(Habits):
             joined.dataset,
             column=looked_at(joined, self._column),
             label=self._label,
-            ignored=_ignored(plan),
+            task=self._task,
+            ignored=score_columns(plan),
             known_hashes=hashes,
         )
         if pred_probs is not None and self._pred_probs is not None:
@@ -301,12 +315,15 @@ class Curator(Habits):
 
     def _decide(self, issues: Issues, checks: Checks) -> Manifest:
         rows, action = checks.rows, self.label_action
+        if action == "relabel":
+            check_relabel(rows.task, rows.label)
+        fewest: dict[str, Any] = {} if rows.task == TASKS[0] else WITHOUT_CLASSES
         return decide(
             issues,
             row_ids=rows.ids,
             splits=rows.splits,
             labels=rows.labels,
-            policy=Policy(label=checks.label_action if action == "auto" else action),
+            policy=Policy(label=checks.label_action if action == "auto" else action, **fewest),
             header=self._header(checks),
         )
 
@@ -322,9 +339,9 @@ class Curator(Habits):
         }
 
 
-def _ignored(plan: Plan | None) -> tuple[str, ...]:
-    """Return the columns in which copies may differ: those by which one of them is chosen."""
-    return () if plan is None else score_columns(plan)
+def _one(label: str | Sequence[str] | None) -> str | None:
+    """Return the one label column; None of several, in which nothing is ever written."""
+    return label if isinstance(label, str) else None
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:

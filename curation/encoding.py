@@ -13,9 +13,11 @@ from thresher.core.embeddings import Embeddings
 from thresher.core.encoders import embed, get_encoder
 from thresher.core.encoders.protocol import Encoder
 from thresher.core.errors import InputError
+from thresher.core.fingerprint import fingerprint
 from thresher.core.lifted import warn_of_one_direction
 from thresher.core.progress import message
 
+from .missing_numbers import at_medians
 from .reading import Rows
 
 
@@ -91,6 +93,21 @@ def _encode(rows: Rows, model: Encoder, *, start: int, random_state: int) -> Emb
     vectors = np.zeros((len(dataset), found.vectors.shape[1]), dtype=np.float32)
     vectors[whole] = found.vectors
     return Embeddings(rows.ids[start:], vectors, found.encoder, found.fingerprint)
+
+
+def with_missing_at_median(rows: Rows, encoded: Encoded) -> Embeddings:
+    """Return the vectors, with some for rows that lack some numbers: see `missing_numbers`."""
+    found, encoder = encoded.embeddings, encoded.encoder
+    if rows.modality != "features" or encoder is None:
+        return found
+    filled, some = at_medians(rows)
+    if not some.any():
+        return found
+    vectors = found.vectors.copy()
+    vectors[some] = encoder.encode(filled[some])
+    return Embeddings(
+        found.row_ids, vectors, found.encoder, fingerprint("medians", found.fingerprint)
+    )
 
 
 def own_vectors(rows: Rows, given: Embeddings | np.ndarray, *, known: Embeddings | None) -> Encoded:

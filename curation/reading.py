@@ -12,12 +12,14 @@ import pyarrow as pa
 
 from thresher.core.columns import (
     class_names,
+    is_string,
     read_column,
     read_features,
     read_row_ids,
     read_splits,
     read_texts,
     take_rows,
+    with_column,
 )
 from thresher.core.encoders.values import ColumnSource, open_source
 from thresher.core.errors import InputError, check_column
@@ -28,6 +30,7 @@ from thresher.core.images import (
     image_bytes,
 )
 from thresher.core.rows import content_hashes, with_row_ids
+from thresher.core.schema import TASKS
 
 from .table_rows import describes, other_columns
 
@@ -55,6 +58,9 @@ class Rows:
         Columns in which copies may differ.
     known_hashes : ndarray of str
         Content hashes of the first rows, where they are known already.
+    task : str
+        What the labels are, as in `thresher.core.schema.Schema`; several classes of a row are
+        joined by ``|`` in `labels`.
     """
 
     dataset: datasets.Dataset
@@ -65,6 +71,7 @@ class Rows:
     described: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     known_hashes: np.ndarray = field(default_factory=lambda: np.empty(0, dtype="<U32"))
+    task: str = TASKS[0]
 
     @classmethod
     def open(
@@ -72,12 +79,15 @@ class Rows:
         dataset: datasets.Dataset,
         *,
         column: str | Sequence[str] | None,
-        label: str | None,
+        label: str | Sequence[str] | None,
         ignored: tuple[str, ...] = (),
         known_hashes: np.ndarray | None = None,
+        task: str | None = None,
     ) -> Rows:
-        """Settle ids, columns and labels."""
-        dataset = with_row_ids(dataset)
+        """Settle ids, columns and labels, and what the labels are where `task` does not say it."""
+        dataset, column = _with_one_text(with_row_ids(dataset), column)
+        if label is not None and not isinstance(label, str):
+            dataset, label = _with_one_label(dataset, list(label))
         if label is not None:
             check_column(label, dataset.column_names, role="label column")
         seen = dataset.remove_columns([label]) if label and column is None else dataset
@@ -91,7 +101,18 @@ class Rows:
             labels = [name or None for name in named]
         known = {} if known_hashes is None else {"known_hashes": known_hashes}
         columns = tuple(source.columns)
-        return cls(dataset, source.modality, columns, labels, label, described, ignored, **known)
+        kind = TASKS[0] if label is None else task_of(dataset, label, source.modality, task)
+        return cls(
+            dataset,
+            source.modality,
+            columns,
+            labels,
+            label,
+            described,
+            ignored,
+            task=kind,
+            **known,
+        )
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -113,6 +134,11 @@ class Rows:
             return None
         return np.array([name or "" for name in self.labels], dtype=str)
 
+    @property
+    def classes(self) -> np.ndarray | None:
+        """Labels as `names` where they are one class a row; else None."""
+        return self.names if self.task == TASKS[0] else None
+
     @cached_property
     def hashes(self) -> np.ndarray:
         """Hashes of the content, ndarray of str, shape (n,)."""
@@ -132,6 +158,41 @@ class Rows:
         if self.modality == "text":
             return read_texts(self.dataset, self.columns[0])
         return read_features(self.dataset, self.columns)
+
+
+def task_of(dataset: datasets.Dataset, label: str, modality: str, task: str | None) -> str:
+    """Return what the labels are: as said, or as `thresher.core.loading.targets` finds out."""
+    from thresher.core.loading.targets import choose_task
+
+    named = getattr(dataset.features[label], "names", None) is not None
+    column = read_column(dataset, label)
+    return choose_task(column, label, modality=modality, named=named, wanted=task).value
+
+
+def _with_one_text(
+    dataset: datasets.Dataset, column: str | Sequence[str] | None
+) -> tuple[datasets.Dataset, str | Sequence[str] | None]:
+    """Join several columns of text into one more."""
+    if column is None or isinstance(column, str) or len(column) < 2:
+        return dataset, column
+    columns = {name: read_column(dataset, name) for name in column}
+    if not all(is_string(values.type) for values in columns.values()):
+        return dataset, column
+    from thresher.core.loading.several_texts import join_texts
+
+    joined, name = join_texts(pa.table(columns), list(columns))
+    return with_column(dataset, name, joined.combine_chunks()), name
+
+
+def _with_one_label(
+    dataset: datasets.Dataset, label: list[str]
+) -> tuple[datasets.Dataset, str | None]:
+    """Put one column of sets of classes in the place of several of 0 and 1."""
+    from thresher.core.loading.label_columns import join_labels
+
+    columns = {name: read_column(dataset, name) for name in label}
+    sets, name = join_labels(pa.table(columns), label)
+    return with_column(dataset.remove_columns(label), name, sets), name
 
 
 def _described(

@@ -70,9 +70,9 @@ def read_steps(steps: Sequence[Step]) -> Plan:
     return {name: found[name] for name in STEPS if name in found}
 
 
-def score_columns(plan: Plan) -> tuple[str, ...]:
-    """Return the columns of the user's own by which copies are chosen."""
-    named = [score_column(options.get("keep", "")) for options in plan.values()]
+def score_columns(plan: Plan | None) -> tuple[str, ...]:
+    """Return the columns of the user's own by which copies are chosen; copies may differ there."""
+    named = [score_column(options.get("keep", "")) for options in (plan or {}).values()]
     return tuple(dict.fromkeys(name for name in named if name is not None))
 
 

@@ -2,7 +2,8 @@
 
 Vectors of a table hold its numbers alone. Two people of one age and income who differ in occupation
 are not one person twice, so what stands in the other columns (words, dates, flags) has to be equal.
-A column in which every row has a value of its own is a key and says nothing about copies.
+A column in which every row has a value of its own is a key and says nothing about copies, unless
+its entries are words: of two people of one age each has a name.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from thresher.core.schema import ROW_ID, SPLIT
 
 if TYPE_CHECKING:
     import datasets
+
+LOOKED_AT = 1000  # entries by which a key is told from names
 
 
 def other_columns(
@@ -122,4 +125,12 @@ def _is_key(dataset: datasets.Dataset, name: str) -> bool:
     column = read_column(dataset, name)
     if not (is_string(column.type) or is_number(column.type)) or len(column) < 2:
         return False
-    return bool(pc.count_distinct(column, mode="all").as_py() == len(column))
+    if pc.count_distinct(column, mode="all").as_py() < len(column):
+        return False
+    return not is_string(column.type) or not _holds_words(column)
+
+
+def _holds_words(column: pa.ChunkedArray) -> bool:
+    """Tell whether most entries are several words."""
+    several = pc.match_substring_regex(column.slice(0, LOOKED_AT), r"\S\s+\S").fill_null(False)
+    return bool(pc.mean(several).as_py() > 0.5)

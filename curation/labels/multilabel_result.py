@@ -68,6 +68,11 @@ class MultilabelIssues:
         return self.cells.noise_rate
 
     @property
+    def expected_precision(self) -> float | None:
+        """How many of the flagged cells are expected to be wrong indeed; None where unknown."""
+        return self.cells.expected_precision
+
+    @property
     def method(self) -> str:
         """How it was found, in a sentence."""
         return self.cells.method

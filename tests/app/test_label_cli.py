@@ -235,3 +235,20 @@ def test_a_killed_tell_goes_on(folder: Path) -> None:
     assert call("status", folder)["labeled"] == 60
     with LabelFolder(folder).open() as session:
         assert session.replay() == []
+
+
+@pytest.mark.parametrize(
+    ("task", "label", "classes"),
+    [("multi_label", ["a", "b"], ["a", "b"]), ("regression", 2.5, []), ("regression", 7, [])],
+)
+def test_labels_that_are_sets_or_numbers_count_as_answers(tmp_path, task, label, classes):
+    rows = [
+        {"key": f"r{k}", "x": x, "y": y, "label": label if k % 2 else None}
+        for k, (x, y) in enumerate(POINTS)
+    ]
+    (tmp_path / "pool.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = call("init", tmp_path / "pool.jsonl", "--row-id", "key", "--features", "x,y",
+                 "--label", "label", "--task", task, "--out", tmp_path / "lab")  # fmt: skip
+    assert (found["classes"], found["known_labels"], found["rows"]) == (classes, 30, 60)
+    with LabelFolder(tmp_path / "lab").open() as session:
+        assert set(session.labels().row_ids.tolist()) == {f"r{k}" for k in range(1, 60, 2)}

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_wine
@@ -14,7 +15,10 @@ from typer.testing import CliRunner
 
 from thresher.app.budget import paired_drop, read_budget
 from thresher.app.cli.commands import app
+from thresher.app.settings import DataSettings
+from thresher.app.steps.samples import read_parts
 from thresher.core.errors import GateError, InputError
+from thresher.core.loading import load_dataset
 from training import compact_model, export
 
 COLUMNS = load_wine().feature_names
@@ -136,3 +140,33 @@ def test_rows_of_another_kind_are_refused(folder: Path, tmp_path: Path) -> None:
     path.write_text("text\nhello there\nwho is it\n")
     _, _, error = call("predict", folder / "model", path, "--out", tmp_path / "out.csv")
     assert isinstance(error, InputError)
+
+
+def test_a_model_of_several_columns_of_text_reads_new_rows_from_the_same(tmp_path: Path) -> None:
+    columns = {
+        "title": [f"title {i}" for i in range(20)],
+        "body": [f"body of number {i}" for i in range(20)],
+        "note": [f"a note {i} on it" for i in range(20)],
+        "label": ["a", "b"] * 10,
+    }
+    frame = pd.DataFrame(columns)
+    frame[["title", "body", "label"]].to_csv(tmp_path / "train.csv", index=False)
+    frame[["note", "body", "title"]].to_csv(tmp_path / "new.csv", index=False)
+    loaded = load_dataset(tmp_path / "train.csv")
+    parts = read_parts(loaded, settings=DataSettings(), device="cpu")
+    how = parts.preprocessing
+    assert how["text"] == "title,body"
+    model = compact_model(
+        "hashed_embedding",
+        num_classes=2,
+        input_shape=parts.everything.input_shape,
+        vocabulary=how["tokenizer"]["vocabulary"],
+    )
+    export(model, tmp_path / "m", classes=parts.classes, preprocessing=how)
+    said = []
+    for text in ((), ("--text", "title,body"), ("--text", "note")):
+        out = tmp_path / "out.csv"
+        assert call("predict", tmp_path / "m", tmp_path / "new.csv", "--out", out, *text)[0] == 0
+        said.append(pd.read_csv(out)["probability"].tolist())
+    assert said[0] == said[1]
+    assert said[0] != said[2]

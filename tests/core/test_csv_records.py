@@ -144,3 +144,13 @@ def test_a_header_that_is_no_line_refuses_the_file(tmp_path):
 
     with pytest.raises(InputError, match="names the columns"):
         load(tmp_path, ['label,"text', *BODY], header=True)
+
+
+def test_a_cell_of_a_file_of_tabs_that_goes_on_behind_its_quote_keeps_its_quotes(tmp_path):
+    said = ['"Hi" he said', '"whole"', 'x "y" z', '"a ""b"" c"', '"Hi" and "ho" now'] * 10
+    path = tmp_path / "d.tsv"
+    path.write_text("".join(f"{'ab'[i % 2]}\t{text}\n" for i, text in enumerate(said)))
+    loaded = load_dataset(path, header=False, label="column_1", text="column_2", test_fraction=0)
+    read = ['"Hi" he said', "whole", 'x "y" z', 'a "b" c', '"Hi" and "ho" now']
+    assert list(loaded.dataset["column_2"]) == read * 10
+    assert "20 lines" in loaded.choices["quotes"].value

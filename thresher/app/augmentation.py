@@ -16,6 +16,7 @@ from ..core.errors import InputError
 from ..core.fingerprint import row_keys
 from ..core.images import read_images
 from ..core.loading import load_dataset
+from ..core.progress import messages
 from ..core.schema import LoadedDataset
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def read_training_images(
     loaded = load_dataset(
         data, label=label, image=image, where=where, keep_unlabeled=True, test_fraction=0
     )
+    messages(loaded.role_lines)
     schema = loaded.schema
     if schema.modality != "image":
         raise InputError(

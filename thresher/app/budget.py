@@ -33,7 +33,9 @@ from training.profiling import LatencyRatio, compare, profile
 
 from ..core.errors import InputError, ThresherWarning, did_you_mean
 from ..core.loading import load_dataset
+from ..core.progress import messages
 from .inputs import samples_for
+from .whole_rows import with_all_numbers
 
 # Rounds of timing; more are added while the limit lies within the interval.
 ROUNDS = (31, 63, 127)
@@ -180,13 +182,14 @@ def _samples(budget: Budget, model: ExportedModel) -> Samples:
         budget.data,
         label=budget.label,
         image=budget.image,
-        text=budget.text,
+        text=budget.text or model.preprocessing.get("text"),
         features=model.preprocessing.get("columns"),
         where=budget.where,
         keep_unlabeled=True,
         test_fraction=0,
     )
-    samples = samples_for(model, loaded)
+    messages(loaded.role_lines)
+    samples = samples_for(model, with_all_numbers(loaded))
     assert samples.targets is not None
     labelled = np.flatnonzero(samples.targets.numpy() >= 0)
     if not len(labelled):

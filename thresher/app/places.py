@@ -153,7 +153,7 @@ def _of_part(part: GivenPart, ids: np.ndarray, images: pa.ChunkedArray | None) -
     rows = part.rows
     folder = None if part.folder is None else part.folder.resolve()
     whole: Any = pa.nulls(rows, pa.string())
-    if folder is not None and is_table(Path(part.name)):
+    if folder is not None and (images is None or is_table(Path(part.name))):
         whole = pa.repeat(pa.scalar(str(folder / Path(part.name).name)), rows)
     files: Any = pa.repeat(pa.scalar(part.name or None, pa.string()), rows)
     lines, paths = pa.array(part.numbers, pa.int64()), whole

@@ -12,6 +12,7 @@ from training.evaluation import Evaluation
 from training.feed import Augment
 from training.search import SearchResult
 
+from ..core.progress import messages
 from .settings import DataSettings
 from .steps.load import load_by_columns
 from .steps.samples import read_parts
@@ -72,6 +73,7 @@ def search_data(
     """
     seed = options.get("random_state", 0)
     loaded = load_by_columns(data, columns, seed=seed)
+    messages(loaded.role_lines)
     parts = read_parts(loaded, settings=columns, device=device)
     samples = parts.of(parts.train)
     result = search_compact(

@@ -27,6 +27,7 @@ class DataSettings(Group):
     """Which columns to use, and which rows."""
 
     label: str | None = None
+    task: Literal["classification", "multi_label", "regression"] | None = None
     image: str | None = None
     text: str | None = None
     features: list[str] | None = None

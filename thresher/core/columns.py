@@ -18,13 +18,15 @@ from .class_columns import arrow_class_names
 from .classes import class_codes
 from .errors import InputError, check_column
 from .fingerprint import fingerprint
-from .schema import ROW_ID, SPLIT, Schema
+from .schema import ROW_ID, SPLIT, TASKS, Schema
 
 if TYPE_CHECKING:
     import datasets
 
 # Arrow's 32-bit offsets end at 2**31 bytes; half of it leaves room for what Arrow adds itself.
 OFFSET_LIMIT = 2**30
+BETWEEN_CLASSES, NO_CLASS = "|", "(no class)"
+HOLDS = {"multi_label": "lists of classes", "regression": "numbers"}
 
 
 def read_column(dataset: datasets.Dataset, name: str) -> pa.ChunkedArray:
@@ -52,6 +54,11 @@ def read_labels(dataset: datasets.Dataset, schema: Schema) -> np.ndarray:
     """
     if schema.label is None:
         raise InputError("The dataset has no label column. Name one with `label` when loading it.")
+    if schema.task != TASKS[0]:
+        raise InputError(
+            f"The label column {schema.label!r} holds {HOLDS[schema.task]}, and this takes one "
+            "class a row. Choose another column, or say task='classification' where that is one."
+        )
     column = class_names(dataset, schema.label)
     return class_codes(strings(column), schema.classes, strict=False)
 
@@ -59,14 +66,28 @@ def read_labels(dataset: datasets.Dataset, schema: Schema) -> np.ndarray:
 def class_names(dataset: datasets.Dataset, name: str) -> pa.ChunkedArray:
     """Return a label column as class names, null for a missing label; see `core.classes`.
 
-    A ``ClassLabel`` gives its names; its code -1 is "no label".
+    A ``ClassLabel`` gives its names; its code -1 is "no label". Several classes of a row, in a
+    list, are joined by ``|``.
     """
     column = read_column(dataset, name)
+    if is_list(column.type):
+        return joined_classes(column)
     names = getattr(dataset.features[name], "names", None)
     if names is None or not pa.types.is_integer(column.type):
         return arrow_class_names(column, name=name)[0]
     inside = pc.if_else(pc.greater_equal(column, 0), column, pa.scalar(None, column.type))
     return pa.chunked_array([pa.array(names, pa.string())]).take(inside)
+
+
+def joined_classes(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return several classes of a row, in a list, joined by ``|``; other labels as they are.
+
+    A row that has none of the classes is no row without a label: it says `NO_CLASS`.
+    """
+    if not is_list(column.type):
+        return column
+    joined = pc.binary_join(column.cast(pa.list_(pa.string())), BETWEEN_CLASSES)
+    return pc.if_else(pc.equal(joined, ""), NO_CLASS, joined)
 
 
 def read_splits(dataset: datasets.Dataset) -> np.ndarray:

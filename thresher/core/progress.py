@@ -62,6 +62,12 @@ def message(text: str) -> None:
     _reporter.get().message(text)
 
 
+def messages(texts: Iterable[str]) -> None:
+    """Show several lines to whoever is watching."""
+    for text in texts:
+        message(text)
+
+
 def track(items: Iterable[Item], *, description: str, total: int | None = None) -> Iterator[Item]:
     """Iterate over `items` and report each one as a step done."""
     if total is None and isinstance(items, Sized):

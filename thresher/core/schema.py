@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MODALITIES = ("image", "text", "features")
+TASKS = ("classification", "multi_label", "regression")
 SPLITS = ("train", "validation", "test")
 ROW_ID = "row_id"
 SPLIT = "split"
@@ -35,13 +36,17 @@ class Schema:
     label : str or None
         The label column: strings as given, or class names of a ``ClassLabel``.
     classes : tuple of str
-        All classes, sorted; a label's code is its position here.
+        All classes, sorted; a label's code is its position here. None of numbers.
+    task : str
+        ``"classification"``: one class a row; ``"multi_label"``: any number of classes, in lists;
+        ``"regression"``: a number.
     """
 
     modality: str
     inputs: tuple[str, ...]
     label: str | None
     classes: tuple[str, ...]
+    task: str = TASKS[0]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -51,7 +56,8 @@ class Schema:
     def from_json(cls, value: dict[str, Any]) -> Schema:
         """Read what `to_json` gave."""
         inputs, classes = tuple(value["inputs"]), tuple(value["classes"])
-        return cls(value["modality"], inputs, value["label"], classes)
+        task = value.get("task", TASKS[0])
+        return cls(value["modality"], inputs, value["label"], classes, task)
 
 
 @dataclass(frozen=True)
@@ -145,3 +151,20 @@ class LoadedDataset:
     fingerprint: str
     choices: dict[str, Choice] = field(default_factory=dict)
     given: GivenRows | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Which columns were taken for what, in words: text, label, key, …."""
+        from .loading.role_words import describe_roles
+
+        schema = self.schema
+        return describe_roles(
+            self.choices, modality=schema.modality, inputs=schema.inputs, label=schema.label
+        )
+
+    @property
+    def role_lines(self) -> list[str]:
+        """The roles and what was guessed, as lines for people."""
+        from .loading.role_words import role_lines
+
+        return role_lines(self.choices, self.roles)

@@ -63,9 +63,10 @@ def preview(
     if rows < 1:
         raise InputError(f"`--rows` must be at least 1, got {rows}.")
     listed = read_policies(policy or [], size=size)
-    images = read_training_images(
-        data, label=label, image=image, where=pairs(where), size=size, limit=rows
-    )
+    with shown_progress():
+        images = read_training_images(
+            data, label=label, image=image, where=pairs(where), size=size, limit=rows
+        )
     _say_set_aside(images.set_aside)
     if out.suffix == ".html":
         write_preview_page(out, listed, images, views=views, seed=seed, origin=data)
@@ -98,9 +99,10 @@ def audit(
     from ..augmentation import read_policy, read_training_images
 
     wanted = read_policy(policy, size=size)
-    images = read_training_images(
-        data, label=label, image=image, where=pairs(where), size=size, limit=rows
-    )
+    with shown_progress():
+        images = read_training_images(
+            data, label=label, image=image, where=pairs(where), size=size, limit=rows
+        )
     _say_set_aside(images.set_aside)
     with shown_progress():
         report = measure(wanted, images.pixels, images.labels, max_rows=rows, random_state=seed)
@@ -182,9 +184,10 @@ def choose(
     from ..augmentation import pilot_runs, read_policies, read_training_images
 
     candidates = read_policies(policy, size=size) if policy else list(sized_candidates(size))
-    images = read_training_images(
-        data, label=label, image=image, where=pairs(where), size=size, limit=rows
-    )
+    with shown_progress():
+        images = read_training_images(
+            data, label=label, image=image, where=pairs(where), size=size, limit=rows
+        )
     _say_set_aside(images.set_aside)
     with shown_progress():
         fit = pilot_runs(images, candidates, budget_s=budget_s, rounds=pilots, out=out)

@@ -56,10 +56,11 @@ def match(
     from .finding_source import read_text_rows, row_numbers
 
     check_findings_file(out)
-    sides = [
-        read_text_rows(left, text=text, option="--text", row_id=row_id),
-        read_text_rows(right, text=right_text or text, option="--right-text", row_id=row_id),
-    ]
+    with shown_progress():
+        sides = [
+            read_text_rows(left, text=text, option="--text", row_id=row_id),
+            read_text_rows(right, text=right_text or text, option="--right-text", row_id=row_id),
+        ]
     texts = [read_texts(side.dataset, side.schema.inputs[0]) for side in sides]
     ids = [read_row_ids(side.dataset) for side in sides]
     with shown_progress():

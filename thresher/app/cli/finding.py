@@ -27,6 +27,7 @@ from .options import (
     Label,
     MaxUnpacked,
     Na,
+    Task,
     Text,
     Where,
     command_of,
@@ -96,6 +97,7 @@ def shared_options(
     data: Data,
     *,
     label: Label = None,
+    task: Task = None,
     image: Image = None,
     text: Text = None,
     features: Features = None,
@@ -128,6 +130,7 @@ def look(
     command: str,
     data: str,
     label: str | None,
+    task: str | None,
     image: str | None,
     text: str | None,
     features: str | None,
@@ -166,6 +169,7 @@ def look(
         check_target(path, option=option, data=data)
     with shown_progress():
         said: dict[str, Any] = {
+            "task": task,
             "where": where,
             "delimiter": delimiter,
             "header": header,
@@ -219,11 +223,13 @@ def search_rows(
         loaded.dataset,
         column=columns if schema.modality == "features" else columns[0],
         label=schema.label,
+        task=schema.task,
         embeddings=read_vectors(search.embeddings, loaded),
         pred_probs=read_probabilities(search.pred_probs, loaded),
     )
     unusable = search.drop_unusable or schema.modality == "image"
-    header = {**curator.manifest_.header, "columns": columns_of(loaded, said)}
+    columns_read = columns_of(loaded, said)
+    header = {**curator.manifest_.header, "columns": columns_read, "roles": loaded.roles}
     manifest = cover_all_rows(
         Manifest(curator.manifest_.table, header), loaded, action="drop" if unusable else "review"
     )

@@ -67,6 +67,7 @@ class Outcome:
         return {
             "command": self.command,
             "rows": len(self.loaded.dataset),
+            "roles": self.loaded.roles,
             "set_aside": len(self.loaded.set_aside),
             "found": {check: counts.get(check, 0) for check in self.checks()},
             "methods": dict(self.curator.methods_),

@@ -19,6 +19,7 @@ from ...core.loading.hub import is_saved
 from ...core.loading.parts import joined
 from ...core.loading.several_texts import names_of
 from ...core.loading.tables import is_table, read_table
+from ...core.progress import messages
 from ...core.schema import LoadedDataset
 from ..given import given_rows
 from ..places import HASHED
@@ -42,11 +43,16 @@ def read_rows(
     na: Sequence[str] | None = None,
     row_id: str | None = None,
     split: str | None = None,
+    task: str | None = None,
 ) -> LoadedDataset:
-    """Read a user's rows as they are: no test rows are held out, and none needs a label."""
-    return load_dataset(
+    """Read a user's rows as they are, and say which columns were taken for what.
+
+    No test rows are held out, and none needs a label.
+    """
+    loaded = load_dataset(
         data,
         label=label,
+        task=task,
         image=image,
         text=text,
         features=[name.strip() for name in features.split(",")] if features else None,
@@ -61,6 +67,8 @@ def read_rows(
         keep_unlabeled=True,
         test_fraction=0,
     )
+    messages(loaded.role_lines)
+    return loaded
 
 
 def read_text_rows(
@@ -86,7 +94,7 @@ def columns_of(loaded: LoadedDataset, said: Mapping[str, Any]) -> dict[str, Any]
     if schema.modality == "text":
         names = names_of(names, given_rows(loaded).table.column_names)
     return {
-        "label": schema.label or "none",
+        "label": names_of(schema.label or "none", given_rows(loaded).table.column_names),
         schema.modality: names,
         **{name: value or None for name, value in said.items() if name != "header"},
         "header": said.get("header"),

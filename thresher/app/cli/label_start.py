@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from ...core.columns import class_names, read_row_ids, read_splits, take_rows
+from ...core.columns import class_names, read_column, read_row_ids, read_splits, take_rows
 from ...core.embeddings import Embeddings
 from ...core.encoders import embed
 from ...core.errors import InputError, check_choice
+from ...core.schema import TASKS as KINDS
 from ...core.schema import LoadedDataset
 from ..console import shown_progress
 from ..label_folder import LabelFolder, Start, costs_of, kept_rows, known_answers
+from ..whole_rows import with_all_numbers
 from .finding_source import read_rows, read_vectors
 from .label_output import curve_lines, say
 from .options import (
@@ -90,6 +93,7 @@ def init(
         loaded = read_rows(
             data,
             label=label or "none",
+            task=task if label is not None and task in KINDS else None,
             image=image,
             text=text,
             features=features,
@@ -101,6 +105,8 @@ def init(
             na=na,
             row_id=row_id,
         )
+        if embeddings is None:
+            loaded = with_all_numbers(loaded)
         vectors = _vectors(loaded, embeddings, encoder=encoder, seed=seed)
         loaded, vectors = _without_test(loaded, vectors)
         known = _known(loaded, label)
@@ -177,6 +183,8 @@ def simulate_strategies(
             max_unpacked=max_unpacked,
             na=na,
         )
+        if embeddings is None:
+            loaded = with_all_numbers(loaded)
         vectors = _vectors(loaded, embeddings, encoder=encoder, seed=0)
         curves = _simulate(loaded, vectors, strategies.split(","), sizes, seeds)
     if out is not None:
@@ -232,6 +240,9 @@ def _without_test(loaded: LoadedDataset, vectors: Embeddings) -> tuple[LoadedDat
 def _known(loaded: LoadedDataset, label: str | None) -> dict[str, str]:
     if label is None or loaded.schema.label is None:
         return {}
+    if loaded.schema.task == "multi_label":
+        sets = read_column(loaded.dataset, loaded.schema.label).to_pylist()
+        return known_answers(loaded, [None if row is None else json.dumps(row) for row in sets])
     return known_answers(loaded, class_names(loaded.dataset, loaded.schema.label).to_pylist())
 
 
@@ -240,6 +251,8 @@ def _classes(given: str | None, task: str, known: dict[str, str]) -> tuple[str, 
         return tuple(name.strip() for name in given.split(","))
     if task == "classification" and known:
         return tuple(sorted(set(known.values())))
+    if task == "multi_label" and known:
+        return tuple(sorted({name for row in known.values() for name in json.loads(row)}))
     if task == "regression":
         return None
     raise InputError("Name the allowed labels with --classes, such as --classes yes,no.")

@@ -75,9 +75,11 @@ def gate(
     from training.gate import judge_gate
 
     from ..budget import measure_budget, read_budget
+    from ..console import shown_progress
 
     plan = read_budget(budget)
-    checks = judge_gate(plan.limits, measure_budget(plan))
+    with shown_progress():
+        checks = judge_gate(plan.limits, measure_budget(plan))
     if as_json:
         write_line(json.dumps([vars(check) for check in checks], sort_keys=True))
     else:
@@ -112,25 +114,29 @@ def predict(
     from training.evaluation import predict_logits
 
     from ...core.writing import write_dataset
+    from ..console import shown_progress
     from ..given import as_dataset
     from ..inputs import samples_for
+    from ..whole_rows import with_all_numbers
     from .finding_source import read_rows
 
     loaded_model = load_exported(model)
     columns = loaded_model.preprocessing.get("columns")
-    rows = read_rows(
-        data,
-        label="none",
-        image=image,
-        text=text,
-        features=features or (",".join(columns) if columns else None),
-        where=where,
-        delimiter=delimiter,
-        header=header,
-        encoding=encoding,
-        max_unpacked=max_unpacked,
-        na=na,
-    )
+    with shown_progress():
+        rows = read_rows(
+            data,
+            label="none",
+            image=image,
+            text=text or loaded_model.preprocessing.get("text"),
+            features=features or (",".join(columns) if columns else None),
+            where=where,
+            delimiter=delimiter,
+            header=header,
+            encoding=encoding,
+            max_unpacked=max_unpacked,
+            na=na,
+        )
+        rows = with_all_numbers(rows)
     logits = predict_logits(loaded_model, samples_for(loaded_model, rows)).astype(np.float64)
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     probs = exponentials / exponentials.sum(axis=1, keepdims=True)

@@ -22,13 +22,25 @@ Data = Annotated[
     ),
 ]
 Out = Annotated[Path, typer.Option(help="Folder of the run. The same folder goes on or is reused.")]
-Label = Annotated[str | None, typer.Option(help="Label column.")]
+Label = Annotated[
+    str | None,
+    typer.Option(
+        help="Label column; several of 0 and 1, separated by commas, are one set of classes."
+    ),
+]
 Image = Annotated[str | None, typer.Option(help="Image column (bytes or paths).")]
 Text = Annotated[
     str | None,
     typer.Option(help="Text column; several, separated by commas, are taken as one text."),
 ]
 Features = Annotated[str | None, typer.Option(help="Numeric columns, separated by commas.")]
+Task = Annotated[
+    str | None,
+    typer.Option(
+        help="What the label column holds: classification, multi_label or regression; else found "
+        "out."
+    ),
+]
 Where = Annotated[list[str] | None, typer.Option(help="Keep rows with column=value; repeatable.")]
 Delimiter = Annotated[
     str | None,
@@ -103,6 +115,7 @@ def column_options(
     data: Data,
     *,
     label: Label = None,
+    task: Task = None,
     image: Image = None,
     text: Text = None,
     features: Features = None,
@@ -127,6 +140,7 @@ def settings_from(
     config: Path | None,
     overrides: list[str] | None,
     label: str | None,
+    task: str | None,
     image: str | None,
     text: str | None,
     features: str | None,
@@ -144,6 +158,7 @@ def settings_from(
     """Merge a config file, ``--set`` and the options of their own into checked settings."""
     columns = {
         "label": label,
+        "task": task,
         "image": image,
         "text": text,
         "features": [name.strip() for name in features.split(",")] if features else None,

@@ -58,6 +58,7 @@ def collect(folder: Path, *, prices: Mapping[str, float] | None = None) -> dict[
         "tiles": tiles(result),
         "sections": sections(folder, summaries),
         "corpus": summaries.get("find", {}).get("corpus"),
+        "roles": summaries.get("load", {}).get("role_lines", []),
         "set_aside": set_aside(folder),
         "decisions": summaries.get("decide", {}),
         "charts": charts(summaries),

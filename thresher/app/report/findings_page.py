@@ -18,7 +18,7 @@ from ...core.columns import class_names, read_splits
 from ...core.files import write_text
 from ...core.issues import Issues
 from ...core.manifest import Manifest
-from ...core.schema import LoadedDataset
+from ...core.schema import TASKS, LoadedDataset
 from ..places import Places, places_of
 from . import template
 from .content import CHECKS
@@ -70,6 +70,7 @@ def write_findings_page(
     page = template("findings.html.j2").render(
         origin=loaded.origin,
         headline=_headline(loaded, decided),
+        roles=loaded.role_lines,
         tiles=_tiles(loaded, counts, decided, measured or {}),
         sections=[
             {
@@ -153,7 +154,7 @@ def _confusions(loaded: LoadedDataset, issues: Issues) -> list[tuple[str, str, i
     """Return the pairs of given and suggested labels that come up most."""
     found = issues.of("label").table
     label = loaded.schema.label
-    if label is None:
+    if label is None or loaded.schema.task != TASKS[0]:
         return []
     ids = loaded.dataset.data.table.column("row_id").to_pylist()
     given = dict(zip(ids, class_names(loaded.dataset, label).to_pylist(), strict=True))
@@ -164,7 +165,7 @@ def _confusions(loaded: LoadedDataset, issues: Issues) -> list[tuple[str, str, i
 
 def _per_class(loaded: LoadedDataset, manifest: Manifest) -> list[dict[str, Any]]:
     """Count the training rows of each class as given and as decided; the most changed first."""
-    if loaded.schema.label is None:
+    if loaded.schema.label is None or loaded.schema.task != TASKS[0]:
         return []
     rows = loaded.dataset
     decisions = manifest.table.select(["row_id", "action", "new_label"]).to_pydict()

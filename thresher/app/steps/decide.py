@@ -10,13 +10,14 @@ import numpy as np
 
 import thresher
 from curation import decide
+from curation.target_checks import WITHOUT_CLASSES, check_relabel
 
 from ...core.columns import class_names, read_row_ids, read_splits
 from ...core.files import read_json, write_json
 from ...core.fingerprint import fingerprint
 from ...core.issues import Issues
 from ...core.manifest import Manifest
-from ...core.schema import LoadedDataset, Schema
+from ...core.schema import TASKS, LoadedDataset, Schema
 from ...core.writing import write_dataset
 from ..settings import DecideSettings
 from ..stages import Done, Notes, RunFolder
@@ -34,8 +35,9 @@ def decide_rows(
             row_ids=read_row_ids(rows),
             splits=read_splits(rows),
             labels=class_names(rows, schema.label).to_pylist() if schema.label else None,
-            policy=_policy(run.settings.decide, issues),
+            policy=_policy(run.settings.decide, issues, schema),
             header={
+                "roles": _roles(loaded),
                 "thresher": thresher.__version__,
                 "dataset": loaded.value.fingerprint,
                 "seed": run.settings.seed,
@@ -102,7 +104,7 @@ def apply_manifest(
 def per_class(loaded: LoadedDataset, manifest: Manifest) -> list[dict[str, Any]]:
     """Count the training rows of each class as given, and those that are kept under it."""
     schema = loaded.schema
-    if schema.label is None:
+    if schema.label is None or schema.task != TASKS[0]:
         return []
     train = read_splits(loaded.dataset) == "train"
     old = np.asarray(class_names(loaded.dataset, schema.label).to_pylist(), dtype=object)
@@ -120,12 +122,20 @@ def per_class(loaded: LoadedDataset, manifest: Manifest) -> list[dict[str, Any]]
     ]
 
 
-def _policy(settings: DecideSettings, issues: Done[Issues]) -> dict[str, str]:
+def _roles(loaded: Done[LoadedDataset]) -> dict[str, str]:
+    roles: dict[str, str] = loaded.summary["roles"]
+    return roles
+
+
+def _policy(settings: DecideSettings, issues: Done[Issues], schema: Schema) -> dict[str, Any]:
     labels = settings.labels
     if labels == "auto":
         choice = issues.choices.get("label decision")
         labels = "review" if choice is None or choice.value != "drop" else "drop"
+    if labels == "relabel":
+        check_relabel(schema.task, schema.label)
     return {
+        **({} if schema.task == TASKS[0] else WITHOUT_CLASSES),
         "near_duplicate": settings.near_duplicates,
         "label": labels,
         "outlier": settings.outliers,

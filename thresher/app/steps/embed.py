@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from curation.encoding import encode_rows
+from curation.reading import Rows
+
 from ...core.embeddings import Embeddings
-from ...core.encoders import Encoder, embed, get_encoder, load_encoder
+from ...core.encoders import Encoder, get_encoder, load_encoder
 from ...core.encoders.embedding import AUTO
 from ...core.schema import LoadedDataset
 from ..stages import Done, Notes, RunFolder
@@ -22,12 +25,15 @@ def embed_rows(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[Embeddings]:
             device=run.device.value,
             random_state=run.settings.seed,
         )
-        embeddings = embed(
+        columns = list(schema.inputs)
+        rows = Rows.open(
             loaded.value.dataset,
-            column=schema.inputs if schema.modality == "features" else schema.inputs[0],
-            encoder=encoder,
-            random_state=run.settings.seed,
+            column=columns if schema.modality == "features" else columns[0],
+            label=schema.label,
+            task=schema.task,
         )
+        encoded = encode_rows(rows, encoder, known=None, random_state=run.settings.seed)
+        embeddings, encoder = encoded.embeddings, encoded.encoder or encoder
         encoder.save(folder / "encoder")
         embeddings.save(folder / "vectors")
         notes.choices["encoder device"] = encoder.device
@@ -43,6 +49,7 @@ def embed_rows(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[Embeddings]:
         load=lambda folder: Embeddings.load(folder / "vectors"),
         needs=[loaded],
         settings=run.settings.embed,
+        code=("thresher/core", "curation"),
         where="embeddings",
         rows=len(loaded.value.dataset),
     )

@@ -9,12 +9,14 @@ import numpy as np
 from curation.checks import Checks
 from curation.label_action import choose_label_action
 from curation.steps import Plan
+from curation.target_checks import LOOK
 
+from ...core.choice import Choice
 from ...core.columns import read_splits
 from ...core.embeddings import Embeddings
 from ...core.issues import Issues
 from ...core.neighbors import NeighborGraph
-from ...core.schema import LoadedDataset
+from ...core.schema import TASKS, LoadedDataset
 from ..stages import Done, Notes, RunFolder
 from .neighbors import compare_rows
 
@@ -39,7 +41,7 @@ def find_issues(
         issues.save(folder / "issues.parquet")
         counts = issues.counts()
         if "label" in checks.found:
-            notes.choices["label decision"] = choose_label_action(checks.found["label"])
+            notes.choices["label decision"] = _label_decision(checks)
         methods = {**checks.methods, "conflict": "Equal content, different label"}
         notes.summary = {
             "checks": {
@@ -59,6 +61,11 @@ def find_issues(
         where="issues",
         rows=len(loaded.value.dataset),
     )
+
+
+def _label_decision(checks: Checks) -> Choice:
+    found = checks.found["label"]
+    return choose_label_action(found) if checks.rows.task == TASKS[0] else LOOK
 
 
 def _plan(run: RunFolder, loaded: LoadedDataset) -> Plan:

@@ -11,13 +11,14 @@ from typing import Any
 import datasets
 import numpy as np
 
-from ...core.columns import read_labels, read_row_ids, read_splits, take_rows
+from ...core.columns import class_names, read_row_ids, read_splits, take_rows
 from ...core.errors import InputError
 from ...core.faults import PlantedFaults, plant_faults
 from ...core.files import read_json, walk_files, write_json
 from ...core.fingerprint import fingerprint, row_keys
 from ...core.issues import Issues
 from ...core.loading import load_dataset
+from ...core.progress import messages
 from ...core.schema import LoadedDataset, Schema
 from ...core.writing import write_dataset
 from ..places import Places, places_of
@@ -38,13 +39,15 @@ def load_rows(run: RunFolder, source: Source) -> Done[LoadedDataset]:
         places_of(loaded).save(folder / PLACES)
         _save(_limited(loaded, settings.limit), folder, notes)
 
-    return run.stage(
+    done = run.stage(
         "load",
         work,
         load=read_loaded,
         settings=[source_version(source), _plain(settings)],
         where="loaded",
     )
+    messages(done.summary["role_lines"])
+    return done
 
 
 def load_by_columns(source: Source, columns: DataSettings, *, seed: int) -> LoadedDataset:
@@ -52,6 +55,7 @@ def load_by_columns(source: Source, columns: DataSettings, *, seed: int) -> Load
     return load_dataset(
         source,
         label=columns.label,
+        task=columns.task,
         image=columns.image,
         text=columns.text,
         features=columns.features,
@@ -175,6 +179,9 @@ def _save(loaded: LoadedDataset, folder: Path, notes: Notes) -> None:
         "set_aside": len(loaded.set_aside),
         "modality": loaded.schema.modality,
         "classes": len(loaded.schema.classes),
+        "roles": loaded.roles,
+        "role_lines": loaded.role_lines,
     }
     if loaded.schema.label is not None:
-        notes.cost.labels = int((read_labels(loaded.dataset, loaded.schema) >= 0).sum())
+        names = class_names(loaded.dataset, loaded.schema.label)
+        notes.cost.labels = len(names) - names.null_count

@@ -79,6 +79,7 @@ def compare_rows(
             loaded.dataset,
             column=columns if schema.modality == "features" else columns[0],
             label=schema.label,
+            task=schema.task,
             ignored=score_columns(plan),
         ),
         plan,

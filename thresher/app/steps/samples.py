@@ -26,8 +26,10 @@ from ...core.columns import (
 from ...core.errors import InputError
 from ...core.fingerprint import row_keys
 from ...core.images import read_images
+from ...core.loading.several_texts import names_of
 from ...core.schema import LoadedDataset, Schema
 from ..settings import DataSettings
+from ..whole_rows import with_all_numbers
 
 if TYPE_CHECKING:
     import datasets
@@ -75,6 +77,7 @@ def read_parts(loaded: LoadedDataset, *, settings: DataSettings, device: str) ->
     InputError
         Without a label column, with fewer than two classes, or without training or test rows.
     """
+    loaded = with_all_numbers(loaded)
     rows, schema = loaded.dataset, loaded.schema
     if schema.label is None:
         raise InputError("Training needs labels: name the column with --label.")
@@ -138,7 +141,11 @@ def _inputs(
     if schema.modality == "text":
         tokenizer = HashTokenizer()
         tokens = tokenizer.encode(read_texts(rows, schema.inputs[0]))
-        return tokens, {"kind": "text", "tokenizer": tokenizer.to_json()}, {}
+        how = {"kind": "text", "tokenizer": tokenizer.to_json()}
+        others = [name for name in rows.column_names if name != schema.inputs[0]]
+        named = names_of(schema.inputs[0], others)
+        # Of several columns, so that new rows are put together in the same way.
+        return tokens, how | ({"text": named} if "," in named else {}), {}
     how = {"kind": "features", "columns": list(schema.inputs)}
     return read_features(rows, schema.inputs), how, {}
 

@@ -112,21 +112,41 @@ def clean_texts(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Reasons]:
     return texts, reasons
 
 
-def clean_features(column: pa.ChunkedArray, *, name: str) -> tuple[pa.ChunkedArray, Reasons]:
-    """Return a feature column as numbers; missing, infinite and unparsable entries are named."""
+def clean_features(
+    column: pa.ChunkedArray, *, name: str, keep_missing: bool = False
+) -> tuple[pa.ChunkedArray, Reasons]:
+    """Return a feature column as numbers; missing, infinite and unparsable entries are named.
+
+    With `keep_missing` a missing entry is null or NaN, and nothing against its row.
+    """
     if is_string(column.type):
-        return _parse_numbers(column, name)
+        return _parse_numbers(column, name, keep_missing=keep_missing)
     if pa.types.is_null(column.type):
         column = column.cast(pa.float64())
     if is_list(column.type):
         matrix = _matrix(column, name)
         bad = ~np.isfinite(matrix).all(axis=1)
     else:
-        bad = ~np.isfinite(column.cast(pa.float64(), safe=False).to_numpy())
+        values = column.cast(pa.float64(), safe=False).to_numpy()
+        bad = np.isinf(values) if keep_missing else ~np.isfinite(values)
     reasons = no_reasons(len(column))
     reasons[bad] = f"NaN or infinite value in {name!r}"
-    reasons[column.is_null().to_numpy()] = f"missing value in {name!r}"
+    if not keep_missing or is_list(column.type):
+        reasons[column.is_null().to_numpy()] = f"missing value in {name!r}"
     return column, reasons
+
+
+def without_any(features: pa.Table) -> Reasons:
+    """Name the rows that have no number in any of the columns."""
+    missing = np.ones(len(features), dtype=bool)
+    for column in features.columns:
+        if is_list(column.type):
+            missing[:] = False  # rows without a vector are named already
+        else:
+            missing &= np.isnan(column.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy())
+    reasons = no_reasons(len(features))
+    reasons[missing] = "all numbers are missing"
+    return reasons
 
 
 def _matrix(column: pa.ChunkedArray, name: str) -> np.ndarray:
@@ -135,7 +155,9 @@ def _matrix(column: pa.ChunkedArray, name: str) -> np.ndarray:
     return numeric_matrix(column, name=name)
 
 
-def _parse_numbers(column: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, Reasons]:
+def _parse_numbers(
+    column: pa.ChunkedArray, name: str, *, keep_missing: bool
+) -> tuple[pa.ChunkedArray, Reasons]:
     texts = pc.utf8_trim_whitespace(column.cast(pa.string())).fill_null("")
     number = pc.match_substring_regex(texts, NUMBER)
     missing = pc.match_substring_regex(texts, MISSING).to_numpy()
@@ -146,7 +168,7 @@ def _parse_numbers(column: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray,
     for row in np.flatnonzero(~number.to_numpy()):
         reasons[row] = f"not a number in {name!r}: {texts[row].as_py()[:40]!r}"
     reasons[not_finite | overflow] = f"NaN or infinite value in {name!r}"
-    reasons[missing] = f"missing value in {name!r}"
+    reasons[missing] = None if keep_missing else f"missing value in {name!r}"
     return values, reasons
 
 

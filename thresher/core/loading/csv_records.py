@@ -178,6 +178,9 @@ class _Cutter:
             if stop == line or self._hides(line, stop, found[0] if found else b""):
                 self._alone(line)
                 continue
+            if stop == line + 1 and self._goes_on(found[0] if found else b""):
+                self._as_plain(line)
+                continue
             if b"\r" in (found[0].strip(b"\r\n") if found else b""):
                 self._requote(line, found[0] if found else b"")
             self.loose |= stop == line + 1 and self._has_plain_quote(found[0] if found else b"")
@@ -212,12 +215,24 @@ class _Cutter:
         text = self._line(line)
         if self._one_line.fullmatch(text):
             return
-        cells = self._plain(text)
-        if self.delimiter == b"\t" and len(cells) == self.width:
-            self.rewritten[line] = self.delimiter.join(map(_quoted, cells)) + b"\n"
-            self.mended.append(line + 1)
-        else:
+        if not self._as_plain(line):
             self.bad[line] = "broken line (a quote that is not closed)"
+
+    def _as_plain(self, line: int) -> bool:
+        """Take the quotes of a line in a file of tabs as characters, if it has all columns then."""
+        cells = self._plain(self._line(line))
+        if self.delimiter != b"\t" or len(cells) != self.width:
+            return False
+        self.rewritten[line] = self.delimiter.join(map(_quoted, cells)) + b"\n"
+        self.mended.append(line + 1)
+        return True
+
+    def _goes_on(self, record: bytes) -> bool:
+        """Tell whether a cell goes on behind its closing quote, as ``"Hi" he said`` in tabs."""
+        if self.delimiter != b"\t":
+            return False
+        cells = (found[1] for found in self.cell.finditer(record.rstrip(b"\r\n")))
+        return any(c.startswith(b'"') and not c.endswith(b'"') for c in cells)
 
     def _requote(self, line: int, record: bytes) -> None:
         """Put quotes around cells that hold a return, which would end the row elsewhere."""

@@ -70,7 +70,7 @@ def _said(records: Records) -> dict[str, Choice]:
         more = ", …" if len(records.mended) > 5 else ""
         said["quotes"] = Choice(
             f"plain characters on {len(records.mended)} lines",
-            f"nothing closes what would open on line {shown}{more}",
+            f"they open or close no cell on line {shown}{more}",
         )
     longest = int(records.spans.argmax()) if len(records.spans) else 0
     if len(records.spans) and records.spans[longest] > HIDDEN_LINES:

@@ -52,19 +52,32 @@ def _read_image(folder: Path, name: str | None) -> tuple[bytes | None, str | Non
     if not name:
         return None, "missing image"
     try:
-        state = (folder / name).stat()
+        path = find_file(folder, name) or folder / name
+        state = path.stat()
         # A pipe would block, a device would fill the memory.
         if not stat.S_ISREG(state.st_mode):
             return None, "a folder, pipe, socket or device, not a file"
         if state.st_size > LARGEST_FILE:
             return None, f"larger than {LARGEST_FILE / 2**20:,.0f} MiB"
-        data = (folder / name).read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         return None, file_error(error)
     except ValueError:  # a null byte in the name
         return None, "missing file"
     reason = check_image(data)
     return (data if reason is None else None), reason
+
+
+def find_file(folder: Path | None, name: str) -> Path | None:
+    """Return the file of a name, also where Windows has written the name; None if there is none."""
+    base = folder or Path()
+    for written in dict.fromkeys((name, name.replace("\\", "/"))):
+        try:
+            if (base / written).is_file():
+                return base / written
+        except (OSError, ValueError):  # a name too long, or with a null byte
+            continue
+    return None
 
 
 def check_image(data: bytes | None) -> str | None:

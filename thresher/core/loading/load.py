@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,31 +11,42 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..choice import Choice
-from ..columns import dataset_of, strings, take_table
+from ..columns import is_list, joined_classes, strings, take_table
 from ..errors import InputError, check_number
-from ..issues import Issue, Issues
-from ..rows import content_ids, dataset_fingerprint, key_ids
-from ..schema import ROW_ID, SPLIT, GivenRows, LoadedDataset, Schema
+from ..schema import ROW_ID, SPLIT, TASKS, GivenRows, LoadedDataset, Schema
 from ..signatures import checked
+from .assembling import (
+    as_stored,
+    assemble,
+    nothing_left,
+    replaced,
+    row_ids,
+    said_of_form,
+    set_aside,
+    titles_of,
+)
 from .cells import (
     Reasons,
     clean_features,
-    clean_labels,
     clean_texts,
     first_reason,
     no_reasons,
     single_row_classes,
     usable,
+    without_any,
     without_markers,
 )
 from .class_labels import with_class_names
 from .image_cells import clean_images
-from .parts import Source, bad_row, stacked
+from .label_columns import with_one_label
+from .parts import Source, stacked
 from .roles import Roles, Wanted, choose_roles
-from .several_texts import with_one_text
-from .sources import keep_where, locate, read_source, split_of_parts
+from .several_texts import with_one_text, with_texts_as_one
+from .sources import keep_where, read_source, split_of_parts
 from .splits import complete_splits, split_names
 from .table_form import TableForm
+from .targets import choose_task, clean_target
+from .turns import with_turns_as_text
 
 
 @checked
@@ -49,6 +59,7 @@ def load_dataset(
     features: Sequence[str] | None = None,
     split: str | None = None,
     row_id: str | None = None,
+    task: str | None = None,
     where: Mapping[str, Any] | None = None,
     delimiter: str | None = None,
     header: bool | None = None,
@@ -73,9 +84,13 @@ def load_dataset(
         * ``"digits"``, which is built in.
     label, text, image, split, row_id : str, optional
         Columns of these roles; each is guessed when left out. ``label="none"``: there is no label.
-        `text` may name several columns, ``"name,street,city"``, which are then taken as one text.
+        `text` may name several columns, ``"name,street,city"``, which are then taken as one text,
+        and `label` several of 0 and 1, ``"toxic,insult"``, which are then one set of classes.
     features : sequence of str, optional
         Numeric columns, or columns of equally long lists of numbers.
+    task : {"classification", "multi_label", "regression"}, optional
+        What the label column holds: a class, a list of classes or a number; found out when left
+        out. Without `keep_unlabeled`, only classes are taken.
     where : mapping, optional
         Keep the rows with these values only: ``{"dataset": "banking77"}``; a list allows several.
     delimiter : str, optional
@@ -92,9 +107,11 @@ def load_dataset(
     na : sequence of str
         Entries of text columns that stand for a missing value, such as ``"?"``, beside empty ones.
     keep_unlabeled : bool
-        Keep training rows without a label (null) and rows alone in their class instead of setting
-        them aside, and take no label where several columns could be it. Where `test_fraction` is 0,
-        so that nothing is to be judged on them, test rows without a label stay too.
+        Keep training rows without a label (null), rows alone in their class, and rows of a table in
+        which some numbers are missing instead of setting them aside, and take no label where
+        several columns could be it: to clean data rather than to train on them. Where
+        `test_fraction` is 0, so that nothing is to be judged on them, test rows without a label
+        stay too.
     seed : int
         Of the split, where the source has none.
     test_fraction : float
@@ -116,51 +133,44 @@ def load_dataset(
     found = keep_where(read_source(source, form), where)
     wanted = Wanted(label, text, image, features, split, row_id)
     if not any(len(part.table) for part in found.parts):
-        raise InputError(_nothing_left(found.origin, found.bad))
+        raise InputError(nothing_left(found.origin, found.bad))
     stored, declared = stacked(found.parts)
     table = without_markers(with_class_names(stored, declared), na)
+    table, turns = with_turns_as_text(table)
     table, wanted = with_one_text(table, wanted)
+    table, wanted = with_one_label(table, wanted)
     roles = choose_roles(
         table,
         _settled(wanted, found),
         folders=dict.fromkeys(part.folder for part in found.parts),
         needs_label=not keep_unlabeled,
     )
+    table, roles = with_texts_as_one(table, roles)
+    if turns:
+        roles.choices["conversations"] = Choice(", ".join(turns), "turn after turn, as text")
+    if roles.label is not None:
+        chosen = choose_task(
+            table.column(roles.label),
+            roles.label,
+            modality=roles.modality,
+            named=hasattr(declared.get(roles.label), "names"),
+            wanted=task,
+        )
+        roles.task = chosen.value
+        if chosen.value != TASKS[0] or chosen.reason == "given":
+            roles.choices["task"] = chosen
     loaded = _check(table, found, roles, keep_unlabeled=keep_unlabeled, split=(test_fraction, seed))
     assert loaded.given is not None  # _check has put it there
-    own = _as_stored(loaded.given.table, stored)
-    given = replace(loaded.given, table=own, features=declared, titles=_titles(found))
-    choices = {**loaded.choices, **_as_given(delimiter, header, na)}
+    own = as_stored(loaded.given.table, stored)
+    given = replace(loaded.given, table=own, features=declared, titles=titles_of(found))
+    choices = {**loaded.choices, **said_of_form(delimiter, header, na)}
     return replace(loaded, given=given, choices=choices)
-
-
-def _as_stored(table: pa.Table, stored: pa.Table) -> pa.Table:
-    """Return the columns of the source: images with their bytes, the others as they are stored."""
-    own = table.select(stored.column_names)
-    for item in table.select(stored.column_names).schema:
-        if not pa.types.is_struct(item.type):
-            own = _replaced(own, item.name, stored.column(item.name))
-    return own
 
 
 def _in_bytes(gibibytes: float | None) -> int | None:
     if gibibytes is None:
         return None
     return max(1, round(check_number("max_unpacked", gibibytes, low=0, low_open=True) * 2**30))
-
-
-def _titles(found: Source) -> tuple[str, ...] | None:
-    """Return the names of the columns as all files of delimited text have them."""
-    known = {(part.titles, tuple(part.table.column_names)) for part in found.parts}
-    return known.pop()[0] if len(known) == 1 else None
-
-
-def _as_given(delimiter: str | None, header: bool | None, na: Sequence[str]) -> dict[str, Choice]:
-    """Return what was said of delimited text as choices, whatever the files are."""
-    said = {"delimiter": None if delimiter is None else repr(TableForm(delimiter).delimiter)}
-    said["header"] = None if header is None else ("first line" if header else "none")
-    said["missing values"] = ", ".join(map(repr, na)) or None
-    return {name: Choice(value, "given") for name, value in said.items() if value is not None}
 
 
 def _settled(wanted: Wanted, found: Source) -> Wanted:
@@ -182,22 +192,22 @@ def _check(
     split: tuple[float, int],
 ) -> LoadedDataset:
     raw = table
-    table, bad_inputs = _clean_inputs(table, found, roles)
+    table, bad_inputs = _clean_inputs(table, found, roles, keep_missing=keep_unlabeled)
     if roles.modality == "image":
-        raw = _replaced(raw, roles.inputs[0], table.column(roles.inputs[0]))
-    labels, bad_labels, spellings = _clean_label(table, roles)
+        raw = replaced(raw, roles.inputs[0], table.column(roles.inputs[0]))
+    labels, bad_labels, spellings = _clean_label(table, roles, any_task=keep_unlabeled)
     given = _given_splits(table, found, roles)
-    ids, keys = _row_ids(table, roles, given)
+    ids, keys = row_ids(table, roles, given, found)
     if keep_unlabeled:
         bad_labels[slice(None) if given is None or split[0] == 0 else given == "train"] = None
     reasons = first_reason(bad_inputs, bad_labels)
     if roles.label is not None and not keep_unlabeled:
         reasons = first_reason(reasons, single_row_classes(labels, usable(reasons)))
     keep = np.flatnonzero(usable(reasons))
-    bad = found.bad + _set_aside(ids, reasons, found)
+    bad = found.bad + set_aside(ids, reasons, found)
     if not len(keep):
-        raise InputError(_nothing_left(found.origin, bad))
-    names = strings(labels)[keep]
+        raise InputError(nothing_left(found.origin, bad))
+    names = strings(joined_classes(labels))[keep]
     splits, why = complete_splits(
         None if given is None else given[keep],
         keys=keys[keep],
@@ -211,12 +221,13 @@ def _check(
         roles.modality,
         roles.inputs,
         roles.label,
-        tuple(sorted(set(names.tolist()) - {""})) if roles.label else (),
+        _classes(labels, keep, roles.task) if roles.label else (),
+        roles.task if keep_unlabeled else TASKS[0],
     )
     columns = {ROW_ID: pa.array(ids[keep], pa.string()), SPLIT: pa.array(splits, pa.string())}
     if roles.label is not None:
-        table = _replaced(table, roles.label, labels)
-    loaded = _assemble(
+        table = replaced(table, roles.label, labels)
+    loaded = assemble(
         columns,
         take_table(table, keep),
         schema=schema,
@@ -228,32 +239,52 @@ def _check(
     return replace(loaded, given=GivenRows(raw, ids, keep, parts=parts))
 
 
-def _clean_inputs(table: pa.Table, found: Source, roles: Roles) -> tuple[pa.Table, Reasons]:
+def _clean_inputs(
+    table: pa.Table, found: Source, roles: Roles, *, keep_missing: bool
+) -> tuple[pa.Table, Reasons]:
     """Return the table with its input columns cleaned, and why rows are bad."""
     if roles.modality == "image":
         name = roles.inputs[0]
         images, reasons = clean_images(table.column(name), found)
-        return _replaced(table, name, images), reasons
+        return replaced(table, name, images), reasons
     reasons = no_reasons(len(table))
     for name in roles.inputs:
         if roles.modality == "text":
             column, bad = clean_texts(table.column(name))
         else:
-            column, bad = clean_features(table.column(name), name=name)
-        table = _replaced(table, name, column)
+            column, bad = clean_features(table.column(name), name=name, keep_missing=keep_missing)
+        table = replaced(table, name, column)
         reasons = first_reason(reasons, bad)
+    if roles.modality == "features" and keep_missing:
+        reasons = first_reason(reasons, without_any(table.select(roles.inputs)))
     return table, reasons
 
 
 def _clean_label(
-    table: pa.Table, roles: Roles
+    table: pa.Table, roles: Roles, *, any_task: bool
 ) -> tuple[pa.ChunkedArray, Reasons, dict[str, Choice]]:
     if roles.label is None:
         empty = pa.chunked_array([pa.nulls(len(table), pa.string())])
         return empty, no_reasons(len(table)), {}
-    labels, reasons, note = clean_labels(table.column(roles.label), name=roles.label)
+    # Without `any_task` rows are trained on, and what is no class is refused in words.
+    task = roles.task if any_task else TASKS[0]
+    labels, reasons, note = clean_target(table.column(roles.label), name=roles.label, task=task)
+    if task != roles.task:
+        raise InputError(
+            f"The label column {roles.label!r} holds {roles.choices['task'].reason}, and models "
+            "here tell classes. If they are classes, say so: task='classification'."
+        )
     several = {"classes": Choice(str(len(pc.unique(labels.drop_null()))), note)} if note else {}
     return labels, reasons, several
+
+
+def _classes(labels: pa.ChunkedArray, keep: np.ndarray, task: str) -> tuple[str, ...]:
+    """Return the names of all classes, sorted; none of numbers."""
+    if task == "regression":
+        return ()
+    column = labels.take(pa.array(keep))
+    values = pc.list_flatten(column) if is_list(column.type) else column
+    return tuple(sorted(set(values.drop_null().to_pylist()) - {""}))
 
 
 def _given_splits(table: pa.Table, found: Source, roles: Roles) -> np.ndarray | None:
@@ -262,74 +293,3 @@ def _given_splits(table: pa.Table, found: Source, roles: Roles) -> np.ndarray | 
     if by_part is not None or roles.split is None:
         return by_part if by_part is None else np.asarray(by_part)
     return split_names(table.column(roles.split), name=roles.split)
-
-
-def _row_ids(
-    table: pa.Table, roles: Roles, splits: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ids, and for the split the keys that exact copies share."""
-    import datasets
-
-    if splits is not None:
-        # So that a row that is in both train and test has one id in each.
-        table = _replaced(table, SPLIT, pa.array(splits, pa.string()))
-    plain = dataset_of(table, datasets.Features.from_arrow_schema(table.schema), key="loading")
-    if roles.row_id is not None:
-        ids = key_ids(plain, roles.row_id)
-        return ids, ids
-    ids = content_ids(plain.remove_columns(ROW_ID) if ROW_ID in table.column_names else plain)
-    return ids, ids.astype("<U16")
-
-
-def _replaced(table: pa.Table, name: str, column: pa.Array | pa.ChunkedArray) -> pa.Table:
-    if name in table.column_names:
-        return table.set_column(table.column_names.index(name), name, column)
-    return table.append_column(name, column)
-
-
-def _set_aside(ids: np.ndarray, reasons: Reasons, found: Source) -> list[Issue]:
-    positions = np.flatnonzero(~usable(reasons))
-    places = locate(found, positions)
-    return [
-        bad_row(str(ids[i]), f"{reasons[i]} ({place})")
-        for i, place in zip(positions, places, strict=True)
-    ]
-
-
-def _assemble(
-    columns: dict[str, pa.Array],
-    rows: pa.Table,
-    *,
-    schema: Schema,
-    origin: str,
-    bad: list[Issue],
-    choices: dict[str, Choice],
-) -> LoadedDataset:
-    import datasets
-
-    for name in rows.column_names:
-        if name not in (ROW_ID, SPLIT):
-            columns[name] = rows.column(name)
-    table = pa.table(columns)
-    features = datasets.Features.from_arrow_schema(table.schema)
-    if schema.modality == "image":
-        features[schema.inputs[0]] = datasets.Image(decode=False)
-    key = dataset_fingerprint(dataset_of(table, features, key="loading"), schema)
-    return LoadedDataset(
-        dataset=dataset_of(table, features, key=key),
-        schema=schema,
-        set_aside=Issues.concat([Issues.from_rows(bad)]),
-        origin=origin,
-        fingerprint=key,
-        choices=choices,
-    )
-
-
-def _nothing_left(origin: str, bad: list[Issue]) -> str:
-    """Say why there is no usable row, with the reasons counted."""
-    if not bad:
-        return f"There are no rows in {origin}."
-    counted = Counter((issue.detail or "").partition(" (")[0] for issue in bad)
-    listed = ", ".join(f"{reason}: {count}" for reason, count in counted.most_common())
-    first = "; ".join(f"{issue.row_id}: {issue.detail}" for issue in bad[:3])
-    return f"No usable row in {origin}. {len(bad)} set aside ({listed}). First: {first}."

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..choice import Choice
-from ..columns import is_binary, is_list, is_number, is_string
+from ..columns import is_binary, is_string
 from ..errors import InputError, check_column
-from .cells import is_numeric_text
-from .column_names import ID_NAMES, INDEX_NAMES, LABEL_NAMES, SPLIT_COLUMNS, TEXT_NAMES
-from .files import IMAGE_SUFFIXES, check_image
+from ..schema import TASKS
+from .column_kinds import Kind, column_kinds, is_struct_image, is_unique
+from .column_names import ID_NAMES, SPLIT_COLUMNS, names_a_key, plain_name
+from .input_roles import Inputs, choose_inputs, listed, other_columns, unclear
+from .label_roles import NO_LABEL, LabelGuess, guess_label, named_label
 from .parts import SPLIT_NAMES
-
-NO_LABEL = "none"
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Roles:
     label: str | None = None
     split: str | None = None
     row_id: str | None = None
+    task: str = TASKS[0]
     choices: dict[str, Choice] = field(default_factory=dict)
 
     def taken(self) -> set[str]:
@@ -60,6 +61,7 @@ def choose_roles(
     Parameters
     ----------
     table : pyarrow.Table
+        Conversations are texts already (`turns`).
     wanted : Wanted
     folders : iterable of Path or None
         Where relative image paths may start.
@@ -70,16 +72,30 @@ def choose_roles(
     roles = Roles()
     _choose_split(table, wanted, roles)
     _choose_row_id(table, wanted, roles)
+    leave = roles.taken() | _wanted_inputs(wanted) | {wanted.label or ""}
+    kinds = column_kinds(table, folders, leave=leave)
+    guess = named_label(kinds) if wanted.label is None else None
     if wanted.label is not None:
         roles.label = None if wanted.label == NO_LABEL else wanted.label
         roles.choices["label"] = Choice(wanted.label, "given")
-    elif named := _named(table, LABEL_NAMES, roles.taken() | _wanted_inputs(wanted)):
-        roles.label = named
-        roles.choices["label"] = Choice(named, "named like a label")
-    _choose_inputs(table, wanted, roles, list(folders))
+    elif guess is not None and guess.label is not None:
+        _take(roles, guess)
+    others = [kind for name, kind in kinds.items() if name not in roles.taken()]
+    inputs = _inputs_as_wanted(table, wanted) or choose_inputs(others, table)
+    _settle(roles, inputs)
     if wanted.label is None and roles.label is None:
-        _guess_label(table, roles, needed=needs_label)
+        _guess(table, roles, others, needed=needs_label, named=guess)
+    unused = other_columns(table, {*roles.inputs, *roles.taken()}, kinds)
+    if unused:
+        roles.choices["not used"] = Choice(
+            unused, "neither compared as the rows' content nor learned"
+        )
     return roles
+
+
+def _take(roles: Roles, guess: LabelGuess) -> None:
+    roles.label = guess.label
+    roles.choices["label"] = Choice(guess.label or NO_LABEL, guess.reason)
 
 
 def _wanted_inputs(wanted: Wanted) -> set[str]:
@@ -100,17 +116,6 @@ def _check_wanted(table: pa.Table, wanted: Wanted) -> None:
         raise InputError(f"Give one kind of input, not {' and '.join(f'`{g}`' for g in given)}.")
 
 
-def _named(table: pa.Table, names: Iterable[str], excluded: set[str]) -> str | None:
-    """Return the first of the names that is a column, whatever its case."""
-    lower = {column.lower(): column for column in reversed(table.column_names)}
-    found = (lower[name] for name in names if name in lower)
-    return next((name for name in found if name not in excluded and _has_values(table, name)), None)
-
-
-def _has_values(table: pa.Table, name: str) -> bool:
-    return len(table) == 0 or table.column(name).null_count < len(table)
-
-
 def _choose_split(table: pa.Table, wanted: Wanted, roles: Roles) -> None:
     if wanted.split is not None:
         roles.split = wanted.split
@@ -119,7 +124,7 @@ def _choose_split(table: pa.Table, wanted: Wanted, roles: Roles) -> None:
     taken = {wanted.label or "", *_wanted_inputs(wanted)}
     for name in table.column_names:
         column = table.column(name)
-        if name.lower() not in SPLIT_COLUMNS or name in taken or not is_string(column.type):
+        if plain_name(name) not in SPLIT_COLUMNS or name in taken or not is_string(column.type):
             continue
         values = pc.unique(column.drop_null()).to_pylist()
         unknown = [value for value in values if value.strip().lower() not in SPLIT_NAMES]
@@ -136,163 +141,62 @@ def _choose_row_id(table: pa.Table, wanted: Wanted, roles: Roles) -> None:
         roles.row_id = wanted.row_id
         roles.choices["row_id"] = Choice(wanted.row_id, "given")
         return
-    name = _named(table, ID_NAMES, {wanted.label or "", *_wanted_inputs(wanted)})
-    if name is not None and _is_key(table.column(name)):
-        roles.row_id = name
-        roles.choices["row_id"] = Choice(name, "named like a key, and unique")
-    else:
-        roles.choices["row_id"] = Choice("content hash", "no unique column named like a key")
+    taken = {wanted.label or "", *_wanted_inputs(wanted), roles.split}
+    usual = [n for key in ID_NAMES for n in table.column_names if plain_name(n) == key]
+    like = [name for name in table.column_names if names_a_key(name)]
+    for name in dict.fromkeys([*usual, *like]):
+        if name not in taken and is_unique(table.column(name)):
+            roles.row_id = name
+            roles.choices["row_id"] = Choice(name, "named like a key, and unique")
+            return
+    roles.choices["row_id"] = Choice("content hash", "no unique column named like a key")
 
 
-def _is_key(column: pa.ChunkedArray) -> bool:
-    if column.null_count or not (is_string(column.type) or pa.types.is_integer(column.type)):
-        return False
-    distinct = pc.count_distinct(column.cast(pa.string())).as_py()
-    return bool(distinct == len(column)) and "" not in column.slice(0, 1).to_pylist()
-
-
-def _choose_inputs(
-    table: pa.Table, wanted: Wanted, roles: Roles, folders: list[Path | None]
-) -> None:
+def _inputs_as_wanted(table: pa.Table, wanted: Wanted) -> Inputs | None:
+    """Return the inputs that the user named, or None."""
     if wanted.image is not None:
         kind = table.schema.field(wanted.image).type
-        if not (_is_struct_image(kind) or is_binary(kind) or is_string(kind)):
+        if not (is_struct_image(kind) or is_binary(kind) or is_string(kind)):
             raise InputError(f"The image column {wanted.image!r} holds {kind}, not bytes or paths.")
-        return _settle(roles, "image", (wanted.image,), "given")
+        return Inputs("image", (wanted.image,), "given")
     if wanted.text is not None:
-        if not is_string(table.schema.field(wanted.text).type):
-            kind = table.schema.field(wanted.text).type
+        kind = table.schema.field(wanted.text).type
+        if not is_string(kind):
             raise InputError(f"The text column {wanted.text!r} holds {kind}, not text.")
-        return _settle(roles, "text", (wanted.text,), "given")
-    if wanted.features:
-        return _settle(roles, "features", tuple(wanted.features), "given")
-    images = [
-        name
-        for name in table.column_names
-        if name not in roles.taken() and is_image_column(table.column(name), folders)
-    ]
-    if len(images) == 1:
-        return _settle(roles, "image", (images[0],), "the only column that holds images")
-    if images:
-        raise InputError(
-            _unclear(table, f"Several columns hold images ({', '.join(images)})", "image")
-        )
-    return _choose_text_or_features(table, roles)
+        return Inputs("text", (wanted.text,), "given")
+    return Inputs("features", tuple(wanted.features), "given") if wanted.features else None
 
 
-def _settle(roles: Roles, modality: str, inputs: tuple[str, ...], reason: str) -> None:
-    if roles.label in inputs:
-        raise InputError(f"The column {roles.label!r} cannot be both label and {modality}.")
-    roles.modality, roles.inputs = modality, inputs
-    shown = inputs if len(inputs) <= 6 else (*inputs[:5], f"… {len(inputs)} in all")
-    roles.choices[modality] = Choice(", ".join(shown), reason)
+def _settle(roles: Roles, inputs: Inputs) -> None:
+    if roles.label in inputs.columns:
+        raise InputError(f"The column {roles.label!r} cannot be both label and {inputs.modality}.")
+    roles.modality, roles.inputs = inputs.modality, inputs.columns
+    roles.choices[inputs.modality] = Choice(listed(inputs.columns), inputs.reason)
 
 
-def _choose_text_or_features(table: pa.Table, roles: Roles) -> None:
-    numeric, texts, ignored = [], {}, []
-    for name in table.column_names:
-        if name in roles.taken() or name.lower() in INDEX_NAMES:
-            continue
-        column = table.column(name)
-        if _is_feature(column):
-            numeric.append(name)
-        elif is_string(column.type):
-            texts[name] = _mean_length(column)
-        else:
-            ignored.append(name)
-    text = _best_text(texts, table, numeric)
-    if text is not None:
-        reason = "named like a text" if text.lower() in TEXT_NAMES else "the longest text column"
-        return _settle(roles, "text", (text,), f"{reason}, {texts[text]:.0f} characters on average")
-    filled = [name for name in numeric if table.column(name).null_count * 2 <= len(table)]
-    if not filled:
-        raise InputError(
-            _unclear(table, "No column is clearly an image, a text or numbers", "text")
-        )
-    left_out = [name for name in table.column_names if name not in {*filled, *roles.taken()}]
-    reason = "all numeric columns" + (f"; not used: {', '.join(left_out)}" if left_out else "")
-    return _settle(roles, "features", tuple(filled), reason)
-
-
-def _best_text(texts: dict[str, float], table: pa.Table, numeric: list[str]) -> str | None:
-    """Return the column that reads like free text, if there is one."""
-    free = [
-        name
-        for name in texts
-        if name.lower() in TEXT_NAMES or not numeric or texts[name] >= 20
-        if name.lower() in TEXT_NAMES or _distinct(table.column(name)) > 0.2 * len(table)
-    ]
-    return max(free, key=lambda name: (name.lower() in TEXT_NAMES, texts[name]), default=None)
-
-
-def _is_feature(column: pa.ChunkedArray) -> bool:
-    kind = column.type
-    if is_list(kind):
-        return is_number(kind.value_type)
-    return is_number(kind) or (is_string(kind) and is_numeric_text(column))
-
-
-def _mean_length(column: pa.ChunkedArray) -> float:
-    return float(pc.mean(pc.utf8_length(column)).as_py() or 0)
-
-
-def _distinct(column: pa.ChunkedArray) -> int:
-    return int(pc.count_distinct(column).as_py())
-
-
-def _is_struct_image(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0)
-
-
-def is_image_column(column: pa.ChunkedArray, folders: list[Path | None]) -> bool:
-    """Tell from its type and some entries whether a column holds images or paths of images."""
-    if _is_struct_image(column.type):
-        return True
-    sample = column.drop_null().slice(0, 20).to_pylist()
-    if is_binary(column.type):
-        return any(check_image(data) is None for data in sample)
-    if not is_string(column.type) or not sample:
-        return False
-    paths = [path for path in sample if Path(path).suffix.lower() in IMAGE_SUFFIXES]
-    return 2 * len(paths) >= len(sample) and any(
-        (folder or Path()).joinpath(path).is_file() for path in paths for folder in folders
-    )
-
-
-def _guess_label(table: pa.Table, roles: Roles, *, needed: bool) -> None:
-    """Take the only column with few values, text before numbers, as the label."""
-    free = [
-        name
-        for name in table.column_names
-        if name not in {*roles.inputs, *roles.taken()} and name.lower() not in INDEX_NAMES
-    ]
-    found = [name for name in free if _is_low_cardinality(table.column(name))]
-    if len(found) == 1:
-        roles.label = found[0]
-        distinct = _distinct(table.column(found[0]))
-        roles.choices["label"] = Choice(
-            found[0], f"the only other column with few values ({distinct})"
-        )
-    elif found and not needed:
-        reason = f"several columns could be the label ({', '.join(found)})"
-        roles.choices["label"] = Choice(NO_LABEL, reason)
-    elif found:
-        raise InputError(
-            _unclear(table, f"Several columns could be the label ({', '.join(found)})", "label")
-        )
-    else:
-        roles.choices["label"] = Choice(NO_LABEL, "no column looks like a label")
-
-
-def _is_low_cardinality(column: pa.ChunkedArray) -> bool:
-    kind = column.type
-    if not (is_string(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
-        return False
-    return 2 <= _distinct(column) <= max(2, min(1000, len(column) // 5))
-
-
-def _unclear(table: pa.Table, what: str, option: str) -> str:
-    columns = ", ".join(f"{item.name} ({item.type})" for item in table.schema)
-    also = f', or "{NO_LABEL}" for no label' if option == "label" else ""
-    others = "`image`, `text` or `features`" if option == "text" else f"`{option}`"
-    return f"{what}. Say which with {others}{also}. Columns: {columns}."
+def _guess(
+    table: pa.Table,
+    roles: Roles,
+    others: list[Kind],
+    *,
+    needed: bool,
+    named: LabelGuess | None,
+) -> None:
+    """Take the column that is most likely the label, if one is; it is then no input."""
+    as_features = roles.modality == "features" and roles.choices["features"].reason != "given"
+    fixed = set() if as_features else set(roles.inputs)
+    guess = guess_label([kind for kind in others if kind.name not in fixed], tabular=as_features)
+    if guess.label is None and len(guess.candidates) > 1 and needed and not as_features:
+        could = ", ".join(guess.candidates)
+        what = f"Several columns could be the label ({could})"
+        raise InputError(unclear(table, what, f'`label`, or "{NO_LABEL}" for no label'))
+    if guess.label is None and named is not None and not guess.candidates:
+        guess = named
+    _take(roles, guess)
+    if roles.label in roles.inputs:
+        left = tuple(name for name in roles.inputs if name != roles.label)
+        if not left:
+            roles.label, roles.choices["label"] = None, Choice(NO_LABEL, "no other column is there")
+            return
+        reason = roles.choices["features"].reason
+        roles.inputs, roles.choices["features"] = left, Choice(listed(left), reason)

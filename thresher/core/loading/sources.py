@@ -31,7 +31,7 @@ from .image_folder import count_images, read_image_folder
 from .image_metadata import OWN_NAME
 from .parts import SPLIT_NAMES, UNNAMED, Part, Source, split_in_path
 from .table_form import TableForm
-from .tables import is_table, read_table
+from .tables import can_be_read, is_table, read_table
 
 HUB_NAME = re.compile(r"^[\w.-]+(/[\w.-]+)?(:[\w.-]+)?$")
 PAIRS = re.compile(rf"^\s*({'|'.join(SPLIT_NAMES)})\s*=", re.IGNORECASE)
@@ -102,10 +102,10 @@ def _similar_file(path: Path) -> str:
 
 
 def _read_one_file(path: Path, form: TableForm) -> Source:
-    if not is_table(path):
+    if not can_be_read(path):
         raise InputError(
-            f"{path} is not a Parquet, CSV, TSV, JSON Lines, JSON or tar file. Images are loaded "
-            "by folder: name the folder that holds one folder for each class."
+            f"{path} is not a Parquet, CSV, TSV, JSON Lines, JSON or tar file, nor text. Images "
+            "are loaded by folder: name the folder that holds one folder for each class."
         )
     return read_table(path, name=path.name, form=form)
 
@@ -135,8 +135,10 @@ def _read_paths(
             'with {"train": …, "test": …}, or "train=FILE,test=FILE".'
         )
     for path, name, split in zip(paths, names, splits, strict=True):
-        if path.suffix.lower() in IMAGE_SUFFIXES or not is_table(path):
-            raise InputError(f"{path} is not a Parquet, CSV, TSV, JSON Lines, JSON or tar file.")
+        if path.suffix.lower() in IMAGE_SUFFIXES or not can_be_read(path):
+            raise InputError(
+                f"{path} is not a Parquet, CSV, TSV, JSON Lines, JSON or tar file, nor text."
+            )
         source.extend(read_table(path, name=name, split=split, form=form))
     if any(splits):
         source.choices["split files"] = Choice(

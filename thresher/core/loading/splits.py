@@ -26,10 +26,10 @@ def hold_out(keys: np.ndarray, labels: np.ndarray, *, fraction: float, seed: int
     fraction : float
         Share of test rows in each class; at least one of a class of two or more.
     """
-    order = row_keys(np.char.add(f"{seed}:", keys)) if len(keys) else np.empty(0, np.uint64)
     test = np.zeros(len(keys), bool)
-    if fraction == 0:
+    if fraction == 0 or not len(keys):
         return test
+    order = row_keys(np.char.add(f"{seed}:", keys))
     for name in np.unique(labels):
         members = np.flatnonzero(labels == name)
         wanted = min(max(1, round(fraction * len(members))), len(members) - 1)

@@ -135,6 +135,18 @@ def find_layout(data: bytes, form: TableForm, *, usual: str | None = None) -> La
     return Layout(delimiter, header, names, titles, choices)
 
 
+def cuts_lines_alike(data: bytes) -> bool:
+    """Tell whether some delimiter cuts nearly all lines of a text into as many columns."""
+    sample = data[:SAMPLE_BYTES].decode(errors="ignore")
+    for delimiter in DELIMITERS:
+        widths = [len(record) for record in _records(sample, delimiter)]
+        # Lines of prose often have as many commas as the next; all of them hardly ever.
+        enough = 1.0 if delimiter == "," else MOSTLY
+        if len(widths) > 1 and widths[0] > 1 and mean(w == widths[0] for w in widths) >= enough:
+            return True
+    return False
+
+
 def _records(sample: str, delimiter: str) -> list[list[str]]:
     """Return the first records of a file, those that can be read."""
     found: list[list[str]] = []

@@ -14,6 +14,7 @@ from .delimited import read_delimited
 from .encoding import UnclearEncoding
 from .json_files import read_json, read_json_lines
 from .parts import Part, Source, bad_row, file_error, first_line
+from .plain_text import is_plain_text, read_plain_text
 from .table_form import TableForm
 from .tar import read_tar
 
@@ -21,7 +22,9 @@ from .tar import read_tar
 def read_table(
     path: Path, *, name: str, split: str | None = None, form: TableForm | None = None
 ) -> Source:
-    """Read one file by its suffix; a file that cannot be read is set aside, not raised.
+    """Read one file by its suffix, as plain text where that stands for nothing.
+
+    A file that cannot be read is set aside, not raised.
 
     Parameters
     ----------
@@ -43,7 +46,7 @@ def read_table(
         if path.stat().st_size == 0:
             source.bad.append(bad_row(name, "zero bytes"))
             return source
-        part = _READERS[suffix(path)](path, name, source)
+        part = _READERS.get(suffix(path), read_plain_text)(path, name, source)
     except OSError as error:
         reason = file_error(error) if error.errno else f"unreadable file ({error})"
         source.bad.append(bad_row(name, reason))
@@ -70,6 +73,11 @@ def suffix(path: Path) -> str:
 def is_table(path: Path) -> bool:
     """Tell whether a file's suffix is one that `read_table` knows."""
     return suffix(path) in _READERS
+
+
+def can_be_read(path: Path) -> bool:
+    """Tell whether a file that was named can be read: a table by its suffix, or plain text."""
+    return is_table(path) or is_plain_text(path, suffix(path))
 
 
 def _read_parquet(path: Path, name: str, source: Source) -> Part:
