@@ -181,8 +181,7 @@ class Curator(Habits):
         pred_probs: np.ndarray | None = None,
     ) -> Any:
         """Fit, and return the rows that stay; with labels beside them see `fit_resample`."""
-        options: dict[str, Any] = {"task": task, "embeddings": embeddings}
-        options["pred_probs"] = pred_probs
+        options: Any = {"task": task, "embeddings": embeddings, "pred_probs": pred_probs}
         self.fit(dataset, y, column=column, label=label, **options)
         return self._opened.apply(self.manifest_)
 
@@ -223,8 +222,7 @@ class Curator(Habits):
         costs little beside encoding.
         """
         if not hasattr(self, "manifest_"):
-            options: dict[str, Any] = {"task": task, "embeddings": embeddings}
-            options["pred_probs"] = pred_probs
+            options: Any = {"task": task, "embeddings": embeddings, "pred_probs": pred_probs}
             return self.fit(dataset, y, column=column, label=label, **options)
         self._check_columns(dataset)
         before = label or (self._label if y is None else None)
