@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.choice import Choice
-from thresher.core.columns import read_column
+from thresher.core.columns import class_sets, read_column
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
 from thresher.core.schema import TASKS
@@ -80,9 +80,8 @@ def find_target_issues(
         )
     method = str(options.get("method", "auto"))
     assert rows.label is not None  # there are labels to judge
-    column = read_column(rows.dataset, rows.label)
     if rows.task == "multi_label":
-        sets = column.to_pylist()
+        sets = class_sets(rows.dataset, rows.label).to_pylist()
         classes = sorted({name for row in sets if row for name in row})
         return find_multilabel_issues(
             [sets[row] for row in at.tolist()],
@@ -99,7 +98,7 @@ def find_target_issues(
             "predictions to curation.find_regression_issues."
         )
     return find_regression_issues(
-        column.to_numpy().astype(np.float64)[at],
+        read_column(rows.dataset, rows.label).to_numpy().astype(np.float64)[at],
         embeddings=embeddings,
         row_ids=rows.ids[at],
         method=method if method in METHODS else "auto",

@@ -63,3 +63,22 @@ def test_the_curator_takes_them_and_leaves_the_columns_alone():
     assert curator.checks_.rows.task == "multi_label"
     assert curator.manifest_.table["action"].to_pylist()[7] == "review"
     assert curator.transform(dataset).select_columns(["x", "p", "q"]).to_dict() == rows
+
+
+@pytest.mark.parametrize("width", [-1, 2])
+def test_lists_of_codes_have_the_names_behind_them(tmp_path, width):
+    names = hf.ClassLabel(names=["joy", "anger", "fear"])
+    codes = [[i % 3, (i + 1) % 3] if width == 2 or i % 2 else [] for i in range(N)]
+    features = hf.Features({"text": hf.Value("string"), "labels": hf.Sequence(names, length=width)})
+    texts = comments()["comment_text"].tolist()
+    dataset = hf.Dataset.from_dict({"text": texts, "labels": codes}, features)
+    dataset.to_parquet(tmp_path / "d.parquet")
+    for source in (dataset, tmp_path / "d.parquet"):
+        loaded = load_dataset(source, keep_unlabeled=True, test_fraction=0)
+        assert loaded.schema.classes == ("anger", "fear", "joy")
+        assert loaded.schema.task == "multi_label"
+        assert list(loaded.dataset["labels"])[1] == ["anger", "fear"]
+        assert loaded.given.table["labels"].to_pylist() == codes
+    curator = Curator(["label"]).fit(dataset, column="text", label="labels")
+    assert curator.checks_.found["label"].classes == ("anger", "fear", "joy")
+    assert curator.manifest_.table["old_label"].to_pylist()[1] == "anger|fear"

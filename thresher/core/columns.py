@@ -71,12 +71,25 @@ def class_names(dataset: datasets.Dataset, name: str) -> pa.ChunkedArray:
     """
     column = read_column(dataset, name)
     if is_list(column.type):
-        return joined_classes(column)
+        return joined_classes(class_sets(dataset, name))
     names = getattr(dataset.features[name], "names", None)
     if names is None or not pa.types.is_integer(column.type):
         return arrow_class_names(column, name=name)[0]
     inside = pc.if_else(pc.greater_equal(column, 0), column, pa.scalar(None, column.type))
     return pa.chunked_array([pa.array(names, pa.string())]).take(inside)
+
+
+def class_sets(dataset: datasets.Dataset, name: str) -> pa.ChunkedArray:
+    """Return a column of lists as lists of class names, null for a missing label.
+
+    Codes of a ``ClassLabel`` are its names.
+    """
+    from .loading.class_labels import with_class_names
+
+    named = with_class_names(
+        pa.table({name: read_column(dataset, name)}), {name: dataset.features[name]}
+    )
+    return named.column(name).cast(pa.list_(pa.string()))
 
 
 def joined_classes(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -36,7 +36,7 @@ from .cells import (
     without_any,
     without_markers,
 )
-from .class_labels import with_class_names
+from .class_labels import names_of_classes, with_class_names
 from .image_cells import clean_images
 from .label_columns import with_one_label
 from .parts import Source, stacked
@@ -153,7 +153,7 @@ def load_dataset(
             table.column(roles.label),
             roles.label,
             modality=roles.modality,
-            named=hasattr(declared.get(roles.label), "names"),
+            named=names_of_classes(declared.get(roles.label)) is not None,
             wanted=task,
         )
         roles.task = chosen.value
