@@ -320,3 +320,15 @@ def test_rows_that_lack_some_numbers_stay_where_data_are_cleaned():
     assert [issue.detail for issue in loaded.set_aside] == ["all numbers are missing (row 9)"]
     strict = load_dataset(pd.DataFrame(table))
     assert len(strict.dataset) == N - 15
+
+
+def test_a_stray_word_among_numbers_is_a_missing_number_and_said_where_data_are_cleaned():
+    ages = [str(i) for i in range(N)]
+    ages[3], ages[5], ages[7], ages[9] = "?", "unknown", "?", "inf"
+    loaded = read({"age": ages, "fare": NUMBERS, "label": AB})
+    assert [issue.detail for issue in loaded.set_aside] == [
+        "NaN or infinite value in 'age' (row 10)"
+    ]
+    assert np.isnan(np.array(loaded.dataset["age"][:], float))[[3, 5, 7]].all()
+    line = "no numbers: '?' in 'age' (2 rows), 'unknown' in 'age' (1 rows) (taken as missing)"
+    assert loaded.role_lines[-1] == line

@@ -5,6 +5,8 @@ Each function returns the cleaned values and, for every row, a reason or None.
 
 from __future__ import annotations
 
+import functools
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,6 +22,7 @@ Reasons = np.ndarray  # of object, shape (n,): str or None
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 NOT_FINITE = r"(?i)^[+-]?(nan|inf|infinity)$"
 MISSING = r"(?i)^(|na|n/a|null|none)$"
+SHOWN = 5
 MOSTLY = 0.9  # share of entries that must be numbers for a text column to count as numbers
 
 
@@ -50,7 +53,8 @@ def without_markers(table: pa.Table, markers: Sequence[str]) -> pa.Table:
     InputError
         When the markers are one text instead of several, or not text.
     """
-    if isinstance(markers, str) or not all(isinstance(marker, str) for marker in markers):
+    listed = isinstance(markers, (list, tuple))
+    if not listed or not all(isinstance(marker, str) for marker in markers):
         raise InputError(f"`na` is a list of texts such as ['?', '-999'], got {markers!r}.")
     known = pa.array([marker.strip() for marker in markers], pa.large_string())
     for position, item in enumerate(table.schema if len(known) else ()):
@@ -117,7 +121,8 @@ def clean_features(
 ) -> tuple[pa.ChunkedArray, Reasons]:
     """Return a feature column as numbers; missing, infinite and unparsable entries are named.
 
-    With `keep_missing` a missing entry is null or NaN, and nothing against its row.
+    With `keep_missing` an entry that is missing or no number is null or NaN, and nothing against
+    its row; see `no_numbers`.
     """
     if is_string(column.type):
         return _parse_numbers(column, name, keep_missing=keep_missing)
@@ -165,11 +170,23 @@ def _parse_numbers(
     values = pc.if_else(number, texts, pa.scalar(None, pa.string())).cast(pa.float64())
     overflow = np.isinf(values.fill_null(0.0).to_numpy())
     reasons = no_reasons(len(column))
-    for row in np.flatnonzero(~number.to_numpy()):
+    for row in () if keep_missing else np.flatnonzero(~number.to_numpy()):
         reasons[row] = f"not a number in {name!r}: {texts[row].as_py()[:40]!r}"
     reasons[not_finite | overflow] = f"NaN or infinite value in {name!r}"
     reasons[missing] = None if keep_missing else f"missing value in {name!r}"
     return values, reasons
+
+
+def no_numbers(table: pa.Table, names: Sequence[str]) -> str:
+    """Say which entries of columns of numbers are none, the most frequent of each column first."""
+    said = []
+    for name in names:
+        if is_string(table.schema.field(name).type):
+            texts = pc.utf8_trim_whitespace(table.column(name).cast(pa.large_string())).drop_null()
+            plain = [pc.match_substring_regex(texts, p) for p in (NUMBER, NOT_FINITE, MISSING)]
+            strays = Counter(texts.filter(pc.invert(functools.reduce(pc.or_, plain))).to_pylist())
+            said += [f"{text[:20]!r} in {name!r} ({n:,} rows)" for text, n in strays.most_common(2)]
+    return ", ".join(said[:SHOWN])
 
 
 def is_numeric_text(column: pa.ChunkedArray) -> bool:

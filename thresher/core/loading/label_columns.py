@@ -40,6 +40,8 @@ def join_labels(table: pa.Table, names: Sequence[str]) -> tuple[pa.Array, str]:
 
     A row in which nothing but gaps stands is null: it has no label.
     """
+    if not names:
+        raise InputError("`label` is empty: name the label column, or leave it out.")
     states = [_states(table.column(name), name) for name in names]
     on = np.stack([state == 1 for state in states], axis=1)
     known = np.asarray(np.stack([state >= 0 for state in states], axis=1).any(axis=1))

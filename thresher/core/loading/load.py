@@ -30,6 +30,7 @@ from .cells import (
     clean_features,
     clean_texts,
     first_reason,
+    no_numbers,
     no_reasons,
     single_row_classes,
     usable,
@@ -37,6 +38,7 @@ from .cells import (
     without_markers,
 )
 from .class_labels import names_of_classes, with_class_names
+from .decimal_commas import with_decimal_points
 from .image_cells import clean_images
 from .label_columns import with_one_label
 from .parts import Source, stacked
@@ -136,6 +138,7 @@ def load_dataset(
         raise InputError(nothing_left(found.origin, found.bad))
     stored, declared = stacked(found.parts)
     table = without_markers(with_class_names(stored, declared), na)
+    table, commas = with_decimal_points(table)
     table, turns = with_turns_as_text(table)
     table, wanted = with_one_text(table, wanted)
     table, wanted = with_one_label(table, wanted)
@@ -163,7 +166,7 @@ def load_dataset(
     assert loaded.given is not None  # _check has put it there
     own = as_stored(loaded.given.table, stored)
     given = replace(loaded.given, table=own, features=declared, titles=titles_of(found))
-    choices = {**loaded.choices, **said_of_form(delimiter, header, na)}
+    choices = {**loaded.choices, **commas, **said_of_form(delimiter, header, na)}
     return replace(loaded, given=given, choices=choices)
 
 
@@ -192,6 +195,12 @@ def _check(
     split: tuple[float, int],
 ) -> LoadedDataset:
     raw = table
+    if (
+        roles.modality == "features"
+        and keep_unlabeled
+        and (said := no_numbers(table, roles.inputs))
+    ):
+        roles.choices["no numbers"] = Choice(said, "taken as missing")
     table, bad_inputs = _clean_inputs(table, found, roles, keep_missing=keep_unlabeled)
     if roles.modality == "image":
         raw = replaced(raw, roles.inputs[0], table.column(roles.inputs[0]))

@@ -11,6 +11,7 @@ TASK = {"classification": "", "multi_label": "sets of classes", "regression": "n
 NOT_CHECKED = "NO LABEL COLUMN, so that labels are not checked"
 ALONE = (
     *("header", "column names", "delimiter", "lines", "encoding", "packed", "quotes", "long rows"),
+    *("decimal commas", "no numbers"),
     *("classes", "metadata", "left out"),
 )
 HASHED = "content hash"
