@@ -11,6 +11,7 @@ from typing import Any
 import datasets
 import numpy as np
 
+from ...core.choice import Choice
 from ...core.columns import class_names, read_row_ids, read_splits, take_rows
 from ...core.errors import InputError
 from ...core.faults import PlantedFaults, plant_faults
@@ -107,6 +108,7 @@ def read_loaded(folder: Path) -> LoadedDataset:
         set_aside=Issues.load(folder / "set_aside.parquet"),
         origin=head["origin"],
         fingerprint=head["fingerprint"],
+        choices={name: Choice(*said) for name, said in head["choices"].items()},
     )
 
 
@@ -169,6 +171,7 @@ def _save(loaded: LoadedDataset, folder: Path, notes: Notes) -> None:
         "schema": loaded.schema.to_json(),
         "origin": loaded.origin,
         "fingerprint": loaded.fingerprint,
+        "choices": {name: [said.value, said.reason] for name, said in loaded.choices.items()},
     }
     write_json(folder / "schema.json", head)
     splits, counts = np.unique(read_splits(loaded.dataset), return_counts=True)
