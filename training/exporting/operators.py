@@ -83,6 +83,7 @@ class OnnxWeights(nn.Module):
     weight: Tensor
     scale: Tensor
     zeros: Tensor
+    bias: Tensor | None
     bias_scale: Tensor
     bias_zeros: Tensor
 
@@ -103,7 +104,7 @@ class OnnxWeights(nn.Module):
         """Return the weight and the bias as float values, dequantized in the graph."""
         inputs = (self.weight, self.scale, self.zeros)
         weight = symbolic("DequantizeLinear", inputs, self.weight.shape, axis=self.axis)
-        bias: Tensor | None = self.bias  # type: ignore[assignment]
+        bias = self.bias
         if bias is not None:
             inputs = (bias, self.bias_scale, self.bias_zeros)
             bias = symbolic("DequantizeLinear", inputs, bias.shape, axis=0)
@@ -130,7 +131,9 @@ class OnnxLinear(nn.Module):
         super().__init__()
         self.rows = OnnxWeights(layer, input_scale)
         self.sequences = OnnxWeights(layer, input_scale, axis=1)
-        self.bias = layer.bias
+        # Rounded as the simulation rounds it: its own value would turn roundings further on.
+        integers, scale = self.rows.bias, self.rows.bias_scale
+        self.bias = None if integers is None else (integers.double() * scale.double()).float()
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply by the transposed weight."""

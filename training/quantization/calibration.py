@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from thresher.core.choice import Choice
 from thresher.core.errors import InputError, check_choice
 
 from ..samples import Samples
 from .fake import ActivationQuantizer
+from .far_rows import find_far_rows
 from .model import QuantizedModel
-from .ranges import RANGE_METHODS
+from .ranges import RANGE_METHODS, RangeObserver
 
 _FEW_BITS = 6
+_NAMED = 5
 
 
 @torch.no_grad()
@@ -27,7 +31,8 @@ def calibrate(
     ----------
     model : QuantizedModel
     samples : Samples
-        Some hundred rows of the kind that the model will see; labels are not used.
+        Some hundred rows of the kind that the model will see; labels are not used. Those far
+        outside all others, at most one in a hundred, are set aside (``choices`` names them).
     method : {"minmax", "moving_average", "percentile", "mse", "entropy"}
     batch_size : int
 
@@ -41,11 +46,13 @@ def calibrate(
         raise InputError("Calibration needs at least one row, got none.")
     was_training = model.training
     model.eval()
-    for mode in ("see", "count"):
-        model.set_mode(mode)
-        for inputs in _batches(samples, batch_size):
-            model(inputs.to(_device(model)))
-        _check_finite(model)
+    _look(model, samples, mode="see", batch_size=batch_size)
+    usual = _usual_rows(model, samples)
+    if len(usual) < len(samples):
+        for quantizer in model.quantizers():
+            quantizer.observer = RangeObserver()
+        _look(model, usual, mode="see", batch_size=batch_size)
+    _look(model, usual, mode="count", batch_size=batch_size)
     for quantizer in model.quantizers():
         _fix_range(quantizer, method)
     for layer in model.weighted():
@@ -54,6 +61,30 @@ def calibrate(
             layer.search_clip()
     model.set_mode("quantize")
     model.train(was_training)
+
+
+def _look(model: QuantizedModel, samples: Samples, *, mode: str, batch_size: int) -> None:
+    model.set_mode(mode)
+    for inputs in _batches(samples, batch_size):
+        model(inputs.to(_device(model)))
+    _check_finite(model)
+
+
+def _usual_rows(model: QuantizedModel, samples: Samples) -> Samples:
+    """Set rows far outside all others aside, and note on the model which they are."""
+    observers = (q.observer for q in model.quantizers() if q.observer is not None)
+    sizes = [np.concatenate(observer.sizes) for observer in observers]
+    # A value without an axis of rows, or seen at several places, tells nothing of single rows.
+    far = find_far_rows([size for size in sizes if len(size) == len(samples)])
+    if not len(far):
+        return samples
+    listed = ", ".join(map(str, samples.row_ids[far[:_NAMED]]))
+    model.choices["calibration_rows"] = Choice(
+        f"{len(samples) - len(far)} of {len(samples)}",
+        "set aside, being more than ten times as large as all others and so taking the range of "
+        f"integers for themselves: {listed}{', …' * (len(far) > _NAMED)}",
+    )
+    return samples.take(np.setdiff1d(np.arange(len(samples)), far))
 
 
 def _fix_range(quantizer: ActivationQuantizer, method: str) -> None:

@@ -12,7 +12,7 @@ from ..samples import Samples
 from .model import QuantizedModel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Score:
     """What was measured on the held-out rows.
 
@@ -26,8 +26,8 @@ class Score:
     confidence : float
         Probability of the label (without labels: of the float model's top class) lost, mean. Every
         row counts in it, not only those whose class changes, so that it is far less noisy.
-    divergence : float
-        Mean Kullback–Leibler divergence from the float model, nats.
+    divergences : ndarray of float64, shape (n,)
+        Kullback–Leibler divergence of each row from the float model, nats.
     text : str
         The same in words.
     """
@@ -35,8 +35,21 @@ class Score:
     loss: float
     error: float
     confidence: float
-    divergence: float
+    divergences: np.ndarray
     text: str
+
+    @property
+    def divergence(self) -> float:
+        """Mean divergence from the float model, nats."""
+        return float(self.divergences.mean())
+
+    def gain_over(self, other: Score) -> tuple[float, float]:
+        """Return how much less this one diverges than `other`, and the standard error of that.
+
+        From the same rows by pairs, so that rows that are hard for both do not count.
+        """
+        gains = other.divergences - self.divergences
+        return float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))
 
     def is_within(self, tolerance: float) -> bool:
         """Tell whether no more than `tolerance` is lost, as far as the rows can tell."""
@@ -54,7 +67,6 @@ class Judge:
         """Measure `quantized`."""
         logits = predict_logits(quantized, self.samples, device=self.device)
         same = float((logits.argmax(1) == self.logits.argmax(1)).mean())
-        divergence = _divergence(self.logits, logits)
         targets = self.samples.targets
         labels = self.logits.argmax(1) if targets is None else targets.numpy()
         before, after = (found.argmax(1) == labels for found in (self.logits, logits))
@@ -66,7 +78,7 @@ class Judge:
             loss=float(lost.mean()),
             error=float(lost.std() / np.sqrt(len(lost))),
             confidence=_confidence(self.logits, labels) - _confidence(logits, labels),
-            divergence=divergence,
+            divergences=_divergences(self.logits, logits),
             text=f"{text} on {len(lost)} held-out rows",
         )
 
@@ -76,9 +88,10 @@ def _confidence(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(np.exp(log_p[np.arange(len(labels)), labels]).mean())
 
 
-def _divergence(teacher: np.ndarray, student: np.ndarray) -> float:
+def _divergences(teacher: np.ndarray, student: np.ndarray) -> np.ndarray:
     log_p, log_q = (_log_softmax(logits.astype(np.float64)) for logits in (teacher, student))
-    return float((np.exp(log_p) * (log_p - log_q)).sum(1).mean())
+    divergences: np.ndarray = (np.exp(log_p) * (log_p - log_q)).sum(1)
+    return divergences
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:

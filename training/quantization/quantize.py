@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 
@@ -10,7 +11,13 @@ import numpy as np
 from torch import nn
 
 from thresher.core.choice import Choice, choose_device
-from thresher.core.errors import InputError, check_choice, check_count, check_number
+from thresher.core.errors import (
+    InputError,
+    ThresherWarning,
+    check_choice,
+    check_count,
+    check_number,
+)
 from thresher.core.randomness import RandomState, check_random_state
 from thresher.core.signatures import checked
 
@@ -28,6 +35,8 @@ from .training import QatSettings, train_quantized
 METHODS = ("auto", "ptq", "qat")
 _FULL_BITS = 8
 _LR, _LR_FEW_BITS = 1e-5, 1e-4
+_MUCH = 0.05
+_LEAST_GAIN = 0.01
 _HELD_OUT = 0.2
 _MOST_HELD_OUT = 2000
 
@@ -67,7 +76,8 @@ def quantize(
         used only to measure.
     method : {"auto", "ptq", "qat"}
         ``ptq`` calibrates; ``qat`` then trains the weights to follow the float model and keeps
-        the better of both; ``auto`` trains only if calibration alone loses more than `tolerance`.
+        the better of both, the trained ones where the rows cannot tell; ``auto`` trains only if
+        calibration alone loses more than `tolerance`, and keeps it where it is clearly better.
     weight_bits : int or "mixed"
         2 to 8; ``"mixed"`` gives 4 bits to as many weights as `tolerance` allows, 8 to the rest.
     activation_bits : int
@@ -97,6 +107,11 @@ def quantize(
     -------
     QuantizedModel
         In evaluation mode; ``choices`` tells what was measured and chosen.
+
+    Warns
+    -----
+    ThresherWarning
+        When it loses more than 5 points (or `tolerance`), beyond the standard error.
 
     Raises
     ------
@@ -131,6 +146,7 @@ def quantize(
     quantized.choices["calibration"] = Choice(ranges, f"{calibrated.text} after calibration alone")
     if method == "ptq" or (method == "auto" and calibrated.is_within(tolerance)):
         quantized.choices["method"] = Choice("ptq", _why_ptq(method, calibrated, tolerance))
+        _warn_of_loss(calibrated, tolerance=tolerance)
         return quantized.eval()
     place = choose_device(device).value
     quantized.choices["precision"] = choose_precision(model, precision, device=place)
@@ -146,7 +162,10 @@ def quantize(
         checkpoint_dir=checkpoint_dir,
         random_state=seed,
     )
-    return _better(quantized, calibrated, trained, judge.score(trained)).eval()
+    after = judge.score(trained)
+    chosen = _better(quantized, calibrated, trained, after, named=method)
+    _warn_of_loss(after if chosen is trained else calibrated, tolerance=tolerance)
+    return chosen.eval()
 
 
 def _check_bits(weight_bits: int | str) -> int:
@@ -182,19 +201,46 @@ def _calibrated(
 
 
 def _better(
-    calibrated: QuantizedModel, before: Score, trained: QuantizedModel, after: Score
+    calibrated: QuantizedModel,
+    before: Score,
+    trained: QuantizedModel,
+    after: Score,
+    *,
+    named: str,
 ) -> QuantizedModel:
-    """Keep the one nearer to the float model; accuracy on few rows is too coarse to decide."""
+    """Keep the one nearer to the float model; accuracy on few rows is too coarse to decide.
+
+    A difference within its standard error, or of less than a hundredth, decides nothing, for
+    another machine's last bits could turn it: training is then kept where it was asked for by
+    name, and not otherwise.
+    """
+    gain, error = after.gain_over(before)
     measured = (
         f"training: {after.text}; calibration alone: {before.text}; divergence from float "
-        f"{after.divergence:.2g} against {before.divergence:.2g}"
+        f"{after.divergence:.2g} against {before.divergence:.2g}, gain {gain:.2g} ± {error:.2g}"
     )
     trained.choices = dict(calibrated.choices)
-    if after.divergence <= before.divergence:
-        trained.choices["method"] = Choice("qat", measured)
+    clear = abs(gain) > max(error, _LEAST_GAIN * before.divergence)
+    if gain > 0 if clear else named == "qat":
+        text = measured if clear else f"asked for, and no different from calibration; {measured}"
+        trained.choices["method"] = Choice("qat", text)
         return trained
-    calibrated.choices["method"] = Choice("ptq", f"training made it worse; {measured}")
+    why = "training made it worse" if clear else "training made no difference"
+    calibrated.choices["method"] = Choice("ptq", f"{why}; {measured}")
     return calibrated
+
+
+def _warn_of_loss(score: Score, *, tolerance: float) -> None:
+    """Warn where much is lost, whatever was tried."""
+    limit = max(tolerance, _MUCH)
+    if not score.is_within(limit):
+        warnings.warn(
+            f"The integer model loses more than {limit:.0%} of the held-out rows to the float "
+            f"model: {score.text}. Give calibration rows like those it will see, more bits, "
+            "`keep_float='auto'`, or method='qat' with more epochs.",
+            ThresherWarning,
+            stacklevel=3,
+        )
 
 
 def _why_ptq(method: str, score: Score, tolerance: float) -> str:

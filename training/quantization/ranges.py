@@ -36,10 +36,13 @@ class RangeObserver:
     high: float = float("-inf")
     average: tuple[float, float] | None = None
     histogram: np.ndarray = field(default_factory=lambda: np.zeros(BINS))
+    sizes: list[np.ndarray] = field(default_factory=list)
 
     def see(self, values: torch.Tensor) -> None:
-        """Take the extremes of one batch."""
+        """Take the extremes of one batch, and the largest absolute value of each of its rows."""
         low, high = (float(bound) for bound in torch.aminmax(values.detach()))
+        rows = values.detach().float().abs().reshape(values.shape[0] if values.dim() else 1, -1)
+        self.sizes.append(rows.amax(1).cpu().numpy())
         self.low, self.high = min(self.low, low), max(self.high, high)
         old = self.average or (low, high)
         keep = self.momentum

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -21,7 +22,7 @@ from .judge import Judge, Score
 from .layers import QuantizedEmbedding, QuantizedWeights
 from .model import QuantizedModel
 from .prepare import prepare
-from .sensitivity import layer_sensitivity
+from .sensitivity import layer_sensitivity, rounded
 
 MIXED = "mixed"
 _HIGH, _LOW = 8, 4
@@ -110,7 +111,7 @@ def mix_bits(
     found = calibration.run(keep_float=keep_float)
     sizes = _weight_counts(found)
     harm = {name: value for name, value in calibration.sensitivity(_LOW).items() if name in sizes}
-    order = sorted(harm, key=lambda name: harm[name] / sizes[name])
+    order = sorted(harm, key=lambda name: rounded(harm[name] / sizes[name]))
 
     def attempt(count: int) -> QuantizedModel:
         low = dict.fromkeys(order[:count], _LOW)
@@ -139,7 +140,8 @@ def _largest(
     limit: float,
 ) -> tuple[int, QuantizedModel | None, Score]:
     """Return the largest count whose model loses at most `limit`, that model and its score."""
-    best: tuple[int, QuantizedModel | None, Score] = (0, None, Score(0.0, 0.0, 0.0, 0.0, ""))
+    nothing = Score(0.0, 0.0, 0.0, np.zeros(0), "")
+    best: tuple[int, QuantizedModel | None, Score] = (0, None, nothing)
     low, high = 1, most
     middle = most
     while low <= high:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
 from torch import nn
+
+from thresher.core.errors import ThresherWarning
 
 from ..checks import measure_normalization
 from ..exporting import ExportedModel, export
@@ -51,9 +54,12 @@ def costs_before_training(
     measure_normalization(model, rows.inputs)
     exported: nn.Module = model.eval()
     if variant.bits != FLOAT_BITS:
-        exported = quantize(
-            model, rows, method="ptq", weight_bits=variant.bits, validation=rows, device="cpu"
-        )
+        with warnings.catch_warnings():
+            # What a network with random weights loses means nothing.
+            warnings.simplefilter("ignore", ThresherWarning)
+            exported = quantize(
+                model, rows, method="ptq", weight_bits=variant.bits, validation=rows, device="cpu"
+            )
     names = [str(code) for code in range(model.spec.num_classes)]
     with tempfile.TemporaryDirectory() as folder:
         file = export(exported, Path(folder, "untrained"), classes=names, threads=threads)

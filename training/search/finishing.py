@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
-from thresher.core.errors import InputError
+from thresher.core.errors import InputError, ThresherWarning
 
 from ..evaluation import evaluate
 from ..exporting import export
@@ -86,11 +87,14 @@ class Finisher:
     def _quantized(self, variant: Variant, network: nn.Module) -> nn.Module:
         if variant.bits == FLOAT_BITS:
             return network.eval()
-        return quantize(
-            network,
-            self.samples,
-            method="ptq",
-            weight_bits=variant.bits,
-            validation=self.validation,
-            random_state=self.seed,
-        )
+        with warnings.catch_warnings():
+            # The accuracy of each candidate is measured and shown.
+            warnings.simplefilter("ignore", ThresherWarning)
+            return quantize(
+                network,
+                self.samples,
+                method="ptq",
+                weight_bits=variant.bits,
+                validation=self.validation,
+                random_state=self.seed,
+            )

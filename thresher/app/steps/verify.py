@@ -12,6 +12,8 @@ from training import check_parity, evaluate, load_exported
 from training.exporting import ExportedModel
 from training.profiling import measure_latency
 
+from ...core.choice import Choice
+from ...core.cpu import instruction_sets
 from ...core.files import read_json, write_json
 from ..stages import Done, Notes, RunFolder
 from .compress import module
@@ -37,6 +39,7 @@ def verify_models(
         for name, milliseconds in latencies(exported.value).items():
             record[name]["milliseconds"] = milliseconds
         write_json(folder / RECORD, record)
+        notes.choices["file"] = file_to_use(record)
         notes.summary = {
             name: {key: value for key, value in item.items() if key != "differing"}
             for name, item in record.items()
@@ -62,6 +65,23 @@ def _measure(file: ExportedModel, done: Done[Any], material: Material) -> dict[s
         "megabytes": file.size_bytes / 1e6,
         "threads": file.threads,
     }
+
+
+def file_to_use(record: dict[str, Any]) -> Choice:
+    """Recommend the int8 file, or the float one where integers are no faster on this machine."""
+    student, int8 = record["student"], record["int8"]
+    speed = student["milliseconds"] / int8["milliseconds"]
+    size = int8["megabytes"] / student["megabytes"]
+    machine = ", ".join(instruction_sets()) or "unknown instructions"
+    measured = f"{speed:.2f} times the speed and {size:.0%} of the bytes of the float file"
+    where = f"one row at a time on this machine ({machine})"
+    if speed > 1:
+        return Choice("models/onnx/int8", f"{measured}, {where}")
+    return Choice(
+        "models/onnx/student",
+        f"int8 has {measured}, {where}: integers gain no time here. Take models/onnx/int8 where "
+        "bytes count, or on a machine where it is faster",
+    )
 
 
 def latencies(files: dict[str, ExportedModel]) -> dict[str, float]:
