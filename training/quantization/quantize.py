@@ -239,7 +239,7 @@ def _warn_of_loss(score: Score, *, tolerance: float) -> None:
             f"model: {score.text}. Give calibration rows like those it will see, more bits, "
             "`keep_float='auto'`, or method='qat' with more epochs.",
             ThresherWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
