@@ -187,13 +187,13 @@ def page(runs: list[dict[str, Any]], machine: str) -> dict[str, Any]:
     """Return the tables for the documentation."""
     first = [run for run in runs if run["seed"] == 0]
     listed = ", ".join(f"{name} {number}" for name, number in versions().items())
-    trained_on = [f"{bound(run['rows'] for run in runs):,}" for bound in (min, max)]
+    trained_on = dict.fromkeys(f"{bound(run['rows'] for run in runs):,}" for bound in (min, max))
     tables = [agreement_table(first), cost_table(runs), time_table(first)]
     return {
         "title": "Integer files on other processors",
         "note": (
             f"This machine has {machine}; Haswell (AVX2, no VNNI) is emulated by qemu-user. "
-            f"Trained on {' to '.join(trained_on)} rows, compared on {PARITY_ROWS} test rows of "
+            f"Trained on {' to '.join(trained_on)} rows, compared on {PARITY_ROWS:,} test rows of "
             "CIFAR-10 and Banking77 and 599 of digits; a step is a 255th "
             f"of the range of the logits. {listed}."
         ),
@@ -230,7 +230,7 @@ def agreement_table(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _agreement(case: dict[str, Any]) -> list[str]:
-    return [f"{case['agreement']:.2%}", f"{case['within']:.2%}"]
+    return [f"{100 * case[share]:.2f} %" for share in ("agreement", "within")]
 
 
 def cost_table(runs: list[dict[str, Any]]) -> dict[str, Any]:
