@@ -1,23 +1,23 @@
 """What makes two rows equal: file bytes, decoded pixels, normalised text, or all columns.
 
-One key a row, for `find_exact_duplicates` and `exact_graph`. Hashes have 64 bits for files and
-columns, 128 for pixels and texts: among a million rows two unlike ones meet by chance with a
-probability of 3e-8 at most. Cost: one pass over the data, plus decoding for pixels.
+One key a row, for `find_exact_duplicates` and `exact_graph`. Keys of files, pixels and texts have
+128 bits of BLAKE2; columns are compared value by value where their hashes agree. Cost: one pass
+over the data, plus decoding for pixels.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from thresher.core.columns import is_string, read_column
+from thresher.core.content import content_hashes, equal_rows
 from thresher.core.errors import InputError, check_choice, check_column
-from thresher.core.images import UnreadableImage, decode_image, image_bytes, map_blocks
-from thresher.core.rows import content_hashes, hexadecimal, row_hashes
+from thresher.core.image_samples import picture_digest
+from thresher.core.images import UnreadableImage, image_bytes, map_blocks
 from thresher.core.schema import ROW_ID
 from thresher.core.signatures import checked
 
@@ -36,8 +36,9 @@ def content_keys(
     Parameters
     ----------
     by : {"pixels", "file", "text", "columns"}
-        ``"pixels"``: the decoded image with its shape and mode (grey, colour, transparent, 16
-        bits), whatever the file format; ``"file"``: the bytes of an image or other binary column;
+        ``"pixels"``: all samples of the image in all its frames, with shape and kind (grey, colour,
+        transparent, 16 bits, …), whatever the file format; ``"file"``: the bytes of an image or
+        other binary column;
         ``"text"``: the text after Unicode NFKC, case folding and collapsing white space;
         ``"columns"``: the values of all `columns`.
     columns : str or sequence of str, optional
@@ -61,7 +62,7 @@ def content_keys(
         check_column(name, dataset.column_names, role="column")
     if by == "columns":
         chosen = names or [name for name in dataset.column_names if name != ROW_ID]
-        return hexadecimal(row_hashes(dataset, chosen).reshape(-1, 1))
+        return equal_rows(dataset, chosen)
     if len(names) != 1:
         raise InputError(f"by={by!r} compares one column: name it with `columns`, got {columns!r}.")
     if by == "text":
@@ -89,24 +90,10 @@ def _pixel_keys(files: list[bytes | None]) -> list[str]:
 
 
 def _pixels(data: bytes) -> str:
-    from PIL import Image
-
     try:
-        image = decode_image(data)
-        with Image.open(io.BytesIO(data)) as header:
-            mode = _mode(header)
-    except (UnreadableImage, OSError):
+        return picture_digest(data, kinds=True).hex()
+    except UnreadableImage:
         return ""
-    return _digest(b"%d,%d,%s;" % (*image.shape[:2], mode) + image.tobytes())
-
-
-def _mode(image: Any) -> bytes:
-    """Name the kind of pixels; a palette is only a way of storing colours."""
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        return b"transparent"
-    if image.mode.startswith("I"):
-        return b"16 bits"
-    return b"grey" if image.mode in ("L", "1") else b"colour"
 
 
 def _digest(data: bytes) -> str:

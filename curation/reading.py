@@ -21,6 +21,7 @@ from thresher.core.columns import (
     take_rows,
     with_column,
 )
+from thresher.core.content import content_hashes
 from thresher.core.encoders.values import ColumnSource, open_source
 from thresher.core.errors import InputError, check_column
 from thresher.core.images import (
@@ -29,7 +30,7 @@ from thresher.core.images import (
     fit_square,
     image_bytes,
 )
-from thresher.core.rows import content_hashes, with_row_ids
+from thresher.core.rows import with_row_ids
 from thresher.core.schema import TASKS
 
 from .table_rows import describes, other_columns

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from thresher.core.columns import read_features
+from thresher.core.content import content_hashes
 from thresher.core.errors import InputError
 from thresher.core.faults import PlantedFaults, plant_faults
 from thresher.core.loading import load_dataset
-from thresher.core.rows import content_hashes
 
 
 def texts(rows=200):

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from thresher.core.content import content_hashes
 from thresher.core.errors import InputError
 from thresher.core.manifest import Manifest
 from thresher.core.rows import (
-    content_hashes,
     row_hashes,
     with_letters,
     with_row_ids,
@@ -140,11 +140,34 @@ def test_texts_are_compared_normalised():
     assert len(hashes[0]) == 32
 
 
-def test_features_are_compared_as_float32():
-    table = of(a=[0.0, -0.0, 1.0, 0.1], b=[1.0, 1.0, np.nan, 0.1 + 1e-12])
+def test_features_are_compared_to_the_last_bit():
+    table = of(a=[0.0, -0.0, 1.0, 0.1, 0.1], b=[1.0, 1.0, np.nan, 0.1 + 1e-12, 0.1])
     hashes = content_hashes(table, ["a", "b"])
     assert hashes[0] == hashes[1]
-    assert len(set(hashes)) == 3
+    assert len(set(hashes)) == 4
+    large = [2**24, 2**24 + 1, 2**53, 2**53 + 1, 1_700_000_000, 1_700_000_001]
+    assert len(set(content_hashes(of(a=large), ["a"]))) == 6
+    assert len(set(content_hashes(of(a=[[x, 1.0] for x in (0.1, 0.1 + 1e-12, np.nan)]), "a"))) == 3
+    missing = content_hashes(of(a=[np.nan, np.nan, None], b=[None, None, 1.0]), ["a", "b"])
+    assert missing[0] == missing[1] != missing[2]
+
+
+def test_rows_are_compared_by_value_where_their_hashes_agree(monkeypatch):
+    from thresher.core import content
+
+    monkeypatch.setattr(content, "row_hashes", lambda rows, _: np.zeros(len(rows), np.uint64))
+    kinds = {
+        "whole": [1, 2, 1, None, None],
+        "text": ["a", "A", "a", None, ""],
+        "real": [0.5, 0.5, 0.5, np.nan, np.nan],
+        "list": [[1, 2], [1], [1, 2], [], None],
+    }
+    for name, values in kinds.items():
+        keys = content.equal_rows(of(**{name: values}), [name])
+        expected = [str(value) for value in values]
+        for i in range(5):
+            for j in range(5):
+                assert (keys[i] == keys[j]) == (expected[i] == expected[j]), (name, i, j)
 
 
 def encoded(pixels, kind):

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from thresher.core import tar_writing
+from thresher.core.content import content_hashes
 from thresher.core.errors import InputError
 from thresher.core.loading import load_dataset
-from thresher.core.rows import content_hashes
 from thresher.core.writing import write_dataset
 
 

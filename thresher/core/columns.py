@@ -130,12 +130,17 @@ def read_features(dataset: datasets.Dataset, names: Iterable[str]) -> np.ndarray
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
-def numeric_matrix(column: pa.ChunkedArray, *, name: str) -> np.ndarray:
-    """Turn a column of numbers, or of lists of numbers, into float32, shape (n, d)."""
+def numeric_matrix(column: pa.ChunkedArray, *, name: str, precise: bool = False) -> np.ndarray:
+    """Turn a column of numbers, or of lists of numbers, into float32, shape (n, d).
+
+    With `precise`, numbers become float64 (lists stay float32): years in seconds and amounts
+    above 2^24 differ by less than float32 tells apart.
+    """
     if not is_list(column.type):
         if not is_number(column.type):
             raise InputError(f"The column {name!r} holds {column.type}, not numbers.")
-        return _values(column).reshape(-1, 1)
+        kind = pa.float64() if precise else pa.float32()
+        return _values(column, kind).reshape(-1, 1)
     matrix = _fixed_size(column)
     if matrix is not None:
         return matrix
@@ -163,8 +168,11 @@ def _fixed_size(column: pa.ChunkedArray) -> np.ndarray | None:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _values(array: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    cast = array.cast(pa.float32(), safe=False)
+def _values(
+    array: pa.Array | pa.ChunkedArray,
+    kind: pa.DataType = pa.float32(),  # noqa: B008 — a constant
+) -> np.ndarray:
+    cast = array.cast(kind, safe=False)
     if isinstance(cast, pa.ChunkedArray):
         return np.asarray(cast.to_numpy())
     return np.asarray(cast.to_numpy(zero_copy_only=False))

@@ -8,9 +8,9 @@ the end marker is checked first, and whatever lacks it goes to Pillow, which ref
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from .choice import available_cpus
 from .columns import is_binary, read_column, read_row_ids
 from .errors import InputError, ThresherError
+from .image_headers import read_header
 from .progress import track
 from .schema import ROW_ID
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import datasets
 
 PIXEL_LIMIT = 89_478_485  # a quarter GiB as RGB; Pillow warns of decompression bombs from here
+ALMOST_WHITE = 250
 BLOCK = 128  # images that a thread decodes at once: enough to make its start-up cost vanish
 Result = TypeVar("Result")
 
@@ -42,8 +44,10 @@ class UnreadableImage(ThresherError, ValueError):  # noqa: N818 — reads as the
 def decode_image(data: bytes, *, shrink_to: int | None = None) -> np.ndarray:
     """Decode an image file to RGB, ndarray of uint8, shape (height, width, 3).
 
-    Grey, palette, CMYK and 16-bit images are converted (16-bit: the high byte), transparent pixels
-    are laid over white, animations give their first frame, the EXIF orientation is applied.
+    Grey, palette and CMYK images are converted, 16-bit ones by their high byte, others of more than
+    8 bits by their range. Transparent pixels are laid over white, over black where all else is
+    white; animations give their first frame; the EXIF orientation is applied. Two pictures that
+    look alike so need not be equal: see `thresher.core.image_samples`.
 
     Parameters
     ----------
@@ -61,16 +65,12 @@ def decode_image(data: bytes, *, shrink_to: int | None = None) -> np.ndarray:
     """
     if not data:
         raise UnreadableImage("zero bytes")
-    header = _jpeg_header(data) if data[:2] == b"\xff\xd8" else _png_header(data)
+    header = read_header(data)
     if header is None:
         return _decode_with_pillow(data)
-    height, width, plain = header
-    _check_size(height, width)
-    image = (
-        _decode_with_opencv(data, _reduction(data, min(height, width), shrink_to))
-        if plain
-        else None
-    )
+    _check_size(header.height, header.width)
+    reduction = _reduction(data, min(header.height, header.width), shrink_to)
+    image = _decode_with_opencv(data, reduction) if header.plain else None
     return _decode_with_pillow(data) if image is None else image
 
 
@@ -101,47 +101,23 @@ def _decode_with_opencv(data: bytes, reduction: int) -> np.ndarray | None:
     return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
 
-def _jpeg_header(data: bytes) -> tuple[int, int, bool] | None:
-    """Walk the JPEG segments; return height, width and whether it is whole and not CMYK."""
-    position, size, components = 2, None, 0
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker == 0xFF:  # fill byte
-            position += 1
-            continue
-        length = int.from_bytes(data[position + 2 : position + 4], "big")
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and length >= 8:
-            size = struct.unpack(">HH", data[position + 5 : position + 9].ljust(4, b"\0"))
-            components = data[position + 9] if position + 9 < len(data) else 0
-        position += 2 + length
-        if marker == 0xDA:
-            break
-    if size is None:
-        return None
-    # Entropy-coded data holds no FF D9 but the end marker; thumbnails in the header may.
-    whole = data.rfind(b"\xff\xd9", position) >= 0
-    return size[0], size[1], whole and components in (1, 3)
-
-
-def _png_header(data: bytes) -> tuple[int, int, bool] | None:
-    """Return height, width and whether a PNG is whole, 8-bit grey or RGB, without transparency."""
-    if data[:8] != b"\x89PNG\r\n\x1a\n" or len(data) < 33:
-        return None
-    width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
-    whole = data.rfind(b"IEND", -64) >= 0
-    before_pixels = data[: max(0, data.find(b"IDAT"))]
-    plain = depth == 8 and colour in (0, 2) and b"tRNS" not in before_pixels
-    return height, width, whole and plain and b"acTL" not in before_pixels
-
-
 def _decode_with_pillow(data: bytes) -> np.ndarray:
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import ImageOps
+
+    with opened_image(data) as image:
+        image.load()
+        return _to_rgb(ImageOps.exif_transpose(image))
+
+
+@contextmanager
+def opened_image(data: bytes) -> Iterator[Any]:
+    """Open an image with Pillow; whatever goes wrong inside is an `UnreadableImage`."""
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(data)) as image:
             _check_size(image.height, image.width)
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
+            yield image
     except UnidentifiedImageError as error:
         raise UnreadableImage(_unidentified(data)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -172,18 +148,46 @@ def _damage(error: Exception) -> str:
 
 def _to_rgb(image: Any) -> np.ndarray:
     """Convert a loaded Pillow image of any mode to RGB."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return np.repeat(_to_grey(np.asarray(image))[..., None], 3, axis=2)
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        return _over_ground(np.asarray(image.convert("RGBA")))
+    return np.array(image.convert("RGB"))
+
+
+def _over_ground(samples: np.ndarray) -> np.ndarray:
+    """Lay RGBA, uint8, over white, or over black where nothing would be seen on white."""
     from PIL import Image
 
-    if image.mode.startswith("I"):  # 16-bit grey, or its 32-bit stand-in
-        grey = (np.clip(np.asarray(image).astype(np.int64), 0, 65535) >> 8).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
-    if image.mode == "F":
-        raise UnreadableImage("damaged (floating-point pixels have no 8-bit meaning)")
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, image)
-    return np.array(image.convert("RGB"))
+    whole = Image.fromarray(samples)
+    for ground in (255, 0):
+        under = Image.new("RGBA", whole.size, (ground, ground, ground, 255))
+        laid = np.asarray(Image.alpha_composite(under, whole))[..., :3]
+        if ground == 0 or (laid < ALMOST_WHITE).any() or not samples[..., 3].any():
+            break
+    return np.array(laid)
+
+
+def _to_grey(samples: np.ndarray) -> np.ndarray:
+    """Bring whole numbers of 16 or 32 bits, or real numbers, to 8 bits.
+
+    Numbers of 16 bits lose their low byte, those in [0, 1] are a share of white. Where that would
+    leave nothing to see, and for any other range, the darkest is black and the brightest white.
+    """
+    values = samples.astype(np.float64)
+    if not np.isfinite(values).all():
+        raise UnreadableImage("damaged (pixels that are NaN or infinite)")
+    low, high = float(values.min(initial=0)), float(values.max(initial=0))
+    if samples.dtype.kind in "iu" and low >= 0 and high < 2**16:
+        grey = (samples >> 8).astype(np.uint8)
+    elif samples.dtype.kind == "f" and low >= 0 and high <= 1:
+        grey = np.rint(values * 255).astype(np.uint8)
+    else:
+        grey = np.zeros(samples.shape, np.uint8)
+    if np.ptp(grey) > 0 or np.ptp(values) == 0:
+        return grey
+    low = float(values.min())
+    return np.rint((values - low) * (255 / (float(values.max()) - low))).astype(np.uint8)
 
 
 def image_bytes(dataset: datasets.Dataset, column: str) -> pa.ChunkedArray:

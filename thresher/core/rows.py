@@ -1,4 +1,4 @@
-"""Row ids that stay with a row for good, and hashes that tell equal content.
+"""Row ids that stay with a row for good, and hashes of rows.
 
 Hashing costs one blake2b call a row for texts, files and vectors (about 1 s for a million) and
 plain numpy for numbers; columns are then mixed with the finaliser of splitmix64 (Steele, Lea and
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,21 +20,16 @@ import pyarrow.compute as pc
 from .columns import (
     dataset_of,
     is_binary,
-    is_list,
     is_number,
     is_string,
-    numeric_matrix,
     read_column,
-    read_features,
     read_row_ids,
-    read_texts,
     strings,
     take_rows,
     with_column,
 )
 from .errors import InputError, check_column
 from .fingerprint import fingerprint
-from .images import UnreadableImage, decode_image, image_bytes, map_blocks
 from .schema import ROW_ID, SPLIT, Schema
 from .signatures import checked
 
@@ -196,9 +190,12 @@ def _column_hashes(column: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
         return _file_hashes(column)
     if pa.types.is_fixed_size_list(kind) and is_number(kind.value_type) and not column.null_count:
-        return _digests(numeric_matrix(column, name="vectors"))
+        return _vector_hashes(column)
+    if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
+        narrow = pa.types.is_date32(kind) or pa.types.is_time32(kind)
+        return _number_hashes(column.cast(pa.int32()) if narrow else column.cast(pa.int64()))
     values = (repr(value).encode() for value in column.to_pylist())
-    return _with_nulls(_digests(values), column)
+    return _with_nulls(digests(values), column)
 
 
 def _string_hashes(column: pa.ChunkedArray) -> np.ndarray:
@@ -224,6 +221,19 @@ def _number_hashes(column: pa.ChunkedArray) -> np.ndarray:
     return _with_nulls(_mix(bits), column)
 
 
+def _vector_hashes(column: pa.ChunkedArray) -> np.ndarray:
+    """Hash vectors by all bits of their numbers; -0 is 0, and every NaN one."""
+    width = column.type.list_size
+    parts = [np.empty(0, np.uint64)]
+    for chunk in column.chunks:
+        values = chunk.flatten().to_numpy(zero_copy_only=False)
+        if values.dtype.kind == "f":
+            zero, odd = values.dtype.type(0), values.dtype.type("nan")
+            values = np.where(np.isnan(values), odd, values + zero)
+        parts.append(digests(np.ascontiguousarray(values.reshape(len(chunk), width))))
+    return np.concatenate(parts)
+
+
 def _file_hashes(column: pa.ChunkedArray) -> np.ndarray:
     """Hash ``{bytes, path}`` by the bytes; the path counts only where there are none."""
     content = pc.struct_field(column, "bytes")
@@ -243,11 +253,11 @@ def _digest_binary(column: pa.ChunkedArray) -> np.ndarray:
             chunk.offset : chunk.offset + len(chunk) + 1
         ].tolist()
         view = memoryview(data) if data is not None else memoryview(b"")
-        parts.append(_digests(view[a:b] for a, b in pairwise(ends)))
+        parts.append(digests(view[a:b] for a, b in pairwise(ends)))
     return np.concatenate(parts)
 
 
-def _digests(values: Iterable[Any], *, size: int = 8) -> np.ndarray:
+def digests(values: Iterable[Any], *, size: int = 8) -> np.ndarray:
     """Hash buffers with blake2b, ndarray of uint64, shape (n,) or (n, size / 8)."""
     digest = hashlib.blake2b
     joined = b"".join([digest(value, digest_size=size).digest() for value in values])
@@ -272,54 +282,3 @@ def hexadecimal(hashes: np.ndarray) -> np.ndarray:
     big_endian = np.ascontiguousarray(hashes.astype(">u8"))
     digits = np.frombuffer(big_endian.tobytes().hex().encode(), f"S{16 * hashes.shape[1]}")
     return digits.astype(str)
-
-
-def content_hashes(dataset: datasets.Dataset, columns: str | Sequence[str]) -> np.ndarray:
-    """Return hashes that are equal where the content is, ndarray of str (32 digits), shape (n,).
-
-    Images are equal when their decoded pixels and shape are, whatever the file format (a file that
-    cannot be decoded is equal to the same bytes); texts when they are after Unicode NFKC, case
-    folding and collapsing white space; features when their float32 values are (0 and -0 are one,
-    so are all NaN).
-
-    Parameters
-    ----------
-    columns : str or sequence of str
-        An image column, a text column, or feature columns.
-    """
-    names = [columns] if isinstance(columns, str) else list(columns)
-    if not names:
-        raise InputError("`columns` is empty: name the columns whose content is compared.")
-    kind = read_column(dataset, names[0]).type
-    if len(names) == 1 and is_string(kind):
-        texts = (normalized(text).encode() for text in read_texts(dataset, names[0]))
-        return hexadecimal(_digests(texts, size=16))
-    if len(names) == 1 and not is_number(kind) and not is_list(kind):
-        return _image_hashes(dataset, names[0])
-    matrix = read_features(dataset, names) + np.float32(0)
-    matrix[np.isnan(matrix)] = np.nan
-    return hexadecimal(_digests(np.ascontiguousarray(matrix), size=16))
-
-
-def normalized(text: str) -> str:
-    """Return the text in NFKC, case folded, with single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def _image_hashes(dataset: datasets.Dataset, column: str) -> np.ndarray:
-    files = image_bytes(dataset, column)
-    blocks = map_blocks(_pixel_digests, files, description="hash images")
-    parts = [np.empty((0, 2), np.uint64), *blocks]
-    return hexadecimal(np.concatenate(parts))
-
-
-def _pixel_digests(_: int, files: list[bytes | None]) -> np.ndarray:
-    return _digests((_pixels(data or b"") for data in files), size=16)
-
-
-def _pixels(data: bytes) -> bytes:
-    try:
-        image = decode_image(data)
-    except UnreadableImage:
-        return b"file" + data
-    return b"%d,%d;" % image.shape[:2] + image.tobytes()

@@ -56,7 +56,9 @@ class ColumnSource:
         """Decode the rows at increasing positions; an unreadable image is black."""
         parts = {name: take_column(column, positions) for name, column in self.columns.items()}
         if self.modality == "features":
-            matrices = [numeric_matrix(part, name=name) for name, part in parts.items()]
+            matrices = [
+                numeric_matrix(part, name=name, precise=True) for name, part in parts.items()
+            ]
             return np.concatenate(matrices, axis=1)
         (part,) = parts.values()
         if self.modality == "image":

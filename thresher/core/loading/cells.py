@@ -20,6 +20,8 @@ from ..errors import InputError
 Reasons = np.ndarray  # of object, shape (n,): str or None
 
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+# Digits that a float64 keeps of any number, that Python writes of one, and that Arrow has room for.
+DOUBLE_DIGITS, FLOAT_DIGITS, DECIMAL_DIGITS = 15, 17, 76
 NOT_FINITE = r"(?i)^[+-]?(nan|inf|infinity)$"
 MISSING = r"(?i)^(|na|n/a|null|none)$"
 SHOWN = 5
@@ -167,8 +169,8 @@ def _parse_numbers(
     number = pc.match_substring_regex(texts, NUMBER)
     missing = pc.match_substring_regex(texts, MISSING).to_numpy()
     not_finite = pc.match_substring_regex(texts, NOT_FINITE).to_numpy()
-    values = pc.if_else(number, texts, pa.scalar(None, pa.string())).cast(pa.float64())
-    overflow = np.isinf(values.fill_null(0.0).to_numpy())
+    values = _as_numbers(pc.if_else(number, texts, pa.scalar(None, pa.string())))
+    overflow = np.isinf(values.cast(pa.float64()).fill_null(0.0).to_numpy())
     reasons = no_reasons(len(column))
     for row in () if keep_missing else np.flatnonzero(~number.to_numpy()):
         reasons[row] = f"not a number in {name!r}: {texts[row].as_py()[:40]!r}"
@@ -187,6 +189,24 @@ def no_numbers(table: pa.Table, names: Sequence[str]) -> str:
             strays = Counter(texts.filter(pc.invert(functools.reduce(pc.or_, plain))).to_pylist())
             said += [f"{text[:20]!r} in {name!r} ({n:,} rows)" for text, n in strays.most_common(2)]
     return ", ".join(said[:SHOWN])
+
+
+def _as_numbers(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Read numbers as whole ones, or as decimals where real ones would not tell them apart."""
+    plain = pc.replace_substring_regex(texts, r"^\+", "")
+    try:
+        return plain.cast(pa.int64())
+    except pa.ArrowInvalid:  # not all are whole and of 64 bits
+        values = plain.cast(pa.float64())
+    if (pc.max(pc.utf8_length(plain)).as_py() or 0) <= DOUBLE_DIGITS:
+        return values
+    digits = pc.utf8_length(pc.replace_substring_regex(plain, r"^[-0.]+|[eE].*$|\D", ""))
+    before = pc.max(pc.utf8_length(pc.replace_substring_regex(plain, r"\..*$", ""))).as_py()
+    behind = pc.max(pc.utf8_length(pc.replace_substring_regex(plain, r"^[^.]*\.?", ""))).as_py()
+    exponents = pc.any(pc.match_substring_regex(plain, "[eE]")).as_py()
+    if pc.max(digits).as_py() <= FLOAT_DIGITS or exponents or before + behind > DECIMAL_DIGITS:
+        return values
+    return plain.cast(pa.decimal256(DECIMAL_DIGITS, behind))
 
 
 def is_numeric_text(column: pa.ChunkedArray) -> bool:
