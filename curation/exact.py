@@ -92,8 +92,8 @@ def find_exact_duplicates(
 ) -> ExactDuplicates:
     """Group rows by content.
 
-    What counts as equal is what was hashed: file bytes, decoded pixels with shape and mode,
-    normalised text, or all columns.
+    What counts as equal is what was hashed: file bytes, all samples of a picture, a text, all
+    columns; see `content_keys`.
 
     Parameters
     ----------

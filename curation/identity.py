@@ -1,4 +1,4 @@
-"""What makes two rows equal: file bytes, decoded pixels, normalised text, or all columns.
+"""What makes two rows equal: file bytes, samples of pictures, normalised text, or all columns.
 
 One key a row, for `find_exact_duplicates` and `exact_graph`. Keys of files, pixels and texts have
 128 bits of BLAKE2; columns are compared value by value where their hashes agree. Cost: one pass
@@ -8,13 +8,14 @@ over the data, plus decoding for pixels.
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from thresher.core.columns import is_string, read_column
-from thresher.core.content import content_hashes, equal_rows
+from thresher.core.columns import is_string, read_column, read_texts
+from thresher.core.content import equal_rows
 from thresher.core.errors import InputError, check_choice, check_column
 from thresher.core.image_samples import picture_digest
 from thresher.core.images import UnreadableImage, image_bytes, map_blocks
@@ -39,7 +40,7 @@ def content_keys(
         ``"pixels"``: all samples of the image in all its frames, with shape and kind (grey, colour,
         transparent, 16 bits, …), whatever the file format; ``"file"``: the bytes of an image or
         other binary column;
-        ``"text"``: the text after Unicode NFKC, case folding and collapsing white space;
+        ``"text"``: the text after Unicode NFC, case folding and collapsing white space;
         ``"columns"``: the values of all `columns`.
     columns : str or sequence of str, optional
         One image, binary or text column; for ``"columns"`` any number, by default all but the row
@@ -77,8 +78,15 @@ def _text_keys(dataset: datasets.Dataset, column: str) -> np.ndarray:
     stored = read_column(dataset, column)
     if not is_string(stored.type):
         raise InputError(f"The column {column!r} holds {stored.type}, not texts.")
-    blank = np.array([not (text or "").strip() for text in stored.to_pylist()], bool)
-    return np.where(blank, "", content_hashes(dataset, column))
+    texts = read_texts(dataset, column)
+    return np.array(
+        [_digest(normalized(text).encode()) if text.strip() else "" for text in texts], dtype=object
+    )
+
+
+def normalized(text: str) -> str:
+    """Return the text in NFC, case folded, with single spaces."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
 def _file_keys(files: list[bytes | None]) -> list[str]:

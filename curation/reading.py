@@ -33,6 +33,7 @@ from thresher.core.images import (
 from thresher.core.rows import with_row_ids
 from thresher.core.schema import TASKS
 
+from .further_frames import frames_beyond_the_first
 from .table_rows import describes, other_columns
 
 if TYPE_CHECKING:
@@ -149,7 +150,12 @@ class Rows:
 
     @cached_property
     def others(self) -> np.ndarray | None:
-        """Hashes of the other columns of a table, uint64, shape (n,); None where there are none."""
+        """Hashes of what vectors do not show, uint64, shape (n,); None where that is nothing.
+
+        Of a table, the other columns; of pictures, all frames but the first.
+        """
+        if self.modality == "image":
+            return frames_beyond_the_first(self.dataset, self.columns[0])
         return other_columns(self.dataset, self.columns, label=self.label, ignored=self.ignored)
 
     def values(self) -> Any:

@@ -62,6 +62,28 @@ def test_transparency_is_laid_over_white():
     assert decode_image(marked)[0, 0].tolist() == [255, 255, 255]
 
 
+def test_what_would_be_all_white_or_all_black_is_made_to_be_seen():
+    white = np.full((8, 8, 4), 255, np.uint8)
+    white[..., 3] = 0
+    white[2:4, 2:6, 3] = 255
+    seen = decode_image(encoded(white))
+    assert (seen[2:4, 2:6] == 255).all()
+    assert (seen[5:] == 0).all()
+    shallow = np.arange(64, dtype=np.uint16).reshape(8, 8) * 4
+    seen = decode_image(encoded(Image.fromarray(shallow)))[..., 0]
+    np.testing.assert_array_equal(seen, np.rint(shallow * (255 / 252)))
+    signed = np.array([[-100, 0], [50, 100_000]], np.int32)
+    assert decode_image(encoded(Image.fromarray(signed), "TIFF"))[..., 0].tolist() == [
+        [0, 0],
+        [0, 255],
+    ]
+    shares = np.array([[0, 0.5], [0.25, 1]], np.float32)
+    seen = decode_image(encoded(Image.fromarray(shares), "TIFF"))[..., 0]
+    assert seen.tolist() == [[0, 128], [64, 255]]
+    with pytest.raises(UnreadableImage, match="NaN"):
+        decode_image(encoded(Image.fromarray(shares * np.float32("nan")), "TIFF"))
+
+
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
 def test_animations_give_their_first_frame(kind):
     frames = [Image.new("RGB", (9, 9), (255, 0, 0)), Image.new("RGB", (9, 9), (0, 0, 255))]

@@ -10,6 +10,7 @@ from PIL import Image
 
 from curation import find_exact_duplicates
 from curation.identity import content_keys
+from thresher.core.content import content_hashes
 from thresher.core.errors import InputError
 
 
@@ -93,3 +94,79 @@ def test_bad_options_are_named():
         content_keys(rows, by="columns", columns="A")
     with pytest.raises(InputError, match="'pixels'"):
         content_keys(rows, by="pixel", columns="a")
+
+
+def test_nothing_that_is_stored_is_left_out_of_a_picture():
+    rng = np.random.default_rng(0)
+    drawings = []
+    for place in range(3):
+        rgba = np.full((16, 16, 4), 255, np.uint8)
+        rgba[..., 3] = 0
+        rgba[4 * place : 4 * place + 4, 2:12, 3] = 255
+        drawings.append(encoded(Image.fromarray(rgba)))
+    deep = [rng.integers(0, 256, (9, 9)).astype(np.uint16) for _ in range(2)]
+    signed = [np.array([[-5, 70_000], [value, 3]], np.int32) for value in (-1, 0)]
+    real = [np.array([[0.5, value]], np.float32) for value in (0.1, 0.1 + 1e-7)]
+    inks = [Image.new("CMYK", (8, 8), ink) for ink in ((0, 0, 0, 255), (255, 255, 255, 255))]
+    files = [
+        *drawings,
+        *(encoded(Image.fromarray(array)) for array in deep),
+        *(encoded(Image.fromarray(array), "TIFF") for array in (*signed, *real)),
+        *(encoded(image, "TIFF") for image in inks),
+        *(frames("GIF", seeds) for seeds in ((1, 2), (1, 3), (1,), (1, 2, 3))),
+        *(frames("TIFF", seeds) for seeds in ((4, 5), (4, 6))),
+        *(frames("PNG", seeds) for seeds in ((7, 8), (7, 9))),
+        *(frames("WEBP", seeds, lossless=True) for seeds in ((10, 11), (10, 12))),
+        frames("GIF", (1, 2), duration=500),
+    ]
+    for by in ("pixels", "hash"):
+        rows = images(files)
+        keys = (
+            content_hashes(rows, "image")
+            if by == "hash"
+            else content_keys(rows, by="pixels", columns="image")
+        )
+        assert len(set(keys.tolist())) == len(files), by
+        assert "" not in keys.tolist()
+
+
+def frames(kind, seeds, **options):
+    first, *rest = [Image.fromarray(picture((16, 12), seed)) for seed in seeds]
+    return encoded(first, kind, save_all=True, append_images=rest, **options)
+
+
+def test_colour_of_16_bits_is_compared_byte_for_byte():
+    import cv2
+
+    deep = np.arange(3 * 64, dtype=np.uint16).reshape(8, 8, 3)
+    files = [cv2.imencode(".png", deep + offset)[1].tobytes() for offset in (0, 1, 0)]
+    files += [cv2.imencode(".tif", deep + offset)[1].tobytes() for offset in (0, 1)]
+    assert groups(content_hashes(images(files), "image")) == [[0, 2]]
+
+
+def test_the_way_samples_are_packed_and_turned_does_not_count():
+    turned = Image.fromarray(np.rot90(picture(), -1).copy())
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    colour, palette = Image.fromarray(picture()), Image.fromarray(picture()).quantize(16)
+    files = [
+        encoded(turned),
+        encoded(colour, exif=exif),
+        encoded(palette),
+        encoded(palette.convert("RGB"), "BMP"),
+        encoded(Image.fromarray(picture()[..., 0]), "TIFF", compression="tiff_lzw"),
+        encoded(Image.fromarray(picture()[..., 0]).convert("RGB")),
+        encoded(colour),
+        encoded(colour.convert("RGBA"), "WEBP", lossless=True),
+    ]
+    assert groups(content_hashes(images(files), "image")) == [[0, 1], [2, 3], [4, 5], [6, 7]]
+
+
+def test_animations_that_begin_alike_are_no_near_copies():
+    from curation import Curator
+
+    files = [frames("GIF", seeds) for seeds in ((1, 2), (1, 3), (4, 5), (1, 2))]
+    files += [encoded(Image.fromarray(picture((16, 12), seed))) for seed in range(10, 40)]
+    curator = Curator(["exact_duplicate", "near_duplicate"]).fit(images(files), column="image")
+    assert curator.issues_.counts().get("exact_duplicate", 0) == 1
+    assert curator.issues_.counts().get("near_duplicate", 0) == 0

@@ -1,4 +1,4 @@
-"""Keys that are equal where the content of rows is: stored values, pictures, normalised texts.
+"""Keys that are equal where the content of rows is: stored values, pictures, texts.
 
 Texts and pictures are compared by 128 bits of BLAKE2, columns value by value where hashes agree.
 """
@@ -6,7 +6,6 @@ Texts and pictures are compared by 128 bits of BLAKE2, columns value by value wh
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -29,9 +28,9 @@ def content_hashes(dataset: datasets.Dataset, columns: str | Sequence[str]) -> n
     """Return hashes that are equal where the content is, ndarray of str (32 digits), shape (n,).
 
     Images are equal when all their samples are, in all frames, whatever the file format (see
-    `thresher.core.image_samples`; a file that cannot be read is equal to the same bytes); texts when
-    they are after Unicode NFKC, case folding and collapsing white space; features when all stored
-    numbers are, to the last bit (0 and -0 are one, so are all NaN).
+    `thresher.core.image_samples`; a file that cannot be read is equal to the same bytes); texts
+    when every character is; features when all stored numbers are, to the last bit (0 and -0 are
+    one, so are all NaN).
 
     Parameters
     ----------
@@ -43,7 +42,7 @@ def content_hashes(dataset: datasets.Dataset, columns: str | Sequence[str]) -> n
         raise InputError("`columns` is empty: name the columns whose content is compared.")
     kind = read_column(dataset, names[0]).type
     if len(names) == 1 and is_string(kind):
-        texts = (normalized(text).encode() for text in read_texts(dataset, names[0]))
+        texts = (text.encode() for text in read_texts(dataset, names[0]))
         return hexadecimal(digests(texts, size=16))
     if len(names) == 1 and not is_number(kind) and not is_list(kind):
         return _image_hashes(dataset, names[0])
@@ -51,11 +50,6 @@ def content_hashes(dataset: datasets.Dataset, columns: str | Sequence[str]) -> n
         if not _holds_numbers(read_column(dataset, name).type):
             raise InputError(f"The column {name!r} holds no numbers; compare it by itself.")
     return equal_rows(dataset, names)
-
-
-def normalized(text: str) -> str:
-    """Return the text in NFKC, case folded, with single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _image_hashes(dataset: datasets.Dataset, column: str) -> np.ndarray:
