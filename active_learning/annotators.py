@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thresher.core.errors import InputError, check_choice
+from thresher.core.text_arrays import text_array
 from thresher.core.ties import first_highest
 
 from .opinion_tables import Opinions
@@ -84,8 +85,8 @@ class Votes:
             raise InputError(
                 f"The label {unknown[0]!r} is not one of the classes: {', '.join(names)}."
             )
-        order = np.argsort(np.array(names), kind="stable")
-        codes = order[np.searchsorted(np.array(names)[order], table.labels)]
+        order = np.argsort(text_array(names), kind="stable")
+        codes = order[np.searchsorted(text_array(names)[order], table.labels)]
         return cls(table.rows, table.annotators, codes, table.row_ids, table.names, names)
 
     def counts(self) -> np.ndarray:
@@ -143,7 +144,7 @@ def label_consensus(votes: Votes, *, pred_probs: np.ndarray | None, method: str)
     quality = np.bincount(votes.annotators, weights=right, minlength=len(votes.names))
     return Consensus(
         votes.row_ids,
-        np.array(votes.classes)[best],
+        text_array(votes.classes)[best],
         probs[np.arange(len(probs)), best],
         probs,
         votes.names,

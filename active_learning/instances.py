@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thresher.core.errors import InputError, check_choice, check_count, check_number, did_you_mean
+from thresher.core.text_arrays import text_array
 from thresher.core.ties import settled
 
 AGGREGATES = ("max", "mean", "sum", "top_k")
@@ -56,7 +57,7 @@ class Instances:
         InputError
             For an item id that is not among `row_ids`, and for scores below 0 or NaN.
         """
-        place, scores = self._places(np.asarray(row_ids).astype(str)), self._checked()
+        place, scores = self._places(text_array(row_ids)), self._checked()
         n = len(row_ids)
         counts = np.bincount(place, minlength=n)
         if self.aggregate == "max":
@@ -83,7 +84,7 @@ class Instances:
         return scores
 
     def _places(self, row_ids: np.ndarray) -> np.ndarray:
-        items = np.asarray(self.item_ids).astype(str)
+        items = text_array(self.item_ids)
         order = np.argsort(row_ids, kind="stable")
         found = np.searchsorted(row_ids[order], items)
         place = order[np.minimum(found, len(row_ids) - 1)]

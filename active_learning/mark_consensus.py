@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thresher.core.text_arrays import text_array
 from thresher.core.ties import first_highest
 
 from .annotators import Consensus
@@ -49,7 +50,7 @@ def mark_consensus(opinions: Opinions, task: Marks) -> Consensus:
             quality[place] = right / (mine + missed) if mine + missed else 1.0
     return Consensus(
         opinions.row_ids,
-        np.array(labels),
+        text_array(labels),
         np.array(scores),
         np.empty((len(labels), 0)),
         opinions.names,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thresher.core.errors import check_choice
+from thresher.core.text_arrays import text_array
 
 from .annotators import Consensus
 from .opinion_tables import Opinions
@@ -51,7 +52,7 @@ def number_consensus(opinions: Opinions, task: Regression, *, method: str = "aut
     certain = 1.0 / np.maximum(np.bincount(opinions.rows, weights=weight), 1e-300)
     return Consensus(
         opinions.row_ids,
-        np.array([task.encode(_inside(value, task)) for value in found.tolist()]),
+        text_array([task.encode(_inside(value, task)) for value in found.tolist()]),
         np.clip(1.0 - certain / (certain + total), 0.0, 1.0),
         np.empty((len(found), 0)),
         opinions.names,

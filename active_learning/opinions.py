@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from thresher.core.errors import InputError
+from thresher.core.text_arrays import text_array
 from thresher.core.ties import first_highest, lowest_first
 
 from .annotators import Consensus, Votes, crowdlab_weights
@@ -29,9 +30,9 @@ def answer_table(state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if answer.label is not None
     ]
     if not found:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=str), np.empty(0, dtype=str)
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=object), np.empty(0, dtype=object)
     positions, people, texts = zip(*found, strict=True)
-    return np.array(positions), np.array(people), np.array(texts)
+    return np.array(positions), text_array(people), text_array(texts)
 
 
 def held_out_outputs(models: Models | None) -> np.ndarray | None:

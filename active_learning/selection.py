@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from thresher.core.errors import InputError
 from thresher.core.files import atomic_path
+from thresher.core.text_arrays import text_array
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Selection:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a Parquet file, atomically."""
         columns = {
-            "row_id": self.row_ids.astype(str),
+            "row_id": pa.array(self.row_ids.tolist(), pa.string()),
             "position": self.positions,
             "score": self.scores,
             "propensity": self.propensities,
@@ -127,7 +128,7 @@ class Selection:
         except (OSError, pa.ArrowInvalid) as error:
             raise InputError(f"{path} cannot be read as a selection ({error}).") from error
         return cls(
-            np.array(table["row_id"].to_pylist(), dtype=str),
+            text_array(table["row_id"].to_pylist()),
             table["position"].to_numpy(),
             table["score"].to_numpy(),
             table["propensity"].to_numpy(),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thresher.core.errors import check_choice
+from thresher.core.text_arrays import text_array
 
 from .annotators import Consensus, Votes, choose_method, dawid_skene, majority
 from .opinion_tables import Opinions
@@ -54,7 +55,7 @@ def set_consensus(opinions: Opinions, task: MultiLabel, *, method: str = "auto")
     right = np.where(said, probs[opinions.rows], 1.0 - probs[opinions.rows]).mean(axis=1)
     return Consensus(
         opinions.row_ids,
-        np.array([json.dumps(names[row].tolist(), ensure_ascii=False) for row in yes]),
+        text_array([json.dumps(names[row].tolist(), ensure_ascii=False) for row in yes]),
         np.maximum(probs, 1.0 - probs).min(axis=1),
         probs,
         opinions.names,

@@ -26,6 +26,7 @@ from thresher.core.files import read_json, write_json
 from thresher.core.fingerprint import fingerprint, row_keys
 from thresher.core.progress import track
 from thresher.core.signatures import checked
+from thresher.core.text_arrays import packed_texts, text_array
 
 from .policy import check_schema
 
@@ -81,7 +82,7 @@ class DecodedRows:
         *,
         size: tuple[int, int, int],
     ) -> None:
-        self.row_ids = np.asarray(row_ids, dtype=str)
+        self.row_ids = text_array(row_ids)
         if self.row_ids.ndim != 1:
             raise InputError(f"`row_ids` must be (n,), got the shape {self.row_ids.shape}.")
         if len(size) != 3 or not all(isinstance(side, int) and side > 0 for side in size):
@@ -165,9 +166,9 @@ def open_cache(folder: str | os.PathLike[str]) -> ImageCache:
     if not isinstance(header, dict) or not {"schema", "rows", "fingerprint"} <= set(header):
         raise InputError(f"{folder} is no image cache: rows.json lacks its fields.")
     check_schema("image cache", header["schema"], SCHEMA)
-    ids = np.asarray(header["rows"], dtype=str)
+    ids = text_array(header["rows"])
     images = _map(Path(folder) / "images.npy")
-    whole = len(images) == len(ids) and fingerprint(ids) == header["fingerprint"]
+    whole = len(images) == len(ids) and fingerprint(packed_texts(ids)) == header["fingerprint"]
     if not whole or images.dtype != np.uint8:
         raise InputError(f"{folder} is damaged: {len(images)} images, {len(ids)} row ids.")
     return ImageCache(images, ids, row_keys(ids))
@@ -183,7 +184,7 @@ def _map(path: Path) -> np.ndarray:
 def _write(partial: Path, rows: DecodedRows, threads: int) -> None:
     """Write what is missing in `partial`, in order, marking how far it has come."""
     header = {"schema": SCHEMA, "rows": rows.row_ids.tolist(), "size": list(rows.size)}
-    header["fingerprint"] = fingerprint(rows.row_ids)
+    header["fingerprint"] = fingerprint(packed_texts(rows.row_ids))
     partial.mkdir(exist_ok=True)
     mark = partial / "done.json"
     done = 0

@@ -16,6 +16,7 @@ from thresher.core.fingerprint import fingerprint
 from thresher.core.issues import Issues
 from thresher.core.manifest import Manifest
 from thresher.core.schema import TASKS
+from thresher.core.text_arrays import packed_texts
 
 from .checks import Checks, possible_steps
 from .choosing import choose_rows
@@ -330,7 +331,7 @@ class Curator(Habits):
 
         return {
             "thresher": __version__,
-            "dataset": fingerprint(checks.rows.ids, checks.rows.hashes),
+            "dataset": fingerprint(packed_texts(checks.rows.ids), packed_texts(checks.rows.hashes)),
             "seed": self.random_state,
             "steps": {name: _plain(options) for name, options in checks.plan.items()},
             "methods": dict(checks.methods),

@@ -11,6 +11,7 @@ from thresher.core.errors import InputError
 from thresher.core.issues import Issues
 from thresher.core.missing import read_values
 from thresher.core.signatures import checked
+from thresher.core.text_arrays import text_array
 
 PROTECTED_FIRST = ("test", "validation", "train")
 
@@ -143,7 +144,7 @@ def checked_ids(row_ids: np.ndarray | None, *, rows: int, name: str = "row_ids")
     """
     if row_ids is None:
         return np.arange(rows).astype(str)
-    ids = np.asarray(row_ids).astype(str)
+    ids = text_array(row_ids)
     if ids.shape != (rows,):
         raise InputError(f"`{name}` must have shape ({rows},), got {ids.shape}.")
     values, counts = np.unique(ids, return_counts=True)
@@ -162,7 +163,7 @@ def group_by_content(hashes: np.ndarray, blank: np.ndarray | None = None) -> np.
     if blank is None:
         hashes, blank = read_values(hashes, name="content_hashes")
     if hashes.dtype == object:
-        hashes = np.where(blank, "", hashes).astype(str)
+        hashes = text_array(np.where(blank, "", hashes))
     _, group = np.unique(hashes, return_inverse=True)
     group = group.astype(np.int64)
     group[blank] = n + np.arange(int(blank.sum()))
@@ -191,7 +192,7 @@ def _conflicts(
     conflict_with = np.full(n, -1, np.int64)
     suggested = np.full(n, "", dtype=object)
     if labels is None or not n:
-        return conflict_with, suggested.astype(str)
+        return conflict_with, suggested
     names = label_texts(labels, rows=n)
     known = np.flatnonzero(names != "")
     order = known[np.lexsort((rank[known], group[known]))]
@@ -199,7 +200,7 @@ def _conflicts(
     for members in np.split(order, bounds):
         if (names[members] != names[members[:1]]).any():
             _mark(members, names, conflict_with, suggested)
-    return conflict_with, suggested.astype(str)
+    return conflict_with, suggested
 
 
 def _mark(

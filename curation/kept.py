@@ -20,6 +20,7 @@ from thresher.core.fingerprint import fingerprint
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.progress import message
 from thresher.core.rows import row_hashes
+from thresher.core.text_arrays import packed_texts
 
 from .closeness import Closeness
 from .encoding import Encoded
@@ -32,7 +33,7 @@ def rows_key(rows: Rows) -> str:
     if rows.modality == "text":
         written = row_hashes(rows.dataset, list(rows.columns))
     others = [] if rows.others is None else [rows.others]
-    return fingerprint(rows.ids, written, rows.modality, *others)
+    return fingerprint(packed_texts(rows.ids), written, rows.modality, *others)
 
 
 def encoder_key(rows: Rows, encoder: Any) -> str:

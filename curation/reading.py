@@ -32,6 +32,7 @@ from thresher.core.images import (
 )
 from thresher.core.rows import with_row_ids
 from thresher.core.schema import TASKS
+from thresher.core.text_arrays import text_array
 
 from .further_frames import frames_beyond_the_first
 from .table_rows import describes, other_columns
@@ -72,7 +73,7 @@ class Rows:
     label: str | None = None
     described: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
-    known_hashes: np.ndarray = field(default_factory=lambda: np.empty(0, dtype="<U32"))
+    known_hashes: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=object))
     task: str = TASKS[0]
 
     @classmethod
@@ -134,7 +135,7 @@ class Rows:
         """Labels as ndarray of str, shape (n,), missing ones empty; None without labels."""
         if self.labels is None:
             return None
-        return np.array([name or "" for name in self.labels], dtype=str)
+        return text_array([name or "" for name in self.labels])
 
     @property
     def classes(self) -> np.ndarray | None:

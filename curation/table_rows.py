@@ -84,7 +84,9 @@ def _telling(dataset: datasets.Dataset, known: set[str | None]) -> list[str]:
 
 def with_other_columns(content: np.ndarray, others: np.ndarray | None) -> np.ndarray:
     """Join hashes of the content, str (n,), with those of the other columns of a table."""
-    return content if others is None else np.char.add(content, hexadecimal(others.reshape(-1, 1)))
+    if others is None:
+        return content
+    return np.asarray(content.astype(object) + hexadecimal(others.reshape(-1, 1)).astype(object))
 
 
 def where_equal(graph: NeighborGraph, others: np.ndarray | None) -> NeighborGraph:

@@ -14,6 +14,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from thresher.core.errors import InputError
+from thresher.core.text_arrays import text_array
 
 UNREADABLE = (KeyError, ValueError, OSError, EOFError, AttributeError, BadZipFile)
 
@@ -60,7 +61,7 @@ def read_record(dynamics: Record, *names: str) -> tuple[np.ndarray, ...]:
             f"ids, of shape ({len(ids)}, epochs), got "
             f"{' and '.join(str(array.shape) for array in arrays)}."
         )
-    return ids.astype(str), *(array.astype(np.float64) for array in arrays)
+    return text_array(ids), *(array.astype(np.float64) for array in arrays)
 
 
 def _read_file(path: str | os.PathLike[str], names: tuple[str, ...]) -> list[np.ndarray]:

@@ -17,6 +17,7 @@ import torch
 
 from thresher.core.errors import InputError
 from thresher.core.files import atomic_path
+from thresher.core.text_arrays import packed_texts, unpacked_texts
 
 from .hooks import Hook, Moment
 from .samples import Samples
@@ -64,13 +65,15 @@ class Dynamics:
         """Write one ``.npz`` file, atomically."""
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             arrays = {name: getattr(self, name) for name in _ARRAYS}
-            np.savez_compressed(file, row_ids=self.row_ids, **arrays)
+            np.savez_compressed(file, row_ids=packed_texts(self.row_ids), **arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> Dynamics:
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as file:
-            return cls(row_ids=file["row_ids"], **{name: file[name] for name in _ARRAYS})
+            return cls(
+                row_ids=unpacked_texts(file["row_ids"]), **{name: file[name] for name in _ARRAYS}
+            )
 
 
 class DynamicsRecorder(Hook):
@@ -95,7 +98,7 @@ class DynamicsRecorder(Hook):
     def dynamics(self) -> Dynamics:
         """What has been recorded up to now."""
         arrays = {name: self._recorded[:, i].T.numpy() for i, name in enumerate(_ARRAYS)}
-        return Dynamics(row_ids=self.row_ids, **arrays)
+        return Dynamics(row_ids=packed_texts(self.row_ids), **arrays)
 
     def on_batch(self, moment: Moment) -> None:
         """Record the rows of a batch."""

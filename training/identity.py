@@ -8,6 +8,7 @@ import numpy as np
 from torch import nn
 
 from thresher.core.fingerprint import fingerprint, row_keys
+from thresher.core.text_arrays import packed_texts
 
 from .feed import Augment
 from .samples import Samples
@@ -45,7 +46,7 @@ def samples_fingerprint(samples: Samples) -> str:
     """Identify inputs, labels, weights and row ids."""
     parts = [samples.inputs, samples.targets, samples.weights]
     arrays = [part.contiguous().numpy() for part in parts if part is not None]
-    return fingerprint(*arrays, samples.row_ids)
+    return fingerprint(*arrays, packed_texts(samples.row_ids))
 
 
 def model_fingerprint(model: nn.Module) -> str:

@@ -17,6 +17,7 @@ from thresher.core.errors import InputError, check_count
 from thresher.core.files import atomic_path
 from thresher.core.progress import message, track
 from thresher.core.signatures import checked
+from thresher.core.text_arrays import packed_texts, text_array, unpacked_texts
 
 
 @checked
@@ -68,7 +69,7 @@ def teacher_logits(
     logits = np.concatenate(parts)
     if path is not None:
         with atomic_path(path) as temporary, open(temporary, "wb") as out:
-            np.savez(out, row_ids=row_ids, logits=logits)
+            np.savez(out, row_ids=packed_texts(text_array(row_ids)), logits=logits)
     return logits
 
 
@@ -78,7 +79,7 @@ def _read(path: Path, row_ids: np.ndarray) -> np.ndarray | None:
         return None
     try:
         with np.load(path) as stored:
-            ids, logits = stored["row_ids"], stored["logits"]
+            ids, logits = unpacked_texts(stored["row_ids"]), stored["logits"]
     except (OSError, KeyError, ValueError) as error:
         raise InputError(
             f"{path} holds no teacher's logits ({error}). Delete it, or give another `file`."

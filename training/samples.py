@@ -12,6 +12,7 @@ from torch import Tensor
 
 from thresher.core.errors import InputError
 from thresher.core.missing import read_numbers, read_values, whole_numbers
+from thresher.core.text_arrays import text_array
 
 UNLABELED = -1
 _LISTED = 5
@@ -153,7 +154,7 @@ def samples_from_arrays(
     return Samples(
         tensor,
         None if targets is None else torch.from_numpy(_codes(targets)),
-        np.asarray(row_ids, dtype=np.str_),
+        text_array(row_ids),
         None if weights is None else torch.from_numpy(_weights(weights)),
     )
 

@@ -7,6 +7,7 @@ import os
 import numpy as np
 
 from thresher.core.errors import InputError, check_choice
+from thresher.core.text_arrays import text_array
 
 from ..training_record import RecordedRun, read_record
 
@@ -50,7 +51,7 @@ def read_difficulty(
     else:
         values = _mean(errors[:, :EARLY_EPOCHS]) if kind == "el2n" else -_mean(margins)
     order = np.argsort(recorded, kind="stable")
-    wanted = np.asarray(row_ids).astype(str)
+    wanted = text_array(row_ids)
     found = np.searchsorted(recorded[order], wanted)
     places = order[np.minimum(found, len(order) - 1)]
     missing = (recorded[places] != wanted) | ~np.isfinite(values[places])

@@ -18,6 +18,7 @@ import numpy as np
 from thresher.core.classes import class_key
 from thresher.core.errors import InputError
 from thresher.core.missing import read_values, whole_numbers
+from thresher.core.text_arrays import text_array
 from thresher.core.ties import first_highest
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def read_answers(
     """
     if isinstance(annotations, np.ndarray):
         return _from_array(annotations, row_ids, classes)
-    ids, annotators = (np.asarray(_column(annotations, name)).astype(str) for name in COLUMNS[:2])
+    ids, annotators = (text_array(_column(annotations, name)) for name in COLUMNS[:2])
     labels, given = _given(_column(annotations, COLUMNS[2]), classes)
     lengths = {len(ids), len(annotators), len(labels)}
     if len(lengths) > 1:

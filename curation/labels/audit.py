@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import numpy as np
 
 from thresher.core.errors import InputError
+from thresher.core.text_arrays import text_array
 
 from .noise import NoiseRate
 from .odds import logit, sigmoid
@@ -158,7 +159,7 @@ def _noise_rate(
 
 def _positions(issues: Judged, rows: np.ndarray) -> np.ndarray:
     position = {row_id: at for at, row_id in enumerate(issues.row_ids.tolist())}
-    ids = np.asarray(rows).astype(str).tolist()
+    ids = text_array(rows).tolist()
     unknown = [row_id for row_id in ids if row_id not in position]
     if unknown:
         raise InputError(f"Audited rows that are not known: {', '.join(unknown[:5])}.")

@@ -11,6 +11,7 @@ from thresher.core.errors import InputError, check_number
 from thresher.core.interval import wilson_interval
 from thresher.core.missing import read_values
 from thresher.core.signatures import checked
+from thresher.core.text_arrays import text_array
 
 from .box_result import BoxFindings, BoxIssues
 from .box_scores import (
@@ -208,9 +209,9 @@ def _findings(ids: np.ndarray, found: Found) -> BoxFindings:
     low, high = wilson_interval(float(flagged.sum()), len(flagged))
     share = float(flagged.mean()) if len(flagged) else 0.0
     return BoxFindings(
-        row_ids=np.array(names, dtype=str),
+        row_ids=text_array(names),
         row_of=np.array([entry[0] for entry in found], dtype=np.int64),
-        kinds=np.array([entry[1] for entry in found], dtype=str),
+        kinds=text_array([entry[1] for entry in found]),
         boxes=np.array([entry[2] for entry in found], dtype=np.int64),
         scores=scores,
         flagged=flagged,

@@ -17,6 +17,7 @@ from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError, check_choice
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
+from thresher.core.text_arrays import text_array
 
 from .evidence import Evidence, gather, nearest_rows
 from .finding import METHODS, Belief, by_probs, find_label_issues, issues_of, judged_rows
@@ -194,7 +195,7 @@ def _embeddings(inputs: LabelInputs) -> Embeddings:
 
 
 def _cell_ids(ids: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    return np.array([f"{row}/{name}" for row in ids.tolist() for name in names], dtype=str)
+    return text_array([f"{row}/{name}" for row in ids.tolist() for name in names])
 
 
 def _issues(

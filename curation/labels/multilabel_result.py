@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from thresher.core.issues import Issues
+from thresher.core.text_arrays import text_array
 
 from .noise import NoiseRate
 from .result import LabelIssues
@@ -93,7 +94,7 @@ class MultilabelIssues:
     def to_issues(self) -> Issues:
         """Return the flagged rows as issues of the check ``label``; classes are joined by ``|``."""
         rows = np.flatnonzero(self.flagged)
-        names = np.asarray(self.classes, dtype=str)
+        names = text_array(self.classes)
         given = self.cells.labels.reshape(len(self), len(self.classes)) == 1
         details = []
         for row in rows:

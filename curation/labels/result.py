@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thresher.core.issues import Issues
+from thresher.core.text_arrays import text_array
 
 from .scored import Scored
 
@@ -37,13 +38,13 @@ class LabelIssues(Scored):
     @property
     def suggested_names(self) -> np.ndarray:
         """Most probable class of each row by name, ndarray of str, shape (n,)."""
-        names = np.asarray(self.classes, dtype=str)
-        return names[self.suggested] if len(names) else np.full(len(self), "", dtype=str)
+        names = text_array(self.classes)
+        return names[self.suggested] if len(names) else np.full(len(self), "", dtype=object)
 
     def to_issues(self) -> Issues:
         """Return the flagged rows as issues of the check ``label``, with suggested labels."""
         at = np.flatnonzero(self.flagged)
-        names, better = np.asarray(self.classes, dtype=str), self.suggested_names[at]
+        names, better = text_array(self.classes), self.suggested_names[at]
         given = names[self.labels[at]]
         # Training dynamics alone know that a label is wrong, but none that is better.
         suggested = [new if new != old else None for new, old in zip(better, given, strict=True)]

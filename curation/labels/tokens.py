@@ -17,6 +17,7 @@ from thresher.core.errors import InputError, check_choice
 from thresher.core.issues import Issues
 from thresher.core.missing import read_values
 from thresher.core.signatures import checked
+from thresher.core.text_arrays import text_array
 
 from .finding import find_label_issues
 from .inputs import read_row_ids
@@ -100,7 +101,7 @@ class TokenIssues:
         return Issues.concat([part])
 
     def _describe(self, row: int, start: int) -> str:
-        tokens, names = self.tokens, np.asarray(self.tokens.classes, dtype=str)
+        tokens, names = self.tokens, text_array(self.tokens.classes)
         at = np.flatnonzero(tokens.flagged & (self.row_of == row))
         worst = at[np.argsort(tokens.scores[at], kind="stable")][:MOST_NAMED]
         said = [
@@ -158,7 +159,7 @@ def find_token_issues(
     tokens = find_label_issues(
         read_values(flat, name="labels")[0] if flat else np.zeros(0, dtype=np.int64),
         pred_probs=np.concatenate(arrays) if len(row_of) else np.ones((0, 1)),
-        row_ids=np.array(token_ids, dtype=str),
+        row_ids=text_array(token_ids),
         classes=classes,
         method=method,
     )

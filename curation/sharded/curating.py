@@ -17,6 +17,7 @@ from thresher.core.errors import InputError
 from thresher.core.executor import Executor
 from thresher.core.fingerprint import fingerprint
 from thresher.core.manifest import Manifest
+from thresher.core.text_arrays import text_array
 
 from ..grouping import checked_rows
 from ..labels.inputs import encode_labels
@@ -127,7 +128,7 @@ def _given(
     width: int,
 ) -> Given:
     rows = len(row_ids)
-    split_of = None if splits is None else np.asarray(splits).astype(str)
+    split_of = None if splits is None else text_array(splits)
     for name, values in (("splits", split_of), ("labels", labels)):
         if values is not None and len(values) != rows:
             raise InputError(f"There are {rows} rows, but {len(values)} {name}.")

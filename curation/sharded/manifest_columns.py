@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from thresher.core.issues import Issues
 from thresher.core.manifest import SCHEMA, Manifest
+from thresher.core.text_arrays import text_array
 from thresher.core.ties import few_bits
 
 from ..decision import decide
@@ -145,7 +146,7 @@ def _entangled(twins: Twins, wrong: ConfidentLabels, given: Given, policy: Polic
 def _decide(
     rows: np.ndarray, twins: Twins, wrong: ConfidentLabels, given: Given, policy: Policy
 ) -> pa.Table:
-    names = np.asarray(given.row_ids.take(pa.array(rows)).to_pylist(), dtype=str)
+    names = text_array(given.row_ids.take(pa.array(rows)).to_pylist())
     assert given.codes is not None
     labels = LabelIssues(
         row_ids=names,

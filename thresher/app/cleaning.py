@@ -19,12 +19,14 @@ from ..core.columns import take_rows, with_column
 from ..core.files import atomic_path, write_json
 from ..core.folder_writing import image_paths
 from ..core.manifest import Manifest
+from ..core.packing import data_suffix
 from ..core.schema import ROW_ID, SPLIT, LoadedDataset
 from ..core.split_writing import write_splits
 from ..core.writing import (
     choose_format,
     image_columns,
     self_contained,
+    usual_delimiter,
     with_named_classes,
     write_dataset,
 )
@@ -121,8 +123,10 @@ def apply_manifest(
     applied = manifest.apply(rows, label=label).dataset
     style: dict[str, Any] = {
         "label": (label or "label") if kind == "imagefolder" else None,
-        "delimiter": delimiter_of(loaded) if kind == "csv" else None,
+        "delimiter": _delimiter(loaded, out) if kind == "csv" else None,
         "titles": titles_of(loaded) if kind == "csv" else None,
+        "line_end": _of_all(loaded, "line_end") if kind == "csv" else None,
+        "stored": _of_all(loaded, "stored"),
     }
     layouts = layouts_to_write(loaded, kind)
     splits = split_of_rows(loaded)[decisions.actions != "drop"] if layouts else None
@@ -143,6 +147,7 @@ def apply_manifest(
         "label": label,
         "delimiter": style["delimiter"],
         "titles": style["titles"],
+        "line_end": style["line_end"],
         "layouts": [layout.to_json() for layout in layouts],
     }
     counts = manifest.counts()
@@ -203,6 +208,16 @@ def write_clean(
     whole = {name: fitting(piece) for name, piece in pieces.items()}
     titles = {layout.name: layout.titles for layout in layouts}
     return write_splits(whole, out, format=kind, **{**style, "titles": titles})
+
+
+def _of_all(loaded: LoadedDataset, name: str) -> Any:
+    """Return what all files of the source have in common, or None."""
+    first, *more = [getattr(part, name) for part in given_rows(loaded).parts] or [None]
+    return first if all(value == first for value in more) else None
+
+
+def _delimiter(loaded: LoadedDataset, out: Path) -> str:
+    return delimiter_of(loaded) or usual_delimiter(data_suffix(out))
 
 
 def delimiter_of(loaded: LoadedDataset) -> str | None:

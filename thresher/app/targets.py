@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..core.errors import InputError
 from ..core.loading.parts import SPLIT_NAMES
+from ..core.packing import name_parts, with_stem
 from .cleaning import undo_folder
 
 
@@ -80,4 +81,4 @@ def _split_files(path: Path) -> list[Path]:
     """Return the files that several splits would be written to in the place of one."""
     if not path.suffix:
         return []
-    return [path.with_name(f"{path.stem}-{name}{path.suffix}") for name in SPLIT_NAMES]
+    return [with_stem(path, f"{name_parts(path)[0]}-{name}") for name in SPLIT_NAMES]

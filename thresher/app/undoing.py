@@ -19,6 +19,7 @@ from ..core.loading.parts import stacked
 from ..core.loading.sources import read_source
 from ..core.loading.table_form import TableForm
 from ..core.manifest import Manifest
+from ..core.packing import data_suffix
 from ..core.schema import ROW_ID
 from ..core.split_writing import split_paths
 from ..core.writing import SUFFIXES, choose_format
@@ -65,7 +66,7 @@ def undo_manifest(
     rows = pa.concat_tables([*parts, changed]).combine_chunks()
     place = pc.index_in(order[ROW_ID], value_set=rows[ROW_ID].combine_chunks())
     rows = rows.take(place.combine_chunks())
-    if format is None and not out.suffix and SUFFIXES.get(clean.suffix.lower()) == "directory":
+    if format is None and not out.suffix and SUFFIXES.get(data_suffix(clean)) == "directory":
         format = header["format"]  # noqa: A001
     kind = choose_format(out, format)
     write_clean(
@@ -76,6 +77,8 @@ def undo_manifest(
             "label": (header["label"] or "label") if kind == "imagefolder" else None,
             "delimiter": header["delimiter"] if kind == "csv" else None,
             "titles": header.get("titles") if kind == "csv" else None,
+            "line_end": header.get("line_end") if kind == "csv" else None,
+            "stored": _stored(_places(clean, header)) if header["format"] == "parquet" else None,
         },
         layouts=layouts,
         splits=order["split"].to_numpy() if layouts else None,
@@ -89,6 +92,12 @@ def _places(clean: Path, header: dict[str, Any]) -> dict[str, Path]:
     names, kind = [layout["name"] for layout in header.get("layouts", [])], header["format"]
     written = split_paths(clean, names, format=kind) if names else {"": clean}
     return read_back(clean, written, kind=kind)
+
+
+def _stored(places: dict[str, Path]) -> pa.Schema | None:
+    """Return the types in the Parquet files that were written, where all have the same."""
+    first, *more = [pq.read_schema(path) for path in places.values()]
+    return first if all(schema == first for schema in more) else None
 
 
 def _of_split(order: pa.Table, name: str) -> pa.Table:

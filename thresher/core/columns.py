@@ -300,10 +300,10 @@ def _wide(kind: pa.DataType) -> pa.DataType:
 
 
 def strings(column: pa.ChunkedArray) -> np.ndarray:
-    """Turn a column into an ndarray of str, shape (n,); null becomes an empty string."""
+    """Turn a column into an ndarray of str (object), shape (n,); null becomes an empty string."""
     values = column.cast(pa.string()) if not is_string(column.type) else column
     array = values.fill_null("").to_numpy()
-    return array.astype(str) if len(array) else np.empty(0, dtype="<U1")
+    return np.asarray(array, dtype=object)
 
 
 def is_string(kind: Any) -> bool:

@@ -20,7 +20,12 @@ QUOTE = '"'
 
 
 def write_csv(
-    table: pa.Table, path: Path, *, delimiter: str = ",", titles: Sequence[str] | None = None
+    table: pa.Table,
+    path: Path,
+    *,
+    delimiter: str = ",",
+    titles: Sequence[str] | None = None,
+    line_end: str = "\n",
 ) -> None:
     """Write a table as UTF-8 CSV.
 
@@ -34,6 +39,8 @@ def write_csv(
     titles : sequence of str, optional
         The first line, some of which may be empty or repeat; default the names of the columns.
         Without any there is no first line.
+    line_end : str
+        A newline, or a return and a newline.
 
     Raises
     ------
@@ -54,13 +61,13 @@ def write_csv(
         cell if name or len(names) == 1 else "" for name, cell in zip(names, quoted, strict=True)
     ]
     with open(path, "w", encoding="utf-8", newline="") as file:
-        file.write(delimiter.join(header) + "\n" if names else "")
+        file.write(delimiter.join(header) + line_end if names else "")
         for batch in table.to_batches(max_chunksize=ROWS):
             cells = [_cells(column, delimiter) for column in batch.columns]
             if len(cells) == 1:  # an empty line is no row
                 cells = [pc.if_else(pc.equal(cells[0], ""), QUOTE * 2, cells[0])]
             lines = pc.binary_join_element_wise(*cells, pa.scalar(delimiter, pa.large_string()))
-            file.write("".join(f"{line}\n" for line in lines.to_pylist()))
+            file.write("".join(f"{line}{line_end}" for line in lines.to_pylist()))
 
 
 def _cells(column: pa.Array, delimiter: str) -> pa.Array:

@@ -14,6 +14,7 @@ from .files import atomic_path, read_json, write_json
 from .lifted import lifted, one_direction, warn_of_one_direction
 from .matrices import as_matrix
 from .missing import id_texts
+from .text_arrays import packed_texts, unpacked_texts
 
 FORMAT = 1
 
@@ -109,7 +110,7 @@ class Embeddings:
         with atomic_path(folder) as temporary:
             temporary.mkdir()
             np.save(temporary / "vectors.npy", self.vectors)
-            np.save(temporary / "row_ids.npy", self.row_ids.astype(str))
+            np.save(temporary / "row_ids.npy", packed_texts(self.row_ids))
             header = {
                 "format": FORMAT,
                 "encoder": self.encoder,
@@ -129,7 +130,7 @@ class Embeddings:
                 f"{path} has format {header.get('format')}, not {FORMAT}: embed again."
             )
         vectors = np.load(path / "vectors.npy", mmap_mode="r" if mmap else None)
-        row_ids = np.load(path / "row_ids.npy")
+        row_ids = unpacked_texts(np.load(path / "row_ids.npy"))
         return cls(row_ids, vectors, header["encoder"], header["fingerprint"])
 
 

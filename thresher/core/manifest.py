@@ -24,6 +24,7 @@ from .fingerprint import fingerprint
 from .given_columns import number_column, text_column
 from .missing import id_texts, read_numbers
 from .schema import ROW_ID
+from .text_arrays import text_array
 from .ties import few_bits
 
 if TYPE_CHECKING:
@@ -120,12 +121,12 @@ class Manifest:
     @property
     def row_ids(self) -> np.ndarray:
         """Ids of all rows, ndarray of str, shape (n,)."""
-        return np.asarray(self.table["row_id"].to_pylist(), dtype=str)
+        return text_array(self.table["row_id"].to_pylist())
 
     @property
     def actions(self) -> np.ndarray:
         """Action for each row, ndarray of str, shape (n,)."""
-        return np.asarray(self.table["action"].to_pylist(), dtype=str)
+        return text_array(self.table["action"].to_pylist())
 
     @property
     def fingerprint(self) -> str:

@@ -26,7 +26,7 @@ def apply_to_splits(
     from .manifest import Applied
 
     ids = {name: read_row_ids(rows) for name, rows in splits.items()}
-    manifest.align(np.concatenate([np.empty(0, dtype=str), *ids.values()]))
+    manifest.align(np.concatenate([np.empty(0, dtype=object), *ids.values()]))
     done = {
         name: _of(manifest, ids[name]).apply(rows, label=label) for name, rows in splits.items()
     }
@@ -51,7 +51,7 @@ def undo_in_splits(
         name: np.concatenate([read_row_ids(rows), read_row_ids(removed[name])])
         for name, rows in applied.items()
     }
-    manifest.align(np.concatenate([np.empty(0, dtype=str), *ids.values()]))
+    manifest.align(np.concatenate([np.empty(0, dtype=object), *ids.values()]))
     return datasets.DatasetDict(
         {
             name: _of(manifest, ids[name]).undo(rows, removed[name], label=label)

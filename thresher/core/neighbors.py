@@ -11,6 +11,7 @@ import numpy as np
 from .errors import InputError, check_number
 from .files import atomic_path
 from .missing import id_texts, read_values
+from .text_arrays import packed_texts, unpacked_texts
 
 MAX_PAIRS = 50_000_000
 
@@ -225,7 +226,7 @@ class NeighborGraph:
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.savez(
                 file,
-                row_ids=self.row_ids.astype(str),
+                row_ids=packed_texts(self.row_ids),
                 indptr=self.indptr,
                 indices=self.indices,
                 similarities=self.similarities,
@@ -250,7 +251,7 @@ class NeighborGraph:
         except (OSError, ValueError) as error:
             raise InputError(f"{path} cannot be read as a neighbour graph ({error}).") from error
         return cls(
-            row_ids=parts["row_ids"],
+            row_ids=unpacked_texts(parts["row_ids"]),
             indptr=parts["indptr"],
             indices=parts["indices"],
             similarities=parts["similarities"],

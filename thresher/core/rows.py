@@ -32,6 +32,7 @@ from .errors import InputError, check_column
 from .fingerprint import fingerprint
 from .schema import ROW_ID, SPLIT, Schema
 from .signatures import checked
+from .text_arrays import packed_texts
 
 if TYPE_CHECKING:
     import datasets
@@ -128,7 +129,7 @@ def content_ids(dataset: datasets.Dataset) -> np.ndarray:
     copies = np.empty(len(ids), np.int64)
     copies[order] = counter
     repeated = np.flatnonzero(copies)
-    result = ids.astype("<U24")
+    result = ids.astype(object)
     result[repeated] = [f"{ids[i]}-{copies[i]}" for i in repeated]
     return result
 
@@ -173,7 +174,7 @@ def row_hashes(dataset: datasets.Dataset, columns: Iterable[str] | None = None) 
 
 def dataset_fingerprint(dataset: datasets.Dataset, schema: Schema) -> str:
     """Identify the content of all rows, their ids, their order and the schema."""
-    return fingerprint(read_row_ids(dataset), row_hashes(dataset), schema.to_json())
+    return fingerprint(packed_texts(read_row_ids(dataset)), row_hashes(dataset), schema.to_json())
 
 
 def _column_hashes(column: pa.ChunkedArray) -> np.ndarray:

@@ -81,6 +81,10 @@ class GivenPart:
         Names of the columns as a file of delimited text has them, none where it has no header.
     folder : Path or None
         Folder of the file, from which paths in its cells start; None for a table in memory.
+    stored : pyarrow.Schema or None
+        Types and metadata in a Parquet file, before columns were brought to usual types.
+    line_end : str or None
+        What ends the lines of a file of text, where that is no newline.
     """
 
     name: str
@@ -91,6 +95,8 @@ class GivenPart:
     features: Mapping[str, Any] = field(default_factory=dict)
     titles: tuple[str, ...] | None = None
     folder: Path | None = None
+    stored: pa.Schema | None = None
+    line_end: str | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from .columns import with_column
 from .files import atomic_path
+from .packing import name_parts, with_stem
 from .schema import ROW_ID, SPLIT
 from .writing import choose_format, image_columns, quiet, self_contained, write_dataset
 
@@ -36,7 +37,7 @@ def split_paths(
     target = Path(path)
     if choose_format(target, format) in IN_ONE_FOLDER:
         return {name: target / name for name in splits}
-    return {name: target.with_name(f"{target.stem}-{name}{target.suffix}") for name in splits}
+    return {name: with_stem(target, f"{name_parts(target)[0]}-{name}") for name in splits}
 
 
 def write_splits(
@@ -47,6 +48,8 @@ def write_splits(
     label: str | None = None,
     delimiter: str | None = None,
     titles: Mapping[str, Sequence[str] | None] = MappingProxyType({}),
+    line_end: str | None = None,
+    stored: pa.Schema | None = None,
 ) -> dict[str, Path]:
     """Write each split by its name; features and the order of rows are kept.
 
@@ -56,7 +59,7 @@ def write_splits(
         A split without rows is written too.
     path : path-like
         A folder, or the file whose name gets ``-NAME`` for each split.
-    format, label, delimiter : str, optional
+    format, label, delimiter, line_end, stored : optional
         See `thresher.core.write_dataset`.
     titles : mapping of str to sequence of str, optional
         The first line of each split's file; only for ``"csv"``.
@@ -89,7 +92,15 @@ def write_splits(
     else:
         for name, rows in splits.items():
             first = titles.get(name) if chosen == "csv" else None
-            write_dataset(rows, places[name], format=chosen, delimiter=delimiter, titles=first)
+            write_dataset(
+                rows,
+                places[name],
+                format=chosen,
+                delimiter=delimiter,
+                titles=first,
+                line_end=line_end,
+                stored=stored,
+            )
     return places
 
 

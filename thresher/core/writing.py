@@ -35,8 +35,10 @@ from .csv_writing import write_csv
 from .errors import InputError, check_choice
 from .files import atomic_path
 from .folder_writing import write_image_folder
+from .packing import data_suffix, name_parts, pack
 from .signatures import checked
 from .tar_writing import write_shards, write_tar
+from .usual_types import as_stored, stored_schema
 
 if TYPE_CHECKING:
     import datasets
@@ -45,7 +47,10 @@ FORMATS = ("directory", "parquet", "csv", "jsonl", "imagefolder", "tar", "webdat
 SUFFIXES = {
     ".parquet": "parquet",
     ".csv": "csv",
+    ".tsv": "csv",
+    ".tab": "csv",
     ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
     ".tar": "tar",
     "": "directory",
 }
@@ -63,6 +68,8 @@ def write_dataset(
     label: str | None = None,
     delimiter: str | None = None,
     titles: Sequence[str] | None = None,
+    line_end: str | None = None,
+    stored: pa.Schema | None = None,
 ) -> Path:
     """Write a dataset atomically; features and the order of rows are kept.
 
@@ -78,13 +85,19 @@ def write_dataset(
     format : str, optional
         ``"directory"`` (as ``save_to_disk``), ``"parquet"``, ``"csv"``, ``"jsonl"``,
         ``"imagefolder"`` (``split/class/name.jpg``), ``"tar"`` (one file in the WebDataset layout)
-        or ``"webdataset"`` (a folder of such shards); default by the suffix of `path`.
+        or ``"webdataset"`` (a folder of such shards); default by the suffix of `path`. A further
+        suffix ``.gz``, ``.bz2``, ``.xz`` or ``.zst`` packs the file.
     label : str, optional
         The column that names the class folders; only for ``"imagefolder"``, default ``"label"``.
     delimiter : str, optional
-        Between the columns; only for ``"csv"``, default a comma.
+        Between the columns; only for ``"csv"``, default a comma, or a tab by the suffix ``.tsv``.
     titles : sequence of str, optional
         The first line of a CSV file; see `thresher.core.csv_writing.write_csv`.
+    line_end : str, optional
+        Ends the lines of a CSV file, default a newline.
+    stored : pyarrow.Schema, optional
+        Types that columns had where they came from, such as dictionaries, maps and pandas periods,
+        which a dataset does not hold; they are brought back in a Parquet file.
 
     Returns
     -------
@@ -100,29 +113,44 @@ def write_dataset(
     chosen = choose_format(target, format)
     if label is not None and chosen != "imagefolder":
         raise InputError(f"`label` names the folders of an 'imagefolder'; this is {chosen!r}.")
-    for name, value in (("delimiter", delimiter), ("titles", titles)):
+    only = (("delimiter", delimiter), ("titles", titles), ("line_end", line_end))
+    for name, value in only:
         if value is not None and chosen != "csv":
             raise InputError(f"`{name}` is that of a CSV file; this is {chosen!r}.")
+    _, suffix, packing = name_parts(target)
     with atomic_path(target) as temporary:
+        place = temporary.with_name("plain") if packing else temporary
         if chosen == "parquet":
-            _write_parquet(dataset, temporary)
+            _write_parquet(dataset, place, stored)
         elif chosen in _TAR_WRITERS:
-            _TAR_WRITERS[chosen](_named_blocks(dataset), temporary)
+            _TAR_WRITERS[chosen](_named_blocks(dataset), place)
         elif chosen == "imagefolder":
-            _write_image_folder(self_contained(dataset), temporary, label=label or "label")
+            _write_image_folder(self_contained(dataset), place, label=label or "label")
         elif chosen == "csv":
-            table = self_contained(dataset).data.table
-            write_csv(table, temporary, delimiter=delimiter or ",", titles=titles)
+            write_csv(
+                self_contained(dataset).data.table,
+                place,
+                delimiter=delimiter or usual_delimiter(suffix),
+                titles=titles,
+                line_end=line_end or "\n",
+            )
         else:
-            _WRITERS[chosen](self_contained(dataset), temporary)
+            _WRITERS[chosen](self_contained(dataset), place)
+        if packing:
+            pack(place, temporary)
     return target
+
+
+def usual_delimiter(suffix: str) -> str:
+    """Return what stands between the columns of files with such a suffix."""
+    return "\t" if suffix in (".tsv", ".tab") else ","
 
 
 def choose_format(target: Path, wanted: str | None) -> str:
     """Return the format that was asked for, or that of the suffix."""
     if wanted is not None:
         return check_choice("format", wanted, FORMATS)
-    suffix = target.suffix.lower()
+    suffix = data_suffix(target)
     if suffix not in SUFFIXES:
         raise InputError(
             f"The suffix {suffix!r} stands for no format. Use .parquet, .csv, .jsonl or none, or "
@@ -210,13 +238,15 @@ def quiet() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def _write_parquet(dataset: datasets.Dataset, path: Path) -> None:
+def _write_parquet(dataset: datasets.Dataset, path: Path, stored: pa.Schema | None) -> None:
     """Write one row group after the other, so that a selection is never in memory twice."""
-    schema = _decoding(dataset.features).arrow_schema
-    sample = _rows(dataset, 0, 5_000)
-    with pq.ParquetWriter(path, schema, **_parquet_settings(sample)) as writer:
+    usual = _decoding(dataset.features).arrow_schema
+    schema = usual if stored is None else stored_schema(usual, stored)
+    settings = _parquet_settings(_rows(dataset, 0, 5_000), schema)
+    with pq.ParquetWriter(path, schema, **settings) as writer:
         for block in _blocks(dataset):
-            writer.write_table(block.cast(schema), row_group_size=len(block))
+            rows = as_stored(_typed(block, usual), schema)
+            writer.write_table(rows, row_group_size=len(block))
     written = pq.read_metadata(path).num_rows
     if written != len(dataset):
         raise OSError(f"{path} holds {written} rows after writing {len(dataset)}.")
@@ -252,10 +282,22 @@ def _rows(dataset: datasets.Dataset, start: int, rows: int) -> pa.Table:
     return take_table(table, dataset._indices.column(0).slice(start, rows).to_numpy())
 
 
-def _parquet_settings(table: pa.Table) -> dict[str, Any]:
-    """Choose from a sample of rows what pays per column: nothing for vectors and images."""
+def _typed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Cast the columns that have another type; casting a cut list of nothing fails (pyarrow 26)."""
+    columns = [
+        column if column.type == item.type else column.cast(item.type)
+        for column, item in zip(table.columns, schema, strict=True)
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _parquet_settings(table: pa.Table, schema: pa.Schema | None = None) -> dict[str, Any]:
+    """Choose from a sample of rows what pays per column: nothing for vectors and images.
+
+    `schema` has the types that are written, where they are not those of the table.
+    """
     sink = pa.BufferOutputStream()
-    pq.write_table(table.schema.empty_table(), sink)
+    pq.ParquetWriter(sink, schema or table.schema).close()
     leaves = pq.ParquetFile(pa.BufferReader(sink.getvalue())).schema
     paths = [leaves.column(i).path for i in range(len(leaves))]
     plain = {name for name in table.column_names if _is_incompressible(table.schema.field(name))}
@@ -279,7 +321,7 @@ def _is_incompressible(item: pa.Field) -> bool:
 
 
 def _repeats(sample: pa.ChunkedArray) -> bool:
-    return bool(pc.count_distinct(sample).as_py() <= 0.2 * len(sample))
+    return len(pc.unique(sample)) <= 0.2 * len(sample)
 
 
 def _write_jsonl(dataset: datasets.Dataset, path: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from thresher.core.choice import available_cpus
 from thresher.core.errors import InputError, check_count
+from thresher.core.text_arrays import text_array
 
 from .audit import FusedOperators, audit
 from .portability import warn_if_inexact
@@ -106,7 +107,7 @@ class ExportedModel:
     def predict_classes(self, inputs: Any, *, batch_size: int = 256) -> np.ndarray:
         """Return the most likely class name of each row, str (n,)."""
         codes = self.predict(inputs, batch_size=batch_size).argmax(1)
-        names: np.ndarray = np.asarray(self.classes, dtype=np.str_)[codes]
+        names: np.ndarray = text_array(self.classes)[codes]
         return names
 
     def _checked(self, inputs: Any) -> np.ndarray:

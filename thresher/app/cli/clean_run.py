@@ -15,6 +15,7 @@ from curation.decision import with_final_twins
 from ...core.errors import InputError
 from ...core.issues import Issues
 from ...core.manifest import Manifest
+from ...core.packing import name_parts
 from ...core.schema import LoadedDataset
 from ...core.writing import SUFFIXES, write_dataset
 from ..cleaning import Cleaned, apply_manifest, cover_all_rows
@@ -125,8 +126,8 @@ def _said(settings: Settings) -> dict[str, Any]:
 
 def _as_came(data: str, loaded: LoadedDataset, target: Path) -> tuple[Path, str | None]:
     """Return where clean data go and their format: that of the source."""
-    suffixes = {Path(part.name).suffix.lower() for part in given_rows(loaded).parts}
-    suffix = suffixes.pop() if len(suffixes) == 1 else ""
+    names = {name_parts(part.name)[1:] for part in given_rows(loaded).parts}
+    suffix, packing = names.pop() if len(names) == 1 else ("", "")
     if suffix and suffix in SUFFIXES:
-        return target.with_name(target.name + suffix), None
+        return target.with_name(target.name + suffix + packing), None
     return target, clean_format(data, loaded, None, target)

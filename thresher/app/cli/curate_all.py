@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ...core.errors import InputError
+from ...core.packing import data_suffix
 from ...core.writing import SUFFIXES
 from ..settings import Settings
 from ..terminal import write_line
@@ -95,7 +96,7 @@ def clean(data: str, out: Path, settings: Settings, *, as_json: bool) -> None:
 def _check_file(out: Path, data: str) -> None:
     from ..targets import check_target
 
-    if out.suffix.lower() not in SUFFIXES:
+    if data_suffix(out) not in SUFFIXES:
         raise InputError(
             f"`--out` ends in {out.suffix!r}. A file of clean data ends in .csv, .jsonl, .parquet "
             "or .tar; a folder has no suffix."

@@ -19,6 +19,7 @@ from ...core.columns import read_row_ids, take_rows
 from ...core.errors import InputError, check_choice
 from ...core.issues import Issue, Issues
 from ...core.manifest import Manifest
+from ...core.packing import data_suffix
 from ...core.schema import LoadedDataset
 from ...core.writing import FORMATS as DATA_FORMATS
 from ...core.writing import SUFFIXES, write_dataset
@@ -159,7 +160,7 @@ def check_clean_format(path: Path | None, wanted: str | None) -> None:
     """Raise before any work is done when clean data cannot be written as asked for."""
     if path is not None and wanted is not None:
         check_choice("--format", wanted, DATA_FORMATS)
-    elif path is not None and path.suffix.lower() not in SUFFIXES:
+    elif path is not None and data_suffix(path) not in SUFFIXES:
         raise InputError(
             f"`--clean` ends in {path.suffix!r}. Clean data go into .csv, .jsonl, .parquet or "
             ".tar, or without a suffix into a folder (--format says of which kind)."

@@ -21,6 +21,7 @@ from ...core.loading.several_texts import names_of
 from ...core.loading.tables import is_table, read_table
 from ...core.progress import messages
 from ...core.schema import LoadedDataset
+from ...core.text_arrays import unpacked_texts
 from ..given import given_rows
 from ..places import HASHED
 from .options import pairs
@@ -223,7 +224,7 @@ def _read_matrix(path: Path, *, names: tuple[str, ...]) -> tuple[np.ndarray, np.
             raise InputError(
                 f"{path} holds {', '.join(file.files) or 'nothing'}; call the matrix {names[0]!r}."
             )
-        row_ids = file["row_ids"].astype(str) if "row_ids" in file.files else None
+        row_ids = unpacked_texts(file["row_ids"]) if "row_ids" in file.files else None
         return _matrix(file[named[0]], path), row_ids
 
 

@@ -206,7 +206,6 @@ def _simulate(
             f"{len(missing)} rows have no label, first row {missing[0]!r}: simulate on rows whose "
             "label is known."
         )
-    labels = labels.astype(str)
     test = read_splits(dataset) == "test"
     held_out: dict[str, Any] = {}
     if test.any():

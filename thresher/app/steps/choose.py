@@ -20,6 +20,7 @@ from ...core.embeddings import Embeddings
 from ...core.errors import InputError
 from ...core.files import atomic_path
 from ...core.schema import LoadedDataset
+from ...core.text_arrays import text_array
 from ..stages import Done, Notes, RunFolder
 from .material import Material
 
@@ -165,4 +166,4 @@ def _save(folder: Path, row_ids: np.ndarray) -> None:
 
 
 def _load(folder: Path) -> np.ndarray:
-    return np.asarray(pq.read_table(folder / CHOSEN)["row_id"].to_pylist(), dtype=str)
+    return text_array(pq.read_table(folder / CHOSEN)["row_id"].to_pylist())

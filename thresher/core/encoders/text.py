@@ -19,6 +19,7 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from ..errors import check_count
 from ..grid import on_column_grids, on_grid
 from ..missing import text_list
+from ..text_arrays import packed_texts, unpacked_texts
 from .protocol import ON_CPU, Values
 from .storage import StoredEncoder, not_fitted
 
@@ -96,7 +97,11 @@ class TextEncoder:
         encoder = cls(**stored.settings)
         encoder.basis_ = stored.arrays["basis"]
         encoder.vectorizers_ = tuple(
-            _restore(analyzer, stored.arrays[f"{analyzer}_terms"], stored.arrays[f"{analyzer}_idf"])
+            _restore(
+                analyzer,
+                unpacked_texts(stored.arrays[f"{analyzer}_terms"]),
+                stored.arrays[f"{analyzer}_idf"],
+            )
             for analyzer in VOCABULARY
             if f"{analyzer}_terms" in stored.arrays
         )
@@ -118,7 +123,7 @@ class TextEncoder:
     def _stored(self) -> StoredEncoder:
         arrays = {"basis": self._basis()}
         for each in self.vectorizers_:
-            arrays[f"{each.analyzer}_terms"] = each.get_feature_names_out().astype(str)
+            arrays[f"{each.analyzer}_terms"] = packed_texts(each.get_feature_names_out())
             arrays[f"{each.analyzer}_idf"] = each.idf_
         return StoredEncoder(self.name, VERSION, self.settings, arrays)
 

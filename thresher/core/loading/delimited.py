@@ -32,6 +32,7 @@ def read_delimited(path: Path, name: str, source: Source, *, usual: str | None) 
         The delimiter that the file's suffix stands for.
     """
     decoded = read_text(path, name, source)
+    line_end = "\r\n" if decoded.data.partition(b"\n")[0].endswith(b"\r") else None
     layout = find_layout(decoded.data, source.form, usual=usual)
     source.choices |= layout.choices
     records = cut_records(
@@ -53,7 +54,7 @@ def read_delimited(path: Path, name: str, source: Source, *, usual: str | None) 
     usable = np.ones(len(lines), bool)
     usable[[row.number - 1 for row in broken]] = False
     usable[: int(layout.header)] = False
-    return Part(name, table, numbers=records.lines[usable], titles=layout.titles)
+    return Part(name, table, numbers=records.lines[usable], titles=layout.titles, line_end=line_end)
 
 
 def _check_header(records: Records, layout: Layout) -> None:

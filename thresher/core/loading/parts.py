@@ -55,6 +55,10 @@ class Part:
     titles : tuple of str or None
         Names of the columns as a file of delimited text has them, none where it has no header;
         None for other tables.
+    stored : pyarrow.Schema or None
+        Types and metadata in a Parquet file, before columns were brought to usual types.
+    line_end : str or None
+        What ends the lines of a file of text, where that is no newline.
     """
 
     name: str
@@ -65,6 +69,8 @@ class Part:
     features: Mapping[str, Any] = field(default_factory=dict)
     titles: tuple[str, ...] | None = None
     key: str | None = None
+    stored: pa.Schema | None = None
+    line_end: str | None = None
 
     def row_numbers(self) -> np.ndarray:
         """Return the line or row numbers, int64, shape (n,)."""
@@ -81,6 +87,8 @@ class Part:
             self.features,
             self.titles,
             self.folder,
+            self.stored,
+            self.line_end,
         )
 
 

@@ -21,6 +21,7 @@ from ..classes import class_key
 from ..errors import InputError, check_column, did_you_mean
 from ..files import walk_files
 from ..schema import ROW_ID
+from ..usual_types import usual_table
 from .class_labels import with_class_names
 from .digits import read_digits
 from .files import IMAGE_SUFFIXES, check_folder
@@ -193,7 +194,7 @@ def _read_frame(frame: Any) -> Source:
     """Read a table in memory; a column of mixed types becomes text."""
     table, notes = read_frame(frame)
     origin = "rows" if isinstance(frame, list) else type(frame).__name__
-    return Source(origin=origin, parts=[Part(UNNAMED, table)], choices=notes)
+    return Source(origin=origin, parts=[Part(UNNAMED, usual_table(table))], choices=notes)
 
 
 def keep_where(source: Source, where: Mapping[str, Any] | None) -> Source:

@@ -9,6 +9,7 @@ from ..choice import Choice
 from ..columns import strings
 from ..errors import InputError
 from ..fingerprint import row_keys
+from ..text_arrays import text_array
 from .parts import SPLIT_NAMES
 
 
@@ -29,7 +30,7 @@ def hold_out(keys: np.ndarray, labels: np.ndarray, *, fraction: float, seed: int
     test = np.zeros(len(keys), bool)
     if fraction == 0 or not len(keys):
         return test
-    order = row_keys(np.char.add(f"{seed}:", keys))
+    order = row_keys(f"{seed}:" + text_array(keys))
     for name in np.unique(labels):
         members = np.flatnonzero(labels == name)
         wanted = min(max(1, round(fraction * len(members))), len(members) - 1)

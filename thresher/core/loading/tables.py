@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..usual_types import usual_table
 from .class_labels import features_in_metadata
 from .compression import SUFFIXES, TooLarge
 from .delimited import read_delimited
@@ -55,10 +57,16 @@ def read_table(
     except (pa.ArrowException, ValueError) as error:
         source.bad.append(bad_row(name, f"unreadable file ({first_line(error)})"))
     else:
-        features = features_in_metadata(part.table)
-        table = _plain(part.table)
-        folder = path.parent.resolve()
-        source.parts.append(Part(name, table, split, part.numbers, folder, features, part.titles))
+        source.parts.append(
+            replace(
+                part,
+                table=usual_table(part.table),
+                split=split,
+                folder=path.parent.resolve(),
+                features=features_in_metadata(part.table),
+                stored=part.table.schema if suffix(path) == "parquet" else None,
+            )
+        )
     return source
 
 
@@ -87,15 +95,6 @@ def _read_parquet(path: Path, name: str, source: Source) -> Part:
 
 def _read_csv(path: Path, name: str, source: Source) -> Part:
     return read_delimited(path, name, source, usual="\t" if suffix(path) == "tsv" else None)
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    """Replace dictionary columns by their values."""
-    for position, item in enumerate(table.schema):
-        if pa.types.is_dictionary(item.type):
-            decoded = table.column(position).cast(item.type.value_type)
-            table = table.set_column(position, item.name, decoded)
-    return table.replace_schema_metadata(None)
 
 
 _READERS: dict[str, Callable[[Path, str, Source], Part]] = {
