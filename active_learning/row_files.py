@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +15,9 @@ import pyarrow.parquet as pq
 from thresher.core.errors import InputError
 from thresher.core.files import atomic_path
 from thresher.core.sheet_cells import escape_cell
+
+if TYPE_CHECKING:
+    from thresher.core.loading.encoding import Decoded
 
 ENDINGS = {".csv": "csv", ".jsonl": "lines", ".ndjson": "lines", ".parquet": "parquet"}
 DELIMITERS = ",;\t"
@@ -72,22 +74,18 @@ def read_rows(
 ) -> list[tuple[int, dict[str, Any]]]:
     """Return line numbers and rows of a CSV or JSON Lines file.
 
-    CSV may be separated by commas, semicolons or tabs, with or without a byte order mark, as
-    spreadsheets write it.
+    CSV may be separated by commas, semicolons or tabs, with or without a byte order mark, in the
+    encodings in which spreadsheets write it.
 
     Raises
     ------
     InputError
-        When the file cannot be read, or a row lacks one of the columns `needed`.
+        When the file or a line of it cannot be read (so that no answer is lost unseen), or a row
+        lacks one of the columns `needed`.
     """
     kind = file_format(path, allowed=("csv", "lines"))
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 ({error}). Save it as UTF-8.") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error}).") from error
-    found = _read_lines(path, text) if kind == "lines" else _read_csv(text)
+    decoded = _decoded(path)
+    found = _read_lines(path, decoded) if kind == "lines" else _read_csv(path, decoded)
     for number, row in found:
         missing = [name for name in needed if name not in row]
         if missing:
@@ -98,24 +96,55 @@ def read_rows(
     return found
 
 
-def _read_csv(text: str) -> list[tuple[int, dict[str, Any]]]:
-    head = text.partition("\n")[0]
+def _decoded(path: str | os.PathLike[str]) -> Decoded:
+    from thresher.core.loading.encoding import UnclearEncoding, to_utf8
+
+    try:
+        return to_utf8(Path(path).read_bytes(), name=str(path))
+    except UnclearEncoding as error:
+        told = str(error).partition(" Say it with")[0]
+        raise InputError(f"{told} Save it as UTF-8.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error}).") from error
+
+
+def _read_csv(path: str | os.PathLike[str], decoded: Decoded) -> list[tuple[int, dict[str, Any]]]:
+    from thresher.core.loading.csv_records import cut_records, read_cells
+
+    head = decoded.data.partition(b"\n")[0].decode()
     delimiter = max(DELIMITERS, key=head.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    return [(reader.line_num, row) for row in reader]
+    records = cut_records(decoded.data, delimiter=delimiter, mark=decoded.mark, fault=decoded.fault)
+    if records.bad:
+        listed = "; ".join(f"line {line}: {reason}" for line, reason in records.bad[:5])
+        raise InputError(f"{path}, {listed}. Mend that first: nothing was read.")
+    rows = zip(records.lines.tolist(), read_cells(records, delimiter=delimiter), strict=True)
+    _, names = next(rows, (0, []))
+    return [(line, _row(names, cells, path, line)) for line, cells in rows]
 
 
-def _read_lines(path: str | os.PathLike[str], text: str) -> list[tuple[int, dict[str, Any]]]:
+def _row(
+    names: list[str], cells: list[str], path: str | os.PathLike[str], line: int
+) -> dict[str, Any]:
+    """Return the cells by name, None where a spreadsheet left out the last ones."""
+    if any(cells[len(names) :]):
+        raise InputError(
+            f"{path}, line {line}: {len(cells)} cells, but there are {len(names)} columns. Mend "
+            "that first: nothing was read."
+        )
+    cells = cells[: len(names)]
+    return dict(zip(names, [*cells, *[None] * (len(names) - len(cells))], strict=True))
+
+
+def _read_lines(path: str | os.PathLike[str], decoded: Decoded) -> list[tuple[int, dict[str, Any]]]:
+    from thresher.core.loading.json_files import read_row
+
     found = []
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(decoded.data.split(b"\n"), 1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}, line {number}: not JSON ({error}).") from error
-        if not isinstance(row, dict):
-            raise InputError(f"{path}, line {number}: not a JSON object.")
+        row, reason = read_row(line, decoded)
+        if row is None:
+            raise InputError(f"{path}, line {number}: {reason}.")
         found.append((number, row))
     return found
 

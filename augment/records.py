@@ -7,7 +7,9 @@ workers and the order of the stream change nothing.
 
 from __future__ import annotations
 
+import lzma
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.errors import InputError
+from thresher.core.file_names import shown
 from thresher.core.images import UnreadableImage, decode_image
 from thresher.core.signatures import checked
 
@@ -91,7 +94,7 @@ def read_tar(paths: str | Path | Sequence[str | Path]) -> Iterator[Record]:
         try:
             with tarfile.open(path, mode="r|*") as tar:
                 yield from _samples(tar, Path(path))
-        except (tarfile.TarError, OSError, EOFError) as error:
+        except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             raise InputError(f"{path} cannot be read as a tar file ({error}).") from error
 
 
@@ -100,7 +103,8 @@ def _samples(tar: tarfile.TarFile, path: Path) -> Iterator[Record]:
     for member in tar:
         if not member.isfile():
             continue
-        folder, slash, name = member.name.rpartition("/")
+        # Bytes of a name that are not UTF-8 are written out: no key and no field holds them.
+        folder, slash, name = shown(member.name).rpartition("/")
         stem, _, extension = name.partition(".")
         key = f"{folder}{slash}{stem}"
         if sample and sample["__key__"] != key:
@@ -110,7 +114,7 @@ def _samples(tar: tarfile.TarFile, path: Path) -> Iterator[Record]:
         file = tar.extractfile(member)
         content = b"" if file is None else file.read()
         if extension.lower() in PICTURES:
-            sample["image"] = _decode(content, f"{path}: {member.name}")
+            sample["image"] = _decode(content, f"{path}: {shown(member.name)}")
         else:
             sample[extension] = content
     if sample:

@@ -6,6 +6,7 @@ import pytest
 
 from active_learning import SKIP, Session, export_batch, export_labels, import_answers
 from active_learning.roundtrip import Conflict
+from active_learning.row_files import read_rows
 from thresher.core.errors import InputError
 
 VECTORS = np.random.default_rng(0).normal(size=(20, 3))
@@ -95,3 +96,48 @@ def test_export_labels(session, tmp_path):
     with open(tmp_path / "l.csv", newline="", encoding="utf-8") as file:
         rows = {row["row_id"]: row["label"] for row in csv.DictReader(file)}
     assert rows == {"1": "yes", "2": "no"}
+
+
+SHEET = ["row_id,annotator,label", *(f"r{i},ann,{'ab'[i % 2]}" for i in range(30))]
+
+
+def sheet(tmp_path, lines, name="labels.csv", encoding="utf-8"):
+    path = tmp_path / name
+    path.write_bytes("\n".join(lines).encode(encoding))
+    return path
+
+
+def test_a_line_that_cannot_be_read_refuses_the_file_and_is_named(tmp_path):
+    stray, half = list(SHEET), list(SHEET)
+    stray[7] = 'r6,"ann,a'
+    half[9] = "r8,ann,a,more"
+    nul = [*SHEET[:5], "r4,an\0n,a", *SHEET[6:]]
+    for lines, message in (
+        (stray, r"line 8: broken line \(a quote that is not closed\)"),
+        (half, "line 10: 4 cells, but there are 3 columns"),
+        (nul, "line 6: NUL bytes"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_rows(sheet(tmp_path, lines), needed=("row_id", "label"))
+    rows = ['{"row_id": "a", "label": "x"}', '{"row_id": "\\ud83d", "label": "x"}', "[" * 100_000]
+    for count, message in ((2, "line 2: half a character"), (3, "line 1: nested too deep")):
+        lines = rows[:2] if count == 2 else rows[2:]
+        with pytest.raises(InputError, match=message):
+            read_rows(sheet(tmp_path, lines, "labels.jsonl"), needed=("row_id", "label"))
+
+
+def test_sheets_are_read_in_the_encoding_of_their_program(tmp_path):
+    names = ["评论内容很好", "这个产品质量不错", "包装有点破损了"]
+    lines = [SHEET[0], *(f"r{i},{names[i % 3]},{'ab'[i % 2]}" for i in range(60))]
+    for encoding in ("utf-8-sig", "utf-16", "gb18030"):
+        path = sheet(tmp_path, lines, encoding=encoding)
+        found = read_rows(path, needed=("row_id", "label"))
+        assert [row["annotator"] for _, row in found] == [names[i % 3] for i in range(60)]
+        assert [line for line, _ in found] == list(range(2, 62))
+    path = sheet(tmp_path, [SHEET[0], *(f"r{i},好,a" for i in range(60))], encoding="gb18030")
+    with pytest.raises(InputError, match="Save it as UTF-8"):
+        read_rows(path, needed=("row_id", "label"))
+    long = sheet(tmp_path, [SHEET[0], f"r1,{'x' * 200_000},a", '"r2","a\nb","c"', "r3,ann"])
+    (_, first), (line, second), (last, third) = read_rows(long, needed=("row_id", "label"))
+    assert (len(first["annotator"]), second["annotator"], third["label"]) == (200_000, "a\nb", None)
+    assert (line, last) == (3, 5)

@@ -1,4 +1,5 @@
 import functools
+import gzip
 import io
 import tarfile
 
@@ -133,3 +134,21 @@ def test_what_cannot_be_sent_is_refused():
     rows = DecodedRows(["1", "2"], lambda row: LEVEL(row), size=(8, 8, 3))
     with pytest.raises(InputError, match="lambda"):
         list(BatchLoader(rows, [1, 2], workers=1))
+
+
+def test_names_that_are_not_utf_8_and_damage(tmp_path):
+    import io
+    import tarfile
+
+    with tarfile.open(tmp_path / "n.tar", "w") as tar:
+        for name in ("a.cls", "caf\udce9.cls", "z.\udce9"):
+            info = tarfile.TarInfo(name)
+            info.size = 1
+            tar.addfile(info, io.BytesIO(b"1"))
+    keys = [record["__key__"] for record in read_tar(tmp_path / "n.tar")]
+    assert keys == ["a", "caf\\udce9", "z"]
+    packed = gzip.compress((tmp_path / "n.tar").read_bytes())
+    for cut in (packed[:60], packed[:40] + b"\xff" * 20 + packed[60:]):
+        (tmp_path / "n.tar.gz").write_bytes(cut)
+        with pytest.raises(InputError, match=r"n\.tar\.gz cannot be read"):
+            list(read_tar(tmp_path / "n.tar.gz"))

@@ -22,6 +22,11 @@ _LONGEST_NAME = 200
 SPELLINGS = {".jpg": (".jpeg", ".jpe", ".jfif"), ".tif": (".tiff",), ".bmp": (".dib",)}
 
 
+def shown(name: str) -> str:
+    """Return a name of a file with bytes that are not UTF-8 written out, as no table can hold."""
+    return name.encode(errors="backslashreplace").decode()
+
+
 def image_suffix(data: bytes) -> str:
     """Return the suffix that an image's first bytes ask for, ``.img`` for unknown ones."""
     return next((suffix for start, suffix in SIGNATURES.items() if data.startswith(start)), ".img")

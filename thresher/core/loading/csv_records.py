@@ -9,6 +9,7 @@ right one, is judged line by line. Cost: O(bytes), a few passes without Python o
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -78,10 +79,19 @@ def first_record(data: bytes, *, delimiter: str) -> list[str]:
     text = found[0] if found else data[at:].partition(b"\n")[0]
     if not text.strip(b"\r\n"):
         return []
-    cells = cutter.cell.finditer(text.rstrip(b"\r\n"))
-    parts = [(each[1], each[2]) for each in cells]
-    last = next(i for i, (_, ending) in enumerate(parts) if not ending)
-    return [_unquoted(cell).decode() for cell, _ in parts[: last + 1]]
+    return cutter.cells(text)
+
+
+def read_cells(records: Records, *, delimiter: str) -> Iterator[list[str]]:
+    """Yield the cells of each record: slower than Arrow, and for any number of columns."""
+    cutter = _Cutter(records.data, delimiter.encode())
+    at = 0
+    while at < len(records.data):
+        found = cutter.record.match(records.data, at) or cutter.line.match(records.data, at)
+        assert found is not None  # every byte stands on a line
+        at = found.end()
+        if found[0].strip(b"\r\n"):
+            yield cutter.cells(found[0])
 
 
 def _unquoted(cell: bytes) -> bytes:
@@ -249,6 +259,12 @@ class _Cutter:
         found = self.cell.finditer(text.rstrip(b"\r\n"))
         return 1 + sum(1 for each in found if each[2])
 
+    def cells(self, record: bytes) -> list[str]:
+        """Return the cells of a record without their quotes."""
+        found = [(each[1], each[2]) for each in self.cell.finditer(record.rstrip(b"\r\n"))]
+        last = next(place for place, (_, ending) in enumerate(found) if not ending)
+        return [_unquoted(cell).decode() for cell, _ in found[: last + 1]]
+
     def _leave_out(self, what: bytes, reason: str, inside: np.ndarray) -> None:
         at = self.data.find(what)
         while at >= 0:
@@ -264,7 +280,7 @@ class _Cutter:
     def _records(self, inside: np.ndarray) -> Records:
         starts, size = self.starts, np.diff(self.starts)
         blank = size == 0
-        for ending in (b"\n", b"\r\n"):
+        for ending in (b"\n", b"\r\n", b"\r\r\n"):
             short = np.flatnonzero(size == len(ending))
             blank[short] = [self._line(line) == ending for line in short.tolist()]
         first = np.flatnonzero(~inside & ~blank)
@@ -304,6 +320,11 @@ class _Cutter:
             rb'|(?!")[^\n' + d + rb"]*+)"
         )
         return re.compile(cell + rb"(?:" + d + cell + rb")*+(?:\r?\n|\Z)")
+
+    @cached_property
+    def line(self) -> re.Pattern[bytes]:
+        """A line, whatever is on it."""
+        return re.compile(rb"[^\n]*+(?:\n|\Z)")
 
     @cached_property
     def _one_line(self) -> re.Pattern[bytes]:

@@ -62,7 +62,7 @@ def _lines(decoded: Decoded, name: str, source: Source) -> Part:
     for number, line in enumerate(decoded.data.split(b"\n"), 1):
         if not line.strip():
             continue
-        row, reason = _row(line, decoded)
+        row, reason = read_row(line, decoded)
         if row is None:
             source.bad.append(bad_row(f"{name}:{number}", f"broken line ({reason})"))
             continue
@@ -71,7 +71,8 @@ def _lines(decoded: Decoded, name: str, source: Source) -> Part:
     return _part(name, rows, numbers, source)
 
 
-def _row(line: bytes, decoded: Decoded) -> tuple[dict[str, Any] | None, str]:
+def read_row(line: bytes, decoded: Decoded) -> tuple[dict[str, Any] | None, str]:
+    """Return the object on a line, or None and why there is none."""
     if decoded.mark and decoded.mark in line:
         return None, decoded.fault
     try:

@@ -132,11 +132,6 @@ def file_error(error: OSError) -> str:
     return f"unreadable file ({(error.strerror or type(error).__name__).lower()})"
 
 
-def shown(name: str) -> str:
-    """Return a name of a file with bytes that are not UTF-8 written out, as no table can hold."""
-    return name.encode(errors="backslashreplace").decode()
-
-
 def first_line(error: Exception) -> str:
     """Return the first line of an error's text, cut at 200 characters."""
     return str(error).strip().split("\n")[0][:200]

@@ -18,12 +18,13 @@ from typing import IO, Any
 
 import pyarrow as pa
 
+from ..file_names import shown
 from ..schema import ROW_ID
 from .compression import unpack_into
 from .files import IMAGE_SUFFIXES, IMAGE_TYPE
 from .hidden import is_inside_hidden
 from .json_files import HALF, TOO_DEEP, holds_half
-from .parts import Part, Source, bad_row, shown, table_of
+from .parts import Part, Source, bad_row, table_of
 
 KEY = "key"
 BLOCK = tarfile.BLOCKSIZE
