@@ -300,3 +300,13 @@ def test_one_json_line_that_is_no_text_costs_one_row(tmp_path):
     }
     assert "whole emoji 😀" in list(loaded.dataset["text"])
     assert len(loaded.dataset) == 36
+
+
+def test_half_a_character_in_a_frame_costs_its_row():
+    frame = FRAME.astype(object)
+    frame.loc[3, "text"] = "cut emoji \ud83d"
+    frame["note"] = [{"a": "\ud83d"} if i == 7 else {"a": "x"} for i in range(40)]
+    loaded = load_dataset(frame)
+    half = "half a character (a lone surrogate)"
+    assert details(loaded) == {"row 4": half, "row 8": half}
+    assert list(loaded.dataset["text"]) == [t for i, t in enumerate(TEXTS) if i not in (3, 7)]

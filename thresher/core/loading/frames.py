@@ -11,7 +11,20 @@ import pyarrow as pa
 from ..choice import Choice
 from ..classes import class_text
 from ..errors import InputError
+from .json_files import HALF, holds_half
 from .parts import table_of
+
+
+class HalfCharacters(InputError):  # noqa: N818 — reads as the finding it is
+    """Rows hold half of a character; `positions` says which of the `rows` do."""
+
+    def __init__(self, positions: list[int], *, rows: int) -> None:
+        super().__init__(
+            f"{len(positions)} rows hold {HALF}, the first at position(s) "
+            f"{', '.join(map(str, positions[:5]))}. Drop them, or write the text with "
+            "errors='replace'."
+        )
+        self.positions, self.rows = positions, rows
 
 
 def is_frame(data: Any) -> bool:
@@ -48,13 +61,14 @@ def read_frame(data: Any) -> tuple[pa.Table, dict[str, Choice]]:
     Raises
     ------
     InputError
-        When column names repeat, or a value has no type that Arrow knows.
+        When column names repeat, a value has no type that Arrow knows, or texts hold half a
+        character.
     """
-    if is_pandas(data):
-        return _read_pandas(data)
-    if is_records(data):
-        names = dict.fromkeys(str(name) for row in data for name in row)
-        return table_of({name: [row.get(name) for row in data] for name in names})
+    if is_pandas(data) or is_records(data):
+        try:
+            return _read_pandas(data) if is_pandas(data) else _read_records(data)
+        except UnicodeEncodeError as error:  # Arrow holds whole characters only
+            raise HalfCharacters(_rows_with_halves(data), rows=len(data)) from error
     try:
         table = pa.table(data)
     except (pa.ArrowException, TypeError) as error:
@@ -64,6 +78,23 @@ def read_frame(data: Any) -> tuple[pa.Table, dict[str, Choice]]:
         ) from error
     _check_names(table.column_names)
     return plain_table(table), {}
+
+
+def taken_rows(data: Any, positions: np.ndarray) -> Any:
+    """Return some rows of a pandas DataFrame or of a list of rows."""
+    if is_pandas(data):
+        return data.iloc[positions]
+    return [data[place] for place in positions.tolist()]
+
+
+def _rows_with_halves(data: Any) -> list[int]:
+    rows = data.astype(object).to_dict("records") if is_pandas(data) else data
+    return [place for place, row in enumerate(rows) if holds_half(dict(row))]
+
+
+def _read_records(data: Sequence[Mapping[Any, Any]]) -> tuple[pa.Table, dict[str, Choice]]:
+    names = dict.fromkeys(str(name) for row in data for name in row)
+    return table_of({name: [row.get(name) for row in data] for name in names})
 
 
 def _read_pandas(frame: Any) -> tuple[pa.Table, dict[str, Choice]]:

@@ -25,12 +25,13 @@ from ..usual_types import usual_table
 from .class_labels import with_class_names
 from .digits import read_digits
 from .files import IMAGE_SUFFIXES, check_folder
-from .frames import is_frame, read_frame
+from .frames import HalfCharacters, is_frame, read_frame, taken_rows
 from .hidden import is_hidden
 from .hub import is_saved, read_hub, read_object, read_saved, split_name
 from .image_folder import count_images, read_image_folder
 from .image_metadata import OWN_NAME
-from .parts import SPLIT_NAMES, UNNAMED, Part, Source, split_in_path
+from .json_files import HALF
+from .parts import SPLIT_NAMES, UNNAMED, Part, Source, bad_row, split_in_path
 from .table_form import TableForm
 from .tables import can_be_read, is_table, read_table
 
@@ -192,9 +193,18 @@ def _short(value: Any) -> str:
 
 def _read_frame(frame: Any) -> Source:
     """Read a table in memory; a column of mixed types becomes text."""
-    table, notes = read_frame(frame)
-    origin = "rows" if isinstance(frame, list) else type(frame).__name__
-    return Source(origin=origin, parts=[Part(UNNAMED, usual_table(table))], choices=notes)
+    source = Source(origin="rows" if isinstance(frame, list) else type(frame).__name__)
+    numbers = None
+    try:
+        table, source.choices = read_frame(frame)
+    except HalfCharacters as error:
+        whole = np.ones(error.rows, bool)
+        whole[error.positions] = False
+        numbers = np.flatnonzero(whole) + 1
+        source.bad = [bad_row(f"row {row + 1}", HALF) for row in error.positions]
+        table, source.choices = read_frame(taken_rows(frame, numbers - 1))
+    source.parts.append(Part(UNNAMED, usual_table(table), numbers=numbers))
+    return source
 
 
 def keep_where(source: Source, where: Mapping[str, Any] | None) -> Source:
