@@ -154,3 +154,22 @@ def test_a_cell_of_a_file_of_tabs_that_goes_on_behind_its_quote_keeps_its_quotes
     read = ['"Hi" he said', "whole", 'x "y" z', 'a "b" c', '"Hi" and "ho" now']
     assert list(loaded.dataset["column_2"]) == read * 10
     assert "20 lines" in loaded.choices["quotes"].value
+
+
+def test_what_was_found_out_and_left_out_is_told(tmp_path):
+    from thresher.core.progress import Silent, reporting
+
+    class Heard(Silent):
+        said: list[str] = []  # noqa: RUF012
+
+        def message(self, text):
+            self.said.append(text)
+
+    body = [line.replace("text", "отзыв") for line in BODY]
+    body[20] = '"a,one stray quote'
+    data = "\n".join(["label,text", *body]).encode("cp1251")
+    (tmp_path / "d.csv").write_bytes(data)
+    with reporting(Heard()):
+        load_dataset(tmp_path / "d.csv", encoding="cp1251")
+    assert Heard.said[0] == "encoding: cp1251 (given; what is written is UTF-8)"
+    assert Heard.said[1] == "not read: d.csv:22: broken line (a quote that is not closed)"

@@ -119,6 +119,8 @@ def _said(settings: Settings) -> dict[str, Any]:
         "where": [f"{name}={value}" for name, value in (said.where or {}).items()],
         "delimiter": said.delimiter,
         "header": said.header,
+        "encoding": said.encoding,
+        "max_unpacked": said.max_unpacked,
         "na": said.na,
         "split": said.split,
     }

@@ -48,6 +48,7 @@ from .sources import keep_where, read_source, split_of_parts
 from .splits import complete_splits, split_names
 from .table_form import TableForm
 from .targets import choose_task, clean_target
+from .telling import tell
 from .turns import with_turns_as_text
 
 
@@ -133,6 +134,7 @@ def load_dataset(
     check_number("test_fraction", test_fraction, low=0, high=0.99)
     form = TableForm(delimiter, header, encoding, _in_bytes(max_unpacked))
     found = keep_where(read_source(source, form), where)
+    tell(found)
     wanted = Wanted(label, text, image, features, split, row_id)
     if not any(len(part.table) for part in found.parts):
         raise InputError(nothing_left(found.origin, found.bad))
