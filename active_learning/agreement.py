@@ -11,6 +11,7 @@ from thresher.core.classes import class_text, class_texts, texts_of
 from thresher.core.errors import InputError, check_choice
 from thresher.core.missing import id_texts, is_missing, read_values
 from thresher.core.signatures import checked
+from thresher.core.text_arrays import in_texts
 
 from .annotators import Consensus
 from .opinion_tables import Opinions, check_columns
@@ -95,7 +96,7 @@ def _of_answered(
     known = np.unique(row_ids)
     if outputs is None or len(outputs) != len(known):
         return outputs
-    return np.asarray(outputs)[np.isin(known, answered)]
+    return np.asarray(np.asarray(outputs)[in_texts(known, answered)])
 
 
 def _task_of(name: str, labels: Sequence[Any], classes: Sequence[str] | None) -> Task:

@@ -62,3 +62,28 @@ def test_line_ends_and_tabs(tmp_path):
     assert list(loaded.dataset["text"]) == list(ROWS["text"])
     places = write_splits({"train": ROWS, "test": ROWS}, tmp_path / "s.csv.gz", line_end="\r\n")
     assert gzip.decompress(places["test"].read_bytes()) == (tmp_path / "a.csv").read_bytes()
+
+
+def test_json_lines_come_back_as_they_came(tmp_path):
+    import json
+
+    from curation import Curator
+    from thresher.app.cleaning import apply_manifest, cover_all_rows
+
+    lines = [
+        '{"label": "a", "text": "caf\\u00e9 number one", "n": 1, "x": 1.0, "big": 1e400}',
+        '{"text":"second text here","label":"b","n":"2"}',
+        '{"label": "a", "text": "third text of these", "extra": {"z": [1, null], "a": {}}}',
+        '{"text":"second text here","label":"b","n":"2"}',
+        '{"label": "b", "text": "fourth text of these", "n": null}',
+    ]
+    (tmp_path / "in.jsonl").write_bytes("\r\n".join(lines).encode())
+    loaded = load_dataset(
+        tmp_path / "in.jsonl", text="text", label="label", keep_unlabeled=True, test_fraction=0
+    )
+    curator = Curator(["exact_duplicate"]).fit(loaded.dataset, column="text", label="label")
+    manifest = cover_all_rows(curator.manifest_, loaded, action="drop")
+    apply_manifest(manifest, loaded, tmp_path / "out.jsonl.gz")
+    written = gzip.decompress((tmp_path / "out.jsonl.gz").read_bytes()).decode()
+    assert written.split("\n")[:-1] == [line + "\r" for line in (*lines[:3],)] + [lines[4]]
+    assert json.loads(written.split("\n")[1])["n"] == "2"

@@ -8,7 +8,13 @@ import numpy as np
 
 from thresher.core import Embeddings, neighbor_graph
 from thresher.core.neighbors import NeighborGraph
-from thresher.core.text_arrays import packed_texts, text_array, unpacked_texts
+from thresher.core.text_arrays import (
+    in_texts,
+    packed_texts,
+    text_array,
+    texts_beyond,
+    unpacked_texts,
+)
 
 
 def test_values_become_texts_of_their_own_length():
@@ -22,6 +28,17 @@ def test_values_become_texts_of_their_own_length():
         )
     assert text_array([]).shape == (0,)
     assert text_array(iter("ab")).tolist() == ["a", "b"]
+
+
+def test_membership_is_that_of_numpy():
+    rng = np.random.default_rng(0)
+    values = text_array(rng.integers(0, 50, 200))
+    known = text_array(rng.integers(30, 90, 40))
+    as_fixed = values.astype(str), known.astype(str)
+    np.testing.assert_array_equal(in_texts(values, known), np.isin(*as_fixed))
+    np.testing.assert_array_equal(in_texts(values, known.tolist()), np.isin(*as_fixed))
+    assert texts_beyond(values, known).tolist() == np.setdiff1d(*as_fixed).tolist()
+    assert in_texts(values[:0], known).shape == (0,)
 
 
 def test_long_texts_are_stored_without_room_for_all_to_be_long(tmp_path):

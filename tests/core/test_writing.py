@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from thresher.core import writing
+from thresher.core import parquet_writing, writing
 from thresher.core.errors import InputError
 from thresher.core.writing import write_dataset
 
@@ -170,6 +170,6 @@ def test_what_cannot_be_written_is_said(rows, tmp_path, name, options, message):
 
 def test_vectors_are_stored_plain_and_repeated_texts_as_dictionary(rows):
     table = rows.data.table.append_column("group", pa.array(["g"] * 50))
-    settings = writing._parquet_settings(table)
+    settings = parquet_writing.parquet_settings(table)
     assert settings["compression"]["vector.list.element"] == "none"
     assert settings["use_dictionary"] == ["label", "group"]

@@ -7,6 +7,7 @@ they were, and the order of all rows, so that nothing need be added to the clean
 from __future__ import annotations
 
 import ast
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..core.columns import take_rows, with_column
+from ..core.columns import read_column, take_rows, with_column
 from ..core.files import atomic_path, write_json
 from ..core.folder_writing import image_paths
 from ..core.manifest import Manifest
@@ -131,7 +132,14 @@ def apply_manifest(
     layouts = layouts_to_write(loaded, kind)
     splits = split_of_rows(loaded)[decisions.actions != "drop"] if layouts else None
     written = write_clean(
-        applied, out, kind=kind, style=style, layouts=layouts, splits=splits, own_id=own_id
+        applied,
+        out,
+        kind=kind,
+        style=style,
+        layouts=layouts,
+        splits=splits,
+        own_id=own_id,
+        lines=_lines(loaded, decisions, applied) if kind == "jsonl" else None,
     )
     order = decisions.table.select([ROW_ID, "action"])
     if layouts:
@@ -181,6 +189,7 @@ def write_clean(
     layouts: tuple[SplitLayout, ...],
     splits: np.ndarray | None,
     own_id: bool,
+    lines: np.ndarray | None = None,
 ) -> dict[str, Path]:
     """Write rows with their ids as the source had them, and return where each split lies.
 
@@ -196,6 +205,8 @@ def write_clean(
         None for data in one table, whose place has the name of an empty text.
     splits : ndarray of object, shape (n,)
         The split of each row, where there are layouts.
+    lines : ndarray of bytes (object), shape (n,)
+        The rows as lines of JSON, where the source has them.
     """
     plain = rows if own_id else rows.remove_columns(ROW_ID)
 
@@ -203,11 +214,32 @@ def write_clean(
         return piece if kind in WITH_FEATURES else with_named_classes(piece)
 
     if splits is None:
-        return {"": write_dataset(fitting(plain), out, format=kind, **style)}
+        own = None if lines is None else lines.tolist()
+        return {"": write_dataset(fitting(plain), out, format=kind, lines=own, **style)}
     pieces = split_apart(plain, splits, layouts)
     whole = {name: fitting(piece) for name, piece in pieces.items()}
     titles = {layout.name: layout.titles for layout in layouts}
-    return write_splits(whole, out, format=kind, **{**style, "titles": titles})
+    apart = {} if lines is None else {name: lines[splits == name].tolist() for name in whole}
+    return write_splits(whole, out, format=kind, lines=apart, **{**style, "titles": titles})
+
+
+def _lines(
+    loaded: LoadedDataset, decisions: Manifest, clean: datasets.Dataset
+) -> np.ndarray | None:
+    """Return the lines of JSON of the rows that stay, with their new labels, or None."""
+    found = [part.lines for part in given_rows(loaded).parts]
+    if not found or any(lines is None for lines in found):
+        return None
+    stays = decisions.actions != "drop"
+    lines: np.ndarray = np.array(pa.concat_arrays(found).to_pylist(), dtype=object)[stays]
+    changed = np.flatnonzero(decisions.actions[stays] == "relabel")
+    if len(changed):
+        label = str(loaded.schema.label)
+        values = read_column(clean, label)
+        for row in changed.tolist():
+            said = {**json.loads(lines[row]), label: values[row].as_py()}
+            lines[row] = json.dumps(said, ensure_ascii=False).encode()
+    return lines
 
 
 def _of_all(loaded: LoadedDataset, name: str) -> Any:

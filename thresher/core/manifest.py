@@ -24,7 +24,7 @@ from .fingerprint import fingerprint
 from .given_columns import number_column, text_column
 from .missing import id_texts, read_numbers
 from .schema import ROW_ID
-from .text_arrays import text_array
+from .text_arrays import text_array, texts_beyond
 from .ties import few_bits
 
 if TYPE_CHECKING:
@@ -241,9 +241,9 @@ class Manifest:
             When rows are missing, unknown or repeated; up to five are named.
         """
         mine = self.row_ids
-        if len(mine) == len(row_ids) and len(np.setdiff1d(mine, row_ids)):
+        if len(mine) == len(row_ids) and len(texts_beyond(mine, row_ids)):
             renewed = self._with_new_ids()
-            if not len(np.setdiff1d(renewed.row_ids, row_ids)):
+            if not len(texts_beyond(renewed.row_ids, row_ids)):
                 return renewed.align(row_ids)
         _check_same_rows(mine, row_ids)
         if np.array_equal(mine, row_ids):
@@ -303,7 +303,7 @@ def _positions(wanted: np.ndarray, present: np.ndarray) -> np.ndarray:
 
 def _check_same_rows(mine: np.ndarray, theirs: np.ndarray) -> None:
     problems = []
-    missing, unknown = np.setdiff1d(mine, theirs), np.setdiff1d(theirs, mine)
+    missing, unknown = texts_beyond(mine, theirs), texts_beyond(theirs, mine)
     if len(missing):
         problems.append(f"{len(missing)} row(s) of the manifest are missing ({_named(missing)})")
     if len(unknown):

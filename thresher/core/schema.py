@@ -85,6 +85,8 @@ class GivenPart:
         Types and metadata in a Parquet file, before columns were brought to usual types.
     line_end : str or None
         What ends the lines of a file of text, where that is no newline.
+    lines : pyarrow.LargeBinaryArray, shape (rows,), or None
+        The lines of a JSON Lines file, as UTF-8.
     """
 
     name: str
@@ -97,6 +99,7 @@ class GivenPart:
     folder: Path | None = None
     stored: pa.Schema | None = None
     line_end: str | None = None
+    lines: pa.Array | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ def write_splits(
     titles: Mapping[str, Sequence[str] | None] = MappingProxyType({}),
     line_end: str | None = None,
     stored: pa.Schema | None = None,
+    lines: Mapping[str, Sequence[bytes]] = MappingProxyType({}),
 ) -> dict[str, Path]:
     """Write each split by its name; features and the order of rows are kept.
 
@@ -63,6 +64,8 @@ def write_splits(
         See `thresher.core.write_dataset`.
     titles : mapping of str to sequence of str, optional
         The first line of each split's file; only for ``"csv"``.
+    lines : mapping of str to sequence of bytes, optional
+        All lines of each split's file; only for ``"jsonl"``.
 
     Returns
     -------
@@ -100,6 +103,7 @@ def write_splits(
                 titles=first,
                 line_end=line_end,
                 stored=stored,
+                lines=lines.get(name),
             )
     return places
 

@@ -36,6 +36,20 @@ def text_array(values: Iterable[Any]) -> np.ndarray:
     return result
 
 
+def in_texts(values: np.ndarray, wanted: Iterable[str]) -> np.ndarray:
+    """Return which texts are among those wanted, a boolean mask of shape (n,).
+
+    `numpy.isin` compares arrays of objects one by one, n times m.
+    """
+    known = set(wanted.tolist() if isinstance(wanted, np.ndarray) else wanted)
+    return np.array([value in known for value in values.tolist()], dtype=bool)
+
+
+def texts_beyond(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return the texts that are not among the known ones, sorted, each once."""
+    return text_array(sorted(set(values.tolist()) - set(known.tolist())))
+
+
 def packed_texts(texts: np.ndarray) -> np.ndarray:
     """Return texts, shape (n,), in a form that `numpy.save` writes without pickle.
 

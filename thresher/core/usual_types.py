@@ -36,8 +36,9 @@ def _usual_nested(kind: pa.DataType) -> pa.DataType:
         return pa.large_list(usual_type(kind.value_type))
     if pa.types.is_list(kind) or pa.types.is_list_view(kind):
         return pa.list_(usual_type(kind.value_type))
-    if pa.types.is_struct(kind):
-        return pa.struct([item.with_type(usual_type(item.type)) for item in kind])
+    if pa.types.is_struct(kind):  # Parquet holds none without fields, as of {} in JSON
+        items = [item.with_type(usual_type(item.type)) for item in kind]
+        return pa.struct(items) if items else pa.string()
     return kind
 
 

@@ -14,19 +14,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from .columns import (
     class_names,
     dataset_of,
     is_binary,
-    is_list,
-    is_string,
     take_rows,
     take_table,
     with_column,
@@ -36,9 +33,9 @@ from .errors import InputError, check_choice
 from .files import atomic_path
 from .folder_writing import write_image_folder
 from .packing import data_suffix, name_parts, pack
+from .parquet_writing import write_parquet
 from .signatures import checked
 from .tar_writing import write_shards, write_tar
-from .usual_types import as_stored, stored_schema
 
 if TYPE_CHECKING:
     import datasets
@@ -70,6 +67,7 @@ def write_dataset(
     titles: Sequence[str] | None = None,
     line_end: str | None = None,
     stored: pa.Schema | None = None,
+    lines: Sequence[bytes] | None = None,
 ) -> Path:
     """Write a dataset atomically; features and the order of rows are kept.
 
@@ -98,6 +96,8 @@ def write_dataset(
     stored : pyarrow.Schema, optional
         Types that columns had where they came from, such as dictionaries, maps and pandas periods,
         which a dataset does not hold; they are brought back in a Parquet file.
+    lines : sequence of bytes, optional
+        The rows as JSON in UTF-8, to be written as they are; only for ``"jsonl"``.
 
     Returns
     -------
@@ -111,17 +111,22 @@ def write_dataset(
     """
     target = Path(path)
     chosen = choose_format(target, format)
-    if label is not None and chosen != "imagefolder":
-        raise InputError(f"`label` names the folders of an 'imagefolder'; this is {chosen!r}.")
-    only = (("delimiter", delimiter), ("titles", titles), ("line_end", line_end))
-    for name, value in only:
-        if value is not None and chosen != "csv":
-            raise InputError(f"`{name}` is that of a CSV file; this is {chosen!r}.")
+    of_csv = {"delimiter": delimiter, "titles": titles, "line_end": line_end}
+    _check_options(chosen, label, {name for name, value in of_csv.items() if value is not None})
+    if lines is not None and (chosen != "jsonl" or len(lines) != len(dataset)):
+        raise InputError(f"`lines` are those of {len(dataset)} rows of JSON Lines.")
     _, suffix, packing = name_parts(target)
     with atomic_path(target) as temporary:
         place = temporary.with_name("plain") if packing else temporary
         if chosen == "parquet":
-            _write_parquet(dataset, place, stored)
+            write_parquet(
+                _blocks(dataset),
+                place,
+                usual=_decoding(dataset.features).arrow_schema,
+                stored=stored,
+                sample=_rows(dataset, 0, 5_000),
+                rows=len(dataset),
+            )
         elif chosen in _TAR_WRITERS:
             _TAR_WRITERS[chosen](_named_blocks(dataset), place)
         elif chosen == "imagefolder":
@@ -134,11 +139,21 @@ def write_dataset(
                 titles=titles,
                 line_end=line_end or "\n",
             )
+        elif lines is not None:
+            with open(place, "wb") as file:
+                file.writelines(line + b"\n" for line in lines)
         else:
             _WRITERS[chosen](self_contained(dataset), place)
         if packing:
             pack(place, temporary)
     return target
+
+
+def _check_options(chosen: str, label: str | None, of_csv: set[str]) -> None:
+    if label is not None and chosen != "imagefolder":
+        raise InputError(f"`label` names the folders of an 'imagefolder'; this is {chosen!r}.")
+    if of_csv and chosen != "csv":
+        raise InputError(f"`{min(of_csv)}` is that of a CSV file; this is {chosen!r}.")
 
 
 def usual_delimiter(suffix: str) -> str:
@@ -238,20 +253,6 @@ def quiet() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def _write_parquet(dataset: datasets.Dataset, path: Path, stored: pa.Schema | None) -> None:
-    """Write one row group after the other, so that a selection is never in memory twice."""
-    usual = _decoding(dataset.features).arrow_schema
-    schema = usual if stored is None else stored_schema(usual, stored)
-    settings = _parquet_settings(_rows(dataset, 0, 5_000), schema)
-    with pq.ParquetWriter(path, schema, **settings) as writer:
-        for block in _blocks(dataset):
-            rows = as_stored(_typed(block, usual), schema)
-            writer.write_table(rows, row_group_size=len(block))
-    written = pq.read_metadata(path).num_rows
-    if written != len(dataset):
-        raise OSError(f"{path} holds {written} rows after writing {len(dataset)}.")
-
-
 def _blocks(dataset: datasets.Dataset) -> Iterator[pa.Table]:
     """Yield the rows in order, with the bytes of all images, about 64 MiB at a time."""
     features = _decoding(dataset.features)
@@ -280,48 +281,6 @@ def _rows(dataset: datasets.Dataset, start: int, rows: int) -> pa.Table:
     if dataset._indices is None:
         return table.slice(start, rows)
     return take_table(table, dataset._indices.column(0).slice(start, rows).to_numpy())
-
-
-def _typed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Cast the columns that have another type; casting a cut list of nothing fails (pyarrow 26)."""
-    columns = [
-        column if column.type == item.type else column.cast(item.type)
-        for column, item in zip(table.columns, schema, strict=True)
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _parquet_settings(table: pa.Table, schema: pa.Schema | None = None) -> dict[str, Any]:
-    """Choose from a sample of rows what pays per column: nothing for vectors and images.
-
-    `schema` has the types that are written, where they are not those of the table.
-    """
-    sink = pa.BufferOutputStream()
-    pq.ParquetWriter(sink, schema or table.schema).close()
-    leaves = pq.ParquetFile(pa.BufferReader(sink.getvalue())).schema
-    paths = [leaves.column(i).path for i in range(len(leaves))]
-    plain = {name for name in table.column_names if _is_incompressible(table.schema.field(name))}
-    scalar = [path for path in paths if path.partition(".")[0] not in plain and "." not in path]
-    return {
-        "compression": {
-            path: "none" if path.partition(".")[0] in plain else "snappy" for path in paths
-        },
-        "use_dictionary": [path for path in scalar if _repeats(table.column(path))],
-        "write_statistics": [
-            path for path in scalar if not is_string(table.schema.field(path).type)
-        ],
-    }
-
-
-def _is_incompressible(item: pa.Field) -> bool:
-    kind = item.type
-    image = pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0
-    vector = is_list(kind) and pa.types.is_floating(kind.value_type)
-    return image or vector or is_binary(kind) or pa.types.is_floating(kind)
-
-
-def _repeats(sample: pa.ChunkedArray) -> bool:
-    return len(pc.unique(sample)) <= 0.2 * len(sample)
 
 
 def _write_jsonl(dataset: datasets.Dataset, path: Path) -> None:

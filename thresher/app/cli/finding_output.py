@@ -21,6 +21,7 @@ from ...core.issues import Issue, Issues
 from ...core.manifest import Manifest
 from ...core.packing import data_suffix
 from ...core.schema import LoadedDataset
+from ...core.text_arrays import in_texts
 from ...core.writing import FORMATS as DATA_FORMATS
 from ...core.writing import SUFFIXES, write_dataset
 from ..cleaning import Cleaned
@@ -251,7 +252,7 @@ def _texts(loaded: LoadedDataset, row_ids: list[str]) -> dict[str, str]:
     if loaded.schema.modality != "text":
         return {}
     ids = read_row_ids(loaded.dataset)
-    rows = take_rows(loaded.dataset, np.flatnonzero(np.isin(ids, row_ids)))
+    rows = take_rows(loaded.dataset, np.flatnonzero(in_texts(ids, row_ids)))
     pairs = zip(rows["row_id"], rows[loaded.schema.inputs[0]], strict=True)
     return {
         row_id: text if len(text) <= TEXT_LENGTH else text[: TEXT_LENGTH - 1] + "…"

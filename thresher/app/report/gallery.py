@@ -15,6 +15,7 @@ from ...core.images import UnreadableImage, decode_image
 from ...core.issues import Issue, Issues
 from ...core.manifest import Manifest
 from ...core.schema import LoadedDataset
+from ...core.text_arrays import in_texts
 from ..places import Places
 
 # Large enough to judge by; a page of some 140 pictures stays below 2 MB at this many bytes each.
@@ -87,14 +88,14 @@ def _spread(found: int, limit: int) -> np.ndarray:
 
 def _actions(manifest: Manifest, wanted: Sequence[str]) -> dict[str, str]:
     ids = manifest.table["row_id"].to_numpy()
-    positions = np.flatnonzero(np.isin(ids, np.asarray(wanted, dtype=object)))
+    positions = np.flatnonzero(in_texts(ids, wanted))
     rows = manifest.table.take(positions)
     return dict(zip(rows["row_id"].to_pylist(), rows["action"].to_pylist(), strict=True))
 
 
 def _cards(loaded: LoadedDataset, wanted: Sequence[str], places: Places) -> dict[str, Card]:
     ids = read_row_ids(loaded.dataset)
-    positions = np.flatnonzero(np.isin(ids, np.asarray(wanted, dtype=ids.dtype)))
+    positions = np.flatnonzero(in_texts(ids, wanted))
     rows = take_rows(loaded.dataset, positions)
     schema = loaded.schema
     labels = class_names(rows, schema.label).to_pylist() if schema.label else [""] * len(rows)

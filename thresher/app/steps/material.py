@@ -12,6 +12,7 @@ import numpy as np
 from training import Samples
 
 from ...core.schema import LoadedDataset
+from ...core.text_arrays import in_texts
 from ..settings import DataSettings
 from ..stages import Done
 from .samples import Parts, read_parts
@@ -89,5 +90,5 @@ class Material:
     def _only(self, positions: np.ndarray, chosen: Done[np.ndarray] | None) -> np.ndarray:
         if chosen is None:
             return positions
-        allowed = np.isin(self.parts.everything.row_ids[positions], chosen.value)
-        return positions[allowed]
+        allowed: np.ndarray = in_texts(self.parts.everything.row_ids[positions], chosen.value)
+        return np.asarray(positions[allowed])

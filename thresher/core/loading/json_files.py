@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from .encoding import Decoded
 from .parts import Part, Source, bad_row, first_line, table_of
@@ -59,6 +61,7 @@ def read_json(path: Path, name: str, source: Source) -> Part:
 def _lines(decoded: Decoded, name: str, source: Source) -> Part:
     rows: list[dict[str, Any]] = []
     numbers: list[int] = []
+    lines: list[bytes] = []
     for number, line in enumerate(decoded.data.split(b"\n"), 1):
         if not line.strip():
             continue
@@ -68,7 +71,9 @@ def _lines(decoded: Decoded, name: str, source: Source) -> Part:
             continue
         rows.append(row)
         numbers.append(number)
-    return _part(name, rows, numbers, source)
+        lines.append(line)
+    part = _part(name, rows, numbers, source)
+    return replace(part, lines=pa.array(lines, pa.large_binary()))
 
 
 def read_row(line: bytes, decoded: Decoded) -> tuple[dict[str, Any] | None, str]:

@@ -59,6 +59,8 @@ class Part:
         Types and metadata in a Parquet file, before columns were brought to usual types.
     line_end : str or None
         What ends the lines of a file of text, where that is no newline.
+    lines : pyarrow.LargeBinaryArray, shape (n,), or None
+        The lines of a JSON Lines file, as UTF-8.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Part:
     key: str | None = None
     stored: pa.Schema | None = None
     line_end: str | None = None
+    lines: pa.Array | None = field(default=None, repr=False)
 
     def row_numbers(self) -> np.ndarray:
         """Return the line or row numbers, int64, shape (n,)."""
@@ -89,6 +92,7 @@ class Part:
             self.folder,
             self.stored,
             self.line_end,
+            self.lines,
         )
 
 

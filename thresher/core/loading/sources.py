@@ -223,7 +223,9 @@ def keep_where(source: Source, where: Mapping[str, Any] | None) -> Source:
             those = [text for text in names if class_key(text) in values]
             mask = pc.is_in(column, value_set=pa.array(those, pa.string()))
             numbers = part.row_numbers()[mask.to_numpy()]
-            parts.append(replace(part, table=part.table.filter(mask), numbers=numbers))
+            lines = None if part.lines is None else part.lines.filter(mask.combine_chunks())
+            rows = part.table.filter(mask)
+            parts.append(replace(part, table=rows, numbers=numbers, lines=lines))
         there = set(map(class_key, present))
         missing = [str(value) for key, value in values.items() if key not in there]
         if missing:
