@@ -22,7 +22,7 @@ FEATURES = hf.Features(
 def rows(count=60):
     rng = np.random.default_rng(0)
     texts = [" ".join(rng.choice(WORDS, 9)) for _ in range(count)]
-    texts[7] = texts[3]
+    texts[6] = texts[3]  # of the same class: copies with another label are only looked at
     return {
         "text": texts,
         "label": [(-1 if i == 11 else i % 3) for i in range(count)],
@@ -63,7 +63,7 @@ def test_codes_and_types_go_there_and_back(curate, tmp_path, suffix):
     save(source, data)
     options = ["--text", "text", "--exact", "--keep", "first", "--clean", clean]
     assert curate("duplicates", data, *options, "--manifest", tmp_path / "m")[0] == 0
-    left = [row for row in range(60) if row != 7]
+    left = [row for row in range(60) if row != 6]
     assert load(clean).features == FEATURES
     assert load(clean).to_list() == source.select(left).to_list()
     assert curate("undo", tmp_path / "m", clean, "--out", back)[0] == 0
