@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from thresher.core.choice import Choice
-from thresher.core.columns import class_sets, read_column
+from thresher.core.columns import class_sets, is_list, read_column
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
+from thresher.core.loading.targets import clean_target
 from thresher.core.schema import TASKS
 
 from .labels.multilabel import find_multilabel_issues
@@ -81,7 +82,7 @@ def find_target_issues(
     method = str(options.get("method", "auto"))
     assert rows.label is not None  # there are labels to judge
     if rows.task == "multi_label":
-        sets = class_sets(rows.dataset, rows.label).to_pylist()
+        sets = _sets(rows, rows.label)
         classes = sorted({name for row in sets if row for name in row})
         return find_multilabel_issues(
             [sets[row] for row in at.tolist()],
@@ -98,12 +99,33 @@ def find_target_issues(
             "predictions to curation.find_regression_issues."
         )
     return find_regression_issues(
-        read_column(rows.dataset, rows.label).to_numpy().astype(np.float64)[at],
+        _numbers(rows, rows.label)[at],
         embeddings=embeddings,
         row_ids=rows.ids[at],
         method=method if method in METHODS else "auto",
         random_state=random_state,
     )
+
+
+def _sets(rows: Rows, label: str) -> list[list[str] | None]:
+    """Return the classes of each row, None where they are missing."""
+    column = read_column(rows.dataset, label)
+    if is_list(column.type):
+        column = class_sets(rows.dataset, label)
+    else:
+        column, _, _ = clean_target(column, name=label, task=rows.task)
+    sets: list[list[str] | None] = column.to_pylist()
+    return sets
+
+
+def _numbers(rows: Rows, label: str) -> np.ndarray:
+    """Return the numbers to predict, float64, shape (n,), NaN where they are missing."""
+    column = read_column(rows.dataset, label)
+    values, _, _ = clean_target(column, name=label, task=rows.task)
+    if values.null_count == len(values) > 0:
+        first = next((value for value in column.to_pylist() if value is not None), None)
+        raise InputError(f"The label column {label!r} holds no numbers, but {first!r:.40}.")
+    return np.asarray(values.to_numpy(), dtype=np.float64)
 
 
 def describe_targets(found: TargetIssues) -> str:

@@ -132,3 +132,19 @@ def test_rows_that_lack_numbers_are_judged_and_are_no_copies():
     assert dropped == ["exact_duplicate"]  # rows 10 and 15: equal, and equally without `a`
     assert "'a' in 40 rows" in curator.methods_["quality"]
     assert np.linalg.norm(curator.embeddings_.vectors, axis=1).min() > 0.99
+
+
+def test_a_task_that_does_not_fit_the_labels_is_refused_and_texts_that_fit_are_read():
+    table = {"x": X.tolist(), "kind": ["a", "b"] * (N // 2), "whole": list(range(N))}
+    dataset = hf.Dataset.from_dict(table)
+    with pytest.raises(InputError, match="'kind' holds no numbers, but 'a'"):
+        Curator(["label"]).fit(dataset, column="x", label="kind", task="regression")
+    with pytest.raises(InputError, match="'whole' holds int64, which are no lists"):
+        Curator(["label"]).fit(dataset, column="x", label="whole", task="multi_label")
+    written = {"x": X.tolist(), "y": [f"{value:.2f}" for value in X[:, 0]]}
+    written["tags"] = ["|".join(names) for names in sets()["tags"]]
+    dataset = hf.Dataset.from_dict(written)
+    curator = Curator(["label"]).fit(dataset, column="x", label="y", task="regression")
+    assert curator.checks_.found["label"].judged.all()
+    curator = Curator(["label"]).fit(dataset, column="x", label="tags", task="multi_label")
+    assert curator.checks_.found["label"].classes == ("p", "q", "r")
