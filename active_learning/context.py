@@ -13,6 +13,7 @@ import numpy as np
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
 from thresher.core.grid import exact_rows
+from thresher.core.matrices import as_matrix
 from thresher.core.randomness import RandomState, check_random_state
 
 from .inner_products import device_of
@@ -204,7 +205,8 @@ def make_context(
         sum to one, costs that are not positive, repeated row ids; the first rows are named.
     """
     vectors, ids = vectors_and_ids(plain(embeddings), row_ids)
-    pred_probs, predictions = plain(pred_probs), plain(predictions)
+    pred_probs = None if pred_probs is None else as_matrix("pred_probs", plain(pred_probs))
+    predictions = plain(predictions)
     ensemble_probs, dropout_probs = plain(ensemble_probs), plain(dropout_probs)
     uncertainty = plain(uncertainty)
     sized = (ids, vectors, pred_probs, uncertainty if isinstance(uncertainty, np.ndarray) else None)

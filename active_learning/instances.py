@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thresher.core.errors import InputError, check_choice, check_count, check_number, did_you_mean
+from thresher.core.signatures import check_fields
 from thresher.core.text_arrays import text_array
 from thresher.core.ties import settled
 
@@ -40,6 +41,7 @@ class Instances:
     empty: float = 0.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_choice("aggregate", self.aggregate, AGGREGATES)
         check_count("k", self.k, low=1)
         check_number("empty", self.empty, low=0)

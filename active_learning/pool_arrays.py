@@ -99,6 +99,8 @@ def mask_of(name: str, value: np.ndarray | None, *, n: int, default: bool) -> np
     if value is None:
         return np.full(n, default)
     array = without_missing(name, value)
+    if array.dtype == object:
+        array = without_missing(name, array.tolist())
     if array.dtype == bool:
         if array.shape != (n,):
             raise InputError(f"`{name}` must be a mask of {n} rows, got shape {array.shape}.")

@@ -12,6 +12,7 @@ import numpy as np
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.labels import Answer
+from thresher.core.signatures import checked
 
 from .annotators import Consensus
 from .batch import SKIP, Batch, lease_seconds
@@ -75,6 +76,7 @@ class Session:
         When the file was started with another pool, seed, strategy, audit share, task or classes.
     """
 
+    @checked
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -140,6 +142,7 @@ class Session:
         """Return when the newest model is fitted."""
         self._engine.wait()
 
+    @checked
     def ask(
         self,
         n: int = 1,
@@ -179,6 +182,7 @@ class Session:
         ids = self.policy.embeddings.row_ids[[row.position for row in rows]]
         return Batch(ask.id, ask.annotator, ids, rows, ask.expires)
 
+    @checked
     def tell(
         self,
         answers: Mapping[str, Any],
@@ -255,6 +259,7 @@ class Session:
         with self._engine.lock:
             return self._engine.refresh().open_leases(self._clock())
 
+    @checked
     def labels(self, *, method: str = "auto") -> Consensus:
         """Return one label for each labelled row, with its quality; see `consensus`.
 
@@ -265,6 +270,7 @@ class Session:
             raise InputError("Nothing is labelled yet.")
         return session_consensus(state, self._engine.models_of(state), method=method)
 
+    @checked
     def suspects(self, n: int) -> list[tuple[str, float]]:
         """Return the `n` labelled rows whose label is most in doubt, with scores, low = bad."""
         check_count("n", n, low=1)
@@ -273,6 +279,7 @@ class Session:
             return []
         return most_doubtful(state, self._engine.models_of(state), n=n)
 
+    @checked
     def report(self, *, target: float | None = None) -> Report:
         """Say how good the model is, what labelling costs, and whether to stop.
 

@@ -15,6 +15,7 @@ import numpy as np
 from thresher.core.choice import Choice
 from thresher.core.errors import InputError
 from thresher.core.randomness import RandomState
+from thresher.core.signatures import checked
 
 from .augmenter import Augmenter
 from .keyed import check_index, check_keys, check_seed, draw
@@ -45,6 +46,7 @@ class BatchLoader:
         Seed of the order.
     """
 
+    @checked
     def __init__(
         self,
         images: Images,

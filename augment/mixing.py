@@ -14,6 +14,7 @@ from torch import Tensor
 
 from thresher.core.errors import InputError, check_number
 from thresher.core.randomness import RandomState
+from thresher.core.signatures import checked
 
 from .keyed import check_index, check_keys, check_seed, draw
 
@@ -36,6 +37,7 @@ class MixBatch:
         The seed, kept in ``seed``.
     """
 
+    @checked
     def __init__(
         self,
         *,

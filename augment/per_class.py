@@ -41,6 +41,7 @@ class ClassAugmenter:
         As in `Augmenter`; one seed for all.
     """
 
+    @checked
     def __init__(
         self,
         by_class: Mapping[str, Policy],

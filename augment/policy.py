@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from thresher.core.errors import InputError, check_number, did_you_mean
 from thresher.core.fingerprint import fingerprint
+from thresher.core.signatures import check_fields
 
 from .keyed import check_index
 from .operation import DRAWS, Operation, Setting, Settings, Value, get_operation
@@ -33,6 +34,7 @@ class Step:
     p: float = 1.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         object.__setattr__(self, "p", float(check_number("p", self.p, low=0, high=1)))
         object.__setattr__(self, "settings", get_operation(self.op).complete(self.settings))
 
@@ -82,9 +84,15 @@ class OneOf:
     p: float = 1.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         object.__setattr__(self, "p", float(check_number("p", self.p, low=0, high=1)))
-        if not self.branches:
+        if not len(self.branches):
             raise InputError("`branches` of a OneOf is empty; give at least one.")
+        for branch in self.branches:
+            if not isinstance(branch, (tuple, list)):
+                raise InputError(
+                    f"A branch of a OneOf must be a tuple of steps, got {branch!r:.80}."
+                )
         if self.levels > LEVELS:
             raise InputError(_TOO_DEEP)
 
@@ -120,6 +128,7 @@ class AugMix:
     p: float = 1.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         object.__setattr__(self, "p", float(check_number("p", self.p, low=0, high=1)))
         alpha = Setting(1.0, low=0.05, high=100).check("alpha", self.alpha)
         object.__setattr__(self, "alpha", alpha)
@@ -127,7 +136,7 @@ class AugMix:
             number = check_index(name, getattr(self, name))
             check_number(name, number, low=1, high=16)
             object.__setattr__(self, name, number)
-        if not self.choices:
+        if not len(self.choices):
             raise InputError("`choices` of an AugMix is empty; give at least one step.")
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.errors import InputError, check_choice
+from thresher.core.signatures import checked
 
 from .augmenter import Augmenter
 from .keyed import check_keys
@@ -33,8 +34,9 @@ class TestTimeAugment:
 
     __test__ = False  # not a test class, whatever its name makes pytest think
 
+    @checked
     def __init__(self, views: Sequence[str | Policy] = ("identity", "hflip")) -> None:
-        if not views:
+        if not len(views):
             raise InputError("`views` is empty; give at least 'identity'.")
         self.policies = tuple(
             view if isinstance(view, Policy) else VIEWS[check_choice("views", view, VIEWS)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from thresher.core.errors import InputError
+from thresher.core.signatures import check_fields
 
 from .keyed import check_index
 from .operation import Setting
@@ -24,6 +25,7 @@ class Schedule:
     epochs: int = 1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("start", "end"):
             value = Setting(0.0, high=1).check(name, getattr(self, name))
             object.__setattr__(self, name, value)

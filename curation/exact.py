@@ -9,7 +9,7 @@ import numpy as np
 from thresher.core.classes import label_texts
 from thresher.core.errors import InputError
 from thresher.core.issues import Issues
-from thresher.core.missing import read_values
+from thresher.core.missing import id_texts, read_numbers, read_values
 from thresher.core.signatures import checked
 from thresher.core.text_arrays import text_array
 
@@ -117,10 +117,13 @@ def find_exact_duplicates(
     hashes, blank = read_values(content_hashes, name="content_hashes")
     n = len(hashes)
     ids = checked_ids(row_ids, rows=n)
-    given = {"splits": splits, "priority": priority}
-    for name, values in given.items():
-        if values is not None and np.shape(values) != (n,):
-            raise InputError(f"`{name}` must have shape ({n},), got {np.shape(values)}.")
+    if hashes.ndim != 1:
+        raise InputError(f"`content_hashes` must have one dimension, got {hashes.ndim}.")
+    splits = None if splits is None else id_texts("splits", splits, unnamed=True)
+    priority = None if priority is None else read_numbers("priority", priority)
+    for name, values in {"splits": splits, "priority": priority}.items():
+        if values is not None and values.shape != (n,):
+            raise InputError(f"`{name}` must have shape ({n},), got {values.shape}.")
     group = group_by_content(hashes, blank)
     rank = _ranks(ids, splits, priority)
     order = np.lexsort((rank, group))
@@ -144,7 +147,7 @@ def checked_ids(row_ids: np.ndarray | None, *, rows: int, name: str = "row_ids")
     """
     if row_ids is None:
         return np.arange(rows).astype(str)
-    ids = text_array(row_ids)
+    ids = id_texts(name, row_ids)
     if ids.shape != (rows,):
         raise InputError(f"`{name}` must have shape ({rows},), got {ids.shape}.")
     values, counts = np.unique(ids, return_counts=True)

@@ -14,9 +14,9 @@ import numpy as np
 from thresher.core.classes import label_texts
 from thresher.core.errors import InputError, check_number
 from thresher.core.issues import Issues
+from thresher.core.missing import id_texts
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.signatures import checked
-from thresher.core.text_arrays import text_array
 
 from .exact import checked_ids, group_by_content
 
@@ -155,7 +155,9 @@ def find_leakage(
         raise InputError("The graph was made with `k` and lacks pairs; make it with a threshold.")
     limit = graph.threshold if threshold is None else threshold
     check_number("threshold", limit, low=graph.threshold, high=1)
-    splits = text_array(splits)
+    splits = id_texts("splits", splits, unnamed=True)
+    if labels is not None:
+        labels = label_texts(labels, rows=len(graph))
     if splits.shape != (len(graph),):
         raise InputError(f"`splits` must have shape ({len(graph)},), got {splits.shape}.")
     if len(graph) and len(np.intersect1d(splits, order)) < 2:

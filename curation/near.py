@@ -11,7 +11,7 @@ from thresher.core.issues import Issues
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.signatures import checked
 
-from .grouping import group_by_stars
+from .grouping import checked_rows, group_by_stars
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,7 @@ def find_near_duplicates(
     stars = group_by_stars(graph, threshold=threshold, protect=protect, priority=priority)
     limit = graph.threshold if threshold is None else threshold
     assert limit is not None  # group_by_stars has refused graphs without one
+    rows = len(graph)
     return NearDuplicates(
         graph.row_ids,
         stars.kept,
@@ -172,6 +173,6 @@ def find_near_duplicates(
         stars.similarity,
         threshold=limit,
         graph=graph,
-        protect=protect,
-        priority=priority,
+        protect=None if protect is None else checked_rows("protect", protect, rows, bool),
+        priority=None if priority is None else checked_rows("priority", priority, rows, float),
     )

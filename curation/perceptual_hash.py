@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from thresher.core.errors import InputError
+from thresher.core.missing import read_values
 from thresher.core.neighbors import MAX_PAIRS, NeighborGraph
 from thresher.core.progress import track
 from thresher.core.signatures import checked
@@ -86,7 +87,13 @@ def hash_graph(
     """
     if not 0 <= max_distance < BITS // 2:
         raise InputError(f"`max_distance` must be from 0 to {BITS // 2 - 1}, got {max_distance}.")
-    hashes = np.asarray(hashes, np.uint64)
+    hashes, _ = read_values(hashes, name="hashes")
+    if hashes.ndim != 1 or hashes.dtype.kind not in "iu" or (hashes < 0).any():
+        raise InputError(
+            f"`hashes` must be what `perceptual_hashes` returns, uint64 of shape (n,), got "
+            f"{hashes.dtype} of shape {hashes.shape}."
+        )
+    hashes = hashes.astype(np.uint64)
     ids = checked_ids(row_ids, rows=len(hashes))
     if mirrored is not None and np.shape(mirrored) != hashes.shape:
         raise InputError(f"`mirrored` must have shape {hashes.shape}, got {np.shape(mirrored)}.")

@@ -122,6 +122,11 @@ def distill(
         views, choice = 0, Choice("given logits", "an array was given")
     else:
         teachers = [teacher] if isinstance(teacher, nn.Module) else list(teacher)
+        if not teachers or not all(isinstance(one, nn.Module) for one in teachers):
+            raise InputError(
+                "`teacher` must be a torch module, several of them, or an array of logits, got "
+                f"{type(teacher).__name__}."
+            )
         _check_teachers(student, teachers, samples)
         views, choice = _choose_views(cached_views, augment=augment, mix=mix, cache_dir=cache_dir)
     if relations:

@@ -115,6 +115,10 @@ def predict_logits(
     check_count("batch_size", batch_size, low=1)
     if isinstance(model, nn.Module):
         return _module_logits(model, samples.inputs, batch_size=batch_size, device=device)
+    if not hasattr(model, "predict"):
+        raise InputError(
+            f"`model` must be a torch module or have `predict`, got {type(model).__name__}."
+        )
     parts = [
         np.asarray(model.predict(np.ascontiguousarray(part.numpy())), dtype=np.float32)
         for part in track(torch.split(samples.inputs, batch_size), description="predict")

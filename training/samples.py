@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from thresher.core.errors import InputError
-from thresher.core.missing import read_numbers, read_values, whole_numbers
+from thresher.core.missing import id_texts, read_numbers, read_values, whole_numbers
+from thresher.core.signatures import check_fields
 from thresher.core.text_arrays import text_array
 
 UNLABELED = -1
@@ -45,6 +46,10 @@ class Samples:
     weights: Tensor | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        given: object = self.row_ids
+        if not isinstance(given, np.ndarray):
+            object.__setattr__(self, "row_ids", id_texts("row_ids", given))
         if self.inputs.ndim < 2:
             raise InputError(
                 f"`inputs` must have a row axis and more, got shape {tuple(self.inputs.shape)}."

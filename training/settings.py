@@ -54,7 +54,8 @@ class Settings:
     @staticmethod
     def default_decay(optimizer: str, weight_decay: float | None) -> float:
         """Return `weight_decay`, or the usual one of the optimizer."""
-        return DEFAULT_DECAY[optimizer] if weight_decay is None else weight_decay
+        known = check_choice("optimizer", optimizer, OPTIMIZERS)
+        return DEFAULT_DECAY[known] if weight_decay is None else weight_decay
 
 
 def _check_optional(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from thresher.core.errors import check_choice
+from thresher.core.errors import InputError, check_choice
 from thresher.core.signatures import checked
 
 from .auto import Auto
@@ -68,6 +68,10 @@ def get_strategy(strategy: str | Strategy) -> Strategy:
         For an unknown name; all names are listed.
     """
     if not isinstance(strategy, str):
+        if not hasattr(strategy, "select") or isinstance(strategy, type):
+            raise InputError(
+                f"`strategy` must be a name or an object with `select`, got {strategy!r:.80}."
+            )
         return strategy
     balanced = re.fullmatch(r"balance\((.+)\)", strategy)
     if balanced:

@@ -10,6 +10,7 @@ import numpy as np
 from thresher.core.classes import label_texts
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_number
+from thresher.core.matrices import as_matrix
 from thresher.core.signatures import checked
 
 from .imbalance import imbalance_issues
@@ -56,6 +57,8 @@ def find_corpus_issues(
     """
     check_number("sure", sure, low=0.5, high=1)
     vectors = embeddings.vectors if isinstance(embeddings, Embeddings) else embeddings
+    if vectors is not None:
+        vectors = as_matrix("embeddings", vectors)
     n = _rows(labels, vectors, properties)
     if vectors is not None and not np.isfinite(vectors).all():
         row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])

@@ -98,6 +98,11 @@ def find_box_issues(
 
 def _read(mapping: Mapping[str, Any], row_id: str, what: str) -> Boxes:
     names = ("boxes", "labels", "scores") if what == "prediction" else ("boxes", "labels")
+    if not isinstance(mapping, Mapping):
+        raise InputError(
+            f"The {what} of image {row_id!r} must be a mapping with {', '.join(names)}, got "
+            f"{type(mapping).__name__}."
+        )
     lacking = [name for name in names if name not in mapping]
     if lacking:
         raise InputError(f"The {what} of image {row_id!r} lacks {', '.join(map(repr, lacking))}.")

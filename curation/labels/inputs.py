@@ -17,6 +17,7 @@ from thresher.core.classes import (
 )
 from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError
+from thresher.core.matrices import as_matrix
 from thresher.core.missing import id_texts, read_values, whole_numbers
 
 from .annotators import Answers, majority_codes, read_answers
@@ -225,10 +226,11 @@ def _by_code(
 def _read_probs(pred_probs: np.ndarray | Sequence[np.ndarray] | None, n: int) -> list[np.ndarray]:
     if pred_probs is None:
         return []
-    given = list(pred_probs) if isinstance(pred_probs, (list, tuple)) else [np.asarray(pred_probs)]
-    arrays = [np.asarray(array) for array in given]
+    several = isinstance(pred_probs, (list, tuple)) and all(_has_rows(part) for part in pred_probs)
+    given = list(pred_probs) if several else [pred_probs]
+    arrays = [as_matrix("pred_probs", array) for array in given]
     for array in arrays:
-        if array.ndim != 2 or len(array) != n:
+        if len(array) != n:
             raise InputError(
                 f"`pred_probs` must have the shape ({n}, classes), or be a list of such arrays, "
                 f"got {array.shape}."
@@ -236,6 +238,13 @@ def _read_probs(pred_probs: np.ndarray | Sequence[np.ndarray] | None, n: int) ->
         if not array.shape[1]:
             raise InputError("`pred_probs` must have at least one column.")
     return [_check_probs(array) for array in arrays]
+
+
+def _has_rows(part: Any) -> bool:
+    """Tell whether a part of a list is a matrix of its own, and not one row of numbers."""
+    if hasattr(part, "ndim"):
+        return bool(part.ndim == 2)
+    return isinstance(part, (list, tuple)) and any(hasattr(item, "__len__") for item in part)
 
 
 def _check_probs(array: np.ndarray) -> np.ndarray:

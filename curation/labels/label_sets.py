@@ -9,6 +9,7 @@ import numpy as np
 
 from thresher.core.classes import class_codes, class_text, class_texts
 from thresher.core.errors import InputError
+from thresher.core.matrices import as_matrix
 from thresher.core.missing import is_missing, read_values, whole_numbers
 
 
@@ -23,8 +24,10 @@ def read_label_sets(
     A row that is missing altogether (None, NaN) is −1 for every class, and a missing entry of a
     row's list is left out.
     """
-    if isinstance(labels, np.ndarray) and labels.ndim == 2:
-        return _read_indicators(labels, classes)
+    if getattr(labels, "ndim", 1) == 2:
+        return _read_indicators(as_matrix("labels", labels), classes)
+    if _are_indicators(list(labels)):
+        return _read_indicators(np.array([list(row) for row in labels]), classes)
     sets = [_entries(row) for row in labels]
     values = [value for row in sets if row is not None for value in row]
     if all(isinstance(value, (int, np.integer)) for value in values):
@@ -42,6 +45,16 @@ def read_label_sets(
     present[np.repeat(np.arange(len(sets)), sizes), code] = 1
     present[[row is None for row in sets]] = -1
     return present, names
+
+
+def _are_indicators(labels: list[Any]) -> bool:
+    """Tell whether rows are zeros and ones for each class: a set would not name a class twice."""
+    plain = [row for row in labels if isinstance(row, (list, tuple, np.ndarray))]
+    if not plain or len(plain) < len(labels) or len({len(row) for row in plain}) != 1:
+        return False
+    values = [value for row in plain for value in row]
+    whole = all(isinstance(value, (int, np.integer)) and value in (0, 1) for value in values)
+    return whole and any(len(set(row)) < len(row) for row in plain)
 
 
 def _entries(row: Any) -> list[Any] | None:

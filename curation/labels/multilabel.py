@@ -15,6 +15,7 @@ import numpy as np
 
 from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError, check_choice
+from thresher.core.matrices import as_matrix
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 from thresher.core.text_arrays import text_array
@@ -69,7 +70,9 @@ def find_multilabel_issues(
         Without evidence, on unequal lengths, NaN, probabilities outside [0, 1], unknown classes.
     """
     check_choice("method", method, METHODS)
-    width = 0 if pred_probs is None else np.asarray(pred_probs).shape[-1]
+    if pred_probs is not None:
+        pred_probs = as_matrix("pred_probs", pred_probs)
+    width = 0 if pred_probs is None else pred_probs.shape[1]
     present, names = read_label_sets(labels, classes=classes, width=width)
     n, num_classes = present.shape
     if not num_classes:

@@ -296,7 +296,7 @@ def augment_calls(data: _Data) -> list[Call]:
               "augmenter": augmenter, "image": "image", "key": "row_id", "batch_size": 2}),
         Call("audit", a.audit,
              {"policy": policy, "images": data.images, "labels": data.y, "views": 1,
-              "strengths": [1.0], "max_rows": 20}, 0.05),
+              "strengths": (1.0,), "max_rows": 20}, 0.05),
     ]  # fmt: skip
 
 

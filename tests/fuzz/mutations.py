@@ -38,7 +38,7 @@ ARRAYS: dict[str, Callable[[np.ndarray], Any]] = {
     "frame": lambda a: pd.DataFrame(a) if a.ndim == 2 else pd.Series(list(a)),
     "indexed": lambda a: pd.DataFrame(a, index=range(5, 5 + len(a))) if a.ndim == 2
     else pd.Series(list(a), index=range(5, 5 + len(a))),
-    "arrow": lambda a: pa.array(a if a.ndim == 1 else a.tolist()),
+    "arrow": lambda a: pa.array(a) if a.ndim == 1 else pa.table(pd.DataFrame(a)),
     "chunked": lambda a: pa.chunked_array([pa.array(a[:2]), pa.array(a[2:])]) if a.ndim == 1 else a,
     "torch": lambda a: __import__("torch").from_numpy(np.array(a)),
     "fortran": np.asfortranarray,
@@ -102,7 +102,7 @@ SAME = ("list", "tuple", "rows", "frame", "indexed", "arrow", "chunked", "fortra
         "reversed", "big endian", "object", "unmasked", "read-only")  # fmt: skip
 
 # A list of numbers does not say that they are pixels.
-SAME_IMAGES = ("rows", "fortran", "strided", "reversed", "unmasked", "read-only")
+SAME_IMAGES = ("fortran", "strided", "reversed", "unmasked", "read-only")
 
 TEXTS: dict[str, Callable[[list[Any]], Any]] = {
     "tuple": tuple,

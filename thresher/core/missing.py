@@ -169,9 +169,10 @@ def _array_of(values: Any, name: str) -> tuple[np.ndarray, Any]:
         return _of_list(values.to_pylist()), False
     if hasattr(values, "__arrow_c_stream__"):
         return _of_list(pa.chunked_array(values).to_pylist()), False
-    if hasattr(values, "__array__") and not isinstance(values, (str, bytes, dict)):
+    no_column = (str, bytes, dict, memoryview, type)
+    if hasattr(values, "__array__") and not isinstance(values, no_column):
         return np.asarray(values), False
-    if isinstance(values, (str, bytes, dict)) or not hasattr(values, "__iter__"):
+    if isinstance(values, no_column) or not hasattr(values, "__iter__"):
         raise InputError(
             f"`{name}` must be an array, a list or a column, got {type(values).__name__}."
         )

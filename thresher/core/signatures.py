@@ -1,9 +1,10 @@
 """One door for simple arguments: what a public function says it takes is what it takes.
 
-`checked` reads the annotations of a function. A parameter that is said to be a number, a whole
-number, a truth value, a text, a path or one of our objects is looked at before anything runs, so
-that a wrong one is named in a sentence; arrays, lists and everything else pass, and are looked at
-where they are read. A call costs some microseconds more.
+`checked` reads the annotations of a function. Where they name plain kinds (numbers, texts, paths,
+lists, arrays, our own objects), each argument is looked at before anything runs, and a wrong one is
+named in a sentence. What an array or a list holds is looked at where it is read. Said to be an
+array is all that holds values in an order, lists, data frames and tensors too. A call costs some
+microseconds more.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import inspect
 import os
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from numbers import Real
+from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
@@ -38,14 +40,43 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+def _is_row_of_values(value: Any) -> bool:
+    """Tell whether something holds values in an order: not one value, text, set or iterator."""
+    if isinstance(value, (str, bytes, memoryview, Mapping, Set, type)):
+        return False
+    # Arrays without a dimension have a length in name only; sparse matrices have none.
+    shape = getattr(value, "shape", None)
+    return shape != () and (hasattr(value, "__len__") and hasattr(value, "__iter__"))
+
+
+def _is_one_of(kinds: tuple[type, ...], value: Any) -> bool:
+    return isinstance(value, kinds)
+
+
+def _instances(said: str, *kinds: type) -> _Kind:
+    return _Kind(functools.partial(_is_one_of, kinds), said)
+
+
+_ARRAY = _Kind(_is_row_of_values, "an array")
+_LIST = _Kind(_is_row_of_values, "a list")
+_MAPPING = _instances("a mapping", Mapping)
 _KINDS: dict[Any, _Kind] = {
     int: _Kind(_is_whole, "a whole number"),
     float: _Kind(_is_number, "a number"),
-    bool: _Kind(lambda value: isinstance(value, (bool, np.bool_)), "True or False"),
-    str: _Kind(lambda value: isinstance(value, str), "a text"),
-    os.PathLike: _Kind(lambda value: isinstance(value, os.PathLike), "a path"),
+    bool: _instances("True or False", bool, np.bool_),
+    str: _instances("a text", str),
+    os.PathLike: _instances("a path", os.PathLike),
+    Path: _instances("a path", os.PathLike),
+    types.NoneType: _instances("None", types.NoneType),
+    np.ndarray: _ARRAY,
+    np.random.Generator: _instances("a numpy.random.Generator", np.random.Generator),
     Callable: _Kind(callable, "a function"),
-    types.NoneType: _Kind(lambda value: value is None, "None"),
+    Sequence: _LIST,
+    list: _LIST,
+    tuple: _LIST,
+    Collection: _Kind(lambda v: _is_row_of_values(v) or isinstance(v, Set), "a list or set"),
+    Mapping: _MAPPING,
+    dict: _MAPPING,
 }
 
 
@@ -116,19 +147,17 @@ def _kinds(hint: Any) -> tuple[_Kind, ...]:
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         parts = [_kinds(part) for part in typing.get_args(hint)]
         return tuple(kind for part in parts for kind in part) if all(parts) else ()
+    if typing.get_origin(hint) is typing.Literal:
+        allowed = typing.get_args(hint)
+        said = " or ".join(map(repr, allowed))
+        return (_Kind(lambda value: isinstance(value, str) and value in allowed, said),)
     plain = typing.get_origin(hint) or hint
-    if plain is Callable or plain is typing.get_origin(Callable[[], None]):
-        plain = Callable
     if plain in _KINDS:
         return (_KINDS[plain],)
-    ours = isinstance(plain, type) and not getattr(plain, "_is_protocol", False)
-    if ours and plain.__module__.partition(".")[0] in _PACKAGES:
-        return (_Kind(functools.partial(_is_instance, plain), plain.__name__),)
+    known = isinstance(plain, type) and not getattr(plain, "_is_protocol", False)
+    if known and plain.__module__.partition(".")[0] in _PACKAGES:
+        return (_instances(plain.__name__, plain),)
     return ()
 
 
-def _is_instance(kind: type, value: Any) -> bool:
-    return isinstance(value, kind)
-
-
-_PACKAGES = ("thresher", "curation", "active_learning", "augment", "training")
+_PACKAGES = ("thresher", "curation", "active_learning", "augment", "training", "torch")

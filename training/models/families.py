@@ -91,10 +91,11 @@ def compact_model(
     """
     check_choice("name", name, FAMILIES)
     family = FAMILIES[name]
-    shape = tuple(int(size) for size in input_shape)
+    shape = tuple(check_count("input_shape", size) for size in input_shape)
     _check_shape(name, family, shape)
     check_count("num_classes", num_classes, low=2)
     check_count("width", width if width is not None else family.width, low=1)
+    dropped = family.dropout if dropout is None else dropout
     spec = ModelSpec(
         name=name,
         modality=family.modality,
@@ -103,7 +104,7 @@ def compact_model(
         width=family.width if width is None else int(width),
         stem_stride=_stem_stride(family, shape, stem_stride),
         vocabulary=_vocabulary(family, width or family.width, vocabulary),
-        dropout=family.dropout if dropout is None else check_number("dropout", dropout, high=0.95),
+        dropout=check_number("dropout", dropped, low=0, high=0.95),
     )
     return build_model(spec, random_state=random_state)
 

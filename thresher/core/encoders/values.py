@@ -20,6 +20,7 @@ from ..columns import (
 )
 from ..errors import InputError, check_column
 from ..images import UnreadableImage, decode_image, fit_square, image_bytes, map_blocks
+from ..matrices import as_matrix
 from ..missing import id_texts, read_values
 from ..progress import Silent, reporting
 from ..schema import ROW_ID, SPLIT
@@ -141,7 +142,13 @@ def _plain(data: Any) -> Values:
     """Return an array as it is, and a list or column of texts as a list, missing ones empty."""
     if isinstance(data, np.ndarray) and data.dtype != object:
         return data
+    if hasattr(data, "columns"):
+        return as_matrix("data", data)
     values, missing = read_values(data, name="data")
+    if values.dtype.kind in "fiub":
+        return values
+    if values.ndim == 2 and values.dtype == object:
+        return as_matrix("data", values)
     if values.ndim == 1 and not missing.all():
         return ["" if gone else v for v, gone in zip(values.tolist(), missing, strict=True)]
     return values if isinstance(data, np.ndarray) else values.tolist()
