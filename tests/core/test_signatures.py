@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from thresher.core.errors import InputError, check_count, check_number
@@ -43,7 +44,8 @@ class Options:
 def test_what_fits_passes_as_it_is() -> None:
     given = {"n": np.int8(3), "share": Fraction(1, 2), "name": 2.5, "loud": np.bool_(True)}
     assert example(None, Path("a"), **given) == (None, (Path("a"),), *given.values(), None, None)
-    assert example(0, n=True.__index__(), share=1, vectors="what reads it looks at it")[3] == 1  # type: ignore[arg-type]
+    for vectors in ([], (1, 2), np.zeros(3), pa.array([1]), [[1], [2, 3]], [None]):
+        assert example(0, share=1, vectors=vectors)[-1] is vectors  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,11 @@ def test_what_fits_passes_as_it_is() -> None:
         ({"name": b"auto"}, "`name` must be a text or a number"),
         ({"loud": 1}, "`loud` must be True or False, got 1"),
         ({"then": 3}, "`then` must be a function or None, got 3"),
+        ({"vectors": "abc"}, "`vectors` must be an array or None, got 'abc'"),
+        ({"vectors": np.array(3)}, "`vectors` must be an array or None"),
+        ({"vectors": iter([1])}, "`vectors` must be an array or None"),
+        ({"vectors": {1, 2}}, "`vectors` must be an array or None"),
+        ({"vectors": {"a": 1}}, "`vectors` must be an array or None"),
     ],
 )
 def test_what_does_not_fit_is_named(given: dict[str, Any], told: str) -> None:
