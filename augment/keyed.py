@@ -115,6 +115,8 @@ def check_keys(keys: Any, *, n: int | None = None) -> np.ndarray:
     array = np.atleast_1d(np.asarray(keys))
     if array.ndim != 1:
         raise InputError(f"`keys` must be one key per image, shape (n,), got shape {array.shape}.")
+    if array.dtype == object and all(type(key) in (int, bool) for key in array.tolist()):
+        array = np.array(array.tolist())
     if array.dtype.kind in "UT" or (array.dtype == object and _all_strings(array)):
         array = row_keys(array)
     elif array.size == 0:

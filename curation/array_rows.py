@@ -73,7 +73,9 @@ def _numbers(values: np.ndarray, missing: np.ndarray) -> pa.Array:
         matrix = matrix.astype(np.uint8)
     if matrix.dtype == np.float16:
         matrix = matrix.astype(np.float32)
-    flat = pa.array(np.ascontiguousarray(matrix).ravel())
+    # Arrow holds numbers in this machine's order of bytes alone.
+    native = matrix.astype(matrix.dtype.newbyteorder("="), copy=False)
+    flat = pa.array(np.ascontiguousarray(native).ravel())
     return pa.FixedSizeListArray.from_arrays(flat, matrix.shape[1])
 
 

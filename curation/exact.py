@@ -115,6 +115,8 @@ def find_exact_duplicates(
         When the arrays differ in length, row ids repeat, or `priority` holds NaN.
     """
     hashes, blank = read_values(content_hashes, name="content_hashes")
+    if hashes.dtype == object and not blank.any():
+        hashes, _ = read_values(hashes.tolist(), name="content_hashes")
     n = len(hashes)
     ids = checked_ids(row_ids, rows=n)
     if hashes.ndim != 1:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 from thresher.core.choice import Choice, choose_device
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.fingerprint import fingerprint
+from thresher.core.matrices import as_matrix
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 
@@ -114,19 +116,14 @@ def distill(
     check_number("alpha", alpha, low=0, high=1)
     check_number("relations", relations, low=0)
     cache = None
-    if isinstance(teacher, np.ndarray):
+    if _are_logits(teacher):
         teachers: list[nn.Module] = []
         _check_given(mix=mix, relations=relations, cached_views=cached_views, cache_dir=cache_dir)
         classes = _check_student(student, samples)
-        cache = given_logits(teacher, n_rows=len(samples), classes=classes)
+        cache = given_logits(as_matrix("teacher", teacher), n_rows=len(samples), classes=classes)
         views, choice = 0, Choice("given logits", "an array was given")
     else:
         teachers = [teacher] if isinstance(teacher, nn.Module) else list(teacher)
-        if not teachers or not all(isinstance(one, nn.Module) for one in teachers):
-            raise InputError(
-                "`teacher` must be a torch module, several of them, or an array of logits, got "
-                f"{type(teacher).__name__}."
-            )
         _check_teachers(student, teachers, samples)
         views, choice = _choose_views(cached_views, augment=augment, mix=mix, cache_dir=cache_dir)
     if relations:
@@ -278,6 +275,12 @@ def _check_student(student: nn.Module, samples: Samples) -> int:
     classes = count_classes(student, samples.inputs)
     check_targets(samples.targets, classes, name="samples")
     return classes
+
+
+def _are_logits(teacher: Any) -> bool:
+    """Tell whether `teacher` holds no module: then it must hold logits."""
+    several = teacher if isinstance(teacher, (list, tuple)) else [teacher]
+    return not any(isinstance(one, nn.Module) for one in several)
 
 
 def _check_given(

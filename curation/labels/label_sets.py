@@ -24,7 +24,7 @@ def read_label_sets(
     A row that is missing altogether (None, NaN) is −1 for every class, and a missing entry of a
     row's list is left out.
     """
-    if getattr(labels, "ndim", 1) == 2:
+    if getattr(labels, "ndim", 1) == 2 or hasattr(labels, "columns"):
         return _read_indicators(as_matrix("labels", labels), classes)
     if _are_indicators(list(labels)):
         return _read_indicators(np.array([list(row) for row in labels]), classes)

@@ -193,7 +193,7 @@ def _read_targets(targets: np.ndarray | Sequence[float]) -> np.ndarray:
 def _read_predictions(
     predictions: np.ndarray | Sequence[np.ndarray], n: int
 ) -> tuple[np.ndarray, str]:
-    given = np.asarray(predictions, dtype=np.float64)
+    given = read_numbers("predictions", predictions)
     several = given if given.ndim == 2 else given[None]
     if several.ndim != 2 or several.shape[1] != n:
         raise InputError(

@@ -333,7 +333,8 @@ def training_calls(data: _Data) -> list[Call]:
         Call("compact_model image", t.compact_model,
              {"name": "resnet8", "num_classes": 2, "input_shape": (3, 16, 16), "width": 4,
               "stem_stride": 1}),
-        Call("evaluate", lambda model, **more: t.evaluate(model or trained(), **more),
+        Call("evaluate", lambda model, **more: t.evaluate(
+            trained() if model is None else model, **more),
              {"model": None, "samples": samples, "batch_size": 8, "device": "cpu"}),
         Call("recipe", t.recipe,
              {"modality": "image", "n_rows": 1000, "input_shape": (3, 16, 16), "num_classes": 4,

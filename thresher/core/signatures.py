@@ -23,6 +23,8 @@ import numpy as np
 
 from .errors import InputError
 
+_SHOWN = 80
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -44,9 +46,11 @@ def _is_row_of_values(value: Any) -> bool:
     """Tell whether something holds values in an order: not one value, text, set or iterator."""
     if isinstance(value, (str, bytes, memoryview, Mapping, Set, type)):
         return False
-    # Arrays without a dimension have a length in name only; sparse matrices have none.
+    if hasattr(value, "__arrow_c_stream__") or hasattr(value, "nnz"):  # a table, a sparse matrix
+        return True
+    # Arrays without a dimension have a length in name only.
     shape = getattr(value, "shape", None)
-    return shape != () and (hasattr(value, "__len__") and hasattr(value, "__iter__"))
+    return shape != () and hasattr(value, "__len__") and hasattr(value, "__iter__")
 
 
 def _is_one_of(kinds: tuple[type, ...], value: Any) -> bool:
@@ -115,10 +119,9 @@ def check_arguments(rules: dict[str, tuple[_Kind, ...]], arguments: dict[str, An
     for name, value in arguments.items():
         kinds = rules.get(name)
         if kinds and not any(kind.fits(value) for kind in kinds):
-            allowed = " or ".join(kind.said for kind in kinds)
-            raise InputError(
-                f"`{name}` must be {allowed}, got {value!r:.80} ({type(value).__name__})."
-            )
+            allowed = " or ".join(dict.fromkeys(kind.said for kind in kinds))
+            shown = " ".join(repr(value).split())[:_SHOWN]
+            raise InputError(f"`{name}` must be {allowed}, got {shown} ({type(value).__name__}).")
 
 
 @functools.cache
