@@ -280,7 +280,7 @@ def _check_student(student: nn.Module, samples: Samples) -> int:
 def _are_logits(teacher: Any) -> bool:
     """Tell whether `teacher` holds no module: then it must hold logits."""
     several = teacher if isinstance(teacher, (list, tuple)) else [teacher]
-    return not any(isinstance(one, nn.Module) for one in several)
+    return len(several) > 0 and not any(isinstance(one, nn.Module) for one in several)
 
 
 def _check_given(

@@ -145,7 +145,7 @@ def _plain(data: Any) -> Values:
     if hasattr(data, "columns"):
         return as_matrix("data", data)
     values, missing = read_values(data, name="data")
-    if values.dtype.kind in "fiub":
+    if values.dtype.kind in "fiub" and values.ndim > 1:
         return values
     if values.ndim == 2 and values.dtype == object:
         return as_matrix("data", values)
