@@ -87,8 +87,9 @@ def hash_graph(
     """
     if not 0 <= max_distance < BITS // 2:
         raise InputError(f"`max_distance` must be from 0 to {BITS // 2 - 1}, got {max_distance}.")
-    # Of objects a list makes numbers, where all are numbers.
-    hashes, _ = read_values(list(hashes), name="hashes")
+    hashes, _ = read_values(hashes, name="hashes")
+    if hashes.dtype == object:
+        hashes, _ = read_values(hashes.tolist(), name="hashes")
     if hashes.ndim != 1 or hashes.dtype.kind not in "iu" or (hashes < 0).any():
         raise InputError(
             f"`hashes` must be what `perceptual_hashes` returns, uint64 of shape (n,), got "
