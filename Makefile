@@ -11,7 +11,7 @@ INDEX_cpu := --extra-index-url https://download.pytorch.org/whl/cpu --retries 1
 export PYTHONDONTWRITEBYTECODE :=
 PIP_INSTALL := install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-cpus test-without-torch check bench docs clean
+.PHONY: demo test test-cpus test-lowest test-without-torch check bench docs clean
 
 # torch goes first, pinned and alone: a later install then never replaces it with another build.
 .venv/installed: pyproject.toml constraints.txt
@@ -28,8 +28,28 @@ demo: .venv/installed  ## clean, train, distil, quantize and verify on scikit-le
 test: .venv/installed  ## the tests that need neither a GPU, the network nor long time
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile --max-worker-restart=0 -m 'not slow and not cuda'
 
-test-cpus: .venv/installed  ## the numeric and training tests as on other processors
-	$(BIN)/python tests/cpus/run.py
+test-cpus: .venv/installed build/runtime/installed  ## the tests as on other processors and runtimes
+	THRESHER_OTHER_PYTHON=build/runtime/bin/python $(BIN)/python tests/cpus/run.py
+
+# The oldest ONNX Runtime that may load exported files, and nothing else.
+build/runtime/installed: pyproject.toml tests/cpus/lowest.py .venv/installed
+	$(PYTHON) -m venv build/runtime
+	$(BIN)/python tests/cpus/lowest.py --only numpy onnxruntime > build/runtime/pins.txt
+	build/runtime/bin/pip $(PIP_INSTALL) -r build/runtime/pins.txt
+	touch $@
+
+# The oldest versions of everything, but of torch: its old builds for processors lie elsewhere.
+build/lowest/installed: pyproject.toml tests/cpus/lowest.py
+	$(PYTHON) -m venv build/lowest
+	$(PYTHON) tests/cpus/lowest.py --as-tested torch > build/lowest/pins.txt
+	build/lowest/bin/pip $(PIP_INSTALL) $(INDEX_$(TORCH)) --no-deps -c constraints.txt torch
+	build/lowest/bin/pip $(PIP_INSTALL) -c build/lowest/pins.txt -e '.[dev]'
+	touch $@
+
+# Without the pages of help, which another version of typer words otherwise.
+test-lowest: build/lowest/installed  ## the tests with the oldest versions that pyproject.toml allows
+	OMP_NUM_THREADS=1 build/lowest/bin/python -m pytest -q -n auto --dist loadfile --max-worker-restart=0 \
+	  -m 'not slow and not cuda' --ignore tests/app/test_docs.py
 
 # Cleaning, labelling and augmenting, in an environment that has neither PyTorch nor ONNX.
 build/without-torch/installed: pyproject.toml constraints.txt

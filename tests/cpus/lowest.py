@@ -1,9 +1,9 @@
 """Print the oldest versions that pyproject.toml allows, as exact pins for pip.
 
-    python tests/cpus/lowest.py [--as-tested NAME ...]
+    python tests/cpus/lowest.py [--as-tested NAME ...] [--only NAME ...]
 
 A package named after ``--as-tested`` gets the version in constraints.txt: for those whose old
-versions have no wheel where the tests run.
+versions have no wheel where the tests run. With ``--only`` the others are left out.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ EXTRAS = ("train", "dev")
 REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)>=(?P<lowest>[0-9.]+)")
 
 
-def lowest_pins(*, as_tested: list[str]) -> list[str]:
-    """Return ``name==version`` for each requirement of the package and of its tests."""
+def lowest_pins(*, as_tested: list[str]) -> dict[str, str]:
+    """Return ``name==version`` by name, for each requirement of the package and of its tests."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *(line for extra in EXTRAS for line in extras[extra])]
@@ -36,10 +36,13 @@ def lowest_pins(*, as_tested: list[str]) -> list[str]:
         pins[found["name"]] = f"{found['name']}=={found['lowest']}"
     for name in as_tested:
         pins[name] = next(line for line in tested if line.startswith(f"{name}=="))
-    return list(pins.values())
+    return pins
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--as-tested", nargs="*", default=[], metavar="NAME")
-    print(*lowest_pins(as_tested=parser.parse_args().as_tested), sep="\n")
+    parser.add_argument("--only", nargs="*", metavar="NAME")
+    asked = parser.parse_args()
+    pins = lowest_pins(as_tested=asked.as_tested)
+    print(*(pins[name] for name in (asked.only or pins)), sep="\n")
