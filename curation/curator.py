@@ -57,9 +57,8 @@ class Curator(Habits):
         pictures also by many looks, which need no encoder (`image_graph`): ``"crops"`` finds
         cropped and mirrored copies too, ``"turns"`` also those turned by quarters.
     work_folder : path-like, optional
-        Keeps vectors and close pairs, so that `fit` on the same rows goes on where a process that
-        was killed had to stop (`curation.kept`); safe to remove at the end. `partial_fit` keeps
-        what its batches need itself.
+        Keeps vectors and close pairs, so that `fit` on the same rows goes on where a killed process
+        stopped (`curation.kept`); safe to remove at the end. `partial_fit` needs none.
     random_state : int
 
     Attributes

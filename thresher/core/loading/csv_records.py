@@ -184,16 +184,15 @@ class _Cutter:
                 continue
             done = line + 1
             found = self.record.match(self.data, int(self.starts[line]))
-            stop = line if found is None else self._line_at(found.end())
-            if stop == line or self._hides(line, stop, found[0] if found else b""):
+            stop, record = (self._line_at(found.end()), found[0]) if found else (line, b"")
+            if stop == line or self._hides(line, stop, record):
                 self._alone(line)
                 continue
-            if stop == line + 1 and self._goes_on(found[0] if found else b""):
-                self._as_plain(line)
+            if stop == line + 1 and self._goes_on(record) and self._as_plain(line):
                 continue
-            if b"\r" in (found[0].strip(b"\r\n") if found else b""):
-                self._requote(line, found[0] if found else b"")
-            self.loose |= stop == line + 1 and self._has_plain_quote(found[0] if found else b"")
+            if b"\r" in record.strip(b"\r\n"):
+                self._requote(line, record)
+            self.loose |= stop == line + 1 and self._has_plain_quote(record)
             inside[line + 1 : stop] = True
             done = stop
 
@@ -222,10 +221,7 @@ class _Cutter:
 
     def _alone(self, line: int) -> None:
         """Judge a line without those below it."""
-        text = self._line(line)
-        if self._one_line.fullmatch(text):
-            return
-        if not self._as_plain(line):
+        if not self._one_line.fullmatch(self._line(line)) and not self._as_plain(line):
             self.bad[line] = "broken line (a quote that is not closed)"
 
     def _as_plain(self, line: int) -> bool:
@@ -239,8 +235,6 @@ class _Cutter:
 
     def _goes_on(self, record: bytes) -> bool:
         """Tell whether a cell goes on behind its closing quote, as ``"Hi" he said`` in tabs."""
-        if self.delimiter != b"\t":
-            return False
         cells = (found[1] for found in self.cell.finditer(record.rstrip(b"\r\n")))
         return any(c.startswith(b'"') and not c.endswith(b'"') for c in cells)
 
