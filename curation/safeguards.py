@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 DUPLICATES = ("exact_duplicate", "near_duplicate")
 # Reasons that name a row that stays instead.
 LINKED = (*DUPLICATES, "leakage")
@@ -38,6 +40,12 @@ class Link:
 def differ(label: str | None, kept: str | None) -> bool:
     """Tell whether dropping a row would lose its label, for the kept row has another or none."""
     return label is not None and label != kept
+
+
+def codes_differ(codes: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Tell what `differ` tells of many rows, by codes of their labels; −1 = missing."""
+    lost: np.ndarray = (codes >= 0) & (codes != kept)
+    return lost
 
 
 def keep_twins(

@@ -69,12 +69,13 @@ def curate_shards(
         ``.npy`` files of out-of-sample probabilities, (rows, classes), in the order of the rows.
         Wrong labels are then found by confident learning; needs `labels`.
     labels : array of int or str, shape (n,), optional
-        Codes (−1 = missing) or names.
+        Codes (−1 = missing) or names. A duplicate of a row with another label, or without its own,
+        is at most reviewed.
     classes : sequence of str, optional
         Class names in the order of the columns.
     splits : array of str, shape (n,), optional
         ``train``, ``validation`` or ``test``. Rows of splits that the policy protects are kept, and
-        rows of others that are close to them are dropped.
+        rows of others that are close to them are duplicates.
     priority : ndarray of float, shape (n,), optional
         Of close rows, the highest is kept.
     policy : Policy or mapping of its fields, optional

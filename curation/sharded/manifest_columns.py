@@ -1,7 +1,7 @@
 """A manifest for many rows: duplicates are decided in columns, entangled rows by `decide`.
 
 `decide` holds Python objects for every row, too many here. A duplicate whose twin stays needs no
-weighing of findings; only rows with a wrong label, and their duplicates, do.
+weighing of findings: its label decides. Only rows with a wrong label, and their duplicates, do.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from thresher.core.ties import few_bits
 from ..decision import decide
 from ..labels.result import LabelIssues
 from ..policy import Policy
+from ..safeguards import codes_differ
 from .confident_learning import ConfidentLabels
 
 
@@ -78,6 +79,15 @@ class Given:
             return [None] * len(rows)
         return [self.classes[code] if code >= 0 else None for code in self.codes[rows].tolist()]
 
+    def torn(self, twins: Twins) -> np.ndarray:
+        """Return which rows have a label that their kept twin has not; bool, shape (n,)."""
+        torn = np.zeros(len(self.row_ids), bool)
+        if self.codes is not None:
+            dropped = np.flatnonzero(~twins.kept)
+            kept = self.codes[twins.duplicate_of[dropped]]
+            torn[dropped] = codes_differ(self.codes[dropped], kept)
+        return torn
+
     def old_labels(self) -> pa.Array:
         """Return the labels of all rows, without a Python object for each."""
         if self.codes is None:
@@ -96,7 +106,8 @@ def make_manifest(
     """Decide on every row as `curation.decide` does on the same findings."""
     columns = _duplicates(twins, given, policy.near_duplicate)
     if wrong is not None:
-        rows = _entangled(twins, wrong, given, policy)
+        stays = pc.not_equal(columns["action"], "drop").to_numpy(zero_copy_only=False)
+        rows = _entangled(twins, wrong, given, stays, fewest=policy.fewest_per_class)
         part = _decide(rows, twins, wrong, given, policy)
         columns = {name: _placed(columns[name], part[name], rows) for name in SCHEMA.names}
     table = pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA).combine_chunks()
@@ -108,9 +119,10 @@ def _duplicates(twins: Twins, given: Given, action: str) -> dict[str, pa.Array]:
     acts = ~twins.kept if action != "none" else np.zeros(len(twins.kept), bool)
     targets = np.where(acts, twins.duplicate_of, -1)
     named = np.where(acts, 0, -1)
+    actions = np.where(given.torn(twins), np.int8(2), np.int8(1)) * acts
     return {
         "row_id": given.row_ids,
-        "action": _strings(pa.array(["keep", action]), acts.astype(np.int64)),
+        "action": _strings(pa.array(["keep", action, "review"]), actions),
         "reason": _strings(pa.array(["near_duplicate"]), named),
         "score": pa.array(few_bits(twins.scores).astype(np.float32), mask=~acts),
         "twin": _strings(given.row_ids, targets),
@@ -124,22 +136,24 @@ def _strings(values: pa.Array, positions: np.ndarray) -> pa.Array:
     return values.take(pa.array(np.maximum(positions, 0), mask=positions < 0))
 
 
-def _entangled(twins: Twins, wrong: ConfidentLabels, given: Given, policy: Policy) -> np.ndarray:
+def _entangled(
+    twins: Twins, wrong: ConfidentLabels, given: Given, stays: np.ndarray, *, fewest: int
+) -> np.ndarray:
     """Return the rows whose fate hangs on a label, and enough others of each class.
 
     `decide` counts the rows that a class keeps; beyond the fewest it may keep, more change nothing.
+    `stays` says which rows stay by what is known of duplicates. A duplicate comes with its twin.
     """
     touched = wrong.flagged.copy()
     dropped = np.flatnonzero(~twins.kept)
-    tied = dropped[touched[dropped] | touched[twins.duplicate_of[dropped]]]
-    touched[tied] = True
-    touched[twins.duplicate_of[tied]] = True
+    touched[dropped] |= touched[twins.duplicate_of[dropped]]
     assert given.codes is not None
-    clean = np.flatnonzero(~touched & twins.kept)
-    order = clean[np.argsort(given.codes[clean], kind="stable")]
+    others = np.flatnonzero(~touched & stays)
+    order = others[np.argsort(given.codes[others], kind="stable")]
     codes = given.codes[order]
     place = np.arange(len(order)) - np.searchsorted(codes, codes)
-    touched[order[place < policy.fewest_per_class]] = True
+    touched[order[place < fewest]] = True
+    touched[twins.duplicate_of[dropped[touched[dropped]]]] = True
     return np.flatnonzero(touched)
 
 

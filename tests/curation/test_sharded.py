@@ -126,8 +126,9 @@ def test_decisions_equal_those_made_in_memory(rows, tmp_path, cut, action):
     assert Manifest.load(tmp_path / f"work-{cut}" / "manifest").table.equals(expected.table)
 
 
-def test_duplicates_alone_and_for_review(rows, tmp_path):
-    policy = {"near_duplicate": "review"}
+@pytest.mark.parametrize("action", ["drop", "review"])
+def test_duplicates_alone_and_for_review(rows, tmp_path, action):
+    policy = {"near_duplicate": action}
     expected = in_memory(rows, policy, labels=False)
     assert on_disk(rows, tmp_path, "three", policy, labels=False).table.equals(expected.table)
 
