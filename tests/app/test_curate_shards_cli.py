@@ -22,7 +22,8 @@ def call(*words):
 def files(tmp_path):
     rng = np.random.default_rng(0)
     texts = [" ".join(rng.choice(["pay", "card", "lost", "phone", "song"], 9)) for _ in range(60)]
-    texts[50], texts[10] = texts[3], texts[4]
+    texts[50], texts[10] = texts[2], texts[4]
+    texts[52] = texts[7]  # under another label: only looked at
     stars = [str(at % 2) for at in range(60)]
     splits = ["test" if at >= 50 else "train" for at in range(60)]
     found = []
@@ -41,9 +42,10 @@ def test_parquet_files_are_embedded_curated_and_cleaned(files, tmp_path):
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert (found["rows"], found["drop"], found["recall"]) == (60, 2, None)
+    assert found["review"] == 1
     cleaned = pa.concat_tables(map(pq.read_table, found["clean"]))
     original = pa.concat_tables(map(pq.read_table, files))
-    stays = np.delete(np.arange(60), [3, 10])  # the train copy of a test row, and a later copy
+    stays = np.delete(np.arange(60), [2, 10])  # the train copy of a test row, and a later copy
     assert cleaned.num_rows == 58
     assert cleaned["text"].to_pylist()[-10:] == original["text"].to_pylist()[-10:]
     assert sorted(cleaned["text"].to_pylist()) == sorted(
