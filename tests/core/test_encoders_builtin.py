@@ -7,12 +7,14 @@ import cv2
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import KNeighborsClassifier
 
 from thresher.core.encoders.color import layout, palette, to_lab
 from thresher.core.encoders.features import FeatureEncoder
 from thresher.core.encoders.hog import hog
 from thresher.core.encoders.image import ImageEncoder, describe, is_constant
+from thresher.core.encoders.pieces import PieceVectorizer
 from thresher.core.encoders.projection import Projection
 from thresher.core.encoders.text import TextEncoder, TextHashEncoder
 from thresher.core.errors import InputError
@@ -153,6 +155,46 @@ def test_empty_texts_are_zero(encoder):
     vectors = encoder.fit(["a cat", "a dog", ""]).encode(["", "   ", "a cat"])
     assert vectors.any(axis=1).tolist() == [False, False, True]
     assert not encoder.fit(["", ""]).encode(["", ""]).any()
+
+
+ODD_TEXTS = [
+    "Ask the dog; the DOG asks.",
+    "a  b\tc\x1cd\u2003e\n a",
+    "",
+    " \u200b ",
+    "\u0130stanbul \u0391\u03a3 \u03a3\u0391\u03a3 stra\u1e9ee",
+    "word " * 300,
+]
+
+
+@pytest.mark.parametrize("limit", [None, 40])
+def test_pieces_of_words_weigh_what_scikit_learn_says(limit):
+    rng = np.random.default_rng(0)
+    words = np.array(["asks", "cat", "I", "rain", "\u00fcber", "re-run", "don't", "x1"])
+    texts = ODD_TEXTS + [" ".join(rng.choice(words, rng.integers(1, 9))) for _ in range(60)]
+    options = {"analyzer": "char_wb", "ngram_range": (3, 5), "max_features": limit}
+    options["sublinear_tf"] = True
+    plain, ours = TfidfVectorizer(**options).fit(texts), PieceVectorizer(**options).fit(texts)
+    assert ours.vocabulary_ == plain.vocabulary_
+    np.testing.assert_array_equal(ours.idf_, plain.idf_)
+    unseen = [*texts, "unseen words too", "asks anew"]
+    theirs, found = plain.transform(unseen), ours.transform(unseen)
+    assert type(found) is type(theirs)
+    np.testing.assert_array_equal(found.indptr, theirs.indptr)
+    np.testing.assert_array_equal(found.indices, theirs.indices)
+    np.testing.assert_array_equal(found.data, theirs.data)
+
+
+def test_each_word_is_taken_apart_once(monkeypatch):
+    taken = []
+    apart = TfidfVectorizer._char_wb_ngrams
+    monkeypatch.setattr(
+        TfidfVectorizer,
+        "_char_wb_ngrams",
+        lambda self, text: taken.append(text) or apart(self, text),
+    )
+    PieceVectorizer(analyzer="char_wb").fit(["one two two", "two one", "three"])
+    assert sorted(taken) == ["one", "three", "two"]
 
 
 def test_text_components_equal_the_full_svd():

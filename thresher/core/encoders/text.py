@@ -20,6 +20,7 @@ from ..errors import check_count
 from ..grid import on_column_grids, on_grid
 from ..missing import text_list
 from ..text_arrays import packed_texts, unpacked_texts
+from .pieces import PieceVectorizer
 from .protocol import ON_CPU, Values
 from .storage import StoredEncoder, not_fitted
 
@@ -188,7 +189,8 @@ def as_texts(values: Values) -> list[str]:
 
 
 def _vectorizer(analyzer: str, vocabulary: list[str] | None) -> TfidfVectorizer:
-    return TfidfVectorizer(
+    kind = PieceVectorizer if analyzer == "char_wb" else TfidfVectorizer
+    return kind(
         analyzer=analyzer,
         ngram_range=NGRAMS[analyzer],
         max_features=None if vocabulary else VOCABULARY[analyzer],
