@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,6 +55,7 @@ def read_training_images(
     where: dict[str, str] | None = None,
     size: int,
     limit: int | None = None,
+    **form: Any,
 ) -> LabelledImages:
     """Read the training rows of an image folder or file, scaled to squares of `size` pixels.
 
@@ -64,9 +65,17 @@ def read_training_images(
         As for `thresher.core.load_dataset`.
     limit : int, optional
         At most so many rows: evenly over the classes, the same ones every time.
+    **form
+        How files are read, such as ``encoding="gb18030"``: as for `load_dataset`.
     """
     loaded = load_dataset(
-        data, label=label, image=image, where=where, keep_unlabeled=True, test_fraction=0
+        data,
+        label=label,
+        image=image,
+        where=where,
+        keep_unlabeled=True,
+        test_fraction=0,
+        **form,
     )
     messages(loaded.role_lines)
     schema = loaded.schema

@@ -5,6 +5,7 @@ model = "runs/first/models/onnx/int8"   # a folder that `export` wrote
 baseline = "baseline"                   # another one, committed: for the limits against it
 data = "test.parquet"                   # labelled rows: needed by the limits on accuracy
 label = "intent"                        # columns, where they are not plain
+encoding = "gb18030"                    # how they are read: delimiter, header, na, max_unpacked too
 threads = 1
 
 [limits]
@@ -31,7 +32,7 @@ from training.exporting.portability import require_exact
 from training.gate import LIMITS, Measured
 from training.profiling import LatencyRatio, compare, profile
 
-from ..core.errors import InputError, ThresherWarning, did_you_mean
+from ..core.errors import FormError, InputError, ThresherWarning, did_you_mean
 from ..core.loading import load_dataset
 from ..core.progress import messages
 from .inputs import samples_for
@@ -57,6 +58,11 @@ class Budget(BaseModel):
     image: str | None = None
     text: str | None = None
     where: dict[str, str] | None = None
+    delimiter: str | None = None
+    header: bool | None = None
+    encoding: str | None = None
+    max_unpacked: float | None = None
+    na: tuple[str, ...] = ()
     threads: int = Field(1, ge=1)
     limits: dict[str, float]
 
@@ -178,16 +184,24 @@ def paired_drop(before: np.ndarray, after: np.ndarray) -> tuple[float, float, fl
 
 def _samples(budget: Budget, model: ExportedModel) -> Samples:
     assert budget.data is not None
-    loaded = load_dataset(
-        budget.data,
-        label=budget.label,
-        image=budget.image,
-        text=budget.text or model.preprocessing.get("text"),
-        features=model.preprocessing.get("columns"),
-        where=budget.where,
-        keep_unlabeled=True,
-        test_fraction=0,
-    )
+    try:
+        loaded = load_dataset(
+            budget.data,
+            label=budget.label,
+            image=budget.image,
+            text=budget.text or model.preprocessing.get("text"),
+            features=model.preprocessing.get("columns"),
+            where=budget.where,
+            delimiter=budget.delimiter,
+            header=budget.header,
+            encoding=budget.encoding,
+            max_unpacked=budget.max_unpacked,
+            na=budget.na,
+            keep_unlabeled=True,
+            test_fraction=0,
+        )
+    except FormError as error:
+        raise error.called(f"`{error.option}` in the budget") from error
     messages(loaded.role_lines)
     samples = samples_for(model, with_all_numbers(loaded))
     assert samples.targets is not None

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from numbers import Real
 from types import ModuleType
+from typing import Self
 
 # What `thresher[train]` brings.
 TRAINING = ("torch", "onnx", "onnxruntime", "onnxscript")
@@ -35,6 +36,23 @@ class InputError(ThresherError, ValueError):
     """An option, an argument or the data given by the user cannot be used as it is."""
 
     exit_code = 2
+
+
+class FormError(InputError):
+    """A file can be read once an option says how; the message names it for Python and terminal.
+
+    Attributes
+    ----------
+    option : str
+        Its name in Python.
+    """
+
+    option = ""
+
+    def called(self, name: str) -> Self:
+        """Return the same error with the option under the one name that it has where it arose."""
+        flag = self.option.replace("_", "-")
+        return type(self)(str(self).replace(f"--{flag} (`{self.option}`)", name))
 
 
 class GateError(ThresherError):

@@ -14,6 +14,7 @@ from rich.table import Table
 from ...core.errors import InputError
 from ..console import shown_progress
 from ..terminal import Terminal, write_line
+from .file_form import takes_form
 from .options import Data, Image, Json, Label, Where, pairs
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ SHOWN = 10
 
 
 @app.command()
+@takes_form()
 def preview(
     data: Data,
     out: Annotated[Path, typer.Option(help="A .html page or a .png picture.")],
@@ -48,6 +50,7 @@ def preview(
     size: Size = 64,
     seed: Seed = 0,
     as_json: Json = False,
+    form: dict[str, Any],
 ) -> None:
     """Draw rows of yours under one or several policies.
 
@@ -65,7 +68,7 @@ def preview(
     listed = read_policies(policy or [], size=size)
     with shown_progress():
         images = read_training_images(
-            data, label=label, image=image, where=pairs(where), size=size, limit=rows
+            data, label=label, image=image, where=pairs(where), size=size, limit=rows, **form
         )
     _say_set_aside(images.set_aside)
     if out.suffix == ".html":
@@ -78,6 +81,7 @@ def preview(
 
 
 @app.command()
+@takes_form()
 def audit(
     data: Data,
     *,
@@ -89,6 +93,7 @@ def audit(
     size: Size = 32,
     seed: Seed = 0,
     as_json: Json = False,
+    form: dict[str, Any],
 ) -> None:
     """Say for each operation of a policy whether your labels speak against it.
 
@@ -101,7 +106,7 @@ def audit(
     wanted = read_policy(policy, size=size)
     with shown_progress():
         images = read_training_images(
-            data, label=label, image=image, where=pairs(where), size=size, limit=rows
+            data, label=label, image=image, where=pairs(where), size=size, limit=rows, **form
         )
     _say_set_aside(images.set_aside)
     with shown_progress():
@@ -153,6 +158,7 @@ def _print_audit(table: list[dict[str, Any]]) -> None:
 
 
 @app.command()
+@takes_form()
 def choose(
     data: Data,
     *,
@@ -169,6 +175,7 @@ def choose(
     size: Size = 32,
     seed: Seed = 0,
     as_json: Json = False,
+    form: dict[str, Any],
 ) -> None:
     """Choose a policy for your images and say why.
 
@@ -186,7 +193,7 @@ def choose(
     candidates = read_policies(policy, size=size) if policy else list(sized_candidates(size))
     with shown_progress():
         images = read_training_images(
-            data, label=label, image=image, where=pairs(where), size=size, limit=rows
+            data, label=label, image=image, where=pairs(where), size=size, limit=rows, **form
         )
     _say_set_aside(images.set_aside)
     with shown_progress():

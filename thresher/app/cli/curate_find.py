@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ...core.errors import InputError, check_number
+from .file_form import takes_form
 from .finding import Search
 from .finding_source import read_annotations, read_benchmark
 
@@ -90,6 +91,7 @@ def duplicates(
     )
 
 
+@takes_form(of="benchmark", what="the benchmark")
 def leakage(
     *,
     threshold: Threshold = None,
@@ -112,6 +114,7 @@ def leakage(
     words: Annotated[
         int | None, typer.Option(min=1, help="Words of a sequence, for --benchmark; usually 13.")
     ] = None,
+    benchmark_form: dict[str, Any],
 ) -> Search:
     """Find training rows that give test rows away.
 
@@ -123,8 +126,8 @@ def leakage(
     """
     compare = compare_by(crops=crops, turns=turns)
     if benchmark is None:
-        if words is not None or benchmark_text is not None:
-            raise InputError("--words and --benchmark-text go with --benchmark DATA.")
+        if words is not None or benchmark_text is not None or benchmark_form:
+            raise InputError("--words and --benchmark-… go with --benchmark DATA.")
         return Search(
             ("leakage",),
             threshold=threshold,
@@ -136,7 +139,9 @@ def leakage(
         )
     if compare != "auto" or encoder != "auto" or embeddings is not None or work is not None:
         raise InputError("--benchmark compares words: it takes no encoder, vectors, crops or work.")
-    options: dict[str, Any] = {"benchmark": read_benchmark(benchmark, text=benchmark_text)}
+    options: dict[str, Any] = {
+        "benchmark": read_benchmark(benchmark, text=benchmark_text, form=benchmark_form)
+    }
     options |= {} if words is None else {"n": words}
     options |= {} if threshold is None else {"threshold": threshold}
     return Search((("contamination", options),))
@@ -149,6 +154,7 @@ def compare_by(*, crops: bool, turns: bool) -> str:
     return "crops" if crops else "auto"
 
 
+@takes_form(of="annotations", what="the annotations")
 def labels(
     *,
     method: Annotated[
@@ -161,6 +167,7 @@ def labels(
     pred_probs: Probabilities = None,
     annotations: Annotations = None,
     dynamics: Dynamics = None,
+    annotations_form: dict[str, Any],
 ) -> Search:
     """Find labels that look wrong, each with a better one.
 
@@ -169,7 +176,10 @@ def labels(
     Example: thresher curate labels reviews.csv --label stars --pred-probs probs.npy
     """
     options: dict[str, Any] = {"method": method}
-    options |= {} if annotations is None else {"annotations": read_annotations(annotations)}
+    if annotations is not None:
+        options["annotations"] = read_annotations(annotations, annotations_form)
+    elif annotations_form:
+        raise InputError("--annotations-… go with --annotations FILE.")
     options |= {} if dynamics is None else {"dynamics": str(dynamics)}
     return Search(
         (("label", options),),

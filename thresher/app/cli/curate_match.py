@@ -14,12 +14,15 @@ import typer
 from ...core.schema import LoadedDataset
 from ..places import places_of
 from ..terminal import write_line
+from .file_form import takes_form
 from .options import Json
 
 Data = Annotated[str, typer.Argument(help="A table: .csv, .jsonl, .parquet, or a folder of them.")]
 OutFile = Annotated[Path | None, typer.Option(help="File of the pairs: .csv, .jsonl or .parquet.")]
 
 
+@takes_form(of="right", what="RIGHT, where it differs")
+@takes_form()
 def match(
     left: Data,
     right: Data,
@@ -37,6 +40,8 @@ def match(
     out: OutFile = None,
     show: Annotated[int, typer.Option(min=0, help="Pairs to print.")] = 10,
     as_json: Json = False,
+    form: dict[str, Any],
+    right_form: dict[str, Any],
 ) -> None:
     """Match the records of two files one to one, without labels.
 
@@ -58,8 +63,10 @@ def match(
     check_findings_file(out)
     with shown_progress():
         sides = [
-            read_text_rows(left, text=text, option="--text", row_id=row_id),
-            read_text_rows(right, text=right_text or text, option="--right-text", row_id=row_id),
+            read_text_rows(left, text=text, row_id=row_id, form=form),
+            read_text_rows(
+                right, text=right_text or text, of="right", row_id=row_id, form=form | right_form
+            ),
         ]
     texts = [read_texts(side.dataset, side.schema.inputs[0]) for side in sides]
     ids = [read_row_ids(side.dataset) for side in sides]

@@ -15,15 +15,19 @@ from ...core.embeddings import Embeddings
 from ...core.errors import InputError
 from ...core.lifted import warn_of_one_direction
 from ...core.loading import load_dataset
+from ...core.loading.cells import without_markers
 from ...core.loading.hub import is_saved
 from ...core.loading.parts import joined
 from ...core.loading.several_texts import names_of
+from ...core.loading.table_form import form_of
 from ...core.loading.tables import is_table, read_table
+from ...core.loading.telling import tell
 from ...core.progress import messages
 from ...core.schema import LoadedDataset
 from ...core.text_arrays import unpacked_texts
 from ..given import given_rows
 from ..places import HASHED
+from .file_form import asked_with
 from .options import pairs
 
 ANSWERS = ("row_id", "annotator", "label")
@@ -73,11 +77,18 @@ def read_rows(
 
 
 def read_text_rows(
-    data: str, *, text: str | None, option: str, row_id: str | None = None
+    data: str,
+    *,
+    text: str | None,
+    of: str = "",
+    row_id: str | None = None,
+    form: Mapping[str, Any],
 ) -> LoadedDataset:
-    """Read rows of text without labels; `option` is the one that names their columns."""
-    loaded = read_rows(data, label="none", text=text, row_id=row_id)
+    """Read rows of text without labels; the names of the options for them begin with `of`."""
+    with asked_with(of):
+        loaded = read_rows(data, label="none", text=text, row_id=row_id, **form)
     if loaded.schema.modality != "text":
+        option = f"--{of}-text" if of else "--text"
         raise InputError(
             f"{data} was read as {loaded.schema.modality}. Name its text columns: {option}."
         )
@@ -160,14 +171,18 @@ def read_probabilities(path: Path | None, loaded: LoadedDataset) -> np.ndarray |
     return np.asarray(matrix[[place[row_id] for row_id in ids.tolist()]])
 
 
-def read_annotations(path: Path) -> pa.Table:
+def read_annotations(path: Path, form: Mapping[str, Any]) -> pa.Table:
     """Read annotators' answers: a table with ``row_id``, ``annotator`` and ``label`` as text."""
+    said = dict(form)
+    absent = said.pop("na", ())
     if not is_table(path):
         raise InputError(f"Annotations are a .csv, .jsonl or .parquet file, got {path}.")
-    source = read_table(path, name=path.name)
+    with asked_with("annotations"):
+        source = read_table(path, name=path.name, form=form_of(**said))
+    tell(source)
     if not source.parts:
         raise InputError(f"{path} cannot be read: {source.bad[0].detail}.")
-    table = joined(source.parts)
+    table = without_markers(joined(source.parts), absent)
     missing = [name for name in ANSWERS if name not in table.column_names]
     if missing:
         raise InputError(
@@ -177,9 +192,9 @@ def read_annotations(path: Path) -> pa.Table:
     return pa.table({name: pc.cast(table[name], pa.string()) for name in ANSWERS})
 
 
-def read_benchmark(data: str, *, text: str | None) -> list[str]:
+def read_benchmark(data: str, *, text: str | None, form: Mapping[str, Any]) -> list[str]:
     """Read the texts of a benchmark in their order; rows without one are empty."""
-    loaded = read_text_rows(data, text=text, option="--benchmark-text")
+    loaded = read_text_rows(data, text=text, of="benchmark", form=form)
     given = given_rows(loaded)
     texts = [""] * len(given.row_ids)
     read = read_texts(loaded.dataset, loaded.schema.inputs[0])

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from ..errors import InputError
+from ..errors import FormError
 from .parts import Source, bad_row
 
 MOST_TIMES, ALWAYS_FINE = 200, 2**28
@@ -38,8 +38,10 @@ SUFFIXES = ("gz", "bz2", "xz", "zst")
 _DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)
 
 
-class TooLarge(InputError):  # noqa: N818 — reads as the finding it is
+class TooLarge(FormError):  # noqa: N818 — reads as the finding it is
     """A packed file is larger when unpacked than may be."""
+
+    option = "max_unpacked"
 
 
 def packing(path: Path) -> str | None:
@@ -99,5 +101,5 @@ def _chunks(file: Any) -> Iterator[bytes]:
 def _too_large(path: Path, most: int) -> str:
     return (
         f"{path} holds {path.stat().st_size:,} bytes and unpacks to more than {most:,}. If it is "
-        "meant to, say how many may be unpacked: --max-unpacked, in GiB (`max_unpacked`)."
+        "meant to, say how many GiB may be unpacked with --max-unpacked (`max_unpacked`)."
     )

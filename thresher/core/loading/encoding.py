@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from ..errors import InputError
+from ..errors import FormError, InputError
 
 # Code points that no text may hold stand for bytes that mean nothing, until their row is set aside.
 MARKS = tuple(chr(code) for code in (0x10FFFF, 0xFDD0, 0xFDD1, 0xFDD2))
@@ -44,8 +44,10 @@ _SIGN_IN_WORD = re.compile(rb"(?<=[A-Za-z])[\x80\x85\x91\x93-\x97\x99](?=[A-Za-z
 _PAIR = re.compile(rb"[\x80-\xff]{2,}")
 
 
-class UnclearEncoding(InputError):  # noqa: N818 — reads as the finding it is
+class UnclearEncoding(FormError):  # noqa: N818 — reads as the finding it is
     """The bytes of a text could mean several things."""
+
+    option = "encoding"
 
 
 @dataclass(frozen=True)

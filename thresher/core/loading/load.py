@@ -46,7 +46,7 @@ from .roles import Roles, Wanted, choose_roles
 from .several_texts import with_one_text, with_texts_as_one
 from .sources import keep_where, read_source, split_of_parts
 from .splits import complete_splits, split_names
-from .table_form import TableForm
+from .table_form import form_of
 from .targets import choose_task, clean_target
 from .telling import tell
 from .turns import with_turns_as_text
@@ -132,7 +132,7 @@ def load_dataset(
         When a column is missing or its role unclear, or when no usable row is left.
     """
     check_number("test_fraction", test_fraction, low=0, high=0.99)
-    form = TableForm(delimiter, header, encoding, _in_bytes(max_unpacked))
+    form = form_of(delimiter, header, encoding, max_unpacked)
     found = keep_where(read_source(source, form), where)
     tell(found)
     wanted = Wanted(label, text, image, features, split, row_id)
@@ -170,12 +170,6 @@ def load_dataset(
     given = replace(loaded.given, table=own, features=declared, titles=titles_of(found))
     choices = {**loaded.choices, **commas, **said_of_form(delimiter, header, na)}
     return replace(loaded, given=given, choices=choices)
-
-
-def _in_bytes(gibibytes: float | None) -> int | None:
-    if gibibytes is None:
-        return None
-    return max(1, round(check_number("max_unpacked", gibibytes, low=0, low_open=True) * 2**30))
 
 
 def _settled(wanted: Wanted, found: Source) -> Wanted:

@@ -73,6 +73,20 @@ class TableForm:
         object.__setattr__(self, "delimiter", meant)
 
 
+def form_of(
+    delimiter: str | None = None,
+    header: bool | None = None,
+    encoding: str | None = None,
+    max_unpacked: float | None = None,
+) -> TableForm:
+    """Return what the user says, with the size to which a packed file may unpack in GiB."""
+    most = None
+    if max_unpacked is not None:
+        gibibytes = check_number("max_unpacked", max_unpacked, low=0, low_open=True)
+        most = max(1, round(gibibytes * 2**30))
+    return TableForm(delimiter, header, encoding, most)
+
+
 @dataclass(frozen=True)
 class Layout:
     """How one file is laid out.
