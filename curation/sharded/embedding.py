@@ -15,13 +15,14 @@ import pyarrow.parquet as pq
 from thresher.core.encoders import embed, get_encoder
 from thresher.core.encoders.embedding import AUTO
 from thresher.core.encoders.protocol import Encoder
-from thresher.core.encoders.values import Source, open_source
+from thresher.core.encoders.values import ColumnSource, Source, open_source
 from thresher.core.errors import InputError
 from thresher.core.executor import Executor
 from thresher.core.progress import message
 from thresher.core.randomness import RandomState, check_random_state
 from thresher.core.schema import ROW_ID
 
+from .parquet_files import parquet_schema
 from .work import Work, open_work
 
 if TYPE_CHECKING:
@@ -72,10 +73,10 @@ def embed_shards(
         raise InputError("There are no shards: give at least one Parquet file.")
     starts = np.concatenate([[0], np.cumsum([_rows(path) for path in paths])]).tolist()
     rng = check_random_state(random_state)
-    first = open_source(_read(paths[0]), column=column)
-    spec = AUTO[first.modality] if isinstance(encoder, str) and encoder == "auto" else encoder
+    modality, _ = compared_columns(paths[0], column=column)
+    spec = AUTO[modality] if isinstance(encoder, str) and encoder == "auto" else encoder
     seed = int(rng.integers(2**31))
-    model = get_encoder(spec, modality=first.modality, device=device, random_state=seed)
+    model = get_encoder(spec, modality=modality, device=device, random_state=seed)
     if not model.fitted:
         message(f"fit {model.name}")
         model.fit(_sample(paths, starts, model, column=column, rng=rng))
@@ -87,6 +88,26 @@ def embed_shards(
         task = EmbedFile(tuple(paths), tuple(starts), column, _portable(model, work))
         parts = work.do("embed", task, key=key, shards=files)
     return [part / "embeddings" for part in parts]
+
+
+def compared_columns(
+    path: str | os.PathLike[str], *, column: str | Sequence[str] | None = None
+) -> tuple[str, list[str]]:
+    """Return what `embed_shards` compares: ``image``, ``text`` or ``features``, and its columns.
+
+    Only the schema of the Parquet file is read.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, or when it has several columns that could be meant.
+    """
+    import datasets as hf
+
+    empty = hf.Dataset(hf.table.InMemoryTable(parquet_schema(path).empty_table()))
+    source = open_source(empty, column=column)
+    assert isinstance(source, ColumnSource)  # a dataset has columns
+    return source.modality, list(source.columns)
 
 
 def _portable(model: Encoder, work: Work) -> Encoder | str:

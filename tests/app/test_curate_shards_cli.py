@@ -64,6 +64,37 @@ def test_vectors_are_curated_as_they_are(tmp_path):
     assert json.loads(result.stdout)["keep"] == 3
 
 
+def test_what_is_taken_for_what_is_said_first(files, tmp_path):
+    options = ["--label", "stars", "--work", tmp_path / "w", "--json"]
+    probs = ["--pred-probs", tmp_path / "probs.npy"]
+    for said, label in (([], "stars (not judged without --pred-probs)"), (probs, "stars")):
+        result = call(*files, *options, *said, "--column", "text")
+        assert result.exit_code == 0, result.output
+        first = result.stderr.splitlines()[0]
+        line = f"text: text; label: {label}; key: none, rows are counted; beside: split"
+        assert first == line
+        roles = {"text": "text", "label": label, "key": "none, rows are counted", "beside": "split"}
+        assert json.loads(result.stdout)["roles"] == roles
+    result = call(*files, "--column", "text", "--split", "split", "--work", tmp_path / "w")
+    first, second, *_ = result.stderr.splitlines()
+    assert first == (
+        "text: text; label: none; key: none, rows are counted; split: split; beside: stars"
+    )
+    assert second.startswith("NO LABEL COLUMN, so that labels are not checked")
+
+
+def test_numbers_and_ids_are_said_too_and_vectors_as_such(tmp_path):
+    rng = np.random.default_rng(0)
+    columns = {"row_id": [f"r{at}" for at in range(30)], "a": rng.normal(size=30)}
+    pq.write_table(pa.table(columns | {"b": rng.normal(size=30)}), tmp_path / "n.parquet")
+    result = call(tmp_path / "n.parquet", "--work", tmp_path / "w")
+    assert result.stderr.splitlines()[0] == "numbers: a, b; label: none; key: row_id"
+    np.save(tmp_path / "v.npy", np.eye(3))
+    result = call(tmp_path / "v.npy", "--work", tmp_path / "v")
+    said = "vectors: v.npy; label: none beside vectors; key: none, rows are counted"
+    assert result.stderr.splitlines()[0] == said
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

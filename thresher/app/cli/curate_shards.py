@@ -10,6 +10,9 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from ...core.loading.role_words import KIND, role_lines
+from ...core.progress import messages
+from ...core.schema import ROW_ID
 from ..terminal import write_line
 from .options import Json
 
@@ -61,7 +64,10 @@ def shards(
     _check_sources(sources, {"--label": label, "--split": split, "--clean": clean})
     if clean:
         clean_paths(sources, clean)
+    judged = pred_probs is not None and len(pred_probs) > 0
+    roles = _roles(sources, column=column, label=label, split=split, judged=judged)
     with shown_progress():
+        messages(role_lines({}, roles))
         parts = sources
         if sources[0].suffix == ".parquet":
             parts = embed_shards(
@@ -88,6 +94,7 @@ def shards(
         written = apply_to_shards(manifest, sources, clean, label=label) if clean else []
     found: dict[str, Any] = {
         "manifest": str(work / "manifest"),
+        "roles": roles,
         "rows": len(manifest),
         **manifest.counts(),
         "pairs": manifest.header["pairs"],
@@ -107,6 +114,29 @@ def _check_sources(sources: list[Path], asked: Mapping[str, object]) -> None:
         raise InputError(
             f"{', '.join(named) or 'Mixed sources'}: only for Parquet files; {other[0]} is none."
         )
+
+
+def _roles(
+    sources: list[Path], *, column: str | None, label: str | None, split: str | None, judged: bool
+) -> dict[str, str]:
+    """Return what is taken for what, in words; the first file speaks for all."""
+    from curation.sharded.embedding import compared_columns
+    from curation.sharded.parquet_files import parquet_schema
+
+    if sources[0].suffix != ".parquet":
+        key = "none, rows are counted" if sources[0].suffix == ".npy" else "row ids of the vectors"
+        return {"vectors": ", ".join(path.name for path in sources), "label": "none beside vectors",
+                "key": key}  # fmt: skip
+    modality, compared = compared_columns(sources[0], column=column)
+    names = parquet_schema(sources[0]).names
+    found = {KIND[modality]: ", ".join(compared), "label": "none"}
+    if label is not None:
+        found["label"] = label if judged else f"{label} (not judged without --pred-probs)"
+    found["key"] = ROW_ID if ROW_ID in names else "none, rows are counted"
+    if split is not None:
+        found["split"] = split
+    beside = [name for name in names if name not in (*compared, label, split, ROW_ID)]
+    return found | ({"beside": ", ".join(beside)} if beside else {})
 
 
 def _read(sources: list[Path], column: str | None) -> np.ndarray | None:
