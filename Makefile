@@ -2,10 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# PyTorch's build for processors unless there is an NVIDIA device; `make TORCH=cuda` takes the other.
-# On Linux pip alone takes CUDA's, which is gigabytes larger.
-TORCH ?= $(if $(wildcard /dev/nvidia0),cuda,cpu)
-INDEX_cpu := --extra-index-url https://download.pytorch.org/whl/cpu --retries 1
+# On Linux pip takes PyTorch's build for CUDA, gigabytes more than the one for processors. For the
+# other build give the index that https://pytorch.org/get-started names: make demo TORCH_INDEX=URL
+TORCH_OPTIONS := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 # Compiled modules are kept, also where the shell says not to: making them anew takes a third of the
 # time of collecting the tests, and a third of a second of each process that a test starts.
 export PYTHONDONTWRITEBYTECODE :=
@@ -16,7 +15,8 @@ PIP_INSTALL := install --quiet --disable-pip-version-check
 # torch goes first, pinned and alone: a later install then never replaces it with another build.
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip $(PIP_INSTALL) $(INDEX_$(TORCH)) --no-deps -c constraints.txt torch
+	@$(if $(TORCH_INDEX),,echo "Installing PyTorch as pip gives it; for the smaller build without CUDA: make TORCH_INDEX=URL, see README.md")
+	$(BIN)/pip $(PIP_INSTALL) $(TORCH_OPTIONS) --no-deps -c constraints.txt torch
 	$(BIN)/pip $(PIP_INSTALL) -c constraints.txt -e '.[dev]'
 	@$(BIN)/python -c "import torch; print('PyTorch', torch.__version__, 'for', torch.version.cuda and 'CUDA' or 'processors')"
 	touch $@
@@ -42,7 +42,7 @@ build/runtime/installed: pyproject.toml tests/cpus/lowest.py .venv/installed
 build/lowest/installed: pyproject.toml tests/cpus/lowest.py
 	$(PYTHON) -m venv build/lowest
 	$(PYTHON) tests/cpus/lowest.py --as-tested torch > build/lowest/pins.txt
-	build/lowest/bin/pip $(PIP_INSTALL) $(INDEX_$(TORCH)) --no-deps -c constraints.txt torch
+	build/lowest/bin/pip $(PIP_INSTALL) $(TORCH_OPTIONS) --no-deps -c constraints.txt torch
 	build/lowest/bin/pip $(PIP_INSTALL) -c build/lowest/pins.txt -e '.[dev]'
 	touch $@
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 LINES = (
-    "pip install --extra-index-url https://download.pytorch.org/whl/cpu 'thresher[train]'",
+    "PyTorch, by the line that https://pytorch.org/get-started names for processors (CPU)",
     "pip install 'thresher[train]'",
 )
 HIDE = """

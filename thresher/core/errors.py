@@ -14,12 +14,13 @@ from typing import Self
 
 # What `thresher[train]` brings.
 TRAINING = ("torch", "onnx", "onnxruntime", "onnxscript")
-# On Linux pip takes PyTorch's build for CUDA, with gigabytes of libraries, unless told otherwise.
+# On Linux pip alone takes PyTorch's build for CUDA, with gigabytes of libraries.
 INSTALL_TRAINING = (
-    "Install one of\n"
-    "  pip install --extra-index-url https://download.pytorch.org/whl/cpu 'thresher[train]'"
-    "  (processors)\n"
-    "  pip install 'thresher[train]'  (NVIDIA's GPUs)"
+    "Install it in two steps:\n"
+    "  1. PyTorch, by the line that https://pytorch.org/get-started names for processors (CPU) or "
+    "for your CUDA\n"
+    "  2. pip install 'thresher[train]'  (it keeps the PyTorch that is there; without step 1 pip "
+    "takes the build for CUDA on Linux, gigabytes more)"
 )
 
 
