@@ -19,11 +19,13 @@ import pyarrow.parquet as pq
 from ..core.columns import read_column, take_rows, with_column
 from ..core.files import atomic_path, write_json
 from ..core.folder_writing import image_paths
+from ..core.loading.json_files import OBJECTS
 from ..core.manifest import Manifest
 from ..core.packing import data_suffix
 from ..core.schema import ROW_ID, SPLIT, LoadedDataset
 from ..core.split_writing import write_splits
 from ..core.writing import (
+    JSON_FORMATS,
     choose_format,
     image_columns,
     self_contained,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 # Formats that keep class codes and the features behind them; in others names stand.
 WITH_FEATURES = ("directory", "parquet")
 ORDER, CHANGED, HEADER = "order.parquet", "changed.parquet", "undo.json"
+LINES = "lines.parquet"  # of what was JSON: the rows in `CHANGED` as they stood there
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,8 @@ def apply_manifest(
     rows, label = given_dataset(loaded), loaded.schema.label
     own_id = ROW_ID in given_rows(loaded).table.column_names
     kind = choose_format(out, format)
+    if kind == "json" and format is None and OBJECTS in loaded.choices:
+        kind = "jsonl"
     decisions = manifest.align(given_rows(loaded).row_ids)
     applied = manifest.apply(rows, label=label).dataset
     style: dict[str, Any] = {
@@ -129,6 +134,7 @@ def apply_manifest(
         "line_end": _of_all(loaded, "line_end") if kind == "csv" else None,
         "stored": _of_all(loaded, "stored"),
     }
+    lines = _lines(loaded) if kind in JSON_FORMATS else None
     layouts = layouts_to_write(loaded, kind)
     splits = split_of_rows(loaded)[decisions.actions != "drop"] if layouts else None
     written = write_clean(
@@ -139,7 +145,7 @@ def apply_manifest(
         layouts=layouts,
         splits=splits,
         own_id=own_id,
-        lines=_lines(loaded, decisions, applied) if kind == "jsonl" else None,
+        lines=None if lines is None else _as_decided(lines, label, decisions, applied),
     )
     order = decisions.table.select([ROW_ID, "action"])
     if layouts:
@@ -159,7 +165,7 @@ def apply_manifest(
         "layouts": [layout.to_json() for layout in layouts],
     }
     counts = manifest.counts()
-    undo = _save_undo(out, rows, order, header)
+    undo = _save_undo(out, rows, order, header, lines)
     in_splits = (
         {}
         if splits is None
@@ -223,23 +229,27 @@ def write_clean(
     return write_splits(whole, out, format=kind, lines=apart, **{**style, "titles": titles})
 
 
-def _lines(
-    loaded: LoadedDataset, decisions: Manifest, clean: datasets.Dataset
-) -> np.ndarray | None:
-    """Return the lines of JSON of the rows that stay, with their new labels, or None."""
+def _lines(loaded: LoadedDataset) -> np.ndarray | None:
+    """Return all rows as lines of JSON where the source has them, or None."""
     found = [part.lines for part in given_rows(loaded).parts]
     if not found or any(lines is None for lines in found):
         return None
+    return np.array(pa.concat_arrays(found).to_pylist(), dtype=object)
+
+
+def _as_decided(
+    lines: np.ndarray, label: str | None, decisions: Manifest, clean: datasets.Dataset
+) -> np.ndarray:
+    """Return the lines of JSON of the rows that stay, with their new labels."""
     stays = decisions.actions != "drop"
-    lines: np.ndarray = np.array(pa.concat_arrays(found).to_pylist(), dtype=object)[stays]
+    left: np.ndarray = lines[stays]
     changed = np.flatnonzero(decisions.actions[stays] == "relabel")
     if len(changed):
-        label = str(loaded.schema.label)
-        values = read_column(clean, label)
+        values = read_column(clean, str(label))
         for row in changed.tolist():
-            said = {**json.loads(lines[row]), label: values[row].as_py()}
-            lines[row] = json.dumps(said, ensure_ascii=False).encode()
-    return lines
+            said = {**json.loads(left[row]), str(label): values[row].as_py()}
+            left[row] = json.dumps(said, ensure_ascii=False).encode()
+    return left
 
 
 def _of_all(loaded: LoadedDataset, name: str) -> Any:
@@ -284,13 +294,23 @@ def _with_paths(
     return order.append_column("path", pa.array(places, pa.string()))
 
 
-def _save_undo(out: Path, rows: datasets.Dataset, order: pa.Table, header: dict[str, Any]) -> Path:
-    actions = order["action"].to_numpy()
-    changed = take_rows(rows, np.flatnonzero(np.isin(actions, ["drop", "relabel"])))
+def _save_undo(
+    out: Path,
+    rows: datasets.Dataset,
+    order: pa.Table,
+    header: dict[str, Any],
+    lines: np.ndarray | None,
+) -> Path:
+    at = np.flatnonzero(np.isin(order["action"].to_numpy(), ["drop", "relabel"]))
+    changed = take_rows(rows, at)
     folder = undo_folder(out)
     with atomic_path(folder) as temporary:
         temporary.mkdir()
         pq.write_table(order, temporary / ORDER)
         pq.write_table(changed.data.table.replace_schema_metadata(None), temporary / CHANGED)
+        if lines is not None:
+            own = pa.array(lines[at].tolist(), pa.large_binary())
+            ids = order[ROW_ID].take(pa.array(at))
+            pq.write_table(pa.table({ROW_ID: ids, "line": own}), temporary / LINES)
         write_json(temporary / HEADER, header)
     return folder

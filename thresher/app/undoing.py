@@ -22,8 +22,8 @@ from ..core.manifest import Manifest
 from ..core.packing import data_suffix
 from ..core.schema import ROW_ID
 from ..core.split_writing import split_paths
-from ..core.writing import SUFFIXES, choose_format
-from .cleaning import CHANGED, HEADER, ORDER, read_back, undo_folder, write_clean
+from ..core.writing import JSON_FORMATS, SUFFIXES, choose_format
+from .cleaning import CHANGED, HEADER, LINES, ORDER, read_back, undo_folder, write_clean
 from .given import as_dataset, digest
 from .layout import SplitLayout
 
@@ -69,6 +69,8 @@ def undo_manifest(
     if format is None and not out.suffix and SUFFIXES.get(data_suffix(clean)) == "directory":
         format = header["format"]  # noqa: A001
     kind = choose_format(out, format)
+    if kind == "json" and format is None and header["format"] == "jsonl":
+        kind = "jsonl"
     write_clean(
         as_dataset(rows, features),
         out,
@@ -83,8 +85,26 @@ def undo_manifest(
         layouts=layouts,
         splits=order["split"].to_numpy() if layouts else None,
         own_id=header["own_id"],
+        lines=_lines(clean, header, order) if kind in JSON_FORMATS else None,
     )
     return len(rows)
+
+
+def _lines(clean: Path, header: dict[str, Any], order: pa.Table) -> np.ndarray | None:
+    """Return all rows as lines of JSON, where source and clean data are of such; else None."""
+    file = undo_folder(clean) / LINES
+    if not file.is_file():
+        return None
+    line_of = dict(zip(*(column.to_pylist() for column in pq.read_table(file)), strict=True))
+    for name, path in _places(clean, header).items():
+        own = _of_split(order, name)
+        stays = own.filter(pc.not_equal(own["action"], "drop"))[ROW_ID].to_pylist()
+        if not stays:
+            continue
+        (part,) = read_source(str(path)).parts
+        assert part.lines is not None  # a file of JSON
+        line_of = dict(zip(stays, part.lines.to_pylist(), strict=True)) | line_of
+    return np.array([line_of[row_id] for row_id in order[ROW_ID].to_pylist()], dtype=object)
 
 
 def _places(clean: Path, header: dict[str, Any]) -> dict[str, Path]:

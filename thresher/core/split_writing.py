@@ -65,7 +65,7 @@ def write_splits(
     titles : mapping of str to sequence of str, optional
         The first line of each split's file; only for ``"csv"``.
     lines : mapping of str to sequence of bytes, optional
-        All lines of each split's file; only for ``"jsonl"``.
+        All rows of each split's file as JSON; only for ``"jsonl"`` and ``"json"``.
 
     Returns
     -------

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +40,8 @@ from .tar_writing import write_shards, write_tar
 if TYPE_CHECKING:
     import datasets
 
-FORMATS = ("directory", "parquet", "csv", "jsonl", "imagefolder", "tar", "webdataset")
+FORMATS = ("directory", "parquet", "csv", "jsonl", "json", "imagefolder", "tar", "webdataset")
+JSON_FORMATS = ("jsonl", "json")
 SUFFIXES = {
     ".parquet": "parquet",
     ".csv": "csv",
@@ -48,6 +49,7 @@ SUFFIXES = {
     ".tab": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
     ".tar": "tar",
     "": "directory",
 }
@@ -82,9 +84,10 @@ def write_dataset(
         An existing file or folder there is replaced when the new one is complete.
     format : str, optional
         ``"directory"`` (as ``save_to_disk``), ``"parquet"``, ``"csv"``, ``"jsonl"``,
-        ``"imagefolder"`` (``split/class/name.jpg``), ``"tar"`` (one file in the WebDataset layout)
-        or ``"webdataset"`` (a folder of such shards); default by the suffix of `path`. A further
-        suffix ``.gz``, ``.bz2``, ``.xz`` or ``.zst`` packs the file.
+        ``"json"`` (a list of objects, one a line), ``"imagefolder"`` (``split/class/name.jpg``),
+        ``"tar"`` (one file in the WebDataset layout) or ``"webdataset"`` (a folder of such shards);
+        default by the suffix of `path`. A further suffix ``.gz``, ``.bz2``, ``.xz`` or ``.zst``
+        packs the file.
     label : str, optional
         The column that names the class folders; only for ``"imagefolder"``, default ``"label"``.
     delimiter : str, optional
@@ -97,7 +100,8 @@ def write_dataset(
         Types that columns had where they came from, such as dictionaries, maps and pandas periods,
         which a dataset does not hold; they are brought back in a Parquet file.
     lines : sequence of bytes, optional
-        The rows as JSON in UTF-8, to be written as they are; only for ``"jsonl"``.
+        The rows as JSON in UTF-8, to be written as they are; only for ``"jsonl"``
+        and ``"json"``.
 
     Returns
     -------
@@ -113,8 +117,8 @@ def write_dataset(
     chosen = choose_format(target, format)
     of_csv = {"delimiter": delimiter, "titles": titles, "line_end": line_end}
     _check_options(chosen, label, {name for name, value in of_csv.items() if value is not None})
-    if lines is not None and (chosen != "jsonl" or len(lines) != len(dataset)):
-        raise InputError(f"`lines` are those of {len(dataset)} rows of JSON Lines.")
+    if lines is not None and (chosen not in JSON_FORMATS or len(lines) != len(dataset)):
+        raise InputError(f"`lines` are those of {len(dataset)} rows of JSON.")
     _, suffix, packing = name_parts(target)
     with atomic_path(target) as temporary:
         place = temporary.with_name("plain") if packing else temporary
@@ -139,11 +143,11 @@ def write_dataset(
                 titles=titles,
                 line_end=line_end or "\n",
             )
-        elif lines is not None:
-            with open(place, "wb") as file:
-                file.writelines(line + b"\n" for line in lines)
+        elif chosen in JSON_FORMATS:
+            rows = _json_rows(self_contained(dataset)) if lines is None else lines
+            _write_json(rows, place, as_list=chosen == "json")
         else:
-            _WRITERS[chosen](self_contained(dataset), place)
+            _write_directory(self_contained(dataset), place)
         if packing:
             pack(place, temporary)
     return target
@@ -168,8 +172,8 @@ def choose_format(target: Path, wanted: str | None) -> str:
     suffix = data_suffix(target)
     if suffix not in SUFFIXES:
         raise InputError(
-            f"The suffix {suffix!r} stands for no format. Use .parquet, .csv, .jsonl or none, or "
-            f"give `format`, one of {', '.join(FORMATS)}."
+            f"The suffix {suffix!r} stands for no format. Use .parquet, .csv, .jsonl, .json "
+            f"or none, or give `format`, one of {', '.join(FORMATS)}."
         )
     return SUFFIXES[suffix]
 
@@ -283,18 +287,26 @@ def _rows(dataset: datasets.Dataset, start: int, rows: int) -> pa.Table:
     return take_table(table, dataset._indices.column(0).slice(start, rows).to_numpy())
 
 
-def _write_jsonl(dataset: datasets.Dataset, path: Path) -> None:
+def _json_rows(dataset: datasets.Dataset) -> Iterator[bytes]:
     table = dataset.data.table
     for item in table.schema:
         if _holds_bytes(item.type):
             raise InputError(
-                f"A JSON Lines file cannot hold the column {item.name!r} ({item.type}). Use "
-                ".parquet."
+                f"A file of JSON cannot hold the column {item.name!r} ({item.type}). Use .parquet."
             )
-    with open(path, "w", encoding="utf-8") as file:
-        for batch in table.to_batches(max_chunksize=10_000):
-            for row in batch.to_pylist():
-                file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+    for batch in table.to_batches(max_chunksize=10_000):
+        for row in batch.to_pylist():
+            yield json.dumps(row, ensure_ascii=False, default=str).encode()
+
+
+def _write_json(rows: Iterable[bytes], path: Path, *, as_list: bool) -> None:
+    with open(path, "wb") as file:
+        if not as_list:
+            file.writelines(row + b"\n" for row in rows)
+            return
+        file.write(b"[")
+        file.writelines((b",\n" if at else b"\n") + row for at, row in enumerate(rows))
+        file.write(b"\n]\n")
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:
@@ -309,8 +321,4 @@ def _write_image_folder(dataset: datasets.Dataset, path: Path, *, label: str) ->
     write_image_folder(dataset, path, image=images[0], label=label)
 
 
-_WRITERS = {
-    "directory": _write_directory,
-    "jsonl": _write_jsonl,
-}
 _TAR_WRITERS = {"tar": write_tar, "webdataset": write_shards}

@@ -98,8 +98,8 @@ def _check_file(out: Path, data: str) -> None:
 
     if data_suffix(out) not in SUFFIXES:
         raise InputError(
-            f"`--out` ends in {out.suffix!r}. A file of clean data ends in .csv, .jsonl, .parquet "
-            "or .tar; a folder has no suffix."
+            f"`--out` ends in {out.suffix!r}. A file of clean data ends in .csv, .jsonl, .json, "
+            ".parquet or .tar; a folder has no suffix."
         )
     check_target(out, option="--out", data=data)
 

@@ -163,8 +163,8 @@ def check_clean_format(path: Path | None, wanted: str | None) -> None:
         check_choice("--format", wanted, DATA_FORMATS)
     elif path is not None and data_suffix(path) not in SUFFIXES:
         raise InputError(
-            f"`--clean` ends in {path.suffix!r}. Clean data go into .csv, .jsonl, .parquet or "
-            ".tar, or without a suffix into a folder (--format says of which kind)."
+            f"`--clean` ends in {path.suffix!r}. Clean data go into .csv, .jsonl, .json, .parquet "
+            "or .tar, or without a suffix into a folder (--format says of which kind)."
         )
 
 

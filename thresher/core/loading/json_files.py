@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from ..choice import Choice
 from .encoding import Decoded
 from .parts import Part, Source, bad_row, first_line, table_of
 from .text_files import read_text
 
+OBJECTS = "objects"  # the choice that says that a file .json is JSON Lines
 HALF = "half a character (a lone surrogate)"
 TOO_DEEP = "nested too deep"
 _ESCAPED_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -34,7 +35,8 @@ def read_json(path: Path, name: str, source: Source) -> Part:
     except RecursionError:
         return _lines(decoded, name, source)
     except ValueError as error:
-        if "Extra data" in str(error):  # JSON Lines under the name .json
+        if "Extra data" in str(error):
+            source.choices[OBJECTS] = Choice("one a line", "JSON Lines under the name .json")
             return _lines(decoded, name, source)
         raise
     if isinstance(value, dict):
@@ -55,7 +57,8 @@ def read_json(path: Path, name: str, source: Source) -> Part:
             numbers.append(number)
         else:
             source.bad.append(bad_row(f"{name}:{number}", reason))
-    return _part(name, good, numbers, source)
+    lines = [json.dumps(row, ensure_ascii=False).encode() for row in good]
+    return _part(name, good, numbers, source, lines)
 
 
 def _lines(decoded: Decoded, name: str, source: Source) -> Part:
@@ -72,8 +75,7 @@ def _lines(decoded: Decoded, name: str, source: Source) -> Part:
         rows.append(row)
         numbers.append(number)
         lines.append(line)
-    part = _part(name, rows, numbers, source)
-    return replace(part, lines=pa.array(lines, pa.large_binary()))
+    return _part(name, rows, numbers, source, lines)
 
 
 def read_row(line: bytes, decoded: Decoded) -> tuple[dict[str, Any] | None, str]:
@@ -113,8 +115,15 @@ def holds_half(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and any(map(holds_half, value))
 
 
-def _part(name: str, rows: list[dict[str, Any]], numbers: list[int], source: Source) -> Part:
+def _part(
+    name: str,
+    rows: list[dict[str, Any]],
+    numbers: list[int],
+    source: Source,
+    lines: list[bytes],
+) -> Part:
     names = dict.fromkeys(column for row in rows for column in row)
     table, notes = table_of({column: [row.get(column) for row in rows] for column in names})
     source.choices |= notes
-    return Part(name, table, numbers=np.array(numbers, np.int64))
+    kept = pa.array(lines, pa.large_binary())
+    return Part(name, table, numbers=np.array(numbers, np.int64), lines=kept)

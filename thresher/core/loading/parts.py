@@ -60,7 +60,7 @@ class Part:
     line_end : str or None
         What ends the lines of a file of text, where that is no newline.
     lines : pyarrow.LargeBinaryArray, shape (n,), or None
-        The lines of a JSON Lines file, as UTF-8.
+        The rows of a JSON or JSON Lines file, each on a line of its own, as UTF-8.
     """
 
     name: str
