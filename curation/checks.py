@@ -24,6 +24,7 @@ from .exact import find_exact_duplicates
 from .keeping import CONNECTED, keep_priority
 from .label_action import UNSEEN, choose_label_action
 from .labels import LabelIssues, find_label_issues
+from .labels.evidence import voting_rows
 from .leakage import exact_graph, find_leakage
 from .missing_numbers import at_medians, describe_missing
 from .near import find_near_duplicates
@@ -62,6 +63,7 @@ class Checks:
         self.methods: dict[str, str] = {}
         self.found: dict[str, Any] = {}
         self._redundant = np.zeros(len(self.rows), dtype=bool)
+        self._voters: tuple[np.ndarray, NeighborGraph] | None = None
         self._check_possible()
 
     @property
@@ -275,9 +277,17 @@ class Checks:
             classes=np.unique(names[names != ""]).tolist(),
             annotations=self._answers(rows),
             dynamics=self.plan["label"].get("dynamics"),
+            graph=self._shared(rows) if probs is None and method in ("auto", "knn") else None,
             method=method,
             random_state=self.seed,
         )
+
+    def _shared(self, rows: np.ndarray) -> NeighborGraph | None:
+        """Search the nearest of these rows, if the outliers are sought among the same ones."""
+        if "outlier" not in self.plan or len(rows) != np.count_nonzero(~self._redundant):
+            return None
+        self._voters = rows, voting_rows(self.embeddings.take(rows), self.seed)
+        return self._voters[1]
 
     def _answers(self, rows: np.ndarray) -> pa.Table | None:
         """Return the annotators' answers about some rows."""
@@ -296,7 +306,13 @@ class Checks:
     def _outliers(self) -> Issues:
         rows = np.flatnonzero(~self._redundant)
         labels = None if self.rows.classes is None else self.rows.classes[rows]
-        found = find_outliers(self.embeddings.take(rows), labels=labels, random_state=self.seed)
+        known = self._voters is not None and np.array_equal(self._voters[0], rows)
+        found = find_outliers(
+            self.embeddings.take(rows),
+            labels=labels,
+            graph=self._voters[1] if self._voters is not None and known else None,
+            random_state=self.seed,
+        )
         self.found["outlier"] = found
         self.methods["outlier"] = "Mean distance to the nearest rows against that of its neighbours"
         return found.to_issues()

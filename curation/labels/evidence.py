@@ -110,12 +110,17 @@ def _probe(
 
 def nearest_rows(inputs: LabelInputs, random_state: RandomState) -> NeighborGraph:
     """Search the neighbours whose labels vote."""
+    assert inputs.vectors is not None
+    return voting_rows(Embeddings(inputs.row_ids, inputs.vectors), random_state)
+
+
+def voting_rows(embeddings: Embeddings, random_state: RandomState) -> NeighborGraph:
+    """Search the neighbours whose labels vote, by vectors alone."""
     from thresher.core.search import neighbor_graph
 
-    assert inputs.vectors is not None
-    n = len(inputs.labels)
+    n = len(embeddings)
     return neighbor_graph(
-        Embeddings(inputs.row_ids, inputs.vectors),
+        embeddings,
         k=max(1, min(NEIGHBORS, n - 1)),
         method="approximate" if n > APPROXIMATE_ROWS else "auto",
         recall=0.95,

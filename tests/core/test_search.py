@@ -135,6 +135,31 @@ def test_approximate_search_gives_way_where_it_cannot_help():
     assert "higher cost" in graph.method
 
 
+@pytest.mark.parametrize(("recall", "share"), [(0.9, 0.9173), (0.95, 0.9626), (0.999, 0.9999)])
+def test_as_many_cells_as_nearly_all_neighbors_need(recall, share):
+    needed = np.arange(1, 10_001)  # of the share q of all neighbors, 10,000 q cells
+    assert approximate._choose_probes(needed, recall) == pytest.approx(share * 10_000, abs=2)
+
+
+def test_neighbors_of_scattered_rows_are_found_to_the_recall_asked_for():
+    # A few rows lie between all clusters: theirs are in cells that other rows never need.
+    rng = np.random.default_rng(1)
+    centers = rng.normal(size=(60, 24))
+    rows = centers[rng.integers(60, size=6000)] + 0.7 * rng.normal(size=(6000, 24))
+    rows[:400] = rng.normal(size=(400, 24))
+    embedded = Embeddings.from_vectors(rows)
+    found = neighbor_graph(embedded, k=10, method="approximate", recall=0.95)
+    true = neighbor_graph(embedded, k=10, method="exact")
+    assert not found.exact
+    hits = [np.isin(*lists).sum() for lists in zip(*map(_lists, (true, found)), strict=True)]
+    assert found.recall.estimate >= 0.95
+    assert np.sum(hits) / len(true.indices) == pytest.approx(found.recall.estimate, abs=0.02)
+
+
+def _lists(graph):
+    return np.split(graph.indices, graph.indptr[1:-1])
+
+
 def test_recall_interval_holds_the_truth(monkeypatch):
     monkeypatch.setattr(approximate, "FEWEST_PROBES", 1)
     inside = 0

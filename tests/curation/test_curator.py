@@ -7,6 +7,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from curation import Curator
+from thresher.core import search as core_search
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
 
@@ -182,6 +183,29 @@ def test_wrong_labels_are_dropped_only_where_there_surely_are_some():
     noisy = source.remove_columns("digit").add_column("digit", names)
     found = Curator(["label"], label_action="auto").fit(noisy, column="x", label="digit")
     assert found.manifest_.counts()["drop"] > 10
+
+
+@pytest.mark.parametrize("lacking", [0, 1])
+def test_labels_and_outliers_share_a_search_where_they_judge_the_same_rows(lacking, monkeypatch):
+    source = digits(300).remove_columns("split")
+    names = [*source["digit"][: 300 - lacking], *[None] * lacking]
+    source = source.remove_columns("digit").add_column("digit", names)
+    searches, search = [], core_search.neighbor_graph
+    monkeypatch.setattr(
+        core_search,
+        "neighbor_graph",
+        lambda rows, **options: searches.append(len(rows)) or search(rows, **options),
+    )
+
+    def found(*steps):
+        searches.clear()
+        issues = Curator([*steps]).fit(source, column="x", label="digit").issues_
+        return [row for row in issues.table.to_pylist() if row["check"] in ("label", "outlier")]
+
+    both = found("label", "outlier")
+    assert searches == ([300] if not lacking else [299, 300])
+    assert both == [*found("label"), *found("outlier")]
+    assert {row["check"] for row in both} == {"label", "outlier"}
 
 
 def test_parameters_follow_scikit_learn():

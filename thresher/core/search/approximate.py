@@ -158,8 +158,10 @@ def _widen(
 def _choose_probes(needed: np.ndarray, recall: float) -> int:
     if not len(needed):
         return FEWEST_PROBES
-    # A tenth of the misses allowed: the sample is small, and it was used for the choice.
-    share = 1 - (1 - recall) / 10
+    # A tenth of the misses allowed: the sample is small, and it was used for the choice. Where many
+    # are allowed, a standard error more suffices: the last rows need many times the cells of most.
+    error = np.sqrt(recall * (1 - recall) / CHOSEN_ON)
+    share = min(1 - (1 - recall) / 10, recall + error)
     return max(FEWEST_PROBES, int(np.quantile(needed, share, method="inverted_cdf")))
 
 
