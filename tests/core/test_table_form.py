@@ -157,5 +157,7 @@ def test_markers_of_missing_values_are_missing_and_stay_in_the_file(tmp_path):
     assert loaded.schema.classes == ("x", "y")
     assert loaded.given.table["a"].to_pylist()[2:5:2] == ["?", " ? "]
     assert loaded.choices["missing values"].value == "'?', '-'"
-    with pytest.raises(InputError, match="`na` is a list of texts"):
+    with pytest.raises(InputError, match=r"`na` must be a list, got '\?' \(str\)"):
         load_dataset(path, na="?")
+    with pytest.raises(InputError, match="`na` is a list of texts"):
+        load_dataset(path, na=[9])

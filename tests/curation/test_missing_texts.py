@@ -69,5 +69,5 @@ def test_what_is_no_text_is_named(bad):
     ):
         with pytest.raises(InputError, match=f"got {type(bad).__name__} at position 1"):
             call()
-    with pytest.raises(InputError, match="`texts` must be an array, a list or a column, got str"):
+    with pytest.raises(InputError, match=r"`texts` must be a list, got 'one text' \(str\)"):
         text_graph("one text")
