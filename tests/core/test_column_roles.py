@@ -37,6 +37,13 @@ TABLES = {
     "label first": ({"genre": AB, "plot": TEXTS}, "plot", "genre", None),
     "class name": ({"content": TEXTS, "Class Name": ABC}, "content", "Class Name", None),
     "sentiment of": ({"text": TEXTS, "airline_sentiment": AB}, "text", "airline_sentiment", None),
+    "digits": (
+        {"text": [f"{i} 7 {i * i} 45" for i in range(N)], "label": AB},
+        "text",
+        "label",
+        None,
+    ),
+    "brackets": ({"text": [f"[INST] {t} [/INST]" for t in TEXTS], "y": AB}, "text", "y", None),
     "stars": ({"review": TEXTS, "Unnamed: 0": range(N), "stars": ODD}, "review", "stars", None),
     "title": ({"title": prose(3), "body": TEXTS, "y": AB}, "title + body", "y", None),
     "short title": (

@@ -16,6 +16,7 @@ from .column_kinds import (
     IMAGE_PATH,
     NAME,
     NUMBER,
+    OTHER,
     PROSE,
     TEXT,
     Kind,
@@ -75,7 +76,7 @@ def _texts(kinds: list[Kind]) -> list[Kind]:
     deciding = [
         kind
         for kind in kinds
-        if (_named_text(kind) and kind.of in (TEXT, NAME, CODE, CATEGORY))
+        if (_named_text(kind) and _reads_as_text(kind))
         or (kind.of == TEXT and (not numbers or kind.words >= PROSE))
     ]
     if not deciding:
@@ -91,6 +92,11 @@ def _texts(kinds: list[Kind]) -> list[Kind]:
 def _named_text(kind: Kind) -> bool:
     words = name_words(kind.name)
     return plain_name(kind.name) in TEXT_NAMES or bool(words and words[-1] == "text")
+
+
+def _reads_as_text(kind: Kind) -> bool:
+    """Tell whether a column called a text may be one: also words of digits, or in brackets."""
+    return kind.of in (TEXT, NAME, CODE, CATEGORY) or (kind.of == OTHER and kind.words > 1)
 
 
 def _numbers(kinds: list[Kind]) -> list[Kind]:
