@@ -110,10 +110,12 @@ def _decoded(path: str | os.PathLike[str]) -> Decoded:
 
 def _read_csv(path: str | os.PathLike[str], decoded: Decoded) -> list[tuple[int, dict[str, Any]]]:
     from thresher.core.loading.csv_records import cut_records, read_cells
+    from thresher.core.loading.sep_line import delimiter_in, without_sep_line
 
-    head = decoded.data.partition(b"\n")[0].decode()
-    delimiter = max(DELIMITERS, key=head.count)
-    records = cut_records(decoded.data, delimiter=delimiter, mark=decoded.mark, fault=decoded.fault)
+    data, said = without_sep_line(decoded.data)
+    head = data.lstrip(b"\r\n").partition(b"\n")[0].decode()
+    delimiter = max(DELIMITERS, key=head.count) if said is None else delimiter_in(said)
+    records = cut_records(data, delimiter=delimiter, mark=decoded.mark, fault=decoded.fault)
     if records.bad:
         listed = "; ".join(f"line {line}: {reason}" for line, reason in records.bad[:5])
         raise InputError(f"{path}, {listed}. Mend that first: nothing was read.")

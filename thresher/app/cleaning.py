@@ -132,6 +132,7 @@ def apply_manifest(
         "delimiter": _delimiter(loaded, out) if kind == "csv" else None,
         "titles": titles_of(loaded) if kind == "csv" else None,
         "line_end": _of_all(loaded, "line_end") if kind == "csv" else None,
+        "sep_line": _of_all(loaded, "sep_line") if kind == "csv" else None,
         "stored": _of_all(loaded, "stored"),
     }
     lines = _lines(loaded) if kind in JSON_FORMATS else None
@@ -162,6 +163,7 @@ def apply_manifest(
         "delimiter": style["delimiter"],
         "titles": style["titles"],
         "line_end": style["line_end"],
+        "sep_line": style["sep_line"],
         "layouts": [layout.to_json() for layout in layouts],
     }
     counts = manifest.counts()

@@ -80,6 +80,7 @@ def undo_manifest(
             "delimiter": header["delimiter"] if kind == "csv" else None,
             "titles": header.get("titles") if kind == "csv" else None,
             "line_end": header.get("line_end") if kind == "csv" else None,
+            "sep_line": header.get("sep_line") if kind == "csv" else None,
             "stored": _stored(_places(clean, header)) if header["format"] == "parquet" else None,
         },
         layouts=layouts,

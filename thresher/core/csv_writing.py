@@ -26,6 +26,7 @@ def write_csv(
     delimiter: str = ",",
     titles: Sequence[str] | None = None,
     line_end: str = "\n",
+    sep_line: str | None = None,
 ) -> None:
     """Write a table as UTF-8 CSV.
 
@@ -41,6 +42,8 @@ def write_csv(
         Without any there is no first line.
     line_end : str
         A newline, or a return and a newline.
+    sep_line : str, optional
+        Comes first and says the delimiter, such as ``"sep=;"``.
 
     Raises
     ------
@@ -61,6 +64,7 @@ def write_csv(
         cell if name or len(names) == 1 else "" for name, cell in zip(names, quoted, strict=True)
     ]
     with open(path, "w", encoding="utf-8", newline="") as file:
+        file.write("" if sep_line is None else sep_line + line_end)
         file.write(delimiter.join(header) + line_end if names else "")
         for batch in table.to_batches(max_chunksize=ROWS):
             cells = [_cells(column, delimiter) for column in batch.columns]

@@ -85,6 +85,8 @@ class GivenPart:
         Types and metadata in a Parquet file, before columns were brought to usual types.
     line_end : str or None
         What ends the lines of a file of text, where that is no newline.
+    sep_line : str or None
+        The first line of a file of delimited text that says the delimiter, such as ``sep=;``.
     lines : pyarrow.LargeBinaryArray, shape (rows,), or None
         The rows of a JSON or JSON Lines file, each on a line of its own, as UTF-8.
     """
@@ -99,6 +101,7 @@ class GivenPart:
     folder: Path | None = None
     stored: pa.Schema | None = None
     line_end: str | None = None
+    sep_line: str | None = None
     lines: pa.Array | None = field(default=None, repr=False)
 
 

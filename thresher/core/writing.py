@@ -68,6 +68,7 @@ def write_dataset(
     delimiter: str | None = None,
     titles: Sequence[str] | None = None,
     line_end: str | None = None,
+    sep_line: str | None = None,
     stored: pa.Schema | None = None,
     lines: Sequence[bytes] | None = None,
 ) -> Path:
@@ -96,6 +97,8 @@ def write_dataset(
         The first line of a CSV file; see `thresher.core.csv_writing.write_csv`.
     line_end : str, optional
         Ends the lines of a CSV file, default a newline.
+    sep_line : str, optional
+        Stands before all other lines of a CSV file and says the delimiter, such as ``"sep=;"``.
     stored : pyarrow.Schema, optional
         Types that columns had where they came from, such as dictionaries, maps and pandas periods,
         which a dataset does not hold; they are brought back in a Parquet file.
@@ -115,7 +118,12 @@ def write_dataset(
     """
     target = Path(path)
     chosen = choose_format(target, format)
-    of_csv = {"delimiter": delimiter, "titles": titles, "line_end": line_end}
+    of_csv = {
+        "delimiter": delimiter,
+        "titles": titles,
+        "line_end": line_end,
+        "sep_line": sep_line,
+    }
     _check_options(chosen, label, {name for name, value in of_csv.items() if value is not None})
     if lines is not None and (chosen not in JSON_FORMATS or len(lines) != len(dataset)):
         raise InputError(f"`lines` are those of {len(dataset)} rows of JSON.")
@@ -142,6 +150,7 @@ def write_dataset(
                 delimiter=delimiter or usual_delimiter(suffix),
                 titles=titles,
                 line_end=line_end or "\n",
+                sep_line=sep_line,
             )
         elif chosen in JSON_FORMATS:
             rows = _json_rows(self_contained(dataset)) if lines is None else lines

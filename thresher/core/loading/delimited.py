@@ -12,6 +12,7 @@ import pyarrow.csv as pc_csv
 from ..choice import Choice
 from .csv_records import HIDDEN_LINES, Records, cut_records
 from .parts import Part, Source, bad_row
+from .sep_line import delimiter_in, without_sep_line
 from .table_form import Layout, find_layout
 from .text_files import read_text
 
@@ -32,13 +33,16 @@ def read_delimited(path: Path, name: str, source: Source, *, usual: str | None) 
         The delimiter that the file's suffix stands for.
     """
     decoded = read_text(path, name, source)
+    data, sep_line = without_sep_line(decoded.data)
+    if sep_line is not None and source.form.delimiter is None:
+        usual = delimiter_in(sep_line)
+        if usual != ",":
+            source.choices["delimiter"] = Choice(repr(usual), f"the first line is {sep_line}")
     line_end = "\r\n" if decoded.data.partition(b"\n")[0].endswith(b"\r") else None
-    layout = find_layout(decoded.data, source.form, usual=usual)
+    layout = find_layout(data, source.form, usual=usual)
     source.choices |= layout.choices
-    records = cut_records(
-        decoded.data, delimiter=layout.delimiter, mark=decoded.mark, fault=decoded.fault
-    )
-    del decoded
+    records = cut_records(data, delimiter=layout.delimiter, mark=decoded.mark, fault=decoded.fault)
+    del decoded, data
     _check_header(records, layout)
     source.bad += [bad_row(f"{name}:{line}", reason) for line, reason in records.bad]
     source.choices |= _said(records)
@@ -54,7 +58,14 @@ def read_delimited(path: Path, name: str, source: Source, *, usual: str | None) 
     usable = np.ones(len(lines), bool)
     usable[[row.number - 1 for row in broken]] = False
     usable[: int(layout.header)] = False
-    return Part(name, table, numbers=records.lines[usable], titles=layout.titles, line_end=line_end)
+    return Part(
+        name,
+        table,
+        numbers=records.lines[usable],
+        titles=layout.titles,
+        line_end=line_end,
+        sep_line=sep_line,
+    )
 
 
 def _check_header(records: Records, layout: Layout) -> None:
@@ -90,7 +101,8 @@ def _parsed(records: Records, layout: Layout, broken: list[pc_csv.InvalidRow]) -
         return "skip"
 
     return pc_csv.read_csv(
-        io.BytesIO(records.data),
+        # Empty lines are no rows, but Arrow skips one in the place of the header.
+        io.BytesIO(records.data.lstrip(b"\r\n")),
         read_options=pc_csv.ReadOptions(
             use_threads=False,
             block_size=max(LEAST_BLOCK, 2 * records.longest),

@@ -59,6 +59,8 @@ class Part:
         Types and metadata in a Parquet file, before columns were brought to usual types.
     line_end : str or None
         What ends the lines of a file of text, where that is no newline.
+    sep_line : str or None
+        The first line of a file of delimited text that says the delimiter, such as ``sep=;``.
     lines : pyarrow.LargeBinaryArray, shape (n,), or None
         The rows of a JSON or JSON Lines file, each on a line of its own, as UTF-8.
     """
@@ -73,6 +75,7 @@ class Part:
     key: str | None = None
     stored: pa.Schema | None = None
     line_end: str | None = None
+    sep_line: str | None = None
     lines: pa.Array | None = field(default=None, repr=False)
 
     def row_numbers(self) -> np.ndarray:
@@ -92,6 +95,7 @@ class Part:
             self.folder,
             self.stored,
             self.line_end,
+            self.sep_line,
             self.lines,
         )
 

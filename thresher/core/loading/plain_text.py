@@ -13,6 +13,7 @@ import pyarrow as pa
 from ..choice import Choice
 from .delimited import read_delimited
 from .parts import Part, Source
+from .sep_line import without_sep_line
 from .table_form import cuts_lines_alike
 from .text_files import read_text
 
@@ -50,7 +51,7 @@ def read_plain_text(path: Path, name: str, source: Source) -> Part:
     if source.form.delimiter is not None:
         return read_delimited(path, name, source, usual=None)
     decoded = read_text(path, name, source)
-    if cuts_lines_alike(decoded.data):
+    if without_sep_line(decoded.data)[1] is not None or cuts_lines_alike(decoded.data):
         return read_delimited(path, name, source, usual=None)
     lines = decoded.data.decode(errors="replace").split("\n")
     filled = [(number, line.rstrip("\r")) for number, line in enumerate(lines, 1) if line.strip()]
