@@ -45,7 +45,8 @@ def check_pred_probs(
     if not probs.shape[1]:
         raise InputError(f"`pred_probs` must have shape (rows, classes), got {probs.shape}.")
     if probs.dtype != np.float32:
-        probs = probs.astype(np.float32)
+        with np.errstate(over="ignore"):  # told below as no probability
+            probs = probs.astype(np.float32)
     if kind is MANY_LABELS:
         return _check_each(probs, row_ids=row_ids)
     sums = probs.sum(axis=1, dtype=np.float64)
@@ -163,7 +164,10 @@ def members_of(
     """Check the probabilities of each model, shape (k, n, c); None stays None."""
     if value is None:
         return None
-    return np.stack([check_pred_probs(member, row_ids=row_ids, kind=kind) for member in value])
+    members = [check_pred_probs(member, row_ids=row_ids, kind=kind) for member in value]
+    if len({member.shape for member in members}) != 1:
+        raise InputError("The members of an ensemble must have probabilities of the same shape.")
+    return np.stack(members)
 
 
 def uncertainty_of(

@@ -16,7 +16,7 @@ import numpy as np
 
 from thresher.core.classes import class_codes, class_texts
 from thresher.core.embeddings import Embeddings, as_embeddings
-from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.missing import read_numbers, read_values
 from thresher.core.progress import track
 from thresher.core.signatures import checked
@@ -106,7 +106,9 @@ def simulate(
         raise InputError("Give both `test_embeddings` and `test_labels`, or neither.")
     check_number("test_fraction", test_fraction, low=0.01, high=0.99)
     chosen = [get_strategy(strategy) for strategy in strategies]
+    budgets = [check_count("budgets", budget) for budget in read_values(budgets, name="budgets")[0]]
     seed_list = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    seed_list = [check_count("seeds", seed, low=0) for seed in seed_list]
     made = task_of(task, names)
     for strategy in chosen:
         check_fit(strategy, made)

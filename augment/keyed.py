@@ -112,7 +112,10 @@ def check_keys(keys: Any, *, n: int | None = None) -> np.ndarray:
     InputError
         For negative, fractional or missing keys, and when there are not `n` of them.
     """
-    array = np.atleast_1d(np.asarray(keys))
+    try:
+        array = np.atleast_1d(np.asarray(keys))
+    except ValueError as error:  # lists of several lengths
+        raise InputError(f"`keys` must be one key per image, got {keys!r:.80}.") from error
     if array.ndim != 1:
         raise InputError(f"`keys` must be one key per image, shape (n,), got shape {array.shape}.")
     if array.dtype == object and all(type(key) in (int, bool) for key in array.tolist()):

@@ -60,6 +60,10 @@ class BatchLoader:
         workers: int | Literal["auto"] = 0,
         random_state: RandomState = 0,
     ) -> None:
+        if not hasattr(images, "__len__") or not hasattr(images, "__getitem__"):
+            raise InputError(
+                f"`images` must be an array, a tensor or a cache of images, got {images!r:.80}."
+            )
         if check_index("batch_size", batch_size) < 1:
             raise InputError("`batch_size` must be at least 1, got 0.")
         self.images, self.augmenter, self.batch_size = images, augmenter, batch_size

@@ -15,6 +15,7 @@ import numpy as np
 
 from thresher.core.errors import InputError, check_count
 from thresher.core.files import atomic_path
+from thresher.core.matrices import as_matrix
 from thresher.core.progress import message, track
 from thresher.core.signatures import checked
 from thresher.core.text_arrays import packed_texts, text_array, unpacked_texts
@@ -63,7 +64,7 @@ def teacher_logits(
         return known
     starts = range(0, len(values), batch_size)
     parts = [
-        np.asarray(predict(values[start : start + batch_size]), dtype=np.float32)
+        as_matrix("predict", predict(values[start : start + batch_size])).astype(np.float32)
         for start in track(starts, description="teacher")
     ]
     logits = np.concatenate(parts)

@@ -16,12 +16,13 @@ from typing import TypedDict
 import torch
 
 from thresher.core.choice import Choice, choose_device
-from thresher.core.errors import check_choice, check_count, check_number
+from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.schema import MODALITIES
 from thresher.core.signatures import checked
 
 from .flops import count_flops
 from .models import CompactModel, compact_model
+from .models.families import AXES
 
 ROLES = ("teacher", "student")
 
@@ -252,7 +253,12 @@ def recipe(
     check_choice("role", role, ROLES)
     check_count("n_rows", n_rows, low=1)
     if seconds is not None:
-        check_number("seconds", seconds, low=0, low_open=True)
+        check_number("seconds", seconds, low=0, high=1e9, low_open=True)
+    sizes = tuple(check_count("input_shape", size) for size in input_shape)
+    if len(sizes) != AXES[modality]:
+        raise InputError(
+            f"`input_shape` of {modality} must have {AXES[modality]} sizes, got {sizes}."
+        )
     plan = _PLANS[modality, role]
     choices = {"model": _chosen(model, plan.model, plan.why)}
     tiny = modality == "image" and min(input_shape[1:]) <= _TINY_IMAGE

@@ -68,7 +68,7 @@ def get_strategy(strategy: str | Strategy) -> Strategy:
         For an unknown name; all names are listed.
     """
     if not isinstance(strategy, str):
-        if not hasattr(strategy, "select") or isinstance(strategy, type):
+        if not (hasattr(strategy, "select") and hasattr(strategy, "needs")):
             raise InputError(
                 f"`strategy` must be a name or an object with `select`, got {strategy!r:.80}."
             )

@@ -43,6 +43,8 @@ class Options:
 
 def test_what_fits_passes_as_it_is() -> None:
     given = {"n": np.int8(3), "share": Fraction(1, 2), "name": 2.5, "loud": np.bool_(True)}
+    assert type(example(None, **given)[2]) is int
+    assert type(example(None, **given)[3]) is float
     assert example(None, Path("a"), **given) == (None, (Path("a"),), *given.values(), None, None)
     for vectors in ([], (1, 2), np.zeros(3), pa.array([1]), [[1], [2, 3]], [None]):
         assert example(0, share=1, vectors=vectors)[-1] is vectors  # type: ignore[arg-type]
@@ -53,6 +55,7 @@ def test_what_fits_passes_as_it_is() -> None:
     [
         ({"n": 1.0}, r"`n` must be a whole number, got 1\.0 \(float\)"),
         ({"n": True}, "`n` must be a whole number, got True"),
+        ({"n": 10**30}, "`n` must be a whole number"),
         ({"n": np.array(3)}, "`n` must be a whole number"),
         ({"n": None}, "`n` must be a whole number, got None"),
         ({"share": "0.5"}, r"`share` must be a number or None, got '0\.5' \(str\)"),

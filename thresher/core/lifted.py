@@ -26,7 +26,8 @@ UNIT = 2e-3
 
 def is_unit_length(vectors: np.ndarray) -> bool:
     """Tell whether all rows, shape (n, d), have length one or are zero: embeddings, surely."""
-    norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    with np.errstate(over="ignore"):
+        norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
     return bool(((np.abs(norms - 1) < UNIT) | (norms == 0)).all())
 
 
@@ -35,7 +36,8 @@ def one_direction(vectors: np.ndarray) -> bool:
     if len(vectors) < FEWEST_ROWS or not vectors.shape[1] or is_unit_length(vectors):
         return False
     wide = vectors.astype(np.float64)
-    norms = np.linalg.norm(wide, axis=1, keepdims=True)
+    with np.errstate(over="ignore"):
+        norms = np.linalg.norm(wide, axis=1, keepdims=True)
     if not np.isfinite(norms).all() or not (norms > 0).all():
         return False
     mean = (wide / norms).mean(axis=0)

@@ -64,6 +64,8 @@ def read_values(values: Any, *, name: str) -> tuple[np.ndarray, np.ndarray]:
         When there is nothing to go through, such as None or a number.
     """
     array, masked = _array_of(values, name)
+    if not array.ndim:
+        raise InputError(f"`{name}` must be an array, a list or a column, got one value.")
     return array, _missing(array) | masked
 
 
@@ -118,6 +120,8 @@ def without_missing(name: str, values: Any) -> np.ndarray:
 def read_numbers(name: str, values: Any) -> np.ndarray:
     """Return numbers as float64, missing ones as NaN; refuse everything that is no number."""
     array, missing = read_values(values, name=name)
+    if array.dtype.kind in "cmM":
+        raise InputError(f"`{name}` must be real numbers, got the type {array.dtype}.")
     if array.dtype.kind in "iufb":
         numbers = array.astype(np.float64)
     else:

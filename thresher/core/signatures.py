@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 import os
 import types
 import typing
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from fractions import Fraction
 from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -35,7 +37,9 @@ class _Kind(NamedTuple):
 
 
 def _is_whole(value: Any) -> bool:
-    return hasattr(value, "__index__") and not isinstance(value, (bool, np.bool_, np.ndarray))
+    if isinstance(value, (bool, np.bool_, np.ndarray)) or not hasattr(value, "__index__"):
+        return False
+    return -(2**63) <= operator.index(value) < 2**63
 
 
 def _is_number(value: Any) -> bool:
@@ -51,6 +55,10 @@ def _is_row_of_values(value: Any) -> bool:
     # Arrays without a dimension have a length in name only.
     shape = getattr(value, "shape", None)
     return shape != () and hasattr(value, "__len__") and hasattr(value, "__iter__")
+
+
+def _is_iterable(value: Any) -> bool:
+    return hasattr(value, "__iter__") and not isinstance(value, (str, bytes, Mapping, type))
 
 
 def _is_one_of(kinds: tuple[type, ...], value: Any) -> bool:
@@ -75,6 +83,7 @@ _KINDS: dict[Any, _Kind] = {
     np.ndarray: _ARRAY,
     np.random.Generator: _instances("a numpy.random.Generator", np.random.Generator),
     Callable: _Kind(callable, "a function"),
+    Iterable: _Kind(_is_iterable, "a list or an iterator"),
     Sequence: _LIST,
     list: _LIST,
     tuple: _LIST,
@@ -102,9 +111,16 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
             for value in arguments.pop(name, ()):
                 check_arguments(_rules(function), {name: value})
         check_arguments(_rules(function), arguments)
-        return function(*given, **named)
+        return function(*map(_plain, given), **{k: _plain(v) for k, v in named.items()})
 
     return door
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers of NumPy and of fractions as Python's own, which every library takes."""
+    if isinstance(value, np.integer):
+        return int(value)
+    return float(value) if isinstance(value, Fraction) else value
 
 
 def check_fields(instance: Any) -> None:

@@ -44,7 +44,8 @@ SMALLEST_IMAGE = 8
 # A short table of long vectors beats the opposite: Banking77, 140,000 weights, 91.2 % with
 # 4,096 x 32 and 90.2 % with 8,192 x 16.
 _WIDE_TEXT, _LARGE_TABLE, _SMALL_TABLE = 64, 32768, 4096
-_AXES = {"image": 3, "text": 1, "features": 1}
+# How many sizes the shape of one row has.
+AXES = {"image": 3, "text": 1, "features": 1}
 
 
 @checked
@@ -117,7 +118,7 @@ def build_model(spec: ModelSpec, *, random_state: int = 0) -> CompactModel:
 
 
 def _check_shape(name: str, family: Family, shape: tuple[int, ...]) -> None:
-    axes = _AXES[family.modality]
+    axes = AXES[family.modality]
     if len(shape) != axes or min(shape, default=0) < 1:
         raise InputError(
             f"`input_shape` of '{name}' ({family.modality}) must have {axes} sizes of at least 1, "

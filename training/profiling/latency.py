@@ -66,7 +66,7 @@ class LatencyRatio:
 
 def measure_latency(call: Call, *, batch_size: int, seconds: float = 0.5) -> Latency:
     """Time `call`, which computes one batch, for about `seconds`, and at least 20 times."""
-    check_number("seconds", seconds, low=0)
+    check_number("seconds", seconds, low=0, high=3600)
     for _ in range(_WARM_UP):
         call()
     times: list[float] = []

@@ -85,6 +85,10 @@ def open_source(
         return _open_dataset(data, column, row_ids)
     if column is not None:
         raise InputError("`column` names a column of a dataset; an array or a list has none.")
+    if isinstance(data, (str, bytes)) or not hasattr(data, "__len__"):
+        raise InputError(
+            f"`data` must be a dataset, an array or a list of texts, got {type(data).__name__}."
+        )
     values = _plain(data)
     return ArraySource(_modality(values), _ids(row_ids, len(values)), values)
 
