@@ -181,7 +181,8 @@ def lure_weights(propensities: np.ndarray, *, pool_size: int) -> np.ndarray:
     chance = read_numbers("propensities", propensities)
     check_count("pool_size", pool_size, low=0)
     m = len(chance)
-    bad = np.flatnonzero(~((chance > 0) & (chance <= 1)))
+    # Below the smallest normal number its reciprocal is none.
+    bad = np.flatnonzero(~((chance >= np.finfo(np.float64).tiny) & (chance <= 1)))
     if len(bad):
         raise InputError(
             f"`propensities` must be in (0, 1], got {chance[bad[0]]} at place {bad[0]}: these rows "

@@ -18,8 +18,8 @@ from thresher.core.classes import label_texts
 from thresher.core.errors import InputError
 from thresher.core.issues import Issue, Issues
 from thresher.core.manifest import Manifest
+from thresher.core.missing import id_texts
 from thresher.core.signatures import checked
-from thresher.core.text_arrays import text_array
 
 from .policy import CHECKS, Policy
 from .safeguards import DUPLICATES, LINKED, Decision, differ, keep_classes, keep_twins
@@ -68,8 +68,10 @@ def decide(
         On findings about unknown rows, and on a policy with an unknown name or value.
     """
     policy = Policy.read(policy)
-    ids = text_array(row_ids)
-    split_of = np.full(len(ids), "train") if splits is None else text_array(splits)
+    ids = id_texts("row_ids", row_ids)
+    split_of = np.full(len(ids), "train")
+    if splits is not None:
+        split_of = id_texts("splits", splits, unnamed=True)
     if len(split_of) != len(ids):
         raise InputError(f"There are {len(ids)} rows, but {len(split_of)} splits.")
     label_of = _texts(labels, len(ids))

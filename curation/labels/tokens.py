@@ -15,7 +15,7 @@ import numpy as np
 
 from thresher.core.errors import InputError, check_choice
 from thresher.core.issues import Issues
-from thresher.core.missing import read_values
+from thresher.core.missing import read_numbers, read_values
 from thresher.core.signatures import checked
 from thresher.core.text_arrays import text_array
 
@@ -148,6 +148,12 @@ def find_token_issues(
     """
     check_choice("method", method, METHODS)
     ids = read_row_ids(row_ids, None, len(labels))
+    for row_id, row in zip(ids.tolist(), labels, strict=True):
+        if isinstance(row, (str, bytes)) or not hasattr(row, "__len__"):
+            raise InputError(
+                f"The labels of sentence {row_id!r} must be a list, one for each token, got "
+                f"{row!r:.80}."
+            )
     counts = np.array([len(row) for row in labels], dtype=np.int64)
     arrays = _read_arrays(pred_probs, counts, ids)
     row_of = np.repeat(np.arange(len(ids)), counts)
@@ -173,7 +179,10 @@ def _read_arrays(
         raise InputError(
             f"There are {len(counts)} sentences, but `pred_probs` of {len(pred_probs)}."
         )
-    arrays = [np.asarray(array, dtype=np.float64) for array in pred_probs]
+    arrays = [
+        read_numbers(f"pred_probs of sentence {row_id}", array)
+        for row_id, array in zip(ids.tolist(), pred_probs, strict=True)
+    ]
     for row_id, array, count in zip(ids.tolist(), arrays, counts, strict=True):
         if len(array) != count or (count and array.ndim != 2):
             raise InputError(

@@ -26,6 +26,7 @@ import numpy as np
 from .errors import InputError
 
 _SHOWN = 80
+_NO_LISTS = (str, bytes, memoryview, Mapping, type)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,7 +49,7 @@ def _is_number(value: Any) -> bool:
 
 def _is_row_of_values(value: Any) -> bool:
     """Tell whether something holds values in an order: not one value, text, set or iterator."""
-    if isinstance(value, (str, bytes, memoryview, Mapping, Set, type)):
+    if isinstance(value, (*_NO_LISTS, Set)):
         return False
     if hasattr(value, "__arrow_c_stream__") or hasattr(value, "nnz"):  # a table, a sparse matrix
         return True
@@ -58,7 +59,8 @@ def _is_row_of_values(value: Any) -> bool:
 
 
 def _is_iterable(value: Any) -> bool:
-    return hasattr(value, "__iter__") and not isinstance(value, (str, bytes, Mapping, type))
+    several = getattr(value, "shape", None) != ()
+    return several and hasattr(value, "__iter__") and not isinstance(value, _NO_LISTS)
 
 
 def _is_one_of(kinds: tuple[type, ...], value: Any) -> bool:

@@ -76,11 +76,12 @@ class FeatureEncoder:
         *kept, width = state["columns"].tolist()
         if rows.shape[1] != width:
             raise InputError(f"The encoder was fitted on {width} columns, got {rows.shape[1]}.")
-        offsets = (rows[:, kept] - state["centre"]) / state["scale"]
-        radii = np.linalg.norm(offsets, axis=1, keepdims=True)
-        angles = SPREAD * np.arctan(radii / state["radius"])
-        directions = np.divide(offsets, radii, out=np.zeros_like(offsets), where=radii > 0)
-        vectors = np.concatenate([np.sin(angles) * directions, np.cos(angles)], axis=1)
+        with np.errstate(invalid="ignore", over="ignore"):  # rows that become NaN below
+            offsets = (rows[:, kept] - state["centre"]) / state["scale"]
+            radii = np.linalg.norm(offsets, axis=1, keepdims=True)
+            angles = SPREAD * np.arctan(radii / state["radius"])
+            directions = np.divide(offsets, radii, out=np.zeros_like(offsets), where=radii > 0)
+            vectors = np.concatenate([np.sin(angles) * directions, np.cos(angles)], axis=1)
         vectors[~np.isfinite(rows).all(axis=1)] = np.nan
         return vectors.astype(np.float32)
 
