@@ -171,15 +171,14 @@ def _top_jaccard(matrix: sparse.csr_matrix, rows: np.ndarray, count: int) -> np.
     sizes, top = np.diff(matrix.indptr), np.zeros((len(rows), count), np.float32)
     for start in range(0, len(rows), ROWS_PER_PRODUCT):
         part = rows[start : start + ROWS_PER_PRODUCT]
-        shared = (matrix[part] @ matrix.T).tocoo()
-        other = shared.col != part[shared.row]
-        row, column, both = shared.row[other], shared.col[other], shared.data[other]
-        scores = both / (sizes[part[row]] + sizes[column] - both)
-        order = np.lexsort((-scores, row))
-        begins = np.searchsorted(row[order], np.arange(len(part)))
-        place = np.arange(len(order)) - begins[row[order]]
-        kept = order[place < count]
-        top[start + row[kept], place[place < count]] = scores[kept]
+        shared = (matrix[part] @ matrix.T).tocsr()
+        for place, row in enumerate(part):
+            span = slice(shared.indptr[place], shared.indptr[place + 1])
+            column, both = shared.indices[span], shared.data[span]
+            scores = (both / (sizes[row] + sizes[column] - both))[column != row]
+            # Of many others few are wanted: they are set apart before they are put in order.
+            best = np.partition(scores, -count)[-count:] if len(scores) > count else scores
+            top[start + place, : len(best)] = np.sort(best)[::-1]
     return top
 
 

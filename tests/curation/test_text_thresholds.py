@@ -66,6 +66,19 @@ def test_similarities_are_those_of_the_graph():
     assert not copied.any()
 
 
+@pytest.mark.parametrize("count", [1, 3, 50])
+def test_the_most_similar_texts_come_first(count):
+    texts = [
+        f"pay my {['card', 'phone', 'gas'][i % 3]} bill {'now ' * (i % 7)}{i}" for i in range(40)
+    ]
+    nearest, _ = nearest_jaccard(texts, np.arange(40), count=count)
+    for row in range(40):
+        others = paired_jaccard([texts[row]] * 39, [*texts[:row], *texts[row + 1 :]])
+        expected = np.zeros(count, np.float32)
+        expected[: min(count, 39)] = np.sort(others)[::-1][:count]
+        np.testing.assert_allclose(nearest[row], expected, rtol=1e-6)
+
+
 def test_equal_texts_count_as_one():
     nearest, copied = nearest_jaccard(["same words", "Same words!", "other"], np.arange(3), count=2)
     assert copied.tolist() == [True, True, False]
