@@ -8,6 +8,12 @@ import json
 import numpy as np
 import pytest
 
+from thresher.app.cleaning import apply_manifest
+from thresher.app.given import given_rows
+from thresher.app.undoing import undo_manifest
+from thresher.core.loading import load_dataset
+from thresher.core.manifest import Manifest
+
 WORDS = ["pay", "card", "bill", "lost", "phone", "weather", "book", "table", "music", "song"]
 
 
@@ -82,4 +88,19 @@ def test_new_labels_stand_in_the_list_and_go_back(curate, tmp_path):
     ]
     back = tmp_path / "back.json"
     assert curate("undo", decisions, clean, "--out", back)[0] == 0
+    assert json.loads(back.read_text()) == rows
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_of_hardly_any_rows_a_list_is_left_that_can_be_read(tmp_path, left):
+    rows = [{"text": f"song number {at}", "x": at} for at in range(3)]
+    data, clean, back = (tmp_path / name for name in ("d.json", "clean.json", "back.json"))
+    data.write_text("\n".join(map(json.dumps, rows)))
+    loaded = load_dataset(data, text="text", keep_unlabeled=True)
+    ids = given_rows(loaded).row_ids.tolist()
+    actions = ["keep"] * left + ["drop"] * (3 - left)
+    manifest = Manifest.from_columns(ids, actions, reasons=["quality"] * 3, scores=[0.0] * 3)
+    apply_manifest(manifest, loaded, clean)
+    assert json.loads(clean.read_text()) == rows[:left]
+    assert undo_manifest(manifest, clean, back) == 3
     assert json.loads(back.read_text()) == rows

@@ -123,9 +123,11 @@ def apply_manifest(
     rows, label = given_dataset(loaded), loaded.schema.label
     own_id = ROW_ID in given_rows(loaded).table.column_names
     kind = choose_format(out, format)
-    if kind == "json" and format is None and OBJECTS in loaded.choices:
-        kind = "jsonl"
     decisions = manifest.align(given_rows(loaded).row_ids)
+    # One object alone under the name .json is no table to any reader.
+    several = int((decisions.actions != "drop").sum()) > 1
+    if kind == "json" and format is None and several and OBJECTS in loaded.choices:
+        kind = "jsonl"
     applied = manifest.apply(rows, label=label).dataset
     style: dict[str, Any] = {
         "label": (label or "label") if kind == "imagefolder" else None,
