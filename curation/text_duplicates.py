@@ -238,16 +238,28 @@ def _measured(
     """Compare sampled texts with all others and count which of their pairs were found."""
     n = matrix.shape[0]
     rows = np.sort(rng.choice(n, min(n, SAMPLED_ROWS), replace=False))
+    known = pairs[0] * np.int64(n) + pairs[1]
+    found, true = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+    for start in range(0, len(rows), ROWS_PER_PRODUCT):
+        part = rows[start : start + ROWS_PER_PRODUCT]
+        place, first, second = _reaching(matrix, part, threshold)
+        hit = np.isin(np.minimum(first, second) * np.int64(n) + np.maximum(first, second), known)
+        span = slice(start, start + len(part))
+        found[span] = np.bincount(place[hit], minlength=len(part))
+        true[span] = np.bincount(place, minlength=len(part))
+    return measured_recall(found, true)
+
+
+def _reaching(
+    matrix: sparse.csr_matrix, rows: np.ndarray, threshold: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the pairs of `rows` with all others that reach the threshold, and whose they are."""
     shared = (matrix[rows] @ matrix.T).tocoo()
     first, second = rows[shared.row], shared.col.astype(np.int64)
     sizes = np.diff(matrix.indptr)
     scores = (shared.data / (sizes[first] + sizes[second] - shared.data)).astype(np.float32)
     true = (scores >= np.float32(threshold)) & (first != second)
-    low, high = np.minimum(first, second)[true], np.maximum(first, second)[true]
-    hit = np.isin(low * np.int64(n) + high, pairs[0] * np.int64(n) + pairs[1])
-    place = shared.row[true]
-    found = np.bincount(place[hit], minlength=len(rows))
-    return measured_recall(found, np.bincount(place, minlength=len(rows)))
+    return shared.row[true], first[true], second[true]
 
 
 def _concatenated(parts: list[Pairs]) -> Pairs:
