@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from curation import set_join, text_duplicates
 from curation.contamination import find_contamination
 from curation.set_join import choose_bands
 from curation.shingles import character_shingles, normalized, word_shingles
@@ -60,6 +61,19 @@ def test_short_texts_equal_brute_force(method, threshold):
     assert all(found[pair] == pytest.approx(expected[pair]) for pair in found)
     assert graph.exact == (method == "exact")
     assert (graph.recall is None) == graph.exact
+
+
+@pytest.mark.parametrize("block", [7, 1000])
+def test_measured_recall_is_the_share_of_true_pairs_found(block, monkeypatch):
+    monkeypatch.setattr(set_join, "choose_bands", lambda _: (2, 6))  # which miss many pairs
+    monkeypatch.setattr(text_duplicates, "ROWS_PER_PRODUCT", block)
+    texts = list(dict.fromkeys(corpus(low=12, high=25)))  # few enough for all to be sampled
+    graph = text_graph(texts, threshold=0.5, method="minhash")
+    expected = brute(sets(texts, 5, words=False), 0.5)
+    share = len(as_pairs(graph)) / len(expected)
+    assert 0.2 < share < 0.98
+    assert graph.recall.estimate == pytest.approx(share)
+    assert graph.recall.low < share < graph.recall.high
 
 
 def test_long_texts_are_compared_by_words():
