@@ -37,7 +37,10 @@ X = np.random.default_rng(0).normal(size=(6, 3))
         np.asmatrix(X),
         (row for row in X.tolist()),
     ],
-    ids=str.__call__,
+    ids=(
+        "array lists tuples arrays fortran swapped objects long frame index nullable table nested "
+        "chunked sparse masked matrix generator"
+    ).split(),
 )
 def test_other_forms_hold_the_same_numbers(given: object) -> None:
     found = as_matrix("x", given)
