@@ -37,10 +37,26 @@ X = np.random.default_rng(0).normal(size=(6, 3))
         np.asmatrix(X),
         (row for row in X.tolist()),
     ],
-    ids=(
-        "array lists tuples arrays fortran swapped objects long frame index nullable table nested "
-        "chunked sparse masked matrix generator"
-    ).split(),
+    ids=[
+        "array",
+        "lists",
+        "tuples",
+        "arrays",
+        "fortran",
+        "swapped",
+        "objects",
+        "long",
+        "frame",
+        "index",
+        "nullable",
+        "table",
+        "nested",
+        "chunked",
+        "sparse",
+        "masked",
+        "matrix",
+        "generator",
+    ],
 )
 def test_other_forms_hold_the_same_numbers(given: object) -> None:
     found = as_matrix("x", given)
