@@ -132,6 +132,8 @@ def open_rows(data: Any, y: Any = None, *, label: str | None = None) -> Opened:
     InputError
         For anything else, and where there are more or fewer labels than rows.
     """
+    if hasattr(y, "__next__"):
+        y = list(y)  # an iterator can be gone through once alone
     if y is not None and label is not None:
         raise InputError("Give the labels as `y` or name their column with `label`, not both.")
     rows = _as_dataset(data)

@@ -249,7 +249,8 @@ def _has_rows(part: Any) -> bool:
 
 def _check_probs(array: np.ndarray) -> np.ndarray:
     wide = np.asarray(array, dtype=np.float64 if array.dtype == np.float64 else np.float32)
-    sums = wide.sum(axis=1)
+    with np.errstate(over="ignore"):  # told below
+        sums = wide.sum(axis=1)
     bad = np.flatnonzero(
         ~np.isfinite(sums) | np.less(wide, 0).any(axis=1) | (np.abs(sums - 1) > 0.02)
     )

@@ -24,6 +24,8 @@ def read_label_sets(
     A row that is missing altogether (None, NaN) is −1 for every class, and a missing entry of a
     row's list is left out.
     """
+    if getattr(labels, "ndim", 1) > 2:
+        raise InputError("`labels` must have shape (n, K), or hold one list for each row.")
     if getattr(labels, "ndim", 1) == 2 or hasattr(labels, "columns"):
         return _read_indicators(as_matrix("labels", labels), classes)
     if _are_indicators(list(labels)):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from thresher.core.errors import InputError
+from thresher.core.matrices import as_matrix
 
 from .result import Finding, finding
 
@@ -22,12 +22,7 @@ def feature_findings(
     values: np.ndarray | Sequence[Any],
 ) -> tuple[list[Finding], tuple[str, ...], dict[str, np.ndarray]]:
     """Return findings about rows, notes about columns, and the columns, of features (n, d)."""
-    try:
-        table = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"Features must be numbers ({error}).") from error
-    if table.ndim != 2:
-        raise InputError(f"Features must have the shape (rows, columns), got {table.shape}.")
+    table = as_matrix("values", values).astype(np.float64)
     finite = np.isfinite(table)
     broken = np.asarray(~finite.all(axis=1))
     counts = (~finite).sum(axis=1)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.errors import InputError, check_choice
+from thresher.core.matrices import as_matrix
 from thresher.core.missing import id_texts
 from thresher.core.signatures import checked
 
@@ -49,6 +50,8 @@ def find_quality_issues(
         On another kind, and on values that are not of it.
     """
     check_choice("kind", kind, KINDS)
+    if kind == "features":
+        values = as_matrix("values", values)
     ids = np.arange(len(values)).astype(str) if row_ids is None else id_texts("row_ids", row_ids)
     if len(ids) != len(values):
         raise InputError(f"There are {len(values)} values, but {len(ids)} row ids.")

@@ -206,7 +206,7 @@ def test_bad_values_are_explained():
         ([np.zeros((4, 4, 2), np.uint8)], "image", "1 or 3 channels"),
         ([3], "text", "str or None"),
         ([["a"]], "features", "must be numbers"),
-        (np.ones(3), "features", "rows, columns"),
+        (np.ones(3), "features", "rows, features"),
         (["a"], "audio", "`kind` must be one of"),
     ]:
         with pytest.raises(InputError, match=message):

@@ -65,7 +65,10 @@ def distances_from_middle(vectors: np.ndarray) -> np.ndarray | None:
         return None
     if is_unit_length(vectors) or not np.isfinite(vectors).all():
         return None
-    distances = np.linalg.norm(_standardized(vectors), axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        distances = np.linalg.norm(_standardized(vectors), axis=1)
+    if not np.isfinite(distances).all():  # numbers whose squares no float holds
+        return None
     far = distances.max() > FAR_OUT * max(float(np.median(distances)), 1e-12)
     return distances if far else None
 

@@ -139,7 +139,7 @@ def whole_numbers(
 
     Tables hold whole numbers as floats where some are missing.
     """
-    filled = np.where(missing, 0.0, values)
+    filled = np.where(missing, 0.0, values).astype(np.float64)
     fine = np.isfinite(filled) & (filled == np.floor(filled)) & (np.abs(filled) < 2.0**53)
     if not fine.all():
         first = tuple(np.argwhere(~fine)[0].tolist())
