@@ -9,6 +9,7 @@ import numpy as np
 
 from thresher.core.classes import class_text, class_texts, texts_of
 from thresher.core.errors import InputError, check_choice
+from thresher.core.matrices import as_matrix
 from thresher.core.missing import id_texts, is_missing, read_values
 from thresher.core.signatures import checked
 from thresher.core.text_arrays import in_texts
@@ -75,7 +76,8 @@ def consensus(
     check_choice("method", method, task.methods)
     texts = [_encoded(task, ids[place], given[place]) for place in np.flatnonzero(there).tolist()]
     opinions = Opinions.of(ids[there], people[there], np.array(texts, dtype=object))
-    outputs = _of_answered(plain(pred_probs), ids, opinions.row_ids)
+    probs = None if pred_probs is None else as_matrix("pred_probs", plain(pred_probs))
+    outputs = _of_answered(probs, ids, opinions.row_ids)
     return task.consensus(opinions, outputs=outputs, method=method)
 
 
@@ -84,7 +86,9 @@ def _answers(labels: Any, *, single: bool) -> list[Any]:
     if not single:
         return list(labels)
     values, missing = read_values(labels, name="labels")
-    if values.dtype.kind in "iufb" or values.ndim != 1:
+    if values.ndim != 1:
+        raise InputError(f"`labels` must be one answer each, shape (v,), got {values.shape}.")
+    if values.dtype.kind in "iufb":
         return [None if absent else value for value, absent in zip(values, missing, strict=True)]
     return [text or None for text in texts_of(values, missing, name="labels").tolist()]
 

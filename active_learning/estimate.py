@@ -179,6 +179,8 @@ def lure_weights(propensities: np.ndarray, *, pool_size: int) -> np.ndarray:
     is an unbiased estimate of the mean loss over the pool (Farquhar et al., 2021).
     """
     chance = read_numbers("propensities", propensities)
+    if chance.ndim != 1:
+        raise InputError(f"`propensities` must have shape (m,), got {chance.shape}.")
     check_count("pool_size", pool_size, low=0)
     m = len(chance)
     # Below the smallest normal number its reciprocal is none.

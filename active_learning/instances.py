@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thresher.core.errors import InputError, check_choice, check_count, check_number, did_you_mean
+from thresher.core.missing import id_texts, read_numbers
 from thresher.core.signatures import check_fields
 from thresher.core.text_arrays import text_array
 from thresher.core.ties import settled
@@ -45,10 +46,12 @@ class Instances:
         check_choice("aggregate", self.aggregate, AGGREGATES)
         check_count("k", self.k, low=1)
         check_number("empty", self.empty, low=0)
-        if np.shape(self.scores) != np.shape(self.item_ids) or np.ndim(self.scores) != 1:
+        object.__setattr__(self, "scores", read_numbers("scores", self.scores))
+        ids = id_texts("item_ids", self.item_ids)
+        if self.scores.shape != ids.shape:
             raise InputError(
-                f"Instances need one item id a score: got {np.shape(self.scores)} scores and "
-                f"{np.shape(self.item_ids)} item ids."
+                f"Instances need one item id a score: got {self.scores.shape} scores and "
+                f"{ids.shape} item ids."
             )
 
     def of_items(self, row_ids: np.ndarray) -> np.ndarray:

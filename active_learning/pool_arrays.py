@@ -152,7 +152,12 @@ def positive(name: str, value: np.ndarray | None, *, row_ids: np.ndarray, zero: 
 
 def rows_of_members(name: str, value: np.ndarray) -> int:
     """Return n of an array of shape (models, n, classes)."""
-    shape = np.shape(value)
+    try:
+        shape = np.shape(value)
+    except ValueError as error:
+        raise InputError(
+            f"The models of `{name}` must have probabilities of the same shape."
+        ) from error
     if len(shape) != 3 or not shape[0]:
         raise InputError(f"`{name}` must have shape (models, rows, classes), got {shape}.")
     return int(shape[1])

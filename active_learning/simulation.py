@@ -256,7 +256,7 @@ def _rows(
 ) -> LabeledRows:
     embeddings = as_embeddings(embeddings)
     labels, missing = read_values(labels, name=name)
-    if len(labels) != len(embeddings):
+    if len(labels) != len(embeddings) or not all(labels.shape):
         raise InputError(f"`{name}` must hold {len(embeddings)} labels, got shape {labels.shape}.")
     if missing.any():
         raise InputError(
