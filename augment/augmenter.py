@@ -12,7 +12,6 @@ from thresher.core.choice import Choice
 from thresher.core.errors import InputError, check_choice
 from thresher.core.files import read_json, write_json
 from thresher.core.randomness import RandomState
-from thresher.core.signatures import checked
 
 from .backends import BACKENDS, choose_backend, make_backend
 from .execution import run
@@ -48,7 +47,6 @@ class Augmenter:
     (2, 32, 32, 3)
     """
 
-    @checked
     def __init__(
         self, policy: Policy, *, random_state: RandomState = 0, backend: str = "auto"
     ) -> None:

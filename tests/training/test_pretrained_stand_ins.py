@@ -128,7 +128,7 @@ def test_unknown_models_say_how_to_get_the_files(timm, tmp_path):
 def test_options_are_checked(timm):
     with pytest.raises(InputError, match="`mode` must be one of"):
         pretrained_model("timm:resnet18", num_classes=2, mode="freeze")
-    with pytest.raises(InputError, match="`num_classes` must be in"):
+    with pytest.raises(InputError, match="`num_classes` must be at least 2"):
         pretrained_model("timm:resnet18", num_classes=1)
     with pytest.raises(InputError, match="`rank` is of the adapters"):
         pretrained_model("timm:resnet18", num_classes=2, rank=4)

@@ -52,7 +52,7 @@ def test_digits_are_learned_in_seconds():
     assert found.accuracy >= 0.97
     assert run.rows_seen == 8 * (~test).sum()
     assert [entry["epoch"] for entry in run.history] == list(range(1, 9))
-    assert set(run.choices) == {"compiled", "device", "precision"}
+    assert set(run.choices) == {"compiled", "device", "memory_format", "precision"}
 
 
 def test_equal_seeds_give_equal_bits_and_leave_global_states_alone():
