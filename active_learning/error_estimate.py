@@ -10,6 +10,8 @@ from thresher.core.signatures import checked
 
 from .estimate import Estimate, check_pool, drawn_numbers
 
+LARGEST = 1e140  # whose square a float holds
+
 
 @checked
 def estimate_error(
@@ -51,7 +53,7 @@ def estimate_error(
     (least squares, in [0, 1]) keeps a model that misjudges itself from adding variance. Student's
     interval; what the model expects of itself is a control variate (Angelopoulos et al., 2023).
     """
-    wrong = drawn_numbers("errors", errors)
+    wrong = drawn_numbers("errors", errors, high=LARGEST)
     mass = np.ones(len(wrong)) if weights is None else drawn_numbers("weights", weights)
     check_pool(expected_mean, pool_size)
     if (expected is None) != (expected_mean is None):

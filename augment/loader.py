@@ -60,7 +60,9 @@ class BatchLoader:
         workers: int | Literal["auto"] = 0,
         random_state: RandomState = 0,
     ) -> None:
-        if not hasattr(images, "__len__") or not hasattr(images, "__getitem__"):
+        given: object = images
+        plain = (list, tuple, dict, str, bytes, memoryview)
+        if isinstance(given, plain) or not hasattr(given, "__getitem__") or _is_one(given):
             raise InputError(
                 f"`images` must be an array, a tensor or a cache of images, got {images!r:.80}."
             )
@@ -137,3 +139,8 @@ def _occurrence(order: np.ndarray) -> np.ndarray:
     count = np.empty(len(order), dtype=np.int64)
     count[ranked] = np.arange(len(ordered)) - starts
     return count
+
+
+def _is_one(images: object) -> bool:
+    """Tell whether there is no axis of images: an array without a dimension, or no collection."""
+    return getattr(images, "shape", None) == () or not hasattr(images, "__len__")

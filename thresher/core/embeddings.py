@@ -79,6 +79,8 @@ class Embeddings:
         ids = (
             np.arange(len(vectors)).astype(str) if row_ids is None else id_texts("row_ids", row_ids)
         )
+        if len(ids) != len(vectors):
+            raise InputError(f"There are {len(vectors)} vectors, but {len(ids)} row ids.")
         _check_unique(ids)
         unit = unit_length(vectors, row_ids=ids)
         return cls(ids, unit, encoder=encoder, fingerprint=fingerprint)

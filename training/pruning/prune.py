@@ -114,8 +114,8 @@ def prune(
 def _kept(model: nn.Module, keep: Collection[str]) -> list[str]:
     known = dict(model.named_modules())
     for name in keep:
-        if name not in known:
-            raise InputError(f"`keep` names no module of the model: {name!r}.")
+        if not isinstance(name, str) or name not in known:
+            raise InputError(f"`keep` names no module of the model: {name!r:.80}.")
     heads = [name for name, module in known.items() if isinstance(module, nn.Linear)]
     return [*keep, *heads[-1:]]
 
