@@ -6,11 +6,10 @@ import numpy as np
 from scipy.special import stdtrit
 
 from thresher.core.errors import InputError, check_number
+from thresher.core.matrices import LARGEST
 from thresher.core.signatures import checked
 
 from .estimate import Estimate, check_pool, drawn_numbers
-
-LARGEST = 1e140  # whose square a float holds
 
 
 @checked

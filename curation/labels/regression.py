@@ -19,6 +19,7 @@ import numpy as np
 
 from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError, check_choice
+from thresher.core.matrices import LARGEST, check_computable
 from thresher.core.missing import read_numbers
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
@@ -29,8 +30,6 @@ from .posterior import expected_precision
 from .regression_probes import predict_targets
 from .regression_result import RegressionIssues
 
-# Largest number of a column, and its reciprocal, that are computed with.
-SMALLEST = 1e-140
 METHODS = ("auto", "residual", "outre")
 FEWEST_ROWS = 8
 TAILS = (3.0, 5.0, 10.0, 30.0)
@@ -189,18 +188,8 @@ def _read_targets(targets: np.ndarray | Sequence[float]) -> np.ndarray:
     infinite = np.flatnonzero(np.isinf(y))
     if len(infinite):
         raise InputError(f"`targets` must be finite or NaN, got {y[infinite[0]]} at {infinite[0]}.")
-    _check_size("targets", y)
+    check_computable("`targets`", y, smallest=1 / LARGEST)
     return y
-
-
-def _check_size(name: str, values: np.ndarray) -> None:
-    """Refuse numbers whose squares no float holds."""
-    largest = float(np.nanmax(np.abs(values), initial=0.0))
-    if largest and not SMALLEST <= largest <= 1 / SMALLEST:
-        raise InputError(
-            f"`{name}` are up to {largest:.3g} in size, beyond what can be computed with. Give "
-            "them in another unit."
-        )
 
 
 def _read_predictions(
@@ -216,7 +205,7 @@ def _read_predictions(
     if not np.isfinite(several).all():
         at = int(np.argwhere(~np.isfinite(several))[0][1])
         raise InputError(f"`predictions` must be finite, got {several[:, at]} at position {at}.")
-    _check_size("predictions", several)
+    check_computable("`predictions`", several, smallest=1 / LARGEST)
     return several.mean(axis=0), f"mean of {len(several)} given prediction(s)"
 
 

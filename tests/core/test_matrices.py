@@ -10,7 +10,7 @@ import scipy.sparse
 
 from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError
-from thresher.core.matrices import as_matrix
+from thresher.core.matrices import as_matrix, check_computable
 
 X = np.random.default_rng(0).normal(size=(6, 3))
 
@@ -114,3 +114,12 @@ def test_numbers_that_float32_does_not_hold_keep_their_direction() -> None:
     half = 0.5**0.5
     expected = [[0.6, 0.8], [0.6, 0.8], [0, 0], [0.6, 0.8], [half, -half]]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_numbers_that_cannot_be_computed_with_are_told() -> None:
+    for fine in (np.zeros(3), np.array([np.nan, 1e139]), np.array([]), np.array([-1e-100])):
+        check_computable("Features", fine)
+    with pytest.raises(InputError, match=r"Features are up to 1e\+141 in size"):
+        check_computable("Features", np.array([1.0, -1e141]))
+    with pytest.raises(InputError, match="up to 1e-150 in size"):
+        check_computable("`targets`", np.array([1e-150, 0.0]), smallest=1e-140)

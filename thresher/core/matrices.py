@@ -10,6 +10,8 @@ import pyarrow as pa
 from .errors import InputError
 from .missing import read_numbers
 
+LARGEST = 1e140  # whose squares a float holds, and sums of many of them
+
 
 def as_matrix(name: str, values: Any) -> np.ndarray:
     """Return numbers as a float array, shape (n, d); what is missing becomes NaN.
@@ -30,6 +32,25 @@ def as_matrix(name: str, values: Any) -> np.ndarray:
     if array.ndim != 2:
         raise InputError(f"`{name}` must have two dimensions (rows, features), got {array.ndim}.")
     return array
+
+
+def check_computable(name: str, values: np.ndarray, *, smallest: float = 0.0) -> None:
+    """Raise when numbers, NaN aside, are too large to be squared, or all smaller than `smallest`.
+
+    Parameters
+    ----------
+    name : str
+        What the numbers are called in the message.
+    values : ndarray of float, any shape
+    smallest : float
+        Least size of the largest number; zeros alone pass.
+    """
+    largest = float(np.nanmax(np.abs(values), initial=0.0))
+    if largest and not smallest <= largest <= LARGEST:
+        raise InputError(
+            f"{name} are up to {largest:.3g} in size, beyond what can be computed with. Give them "
+            "in another unit."
+        )
 
 
 def _array(name: str, values: Any) -> np.ndarray:

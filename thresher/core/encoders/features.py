@@ -17,13 +17,13 @@ from typing import Self
 import numpy as np
 
 from ..errors import InputError
+from ..matrices import check_computable
 from .protocol import ON_CPU, Values
 from .storage import StoredEncoder, not_fitted
 
 VERSION = 1
 SPREAD = 1.5
 TAIL = 0.5  # percent of the rows at either end that do not count for the scale
-LARGEST = 1e140  # whose squares a float holds
 STATE = ("columns", "centre", "scale", "radius")
 
 
@@ -58,12 +58,7 @@ class FeatureEncoder:
         """Learn centre and scale of numbers, shape (n, d); rows with NaN are passed over."""
         rows = as_numbers(values)
         rows = rows[np.isfinite(rows).all(axis=1)]
-        largest = float(np.abs(rows).max(initial=0.0))
-        if largest > LARGEST:
-            raise InputError(
-                f"Features are up to {largest:.3g} in size, beyond what can be computed with. Give "
-                "them in another unit."
-            )
+        check_computable("Features", rows)
         inner = _without_tails(rows)
         scale = _deviation(inner)
         scale = np.where(scale > 0, scale, _deviation(rows))
