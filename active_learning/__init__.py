@@ -64,4 +64,4 @@ _HOME = {
     "simulate": "simulation",
 }
 __all__ = sorted(_HOME)
-__getattr__ = lazy_names(__name__, _HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -63,4 +63,4 @@ _HOME = {
     "spare_classes": "per_class",
 }
 __all__ = sorted(_HOME)
-__getattr__ = lazy_names(__name__, _HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -63,4 +63,4 @@ _HOME = {
     "text_graph": "text_duplicates",
 }
 __all__ = sorted(_HOME)
-__getattr__ = lazy_names(__name__, _HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

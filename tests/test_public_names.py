@@ -39,3 +39,9 @@ def test_no_submodule_hides_a_public_name(package: str) -> None:
         if name in submodules:  # only a module that is meant as one, such as `policies`
             assert isinstance(getattr(module, name), ModuleType)
             assert name == "policies"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_completion_shows_the_public_names(package: str) -> None:
+    module = import_module(package)
+    assert dir(module) == sorted(module.__all__)

@@ -55,4 +55,4 @@ _HOME = {
     "teacher_logits": "judging",
 }
 __all__ = sorted(_HOME)
-__getattr__ = lazy_names(__name__, _HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -12,4 +12,4 @@ if TYPE_CHECKING:
 
 _HOME = {"CoreSet": "selection", "select_coreset": "selection"}
 __all__ = sorted(_HOME)
-__getattr__ = lazy_names(__name__, _HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

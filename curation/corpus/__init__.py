@@ -13,4 +13,4 @@ if TYPE_CHECKING:
 
 _HOME = {"CorpusIssue": "result", "CorpusIssues": "result", "find_corpus_issues": "finding"}
 __all__ = sorted(_HOME)
-__getattr__ = lazy_names(__name__, _HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

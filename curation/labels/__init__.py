@@ -33,4 +33,4 @@ _HOME = {
     "find_token_issues": "tokens",
 }
 __all__ = sorted(_HOME)
-__getattr__ = lazy_names(__name__, _HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -29,4 +29,4 @@ _HOME = {
     "read_shard_column": "parquet_files",
 }
 __all__ = sorted(_HOME)
-__getattr__ = lazy_names(__name__, _HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from thresher.core.lazy import lazy_names
 
 from .guard import check_packages
 
 if TYPE_CHECKING:
     from .pipeline import run as run
 
-__all__ = ["run"]
-
 check_packages()
 
-
-def __getattr__(name: str) -> Any:
-    if name != "run":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .pipeline import run
-
-    return run
+_HOME = {"run": "pipeline"}
+__all__ = sorted(_HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

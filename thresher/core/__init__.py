@@ -40,4 +40,4 @@ _HOME = {
     "write_dataset": "writing",
 }
 __all__ = sorted(_HOME)
-__getattr__ = lazy_names(__name__, _HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

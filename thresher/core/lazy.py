@@ -12,8 +12,12 @@ from typing import Any
 from .errors import TRAINING, require_training
 
 
-def lazy_names(package: str, home: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return a package's ``__getattr__`` (PEP 562).
+def lazy_names(
+    package: str, home: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return a package's ``__getattr__`` and ``__dir__`` (PEP 562).
+
+    The latter names what is public, for completion, whether it has been used yet or not.
 
     Parameters
     ----------
@@ -36,4 +40,4 @@ def lazy_names(package: str, home: Mapping[str, str]) -> Callable[[str], Any]:
             raise
         return module if home[name] == name else getattr(module, name)
 
-    return find
+    return find, lambda: sorted(home)

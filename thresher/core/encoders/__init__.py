@@ -22,4 +22,4 @@ _HOME = {
     "load_encoder": "registry",
 }
 __all__ = sorted(_HOME)
-__getattr__ = lazy_names(__name__, _HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -1,0 +1,86 @@
+"""Old names of modules that moved: they are found for one release, with a `DeprecationWarning`.
+
+A package's ``__getattr__`` (PEP 562) sees names that are asked of a module that is there. The name
+of a module that is not, as in ``import package.old``, is seen by a finder alone (PEP 451); this one
+is asked last, so that modules which are there cost nothing more.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+
+def moved_modules(package: str, homes: Mapping[str, str]) -> None:
+    """Let modules of a package be imported by their old names too.
+
+    Parameters
+    ----------
+    package : str
+        Its ``__name__``.
+    homes : mapping of str to str
+        Old name within the package to the new one, as ``"loader"`` to ``"feeding.loader"``. What is
+        imported by the old name is the new module itself, so that its classes are the same.
+    """
+    _FINDER.homes |= {f"{package}.{old}": f"{package}.{new}" for old, new in homes.items()}
+    if _FINDER not in sys.meta_path:
+        sys.meta_path.append(_FINDER)
+
+
+def moved_names(package: str, home: str) -> Callable[[str], Any]:
+    """Return the ``__getattr__`` of a folder that is named like a module that moved into it.
+
+    Parameters
+    ----------
+    package : str
+        The folder's ``__name__``.
+    home : str
+        The module in it that has the names now.
+    """
+
+    def find(name: str) -> Any:
+        module = None if name.startswith("__") else import_module(f".{home}", package)
+        if module is None or not hasattr(module, name):
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        _warn(f"{package}.{name}", f"{package}.{home}.{name}")
+        return getattr(module, name)
+
+    return find
+
+
+class _Finder(MetaPathFinder, Loader):
+    """Finds old names, and loads what is at the new ones in their place."""
+
+    def __init__(self) -> None:
+        self.homes: dict[str, str] = {}
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        del path, target
+        if fullname not in self.homes:
+            return None
+        _warn(fullname, self.homes[fullname])
+        return ModuleSpec(fullname, self)
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The import system takes what is there afterwards.
+        sys.modules[module.__name__] = import_module(self.homes[module.__name__])
+
+
+_FINDER = _Finder()
+
+
+def _warn(old: str, new: str) -> None:
+    """Name the new place where the old name was asked for, past this module and the importer."""
+    warnings.warn(
+        f"{old} is now {new}; the old name will be gone in the next release.",
+        DeprecationWarning,
+        stacklevel=3,
+    )
