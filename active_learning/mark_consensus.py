@@ -7,7 +7,7 @@ place is the median of theirs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,14 +17,36 @@ from thresher.core.ties import first_highest
 from .annotators import Consensus
 from .opinion_tables import Opinions
 
-if TYPE_CHECKING:
-    from .tasks.marks import Marks
-
 SAME = 0.5
 Mark = dict[str, Any]
 
 
-def mark_consensus(opinions: Opinions, task: Marks) -> Consensus:
+class Marking(Protocol):
+    """What a consensus has to know of marks; a task for them tells it."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the numbers that place a mark."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether these are whole numbers."""
+
+    def decode(self, text: str) -> Any:
+        """Return the marks of a text that `encode` made."""
+
+    def encode(self, label: Any) -> str:
+        """Return marks as text."""
+
+    def overlap(self, first: Mark, second: Mark) -> float:
+        """Return the intersection over the union of two marks."""
+
+
+def mark_consensus(opinions: Opinions, marking: Marking) -> Consensus:
     """Find the marks of each row.
 
     Returns
@@ -37,10 +59,10 @@ def mark_consensus(opinions: Opinions, task: Marks) -> Consensus:
     labels, scores = [], []
     quality = np.ones(len(opinions.labels))
     for places in opinions.by_row():
-        given = [task.decode(str(opinions.labels[place])) for place in places]
-        groups = same_marks(given, task)
+        given = [marking.decode(str(opinions.labels[place])) for place in places]
+        groups = same_marks(given, marking)
         kept = [group for group in groups if 2 * len(group) > len(given)]
-        labels.append(task.encode([_middle(group, given, task) for group in kept]))
+        labels.append(marking.encode([_middle(group, given, marking) for group in kept]))
         shares = [max(len(group), len(given) - len(group)) / len(given) for group in groups]
         scores.append(float(np.mean(shares)) if shares else 1.0)
         for number, place in enumerate(places):
@@ -56,12 +78,12 @@ def mark_consensus(opinions: Opinions, task: Marks) -> Consensus:
         opinions.names,
         opinions.mean_by_annotator(quality),
         opinions.answers(),
-        task.classes,
+        marking.classes,
         "majority",
     )
 
 
-def same_marks(given: Sequence[Sequence[Mark]], task: Marks) -> list[dict[int, int]]:
+def same_marks(given: Sequence[Sequence[Mark]], marking: Marking) -> list[dict[int, int]]:
     """Group the marks of one row; each group maps an annotator's number to their mark's place.
 
     Marks join the group whose first mark they overlap most, one of each annotator at most.
@@ -71,7 +93,7 @@ def same_marks(given: Sequence[Sequence[Mark]], task: Marks) -> list[dict[int, i
     for number, marks in enumerate(given):
         for place, mark in enumerate(marks):
             overlaps = [
-                task.overlap(first, mark)
+                marking.overlap(first, mark)
                 if first["label"] == mark["label"] and number not in group
                 else 0.0
                 for first, group in zip(firsts, groups, strict=True)
@@ -85,9 +107,9 @@ def same_marks(given: Sequence[Sequence[Mark]], task: Marks) -> list[dict[int, i
     return groups
 
 
-def _middle(group: dict[int, int], given: Sequence[Sequence[Mark]], task: Marks) -> Mark:
+def _middle(group: dict[int, int], given: Sequence[Sequence[Mark]], marking: Marking) -> Mark:
     marks = [given[number][place] for number, place in group.items()]
-    placed = {name: float(np.median([mark[name] for mark in marks])) for name in task.fields}
-    if task.whole:
+    placed = {name: float(np.median([mark[name] for mark in marks])) for name in marking.fields}
+    if marking.whole:
         placed = {name: round(value) for name, value in placed.items()}
     return {**placed, "label": marks[0]["label"]}

@@ -7,43 +7,46 @@ with few answers are kept near the crowd.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
-from thresher.core.errors import check_choice
 from thresher.core.text_arrays import text_array
 
 from .annotators import Consensus
 from .opinion_tables import Opinions
-
-if TYPE_CHECKING:
-    from .tasks.regression import Regression
 
 ROUNDS = 30
 FAR = 2.0  # standard deviations from which on an answer counts less
 KEPT = 3.0  # answers' worth of the crowd in each annotator's bias and spread
 
 
-def number_consensus(opinions: Opinions, task: Regression, *, method: str = "auto") -> Consensus:
+def number_consensus(
+    opinions: Opinions,
+    values: np.ndarray,
+    *,
+    encode: Callable[[float], str],
+    method: str = "auto",
+) -> Consensus:
     """Find one number for each row.
 
     Parameters
     ----------
     opinions : Opinions
-    task : Regression
+    values : ndarray of float64, shape (v,)
+        The number of each answer.
+    encode : callable
+        Makes the label of a row from its number.
     method : {"auto", "median"}
         ``"auto"`` is the robust weighted mean; both are the same where each row has one answer.
 
     Returns
     -------
     Consensus
-        ``labels`` are numbers as text. ``scores`` are reliabilities: one minus the error variance
+        ``scores`` are reliabilities: one minus the error variance
         of a row over the variance of all rows. ``annotator_quality`` is the same for one answer of
         each annotator. ``probs`` is empty.
     """
-    check_choice("method", method, task.methods)
-    values = opinions.labels.astype(np.float64)
     medians = np.array([np.median(values[places]) for places in opinions.by_row()])
     found, variance, weight = _weighted(opinions, values, medians)
     if method == "median":
@@ -52,7 +55,7 @@ def number_consensus(opinions: Opinions, task: Regression, *, method: str = "aut
     certain = 1.0 / np.maximum(np.bincount(opinions.rows, weights=weight), 1e-300)
     return Consensus(
         opinions.row_ids,
-        text_array([task.encode(_inside(value, task)) for value in found.tolist()]),
+        text_array([encode(value) for value in found.tolist()]),
         np.clip(1.0 - certain / (certain + total), 0.0, 1.0),
         np.empty((len(found), 0)),
         opinions.names,
@@ -92,9 +95,3 @@ def _weighted(
         total = np.bincount(rows, weights=weight)
         found = np.bincount(rows, weights=weight * (values - bias[people])) / total
     return found, variance, weight
-
-
-def _inside(value: float, task: Regression) -> float:
-    low = -np.inf if task.low is None else task.low
-    high = np.inf if task.high is None else task.high
-    return float(np.clip(value, low, high))

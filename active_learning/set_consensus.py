@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
-from thresher.core.errors import check_choice
 from thresher.core.text_arrays import text_array
 
 from .annotators import Consensus, Votes, choose_method, dawid_skene, majority
 from .opinion_tables import Opinions
 
-if TYPE_CHECKING:
-    from .tasks.multi_label import MultiLabel
-
 NO_YES = ("no", "yes")
 
 
-def set_consensus(opinions: Opinions, task: MultiLabel, *, method: str = "auto") -> Consensus:
+def set_consensus(
+    opinions: Opinions,
+    said: np.ndarray,
+    *,
+    classes: tuple[str, ...],
+    encode: Callable[[np.ndarray], str],
+    method: str = "auto",
+) -> Consensus:
     """Decide each class of each row by majority or by Dawid and Skene's model.
 
     Parameters
     ----------
     opinions : Opinions
-        Labels as `MultiLabel.encode` makes them.
-    task : MultiLabel
+    said : ndarray of bool, shape (v, c)
+        Which classes each answer names.
+    classes : tuple of str, length c
+    encode : callable
+        Makes the label of a row from the mask of its classes, shape (c,).
     method : {"auto", "majority", "dawid_skene"}
 
     Returns
     -------
     Consensus
-        ``labels`` are JSON lists of class names, ``probs`` the probability of each class, and
-        ``scores`` the least of the probabilities of the answers chosen.
+        ``probs`` is the probability of each class, and ``scores`` the least of the probabilities of
+        the answers chosen.
     """
-    check_choice("method", method, task.methods)
-    said = np.array([[name in task.present(t) for name in task.classes] for t in opinions.labels])
-    probs = np.empty((len(opinions.row_ids), len(task.classes)))
-    for code in range(len(task.classes)):
+    probs = np.empty((len(opinions.row_ids), len(classes)))
+    for code in range(len(classes)):
         votes = Votes(
             opinions.rows,
             opinions.annotators,
@@ -51,16 +54,15 @@ def set_consensus(opinions: Opinions, task: MultiLabel, *, method: str = "auto")
         counted = dawid_skene(votes) if chosen == "dawid_skene" else majority(votes)
         probs[:, code] = counted[:, 1]
     yes = probs > 0.5
-    names = np.array(task.classes, dtype=object)
     right = np.where(said, probs[opinions.rows], 1.0 - probs[opinions.rows]).mean(axis=1)
     return Consensus(
         opinions.row_ids,
-        text_array([json.dumps(names[row].tolist(), ensure_ascii=False) for row in yes]),
+        text_array([encode(row) for row in yes]),
         np.maximum(probs, 1.0 - probs).min(axis=1),
         probs,
         opinions.names,
         opinions.mean_by_annotator(right),
         opinions.answers(),
-        task.classes,
+        classes,
         chosen,
     )

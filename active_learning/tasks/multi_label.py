@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from thresher.core.errors import InputError
+from thresher.core.errors import InputError, check_choice
 from thresher.core.missing import is_missing
 
 from ..kinds import MANY_LABELS, Kind
@@ -81,8 +81,7 @@ class MultiLabel(RightOrWrong):
 
     def suggest(self, output: np.ndarray) -> tuple[str, float]:
         """Return the classes likelier than not, and the probability that all of them are right."""
-        names = [name for name, p in zip(self.classes, output, strict=True) if p > 0.5]
-        return json.dumps(names, ensure_ascii=False), float(self.confidence(output[None])[0])
+        return self._chosen(output > 0.5), float(self.confidence(output[None])[0])
 
     def confidence(self, outputs: np.ndarray) -> np.ndarray:
         """Return the probability that all classes are right, were they independent."""
@@ -113,7 +112,17 @@ class MultiLabel(RightOrWrong):
         from ..set_consensus import set_consensus
 
         del outputs
-        return set_consensus(opinions, self, method=method)
+        check_choice("method", method, self.methods)
+        present = [self.present(text) for text in opinions.labels]
+        said = np.array([[name in names for name in self.classes] for names in present])
+        return set_consensus(
+            opinions, said, classes=self.classes, encode=self._chosen, method=method
+        )
+
+    def _chosen(self, chosen: np.ndarray) -> str:
+        """Return the label that names the classes of a mask, shape (c,)."""
+        names = [name for name, there in zip(self.classes, chosen, strict=True) if there]
+        return json.dumps(names, ensure_ascii=False)
 
 
 def read_json_list(text: str) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from thresher.core.errors import InputError
+from thresher.core.errors import InputError, check_choice
 
 from ..error_estimate import estimate_error
 from ..estimate import DrawnLosses, Estimate
@@ -148,4 +148,11 @@ class Regression:
         from ..number_consensus import number_consensus
 
         del outputs
-        return number_consensus(opinions, self, method=method)
+        check_choice("method", method, self.methods)
+        values = opinions.labels.astype(np.float64)
+        return number_consensus(opinions, values, encode=self._encode_inside, method=method)
+
+    def _encode_inside(self, value: float) -> str:
+        low = -np.inf if self.low is None else self.low
+        high = np.inf if self.high is None else self.high
+        return self.encode(float(np.clip(value, low, high)))
