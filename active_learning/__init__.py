@@ -8,60 +8,109 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thresher.core.lazy import lazy_names
+from thresher.core.moved import moved_modules
 
 if TYPE_CHECKING:
     from .agreement import consensus as consensus
-    from .annotators import Consensus as Consensus
-    from .batch import SKIP as SKIP
-    from .batch import UNDO as UNDO
-    from .batch import Batch as Batch
-    from .curves import Curves as Curves
-    from .error_estimate import estimate_error as estimate_error
-    from .estimate import Estimate as Estimate
-    from .estimate import estimate_accuracy as estimate_accuracy
-    from .estimate import lure_weights as lure_weights
-    from .heads import LogisticHead as LogisticHead
-    from .instances import Instances as Instances
-    from .label_files import export_answers as export_answers
-    from .label_files import export_labels as export_labels
+    from .annotators.classes import Consensus as Consensus
+    from .estimates.accuracy import Estimate as Estimate
+    from .estimates.accuracy import estimate_accuracy as estimate_accuracy
+    from .estimates.accuracy import lure_weights as lure_weights
+    from .estimates.error import estimate_error as estimate_error
+    from .learners.logistic import LogisticHead as LogisticHead
+    from .learners.sklearn_learner import SklearnLearner as SklearnLearner
+    from .learners.torch_learner import TorchLearner as TorchLearner
+    from .pool.instances import Instances as Instances
+    from .pool.selection import Selection as Selection
     from .querying import query as query
-    from .roundtrip import export_batch as export_batch
-    from .roundtrip import import_answers as import_answers
-    from .selection import Selection as Selection
-    from .session import Session as Session
-    from .simulation import simulate as simulate
-    from .sklearn_learner import SklearnLearner as SklearnLearner
+    from .sessions.batch import SKIP as SKIP
+    from .sessions.batch import UNDO as UNDO
+    from .sessions.batch import Batch as Batch
+    from .sessions.batch_files import export_batch as export_batch
+    from .sessions.batch_files import import_answers as import_answers
+    from .sessions.label_files import export_answers as export_answers
+    from .sessions.label_files import export_labels as export_labels
+    from .sessions.session import Session as Session
+    from .simulations.curves import Curves as Curves
+    from .simulations.simulation import simulate as simulate
     from .strategies import STRATEGIES as STRATEGIES
     from .strategies import get_strategy as get_strategy
     from .tasks import get_task as get_task
-    from .torch_learner import TorchLearner as TorchLearner
 
 _HOME = {
     "STRATEGIES": "strategies",
-    "SKIP": "batch",
-    "UNDO": "batch",
-    "Batch": "batch",
-    "Consensus": "annotators",
-    "Curves": "curves",
-    "Estimate": "estimate",
-    "Instances": "instances",
-    "Session": "session",
+    "SKIP": "sessions.batch",
+    "UNDO": "sessions.batch",
+    "Batch": "sessions.batch",
+    "Consensus": "annotators.classes",
+    "Curves": "simulations.curves",
+    "Estimate": "estimates.accuracy",
+    "Instances": "pool.instances",
+    "Session": "sessions.session",
     "consensus": "agreement",
-    "estimate_accuracy": "estimate",
-    "estimate_error": "error_estimate",
+    "estimate_accuracy": "estimates.accuracy",
+    "estimate_error": "estimates.error",
     "get_task": "tasks",
-    "import_answers": "roundtrip",
-    "lure_weights": "estimate",
-    "LogisticHead": "heads",
-    "Selection": "selection",
-    "SklearnLearner": "sklearn_learner",
-    "TorchLearner": "torch_learner",
-    "export_batch": "roundtrip",
-    "export_answers": "label_files",
-    "export_labels": "label_files",
+    "import_answers": "sessions.batch_files",
+    "lure_weights": "estimates.accuracy",
+    "LogisticHead": "learners.logistic",
+    "Selection": "pool.selection",
+    "SklearnLearner": "learners.sklearn_learner",
+    "TorchLearner": "learners.torch_learner",
+    "export_batch": "sessions.batch_files",
+    "export_answers": "sessions.label_files",
+    "export_labels": "sessions.label_files",
     "get_strategy": "strategies",
     "query": "querying",
-    "simulate": "simulation",
+    "simulate": "simulations.simulation",
 }
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)
+moved_modules(
+    __name__,
+    {
+        "audit": "sessions.audit_arm",
+        "batch": "sessions.batch",
+        "context": "pool.context",
+        "crossfit": "learners.crossfit",
+        "curves": "simulations.curves",
+        "engine": "sessions.engine",
+        "error_estimate": "estimates.error",
+        "estimate": "estimates.accuracy",
+        "heads": "learners.logistic",
+        "heads_of_sets": "learners.multilabel",
+        "inner_products": "pool.inner_products",
+        "instances": "pool.instances",
+        "kinds": "pool.probabilities",
+        "label_files": "sessions.label_files",
+        "learning_curve": "sessions.learning_curve",
+        "linear_fit": "learners.linear_fit",
+        "mark_consensus": "annotators.marks",
+        "migration": "sessions.migration",
+        "number_consensus": "annotators.numbers",
+        "opinion_tables": "annotators.answers",
+        "opinions": "sessions.second_opinions",
+        "plots": "simulations.plots",
+        "pool_arrays": "pool.arrays",
+        "replay": "sessions.replay",
+        "report": "sessions.report",
+        "ridge": "learners.ridge",
+        "roundtrip": "sessions.batch_files",
+        "row_files": "sessions.row_files",
+        "scores": "pool.scores",
+        "selection": "pool.selection",
+        "serving": "sessions.batch_choice",
+        "session": "sessions.session",
+        "set_consensus": "annotators.sets",
+        "settings": "sessions.settings",
+        "sheet_ids": "sessions.sheet_ids",
+        "simulation": "simulations.simulation",
+        "sklearn_learner": "learners.sklearn_learner",
+        "small_problems": "learners.blas_threads",
+        "state": "sessions.state",
+        "stopping": "sessions.stopping",
+        "store": "sessions.store",
+        "torch_learner": "learners.torch_learner",
+        "training": "sessions.fitted_models",
+    },
+)

@@ -14,9 +14,9 @@ from thresher.core.missing import id_texts, is_missing, read_values
 from thresher.core.signatures import checked
 from thresher.core.text_arrays import in_texts
 
-from .annotators import Consensus
-from .opinion_tables import Opinions, check_columns
-from .pool_arrays import plain
+from .annotators.answers import Opinions, check_columns
+from .annotators.classes import Consensus
+from .pool.arrays import plain
 from .tasks import TASKS, Task, get_task
 from .tasks.registry import WITH_CLASSES
 

@@ -9,10 +9,10 @@ from thresher.core.errors import InputError, check_choice, check_count
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 
-from .context import Context, make_context
-from .instances import Instances
-from .kinds import MANY_LABELS, ONE_LABEL
-from .selection import Selection
+from .pool.context import Context, make_context
+from .pool.instances import Instances
+from .pool.probabilities import MANY_LABELS, ONE_LABEL
+from .pool.selection import Selection
 from .strategies import get_strategy
 from .strategies.strategy import Strategy
 from .tasks import TASKS

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .context import Context
-from .learners import Learner, Predictor, committee_probs, dropout_probs
-from .selection import Picks
+from .learners.learner import Learner, Predictor, committee_probs, dropout_probs
+from .pool.context import Context
+from .pool.selection import Picks
 from .strategies.strategy import Strategy
 from .strategies.uncertain import Random
 from .tasks.classification import Classification

@@ -34,10 +34,10 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from active_learning import Session, estimate_accuracy
-from active_learning.audit import Audit
-from active_learning.crossfit import cross_fit
-from active_learning.heads import LogisticHead, fit_temperature, softmax
-from active_learning.learners import Learner, Predictor, constant_predictor
+from active_learning.learners.crossfit import cross_fit
+from active_learning.learners.learner import Learner, Predictor, constant_predictor
+from active_learning.learners.logistic import LogisticHead, fit_temperature, softmax
+from active_learning.sessions.audit_arm import Audit
 from thresher.core.embeddings import Embeddings
 from thresher.core.files import write_json
 

@@ -27,7 +27,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from active_learning import consensus
-from active_learning.annotators import Votes, dawid_skene
+from active_learning.annotators.classes import Votes, dawid_skene
 from thresher.core.files import write_json
 
 

@@ -27,7 +27,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from active_learning import STRATEGIES, get_strategy, query
-from active_learning.context import make_context
+from active_learning.pool.context import make_context
 from active_learning.querying import query_context
 from active_learning.strategies.herding import MaxHerding
 from thresher.core.embeddings import Embeddings

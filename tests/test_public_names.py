@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pkgutil
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from thresher.core.moved import _FINDER
+
+ROOT = Path(__file__).resolve().parent.parent
 
 PACKAGES = ("thresher.core", "curation", "active_learning", "augment", "training", "thresher.app")
 PROMISED = {
@@ -45,3 +51,14 @@ def test_no_submodule_hides_a_public_name(package: str) -> None:
 def test_completion_shows_the_public_names(package: str) -> None:
     module = import_module(package)
     assert dir(module) == sorted(module.__all__)
+
+
+def test_old_names_of_modules_lead_to_modules_that_are_there() -> None:
+    for package in PACKAGES:
+        import_module(package)
+    assert _FINDER.homes
+    for old, new in _FINDER.homes.items():
+        assert find_spec(new), f"{old} became {new}, which is not there"
+        path = ROOT.joinpath(*old.split("."))
+        assert not path.exists(), f"{old} is in the table of moved modules, and still there"
+        assert not path.with_suffix(".py").exists()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..context import Context
-from ..selection import Picks
+from ..pool.context import Context
+from ..pool.selection import Picks
 from .herding import UHerding
 from .uncertain import Random, Uncertainty
 

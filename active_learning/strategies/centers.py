@@ -14,9 +14,9 @@ import numpy as np
 
 from thresher.core.grid import on_grid
 
-from ..context import Context
-from ..inner_products import inner_products, squared_norms
-from ..selection import Picks
+from ..pool.context import Context
+from ..pool.inner_products import inner_products, squared_norms
+from ..pool.selection import Picks
 from .strategy import working_rows
 
 BLOCK = 64

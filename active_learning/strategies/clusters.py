@@ -12,9 +12,9 @@ import numpy as np
 from thresher.core.errors import check_count
 from thresher.core.ties import highest_first, settled
 
-from ..context import Context
-from ..inner_products import closeness
-from ..selection import Picks
+from ..pool.context import Context
+from ..pool.inner_products import closeness
+from ..pool.selection import Picks
 from .lloyd import k_means
 
 EMBEDDINGS = frozenset({"embeddings"})

@@ -8,8 +8,8 @@ import numpy as np
 
 from thresher.core.errors import check_count, check_number
 
-from ..context import Context
-from ..selection import Picks
+from ..pool.context import Context
+from ..pool.selection import Picks
 from .strategy import Strategy
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from thresher.core.ties import TOLERANCE
 
-from ..inner_products import closeness
+from ..pool.inner_products import closeness
 
 # Takes −‖x − x'‖² / 2, any shape, float32 or float64, and may overwrite it.
 Kernel = Callable[[np.ndarray], np.ndarray]

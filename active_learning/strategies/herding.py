@@ -21,9 +21,9 @@ import numpy as np
 
 from thresher.core.errors import check_number
 
-from ..context import Context
-from ..inner_products import closeness
-from ..selection import Picks
+from ..pool.context import Context
+from ..pool.inner_products import closeness
+from ..pool.selection import Picks
 from .coverage import Kernel, Points, cover, gaussian, greedy_coverage, top_hat
 from .lloyd import k_means
 from .strategy import draw_without_replacement

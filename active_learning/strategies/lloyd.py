@@ -10,7 +10,7 @@ import numpy as np
 
 from thresher.core.grid import exact_rows
 
-from ..inner_products import inner_products, squared_norms
+from ..pool.inner_products import inner_products, squared_norms
 from .seeding import squared_distance_sampling
 
 POINTS_PER_CENTROID = 64

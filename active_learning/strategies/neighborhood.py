@@ -9,9 +9,9 @@ import numpy as np
 from thresher.core.errors import check_count, check_number
 from thresher.core.ties import highest_places
 
-from ..context import Context
-from ..inner_products import inner_products
-from ..selection import Picks
+from ..pool.context import Context
+from ..pool.inner_products import inner_products
+from ..pool.selection import Picks
 from .centers import mean_row
 from .strategy import pick_highest
 

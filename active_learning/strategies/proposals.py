@@ -14,8 +14,8 @@ import numpy as np
 
 from thresher.core.errors import InputError, check_number
 
-from ..context import Context
-from ..selection import Picks
+from ..pool.context import Context
+from ..pool.selection import Picks
 from .centers import KCenter
 from .clusters import KMeans
 from .herding import MaxHerding, UHerding

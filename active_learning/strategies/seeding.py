@@ -17,9 +17,9 @@ import numpy as np
 
 from thresher.core.grid import exact_rows
 
-from ..context import Context
-from ..inner_products import inner_products, squared_norms
-from ..selection import Picks
+from ..pool.context import Context
+from ..pool.inner_products import inner_products, squared_norms
+from ..pool.selection import Picks
 from .centers import nearest_squared
 from .strategy import working_rows
 

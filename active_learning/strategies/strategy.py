@@ -8,8 +8,8 @@ import numpy as np
 
 from thresher.core.ties import highest_first
 
-from ..context import Context
-from ..selection import Picks
+from ..pool.context import Context
+from ..pool.selection import Picks
 
 
 class Strategy(Protocol):

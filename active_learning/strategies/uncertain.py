@@ -11,8 +11,8 @@ import numpy as np
 
 from thresher.core.errors import check_choice, check_number
 
-from ..context import Context
-from ..selection import Picks
+from ..pool.context import Context
+from ..pool.selection import Picks
 from .strategy import draw_without_replacement, pick_highest
 
 PROBS = frozenset({"pred_probs"})

@@ -13,13 +13,13 @@ import numpy as np
 from thresher.core.classes import class_key, class_lookup, class_text
 from thresher.core.errors import InputError, did_you_mean
 
-from ..kinds import ONE_LABEL, Kind
+from ..pool.probabilities import ONE_LABEL, Kind
 from .right_or_wrong import RightOrWrong
 
 if TYPE_CHECKING:
-    from ..annotators import Consensus
-    from ..learners import Learner
-    from ..opinion_tables import Opinions
+    from ..annotators.answers import Opinions
+    from ..annotators.classes import Consensus
+    from ..learners.learner import Learner
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Classification(RightOrWrong):
 
     def learner(self) -> Learner:
         """Return the logistic head."""
-        from ..heads import LogisticHead
+        from ..learners.logistic import LogisticHead
 
         return LogisticHead()
 
@@ -97,7 +97,7 @@ class Classification(RightOrWrong):
         self, opinions: Opinions, *, outputs: np.ndarray | None, method: str
     ) -> Consensus:
         """Find one class for each row; see `active_learning.consensus`."""
-        from ..annotators import Votes, label_consensus
+        from ..annotators.classes import Votes, label_consensus
 
         votes = Votes.of_opinions(opinions, classes=self.classes or None)
         return label_consensus(votes, pred_probs=outputs, method=method)

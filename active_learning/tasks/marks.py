@@ -20,8 +20,8 @@ from .classification import check_class
 from .multi_label import MultiLabel, read_json_list
 
 if TYPE_CHECKING:
-    from ..annotators import Consensus
-    from ..opinion_tables import Opinions
+    from ..annotators.answers import Opinions
+    from ..annotators.classes import Consensus
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Marks(MultiLabel, ABC):
         self, opinions: Opinions, *, outputs: np.ndarray | None, method: str
     ) -> Consensus:
         """Keep the marks that most annotators of a row made; the model has no say."""
-        from ..mark_consensus import mark_consensus
+        from ..annotators.marks import mark_consensus
 
         del outputs, method
         return mark_consensus(opinions, self)

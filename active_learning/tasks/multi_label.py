@@ -12,14 +12,14 @@ import numpy as np
 from thresher.core.errors import InputError, check_choice
 from thresher.core.missing import is_missing
 
-from ..kinds import MANY_LABELS, Kind
+from ..pool.probabilities import MANY_LABELS, Kind
 from .classification import check_class, cohen_kappa
 from .right_or_wrong import RightOrWrong
 
 if TYPE_CHECKING:
-    from ..annotators import Consensus
-    from ..learners import Learner
-    from ..opinion_tables import Opinions
+    from ..annotators.answers import Opinions
+    from ..annotators.classes import Consensus
+    from ..learners.learner import Learner
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class MultiLabel(RightOrWrong):
 
     def learner(self) -> Learner:
         """Return one logistic model for each class."""
-        from ..heads_of_sets import SigmoidHead
+        from ..learners.multilabel import SigmoidHead
 
         return SigmoidHead()
 
@@ -109,7 +109,7 @@ class MultiLabel(RightOrWrong):
         self, opinions: Opinions, *, outputs: np.ndarray | None, method: str
     ) -> Consensus:
         """Find one set for each row, class by class; the classifier has no say."""
-        from ..set_consensus import set_consensus
+        from ..annotators.sets import set_consensus
 
         del outputs
         check_choice("method", method, self.methods)

@@ -10,14 +10,14 @@ import numpy as np
 
 from thresher.core.errors import InputError, check_choice
 
-from ..error_estimate import estimate_error
-from ..estimate import DrawnLosses, Estimate
-from ..kinds import ONE_LABEL, Kind
+from ..estimates.accuracy import DrawnLosses, Estimate
+from ..estimates.error import estimate_error
+from ..pool.probabilities import ONE_LABEL, Kind
 
 if TYPE_CHECKING:
-    from ..annotators import Consensus
-    from ..learners import Learner
-    from ..opinion_tables import Opinions
+    from ..annotators.answers import Opinions
+    from ..annotators.classes import Consensus
+    from ..learners.learner import Learner
 
 # Mean of |error| over standard deviation of a normal error.
 MEAN_OVER_DEVIATION = float(np.sqrt(2.0 / np.pi))
@@ -83,7 +83,7 @@ class Regression:
 
     def learner(self) -> Learner:
         """Return ridge regression."""
-        from ..ridge import RidgeHead
+        from ..learners.ridge import RidgeHead
 
         return RidgeHead()
 
@@ -145,7 +145,7 @@ class Regression:
         self, opinions: Opinions, *, outputs: np.ndarray | None, method: str
     ) -> Consensus:
         """Find one number for each row; the model has no say."""
-        from ..number_consensus import number_consensus
+        from ..annotators.numbers import number_consensus
 
         del outputs
         check_choice("method", method, self.methods)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..estimate import DrawnLosses, Estimate, estimate_accuracy
+from ..estimates.accuracy import DrawnLosses, Estimate, estimate_accuracy
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from ..estimate import DrawnLosses, Estimate
-from ..kinds import Kind
+from ..estimates.accuracy import DrawnLosses, Estimate
+from ..pool.probabilities import Kind
 
 if TYPE_CHECKING:
-    from ..annotators import Consensus
-    from ..learners import Learner
-    from ..opinion_tables import Opinions
+    from ..annotators.answers import Opinions
+    from ..annotators.classes import Consensus
+    from ..learners.learner import Learner
 
 
 class Task(Protocol):

@@ -27,8 +27,8 @@ from skactiveml.classifier import ParzenWindowClassifier, SklearnClassifier
 from sklearn.ensemble import BaggingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from active_learning.context import Context
-from active_learning.selection import Picks
+from active_learning.pool.context import Context
+from active_learning.pool.selection import Picks
 from active_learning.strategies.strategy import Strategy
 
 STRENGTH = 20.0

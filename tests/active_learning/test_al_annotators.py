@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from active_learning import consensus
-from active_learning.annotators import Votes, dawid_skene, majority
+from active_learning.annotators.classes import Votes, dawid_skene, majority
 from thresher.core.errors import InputError
 
 

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import beta
 
 from active_learning import estimate_accuracy, lure_weights
-from active_learning.learning_curve import fit_power_law
+from active_learning.sessions.learning_curve import fit_power_law
 from active_learning.strategies.strategy import draw_without_replacement
 from active_learning.tasks.classification import cohen_kappa
 from thresher.core.errors import InputError

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from active_learning import SklearnLearner, TorchLearner, simulate
-from active_learning.curves import Curves, labels_to_reach
-from active_learning.heads import LogisticHead, fit_logistic, fit_temperature, softmax
-from active_learning.learners import committee_probs, dropout_probs
+from active_learning.learners.learner import committee_probs, dropout_probs
+from active_learning.learners.logistic import LogisticHead, fit_logistic, fit_temperature, softmax
+from active_learning.simulations.curves import Curves, labels_to_reach
 from active_learning.strategies.uncertain import Margin
 from thresher.core.embeddings import unit_length
 from thresher.core.errors import InputError

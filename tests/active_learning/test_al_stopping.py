@@ -3,7 +3,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from active_learning import Session, simulate
-from active_learning.learning_curve import fit_power_law
+from active_learning.sessions.learning_curve import fit_power_law
 
 
 def test_forecasts_follow_simulated_learning_curves():

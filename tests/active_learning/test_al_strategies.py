@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from active_learning import STRATEGIES, get_strategy, query
-from active_learning.context import make_context
-from active_learning.inner_products import device_of, inner_products
+from active_learning.pool.context import make_context
+from active_learning.pool.inner_products import device_of, inner_products
 from active_learning.querying import query_context
 from active_learning.strategies.auto import Auto
 from active_learning.strategies.compose import Balance, Mix, Prefilter, Until

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from active_learning import SKIP, Instances, Session, consensus, get_task, import_answers, query
-from active_learning.heads_of_sets import SigmoidHead
-from active_learning.kinds import MANY_LABELS
-from active_learning.ridge import RidgeHead
+from active_learning.learners.multilabel import SigmoidHead
+from active_learning.learners.ridge import RidgeHead
+from active_learning.pool.probabilities import MANY_LABELS
 from active_learning.tasks.marks import Marks
 from thresher.core.errors import InputError
 

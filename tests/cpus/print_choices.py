@@ -6,7 +6,7 @@ import json
 import numpy as np
 
 from active_learning import STRATEGIES, query
-from active_learning.heads import LogisticHead
+from active_learning.learners.logistic import LogisticHead
 from active_learning.strategies.herding import MaxHerding, ProbCover, UHerding
 from augment import policies
 from augment.choose import choose_policy

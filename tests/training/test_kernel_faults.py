@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from active_learning.torch_learner import TorchLearner
+from active_learning.learners.torch_learner import TorchLearner
 from thresher.core import kernel_faults
 from thresher.core.kernel_faults import KERNEL_FAULTS, GradientGuard, faulty_layers
 from training import compact_model, fit, quantize

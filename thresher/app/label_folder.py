@@ -191,7 +191,7 @@ def known_answers(loaded: LoadedDataset, labels: Iterable[Any]) -> dict[str, str
 
 def _shown(name: str) -> str:
     """Keep a column of the data apart from those that the export writes."""
-    from active_learning.roundtrip import COLUMNS
+    from active_learning.sessions.batch_files import COLUMNS
 
     return f"data_{name}" if name in COLUMNS else name
 

@@ -40,7 +40,7 @@ def next_batch(
     Example: thresher label next labelling -n 20 --annotator ann --out batch.csv
     """
     from active_learning import export_batch
-    from active_learning.row_files import file_format
+    from active_learning.sessions.row_files import file_format
 
     here = LabelFolder(folder)
     if out is not None:  # before rows are leased
@@ -166,7 +166,7 @@ def export(
 
 
 def _given(session: Session, items: list[str]) -> dict[str, Any]:
-    from active_learning.batch import Mark
+    from active_learning.sessions.batch import Mark
 
     answers: dict[str, Any] = {}
     for item in items:

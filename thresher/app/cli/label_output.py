@@ -13,8 +13,8 @@ from ..terminal import write_line
 
 if TYPE_CHECKING:
     from active_learning import Curves
-    from active_learning.report import Report
-    from active_learning.roundtrip import Conflict
+    from active_learning.sessions.batch_files import Conflict
+    from active_learning.sessions.report import Report
 
 
 def say(result: dict[str, Any], lines: Sequence[str], *, as_json: bool) -> None:

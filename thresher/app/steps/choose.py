@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from active_learning import get_strategy, simulate
-from active_learning.context import make_context
-from active_learning.heads import LogisticHead
+from active_learning.learners.logistic import LogisticHead
+from active_learning.pool.context import make_context
 from active_learning.rounds import choose, fit_pool, with_model
 from curation import select_coreset
 

@@ -1,0 +1,7 @@
+"""Models that are trained between rounds of labelling, and the contract for your own."""
+
+from __future__ import annotations
+
+from thresher.core.moved import moved_names
+
+__getattr__ = moved_names(__name__, "learner")

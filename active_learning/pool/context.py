@@ -1,0 +1,246 @@
+"""What a strategy sees: the pool's arrays, what is labelled, what may be asked, and the randomness.
+
+Letters in array names and shapes: n rows in the pool, d dimensions, c classes, k models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from thresher.core.embeddings import Embeddings
+from thresher.core.errors import InputError
+from thresher.core.grid import exact_rows
+from thresher.core.matrices import as_matrix
+from thresher.core.randomness import RandomState, check_random_state
+
+from .arrays import (
+    check_pred_probs,
+    mask_of,
+    members_of,
+    plain,
+    positive,
+    rows_of_members,
+    uncertainty_of,
+    vectors_and_ids,
+)
+from .inner_products import device_of
+from .instances import Instances
+from .probabilities import ONE_LABEL, Kind
+
+
+@dataclass(frozen=True)
+class Context:
+    """The pool as strategies see it. Make it with `make_context`, which checks every array.
+
+    Attributes
+    ----------
+    row_ids : ndarray of str, shape (n,)
+    labeled : ndarray of bool, shape (n,)
+        Rows that have a label.
+    pending : ndarray of bool, shape (n,)
+        Rows that are with an annotator: not to be asked, and counted as covered.
+    candidates : ndarray of bool, shape (n,)
+        Rows that may be asked at all; labelled and pending ones are taken out by `available`.
+    costs : ndarray of float64, shape (n,)
+        Cost of a label for each row, in any unit; utilities are divided by it.
+    weights : ndarray of float64, shape (n,)
+        Importance of each row; utilities are multiplied by it, and coverage counts it.
+    rng : Generator
+    embeddings : ndarray of float32, shape (n, d), or None
+        Unit length.
+    pred_probs : ndarray of float32, shape (n, c), or None
+    ensemble_probs : ndarray of float32, shape (k, n, c), or None
+        Probabilities of the members of a committee.
+    dropout_probs : ndarray of float32, shape (k, n, c), or None
+        Probabilities of passes with dropout of the input.
+    given_uncertainty : ndarray of float64, shape (n,), or None
+        The caller's own uncertainty (regression, boxes, multi-label), not below 0.
+    class_counts : ndarray of float64, shape (c,), or None
+        Labels so far of each class.
+    kind : Kind
+        What the probabilities mean: one label a row, or each class on its own.
+    device : str or None
+        The torch device that multiplies embeddings; None for numpy.
+    """
+
+    row_ids: np.ndarray
+    labeled: np.ndarray
+    pending: np.ndarray
+    candidates: np.ndarray
+    costs: np.ndarray
+    weights: np.ndarray
+    rng: np.random.Generator
+    embeddings: np.ndarray | None = None
+    pred_probs: np.ndarray | None = None
+    ensemble_probs: np.ndarray | None = None
+    dropout_probs: np.ndarray | None = None
+    given_uncertainty: np.ndarray | None = None
+    class_counts: np.ndarray | None = None
+    kind: Kind = ONE_LABEL
+    device: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.row_ids)
+
+    @cached_property
+    def available(self) -> np.ndarray:
+        """Positions that may be picked, ascending, int64."""
+        return np.flatnonzero(self.candidates & ~self.labeled & ~self.pending)
+
+    @cached_property
+    def covered(self) -> np.ndarray:
+        """Positions that are labelled or with an annotator, ascending, int64."""
+        return np.flatnonzero(self.labeled | self.pending)
+
+    @cached_property
+    def preference(self) -> np.ndarray:
+        """Weight over cost of each row, float64, shape (n,)."""
+        return np.asarray(self.weights / self.costs)
+
+    @cached_property
+    def uncertainty(self) -> np.ndarray:
+        """The given uncertainty, else one minus the margin of `pred_probs`; shape (n,)."""
+        if self.given_uncertainty is not None:
+            return self.given_uncertainty
+        return self.kind.margin(self.probs)
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """The embeddings, float32, shape (n, d); an error names them when they are missing.
+
+        On a grid where products are exact, so that every processor picks the same rows.
+        """
+        if self.embeddings is None:
+            raise InputError("This strategy needs `embeddings`.")
+        return exact_rows(self.embeddings)
+
+    @property
+    def probs(self) -> np.ndarray:
+        """The class probabilities, shape (n, c); an error names them when they are missing."""
+        if self.pred_probs is None:
+            raise InputError("This strategy needs `pred_probs`, the probabilities of a model.")
+        return self.pred_probs
+
+    @property
+    def has_uncertainty(self) -> bool:
+        """Whether any uncertainty is known: given, or from `pred_probs`."""
+        return self.given_uncertainty is not None or self.pred_probs is not None
+
+    def has(self, need: str) -> bool:
+        """Whether the array called `need` is there."""
+        if need == "uncertainty":
+            return self.has_uncertainty
+        return getattr(self, need) is not None
+
+    def only(self, positions: np.ndarray) -> Context:
+        """Return the same pool with the rows that may be picked cut down to `positions`."""
+        mask = np.zeros(len(self), dtype=bool)
+        mask[positions] = True
+        return replace(self, candidates=self.candidates & mask)
+
+    def take(self, positions: np.ndarray) -> Context:
+        """Return a smaller pool of the rows at `positions`, in that order; `rng` is shared."""
+
+        def cut(values: np.ndarray | None) -> np.ndarray | None:
+            return None if values is None else values[positions]
+
+        def cut_members(values: np.ndarray | None) -> np.ndarray | None:
+            return None if values is None else values[:, positions]
+
+        return Context(
+            row_ids=self.row_ids[positions],
+            labeled=self.labeled[positions],
+            pending=self.pending[positions],
+            candidates=self.candidates[positions],
+            costs=self.costs[positions],
+            weights=self.weights[positions],
+            rng=self.rng,
+            embeddings=cut(self.embeddings),
+            pred_probs=cut(self.pred_probs),
+            ensemble_probs=cut_members(self.ensemble_probs),
+            dropout_probs=cut_members(self.dropout_probs),
+            given_uncertainty=cut(self.given_uncertainty),
+            class_counts=self.class_counts,
+            kind=self.kind,
+            device=self.device,
+        )
+
+    def with_pending(self, positions: np.ndarray) -> Context:
+        """Return the same pool with `positions` counted as chosen."""
+        pending = self.pending.copy()
+        pending[positions] = True
+        return replace(self, pending=pending)
+
+
+def make_context(
+    *,
+    embeddings: np.ndarray | Embeddings | None = None,
+    pred_probs: np.ndarray | None = None,
+    ensemble_probs: np.ndarray | None = None,
+    dropout_probs: np.ndarray | None = None,
+    uncertainty: np.ndarray | Instances | None = None,
+    predictions: np.ndarray | None = None,
+    labeled: np.ndarray | None = None,
+    exclude: np.ndarray | None = None,
+    candidates: np.ndarray | None = None,
+    costs: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+    class_counts: np.ndarray | None = None,
+    row_ids: np.ndarray | None = None,
+    kind: Kind = ONE_LABEL,
+    random_state: RandomState = 0,
+) -> Context:
+    """Check the arrays of a pool and put them together.
+
+    Parameters are those of `query`. At least one of `embeddings`, `pred_probs`, `ensemble_probs`,
+    `uncertainty`, `predictions` and `row_ids` is needed, to know how many rows there are.
+
+    Raises
+    ------
+    InputError
+        On lengths that differ, NaN or infinite values, probabilities outside [0, 1] or that do not
+        sum to one, costs that are not positive, repeated row ids; the first rows are named.
+    """
+    vectors, ids = vectors_and_ids(plain(embeddings), row_ids)
+    pred_probs = None if pred_probs is None else as_matrix("pred_probs", plain(pred_probs))
+    predictions = plain(predictions)
+    ensemble_probs, dropout_probs = plain(ensemble_probs), plain(dropout_probs)
+    uncertainty = plain(uncertainty)
+    sized = (ids, vectors, pred_probs, uncertainty if isinstance(uncertainty, np.ndarray) else None)
+    lengths = [len(values) for values in sized if values is not None]
+    members = {"ensemble_probs": ensemble_probs, "dropout_probs": dropout_probs}
+    lengths += [
+        rows_of_members(name, value) for name, value in members.items() if value is not None
+    ]
+    if predictions is not None and not lengths:
+        lengths = [np.shape(predictions)[-1]]
+    if not lengths:
+        raise InputError("Give at least one of `embeddings`, `pred_probs` and `row_ids`.")
+    n = lengths[0]
+    if set(lengths) != {n}:
+        raise InputError(f"The arrays of the pool have different lengths: {sorted(set(lengths))}.")
+    ids = np.arange(n).astype(str) if ids is None else ids
+    return Context(
+        row_ids=ids,
+        labeled=mask_of("labeled", plain(labeled), n=n, default=False),
+        pending=mask_of("exclude", plain(exclude), n=n, default=False),
+        candidates=mask_of("candidates", plain(candidates), n=n, default=True),
+        costs=positive("costs", plain(costs), row_ids=ids, zero=False),
+        weights=positive("weights", plain(weights), row_ids=ids, zero=True),
+        rng=check_random_state(random_state),
+        embeddings=vectors,
+        pred_probs=(
+            None if pred_probs is None else check_pred_probs(pred_probs, row_ids=ids, kind=kind)
+        ),
+        ensemble_probs=members_of(ensemble_probs, row_ids=ids, kind=kind),
+        dropout_probs=members_of(dropout_probs, row_ids=ids, kind=kind),
+        given_uncertainty=uncertainty_of(uncertainty, predictions, row_ids=ids),
+        class_counts=(
+            None if class_counts is None else np.asarray(plain(class_counts), dtype=np.float64)
+        ),
+        kind=kind,
+        device=device_of(embeddings),
+    )

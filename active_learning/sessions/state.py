@@ -1,0 +1,187 @@
+"""Where a session stands: labels, leases and arms of all rows, built from the log.
+
+The state is a fold over the answers and asks, so that the state at any earlier moment can be made
+again from a prefix of the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from thresher.core.errors import InputError, did_you_mean
+from thresher.core.labels import Answer
+from thresher.core.rows import with_letters
+
+from ..tasks import Task
+from .batch import Mark
+from .store import Ask, AskedRow
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A row that is with an annotator until `expires`, or until they answer."""
+
+    annotator: str
+    expires: float
+    answers_at: int
+    ask: int
+
+
+class State:
+    """Labels, leases and arms.
+
+    Parameters
+    ----------
+    row_ids : ndarray of str, shape (n,)
+    task : Task
+    candidates : ndarray of bool, shape (n,)
+        Rows that may be asked.
+    """
+
+    def __init__(self, row_ids: np.ndarray, task: Task, *, candidates: np.ndarray) -> None:
+        n = len(row_ids)
+        self.row_ids, self.task, self.candidates = row_ids, task, candidates
+        self._position = {row: place for place, row in enumerate(row_ids.tolist())}
+        self.answers: dict[int, dict[str, Answer]] = {}
+        self.labeled = np.zeros(n, dtype=bool)
+        self._chosen = np.zeros(n, dtype=bool)
+        self.drawn: dict[int, AskedRow] = {}
+        self.leases: dict[int, Lease] = {}
+        self.answers_seen = 0
+        self.asks_seen = 0
+
+    def copy(self) -> State:
+        """Return a state that later answers and asks do not change."""
+        other = copy(self)
+        other.answers = {place: dict(given) for place, given in self.answers.items()}
+        other.labeled, other._chosen = self.labeled.copy(), self._chosen.copy()
+        other.drawn, other.leases = dict(self.drawn), dict(self.leases)
+        return other
+
+    def position(self, row_id: str) -> int:
+        """Return the position of a row; an unknown id is an error."""
+        place = self._position.get(str(row_id))
+        if place is None:  # an id of a version whose ids could look like numbers
+            place = self._position.get(str(with_letters(np.array([str(row_id)], object))[0]))
+        if place is None:
+            hint = did_you_mean(str(row_id), self.row_ids[:1000].tolist())
+            raise InputError(f"The row id {row_id!r} is not in the pool.{hint}")
+        return place
+
+    def apply_answers(self, answers: Iterable[Answer]) -> None:
+        """Take in further answers, in the order of the log."""
+        for answer in answers:
+            place = self.position(answer.row_id)
+            by_person = self.answers.setdefault(place, {})
+            by_person.pop(answer.annotator, None)
+            if answer.kind != "undo":
+                by_person[answer.annotator] = answer
+            self.labeled[place] = any(a.kind == "label" for a in by_person.values())
+            lease = self.leases.get(place)
+            if lease and lease.annotator == answer.annotator and answer.id > lease.answers_at:
+                del self.leases[place]
+            self.answers_seen = answer.id
+
+    def apply_ask(self, ask: Ask) -> None:
+        """Take in a further ask."""
+        lease = Lease(ask.annotator, ask.expires, ask.answers_at, ask.id)
+        for row in ask.rows:
+            if row.arm == "audit":
+                self.drawn[row.position] = row
+            elif row.arm != "relabel":
+                self._chosen[row.position] = True
+            if row.arm != "claimed":
+                self.leases[row.position] = lease
+        self.asks_seen = ask.id
+
+    @property
+    def strategic(self) -> np.ndarray:
+        """The mask of rows chosen on purpose, shape (n,): by the strategy, or told unasked."""
+        mask = self._chosen.copy()
+        mask[[place for place in self.answers if place not in self.drawn]] = True
+        return mask
+
+    def leased(self, time: float) -> np.ndarray:
+        """Return the mask of rows with an open lease, shape (n,)."""
+        mask = np.zeros(len(self.row_ids), dtype=bool)
+        mask[[place for place, lease in self.leases.items() if lease.expires > time]] = True
+        return mask
+
+    def open_leases(self, time: float) -> dict[str, tuple[str, float]]:
+        """Return annotator and end of each open lease, by row id."""
+        return {
+            str(self.row_ids[place]): (lease.annotator, lease.expires)
+            for place, lease in self.leases.items()
+            if lease.expires > time
+        }
+
+    def answered_by(self, annotator: str) -> np.ndarray:
+        """Return the mask of rows that an annotator labelled or skipped, shape (n,)."""
+        mask = np.zeros(len(self.row_ids), dtype=bool)
+        mask[[place for place, given in self.answers.items() if annotator in given]] = True
+        return mask
+
+    def available(self, annotator: str, *, time: float) -> np.ndarray:
+        """Return the mask of rows without a label that may be served now, shape (n,)."""
+        taken = self.labeled | self.leased(time) | self.answered_by(annotator)
+        return np.asarray(self.candidates & ~taken)
+
+    def available_for_relabel(self, annotator: str, *, time: float) -> np.ndarray:
+        """Return the mask of rows that someone else has labelled and this annotator has not."""
+        free = self.candidates & ~self.leased(time) & ~self.answered_by(annotator)
+        return np.asarray(free & self.labeled)
+
+    def texts(self, position: int) -> list[str]:
+        """Return the labels that count now for a row, as text, one for each annotator."""
+        given = self.answers.get(position, {}).values()
+        return [answer.label for answer in given if answer.label is not None]
+
+    def settled(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return positions, ascending, and targets of the labelled rows; see `Task.targets`."""
+        rows = np.flatnonzero(self.labeled)
+        return rows, self.task.targets([self.texts(place) for place in rows.tolist()])
+
+    def audited(self) -> np.ndarray:
+        """Return the labelled rows that the audit arm drew and the strategy never chose."""
+        rows = [place for place in self.drawn if self.labeled[place] and not self._chosen[place]]
+        return np.array(sorted(rows), dtype=np.int64)
+
+
+def checked_answers(
+    state: State,
+    answers: Mapping[str, Any],
+    *,
+    annotator: str,
+    seconds: Mapping[str, float],
+    now: float,
+) -> list[Answer]:
+    """Turn what was told into answers; an unknown row id or a wrong label is an error."""
+    checked = []
+    for row, label in answers.items():
+        lease = state.leases.get(state.position(row))
+        mark = label if isinstance(label, Mark) else None
+        checked.append(
+            Answer(
+                str(row),
+                encoded(state.task, row, label) if mark is None else None,
+                annotator,
+                "label" if mark is None else mark.value,
+                round=lease.ask if lease and lease.annotator == annotator else 0,
+                seconds=seconds.get(row),
+                time=now,
+            )
+        )
+    return checked
+
+
+def encoded(task: Task, row: str, label: Any) -> str:
+    """Return a label as text; an error names the row."""
+    try:
+        return task.encode(label)
+    except InputError as error:
+        raise InputError(f"Row {str(row)!r}: {error}") from error
