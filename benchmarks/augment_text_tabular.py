@@ -35,7 +35,7 @@ from augment.tabular import add_noise
 from augment.text import augment_texts, splice
 from thresher.core import get_encoder
 from training import compact_model, evaluate, fit
-from training.samples import Samples
+from training.rows.samples import Samples
 
 COPIES = 2
 EPOCHS = 60

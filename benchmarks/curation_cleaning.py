@@ -42,7 +42,7 @@ from thresher.core import embed, get_encoder
 from thresher.core.files import write_json
 from thresher.core.images import decode_image
 from training import compact_model, evaluate, fit
-from training.samples import Samples, samples_from_arrays
+from training.rows.samples import Samples, samples_from_arrays
 
 ARMS = (
     "no cleaning",

@@ -45,9 +45,9 @@ from thresher.core import Embeddings, embed
 from thresher.core.files import write_json
 from thresher.core.images import decode_image
 from training import Samples, compact_model, evaluate, fit
-from training.dynamics import DynamicsRecorder
-from training.samples import samples_from_arrays
-from training.text import HashTokenizer
+from training.loop.dynamics import DynamicsRecorder
+from training.rows.samples import samples_from_arrays
+from training.rows.tokens import HashTokenizer
 
 CONTROLS = ("random", "balanced")
 BY_EMBEDDING = (

@@ -35,7 +35,7 @@ from thresher.core.images import decode_image
 from training import Samples, compact_model, distill, evaluate, export, fit
 from training.exits import Cascade, ExitLoss, ExitModel, exit_curve, export_exits, with_exits
 from training.profiling import profile
-from training.samples import samples_from_arrays
+from training.rows.samples import samples_from_arrays
 
 DROPS = (0.003, 0.01)
 CALIBRATION = 3000

@@ -36,8 +36,8 @@ from torch import Tensor, nn
 from thresher.core.files import write_json
 from thresher.core.kernel_faults import onednn_version
 from training import Samples, fit
-from training.batches import Batch
-from training.hooks import Hook, Moment
+from training.loop.batches import Batch
+from training.loop.hooks import Hook, Moment
 
 LARGEST_ERROR = 1e-4
 PATIENCE_S = 60.0

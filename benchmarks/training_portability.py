@@ -40,7 +40,7 @@ from training import compact_model, export, fit, quantize
 from training.evaluation import predict_logits
 from training.exporting import ExportedModel
 from training.quantization import QuantizedModel
-from training.samples import Samples, samples_from_arrays
+from training.rows.samples import Samples, samples_from_arrays
 
 ROOT = Path(__file__).resolve().parents[1]
 PARITY = ROOT / "tests" / "cpus" / "parity.py"

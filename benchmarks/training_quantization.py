@@ -44,8 +44,8 @@ from training.exporting.runtime import open_session
 from training.models import CompactModel
 from training.profiling import compare_latency
 from training.quantization import QuantizedModel
-from training.samples import Samples, samples_from_arrays
-from training.text import HashTokenizer
+from training.rows.samples import Samples, samples_from_arrays
+from training.rows.tokens import HashTokenizer
 
 NETWORKS = {"residual": ("resnet8", 16), "depthwise": ("mobile", 16), "text": ("text_cnn", 64)}
 SPEED = ["resnet8:16", "resnet8:32", "resnet8:64", "mobile:16", "mobile:32", "mobile:64"]

@@ -1,4 +1,4 @@
-"""What each row did during a training run, read from the file that `training.dynamics` writes.
+"""What each row did during a training run, read from the file that `training.loop.dynamics` writes.
 
 The file is an ``.npz`` with ``row_ids``, (n,), and for every row and epoch ``margins`` (logit of
 the label minus the largest other one) and ``errors`` (length of probabilities − one-hot label),
@@ -20,7 +20,7 @@ UNREADABLE = (KeyError, ValueError, OSError, EOFError, AttributeError, BadZipFil
 
 
 class HasMargins(Protocol):
-    """What `training.dynamics.Dynamics` is, as far as labels are judged by it."""
+    """What `training.loop.dynamics.Dynamics` is, as far as labels are judged by it."""
 
     @property
     def row_ids(self) -> np.ndarray:
@@ -32,7 +32,7 @@ class HasMargins(Protocol):
 
 
 class RecordedRun(HasMargins, Protocol):
-    """What `training.dynamics.Dynamics` is, as far as core sets are chosen by it."""
+    """What `training.loop.dynamics.Dynamics` is, as far as core sets are chosen by it."""
 
     @property
     def errors(self) -> np.ndarray:

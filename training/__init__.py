@@ -13,13 +13,16 @@ from thresher.core.errors import require_training
 from thresher.core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .distillation import distill as distill
+    from .distillation.distill import distill as distill
+    from .distillation.teacher_logits import teacher_logits as teacher_logits
     from .evaluation import evaluate as evaluate
     from .exporting import export as export
     from .exporting import load_exported as load_exported
-    from .judging import teacher_logits as teacher_logits
-    from .loop import fit as fit
+    from .loop.dynamics import DynamicsRecorder as DynamicsRecorder
+    from .loop.fit import fit as fit
+    from .loop.run import TrainingRun as TrainingRun
     from .models import ModelSpec as ModelSpec
+    from .models import build_model as build_model
     from .models import compact_model as compact_model
     from .parity import check_parity as check_parity
     from .pretrained import pretrained_model as pretrained_model
@@ -27,32 +30,37 @@ if TYPE_CHECKING:
     from .pruning import prune as prune
     from .quantization import quantize as quantize
     from .recipes import recipe as recipe
-    from .run import TrainingRun as TrainingRun
-    from .samples import Samples as Samples
+    from .rows.samples import Samples as Samples
+    from .rows.samples import samples_from_arrays as samples_from_arrays
+    from .rows.token_dropout import TokenDropout as TokenDropout
+    from .rows.tokens import HashTokenizer as HashTokenizer
     from .search import search_compact as search_compact
-    from .token_dropout import TokenDropout as TokenDropout
 
 require_training()
 
 _HOME = {
+    "DynamicsRecorder": "loop.dynamics",
+    "HashTokenizer": "rows.tokens",
     "ModelSpec": "models",
-    "Samples": "samples",
-    "TokenDropout": "token_dropout",
-    "TrainingRun": "run",
+    "Samples": "rows.samples",
+    "TokenDropout": "rows.token_dropout",
+    "TrainingRun": "loop.run",
+    "build_model": "models",
     "check_parity": "parity",
     "compact_model": "models",
-    "distill": "distillation",
+    "distill": "distillation.distill",
     "evaluate": "evaluation",
     "export": "exporting",
-    "fit": "loop",
+    "fit": "loop.fit",
     "load_exported": "exporting",
     "pretrained_model": "pretrained",
     "profile": "profiling",
     "prune": "pruning",
     "quantize": "quantization",
     "recipe": "recipes",
+    "samples_from_arrays": "rows.samples",
     "search_compact": "search",
-    "teacher_logits": "judging",
+    "teacher_logits": "distillation.teacher_logits",
 }
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -15,9 +15,9 @@ from thresher.core.interval import wilson_interval
 from thresher.core.progress import track
 from thresher.core.signatures import checked
 
-from .memory_format import arranged
-from .modes import evaluating
-from .samples import Samples
+from .rows.samples import Samples
+from .torch_runtime.eval_mode import evaluating
+from .torch_runtime.memory_format import arranged
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ from thresher.core.signatures import checked
 
 from .evaluation import predict_logits
 from .exporting import ExportedModel
-from .samples import Samples
+from .rows.samples import Samples
 
 
 @dataclass(frozen=True, eq=False)

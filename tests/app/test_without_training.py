@@ -57,7 +57,7 @@ print(json.dumps({
     "learner": says(fit_torch),
     "mix": says(lambda: imported("augment", "MixBatch")),
     "fit": says(lambda: imported("training", "fit")),
-    "samples": says(lambda: __import__("training.samples")),
+    "samples": says(lambda: __import__("training.rows.samples")),
 }))
 """
 

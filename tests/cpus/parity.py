@@ -84,7 +84,7 @@ def _rows(modality: str) -> Any:
     """Return rows of three classes that a small network learns well and not wholly."""
     import torch
 
-    from training.samples import Samples
+    from training.rows.samples import Samples
 
     rng = np.random.default_rng(0)
     targets = np.arange(ROWS) % CLASSES

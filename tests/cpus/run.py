@@ -35,10 +35,10 @@ NUMERIC = (
 )
 # Gradients, layouts, integers beside their simulation.
 TRAINING = (
-    "tests/training/test_resizing.py",
-    "tests/training/test_quantization_arithmetic.py",
-    "tests/training/test_pixel_stem.py",
-    "tests/training/test_token_table.py",
+    "tests/training/loop/test_resizing.py",
+    "tests/training/quantization/test_quantization_arithmetic.py",
+    "tests/training/exporting/test_pixel_stem.py",
+    "tests/training/exporting/test_token_table.py",
 )
 MORE_NUMERIC = (
     "tests/core/test_search_hierarchy.py",
@@ -47,11 +47,11 @@ MORE_NUMERIC = (
     "tests/augment/test_augment_kernels.py",
 )
 MORE_TRAINING = (
-    "tests/training/test_exporting.py",
-    "tests/training/test_pretrained_stand_ins.py",
-    "tests/training/test_quantization_model.py",
-    "tests/training/test_training_fit.py",
-    "tests/training/test_training_models.py",
+    "tests/training/exporting/test_exporting.py",
+    "tests/training/pretrained/test_pretrained_stand_ins.py",
+    "tests/training/quantization/test_quantization_model.py",
+    "tests/training/loop/test_fit.py",
+    "tests/training/models/test_compact_models.py",
 )
 
 

@@ -44,7 +44,7 @@ def test_epochs_that_were_not_reached_do_not_count(tmp_path):
 
 @pytest.mark.train
 def test_the_trainers_record_is_read_as_the_trainer_reads_it(tmp_path):
-    from training.dynamics import Dynamics
+    from training.loop.dynamics import Dynamics
 
     run = Dynamics(row_ids=IDS, margins=MARGINS, probabilities=1 - ERRORS, errors=ERRORS)
     run.save(tmp_path / "run.npz")

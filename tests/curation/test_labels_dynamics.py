@@ -120,8 +120,8 @@ def test_bad_files_are_explained(tmp_path):
 def test_the_file_of_the_trainer_is_read(tmp_path):
     pytest.importorskip("torch", reason="torch is not installed")
     from training import compact_model, fit
-    from training.dynamics import DynamicsRecorder
-    from training.samples import samples_from_arrays
+    from training.loop.dynamics import DynamicsRecorder
+    from training.rows.samples import samples_from_arrays
 
     labels, X, wrong, _ = run(300)
     samples = samples_from_arrays(X, row_ids=np.arange(300).astype(str), targets=labels)

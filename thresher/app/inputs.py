@@ -8,8 +8,8 @@ import numpy as np
 
 from training import Samples
 from training.exporting import ExportedModel
-from training.samples import samples_from_arrays
-from training.text import HashTokenizer
+from training.rows.samples import samples_from_arrays
+from training.rows.tokens import HashTokenizer
 
 from ..core.columns import class_names, read_features, read_row_ids, read_texts
 from ..core.errors import InputError

@@ -81,7 +81,7 @@ def _bfloat16() -> Finding:
     name = "bfloat16"
     if not _installed("torch"):
         return Finding(name, "not looked at", "torch is not installed; see thresher[train].")
-    from training.precision import cpu_computes_bf16
+    from training.torch_runtime.precision import cpu_computes_bf16
 
     if cpu_computes_bf16():
         return Finding(

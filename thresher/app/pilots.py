@@ -10,7 +10,7 @@ import numpy as np
 from augment import Augmenter, Policy
 from training import evaluate, fit
 from training.recipes import recipe
-from training.samples import Samples
+from training.rows.samples import Samples
 
 from ..core.errors import InputError
 from ..core.fingerprint import fingerprint

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 from augment import Augmenter, policies
 from training import Samples, evaluate, search_compact
 from training.evaluation import Evaluation
-from training.feed import Augment
+from training.loop.feed import Augment
 from training.search import SearchResult
 
 from ..core.progress import messages

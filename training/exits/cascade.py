@@ -10,7 +10,7 @@ import numpy as np
 from thresher.core.errors import InputError
 
 from ..evaluation import Predictor
-from ..samples import Samples
+from ..rows.samples import Samples
 from .rule import ExitRule, choose_rule
 from .staged import Stage, StagedPrediction, all_stages, predict_staged
 

@@ -18,15 +18,15 @@ from torch.nn import functional as F
 
 from thresher.core.errors import InputError, check_count
 
-from ..batches import Batch
 from ..exporting.description import example_rows
-from ..flops import count_flops
-from ..loss import weighted_mean
-from ..memory_format import arranged
+from ..loop.batches import Batch
+from ..loop.loss import weighted_mean
 from ..models.network import CompactModel
-from ..modes import evaluating
-from ..samples import UNLABELED, Samples
-from ..seeding import own_torch_rng
+from ..rows.samples import UNLABELED, Samples
+from ..torch_runtime.eval_mode import evaluating
+from ..torch_runtime.flops import count_flops
+from ..torch_runtime.memory_format import arranged
+from ..torch_runtime.seeding import own_torch_rng
 from .rule import ExitRule, choose_rule
 from .staged import Stage, StagedPrediction, all_stages, predict_staged
 

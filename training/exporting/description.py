@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from thresher import __version__
 from thresher.core.errors import InputError
 
-from ..flops import count_flops
 from ..quantization.model import QuantizedModel
+from ..torch_runtime.flops import count_flops
 
 _DTYPES = {"image": torch.uint8, "text": torch.int64, "features": torch.float32}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.signatures import checked
 
-from ..seeding import own_torch_rng
+from ..torch_runtime.seeding import own_torch_rng
 from .fast import build_fast
 from .mlp import build_mlp
 from .mobile import build_mobile

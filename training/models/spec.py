@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .network import CompactModel
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -40,12 +37,6 @@ class ModelSpec:
     stem_stride: int = 1
     vocabulary: int = 0
     dropout: float = 0.0
-
-    def build(self, *, random_state: int = 0) -> CompactModel:
-        """Return a new model of this architecture with weights drawn from `random_state`."""
-        from .families import build_model
-
-        return build_model(self, random_state=random_state)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types."""

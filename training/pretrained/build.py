@@ -11,8 +11,8 @@ from thresher.core.encoders.pretrained import Wanted, check_modality, find_folde
 from thresher.core.errors import InputError, check_choice, check_count, did_you_mean
 from thresher.core.signatures import checked
 
-from ..modes import evaluating
-from ..seeding import own_torch_rng
+from ..torch_runtime.eval_mode import evaluating
+from ..torch_runtime.seeding import own_torch_rng
 from .adapters import add_adapters
 from .bodies import ImageBody, TextBody
 from .model import MODES, PretrainedModel
@@ -98,6 +98,25 @@ def pretrained_model(
         if mode == "lora":
             add_adapters(body.network, rank=rank)
         return PretrainedModel(spec, body, dimensions=dimensions)
+
+
+def rebuild(spec: PretrainedSpec, *, random_state: int = 0) -> PretrainedModel:
+    """Read the pretrained weights again and put a new head (and adapters) on them.
+
+    Raises
+    ------
+    InputError
+        When they are no longer where they were.
+    """
+    return pretrained_model(
+        spec.name,
+        num_classes=spec.num_classes,
+        mode=spec.mode,
+        modality=spec.modality,
+        rank=spec.rank or None,
+        max_tokens=spec.input_shape[0] if spec.modality == "text" else None,
+        random_state=random_state,
+    )
 
 
 def _body(

@@ -15,8 +15,8 @@ from thresher.core.errors import InputError
 
 from ..evaluation import predict_logits
 from ..models import Normalize
-from ..modes import evaluating
-from ..samples import Samples, samples_from_arrays
+from ..rows.samples import Samples, samples_from_arrays
+from ..torch_runtime.eval_mode import evaluating
 from .bodies import ImageBody, TextBody
 from .row_table import RowTable
 from .spec import PretrainedSpec

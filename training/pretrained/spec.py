@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .model import PretrainedModel
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -38,26 +35,6 @@ class PretrainedSpec:
     mode: str
     rank: int
     base: str
-
-    def build(self, *, random_state: int = 0) -> PretrainedModel:
-        """Read the pretrained weights again and put a new head (and adapters) on them.
-
-        Raises
-        ------
-        InputError
-            When they are no longer where they were.
-        """
-        from .build import pretrained_model
-
-        return pretrained_model(
-            self.name,
-            num_classes=self.num_classes,
-            mode=self.mode,
-            modality=self.modality,
-            rank=self.rank or None,
-            max_tokens=self.input_shape[0] if self.modality == "text" else None,
-            random_state=random_state,
-        )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types."""

@@ -18,7 +18,7 @@ from thresher.core.signatures import checked
 
 from ..exporting import ExportedModel
 from ..exporting.description import count_parameters, example_rows
-from ..flops import count_flops
+from ..torch_runtime.flops import count_flops
 from .energy import NOT_MEASURABLE, joules_per_call
 from .latency import Call, Latency, LatencyRatio, compare_renewed, measure_latency
 from .memory import peak_memory_mb

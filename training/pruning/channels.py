@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from thresher.core.errors import InputError, require
 
-from ..flops import count_flops
+from ..torch_runtime.flops import count_flops
 
 _STEPS = 50
 _MOST_OF_A_LAYER = 0.9

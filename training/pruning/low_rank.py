@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from thresher.core.errors import InputError
 
-from ..flops import count_flops
+from ..torch_runtime.flops import count_flops
 
 _HALVINGS = 12
 

@@ -11,7 +11,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
-from ..hooks import Hook, Moment
+from ..loop.hooks import Hook, Moment
 
 Masks = dict[str, Tensor]
 _PATTERN = 4

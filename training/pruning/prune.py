@@ -13,7 +13,7 @@ from thresher.core.errors import InputError, check_choice, check_count, check_nu
 from thresher.core.signatures import checked
 
 from ..exporting.description import count_parameters, example_rows
-from ..flops import count_flops
+from ..torch_runtime.flops import count_flops
 from .channels import prune_channels
 from .low_rank import factorize
 from .masks import MaskHook, Masks, apply_masks, magnitude_masks, two_of_four_masks

@@ -11,7 +11,7 @@ from torch import Tensor
 from thresher.core.choice import Choice
 from thresher.core.errors import InputError, check_choice
 
-from ..samples import Samples
+from ..rows.samples import Samples
 from .fake import ActivationQuantizer
 from .far_rows import find_far_rows
 from .model import QuantizedModel

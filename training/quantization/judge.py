@@ -8,7 +8,7 @@ import numpy as np
 from torch import nn
 
 from ..evaluation import predict_logits
-from ..samples import Samples
+from ..rows.samples import Samples
 from .model import QuantizedModel
 
 

@@ -21,10 +21,10 @@ from thresher.core.errors import (
 from thresher.core.randomness import RandomState, check_random_state
 from thresher.core.signatures import checked
 
-from ..feed import Augment
-from ..precision import choose_precision
-from ..samples import Samples
-from ..seeding import as_seed
+from ..loop.feed import Augment
+from ..rows.samples import Samples
+from ..torch_runtime.precision import choose_precision
+from ..torch_runtime.seeding import as_seed
 from .judge import Judge, Score
 from .layers import WEIGHT_RANGES
 from .model import QuantizedModel

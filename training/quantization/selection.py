@@ -16,7 +16,7 @@ from torch import nn
 
 from thresher.core.choice import Choice
 
-from ..samples import Samples
+from ..rows.samples import Samples
 from .calibration import calibrate
 from .judge import Judge, Score
 from .layers import QuantizedEmbedding, QuantizedWeights

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..samples import Samples
+from ..rows.samples import Samples
 from .calibration import calibrate
 from .layers import QuantizedEmbedding, QuantizedWeights
 from .prepare import prepare

@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from thresher.core.errors import check_choice
 from thresher.core.randomness import RandomState
 
-from ..batches import Batch
-from ..feed import Augment
-from ..loop import fit
-from ..loss import weighted_mean
-from ..precision import choose_precision
-from ..run import TrainingRun
-from ..samples import Samples
+from ..loop.batches import Batch
+from ..loop.feed import Augment
+from ..loop.fit import fit
+from ..loop.loss import weighted_mean
+from ..loop.run import TrainingRun
+from ..rows.samples import Samples
+from ..torch_runtime.precision import choose_precision
 from .model import QuantizedModel
 
 LEARNING = ("learned", "moving_average")

@@ -11,12 +11,12 @@ from torch import nn
 
 from thresher.core.errors import ThresherWarning
 
-from ..checks import measure_normalization
 from ..exporting import ExportedModel, export
+from ..loop.checks import measure_normalization
 from ..models import CompactModel
 from ..profiling import measure_latency
 from ..quantization import quantize
-from ..samples import Samples
+from ..rows.samples import Samples
 from .candidate import FLOAT_BITS, Costs, Variant
 
 _OPENINGS, _SECONDS = 3, 0.1

@@ -12,10 +12,10 @@ from typing import Any
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.signatures import checked
 
-from ..checks import check_targets
-from ..feed import Augment
-from ..identity import samples_fingerprint, view_fingerprint
-from ..samples import Samples
+from ..loop.checks import check_targets
+from ..loop.feed import Augment
+from ..loop.identity import samples_fingerprint, view_fingerprint
+from ..rows.samples import Samples
 from .candidate import FLOAT_BITS
 from .clock import Clock
 from .finishing import Finisher

@@ -14,7 +14,7 @@ from thresher.core.errors import InputError, ThresherWarning
 from ..evaluation import evaluate
 from ..exporting import export
 from ..quantization import quantize
-from ..samples import Samples
+from ..rows.samples import Samples
 from .bench import time_file
 from .candidate import FLOAT_BITS, Candidate, Variant
 from .record import SearchRecord

@@ -11,7 +11,7 @@ from typing import Any
 from thresher.core.errors import InputError
 from thresher.core.files import read_json, write_json
 
-from ..run import TrainingRun
+from ..loop.run import TrainingRun
 from .result import MODELS
 
 IDENTITY = "identity.json"

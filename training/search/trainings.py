@@ -13,14 +13,14 @@ from thresher.core.progress import message
 
 from ..evaluation import evaluate
 from ..exporting.description import count_parameters
-from ..feed import Augment
-from ..flops import count_flops
-from ..loop import fit
+from ..loop.feed import Augment
+from ..loop.fit import fit
+from ..loop.run import TrainingRun
 from ..models import CompactModel, compact_model
 from ..pruning import prune
 from ..recipes import Recipe, recipe
-from ..run import TrainingRun
-from ..samples import Samples
+from ..rows.samples import Samples
+from ..torch_runtime.flops import count_flops
 from .candidate import Variant, failure
 from .clock import Clock
 from .halving import Trial, rounds, share_of_epochs, survivors

@@ -11,8 +11,8 @@ import PIL.Image
 import pyarrow.compute as pc
 
 from training import Samples
-from training.samples import samples_from_arrays
-from training.text import HashTokenizer
+from training.rows.samples import samples_from_arrays
+from training.rows.tokens import HashTokenizer
 
 from ...core.choice import Choice
 from ...core.columns import (

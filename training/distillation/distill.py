@@ -1,0 +1,318 @@
+"""Distillation: a student learns what its teacher says about each row, label or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from thresher.core.choice import Choice, choose_device
+from thresher.core.errors import InputError, check_choice, check_count, check_number
+from thresher.core.fingerprint import fingerprint
+from thresher.core.matrices import as_matrix
+from thresher.core.randomness import RandomState
+from thresher.core.signatures import checked
+
+from ..loop.batches import Batch
+from ..loop.checks import check_targets, count_classes
+from ..loop.feed import Augment, Mix
+from ..loop.fit import fit
+from ..loop.hooks import Hook
+from ..loop.identity import model_fingerprint
+from ..loop.loss import weighted_mean
+from ..loop.run import TrainingRun
+from ..rows.samples import UNLABELED, Samples
+from ..torch_runtime.eval_mode import evaluating
+from ..torch_runtime.precision import choose_precision
+from .losses import LOSSES, DistillationLoss
+from .relations import LastHidden, similarity_loss
+from .teacher_cache import TeacherCache, cache_teacher, given_logits, teach
+
+
+@checked
+def distill(
+    student: nn.Module,
+    teacher: nn.Module | Sequence[nn.Module] | np.ndarray,
+    samples: Samples,
+    *,
+    epochs: int,
+    temperature: float = 4.0,
+    alpha: float = 0.9,
+    method: str = "kd",
+    relations: float = 0.0,
+    cached_views: int | None = None,
+    cache_dir: str | Path | None = None,
+    validation: Samples | None = None,
+    batch_size: int = 128,
+    optimizer: str = "sgd",
+    lr: float | None = None,
+    weight_decay: float | None = None,
+    schedule: str = "one_cycle",
+    warmup: float | None = None,
+    label_smoothing: float = 0.0,
+    ema: float | None = None,
+    clip_norm: float | None = None,
+    accumulate: int = 1,
+    patience: int | None = None,
+    augment: Augment | None = None,
+    mix: Mix | None = None,
+    precision: str = "auto",
+    device: str = "auto",
+    checkpoint_dir: str | Path | None = None,
+    checkpoint_every_s: float = 60.0,
+    random_state: RandomState = 0,
+    hooks: Sequence[Hook] = (),
+) -> TrainingRun:
+    """Train `student` in place to agree with `teacher`.
+
+    Options that are not described here are those of `fit`. By default teacher and student see
+    the same view of every row (Beyer et al., "Knowledge distillation: A good teacher is patient
+    and consistent", 2022), and the teacher runs along; its cost is in the run's `flops`.
+
+    Parameters
+    ----------
+    student : nn.Module
+    teacher : nn.Module, sequence of nn.Module, or ndarray of float, shape (n, classes)
+        Gives logits for the same classes and inputs; of several the mean of the logits counts.
+        Unchanged. An array holds the logits of any other model, one line for each row of
+        `samples`: a teacher that reads other inputs, or runs elsewhere. They count for every view.
+    samples : Samples
+        Rows without a label are learned from the teacher alone, so that a pool is enough.
+    epochs : int
+    temperature : float
+        Above 1 softens both distributions, so that the smaller probabilities count.
+    alpha : float
+        Weight of the teacher in [0, 1]; the labels have 1 − `alpha`. Without labels it is 1.
+    method : str
+        ``"kd"``, ``"dkd"``, ``"dist"`` or ``"standardized"``; see `distillation_losses`.
+    relations : float
+        Weight of `similarity_loss`: the student is to find the same rows alike as the (first)
+        teacher does. Needs a teacher that runs along.
+    cached_views : int, optional
+        Run the teacher once over so many augmented views of each row and train on those views
+        alone. By default the teacher runs along, except without `augment` and `mix`, where every
+        epoch is equal and one cached view is the same for less.
+    cache_dir : path-like, optional
+        Where cached logits are kept for the next student.
+
+    Returns
+    -------
+    TrainingRun
+
+    Raises
+    ------
+    InputError
+        Also when the teacher has other classes or rows, or `cached_views` meets `mix`.
+    """
+    check_choice("method", method, LOSSES)
+    check_number("temperature", temperature, low=0, low_open=True)
+    check_number("alpha", alpha, low=0, high=1)
+    check_number("relations", relations, low=0)
+    cache = None
+    if _are_logits(teacher):
+        teachers: list[nn.Module] = []
+        _check_given(mix=mix, relations=relations, cached_views=cached_views, cache_dir=cache_dir)
+        classes = _check_student(student, samples)
+        cache = given_logits(as_matrix("teacher", teacher), n_rows=len(samples), classes=classes)
+        views, choice = 0, Choice("given logits", "an array was given")
+    else:
+        teachers = [teacher] if isinstance(teacher, nn.Module) else list(teacher)
+        _check_teachers(student, teachers, samples)
+        views, choice = _choose_views(cached_views, augment=augment, mix=mix, cache_dir=cache_dir)
+    if relations:
+        if cached_views is not None:
+            raise InputError("`relations` compares hidden vectors, which are not cached.")
+        views, choice = 0, Choice("runs along", "its hidden vectors are compared")
+    place = choose_device(device).value
+    choices = {"teacher": choice}
+    if samples.targets is None:
+        alpha, choices["alpha"] = 1.0, Choice("1", "no row has a label")
+    with ExitStack() as stack:
+        for model in teachers:
+            stack.enter_context(evaluating(model, device=place))
+        hidden = [LastHidden(model) for model in (student, teachers[0])] if relations else []
+        for watch in hidden:
+            stack.callback(watch.close)
+        bf16 = bool(teachers) and (
+            choose_precision(teachers[0], precision, device=place).value == "bf16"
+        )
+        if views:
+            cache = cache_teacher(
+                teachers,
+                samples,
+                augment=augment,
+                views=views,
+                folder=cache_dir,
+                device=place,
+                bf16=bf16,
+            )
+        run = fit(
+            student,
+            samples,
+            epochs=epochs,
+            validation=validation,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            lr=lr,
+            weight_decay=weight_decay,
+            schedule=schedule,
+            warmup=warmup,
+            label_smoothing=label_smoothing,
+            ema=ema,
+            clip_norm=clip_norm,
+            accumulate=accumulate,
+            patience=patience,
+            augment=augment if cache is None else cache.view_of(augment),
+            mix=mix,
+            loss=_Distillation(
+                teachers=teachers,
+                cache=cache,
+                method=LOSSES[method],
+                temperature=temperature,
+                alpha=alpha,
+                label_smoothing=label_smoothing,
+                bf16=bf16,
+                relations=relations,
+                hidden=hidden,
+            ),
+            precision=precision,
+            device=device,
+            checkpoint_dir=checkpoint_dir,
+            checkpoint_every_s=checkpoint_every_s,
+            random_state=random_state,
+            hooks=hooks,
+        )
+    spent = run.flops + (cache.flops if cache is not None else 0.0)
+    return replace(run, flops=spent, choices=run.choices | choices)
+
+
+@dataclass(frozen=True, eq=False)
+class _Distillation:
+    teachers: list[nn.Module]
+    cache: TeacherCache | None
+    method: DistillationLoss
+    temperature: float
+    alpha: float
+    label_smoothing: float
+    bf16: bool
+    relations: float
+    hidden: list[LastHidden]
+
+    @property
+    def identity(self) -> str:
+        """What a checkpoint must agree with."""
+        taught = [model_fingerprint(teacher) for teacher in self.teachers]
+        views = 0 if self.cache is None else self.cache.views
+        if self.cache is not None and not taught:
+            taught = [fingerprint(self.cache.logits)]
+        return fingerprint(
+            taught, self.method.__name__, [self.temperature, self.alpha, self.relations, views]
+        )
+
+    def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
+        taught = self._taught(batch)
+        student = model(batch.inputs).float()
+        with torch.autocast(student.device.type, enabled=False):
+            losses = self.alpha * self.method(
+                student, taught, _codes(batch.targets, taught), self.temperature
+            )
+            if self.alpha < 1 and batch.targets is not None:
+                losses = losses + (1 - self.alpha) * F.cross_entropy(
+                    student,
+                    batch.targets,
+                    reduction="none",
+                    ignore_index=UNLABELED,
+                    label_smoothing=self.label_smoothing,
+                )
+            vectors = [watch.vectors for watch in self.hidden]
+            if vectors and vectors[0] is not None and vectors[1] is not None:
+                losses = losses + self.relations * similarity_loss(vectors[0], vectors[1])
+            return weighted_mean(losses, batch.weights)
+
+    def _taught(self, batch: Batch) -> Tensor:
+        if self.cache is None:
+            return teach(self.teachers, batch.inputs, bf16=self.bf16)
+        device = batch.inputs.device
+        return self.cache.look_up(batch.positions, epoch=batch.epoch, device=device)
+
+
+def _codes(targets: Tensor | None, taught: Tensor) -> Tensor:
+    """Return class codes, int64 (b,): the label, or what the teacher takes for it."""
+    best = taught.argmax(1)
+    if targets is None:
+        return best
+    if targets.ndim > 1:
+        return targets.argmax(1)
+    return torch.where(targets == UNLABELED, best, targets)
+
+
+def _check_teachers(student: nn.Module, teachers: list[nn.Module], samples: Samples) -> None:
+    if not teachers:
+        raise InputError("`teacher` is empty; give at least one model.")
+    if any(model is student for model in teachers):
+        raise InputError("Student and teacher are one object; give a copy as the teacher.")
+    classes = _check_student(student, samples)
+    for model in teachers:
+        found = count_classes(model, samples.inputs)
+        if found != classes:
+            raise InputError(
+                f"The teacher has {found} classes and the student {classes}; both must have the "
+                "same, in the same order."
+            )
+
+
+def _check_student(student: nn.Module, samples: Samples) -> int:
+    """Return the number of classes after checking that the labels are among them."""
+    if not len(samples):
+        raise InputError("There are no rows to train on.")
+    classes = count_classes(student, samples.inputs)
+    check_targets(samples.targets, classes, name="samples")
+    return classes
+
+
+def _are_logits(teacher: Any) -> bool:
+    """Tell whether `teacher` holds no module: then it must hold logits."""
+    several = teacher if isinstance(teacher, (list, tuple)) else [teacher]
+    return len(several) > 0 and not any(isinstance(one, nn.Module) for one in several)
+
+
+def _check_given(
+    *,
+    mix: Mix | None,
+    relations: float,
+    cached_views: int | None,
+    cache_dir: str | Path | None,
+) -> None:
+    """Refuse what needs a teacher that runs."""
+    asked = {
+        "mix": mix is not None,
+        "relations": bool(relations),
+        "cached_views": cached_views is not None,
+        "cache_dir": cache_dir is not None,
+    }
+    for name, is_asked in asked.items():
+        if is_asked:
+            raise InputError(f"`{name}` needs a teacher that is a model; its logits are given.")
+
+
+def _choose_views(
+    asked: int | None, *, augment: Augment | None, mix: Mix | None, cache_dir: str | Path | None
+) -> tuple[int, Choice]:
+    if asked is not None:
+        check_count("cached_views", asked, low=1)
+        if mix is not None:
+            raise InputError("`mix` blends rows anew each time, so nothing can be cached for it.")
+        used = 1 if augment is None else int(asked)
+        return used, Choice(f"{used} cached views", "asked for")
+    if cache_dir is not None and (augment is not None or mix is not None):
+        raise InputError("`cache_dir` needs `cached_views`: how many views of a row to keep.")
+    if augment is None and mix is None:
+        return 1, Choice("1 cached view", "without augmentation every epoch sees the same")
+    return 0, Choice("runs along", "every epoch sees new views")

@@ -1,0 +1,1 @@
+"""The training loop: settings, batches, steps, checkpoints, and the run that comes out."""

@@ -1,0 +1,1 @@
+"""Optimizers, learning rates over time, averages of weights."""

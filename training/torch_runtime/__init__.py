@@ -1,0 +1,1 @@
+"""What PyTorch runs on: modes, seeds, precision, compiling, memory, devices, several processes."""
