@@ -34,8 +34,7 @@ from augment import MixBatch
 from augment.tabular import add_noise
 from augment.text import augment_texts, splice
 from thresher.core import get_encoder
-from training import compact_model, evaluate, fit
-from training.rows.samples import Samples
+from training import Samples, compact_model, evaluate, fit
 
 COPIES = 2
 EPOCHS = 60

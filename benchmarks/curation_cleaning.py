@@ -41,8 +41,7 @@ from curation.labels.result import LabelIssues
 from thresher.core import embed, get_encoder
 from thresher.core.files import write_json
 from thresher.core.images import decode_image
-from training import compact_model, evaluate, fit
-from training.rows.samples import Samples, samples_from_arrays
+from training import Samples, compact_model, evaluate, fit, samples_from_arrays
 
 ARMS = (
     "no cleaning",

@@ -44,10 +44,15 @@ from curation.coreset import select_coreset
 from thresher.core import Embeddings, embed
 from thresher.core.files import write_json
 from thresher.core.images import decode_image
-from training import Samples, compact_model, evaluate, fit
-from training.loop.dynamics import DynamicsRecorder
-from training.rows.samples import samples_from_arrays
-from training.rows.tokens import HashTokenizer
+from training import (
+    DynamicsRecorder,
+    HashTokenizer,
+    Samples,
+    compact_model,
+    evaluate,
+    fit,
+    samples_from_arrays,
+)
 
 CONTROLS = ("random", "balanced")
 BY_EMBEDDING = (

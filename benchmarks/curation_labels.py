@@ -245,9 +245,7 @@ def trained_cases(root: Path, *, rows: int, epochs: int) -> Iterator[Case]:
 
     from augment import Augmenter, policies
     from thresher.core.images import decode_image
-    from training import compact_model, fit
-    from training.loop.dynamics import DynamicsRecorder
-    from training.rows.samples import samples_from_arrays
+    from training import DynamicsRecorder, compact_model, fit, samples_from_arrays
 
     torch.set_num_threads(1)
     table = pq.read_table(root / "cifar10n_labels_first25k.parquet").slice(0, rows)

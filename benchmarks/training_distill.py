@@ -36,9 +36,16 @@ from torch import nn
 from augment import Augmenter, policies
 from thresher.core.files import write_json
 from thresher.core.images import decode_image
-from training import Samples, TokenDropout, compact_model, distill, evaluate, fit
-from training.rows.samples import samples_from_arrays
-from training.rows.tokens import HashTokenizer
+from training import (
+    HashTokenizer,
+    Samples,
+    TokenDropout,
+    compact_model,
+    distill,
+    evaluate,
+    fit,
+    samples_from_arrays,
+)
 
 ALONE, TAUGHT, POOL = "alone", "taught", "taught, no label, with the pool"
 ENCODER_WEIGHTS = 22_713_216  # all-MiniLM-L6-v2

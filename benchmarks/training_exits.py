@@ -32,10 +32,9 @@ from torch import nn
 from augment import Augmenter, policies
 from thresher.core.files import write_json
 from thresher.core.images import decode_image
-from training import Samples, compact_model, distill, evaluate, export, fit
+from training import Samples, compact_model, distill, evaluate, export, fit, samples_from_arrays
 from training.exits import Cascade, ExitLoss, ExitModel, exit_curve, export_exits, with_exits
 from training.profiling import profile
-from training.rows.samples import samples_from_arrays
 
 DROPS = (0.003, 0.01)
 CALIBRATION = 3000

@@ -38,9 +38,8 @@ from torch.utils.data import DataLoader, Dataset
 from augment import Augmenter, policies
 from thresher.core.files import write_json
 from thresher.core.images import decode_image
-from training import Samples, compact_model, evaluate, fit
+from training import Samples, compact_model, evaluate, fit, samples_from_arrays
 from training.optimizers.schedule import learning_rate_factor
-from training.rows.samples import samples_from_arrays
 
 BATCH, LR, DECAY = 128, 0.2, 5e-4
 # Few steps want a higher rate: 2 passes of width 16 were measured with .06, longer runs with .03.

@@ -36,11 +36,10 @@ from training_quantization import accuracy, call_of, pictures, ratios, texts, ve
 
 from thresher.core.cpu import instruction_sets
 from thresher.core.files import write_json
-from training import compact_model, export, fit, quantize
+from training import Samples, compact_model, export, fit, quantize, samples_from_arrays
 from training.evaluation import predict_logits
 from training.exporting import ExportedModel
 from training.quantization import QuantizedModel
-from training.rows.samples import Samples, samples_from_arrays
 
 ROOT = Path(__file__).resolve().parents[1]
 PARITY = ROOT / "tests" / "cpus" / "parity.py"

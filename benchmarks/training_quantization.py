@@ -38,14 +38,21 @@ from peers.quantization import PEERS, torchao_call
 from augment import Augmenter, policies
 from thresher.core.files import write_json
 from thresher.core.images import decode_image
-from training import check_parity, compact_model, export, fit, quantize
+from training import (
+    HashTokenizer,
+    Samples,
+    check_parity,
+    compact_model,
+    export,
+    fit,
+    quantize,
+    samples_from_arrays,
+)
 from training.exporting import audit
 from training.exporting.runtime import open_session
 from training.models import CompactModel
 from training.profiling import compare_latency
 from training.quantization import QuantizedModel
-from training.rows.samples import Samples, samples_from_arrays
-from training.rows.tokens import HashTokenizer
 
 NETWORKS = {"residual": ("resnet8", 16), "depthwise": ("mobile", 16), "text": ("text_cnn", 64)}
 SPEED = ["resnet8:16", "resnet8:32", "resnet8:64", "mobile:16", "mobile:32", "mobile:64"]

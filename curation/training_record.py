@@ -1,4 +1,4 @@
-"""What each row did during a training run, read from the file that `training.loop.dynamics` writes.
+"""What each row did during a training run, read from what `training.DynamicsRecorder` writes.
 
 The file is an ``.npz`` with ``row_ids``, (n,), and for every row and epoch ``margins`` (logit of
 the label minus the largest other one) and ``errors`` (length of probabilities − one-hot label),

@@ -11,8 +11,15 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from augment import Augmenter, policies
-from training import check_parity, compact_model, evaluate, export, fit, quantize
-from training.rows.samples import samples_from_arrays
+from training import (
+    check_parity,
+    compact_model,
+    evaluate,
+    export,
+    fit,
+    quantize,
+    samples_from_arrays,
+)
 
 digits = load_digits()
 images = (digits.images * 15).astype(np.uint8)[..., None].repeat(3, axis=3)

@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING
 
 from thresher.core.errors import require_training
 from thresher.core.lazy import lazy_names
+from thresher.core.moved import moved_modules
 
 if TYPE_CHECKING:
     from .distillation.distill import distill as distill
     from .distillation.teacher_logits import teacher_logits as teacher_logits
     from .evaluation import evaluate as evaluate
+    from .exits import Cascade as Cascade
+    from .exits import ExitLoss as ExitLoss
+    from .exits import export_exits as export_exits
+    from .exits import load_exits as load_exits
+    from .exits import with_exits as with_exits
     from .exporting import export as export
     from .exporting import load_exported as load_exported
     from .loop.dynamics import DynamicsRecorder as DynamicsRecorder
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
     from .models import compact_model as compact_model
     from .parity import check_parity as check_parity
     from .pretrained import pretrained_model as pretrained_model
+    from .profiling import compare as compare
     from .profiling import profile as profile
     from .pruning import prune as prune
     from .quantization import quantize as quantize
@@ -39,7 +46,9 @@ if TYPE_CHECKING:
 require_training()
 
 _HOME = {
+    "Cascade": "exits",
     "DynamicsRecorder": "loop.dynamics",
+    "ExitLoss": "exits",
     "HashTokenizer": "rows.tokens",
     "ModelSpec": "models",
     "Samples": "rows.samples",
@@ -48,10 +57,13 @@ _HOME = {
     "build_model": "models",
     "check_parity": "parity",
     "compact_model": "models",
+    "compare": "profiling",
     "distill": "distillation.distill",
     "evaluate": "evaluation",
     "export": "exporting",
+    "export_exits": "exits",
     "fit": "loop.fit",
+    "load_exits": "exits",
     "load_exported": "exporting",
     "pretrained_model": "pretrained",
     "profile": "profiling",
@@ -61,6 +73,13 @@ _HOME = {
     "samples_from_arrays": "rows.samples",
     "search_compact": "search",
     "teacher_logits": "distillation.teacher_logits",
+    "with_exits": "exits",
 }
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)
+
+# The old names of modules that examples showed; they go with the next release.
+moved_modules(
+    __name__,
+    {"dynamics": "loop.dynamics", "samples": "rows.samples", "text": "rows.tokens"},
+)

@@ -104,7 +104,7 @@ def select_coreset(
     scores : ndarray of float, shape (n_rows,), optional
         Difficulty of each row, high = hard.
     dynamics : path-like or Dynamics, optional
-        What each row did in a training run, or the file that `training.loop.dynamics` wrote;
+        What each row did in a training run, or the file that `training.DynamicsRecorder` wrote;
         see `read_difficulty`. ccs takes the margins. With neither `scores` nor this, ccs and el2n
         judge by a leave-one-out probe on the embeddings, given `labels`.
     random_state : int, numpy.random.Generator or None

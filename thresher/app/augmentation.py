@@ -131,7 +131,7 @@ def pilot_runs(
 
     Finished runs are kept beside `out`, if a file for the policy is given.
     """
-    from training.rows.samples import samples_from_arrays
+    from training import samples_from_arrays
 
     from .pilots import PilotRuns, seconds_of_one
 

@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from training import Samples
+from training import HashTokenizer, Samples, samples_from_arrays
 from training.exporting import ExportedModel
-from training.rows.samples import samples_from_arrays
-from training.rows.tokens import HashTokenizer
 
 from ..core.columns import class_names, read_features, read_row_ids, read_texts
 from ..core.errors import InputError

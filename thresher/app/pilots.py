@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from augment import Augmenter, Policy
-from training import evaluate, fit
+from training import Samples, evaluate, fit
 from training.recipes import recipe
-from training.rows.samples import Samples
 
 from ..core.errors import InputError
 from ..core.fingerprint import fingerprint

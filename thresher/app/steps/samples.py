@@ -10,9 +10,7 @@ import numpy as np
 import PIL.Image
 import pyarrow.compute as pc
 
-from training import Samples
-from training.rows.samples import samples_from_arrays
-from training.rows.tokens import HashTokenizer
+from training import HashTokenizer, Samples, samples_from_arrays
 
 from ...core.choice import Choice
 from ...core.columns import (

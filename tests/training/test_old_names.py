@@ -1,0 +1,20 @@
+"""Modules of training that examples showed are found by their old names for one release."""
+
+from importlib import import_module
+
+import pytest
+
+OLD_AND_NEW = {
+    "training.dynamics": "training.loop.dynamics",
+    "training.samples": "training.rows.samples",
+    "training.text": "training.rows.tokens",
+}
+
+
+@pytest.mark.parametrize(("old", "new"), OLD_AND_NEW.items())
+def test_an_old_name_is_the_module_at_its_new_place(old: str, new: str) -> None:
+    with pytest.warns(DeprecationWarning, match=f"{old} is now {new}"):
+        program = f"import {old} as found"
+        names: dict[str, object] = {}
+        exec(program, names)
+    assert names["found"] is import_module(new)
