@@ -13,8 +13,7 @@ OLD_AND_NEW = {
 
 @pytest.mark.parametrize(("old", "new"), OLD_AND_NEW.items())
 def test_an_old_name_is_the_module_at_its_new_place(old: str, new: str) -> None:
+    names: dict[str, object] = {}
     with pytest.warns(DeprecationWarning, match=f"{old} is now {new}"):
-        program = f"import {old} as found"
-        names: dict[str, object] = {}
-        exec(program, names)
+        exec(f"import {old} as found", names)
     assert names["found"] is import_module(new)
