@@ -111,13 +111,6 @@ class Operation:
         return complete
 
 
-def get_operation(name: str) -> Operation:
-    """Return a built-in operation, or raise an `InputError` that lists them all."""
-    from .catalog import OPERATIONS
-
-    return OPERATIONS[check_choice("op", name, OPERATIONS)]
-
-
 def magnitude_settings(high: float, limit: float, *, low: float = 0.0) -> dict[str, Setting]:
     """Return the settings of an operation with one magnitude, 0 being no change.
 

@@ -16,7 +16,8 @@ from thresher.core.fingerprint import fingerprint
 from thresher.core.signatures import check_fields
 
 from .keyed import check_index
-from .operation import DRAWS, Operation, Setting, Settings, Value, get_operation
+from .catalog import get_operation
+from .operation import DRAWS, Operation, Setting, Settings, Value
 from .schedule import CONSTANT, Schedule
 
 SCHEMA = 1
