@@ -9,58 +9,101 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thresher.core.lazy import lazy_names
+from thresher.core.moved import moved_modules
 
 if TYPE_CHECKING:
     from . import policies as policies
     from .albumentations import AlbumentationsAugmenter as AlbumentationsAugmenter
-    from .auditing import AuditReport as AuditReport
-    from .auditing import audit as audit
     from .augmenter import Augmenter as Augmenter
-    from .cache import DecodedRows as DecodedRows
-    from .cache import cache_decoded as cache_decoded
-    from .cache import open_cache as open_cache
-    from .choose import PolicyChoice as PolicyChoice
-    from .choose import choose_policy as choose_policy
-    from .dataset import AugmentedDataset as AugmentedDataset
+    from .choosing.auditing import AuditReport as AuditReport
+    from .choosing.auditing import audit as audit
+    from .choosing.choose import PolicyChoice as PolicyChoice
+    from .choosing.choose import choose_policy as choose_policy
+    from .feeding.cache import DecodedRows as DecodedRows
+    from .feeding.cache import cache_decoded as cache_decoded
+    from .feeding.cache import open_cache as open_cache
+    from .feeding.dataset import AugmentedDataset as AugmentedDataset
+    from .feeding.loader import BatchLoader as BatchLoader
+    from .feeding.records import augment_stream as augment_stream
+    from .feeding.records import read_tar as read_tar
     from .grid import preview as preview
-    from .loader import BatchLoader as BatchLoader
     from .mixing import MixBatch as MixBatch
+    from .operations.policy import AugMix as AugMix
+    from .operations.policy import OneOf as OneOf
+    from .operations.policy import Policy as Policy
+    from .operations.policy import Step as Step
+    from .operations.schedule import Schedule as Schedule
     from .per_class import ClassAugmenter as ClassAugmenter
     from .per_class import spare_classes as spare_classes
-    from .policy import AugMix as AugMix
-    from .policy import OneOf as OneOf
-    from .policy import Policy as Policy
-    from .policy import Step as Step
     from .prediction import TestTimeAugment as TestTimeAugment
-    from .records import augment_stream as augment_stream
-    from .records import read_tar as read_tar
-    from .schedule import Schedule as Schedule
 
 _HOME = {
     "AlbumentationsAugmenter": "albumentations",
-    "AugMix": "policy",
-    "AuditReport": "auditing",
-    "AugmentedDataset": "dataset",
+    "AugMix": "operations.policy",
+    "AuditReport": "choosing.auditing",
+    "AugmentedDataset": "feeding.dataset",
     "Augmenter": "augmenter",
-    "BatchLoader": "loader",
+    "BatchLoader": "feeding.loader",
     "ClassAugmenter": "per_class",
-    "DecodedRows": "cache",
+    "DecodedRows": "feeding.cache",
     "MixBatch": "mixing",
-    "OneOf": "policy",
-    "Policy": "policy",
-    "PolicyChoice": "choose",
-    "Schedule": "schedule",
-    "Step": "policy",
+    "OneOf": "operations.policy",
+    "Policy": "operations.policy",
+    "PolicyChoice": "choosing.choose",
+    "Schedule": "operations.schedule",
+    "Step": "operations.policy",
     "TestTimeAugment": "prediction",
-    "audit": "auditing",
-    "augment_stream": "records",
-    "cache_decoded": "cache",
-    "choose_policy": "choose",
-    "open_cache": "cache",
+    "audit": "choosing.auditing",
+    "augment_stream": "feeding.records",
+    "cache_decoded": "feeding.cache",
+    "choose_policy": "choosing.choose",
+    "open_cache": "feeding.cache",
     "policies": "policies",
     "preview": "grid",
-    "read_tar": "records",
+    "read_tar": "feeding.records",
     "spare_classes": "per_class",
 }
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)
+moved_modules(
+    __name__,
+    {
+        "auditing": "choosing.auditing",
+        "autoaugment": "operations.autoaugment",
+        "backends": "kernels.backends",
+        "cache": "feeding.cache",
+        "catalog": "operations.catalog",
+        "choose": "choosing.choose",
+        "dataset": "feeding.dataset",
+        "execution": "kernels.execution",
+        "geometry": "operations.geometry",
+        "images": "kernels.images",
+        "kernel_numbers": "kernels.constants",
+        "keyed": "randomness.keyed",
+        "layout": "kernels.layout",
+        "loader": "feeding.loader",
+        "loading": "feeding.workers",
+        "lookup": "kernels.lookup",
+        "memory": "kernels.buffers",
+        "multiplicity": "feeding.multiplicity",
+        "opencv_kernels": "kernels.opencv_kernels",
+        "opencv_tables": "kernels.opencv_tables",
+        "operation": "operations.operation",
+        "photometry": "operations.photometry",
+        "pilots": "choosing.pilots",
+        "plan": "operations.plan",
+        "policy": "operations.policy",
+        "prior": "choosing.prior",
+        "records": "feeding.records",
+        "sampling": "choosing.sampling",
+        "schedule": "operations.schedule",
+        "screen": "choosing.screen",
+        "several": "feeding.ragged_batch",
+        "single": "kernels.single_image",
+        "stream": "randomness.stream",
+        "tables": "kernels.pixel_tables",
+        "teacher": "choosing.kernel_ridge",
+        "torch_kernels": "kernels.torch_kernels",
+        "windows": "kernels.windows",
+    },
+)

@@ -22,11 +22,11 @@ from thresher.core.errors import InputError, MissingExtraError
 from thresher.core.files import read_json, write_json
 from thresher.core.randomness import RandomState
 
-from .images import check_batch, from_array, is_tensor
-from .keyed import check_index, check_key, check_keys, check_seed
-from .layout import channels_last
-from .policy import check_schema
-from .stream import KeyedStream
+from .kernels.images import check_batch, from_array, is_tensor
+from .kernels.layout import channels_last
+from .operations.policy import check_schema
+from .randomness.keyed import check_index, check_key, check_keys, check_seed
+from .randomness.stream import KeyedStream
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 

@@ -13,14 +13,14 @@ from thresher.core.errors import InputError, check_choice
 from thresher.core.files import read_json, write_json
 from thresher.core.randomness import RandomState
 
-from .backends import BACKENDS, choose_backend, make_backend
-from .execution import run
-from .images import MAX_SIDE, check_batch
-from .keyed import check_index, check_keys, check_seed, draw
-from .operation import Scene
-from .plan import Layer, Stage, plan
-from .policy import Policy, check_schema
-from .single import pack, unpack
+from .kernels.backends import BACKENDS, choose_backend, make_backend
+from .kernels.execution import run
+from .kernels.images import MAX_SIDE, check_batch
+from .kernels.single_image import pack, unpack
+from .operations.operation import Scene
+from .operations.plan import Layer, Stage, plan
+from .operations.policy import Policy, check_schema
+from .randomness.keyed import check_index, check_keys, check_seed, draw
 
 SCHEMA = 1
 

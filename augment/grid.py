@@ -15,10 +15,10 @@ from thresher.core.files import atomic_path
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 
-from .auditing import as_pixels
 from .augmenter import Augmenter
-from .keyed import check_keys
-from .policy import Policy
+from .choosing.auditing import as_pixels
+from .operations.policy import Policy
+from .randomness.keyed import check_keys
 
 GAP = 2
 LABEL_HEIGHT = 14

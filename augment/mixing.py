@@ -16,7 +16,7 @@ from thresher.core.errors import InputError, check_number
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 
-from .keyed import check_index, check_keys, check_seed, draw
+from .randomness.keyed import check_index, check_keys, check_seed, draw
 
 
 class MixBatch:

@@ -20,10 +20,10 @@ from thresher.core.missing import read_values
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 
-from .auditing import AuditReport
 from .augmenter import Augmenter
-from .keyed import check_index, check_keys, check_seed
-from .policy import Policy, Step, check_schema
+from .choosing.auditing import AuditReport
+from .operations.policy import Policy, Step, check_schema
+from .randomness.keyed import check_index, check_keys, check_seed
 
 SCHEMA = 1
 

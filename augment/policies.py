@@ -7,9 +7,9 @@ from typing import Any
 
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 
-from .autoaugment import TOP_MAGNITUDES, cifar10_branches
-from .operation import Value
-from .policy import AugMix, Node, OneOf, Policy, Step
+from .operations.autoaugment import TOP_MAGNITUDES, cifar10_branches
+from .operations.operation import Value
+from .operations.policy import AugMix, Node, OneOf, Policy, Step
 
 __all__ = [
     "POLICIES",

@@ -11,8 +11,8 @@ from thresher.core.errors import InputError, check_choice
 from thresher.core.signatures import checked
 
 from .augmenter import Augmenter
-from .keyed import check_keys
-from .policy import Policy, Step
+from .operations.policy import Policy, Step
+from .randomness.keyed import check_keys
 
 VIEWS: Mapping[str, Policy] = {
     "identity": Policy("identity"),

@@ -12,7 +12,7 @@ import numpy as np
 from thresher.core.errors import InputError, check_number
 from thresher.core.randomness import RandomState
 
-from .keyed import check_index, check_keys, check_seed, draw
+from .randomness.keyed import check_index, check_keys, check_seed, draw
 
 
 def add_noise(

@@ -17,7 +17,7 @@ from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.missing import read_values, text_list
 from thresher.core.randomness import RandomState
 
-from .keyed import check_index, check_keys, check_seed, draw
+from .randomness.keyed import check_index, check_keys, check_seed, draw
 
 Change: TypeAlias = Callable[[list[str], np.ndarray, float], list[str]]
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"

@@ -27,10 +27,10 @@ from augment_output import publish
 from torch.utils.data import DataLoader, Dataset
 
 from augment import AlbumentationsAugmenter, Augmenter, BatchLoader, Policy, policies
-from augment.keyed import Draws, draw
-from augment.operation import Scene
-from augment.plan import Layer, plan
+from augment.operations.operation import Scene
+from augment.operations.plan import Layer, plan
 from augment.policies import POLICIES
+from augment.randomness.keyed import Draws, draw
 
 ROWS = 48
 TARGETS = ("image", "mask", "bboxes", "keypoints")

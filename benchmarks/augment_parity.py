@@ -28,7 +28,7 @@ from augment_output import publish
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from augment import Augmenter, Policy, Step
-from augment.catalog import OPERATIONS
+from augment.operations.catalog import OPERATIONS
 
 Picture = Callable[[np.ndarray], np.ndarray]
 

@@ -3,11 +3,11 @@ import pytest
 from sklearn.datasets import load_digits
 
 from augment import AuditReport, Policy, Step, audit, choose_policy, policies
-from augment.choose import sized_candidates
-from augment.pilots import estimate_gains
-from augment.prior import OPERATION, OWN, expected_gains, gain_covariance, operation_shares
-from augment.schedule import linear
-from augment.teacher import fit_teacher, squared_distances, stratified_folds
+from augment.choosing.choose import sized_candidates
+from augment.choosing.kernel_ridge import fit_teacher, squared_distances, stratified_folds
+from augment.choosing.pilots import estimate_gains
+from augment.choosing.prior import OPERATION, OWN, expected_gains, gain_covariance, operation_shares
+from augment.operations.schedule import linear
 from thresher.core.errors import InputError
 
 
@@ -67,7 +67,7 @@ def test_too_few_rows_a_class_are_not_assessable(digits, labels):
 
 
 def test_harm_at_full_strength_only_is_halved():
-    from augment.auditing import OperationAudit
+    from augment.choosing.auditing import OperationAudit
 
     policy = policies.custom(Step("rotate", {"high": 90.0}), Step("hflip"))
     settings = [dict(step.settings) for step in policy.steps]

@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from augment import cache as caching
 from augment import cache_decoded, open_cache
+from augment.feeding import cache as caching
 from thresher.core.errors import InputError, ThresherError
 
 IDS = [f"row-{number}" for number in range(300)]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from augment import Augmenter, AugMix, MixBatch, OneOf, Policy, Schedule, Step, policies
-from augment.catalog import OPERATIONS
+from augment.operations.catalog import OPERATIONS
 from augment.policies import POLICIES
 from augment.tabular import add_noise
 from augment.text import augment_texts, back_translate, splice

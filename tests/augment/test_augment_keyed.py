@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from augment.keyed import check_index, check_keys, check_seed, draw
-from augment.stream import KeyedStream
+from augment.randomness.keyed import check_index, check_keys, check_seed, draw
+from augment.randomness.stream import KeyedStream
 from thresher.core.errors import InputError
 
 N = 100_000

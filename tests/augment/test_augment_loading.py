@@ -13,8 +13,8 @@ from augment import (
     policies,
     preview,
 )
-from augment.loading import count_workers
-from augment.multiplicity import balanced
+from augment.feeding.multiplicity import balanced
+from augment.feeding.workers import count_workers
 from thresher.core.errors import InputError
 
 

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from augment import lookup
-from augment.opencv_tables import scaled_levels
-from augment.tables import equalized_levels
+from augment.kernels import lookup
+from augment.kernels.opencv_tables import scaled_levels
+from augment.kernels.pixel_tables import equalized_levels
 
 
 @pytest.fixture(params=["StringZilla", "OpenCV"])

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from augment import Augmenter, Policy, Step, policies
-from augment.memory import LARGEST, SMALLEST, block_length, in_blocks, take_memory
+from augment.kernels.buffers import LARGEST, SMALLEST, block_length, in_blocks, take_memory
 
 SHAPE = (64, 40, 40, 3)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from augment import Augmenter, AugMix, OneOf, Policy, Schedule, Step, policies
-from augment.schedule import linear
+from augment.operations.schedule import linear
 from thresher.core.errors import InputError
 
 

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from augment import Augmenter, Policy, Step, policies
-from augment.catalog import OPERATIONS
+from augment.operations.catalog import OPERATIONS
 from augment.policies import POLICIES
 from thresher.core.errors import InputError
 

@@ -9,7 +9,7 @@ from active_learning import STRATEGIES, query
 from active_learning.learners.logistic import LogisticHead
 from active_learning.strategies.herding import MaxHerding, ProbCover, UHerding
 from augment import policies
-from augment.choose import choose_policy
+from augment.choosing.choose import choose_policy
 from curation.coreset.selection import METHODS, select_coreset
 from thresher.core.embeddings import Embeddings
 

@@ -186,7 +186,7 @@ def choose(
     Example: thresher augment choose photos --budget-s 20 --out policy.json
     """
     from augment import Augmenter, choose_policy
-    from augment.choose import sized_candidates
+    from augment.choosing.choose import sized_candidates
 
     from ..augmentation import pilot_runs, read_policies, read_training_images
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from augment import Augmenter, choose_policy, policies, preview
-from augment.choose import sized_candidates
+from augment.choosing.choose import sized_candidates
 from augment.grid import Preview
-from augment.policy import Policy
+from augment.operations.policy import Policy
 
 from ...core.choice import Choice
 from ..augmentation import POLICY, PREVIEW

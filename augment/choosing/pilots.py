@@ -2,10 +2,10 @@
 
 Ten rows a class cannot tell policies apart by their test accuracy: one fold of 25 rows moves it by
 7 points. Gains are therefore estimated by empirical Bayes: shrunk towards nothing, and towards
-those of candidates that share operations (`augment.prior`), the more so the less the spread of the
-runs lets them say; where *none* leaves training rows unlearned, the more operations a candidate
-does the less it is expected to gain. Candidates leave the race when they can hardly be the best any
-more (Maron and Moore, NeurIPS 1993).
+those of candidates that share operations (`augment.choosing.prior`), the more so the less the
+spread of the runs lets them say; where *none* leaves training rows unlearned, the more operations a
+candidate does the less it is expected to gain. Candidates leave the race when they can hardly be
+the best any more (Maron and Moore, NeurIPS 1993).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from thresher.core.errors import InputError
 from thresher.core.progress import message, track
 from thresher.core.ties import first_highest
 
-from .policy import Policy
+from ..operations.policy import Policy
+from .kernel_ridge import stratified_folds
 from .prior import expected_gains, gain_covariance
 from .sampling import class_names
 from .screen import Z95
-from .teacher import stratified_folds
 
 Fit: TypeAlias = Callable[[Policy, np.ndarray, np.ndarray, int], float | tuple[float, float]]
 

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
-from .memory import take_memory
+from .buffers import take_memory
 
 # Changing a whole batch at once pays below this many pixels an image, image by image above.
 _TOGETHER_PIXELS = 64 * 64

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .photometry import GREY_WEIGHTS, TABLE_RULES
+from ..operations.photometry import GREY_WEIGHTS, TABLE_RULES
 
 _LEVELS = np.arange(256, dtype=np.float64)
 _BYTES = np.arange(256, dtype=np.uint8)

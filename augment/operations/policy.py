@@ -15,7 +15,7 @@ from thresher.core.errors import InputError, check_number, did_you_mean
 from thresher.core.fingerprint import fingerprint
 from thresher.core.signatures import check_fields
 
-from .keyed import check_index
+from ..randomness.keyed import check_index
 from .catalog import get_operation
 from .operation import DRAWS, Operation, Setting, Settings, Value
 from .schedule import CONSTANT, Schedule

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .augmenter import Augmenter
-from .memory import take_memory
-from .single import pack, unpack
+from ..augmenter import Augmenter
+from ..kernels.buffers import take_memory
+from ..kernels.single_image import pack, unpack
 
 
 def augment_several(

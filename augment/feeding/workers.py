@@ -18,7 +18,7 @@ import numpy as np
 from thresher.core.choice import Choice, available_cpus
 from thresher.core.errors import InputError, ThresherError
 
-from .augmenter import Augmenter
+from ..augmenter import Augmenter
 
 # Seconds until a new process has imported what it needs.
 STARTING = 2.0

@@ -29,7 +29,7 @@ def balanced(labels: Any, *, max_repeat: int = 8, power: float = 1.0) -> np.ndar
 
     Returns
     -------
-    Positions, int64, ascending; each row at least once. Give them to `augment.loader.BatchLoader`
+    Positions, int64, ascending; each row at least once. Give them to `augment.BatchLoader`
     as ``order``: repeated rows get different views.
     """
     check_count("max_repeat", max_repeat, low=1)

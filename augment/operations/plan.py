@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .keyed import Draws
+from ..randomness.keyed import Draws
 from .operation import Parameters, Scene
 from .policy import AugMix, Node, OneOf, Policy, Step
 

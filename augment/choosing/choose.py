@@ -3,7 +3,7 @@
 The screen alone only takes harmful operations out of the first candidate; it never says that a
 policy gains accuracy. Pilots do: every candidate, *none* among them, is fitted on the same rows
 with the same seed, round after round, and those that can hardly be the best leave; see
-`augment.pilots`. Those that cannot be told from the best in the end are mixed.
+`augment.choosing.pilots`. Those that cannot be told from the best in the end are mixed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 from thresher.core.ties import first_highest
 
-from . import policies
+from .. import policies
+from ..operations.policy import Policy, Step
+from ..randomness.keyed import check_seed
 from .auditing import (
     AuditReport,
     OperationAudit,
@@ -30,9 +32,7 @@ from .auditing import (
     judge,
     make_screen,
 )
-from .keyed import check_seed
 from .pilots import MOST_ROUNDS, Fit, Pilot, run_pilots
-from .policy import Policy, Step
 from .sampling import Sampled, sample_rows
 from .screen import Screen
 
@@ -61,7 +61,7 @@ class PolicyChoice:
         What to train with.
     evidence
         One dict for each operation and each policy measured, ``op`` telling which; see
-        `augment.auditing.OperationAudit`.
+        `augment.choosing.auditing.OperationAudit`.
     pilots
         One entry per candidate that was fitted; empty without `fit`.
     reason

@@ -13,9 +13,9 @@ import numpy as np
 
 from thresher.core.errors import InputError, require
 
-from .augmenter import Augmenter
-from .keyed import check_index, check_keys
-from .several import augment_several
+from ..augmenter import Augmenter
+from ..randomness.keyed import check_index, check_keys
+from .ragged_batch import augment_several
 
 
 class Dataset(Protocol):

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from .augmenter import Augmenter
-from .policy import Policy
-from .teacher import Teacher, fit_teacher, squared_distances, stratified_folds
+from ..augmenter import Augmenter
+from ..operations.policy import Policy
+from .kernel_ridge import Teacher, fit_teacher, squared_distances, stratified_folds
 
 FOLDS = 3
 # With few rows it matters which of them a fold holds: four partitions of 200 rows of CIFAR-10 rank

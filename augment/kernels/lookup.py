@@ -13,7 +13,7 @@ from importlib import import_module
 import cv2
 import numpy as np
 
-from .memory import take_memory
+from .buffers import take_memory
 
 
 def look_up(source: np.ndarray, target: np.ndarray, tables: np.ndarray) -> None:

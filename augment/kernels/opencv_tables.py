@@ -13,10 +13,10 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from ..operations.photometry import TABLE_RULES
+from .buffers import LEAST, in_blocks
 from .lookup import look_up, look_up_channels
-from .memory import LEAST, in_blocks
-from .photometry import TABLE_RULES
-from .tables import equalized_levels, mean_grey, solarized_levels, stretched_levels
+from .pixel_tables import equalized_levels, mean_grey, solarized_levels, stretched_levels
 
 # Tables made at a time: larger arrays of floats would fall out of the cache.
 _TOGETHER = 64

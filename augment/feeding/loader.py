@@ -17,9 +17,9 @@ from thresher.core.errors import InputError
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 
-from .augmenter import Augmenter
-from .keyed import check_index, check_keys, check_seed, draw
-from .loading import BatchLoading, Images, LoadedBatch, Task, choose_workers, load_ahead
+from ..augmenter import Augmenter
+from ..randomness.keyed import check_index, check_keys, check_seed, draw
+from .workers import BatchLoading, Images, LoadedBatch, Task, choose_workers, load_ahead
 
 
 class BatchLoader:
@@ -28,15 +28,15 @@ class BatchLoader:
     Parameters
     ----------
     images
-        uint8 (n, H, W, C), in memory or memory-mapped (see `augment.cache`), or what returns such
-        batches for positions, as `augment.cache.DecodedRows` does.
+        uint8 (n, H, W, C), in memory or memory-mapped (see `augment.cache_decoded`), or what
+        returns such batches for positions, as `augment.DecodedRows` does.
     keys
         One per row; see `Augmenter.batch`.
     augmenter
         None leaves images as they are.
     order
-        Positions of one epoch, such as `augment.multiplicity.balanced` gives; all rows by default.
-        A row that occurs several times in an epoch gets another view each time.
+        Positions of one epoch, such as `augment.feeding.multiplicity.balanced` gives; all rows
+        by default. A row that occurs several times in an epoch gets another view each time.
     batch_size, shuffle, drop_last
         As usual.
     workers

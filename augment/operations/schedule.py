@@ -8,7 +8,7 @@ from typing import Any
 from thresher.core.errors import InputError
 from thresher.core.signatures import check_fields
 
-from .keyed import check_index
+from ..randomness.keyed import check_index
 from .operation import Setting
 
 

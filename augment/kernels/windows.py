@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .memory import in_blocks, take_memory
+from .buffers import in_blocks, take_memory
 
 _SMALL_PIXELS = 48 * 48
 

@@ -13,10 +13,10 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from .kernel_numbers import fill_boxes, gaussian_weights, sharpen_shares
-from .memory import LEAST, block_length, copy_images, in_blocks, take_memory
+from .buffers import LEAST, block_length, copy_images, in_blocks, take_memory
+from .constants import fill_boxes, gaussian_weights, sharpen_shares
 from .opencv_tables import channel_means, table, transform_each
-from .tables import mean_grey
+from .pixel_tables import mean_grey
 from .windows import window
 
 _WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

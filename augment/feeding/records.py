@@ -22,9 +22,9 @@ from thresher.core.file_names import shown
 from thresher.core.images import UnreadableImage, decode_image
 from thresher.core.signatures import checked
 
-from .augmenter import Augmenter
-from .keyed import check_index, check_keys
-from .several import augment_several
+from ..augmenter import Augmenter
+from ..randomness.keyed import check_index, check_keys
+from .ragged_batch import augment_several
 
 Record = dict[str, Any]
 PICTURES = ("jpg", "jpeg", "png", "webp", "ppm", "bmp")

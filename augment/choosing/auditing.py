@@ -17,11 +17,11 @@ from thresher.core.progress import track
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 
-from .images import check_batch, is_tensor, to_array
-from .keyed import check_seed
-from .policy import Policy, Step
+from ..kernels.images import check_batch, is_tensor, to_array
+from ..operations.policy import Policy, Step
+from ..operations.schedule import Schedule
+from ..randomness.keyed import check_seed
 from .sampling import Sampled, sample_rows
-from .schedule import Schedule
 from .screen import Measurement, Screen, mean_interval
 
 # An operation whose images lie this far from the data, in spacings of the data, and can still be
@@ -58,7 +58,7 @@ class OperationAudit:
     diffuse_drop
         Loss of recognised rows beyond those flips, as a share.
     distance, diversity
-        In spacings of the data; see `augment.screen.Measurement`.
+        In spacings of the data; see `augment.choosing.screen.Measurement`.
     recovered_points
         Change of accuracy when only augmented images are used, in percentage points.
     microseconds

@@ -11,7 +11,7 @@ from thresher.core.classes import texts_of, without_code
 from thresher.core.errors import InputError, check_count
 from thresher.core.missing import read_values
 
-from .keyed import draw
+from ..randomness.keyed import draw
 
 LEAST_PER_CLASS = 4
 MOST_CLASSES = 100

@@ -28,7 +28,7 @@ from thresher.core.progress import track
 from thresher.core.signatures import checked
 from thresher.core.text_arrays import packed_texts, text_array
 
-from .policy import check_schema
+from ..operations.policy import check_schema
 
 SCHEMA = 1
 # Bytes between two marks of how far the writing has come.

@@ -11,8 +11,8 @@ import numpy as np
 from thresher.core.choice import Choice
 from thresher.core.errors import InputError, check_choice, require
 
+from .buffers import copy_images, take_memory
 from .images import Form, from_array, from_planes, from_tensor, to_array, to_planes, to_tensor
-from .memory import copy_images, take_memory
 
 BACKENDS = ("auto", "torch", "opencv")
 # Tensors stay planes for these families above this size; below it, changing the layout of a whole

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .kernel_numbers import fill_boxes, gaussian_weights, sharpen_shares
-from .tables import Statistics, build_tables, mean_grey
+from .constants import fill_boxes, gaussian_weights, sharpen_shares
+from .pixel_tables import Statistics, build_tables, mean_grey
 
 # Values of one pass of a blur, which then stay in the processor's cache.
 BLURRED_AT_ONCE = 1 << 18

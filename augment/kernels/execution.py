@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from ..operations.operation import Scene
+from ..operations.plan import Application, Layer, Mixture, Stage, plan
+from ..operations.policy import Policy
+from ..randomness.keyed import Draws
 from .backends import Backend
+from .buffers import take_memory
 from .images import Form
-from .keyed import Draws
-from .memory import take_memory
-from .operation import Scene
-from .plan import Application, Layer, Mixture, Stage, plan
-from .policy import Policy
 
 
 def run(

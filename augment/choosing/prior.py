@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .policy import AugMix, Node, Policy, Step
+from ..operations.policy import AugMix, Node, Policy, Step
 
 # Points that an operation is expected to lose where at least so large a share of the training rows
 # is still wrong; with a smaller share proportionally less. Beyond so many operations, no more.

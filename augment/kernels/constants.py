@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .keyed import mix64
+from ..randomness.keyed import mix64
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 # Words of noise drawn at a time: their array stays in the second-level cache.
