@@ -10,7 +10,7 @@ TORCH_OPTIONS := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 export PYTHONDONTWRITEBYTECODE :=
 PIP_INSTALL := install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-cpus test-lowest test-without-torch check bench docs clean
+.PHONY: demo test test-cpus test-lowest test-without-torch check bench docs coverage clean
 
 # torch goes first, pinned and alone: a later install then never replaces it with another build.
 .venv/installed: pyproject.toml constraints.txt
@@ -61,17 +61,32 @@ test-without-torch: build/without-torch/installed  ## what works without PyTorch
 	OMP_NUM_THREADS=1 build/without-torch/bin/python -m pytest -q -n auto --dist loadfile --max-worker-restart=0 \
 	  -m 'not slow and not cuda' tests/core tests/curation tests/active_learning tests/augment tests/app
 
-check: .venv/installed  ## formatting, lints and types
+check: .venv/installed  ## formatting, lints, types and spelling
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/codespell
 
 bench: .venv/installed  ## slow tests and every benchmark; real data through THRESHER_DATA
 	$(BIN)/python -m pytest -q -m slow -o faulthandler_timeout=3600
 	$(BIN)/python benchmarks/all.py
 
-docs: .venv/installed  ## write the generated pages: command line help and benchmark tables
+.venv/docs-installed: .venv/installed
+	$(BIN)/pip $(PIP_INSTALL) -c constraints.txt -e '.[docs]'
+	touch $@
+
+docs: .venv/docs-installed  ## write the generated pages, then the site; a warning is an error
 	$(BIN)/python docs/generate.py
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs build/site
+	@echo "The site is build/site/index.html"
+
+.venv/coverage-installed: .venv/installed
+	$(BIN)/pip $(PIP_INSTALL) -c constraints.txt -e '.[coverage]'
+	touch $@
+
+coverage: .venv/coverage-installed  ## how many lines of the product the tests of `make test` run
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile --max-worker-restart=0 -m 'not slow and not cuda' \
+	  --cov --cov-report=term:skip-covered --cov-report=html:build/coverage
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache
