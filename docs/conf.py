@@ -1,6 +1,6 @@
 """How the site is built: guides in Markdown, and a reference from the docstrings.
 
-Run: make site. Pages of the reference are written to ``docs/reference`` from what each package
+Run: make docs. Pages of the reference are written to ``docs/reference`` from what each package
 exports, so that a public name without a page is not possible.
 """
 
@@ -29,14 +29,15 @@ exclude_patterns = ["_build", "_templates"]
 templates_path = ["_templates"]
 html_theme = "furo"
 html_title = f"Thresher {release}"
+html_show_copyright = False
 
 myst_heading_anchors = 3
 autosummary_generate = True
-autosummary_ignore_module_all = False
 autodoc_typehints = "none"  # numpydoc's sections say the types, with shapes and units
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
+default_role = "py:obj"  # `name` in a docstring leads to its page, where it has one
 
 PACKAGES = {
     "thresher.core": "What the four packages share",
@@ -57,7 +58,8 @@ def write_reference() -> None:
         heading = f"{title}: ``{package}``"
         names = "\n".join(f"   {name}" for name in module.__all__)
         page = f"{heading}\n{'=' * len(heading)}\n\n.. automodule:: {package}\n   :no-members:\n\n"
-        page += f".. currentmodule:: {package}\n\n.. autosummary::\n   :toctree: names\n   :nosignatures:\n\n{names}\n"
+        page += f".. currentmodule:: {package}\n\n.. autosummary::\n   :toctree: names\n"
+        page += f"   :nosignatures:\n\n{names}\n"
         path = folder / f"{package}.rst"
         if not path.exists() or path.read_text(encoding="utf-8") != page:
             path.write_text(page, encoding="utf-8")
