@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from thresher.core.columns import is_string, read_column, read_texts
+from thresher.core.arrow_kinds import is_string
+from thresher.core.columns import read_column, read_texts
 from thresher.core.content import equal_rows
 from thresher.core.errors import InputError, check_choice, check_column
 from thresher.core.image_samples import picture_digest

@@ -12,7 +12,8 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
-from thresher.core.columns import is_number, is_string, read_column
+from thresher.core.arrow_kinds import is_number, is_string
+from thresher.core.columns import read_column
 from thresher.core.errors import InputError, check_choice, check_column
 from thresher.core.loading.cells import clean_features
 from thresher.core.neighbors import NeighborGraph

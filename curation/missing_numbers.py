@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from thresher.core.columns import is_list, read_column
+from thresher.core.arrow_kinds import is_list
+from thresher.core.columns import read_column
 
 from .reading import Rows
 

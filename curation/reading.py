@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from thresher.core.arrow_kinds import is_string
 from thresher.core.columns import (
     class_names,
-    is_string,
     read_column,
     read_features,
     read_row_ids,

@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from thresher.core.columns import is_number, is_string, read_column
+from thresher.core.arrow_kinds import is_number, is_string
+from thresher.core.columns import read_column
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.rows import hexadecimal, row_hashes
 from thresher.core.schema import ROW_ID, SPLIT

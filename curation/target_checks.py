@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.arrow_kinds import is_list
 from thresher.core.choice import Choice
-from thresher.core.columns import class_sets, is_list, read_column
+from thresher.core.columns import class_sets, read_column
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
 from thresher.core.loading.targets import clean_target

@@ -6,41 +6,114 @@ import ast
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MIDDLE = ("curation", "active_learning", "augment", "training")
-
-
-def imported(path: Path, package: str) -> set[str]:
-    """Absolute names of our modules that a file imports, also inside functions."""
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = list(parts[: len(parts) - node.level]) if node.level else []
-            names.add(".".join([*base, *([node.module] if node.module else [])]))
-    return {name for name in names if name.split(".")[0] in ("thresher", *MIDDLE)}
+PACKAGES = ("thresher", *MIDDLE)
+# At the top of a package, and modules or folders on the longest way down through its imports.
+ENTRIES = 20
+FLOORS = {"active_learning": 7, "augment": 7, "training": 11}
+FILE_LINES, FUNCTION_LINES = 350, 90
+# Functions with so many options that describing them takes more; the list may only get shorter.
+LONG = {
+    "active_learning.querying.query",
+    "thresher.app.cli.label_start.init",
+    "thresher.core.loading.load.load_dataset",
+    "thresher.core.writing.write_dataset",
+    "training.distillation.distill.distill",
+    "training.loop.fit.fit",
+    "training.quantization.quantize.quantize",
+    "training.search.explore.search_compact",
+}
 
 
 def sources(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for package in PACKAGES for path in sources(package)}
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imported(path: Path) -> frozenset[str]:
+    """Modules of ours that a file imports: at its top, inside functions and for types only."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    names: set[str] = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = list(parts[: len(parts) - node.level]) if node.level else []
+            home = ".".join([*base, *([node.module] if node.module else [])])
+            names |= {
+                inner if (inner := f"{home}.{alias.name}") in MODULES else home
+                for alias in node.names
+            }
+    return frozenset(name for name in names if name.split(".")[0] in PACKAGES)
+
+
+def edges() -> dict[str, set[str]]:
+    return {name: set(imported(path)) & MODULES.keys() - {name} for name, path in MODULES.items()}
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[set[str]]:
+    """Sets of nodes of which each leads to every other one."""
+    reached = {}
+    for start in graph:
+        seen, ahead = set(), list(graph[start])
+        while ahead:
+            node = ahead.pop()
+            if node not in seen:
+                seen.add(node)
+                ahead += graph[node]
+        reached[start] = seen
+    found: list[set[str]] = []
+    for node, others in reached.items():
+        if node in others and not any(node in circle for circle in found):
+            found.append({other for other in others if node in reached[other]})
+    return found
+
+
+def test_circles_of_any_length_are_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": {"e"}, "e": {"d"}, "f": {"a", "f"}}
+    assert circles(graph) == [{"a", "b", "c"}, {"d", "e"}, {"f"}]
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_imports_inside_functions_and_for_types_are_seen() -> None:
+    assert "active_learning.annotators.marks" in imported(MODULES["active_learning.tasks.marks"])
+    assert "active_learning.learners.learner" in imported(MODULES["active_learning.tasks.task"])
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert circles(edges()) == []
+
+
 @pytest.mark.parametrize("path", sources("thresher/core"), ids=str)
 def test_core_imports_nothing_above_it(path: Path) -> None:
-    wrong = {name for name in imported(path, "thresher") if not name.startswith("thresher.core")}
+    wrong = {name for name in imported(path) if not name.startswith("thresher.core")}
     assert wrong - {"thresher"} == set()
 
 
 @pytest.mark.parametrize("package", MIDDLE)
 def test_middle_packages_import_core_and_themselves(package: str) -> None:
     for path in sources(package):
-        for name in imported(path, package):
+        for name in imported(path):
             assert (
                 name.split(".")[0] == package
                 or name.startswith("thresher.core")
@@ -51,35 +124,53 @@ def test_middle_packages_import_core_and_themselves(package: str) -> None:
 @pytest.mark.parametrize("package", MIDDLE)
 def test_packages_import_themselves_relatively(package: str) -> None:
     for path in sources(package):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 assert (node.module or "").split(".")[0] != package, path
 
 
-def test_no_two_modules_import_each_other() -> None:
-    edges = {}
-    for package in ("thresher", *MIDDLE):
-        for path in sources(package):
-            edges[module_name(path)] = top_level_imports(path)
-    for module, targets in edges.items():
-        for target in targets:
-            assert module not in edges.get(target, ()), f"{module} and {target} import each other"
-
-
-def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def top_level_imports(path: Path) -> set[str]:
-    """Modules that a file imports when it is loaded; lazy and type-only imports do not count."""
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    found = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ImportFrom):
-            base = list(parts[: len(parts) - node.level]) if node.level else []
-            found.add(".".join([*base, *([node.module] if node.module else [])]))
+def rooms(package: str) -> dict[str, set[str]]:
+    """What each entry at the top of a package imports of the others; a folder is one entry."""
+    found: dict[str, set[str]] = {}
+    for name, targets in edges().items():
+        if name.startswith(f"{package}."):
+            room = name.split(".")[1]
+            inner = {each.split(".")[1] for each in targets if each.startswith(f"{package}.")}
+            found[room] = found.get(room, set()) | inner - {room}
     return found
+
+
+def floors(graph: Mapping[str, set[str]]) -> int:
+    """Return the number of nodes on the longest way down."""
+
+    @cache
+    def height(node: str) -> int:
+        return 1 + max(map(height, graph[node]), default=0)
+
+    return max(map(height, graph))
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_a_package_has_few_entries_and_floors(package: str) -> None:
+    entries = rooms(package)
+    assert len(entries) <= ENTRIES, sorted(entries)
+    assert circles(entries) == []
+    assert floors(entries) <= FLOORS[package]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_files_and_functions_are_short(package: str) -> None:
+    for path in sources(package):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert len(lines) <= FILE_LINES, f"{path.relative_to(ROOT)} has {len(lines)} lines"
+    long = {
+        f"{module_name(path)}.{node.name}"
+        for path in sources(package)
+        for node in ast.walk(tree(path))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and (node.end_lineno or node.lineno) - node.lineno >= FUNCTION_LINES
+    }
+    assert long == {name for name in LONG if name.split(".")[0] == package}
 
 
 @pytest.mark.parametrize("package", [*MIDDLE[:3], "thresher.core"])

@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..core.columns import is_string, take_table
+from ..core.arrow_kinds import is_string
+from ..core.columns import take_table
 from ..core.schema import GivenPart, LoadedDataset
 from .given import as_dataset, given_rows
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..core.columns import is_string
+from ..core.arrow_kinds import is_string
 from ..core.errors import InputError
 from ..core.files import read_json
 from ..core.loading.parts import stacked

@@ -8,13 +8,15 @@ against 0.06 for `take_rows`. Nothing here loops over rows in Python.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .arrow_kinds import is_list, is_number, is_string
 from .class_columns import arrow_class_names
+from .class_labels import with_class_names
 from .classes import class_codes
 from .errors import InputError, check_column
 from .fingerprint import fingerprint
@@ -84,8 +86,6 @@ def class_sets(dataset: datasets.Dataset, name: str) -> pa.ChunkedArray:
 
     Codes of a ``ClassLabel`` are its names.
     """
-    from .loading.class_labels import with_class_names
-
     named = with_class_names(
         pa.table({name: read_column(dataset, name)}), {name: dataset.features[name]}
     )
@@ -304,34 +304,3 @@ def strings(column: pa.ChunkedArray) -> np.ndarray:
     values = column.cast(pa.string()) if not is_string(column.type) else column
     array = values.fill_null("").to_numpy()
     return np.asarray(array, dtype=object)
-
-
-def is_string(kind: Any) -> bool:
-    """Tell whether an Arrow type is text."""
-    return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
-
-
-def is_binary(kind: Any) -> bool:
-    """Tell whether an Arrow type is bytes of any length."""
-    return bool(
-        pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
-    )
-
-
-def is_number(kind: Any) -> bool:
-    """Tell whether an Arrow type is a number or a boolean."""
-    return bool(
-        pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_decimal(kind)
-    )
-
-
-def is_list(kind: Any) -> bool:
-    """Tell whether an Arrow type is a list, of fixed size or not."""
-    return bool(
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    )

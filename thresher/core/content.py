@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .columns import is_binary, is_list, is_number, is_string, read_column, read_texts, take_column
+from .arrow_kinds import is_binary, is_list, is_number, is_string
+from .columns import read_column, read_texts, take_column
 from .errors import InputError
 from .fingerprint import fingerprint
 from .image_samples import picture_digest

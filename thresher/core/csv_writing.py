@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .columns import is_binary, is_string
+from .arrow_kinds import is_binary, is_string
 from .errors import InputError
 
 ROWS = 50_000

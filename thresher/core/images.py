@@ -17,8 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .arrow_kinds import is_binary
 from .choice import available_cpus
-from .columns import is_binary, read_column, read_row_ids
+from .columns import read_column, read_row_ids
 from .errors import InputError, ThresherError
 from .image_headers import read_header
 from .progress import track

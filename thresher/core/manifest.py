@@ -189,7 +189,7 @@ class Manifest:
         from .relabeling import replace_labels
 
         if isinstance(dataset, Mapping):
-            return apply_to_splits(self, dataset, label=label)
+            return Applied(*apply_to_splits(self, dataset, label=label))
         here = self.align(_ids(dataset))
         actions = here.actions
         if (actions == "relabel").any():
@@ -249,6 +249,11 @@ class Manifest:
         if np.array_equal(mine, row_ids):
             return self
         return replace(self, table=self.table.take(pa.array(_positions(row_ids, mine))))
+
+    def about(self, row_ids: np.ndarray) -> Manifest:
+        """Return the decisions about some of the rows, in the manifest's order."""
+        here = pc.is_in(self.table["row_id"], value_set=pa.array(row_ids, pa.string()))
+        return replace(self, table=self.table.filter(here))
 
     def _with_new_ids(self) -> Manifest:
         from .rows import with_letters

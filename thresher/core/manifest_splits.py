@@ -3,41 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from .columns import read_row_ids
 from .errors import InputError
 
-if TYPE_CHECKING:
-    from .manifest import Applied, Manifest
+
+class Decisions(Protocol):
+    """What splits ask of a `Manifest`."""
+
+    def align(self, row_ids: np.ndarray) -> Any:
+        """Return the decisions in the order of `row_ids`; raise unless they are the same rows."""
+
+    def about(self, row_ids: np.ndarray) -> Any:
+        """Return the decisions about some rows."""
 
 
 def apply_to_splits(
-    manifest: Manifest, splits: Mapping[str, Any], *, label: str | None
-) -> Applied[Any]:
-    """Apply a manifest of the rows of all splits together; see `Manifest.apply`."""
-    import datasets
+    manifest: Decisions, splits: Mapping[str, Any], *, label: str | None
+) -> tuple[Any, Any]:
+    """Apply a manifest of the rows of all splits together; see `Manifest.apply`.
 
-    from .manifest import Applied
+    Returns
+    -------
+    tuple of two ``DatasetDict``
+        The rows that stay, and the dropped ones.
+    """
+    import datasets
 
     ids = {name: read_row_ids(rows) for name, rows in splits.items()}
     manifest.align(np.concatenate([np.empty(0, dtype=object), *ids.values()]))
     done = {
-        name: _of(manifest, ids[name]).apply(rows, label=label) for name, rows in splits.items()
+        name: manifest.about(ids[name]).apply(rows, label=label) for name, rows in splits.items()
     }
-    return Applied(
+    return (
         datasets.DatasetDict({name: each.dataset for name, each in done.items()}),
         datasets.DatasetDict({name: each.removed for name, each in done.items()}),
     )
 
 
 def undo_in_splits(
-    manifest: Manifest, applied: Mapping[str, Any], removed: Any, *, label: str | None
+    manifest: Decisions, applied: Mapping[str, Any], removed: Any, *, label: str | None
 ) -> Any:
     """Put every split back as it was; see `Manifest.undo`."""
     import datasets
@@ -54,13 +62,7 @@ def undo_in_splits(
     manifest.align(np.concatenate([np.empty(0, dtype=object), *ids.values()]))
     return datasets.DatasetDict(
         {
-            name: _of(manifest, ids[name]).undo(rows, removed[name], label=label)
+            name: manifest.about(ids[name]).undo(rows, removed[name], label=label)
             for name, rows in applied.items()
         }
     )
-
-
-def _of(manifest: Manifest, ids: np.ndarray) -> Manifest:
-    """Return the decisions about some rows, in the manifest's order."""
-    here = pc.is_in(manifest.table["row_id"], value_set=pa.array(ids, pa.string()))
-    return replace(manifest, table=manifest.table.filter(here))

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from .columns import is_binary, is_list, is_string
+from .arrow_kinds import is_binary, is_list, is_string
 from .usual_types import as_stored, stored_schema
 
 

@@ -17,17 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .columns import (
-    dataset_of,
-    is_binary,
-    is_number,
-    is_string,
-    read_column,
-    read_row_ids,
-    strings,
-    take_rows,
-    with_column,
-)
+from .arrow_kinds import is_binary, is_number, is_string
+from .columns import dataset_of, read_column, read_row_ids, strings, take_rows, with_column
 from .errors import InputError, check_column
 from .fingerprint import fingerprint
 from .schema import ROW_ID, SPLIT, Schema
@@ -75,7 +66,7 @@ def _with_ids_in_splits(splits: Mapping[str, Any], key: str | None) -> Any:
     """Give the rows of all splits ids by which `load_dataset` knows them too."""
     import datasets as hf
 
-    from .loading.class_labels import with_class_names
+    from .class_labels import with_class_names
     from .loading.hub import split_name
 
     parts = []

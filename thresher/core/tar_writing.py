@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from .columns import is_binary
+from .arrow_kinds import is_binary
 from .errors import InputError
 from .file_names import image_suffix, safe_name
 from .fingerprint import fingerprint

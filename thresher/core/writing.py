@@ -20,14 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .columns import (
-    class_names,
-    dataset_of,
-    is_binary,
-    take_rows,
-    take_table,
-    with_column,
-)
+from .arrow_kinds import is_binary
+from .columns import class_names, dataset_of, take_rows, take_table, with_column
 from .csv_writing import write_csv
 from .errors import InputError, check_choice
 from .files import atomic_path

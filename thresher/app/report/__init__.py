@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-
 from ...core.files import write_text
 from ..result import RunResult
-from ..tables import percent
 from .content import collect
+from .run_findings import only_cleaned, write_cleaning_report
+from .templates import template
 
 
 def write_report(folder: Path, *, prices: Mapping[str, float] | None = None) -> Path:
@@ -27,24 +26,9 @@ def write_report(folder: Path, *, prices: Mapping[str, float] | None = None) -> 
     InputError
         When `folder` is not the folder of a finished run.
     """
-    from .run_findings import only_cleaned, write_cleaning_report
-
     path, result = folder / "report.html", RunResult.load(folder)
     if only_cleaned(result):
         write_cleaning_report(path, result, prices=prices)
         return path
     write_text(path, template("page.html.j2").render(collect(folder, prices=prices)))
     return path
-
-
-def template(name: str) -> Template:
-    """Return a template of this package; everything put into it is escaped."""
-    environment = Environment(
-        loader=PackageLoader("thresher.app", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = percent
-    return environment.get_template(name)

@@ -20,9 +20,9 @@ from ...core.issues import Issues
 from ...core.manifest import Manifest
 from ...core.schema import TASKS, LoadedDataset
 from ..places import Places, places_of
-from . import template
 from .content import CHECKS
 from .gallery import findings
+from .templates import template
 
 EXAMPLES, LINES = 10, 30
 WORDS = {"drop": "to drop", "relabel": "to relabel", "review": "to look at"}

@@ -11,6 +11,7 @@ from augment import Augmenter, Policy, preview
 
 from ...core.files import write_text
 from ..augmentation import LabelledImages
+from .templates import template
 
 EXPLAINED = 3
 
@@ -71,8 +72,6 @@ def write_preview_page(
     origin: str,
 ) -> None:
     """Write one file, without network or script, with a grid for each policy."""
-    from . import template
-
     cards = [policy_card(policy, images, views=views, seed=seed) for policy in policies]
     rows = list(zip(images.row_ids.tolist(), images.labels.tolist(), strict=True))
     page = template("preview.html.j2").render(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...core.files import write_text
 from .scatter import Point, scatter_chart
+from .templates import template
 
 if TYPE_CHECKING:
     from training.search import Candidate, SearchResult
@@ -23,8 +24,6 @@ def write_search_page(result: SearchResult, *, origin: str) -> Path:
     origin : str
         Names the data.
     """
-    from . import template
-
     target = result.target
     path = result.folder / PAGE
     text = template("search.html.j2").render(

@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from ..columns import (
-    is_list,
-    is_number,
-    is_string,
-    numeric_matrix,
-    read_column,
-    read_row_ids,
-    take_column,
-)
+from ..arrow_kinds import is_list, is_number, is_string
+from ..columns import numeric_matrix, read_column, read_row_ids, take_column
 from ..errors import InputError, check_column
 from ..images import UnreadableImage, decode_image, fit_square, image_bytes, map_blocks
 from ..matrices import as_matrix

@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..arrow_kinds import is_list, is_number, is_string
 from ..class_columns import arrow_class_names
-from ..columns import is_list, is_number, is_string, numeric_matrix, strings
+from ..columns import numeric_matrix, strings
 from ..errors import InputError
 
 Reasons = np.ndarray  # of object, shape (n,): str or None

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..columns import is_binary, is_list, is_number, is_string, take_column
+from ..arrow_kinds import is_binary, is_list, is_number, is_string
+from ..columns import take_column
 from .cells import MOSTLY, is_numeric_text
 from .column_names import BESIDE_TEXT, INDEX_NAMES, NAME_WORDS, name_words, names_a_key, plain_name
 from .files import IMAGE_SUFFIXES, check_image, find_file

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..arrow_kinds import is_string
 from ..choice import Choice
-from ..columns import is_string
 from .cells import MOSTLY
 
 COMMA = r"^\s*[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+\s*$"

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..columns import is_string
+from ..arrow_kinds import is_string
 from .cells import Reasons, no_reasons
 from .files import IMAGE_TYPE, check_images, read_files
 from .parts import Source

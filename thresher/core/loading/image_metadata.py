@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from ..arrow_kinds import is_string
 from ..choice import Choice
-from ..columns import is_string, strings
+from ..columns import strings
 from ..errors import InputError
 from ..schema import ROW_ID
 from .column_names import FILE_NAMES

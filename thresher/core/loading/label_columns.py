@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..columns import is_number, is_string
+from ..arrow_kinds import is_number, is_string
 from ..errors import InputError, check_column
 from .roles import Wanted
 from .several_texts import BETWEEN_NAMES

@@ -10,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..arrow_kinds import is_list
 from ..choice import Choice
-from ..columns import is_list, joined_classes, strings, take_table
+from ..class_labels import names_of_classes, with_class_names
+from ..columns import joined_classes, strings, take_table
 from ..errors import InputError, check_number
 from ..schema import ROW_ID, SPLIT, TASKS, GivenRows, LoadedDataset, Schema
 from ..signatures import checked
@@ -37,7 +39,6 @@ from .cells import (
     without_any,
     without_markers,
 )
-from .class_labels import names_of_classes, with_class_names
 from .decimal_commas import with_decimal_points
 from .image_cells import clean_images
 from .label_columns import with_one_label

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from ..choice import Choice
+from ..class_labels import with_class_names
 from ..classes import class_text
 from ..issues import Issue
 from ..missing import is_missing
 from ..schema import GivenPart
-from .class_labels import with_class_names
 from .table_form import TableForm
 
 SPLIT_NAMES = {

@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..arrow_kinds import is_binary, is_string
 from ..choice import Choice
-from ..columns import is_binary, is_string
 from ..errors import InputError, check_column
 from ..schema import TASKS
 from .column_kinds import Kind, column_kinds, is_struct_image, is_unique

@@ -17,12 +17,12 @@ import pyarrow.compute as pc
 
 from ..choice import Choice
 from ..class_columns import arrow_class_names
+from ..class_labels import with_class_names
 from ..classes import class_key
 from ..errors import InputError, check_column, did_you_mean
 from ..files import walk_files
 from ..schema import ROW_ID
 from ..usual_types import usual_table
-from .class_labels import with_class_names
 from .digits import read_digits
 from .files import IMAGE_SUFFIXES, check_folder
 from .frames import HalfCharacters, is_frame, read_frame, taken_rows

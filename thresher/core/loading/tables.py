@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..class_labels import features_in_metadata
 from ..usual_types import usual_table
-from .class_labels import features_in_metadata
 from .compression import SUFFIXES, TooLarge
 from .delimited import read_delimited
 from .encoding import UnclearEncoding

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..arrow_kinds import is_list, is_number, is_string
 from ..choice import Choice
 from ..classes import class_text
-from ..columns import is_list, is_number, is_string
 from ..errors import InputError, check_choice
 from ..schema import TASKS
 from .cells import MOSTLY, NUMBER, Reasons, clean_features, clean_labels, no_reasons

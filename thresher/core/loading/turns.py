@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..columns import is_list, is_string
+from ..arrow_kinds import is_list, is_string
 from .column_names import CHAT_NAMES, plain_name
 
 SPEAKER, SAID = ("role", "from", "speaker"), ("content", "value", "text")

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..columns import is_list
+from .arrow_kinds import is_list
 
 
 def with_class_names(table: pa.Table, features: Mapping[str, Any]) -> pa.Table:
