@@ -41,7 +41,7 @@ WAYS = (
     "albumentations, no seed",
     "torch's global generator",
 )
-# One step of the draws, as in augment.keyed.
+# One step of the draws, as in augment.randomness.keyed.
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 

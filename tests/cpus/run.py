@@ -29,7 +29,7 @@ NUMERIC = (
     "tests/core/test_encoders_builtin.py",
     "tests/core/test_encoders_embed.py",
     "tests/core/test_search.py",
-    "tests/active_learning/test_al_strategies.py",
+    "tests/active_learning/strategies/test_al_strategies.py",
     "tests/curation/test_near.py",
     "tests/curation/test_coreset_greedy.py",
 )
@@ -44,7 +44,7 @@ MORE_NUMERIC = (
     "tests/core/test_search_hierarchy.py",
     "tests/curation/test_coreset.py",
     "tests/curation/test_labels_confident.py",
-    "tests/augment/test_augment_kernels.py",
+    "tests/augment/kernels/test_augment_kernels.py",
 )
 MORE_TRAINING = (
     "tests/training/exporting/test_exporting.py",

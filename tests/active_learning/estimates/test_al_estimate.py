@@ -3,9 +3,7 @@ import pytest
 from scipy.stats import beta
 
 from active_learning import estimate_accuracy, lure_weights
-from active_learning.sessions.learning_curve import fit_power_law
 from active_learning.strategies.strategy import draw_without_replacement
-from active_learning.tasks.classification import cohen_kappa
 from thresher.core.errors import InputError
 
 
@@ -91,18 +89,3 @@ def test_bad_input():
         estimate_accuracy(np.ones(3), expected=np.ones(3))
     with pytest.raises(InputError, match=r"must be in \(0, 1\], got 0"):
         lure_weights(np.array([0.5, 0.0]), pool_size=5)
-
-
-def test_learning_curve_finds_a_power_law():
-    sizes = np.array([50.0, 100, 150, 200])
-    curve = fit_power_law(sizes, 0.05 + 2.0 * sizes**-0.5)
-    assert curve.labels_for(0.15) == pytest.approx(400, rel=0.01)
-    assert curve.labels_for(0.04) == np.inf
-    assert curve.labels_for(0.5) == 200
-    assert curve.at(400) == pytest.approx(0.15, rel=0.01)
-
-
-def test_cohen_kappa_by_hand():
-    first, second = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
-    assert cohen_kappa(first, second, n_classes=2) == pytest.approx(0.5)
-    assert cohen_kappa(first, first, n_classes=2) == 1.0

@@ -1,19 +1,13 @@
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from augment import (
     Augmenter,
     BatchLoader,
-    TestTimeAugment,
     cache_decoded,
     open_cache,
     policies,
-    preview,
 )
-from augment.feeding.multiplicity import balanced
 from augment.feeding.workers import count_workers
 from thresher.core.errors import InputError
 
@@ -82,19 +76,6 @@ def test_loader_arguments_are_checked(pictures):
     assert list(BatchLoader(images[:0], [])) == []
 
 
-def test_balanced_counts():
-    labels = np.array(["a"] * 12 + ["b"] * 4 + ["c"])
-    counts = np.bincount(balanced(labels), minlength=17)
-    assert [counts[:12].sum(), counts[12:16].sum(), counts[16]] == [12, 12, 8]
-    assert set(counts[:16]) == {1, 3}
-    half = np.bincount(balanced(labels, power=0.5), minlength=17)
-    assert [half[:12].sum(), half[12:16].sum(), half[16]] == [12, 6, 3]
-    assert np.array_equal(balanced(labels, power=0), np.arange(17))
-    assert balanced([]).size == 0
-    with pytest.raises(InputError, match="max_repeat"):
-        balanced(labels, max_repeat=0)
-
-
 def test_a_cache_decodes_once_and_keeps_rows(pictures, tmp_path):
     images, ids, asked = pictures(4), ["a", "b", "c", "d"], []
 
@@ -115,38 +96,6 @@ def test_a_cache_decodes_once_and_keeps_rows(pictures, tmp_path):
         cache_decoded(tmp_path / "two", ids, decode, size=(9, 9, 3))
     assert not (tmp_path / "two").exists()
     assert len(cache_decoded(tmp_path / "none", [], decode, size=(9, 9, 3))) == 0
-
-
-def test_test_time_augmentation_is_the_mean_of_views(pictures):
-    images = pictures(5)
-
-    def left_is_bright(batch):
-        left = batch[:, :, :12].mean(axis=(1, 2, 3)) / 255
-        return np.stack([left, 1 - left], axis=1)
-
-    found = TestTimeAugment().predict(left_is_bright, images)
-    wanted = (left_is_bright(images) + left_is_bright(images[:, :, ::-1])) / 2
-    assert np.allclose(found, wanted, atol=1e-6)
-    with pytest.raises(InputError, match="hflip"):
-        TestTimeAugment(["hflipp"])
-    with pytest.raises(InputError, match="must return"):
-        TestTimeAugment().predict(lambda _: np.zeros(3), images)
-
-
-def test_a_preview_shows_originals_and_versions(pictures, tmp_path):
-    images = pictures(2)
-    listed = [policies.standard(), policies.trivial_augment()]
-    drawn = preview(listed, images, views=3, zoom=1)
-    assert drawn.pixels.shape == (2 * (14 + 2 * 26), 4 * 26, 3)
-    assert np.array_equal(drawn.pixels[14:38, :24], images[0])
-    version = Augmenter(listed[0]).batch(images, [0, 1], 1)
-    assert np.array_equal(drawn.pixels[40:64, 52:76], version[1])
-    drawn.save(tmp_path / "grid.png")
-    with Image.open(tmp_path / "grid.png") as picture:
-        assert picture.size == (104, 132)
-    assert Image.open(io.BytesIO(drawn.to_png())).mode == "RGB"
-    with pytest.raises(InputError, match="at least one"):
-        preview([], images)
 
 
 def test_workers_are_chosen_by_what_loading_and_sending_take():

@@ -5,7 +5,6 @@ import pytest
 
 from active_learning import STRATEGIES, get_strategy, query
 from active_learning.pool.context import make_context
-from active_learning.pool.inner_products import device_of, inner_products
 from active_learning.querying import query_context
 from active_learning.strategies.auto import Auto
 from active_learning.strategies.compose import Balance, Mix, Prefilter, Until
@@ -145,26 +144,6 @@ def test_cuda_tensors_pick_the_same():
         assert first.positions.tolist() == second.positions.tolist(), name
 
 
-def test_torch_on_the_cpu_shares_its_memory_with_numpy():
-    torch = pytest.importorskip("torch")
-    assert device_of(torch.zeros(2)) is None
-    assert device_of(torch.zeros(2, device="meta")) == "meta"
-    assert device_of(np.zeros(2)) is None
-
-
-def test_inner_products_of_read_only_rows_and_of_one_row():
-    pytest.importorskip("torch")
-    x = Embeddings.from_vectors(np.random.default_rng(0).normal(size=(7, 4)))
-    matrix = exact_rows(x.vectors)
-    matrix.flags.writeable = False
-    for device in (None, "cpu"):
-        products = inner_products(matrix, device=device)
-        # On their grid products are exact, whatever the processor.
-        expected = matrix[:3].astype(np.float64) @ matrix.T.astype(np.float64)
-        np.testing.assert_array_equal(products(matrix[:3]), expected)
-        assert products(matrix[0]).shape == (7,)
-
-
 @pytest.mark.parametrize("name", EQUIVARIANT)
 def test_row_order_does_not_matter(name):
     arrays = pool()
@@ -192,37 +171,6 @@ def test_balance_by_name():
 def test_too_few_rows_says_how_many():
     with pytest.raises(InputError, match="5 rows available, 10 asked"):
         query("random", row_ids=np.arange(8).astype(str), labeled=np.arange(3), n=10)
-
-
-def test_torch_tensors_of_half_precision_are_taken():
-    torch = pytest.importorskip("torch")
-    probs = torch.tensor([[0.9, 0.1], [0.5, 0.5], [0.7, 0.3]]).half()
-    assert query("margin", pred_probs=probs, n=1).positions.tolist() == [1]
-
-
-def test_missing_array_is_named():
-    with pytest.raises(InputError, match="'badge' needs `pred_probs`"):
-        query("badge", embeddings=np.eye(3), n=1)
-    with pytest.raises(InputError, match="Did you mean 'entropy'"):
-        query("entropie", embeddings=np.eye(3), n=1)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"embeddings": np.full((80, 6), np.nan)}, "NaN"),
-        ({"pred_probs": np.full((80, 3), 0.5)}, "sum 1.5"),
-        ({"pred_probs": np.full((80, 3), np.nan)}, "not probabilities"),
-        ({"pred_probs": np.ones((79, 1))}, "different lengths"),
-        ({"costs": np.zeros(80)}, "above 0"),
-        ({"labeled": np.array([80])}, "positions from 0 to 79"),
-        ({"candidates": np.ones(3, dtype=bool)}, "mask of 80 rows"),
-        ({"row_ids": np.array(["a"] * 80)}, "'a' is given twice"),
-    ],
-)
-def test_bad_arrays_are_named(change, message):
-    with pytest.raises(InputError, match=message):
-        query("random", **(pool() | change), n=3)
 
 
 def as_seen(embeddings):
@@ -376,17 +324,3 @@ def test_pending_rows_count_as_covered():
     after = query("max_herding", embeddings=x, n=1, exclude=np.array([free])).positions[0]
     assert {free, after} & {2}
     assert {free, after} & {0, 1}
-
-
-def test_make_context_needs_rows():
-    with pytest.raises(InputError, match="at least one"):
-        make_context()
-
-
-def test_selection_file_round_trip(tmp_path):
-    found = query("margin", **pool(), n=5)
-    found.save(tmp_path / "s.parquet")
-    again = type(found).load(tmp_path / "s.parquet")
-    assert again.row_ids.tolist() == found.row_ids.tolist()
-    assert again.scores.tobytes() == found.scores.tobytes()
-    assert (again.strategy, again.reasons) == (found.strategy, found.reasons)

@@ -1,13 +1,9 @@
-import json
 import threading
 
 import numpy as np
 import pytest
 
-from active_learning import SKIP, Instances, Session, consensus, get_task, import_answers, query
-from active_learning.learners.multilabel import SigmoidHead
-from active_learning.learners.ridge import RidgeHead
-from active_learning.pool.probabilities import MANY_LABELS
+from active_learning import SKIP, Instances, Session, get_task, import_answers
 from active_learning.tasks.marks import Marks
 from thresher.core.errors import InputError
 
@@ -61,29 +57,6 @@ def test_a_session_of_each_task(tmp_path, task):
         assert session.replay() == []
     with Session(tmp_path / "s.db", embeddings=VECTORS, ids=IDS) as session:
         assert session.task.name == task
-
-
-def test_built_in_heads_learn():
-    targets = np.array([[float(c in given) for c in "ab"] for given in SETS], dtype=np.float32)
-    train, test = np.arange(80), np.arange(80, N)
-    unit = UNIT.astype(np.float32)
-    probs = SigmoidHead()(unit[train], targets[train], n_classes=2, random_state=0)(unit[test])
-    assert ((probs > 0.5) == targets[test]).mean() > 0.9
-    found = RidgeHead()(unit[train], NUMBERS[train], n_classes=0, random_state=0)(unit[test])
-    error = np.abs(found[:, 0] - NUMBERS[test])
-    assert error.mean() < 0.1
-    assert 0.8 < (error < 2 * found[:, 1]).mean() <= 1.0
-
-
-def test_ridge_is_scikit_learns_and_knows_where_it_is_unsure():
-    from sklearn.linear_model import Ridge
-
-    model = RidgeHead()(UNIT, NUMBERS, n_classes=0, random_state=0)
-    peer = Ridge(alpha=model.penalty).fit(UNIT, NUMBERS)
-    np.testing.assert_allclose(model(UNIT)[:, 0], peer.predict(UNIT), atol=1e-4)
-    assert model(10 * UNIT)[:, 1].min() > model(UNIT)[:, 1].mean()
-    lone = RidgeHead()(UNIT[:1], NUMBERS[:1], n_classes=0, random_state=0)(UNIT)
-    assert np.isfinite(lone).all()
 
 
 @pytest.mark.parametrize(
@@ -155,106 +128,6 @@ def test_own_uncertainty_is_used_by_all_processes_and_replayed(tmp_path):
         with pytest.raises(InputError, match="'x' is not in the pool"):
             session.give_uncertainty(Instances(np.ones(1), np.array(["x"])))
         assert session.replay() == []
-
-
-def test_instances_by_hand():
-    rows = np.array(["a", "b", "c"])
-    scores, items = np.array([1.0, 5.0, 3.0, 2.0, 4.0]), np.array(["a", "a", "a", "b", "a"])
-    expected = {
-        "max": [5, 2, 9],
-        "mean": [13 / 4, 2, 9],
-        "sum": [13, 2, 9],
-        "top_k": [4.5, 2, 9],
-    }
-    for how, values in expected.items():
-        found = Instances(scores, items, aggregate=how, k=2, empty=9.0).of_items(rows)
-        np.testing.assert_allclose(found, values)
-    chosen = query("uncertainty", uncertainty=Instances(scores, items), row_ids=rows, n=1)
-    assert chosen.row_ids.tolist() == ["a"]
-    with pytest.raises(InputError, match=r"at least 0 and finite, got -1.0 .* item 'a'"):
-        Instances(np.array([-1.0]), np.array(["a"])).of_items(rows)
-
-
-def test_scores_of_several_classes_by_hand():
-    probs = np.array([[0.5, 1.0], [0.9, 0.2]])
-    np.testing.assert_allclose(MANY_LABELS.margin(probs), [(1 + 0) / 2, (0.2 + 0.4) / 2])
-    assert query("margin", pred_probs=probs, task="multi_label", n=1).positions.tolist() == [0]
-    for name in ("entropy", "least_confidence", "badge", "auto", "power_margin", "cal"):
-        assert len(query(name, pred_probs=probs, embeddings=np.eye(2), task="multi_label", n=2))
-    ensemble = np.array([[[0.0, 0.5]], [[1.0, 0.5]]])
-    found = query("bald", ensemble_probs=ensemble, task="multi_label", n=1)
-    np.testing.assert_allclose(found.scores, np.log(2) / 2, atol=1e-6)
-    with pytest.raises(InputError, match="sigmoid output"):
-        query("margin", pred_probs=probs * 2, task="multi_label", n=1)
-
-
-def test_predictions_of_several_models():
-    predictions = np.array([[1.0, 5.0, 3.0], [1.0, 9.0, 2.0]])
-    found = query("uncertainty", predictions=predictions, n=3)
-    assert found.positions.tolist() == [1, 2, 0]
-    np.testing.assert_allclose(found.scores, [2.0, 0.5, 0.0])
-    with pytest.raises(InputError, match="two models or more"):
-        query("uncertainty", predictions=predictions[:1], n=1)
-    with pytest.raises(InputError, match="NaN or infinite values, first for row '0'"):
-        query("uncertainty", predictions=np.full((2, 3), np.nan), n=1)
-
-
-def test_consensus_of_sets_is_class_by_class():
-    ids, people = ["r"] * 3 + ["s"] * 3, ["p", "q", "o"] * 2
-    sets = [{"a"}, {"a", "b"}, {"b", "c"}, set(), {"a"}, set()]
-    found = consensus(ids, people, sets, task="multi_label", method="majority")
-    assert [json.loads(text) for text in found.labels] == [["a", "b"], []]
-    np.testing.assert_allclose(found.probs, [[2 / 3, 2 / 3, 1 / 3], [1 / 3, 0, 0]])
-
-
-def test_consensus_of_sets_learns_who_is_good():
-    rng = np.random.default_rng(1)
-    truth = rng.random((300, 3)) < 0.4
-    right = {"p": 0.95, "q": 0.95, "o": 0.55, "m": 0.55, "n": 0.55}
-    said = {name: truth ^ (rng.random(truth.shape) > skill) for name, skill in right.items()}
-    columns = [
-        (f"{k:03d}", name, {c for c, yes in zip("abc", given[k], strict=True) if yes})
-        for name, given in said.items()
-        for k in range(300)
-    ]
-
-    def share(method):
-        found = consensus(*zip(*columns, strict=True), task="multi_label", method=method)
-        return ((found.probs > 0.5) == truth).mean()
-
-    assert share("auto") > share("majority") + 0.02
-
-
-def test_consensus_of_numbers_trusts_steady_annotators():
-    rng = np.random.default_rng(2)
-    truth = rng.normal(size=200) * 3
-    spread, bias = {"p": 0.1, "q": 0.3, "o": 2.0}, {"p": 0.0, "q": 0.0, "o": 1.0}
-    rows = [
-        (f"{k:03d}", name, truth[k] + bias[name] + rng.normal() * spread[name])
-        for name in spread
-        for k in range(200)
-    ]
-    columns = list(zip(*rows, strict=True))
-    robust, median = (consensus(*columns, task="regression", method=m) for m in ("auto", "median"))
-
-    def error(found):
-        values = found.labels.astype(float)
-        return np.abs((values - values.mean()) - (truth - truth.mean())).mean()
-
-    assert error(robust) < 0.8 * error(median)
-    quality = dict(zip(robust.annotators, robust.annotator_quality, strict=True))
-    assert quality["p"] > quality["o"]
-    assert float(consensus(["a"], ["p"], [2.5], task="regression").labels[0]) == 2.5
-
-
-def test_consensus_of_marks_is_what_most_made():
-    near, far = {"start": 0, "end": 10, "label": "a"}, {"start": 50, "end": 60, "label": "a"}
-    labels = [[near, far], [{**near, "end": 11}], [{**near, "end": 12}, {**near, "label": "b"}]]
-    found = consensus(["r"] * 3, ["p", "q", "o"], labels, task="spans")
-    assert json.loads(found.labels[0]) == [{**near, "end": 11}]
-    np.testing.assert_allclose(found.scores, np.mean([1, 2 / 3, 2 / 3]))
-    quality = dict(zip(found.annotators, found.annotator_quality, strict=True))
-    assert quality == {"p": 0.5, "q": 1.0, "o": 0.5}
 
 
 def test_overlap_of_boxes_and_spans():

@@ -90,7 +90,7 @@ def test_a_full_disk_keeps_what_is_written(tmp_path, often_marked, monkeypatch):
 
 WRITER = """
 import sys, time, numpy as np
-from augment import cache as caching
+from augment.feeding import cache as caching
 caching._MARK_BYTES = 1
 def decode(row):
     print(row, flush=True)

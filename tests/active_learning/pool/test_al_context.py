@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from active_learning import query
+from active_learning.pool.context import make_context
+from thresher.core.errors import InputError
+
+
+def pool(n=80, d=6, c=3, seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        "embeddings": rng.normal(size=(n, d)),
+        "pred_probs": rng.dirichlet(np.ones(c), size=n),
+        "ensemble_probs": rng.dirichlet(np.ones(c), size=(4, n)),
+        "dropout_probs": rng.dirichlet(np.ones(c), size=(3, n)),
+        "class_counts": np.arange(c),
+    }
+
+
+def test_torch_tensors_of_half_precision_are_taken():
+    torch = pytest.importorskip("torch")
+    probs = torch.tensor([[0.9, 0.1], [0.5, 0.5], [0.7, 0.3]]).half()
+    assert query("margin", pred_probs=probs, n=1).positions.tolist() == [1]
+
+
+def test_missing_array_is_named():
+    with pytest.raises(InputError, match="'badge' needs `pred_probs`"):
+        query("badge", embeddings=np.eye(3), n=1)
+    with pytest.raises(InputError, match="Did you mean 'entropy'"):
+        query("entropie", embeddings=np.eye(3), n=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"embeddings": np.full((80, 6), np.nan)}, "NaN"),
+        ({"pred_probs": np.full((80, 3), 0.5)}, "sum 1.5"),
+        ({"pred_probs": np.full((80, 3), np.nan)}, "not probabilities"),
+        ({"pred_probs": np.ones((79, 1))}, "different lengths"),
+        ({"costs": np.zeros(80)}, "above 0"),
+        ({"labeled": np.array([80])}, "positions from 0 to 79"),
+        ({"candidates": np.ones(3, dtype=bool)}, "mask of 80 rows"),
+        ({"row_ids": np.array(["a"] * 80)}, "'a' is given twice"),
+    ],
+)
+def test_bad_arrays_are_named(change, message):
+    with pytest.raises(InputError, match=message):
+        query("random", **(pool() | change), n=3)
+
+
+def test_make_context_needs_rows():
+    with pytest.raises(InputError, match="at least one"):
+        make_context()
