@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .feeding.cache import open_cache as open_cache
     from .feeding.dataset import AugmentedDataset as AugmentedDataset
     from .feeding.loader import BatchLoader as BatchLoader
+    from .feeding.multiplicity import balanced as balanced
     from .feeding.records import augment_stream as augment_stream
     from .feeding.records import read_tar as read_tar
     from .grid import preview as preview
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from .per_class import ClassAugmenter as ClassAugmenter
     from .per_class import spare_classes as spare_classes
     from .prediction import TestTimeAugment as TestTimeAugment
+    from .tabular import add_noise as add_noise
+    from .text import augment_texts as augment_texts
+    from .text import back_translate as back_translate
+    from .text import splice as splice
 
 _HOME = {
     "AlbumentationsAugmenter": "albumentations",
@@ -53,8 +58,12 @@ _HOME = {
     "Schedule": "operations.schedule",
     "Step": "operations.policy",
     "TestTimeAugment": "prediction",
+    "add_noise": "tabular",
     "audit": "choosing.auditing",
     "augment_stream": "feeding.records",
+    "augment_texts": "text",
+    "back_translate": "text",
+    "balanced": "feeding.multiplicity",
     "cache_decoded": "feeding.cache",
     "choose_policy": "choosing.choose",
     "open_cache": "feeding.cache",
@@ -62,6 +71,7 @@ _HOME = {
     "preview": "grid",
     "read_tar": "feeding.records",
     "spare_classes": "per_class",
+    "splice": "text",
 }
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

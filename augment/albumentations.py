@@ -20,6 +20,7 @@ import numpy as np
 from thresher.core.choice import Choice
 from thresher.core.errors import InputError, MissingExtraError
 from thresher.core.files import read_json, write_json
+from thresher.core.moved import renamed
 from thresher.core.randomness import RandomState
 
 from .kernels.images import check_batch, from_array, is_tensor
@@ -86,7 +87,8 @@ class AlbumentationsAugmenter:
         self.seed = check_seed(random_state)
         self._stream = KeyedStream(self.seed)
 
-    def __call__(self, data: Any, *, key: int | str, epoch: int = 0, view: int = 0) -> Any:
+    @renamed(key="row_id")
+    def __call__(self, data: Any, *, row_id: int | str, epoch: int = 0, view: int = 0) -> Any:
         """Augment one sample.
 
         Parameters
@@ -95,7 +97,7 @@ class AlbumentationsAugmenter:
             An image (H, W, C) or (H, W), uint8 or floating in [0, 1]; or a mapping that also
             holds the pipeline's other targets: ``mask``, ``masks``, ``bboxes``, ``keypoints``,
             label fields.
-        key, epoch, view
+        row_id, epoch, view
             As in `Augmenter.batch`.
 
         Returns
@@ -105,17 +107,18 @@ class AlbumentationsAugmenter:
         epoch, view = check_index("epoch", epoch), check_index("view", view)
         if isinstance(data, np.ndarray) or not isinstance(data, Mapping):
             _check_image(data)
-            return self._run({"image": data}, check_key(key), epoch, view)["image"]
+            return self._run({"image": data}, check_key(row_id), epoch, view)["image"]
         _check_image(data.get("image"))
-        return self._run(dict(data), check_key(key), epoch, view)
+        return self._run(dict(data), check_key(row_id), epoch, view)
 
-    def batch(self, images: Any, keys: Any, epoch: int = 0, view: int = 0) -> Any:
+    @renamed(keys="row_ids")
+    def batch(self, images: Any, row_ids: Any, epoch: int = 0, view: int = 0) -> Any:
         """Augment uint8 images, tensor (n, C, H, W) or array (n, H, W, C), one after the other.
 
         The result has the same form; the pipeline must give every image the same size.
         """
         form = check_batch(images)
-        numbers = check_keys(keys, n=len(images)).tolist()
+        numbers = check_keys(row_ids, n=len(images)).tolist()
         epoch, view = check_index("epoch", epoch), check_index("view", view)
         pixels = _pixels(images)
         done = [

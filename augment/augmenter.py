@@ -11,6 +11,7 @@ import numpy as np
 from thresher.core.choice import Choice
 from thresher.core.errors import InputError, check_choice
 from thresher.core.files import read_json, write_json
+from thresher.core.moved import renamed
 from thresher.core.randomness import RandomState
 
 from .kernels.backends import BACKENDS, choose_backend, make_backend
@@ -43,7 +44,7 @@ class Augmenter:
     >>> from augment import Augmenter, policies
     >>> aug = Augmenter(policies.standard(), random_state=0)
     >>> images = np.zeros((2, 32, 32, 3), dtype=np.uint8)
-    >>> aug.batch(images, keys=["cat.jpg", "dog.jpg"], epoch=3).shape
+    >>> aug.batch(images, row_ids=["cat.jpg", "dog.jpg"], epoch=3).shape
     (2, 32, 32, 3)
     """
 
@@ -65,17 +66,18 @@ class Augmenter:
             f"Augmenter({self.policy.name!r}, random_state={self.seed}, backend={self.backend!r})"
         )
 
-    def batch(self, images: Any, keys: Any, epoch: int = 0, view: int = 0) -> Any:
-        """Augment a batch; row i depends on its own key only.
+    @renamed(keys="row_ids")
+    def batch(self, images: Any, row_ids: Any, epoch: int = 0, view: int = 0) -> Any:
+        """Augment a batch; row i depends on its own id only.
 
         Parameters
         ----------
         images
             uint8 tensor (n, C, H, W) or array (n, H, W, C), C of 1 or 3; or float32/float64 in
             [0, 1], which is rounded to 8 bits. Never changed.
-        keys
-            One per row: uint64 (see `thresher.core.fingerprint.row_keys`) or row ids as strings.
-            Equal keys get equal draws.
+        row_ids
+            One per row, strings or integers (n,); equal ones get equal draws. The uint64 keys of
+            row ids (see `thresher.core.fingerprint.row_keys`) do as well.
         epoch, view
             Other numbers give other draws; views are for several versions of a row in one epoch.
 
@@ -84,7 +86,7 @@ class Augmenter:
         The batch in the form and on the device it came in.
         """
         form = check_batch(images)
-        row_keys = check_keys(keys, n=len(images))
+        row_keys = check_keys(row_ids, n=len(images))
         height, width = images.shape[2:] if form.kind == "tensor" else images.shape[1:3]
         scene = self._scene(int(height), int(width), check_index("epoch", epoch))
         draws = draw(self.seed, row_keys, epoch=scene.epoch, view=check_index("view", view))
@@ -92,17 +94,19 @@ class Augmenter:
         backend = make_backend(choice, form, self._families, pixels=scene.height * scene.width)
         return run(self.policy, backend, images, form, draws=draws, scene=scene)
 
-    def __call__(self, image: Any, *, key: int | str, epoch: int = 0, view: int = 0) -> Any:
+    @renamed(key="row_id")
+    def __call__(self, image: Any, *, row_id: int | str, epoch: int = 0, view: int = 0) -> Any:
         """Augment one image: tensor (C, H, W), array (H, W, C) or (H, W), or a PIL image."""
         batch, form = pack(image)
-        return unpack(self.batch(batch, [key], epoch, view), form)
+        return unpack(self.batch(batch, [row_id], epoch, view), form)
 
     def for_training(self) -> Callable[[Any, np.ndarray, int], Any]:
         """Return a function of (inputs, keys, epoch), as `training.fit` takes for `augment`."""
         return self.batch
 
+    @renamed(key="row_id")
     def explain(
-        self, key: int | str, epoch: int = 0, *, size: tuple[int, int], view: int = 0
+        self, row_id: int | str, epoch: int = 0, *, size: tuple[int, int], view: int = 0
     ) -> list[dict[str, Any]]:
         """Say what is done to a row: operations in order with the parameters it got.
 
@@ -114,7 +118,7 @@ class Augmenter:
         height, width = (check_side(side) for side in size)
         scene = self._scene(height, width, check_index("epoch", epoch))
         draws = draw(
-            self.seed, check_keys([key]), epoch=scene.epoch, view=check_index("view", view)
+            self.seed, check_keys([row_id]), epoch=scene.epoch, view=check_index("view", view)
         )
         return [entry for stage in plan(self.policy, draws, scene) for entry in _entries(stage)]
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from thresher.core.errors import InputError, check_count
 from thresher.core.files import atomic_path
+from thresher.core.moved import moved_argument, renamed
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 
@@ -44,12 +45,19 @@ class Preview:
             temporary.write_bytes(self.to_png())
 
 
+def _is_policies(given: Any) -> bool:
+    listed = given if isinstance(given, (list, tuple)) else [given]
+    return bool(listed) and all(isinstance(one, Policy) for one in listed)
+
+
+@moved_argument("policies", _is_policies)
+@renamed(keys="row_ids")
 @checked
 def preview(
-    policies: Policy | Sequence[Policy],
     images: Any,
     *,
-    keys: Any = None,
+    policies: Policy | Sequence[Policy],
+    row_ids: Any = None,
     views: int = 6,
     zoom: int | None = None,
     caption: bool = True,
@@ -59,11 +67,11 @@ def preview(
 
     Parameters
     ----------
-    policies
-        One or several.
     images
         A few uint8 images, array (n, H, W, C) or tensor (n, C, H, W).
-    keys
+    policies
+        One or several.
+    row_ids
         One per image; positions by default.
     views
         Versions of each image: those of epoch 0, 1, …
@@ -79,7 +87,7 @@ def preview(
     check_count("views", views, low=1, high=64)
     if not listed or not len(pixels):
         raise InputError("A preview needs at least one policy and one image.")
-    rows = check_keys(np.arange(len(pixels)) if keys is None else keys, n=len(pixels))
+    rows = check_keys(np.arange(len(pixels)) if row_ids is None else row_ids, n=len(pixels))
     factor = max(1, 64 // max(pixels.shape[1:3])) if zoom is None else int(zoom)
     check_count("zoom", factor, low=1, high=64)
     blocks = [

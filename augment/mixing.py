@@ -1,7 +1,7 @@
 """Mixup and CutMix with soft labels, keyed by row.
 
 Mixup: Zhang et al., ICLR 2018. CutMix: Yun et al., ICCV 2019. Which rows meet depends on the rows
-of the batch, but not on their order; how much they mix depends on each row's own key.
+of the batch, but not on their order; how much they mix depends on each row's own id.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from thresher.core.errors import InputError, check_number
+from thresher.core.moved import renamed
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 
@@ -59,8 +60,9 @@ class MixBatch:
         self.off_from = None if off_from is None else check_index("off_from", off_from)
         self.seed = check_seed(random_state)
 
+    @renamed(keys="row_ids")
     def __call__(
-        self, inputs: Tensor, targets: Tensor, keys: Any, epoch: int = 0
+        self, inputs: Tensor, targets: Tensor, row_ids: Any, epoch: int = 0
     ) -> tuple[Tensor, Tensor]:
         """Mix a batch of any size.
 
@@ -70,7 +72,7 @@ class MixBatch:
             (n, C, H, W) for CutMix, (n, …) for mixup; uint8 or floating.
         targets
             int64 class numbers (n,), or soft labels float32 (n, num_classes).
-        keys
+        row_ids
             One per row; see `Augmenter.batch`.
 
         Returns
@@ -79,7 +81,7 @@ class MixBatch:
         (n, num_classes).
         """
         soft = self._soft(inputs, targets)
-        row_keys = check_keys(keys, n=len(inputs))
+        row_keys = check_keys(row_ids, n=len(inputs))
         epoch = check_index("epoch", epoch)
         if len(inputs) == 0 or (self.off_from is not None and epoch >= self.off_from):
             return self._cast(inputs), soft

@@ -17,6 +17,7 @@ from thresher.core.classes import class_key, class_lookup, class_text, texts_of
 from thresher.core.errors import InputError
 from thresher.core.files import read_json, write_json
 from thresher.core.missing import read_values
+from thresher.core.moved import renamed
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 
@@ -62,12 +63,15 @@ class ClassAugmenter:
         """Return what augments the rows of one class."""
         return [*self.by_class.values(), self.default][self._group(class_text(label))]
 
-    def batch(self, images: Any, keys: Any, labels: Any, *, epoch: int = 0, view: int = 0) -> Any:
+    @renamed(keys="row_ids")
+    def batch(
+        self, images: Any, row_ids: Any, labels: Any, *, epoch: int = 0, view: int = 0
+    ) -> Any:
         """Augment a batch as `Augmenter.batch` does, each row by its class's policy.
 
         `labels` are class names (n,); rows without one get the default policy.
         """
-        row_keys = check_keys(keys, n=len(images))
+        row_keys = check_keys(row_ids, n=len(images))
         names = _names(labels, len(images))
         groups = np.array([self._group(name) for name in names.tolist()], dtype=np.intp)
         return self._batch(images, row_keys, groups, epoch, view)
@@ -78,7 +82,7 @@ class ClassAugmenter:
         Parameters
         ----------
         row_ids
-            Ids or keys of all rows that training may ask for, (n,).
+            Those of all rows that training may ask for, (n,).
         labels
             Their class names, (n,).
         """

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.errors import InputError, check_choice
+from thresher.core.moved import renamed
 from thresher.core.signatures import checked
 
 from .augmenter import Augmenter
@@ -43,8 +44,9 @@ class TestTimeAugment:
             for view in views
         )
 
+    @renamed(keys="row_ids")
     def predict(
-        self, predict: Callable[[Any], Any], images: Any, *, keys: Any = None
+        self, predict: Callable[[Any], Any], images: Any, *, row_ids: Any = None
     ) -> np.ndarray:
         """Return mean probabilities, float32 (n, C).
 
@@ -55,10 +57,10 @@ class TestTimeAugment:
             is the ensemble's prediction.
         images
             As in `Augmenter.batch`.
-        keys
+        row_ids
             One per row, for views with random parameters; positions by default.
         """
-        rows = check_keys(np.arange(len(images)) if keys is None else keys, n=len(images))
+        rows = check_keys(np.arange(len(images)) if row_ids is None else row_ids, n=len(images))
         total: np.ndarray | None = None
         for policy in self.policies:
             found = np.asarray(predict(Augmenter(policy).batch(images, rows)), dtype=np.float32)

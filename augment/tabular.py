@@ -10,14 +10,18 @@ from typing import Any
 import numpy as np
 
 from thresher.core.errors import InputError, check_number
+from thresher.core.moved import renamed
 from thresher.core.randomness import RandomState
+from thresher.core.signatures import checked
 
 from .randomness.keyed import check_index, check_keys, check_seed, draw
 
 
+@renamed(keys="row_ids")
+@checked
 def add_noise(
     features: np.ndarray,
-    keys: Any,
+    row_ids: Any,
     *,
     scale: np.ndarray,
     amount: float = 0.1,
@@ -31,7 +35,7 @@ def add_noise(
     ----------
     features
         float (n, d), NaN stays NaN.
-    keys
+    row_ids
         One per row; see `Augmenter.batch`.
     scale
         Standard deviation of each feature over the training rows, (d,); 0 leaves a column alone.
@@ -39,7 +43,7 @@ def add_noise(
     if not isinstance(features, np.ndarray) or features.ndim != 2 or features.dtype.kind != "f":
         found = f"{getattr(features, 'dtype', type(features).__name__)}"
         raise InputError(f"`features` must be float (n, d), got {found} {np.shape(features)}.")
-    rows = check_keys(keys, n=len(features))
+    rows = check_keys(row_ids, n=len(features))
     deviations = _deviations(scale, features.shape[1])
     check_number("amount", amount, low=0, high=1e6)
     draws = draw(

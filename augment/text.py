@@ -15,7 +15,9 @@ import numpy as np
 from thresher.core.classes import texts_of, without_code
 from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.missing import read_values, text_list
+from thresher.core.moved import renamed
 from thresher.core.randomness import RandomState
+from thresher.core.signatures import checked
 
 from .randomness.keyed import check_index, check_keys, check_seed, draw
 
@@ -54,9 +56,11 @@ def _typo(words: list[str], draws: np.ndarray, rate: float) -> list[str]:
 _CHANGES: Mapping[str, Change] = {"delete": _delete, "swap": _swap, "typo": _typo}
 
 
+@renamed(keys="row_ids")
+@checked
 def augment_texts(
     texts: Sequence[str],
-    keys: Any,
+    row_ids: Any,
     *,
     op: str,
     rate: float = 0.1,
@@ -69,8 +73,8 @@ def augment_texts(
 
     Parameters
     ----------
-    texts, keys
-        Texts (n,) and one key per row; see `Augmenter.batch`.
+    texts, row_ids
+        Texts (n,) and one id per row; see `Augmenter.batch`.
     op
         ``"delete"``, ``"swap"``, ``"typo"`` or ``"synonym"``.
     rate
@@ -87,7 +91,7 @@ def augment_texts(
     if lexicon is not None:
         _check_lexicon(lexicon)
     texts = text_list("texts", texts)
-    rows = check_keys(keys, n=len(texts))
+    rows = check_keys(row_ids, n=len(texts))
     draws = draw(
         check_seed(random_state),
         rows,
@@ -101,15 +105,22 @@ def augment_texts(
     ]
 
 
+@renamed(keys="row_ids")
+@checked
 def splice(
-    texts: Sequence[str], labels: Any, keys: Any, *, epoch: int = 0, random_state: RandomState = 0
+    texts: Sequence[str],
+    labels: Any,
+    row_ids: Any,
+    *,
+    epoch: int = 0,
+    random_state: RandomState = 0,
 ) -> list[str]:
     """Join the first half of each text with the second half of another one of its class.
 
     A text without a label stays as it is.
     """
     texts = text_list("texts", texts)
-    rows = check_keys(keys, n=len(texts))
+    rows = check_keys(row_ids, n=len(texts))
     values, missing = read_values(labels, name="labels")
     if values.shape != (len(texts),):
         raise InputError(f"There are {len(texts)} texts and labels of the shape {values.shape}.")
@@ -130,6 +141,7 @@ def splice(
     return joined
 
 
+@checked
 def back_translate(
     texts: Sequence[str], translate: Callable[[list[str]], Sequence[str]]
 ) -> list[str]:

@@ -35,9 +35,9 @@ def cases(name: str, *, seeds: int, most: int, runs: FinishedRuns) -> list[dict[
     """Audit a set's operations and put what they cost a network beside it."""
     seen, start = parts(name)[0], time.process_time()
     report = audit(
-        Policy("all", tuple(steps_of(name))),
         seen.images,
         seen.labels,
+        policy=Policy("all", tuple(steps_of(name))),
         strengths=[1.0],
         max_rows=PER_CLASS * 10,
     )

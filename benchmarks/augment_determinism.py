@@ -93,11 +93,11 @@ class Rows(Dataset):
         """Return the row's number and a fingerprint of everything that came out."""
         image = self.images[index]
         if self.way == "ours":
-            return index, digest([self.ours(image, key=index, epoch=self.epoch)])
+            return index, digest([self.ours(image, row_id=index, epoch=self.epoch)])
         if self.way == "torch's global generator":
             return index, digest([torch_habit(image)])
         if self.way == "ours over albumentations":
-            found = self.keyed(targets(image), key=index, epoch=self.epoch)
+            found = self.keyed(targets(image), row_id=index, epoch=self.epoch)
         else:
             found = self.plain(**targets(image))
         return index, digest([np.asarray(found[name]) for name in TARGETS])

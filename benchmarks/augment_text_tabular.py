@@ -30,9 +30,7 @@ from scipy.stats import t as student
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 
-from augment import MixBatch
-from augment.tabular import add_noise
-from augment.text import augment_texts, splice
+from augment import MixBatch, add_noise, augment_texts, splice
 from thresher.core import get_encoder
 from training import Samples, compact_model, evaluate, fit
 

@@ -160,7 +160,7 @@ def bare(kernel: Callable[..., Any], images: np.ndarray, results: np.ndarray) ->
 
 def one_by_one(aug: Augmenter, images: np.ndarray) -> None:
     for key, image in enumerate(images):
-        aug(image, key=key)
+        aug(image, row_id=key)
 
 
 class CalledOneByOne(Dataset[tuple[np.ndarray, int]]):
@@ -222,7 +222,7 @@ def keying_cost(calls: int, passes: int) -> dict[str, float]:
 
     def run_keyed() -> None:
         for row in range(calls):
-            keyed(image, key=row)
+            keyed(image, row_id=row)
 
     found = in_turn({"plain": run_plain, "keyed": run_keyed}, calls, passes)
     spent = {name: 1e6 / values["best"] for name, values in found.items()}

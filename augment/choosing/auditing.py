@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.errors import InputError, check_count, check_number
+from thresher.core.moved import moved_argument
 from thresher.core.progress import track
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
@@ -133,12 +134,13 @@ class AuditReport:
         return pruned.renamed(", ".join([self.policy.name, *sorted(changes)]))
 
 
+@moved_argument("policy", lambda given: isinstance(given, Policy))
 @checked
 def audit(
-    policy: Policy,
     images: Any,
     labels: Any,
     *,
+    policy: Policy,
     strengths: Sequence[float] = (0.5, 1.0),
     encoder: Any = "builtin:image",
     views: int = 2,
@@ -149,12 +151,12 @@ def audit(
 
     Parameters
     ----------
-    policy
-        Whose distinct operations are measured, each alone and always on.
     images
         uint8 array (n, H, W, C) or tensor (n, C, H, W).
     labels
         Class names or numbers (n,). Missing ones (None, −1, empty) are left out.
+    policy
+        Whose distinct operations are measured, each alone and always on.
     strengths
         In (0, 1]; operations without a magnitude are measured at 1 only. 1 is always measured.
     encoder

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from thresher.core.errors import InputError, require
+from thresher.core.moved import renamed
 
 from ..augmenter import Augmenter
 from ..randomness.keyed import check_index, check_keys
@@ -40,9 +41,9 @@ class AugmentedDataset:
         in the dataset itself.)
     image
         Where a row holds its image: a place in a tuple, a field of a dict, None if it is the image.
-    keys
-        One per row, as in `Augmenter.batch`; by default the positions. Row ids outlast a change
-        of the order.
+    row_ids
+        One per row, as in `Augmenter.batch`; by default the positions, which do not outlast a
+        change of the order.
     then
         Called on each augmented image, for instance to turn it into a float tensor.
 
@@ -57,24 +58,25 @@ class AugmentedDataset:
     ((32, 32, 3), 5)
     """
 
+    @renamed(keys="row_ids")
     def __init__(
         self,
         dataset: Dataset,
         augmenter: Augmenter,
         *,
         image: int | str | None = 0,
-        keys: Any = None,
+        row_ids: Any = None,
         then: Callable[[Any], Any] | None = None,
     ) -> None:
         torch: Any = require("torch", extra="train")
         if not isinstance(augmenter, Augmenter):
             raise InputError(
                 f"`augmenter` must be an Augmenter, got {type(augmenter).__name__}. Call others "
-                "in the dataset's own __getitem__, with the row's key."
+                "in the dataset's own __getitem__, with the row's id."
             )
         n = len(dataset)
         self.dataset, self.augmenter, self.image, self.then = dataset, augmenter, image, then
-        self.keys = check_keys(np.arange(n) if keys is None else keys, n=n)
+        self.keys = check_keys(np.arange(n) if row_ids is None else row_ids, n=n)
         # Shared, since worker processes that outlive an epoch hold copies of this object.
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from thresher.core.choice import Choice
 from thresher.core.errors import InputError
+from thresher.core.moved import renamed
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 
@@ -30,12 +31,12 @@ class BatchLoader:
     images
         uint8 (n, H, W, C), in memory or memory-mapped (see `augment.cache_decoded`), or what
         returns such batches for positions, as `augment.DecodedRows` does.
-    keys
+    row_ids
         One per row; see `Augmenter.batch`.
     augmenter
         None leaves images as they are.
     order
-        Positions of one epoch, such as `augment.feeding.multiplicity.balanced` gives; all rows
+        Positions of one epoch, such as `augment.balanced` gives; all rows
         by default. A row that occurs several times in an epoch gets another view each time.
     batch_size, shuffle, drop_last
         As usual.
@@ -46,11 +47,12 @@ class BatchLoader:
         Seed of the order.
     """
 
+    @renamed(keys="row_ids")
     @checked
     def __init__(
         self,
         images: Images,
-        keys: Any,
+        row_ids: Any,
         *,
         augmenter: Augmenter | None = None,
         order: np.ndarray | None = None,
@@ -69,7 +71,7 @@ class BatchLoader:
         if check_index("batch_size", batch_size) < 1:
             raise InputError("`batch_size` must be at least 1, got 0.")
         self.images, self.augmenter, self.batch_size = images, augmenter, batch_size
-        self.keys = check_keys(keys, n=len(images))
+        self.keys = check_keys(row_ids, n=len(images))
         self.order = np.arange(len(images)) if order is None else np.asarray(order)
         if self.order.size and not 0 <= self.order.min() <= self.order.max() < len(images):
             raise InputError(f"`order` must hold positions from 0 to {len(images) - 1}.")

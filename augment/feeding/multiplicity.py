@@ -13,8 +13,10 @@ import numpy as np
 from thresher.core.classes import texts_of, without_code
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.missing import read_values
+from thresher.core.signatures import checked
 
 
+@checked
 def balanced(labels: Any, *, max_repeat: int = 8, power: float = 1.0) -> np.ndarray:
     """Return the positions of one epoch, rows of rare classes several times.
 

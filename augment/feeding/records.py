@@ -1,7 +1,7 @@
 """Streams pass through: an iterable of records in, the same records with augmented images out.
 
 For data that are not at hand as an array: WebDataset tar files, `datasets` in streaming mode, any
-iterable of dicts. The random numbers of a record come from its own key, so sharding, the number of
+iterable of dicts. The random numbers of a record come from its own id, so sharding, the number of
 workers and the order of the stream change nothing.
 """
 
@@ -20,6 +20,7 @@ import numpy as np
 from thresher.core.errors import InputError
 from thresher.core.file_names import shown
 from thresher.core.images import UnreadableImage, decode_image
+from thresher.core.moved import renamed
 from thresher.core.signatures import checked
 
 from ..augmenter import Augmenter
@@ -30,13 +31,14 @@ Record = dict[str, Any]
 PICTURES = ("jpg", "jpeg", "png", "webp", "ppm", "bmp")
 
 
+@renamed(key="row_id")
 @checked
 def augment_stream(
     records: Iterable[Mapping[str, Any]],
     augmenter: Augmenter,
     *,
     image: str = "image",
-    key: str = "row_id",
+    row_id: str = "row_id",
     epoch: int = 0,
     batch_size: int = 64,
 ) -> Iterator[Record]:
@@ -48,8 +50,8 @@ def augment_stream(
         Dicts; for instance an ``IterableDataset`` of Hugging Face, or `read_tar`.
     image
         Field with the image: array, tensor or PIL image, of any size; it comes back in kind.
-    key
-        Field with the record's key, a string or an integer; ``"__key__"`` in a WebDataset.
+    row_id
+        Field with the record's id, a string or an integer; ``"__key__"`` in a WebDataset.
     batch_size
         Records that are read ahead. Those of one size and kind are augmented together.
     """
@@ -58,13 +60,13 @@ def augment_stream(
         raise InputError("`batch_size` must be at least 1, got 0.")
     source = iter(records)
     while block := list(islice(source, size)):
-        yield from _augment(block, augmenter, image=image, key=key, epoch=epoch)
+        yield from _augment(block, augmenter, image=image, row_id=row_id, epoch=epoch)
 
 
 def _augment(
-    block: Sequence[Mapping[str, Any]], augmenter: Augmenter, *, image: str, key: str, epoch: int
+    block: Sequence[Mapping[str, Any]], augmenter: Augmenter, *, image: str, row_id: str, epoch: int
 ) -> Iterator[Record]:
-    keys = check_keys([_field(record, key) for record in block])
+    keys = check_keys([_field(record, row_id) for record in block])
     images = [_field(record, image) for record in block]
     changed = augment_several(images, keys, augmenter, epoch=epoch)
     for record, found in zip(block, changed, strict=True):

@@ -115,9 +115,11 @@ def check_keys(keys: Any, *, n: int | None = None) -> np.ndarray:
     try:
         array = np.atleast_1d(np.asarray(keys))
     except ValueError as error:  # lists of several lengths
-        raise InputError(f"`keys` must be one key per image, got {keys!r:.80}.") from error
+        raise InputError(f"`row_ids` must be one id per image, got {keys!r:.80}.") from error
     if array.ndim != 1:
-        raise InputError(f"`keys` must be one key per image, shape (n,), got shape {array.shape}.")
+        raise InputError(
+            f"`row_ids` must be one id per image, shape (n,), got shape {array.shape}."
+        )
     if array.dtype == object and all(type(key) in (int, bool) for key in array.tolist()):
         array = np.array(array.tolist())
     if array.dtype.kind in "UT" or (array.dtype == object and _all_strings(array)):
@@ -125,14 +127,14 @@ def check_keys(keys: Any, *, n: int | None = None) -> np.ndarray:
     elif array.size == 0:
         array = array.astype(np.uint64)
     elif array.dtype.kind == "i" and array.min() < 0:
-        raise InputError(f"`keys` must not be negative, got {int(array.min())}.")
+        raise InputError(f"`row_ids` must not be negative, got {int(array.min())}.")
     elif array.dtype.kind not in "iu":
         raise InputError(
-            f"`keys` must be integers or strings (row ids), got {array.dtype}. Every row needs a "
-            "key of its own: use thresher.core.fingerprint.row_keys(row_ids)."
+            f"`row_ids` must be integers or strings, got {array.dtype}. Every row needs an id of "
+            "its own."
         )
     if n is not None and len(array) != n:
-        raise InputError(f"There are {n} images and {len(array)} keys; give one key per image.")
+        raise InputError(f"There are {n} images and {len(array)} row ids; give one per image.")
     return array.astype(np.uint64, copy=False)
 
 

@@ -30,7 +30,7 @@ def test_a_row_gets_the_same_bits_in_any_order_process_and_copy(pictures, tmp_pa
     aug = AlbumentationsAugmenter(pipeline(seed=9), random_state=3)
     whole = aug.batch(images, KEYS, 2)
     assert np.array_equal(aug.batch(images[::-1], KEYS[::-1], 2), whole[::-1])
-    assert np.array_equal(aug(images[4], key=4, epoch=2), whole[4])
+    assert np.array_equal(aug(images[4], row_id=4, epoch=2), whole[4])
     copy = pickle.loads(pickle.dumps(aug))
     assert np.array_equal(copy.batch(images, KEYS, 2), whole)
     aug.save(tmp_path / "policy.json")
@@ -43,7 +43,7 @@ def test_gates_are_independent():
     flips = A.Compose([A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)], seed=1)
     aug = AlbumentationsAugmenter(flips)
     image = np.arange(4, dtype=np.uint8).reshape(2, 2, 1).repeat(3, 2)
-    first = [aug(image, key=key)[0, 0, 0] for key in range(3000)]
+    first = [aug(image, row_id=key)[0, 0, 0] for key in range(3000)]
     assert np.abs(np.bincount(first, minlength=4) / 3000 - 0.25).max() < 0.035
 
 
@@ -62,7 +62,7 @@ def test_boxes_masks_and_keypoints_move_with_the_image():
         "names": ["cat"],
         "keypoints": [(3, 2)],
     }
-    result = AlbumentationsAugmenter(flip)(sample, key="row")
+    result = AlbumentationsAugmenter(flip)(sample, row_id="row")
     assert np.array_equal(result["image"], image[:, ::-1])
     assert np.array_equal(result["mask"], image[:, ::-1, 0])
     assert np.allclose(result["bboxes"], [[13, 2, 17, 5]])
@@ -82,7 +82,7 @@ def test_bad_input_is_refused_in_words():
     }
     for words, image in cases.items():
         with pytest.raises(InputError, match=words):
-            aug(image, key=1)
+            aug(image, row_id=1)
     with pytest.raises(InputError, match="Compose"):
         AlbumentationsAugmenter(lambda image: image)
 

@@ -6,11 +6,22 @@ import numpy as np
 import pytest
 import torch
 
-from augment import Augmenter, AugMix, MixBatch, OneOf, Policy, Schedule, Step, policies
+from augment import (
+    Augmenter,
+    AugMix,
+    MixBatch,
+    OneOf,
+    Policy,
+    Schedule,
+    Step,
+    add_noise,
+    augment_texts,
+    back_translate,
+    policies,
+    splice,
+)
 from augment.operations.catalog import OPERATIONS
 from augment.policies import POLICIES
-from augment.tabular import add_noise
-from augment.text import augment_texts, back_translate, splice
 from thresher.core.errors import ThresherError
 
 JUNK = (None, -1, 0, 1, 2, 1.5, -0.0, 2**63, 2**70, "x", "", "0", b"x", [], {}, (), True, object(),
@@ -109,7 +120,7 @@ def fuzz_single(random):
     image, aug = random.images(), Augmenter(random.policy(), random_state=1)
     image = image[0] if np.ndim(image) == 4 and np.shape(image)[0] else image
     key = random.junk("row", 0.1)
-    changed = aug(image, key=key, epoch=random.junk(0, 0.1), view=random.junk(1, 0.1))
+    changed = aug(image, row_id=key, epoch=random.junk(0, 0.1), view=random.junk(1, 0.1))
     assert tuple(changed.shape) == tuple(image.shape)
     aug.explain(key, size=tuple(random.junk(8, 0.1) for _ in range(2)))
 

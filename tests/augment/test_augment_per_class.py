@@ -26,7 +26,7 @@ def test_a_row_is_changed_by_its_own_class_policy(form, pictures):
     alone = {"six": SPARED, "nine": policies.none()}
     for row, label in enumerate(LABELS):
         policy = alone.get(label, WHOLE)
-        wanted = Augmenter(policy, random_state=4)(images[row], key=str(IDS[row]), epoch=2)
+        wanted = Augmenter(policy, random_state=4)(images[row], row_id=str(IDS[row]), epoch=2)
         assert np.array_equal(found[row], wanted)
 
 

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from augment.tabular import add_noise
-from augment.text import augment_texts, back_translate, splice
+from augment import add_noise, augment_texts, back_translate, splice
 from thresher.core.errors import InputError
 
 TEXTS = ["the quick brown fox jumps over the lazy dog", "card lost", "single", ""]

@@ -26,7 +26,7 @@ def test_a_row_gets_the_same_bits_in_any_batch_and_order(name, backend, pictures
     assert torch.equal(aug.batch(images[order], KEYS[order.numpy()], 2), whole[order])
     split = torch.cat([aug.batch(images[:7], KEYS[:7], 2), aug.batch(images[7:], KEYS[7:], 2)])
     assert torch.equal(split, whole)
-    one = aug(images[3], key=3, epoch=2)
+    one = aug(images[3], row_id=3, epoch=2)
     assert torch.equal(one, whole[3])
     assert torch.equal(images, before)
     if name != "none":
@@ -90,12 +90,12 @@ def test_large_tensors_and_arrays_get_the_same_bits(policy, pictures):
 def test_every_form_of_image_comes_back_in_kind(backend, pictures):
     aug = Augmenter(policies.standard(), random_state=2, backend=backend)
     image = pictures(1)[0]
-    array = aug(image, key="row")
-    tensor = aug(torch.from_numpy(image).permute(2, 0, 1), key="row")
+    array = aug(image, row_id="row")
+    tensor = aug(torch.from_numpy(image).permute(2, 0, 1), row_id="row")
     assert np.array_equal(tensor.permute(1, 2, 0).numpy(), array)
-    assert np.array_equal(np.asarray(aug(Image.fromarray(image), key="row")), array)
-    assert aug(image[:, :, 0], key="row").shape == (24, 24)
-    floats = aug((image / 255).astype(np.float32), key="row")
+    assert np.array_equal(np.asarray(aug(Image.fromarray(image), row_id="row")), array)
+    assert aug(image[:, :, 0], row_id="row").shape == (24, 24)
+    floats = aug((image / 255).astype(np.float32), row_id="row")
     assert floats.dtype == np.float32
     assert np.array_equal(np.round(floats * 255).astype(np.uint8), array)
     assert aug.batch(image[None][:0], []).shape == (0, 24, 24, 3)
@@ -141,7 +141,7 @@ def test_explain_says_what_was_done(pictures):
                 expected = padded[top : top + 24, left : left + 24]
             else:
                 expected = expected[:, ::-1]
-        assert np.array_equal(aug(images[key], key=key, epoch=1), expected)
+        assert np.array_equal(aug(images[key], row_id=key, epoch=1), expected)
 
 
 def test_gates_and_choices_have_the_right_frequency():
@@ -206,9 +206,9 @@ def test_other_bad_arguments_are_refused():
         Augmenter("standard")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="backend"):
         Augmenter(policies.none(), backend="cuda")
-    with pytest.raises(InputError, match="2 images and 1 keys"):
+    with pytest.raises(InputError, match="2 images and 1 row ids"):
         Augmenter(policies.none()).batch(good(), [1])
     with pytest.raises(InputError, match="mode"):
-        Augmenter(policies.none())(Image.new("RGBA", (4, 4)), key=1)
+        Augmenter(policies.none())(Image.new("RGBA", (4, 4)), row_id=1)
     with pytest.raises(InputError, match="sides"):
         Augmenter(policies.none()).explain(1, size=(0, 4))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 import warnings
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
-from thresher.core.moved import moved_modules
+from thresher.core.errors import InputError
+from thresher.core.moved import RenamedField, moved_argument, moved_modules, renamed
 
 
 @pytest.fixture
@@ -73,3 +75,40 @@ def test_the_finder_is_asked_last_and_once() -> None:
         finder for finder in sys.meta_path if type(finder).__module__ == "thresher.core.moved"
     ]
     assert len(finders) == 1
+
+
+def test_a_parameter_is_taken_by_its_old_name() -> None:
+    @renamed(ids="row_ids")
+    def count(row_ids: list[str], *, more: int = 0) -> int:
+        """Count."""
+        return len(row_ids) + more
+
+    with pytest.warns(DeprecationWarning, match="`ids` of .*count is now `row_ids`") as told:
+        assert count(ids=["a", "b"], more=1) == 3  # type: ignore[call-arg]
+    assert told[0].filename == __file__
+    assert count(["a"]) == count(row_ids=["a"]) == 1
+    assert list(signature(count).parameters) == ["row_ids", "more"]
+    with pytest.raises(InputError, match="give the latter"), pytest.warns(match="is now"):
+        count(row_ids=["a"], ids=["b"])  # type: ignore[call-arg]
+
+
+def test_what_came_first_is_taken_there() -> None:
+    @moved_argument("how", lambda value: isinstance(value, str))
+    def apply(data: list[int], *, how: str = "sum") -> int:
+        return {"sum": sum, "max": max}[how](data)
+
+    with pytest.warns(DeprecationWarning, match="first argument of .*apply is now `how`") as told:
+        assert apply("max", [1, 2]) == 2  # type: ignore[arg-type, call-arg]
+    assert told[0].filename == __file__
+    assert apply([1, 2]) == 3
+    assert apply([1, 2], how="max") == 2
+
+
+def test_a_field_is_read_by_its_old_name() -> None:
+    class Result:
+        row_ids = ("a",)
+        ids = RenamedField("row_ids")
+
+    with pytest.warns(DeprecationWarning, match=r"`Result\.ids` is now `row_ids`") as told:
+        assert Result().ids == ("a",)
+    assert told[0].filename == __file__

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from augment.text import augment_texts, splice
+from augment import augment_texts, splice
 from curation import (
     find_contamination,
     find_quality_issues,

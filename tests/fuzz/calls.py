@@ -270,10 +270,10 @@ def augment_calls(data: _Data) -> list[Call]:
     augmenter = a.Augmenter(policy)
     return [
         Call("Augmenter", a.Augmenter, {"policy": policy, "random_state": 0, "backend": "auto"}),
-        Call("augmenter()", lambda image, key, epoch: augmenter(image, key=key, epoch=epoch),
-             {"image": data.images[0], "key": 3, "epoch": 0}),
+        Call("augmenter()", augmenter,
+             {"image": data.images[0], "row_id": 3, "epoch": 0}),
         Call("augmenter.batch", augmenter.batch,
-             {"images": data.images, "keys": np.arange(ROWS), "epoch": 0}),
+             {"images": data.images, "row_ids": np.arange(ROWS), "epoch": 0}),
         Call("Step", a.Step, {"op": "hflip", "settings": {}, "p": 0.5}),
         Call("Schedule", a.Schedule, {"start": 0.1, "end": 1.0, "epochs": 3}),
         Call("Policy", a.Policy, {"name": "x", "nodes": (a.Step("hflip"),)}),
@@ -285,7 +285,7 @@ def augment_calls(data: _Data) -> list[Call]:
              {"by_class": {"a": policy}, "default": policy, "random_state": 0}),
         Call("TestTimeAugment", a.TestTimeAugment, {"views": ["identity", "hflip"]}),
         Call("BatchLoader", lambda **more: list(a.BatchLoader(**more)),
-             {"images": data.images, "keys": np.arange(ROWS), "augmenter": augmenter,
+             {"images": data.images, "row_ids": np.arange(ROWS), "augmenter": augmenter,
               "batch_size": 8, "shuffle": True, "random_state": 0}),
         Call("preview", a.preview,
              {"policies": policy, "images": data.images[:3], "views": 2, "zoom": 1,
@@ -293,7 +293,7 @@ def augment_calls(data: _Data) -> list[Call]:
         Call("augment_stream", lambda **more: list(a.augment_stream(**more)),
              {"records": [{"image": image, "row_id": row} for image, row in
                           zip(data.images[:4], data.ids, strict=False)],
-              "augmenter": augmenter, "image": "image", "key": "row_id", "batch_size": 2}),
+              "augmenter": augmenter, "image": "image", "row_id": "row_id", "batch_size": 2}),
         Call("audit", a.audit,
              {"policy": policy, "images": data.images, "labels": data.y, "views": 1,
               "strengths": (1.0,), "max_rows": 20}, 0.05),

@@ -1,4 +1,4 @@
-"""Old names of modules that moved: they are found for one release, with a `DeprecationWarning`.
+"""Old names of modules, parameters and fields: kept for one release, with a `DeprecationWarning`.
 
 A package's ``__getattr__`` (PEP 562) sees names that are asked of a module that is there. The name
 of a module that is not, as in ``import package.old``, is seen by a finder alone (PEP 451); this one
@@ -10,11 +10,17 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
+
+from .errors import InputError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def moved_modules(package: str, homes: Mapping[str, str]) -> None:
@@ -52,6 +58,77 @@ def moved_names(package: str, home: str) -> Callable[[str], Any]:
         return getattr(module, name)
 
     return find
+
+
+def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a function take arguments by the old names of its parameters too.
+
+    Parameters
+    ----------
+    **names : str
+        Old name to the new one, as ``keys="row_ids"``.
+    """
+
+    def with_old(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def door(*given: P.args, **named: P.kwargs) -> R:
+            changed: Any = named
+            for old, new in names.items():
+                if old in changed:
+                    _warn(f"`{old}` of {function.__qualname__}", f"`{new}`")
+                    if new in changed:
+                        raise InputError(f"`{old}` is the old name of `{new}`; give the latter.")
+                    changed = {**changed, new: changed[old]}
+                    del changed[old]
+            return function(*given, **changed)
+
+        return door
+
+    return with_old
+
+
+def moved_argument(
+    name: str, is_it: Callable[[Any], bool]
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a function take one argument, now given by its name, in the first place as before.
+
+    Parameters
+    ----------
+    name : str
+        The parameter's.
+    is_it : callable
+        Tells what used to come first from the data that come first now.
+    """
+
+    def with_old(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def door(*given: P.args, **named: P.kwargs) -> R:
+            ahead: Any = given
+            changed: Any = named
+            if given and name not in named and is_it(given[0]):
+                _warn(f"The first argument of {function.__qualname__}", f"`{name}`, by name")
+                ahead, changed = given[1:], {**named, name: given[0]}
+            return function(*ahead, **changed)
+
+        return door
+
+    return with_old
+
+
+class RenamedField:
+    """A field of a class by its old name; say ``old = RenamedField("new")`` in the class."""
+
+    def __init__(self, new: str) -> None:
+        self.new = new
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.old = f"{owner.__name__}.{name}"
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        if instance is None:
+            return self
+        _warn(f"`{self.old}`", f"`{self.new}`")
+        return getattr(instance, self.new)
 
 
 class _Finder(MetaPathFinder, Loader):

@@ -7,7 +7,7 @@ from thresher.core.errors import InputError
 
 def test_flips_of_digits_are_dropped_and_small_turns_kept(digits):
     steps = (Step("hflip"), Step("vflip"), Step("rotate", {"high": 15.0}), Step("invert"))
-    report = audit(Policy("p", steps), *digits, strengths=[1.0], max_rows=300)
+    report = audit(*digits, policy=Policy("p", steps), strengths=[1.0], max_rows=300)
     verdicts = {entry.op: entry.verdict for entry in report.entries}
     assert verdicts == {"hflip": "drop", "vflip": "drop", "rotate": "keep", "invert": "unsure"}
     entry = report.entries[0]
@@ -15,20 +15,20 @@ def test_flips_of_digits_are_dropped_and_small_turns_kept(digits):
     assert entry.classes_harmed
     assert {step.op for step in report.prune().steps} == {"rotate", "invert"}
     assert report.to_table()[0]["op"] == "hflip"
-    again = audit(Policy("p", steps[:1]), *digits, strengths=[1.0], max_rows=300)
+    again = audit(*digits, policy=Policy("p", steps[:1]), strengths=[1.0], max_rows=300)
     assert again.entries[0].effect == entry.effect
 
 
 def test_random_labels_are_not_assessable(digits):
     labels = np.random.default_rng(0).permutation(digits[1])
-    report = audit(Policy("p", (Step("hflip"),)), digits[0], labels, max_rows=120)
+    report = audit(digits[0], labels, policy=Policy("p", (Step("hflip"),)), max_rows=120)
     assert report.entries[0].verdict == "not assessable"
     assert "chance" in report.entries[0].reason
 
 
 @pytest.mark.parametrize("labels", [np.zeros(1797, int), np.arange(1797), np.full(1797, -1)])
 def test_too_few_rows_a_class_are_not_assessable(digits, labels):
-    report = audit(policies.standard(pad=1, cutout=2), digits[0], labels)
+    report = audit(digits[0], labels, policy=policies.standard(pad=1, cutout=2))
     assert {entry.verdict for entry in report.entries} == {"not assessable"}
     assert report.prune().fingerprint == policies.standard(pad=1, cutout=2).fingerprint
 
@@ -53,11 +53,11 @@ def test_harm_at_full_strength_only_is_halved():
 def test_bad_arguments_are_refused(digits):
     images, labels = digits
     with pytest.raises(InputError, match="labels` are needed"):
-        audit(policies.standard(), images, None)
+        audit(images, None, policy=policies.standard())
     with pytest.raises(InputError, match="3 labels"):
         choose_policy(images, labels[:3])
     with pytest.raises(InputError, match="uint8"):
-        audit(policies.standard(), images / np.float32(255), labels)
+        audit(images / np.float32(255), labels, policy=policies.standard())
     with pytest.raises(InputError, match="candidates"):
         choose_policy(images, labels, candidates=[])
     with pytest.raises(InputError, match="accuracy"):
@@ -65,4 +65,4 @@ def test_bad_arguments_are_refused(digits):
     with pytest.raises(InputError, match="rounds"):
         choose_policy(images, labels, rounds=0)
     with pytest.raises(InputError, match="strengths"):
-        audit(policies.standard(), images, labels, strengths=[0])
+        audit(images, labels, policy=policies.standard(), strengths=[0])

@@ -17,7 +17,7 @@ AUG = Augmenter(policies.trivial_augment(pad=2, flip=True), random_state=3)
 
 
 def alone(images, epoch, keys=range(N)):
-    return np.stack([AUG(i, key=k, epoch=epoch) for i, k in zip(images, keys, strict=True)])
+    return np.stack([AUG(i, row_id=k, epoch=epoch) for i, k in zip(images, keys, strict=True)])
 
 
 def loaded(rows, **options):
@@ -66,7 +66,7 @@ def test_every_form_of_a_row_stays_what_it_is(pictures):
     images = pictures(N)
     ids = [f"r{number}" for number in range(N)]
     columns = {"row_id": ids, "image": [Image.fromarray(image) for image in images]}
-    rows = AugmentedDataset(datasets.Dataset.from_dict(columns), AUG, image="image", keys=ids)
+    rows = AugmentedDataset(datasets.Dataset.from_dict(columns), AUG, image="image", row_ids=ids)
     wanted = alone(images[[4, 9]], 0, ["r4", "r9"])
     for row, one in zip(rows.__getitems__([4, 9]), wanted, strict=True):
         assert isinstance(row["image"], Image.Image)
@@ -85,14 +85,14 @@ def test_every_form_of_a_row_stays_what_it_is(pictures):
 
     planes = torch.from_numpy(images).permute(0, 3, 1, 2)
     tensors = AugmentedDataset(TensorDataset(planes), AUG, then=lambda image: image.float() / 255)
-    assert torch.equal(tensors[3][0], AUG(planes[3], key=3).float() / 255)
+    assert torch.equal(tensors[3][0], AUG(planes[3], row_id=3).float() / 255)
 
 
 def test_sizes_may_differ(pictures):
     several = [pictures(1)[0], pictures(1, side=40)[0], pictures(2)[1]]
     rows = AugmentedDataset([(image,) for image in several], AUG).__getitems__([2, 1, 0])
     for (found,), position in zip(rows, (2, 1, 0), strict=True):
-        assert np.array_equal(found, AUG(several[position], key=position))
+        assert np.array_equal(found, AUG(several[position], row_id=position))
 
 
 def test_bad_rows_and_arguments_are_refused(pictures):
@@ -101,8 +101,8 @@ def test_bad_rows_and_arguments_are_refused(pictures):
         AugmentedDataset(images, AUG)[2]
     with pytest.raises(InputError, match=r"Row 0 .*dict.* 'picture'"):
         AugmentedDataset([{"image": images[0]}], AUG, image="picture")[0]
-    with pytest.raises(InputError, match="4 images and 3 keys"):
-        AugmentedDataset(images, AUG, image=None, keys=[1, 2, 3])
+    with pytest.raises(InputError, match="4 images and 3 row ids"):
+        AugmentedDataset(images, AUG, image=None, row_ids=[1, 2, 3])
     with pytest.raises(InputError, match="must be an Augmenter"):
         AugmentedDataset(images, lambda image: image)
     with pytest.raises(InputError, match="epoch"):

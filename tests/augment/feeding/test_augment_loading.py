@@ -59,9 +59,9 @@ def test_repeated_rows_get_different_views(pictures):
     aug = Augmenter(policies.crop_flip(), random_state=0)
     order = np.array([0, 1, 1, 2, 1])
     (batch,) = BatchLoader(images, [7, 8, 9], augmenter=aug, order=order, shuffle=False)
-    assert np.array_equal(batch.images[2], aug(images[1], key=8, view=1))
-    assert np.array_equal(batch.images[4], aug(images[1], key=8, view=2))
-    assert np.array_equal(batch.images[3], aug(images[2], key=9))
+    assert np.array_equal(batch.images[2], aug(images[1], row_id=8, view=1))
+    assert np.array_equal(batch.images[4], aug(images[1], row_id=8, view=2))
+    assert np.array_equal(batch.images[3], aug(images[2], row_id=9))
 
 
 def test_loader_arguments_are_checked(pictures):

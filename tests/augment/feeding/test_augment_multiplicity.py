@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from augment.feeding.multiplicity import balanced
+from augment import balanced
 from thresher.core.errors import InputError
 
 

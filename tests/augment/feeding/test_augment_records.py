@@ -25,7 +25,7 @@ def by_id(stream):
 
 def test_sharding_order_and_block_size_change_nothing(pictures):
     rows = records(pictures)
-    wanted = {one["row_id"]: AUG(one["image"], key=one["row_id"], epoch=2) for one in rows}
+    wanted = {one["row_id"]: AUG(one["image"], row_id=one["row_id"], epoch=2) for one in rows}
     streams = [
         augment_stream(rows, AUG, epoch=2),
         augment_stream(rows[::-1], AUG, epoch=2, batch_size=3),
@@ -51,7 +51,7 @@ def test_mixed_sizes_and_kinds_come_back_in_kind(pictures):
     found = list(augment_stream(rows, AUG))
     assert [type(one["image"]) for one in found] == [type(one["image"]) for one in rows]
     for one, row in zip(found, rows, strict=True):
-        alone = AUG(row["image"], key=row["row_id"])
+        alone = AUG(row["image"], row_id=row["row_id"])
         assert np.array_equal(np.asarray(one["image"]), np.asarray(alone))
 
 
@@ -64,7 +64,7 @@ def test_hugging_face_streams_pass_through(pictures):
     stream = datasets.Dataset.from_dict(columns).to_iterable_dataset(num_shards=2)
     found = by_id(augment_stream(stream.shuffle(seed=1, buffer_size=3), AUG))
     for row in rows:
-        assert np.array_equal(found[row["row_id"]], AUG(row["image"], key=row["row_id"]))
+        assert np.array_equal(found[row["row_id"]], AUG(row["image"], row_id=row["row_id"]))
 
 
 def write_tar(path, images, first):
@@ -82,20 +82,20 @@ def test_webdataset_shards_pass_through(pictures, tmp_path):
     write_tar(tmp_path / "all.tar", images, 0)
     write_tar(tmp_path / "b.tar", images[6:], 6)
     write_tar(tmp_path / "a.tar", images[:6], 0)
-    whole = list(augment_stream(read_tar(tmp_path / "all.tar"), AUG, key="__key__"))
+    whole = list(augment_stream(read_tar(tmp_path / "all.tar"), AUG, row_id="__key__"))
     shards = read_tar([tmp_path / "b.tar", tmp_path / "a.tar"])
-    parts = {one["__key__"]: one for one in augment_stream(shards, AUG, key="__key__")}
+    parts = {one["__key__"]: one for one in augment_stream(shards, AUG, row_id="__key__")}
     assert [one["cls"] for one in whole] == [str(number).encode() for number in range(10)]
     for number, one in enumerate(whole):
         assert one["__key__"] == f"train/{number:04d}"
-        assert np.array_equal(one["image"], AUG(images[number], key=one["__key__"]))
+        assert np.array_equal(one["image"], AUG(images[number], row_id=one["__key__"]))
         assert np.array_equal(one["image"], parts[one["__key__"]]["image"])
 
 
 def test_bad_streams_are_named(pictures, tmp_path):
     rows = records(pictures, 2)
     with pytest.raises(InputError, match="no field 'id'"):
-        list(augment_stream(rows, AUG, key="id"))
+        list(augment_stream(rows, AUG, row_id="id"))
     with pytest.raises(InputError, match="no field"):
         list(augment_stream([3], AUG))
     with pytest.raises(InputError, match="batch_size"):

@@ -32,9 +32,9 @@ class Rows(Dataset):
         image = self.images[row]
         sample = {"image": image, "mask": image[:, :, 0], "bboxes": [[4, 4, 18, 15]],
                   "names": ["thing"], "keypoints": [(5, 9)]}  # fmt: skip
-        found = self.keyed(sample, key=row, epoch=self.epoch)
+        found = self.keyed(sample, row_id=row, epoch=self.epoch)
         arrays = [np.asarray(found[name]) for name in ("image", "mask", "bboxes", "keypoints")]
-        arrays.append(self.ours(image, key=row, epoch=self.epoch))
+        arrays.append(self.ours(image, row_id=row, epoch=self.epoch))
         joined = b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)
         return row, hashlib.blake2b(joined).hexdigest()
 

@@ -69,7 +69,7 @@ def test_an_image_comes_out_alike_alone_and_among_many(op, pictures):
     aug = Augmenter(Policy("one", (Step(op, p=0.7),)), random_state=1, backend="opencv")
     whole = aug.batch(images, keys)
     for row in (0, 57, 199):
-        assert np.array_equal(aug(images[row], key=row), whole[row])
+        assert np.array_equal(aug(images[row], row_id=row), whole[row])
 
 
 def test_narrow_ranges_are_stretched_as_the_table_says():

@@ -131,7 +131,7 @@ def test_a_mixed_policy_does_to_each_row_what_one_of_its_parts_does(pictures):
     images, aug = pictures(80), Augmenter(policy, random_state=1)
     keys = np.arange(len(images), dtype=np.uint64)
     found = aug.batch(images, keys)
-    alone = [aug(image, key=int(key)) for image, key in zip(images, keys, strict=True)]
+    alone = [aug(image, row_id=int(key)) for image, key in zip(images, keys, strict=True)]
     assert np.array_equal(found, np.stack(alone))
     drawn, later = (
         np.array([which(aug.explain(int(key), epoch, size=(24, 24))) for key in keys])

@@ -60,7 +60,7 @@ def test_bad_keys_are_refused(keys, words):
 
 
 def test_bad_counts_shapes_and_numbers_are_refused():
-    with pytest.raises(InputError, match="3 images and 2 keys"):
+    with pytest.raises(InputError, match="3 images and 2 row ids"):
         check_keys([1, 2], n=3)
     with pytest.raises(InputError, match="shape"):
         check_keys([[1]])

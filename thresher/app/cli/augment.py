@@ -75,7 +75,8 @@ def preview(
         write_preview_page(out, listed, images, views=views, seed=seed, origin=data)
     else:
         ids = images.row_ids.tolist()
-        draw(listed, images.pixels, keys=ids, views=views, random_state=seed).save(out)
+        drawn = draw(images.pixels, policies=listed, row_ids=ids, views=views, random_state=seed)
+        drawn.save(out)
     found = {"out": str(out), "policies": [one.name for one in listed], "rows": len(images.pixels)}
     write_line(json.dumps(found, sort_keys=True) if as_json else out)
 
@@ -110,7 +111,9 @@ def audit(
         )
     _say_set_aside(images.set_aside)
     with shown_progress():
-        report = measure(wanted, images.pixels, images.labels, max_rows=rows, random_state=seed)
+        report = measure(
+            images.pixels, images.labels, policy=wanted, max_rows=rows, random_state=seed
+        )
     table = report.to_table()
     reasons = {row["reason"] for row in table}
     if as_json:

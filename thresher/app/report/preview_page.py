@@ -33,7 +33,13 @@ def policy_card(
     """Draw a policy's grid, originals first, and say what epoch 0 did to the first rows."""
     ids = images.row_ids.tolist()
     grid = preview(
-        policy, images.pixels, keys=ids, views=views, zoom=zoom, random_state=seed, caption=False
+        images.pixels,
+        policies=policy,
+        row_ids=ids,
+        views=views,
+        zoom=zoom,
+        caption=False,
+        random_state=seed,
     )
     augmenter = Augmenter(policy, random_state=seed)
     side = images.pixels.shape[1]

@@ -87,9 +87,9 @@ def _draw(policy: Policy, material: Material, *, seed: int) -> Preview:
     _, rows = np.unique(np.asarray(samples.targets), return_index=True)
     rows = rows[:SHOWN_ROWS]
     return preview(
-        policy,
         samples.inputs[rows].permute(0, 2, 3, 1).contiguous().numpy(),
-        keys=samples.row_ids[rows],
+        policies=policy,
+        row_ids=samples.row_ids[rows],
         views=8,
         caption=False,
         random_state=seed,
