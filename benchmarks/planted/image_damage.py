@@ -81,12 +81,12 @@ def cut_off(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:  # noqa:
 
 
 def letterbox(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Lay bars of one colour over two opposite edges, 12 to 20 % each."""
-    result = image.copy() if rng.random() < 0.5 else image.transpose(1, 0, 2).copy()
-    bar = round(len(result) * rng.uniform(0.12, 0.2))
-    result[:bar] = result[-bar:] = rng.choice([0, 255])
-    turned = result.shape != image.shape or not np.array_equal(result[bar:-bar], image[bar:-bar])
-    return np.ascontiguousarray(result.transpose(1, 0, 2) if turned else result)
+    """Lay bars of black or white over two opposite edges, 12 to 20 % each."""
+    result = image.copy()
+    lines = result if rng.random() < 0.5 else result.transpose(1, 0, 2)
+    bar = round(len(lines) * rng.uniform(0.12, 0.2))
+    lines[:bar] = lines[-bar:] = rng.choice([0, 255])
+    return result
 
 
 def pixelated(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -119,7 +119,7 @@ def _levels(which: str, levels: np.ndarray, mask: np.ndarray) -> list[str]:
 def _of_edges(columns: Columns, whole: np.ndarray) -> list[Finding]:
     side = np.fmin(columns["height"], columns["width"])
     edge, noise, grid, blocks = (columns[name] for name in ("edge", "noise", "grid", "blocks"))
-    soft, _ = fences(edge[whole], reach=3.5, least=0.15)
+    soft, _ = fences(edge[whole], reach=3.5, least=0.12)
     _, loud = fences(noise[whole], reach=3.0, least=2.0)
     _, even = fences(grid[whole], reach=4.0, least=0.03)
     _, blocky = fences(blocks[whole], reach=4.0, least=0.05)

@@ -16,9 +16,10 @@ from thresher.core.images import fit_square
 from .damage import BLANK_SPREAD, damage_findings
 from .orientation import SIDE, orientation_finding
 from .pixels import STATISTICS, measure_image
+from .recoloured import colour_findings
 from .result import Finding
 
-# More thumbnails are not held in memory (3 KB each) to be looked at for their orientation.
+# More thumbnails are not held in memory (3 KB each) to be looked at for what was altered.
 MOST_THUMBNAILS = 100_000
 
 
@@ -29,8 +30,10 @@ def image_findings(
     table, thumbnails = _measure_all(images)
     columns = dict(zip(STATISTICS, table.T, strict=True))
     findings, usual = damage_findings(columns)
-    whole = columns["spread"] >= BLANK_SPREAD
-    turned, note = orientation_finding(thumbnails, whole[: len(thumbnails)])
+    looked_at = slice(len(thumbnails))
+    whole = columns["spread"][looked_at] >= BLANK_SPREAD
+    turned, note = orientation_finding(thumbnails, whole)
+    recoloured = colour_findings(thumbnails, whole, columns["colour"][looked_at])
     properties = {
         "brightness": columns["mean"],
         "contrast": columns["spread"],
@@ -41,7 +44,11 @@ def image_findings(
         "aspect": np.log(columns["width"] / columns["height"]),
         "size": np.log(columns["width"] * columns["height"]),
     }
-    return [*findings, turned], (*usual, *_notes(note, len(thumbnails), len(images))), properties
+    return (
+        [*findings, turned, *recoloured],
+        (*usual, *_notes(note, len(thumbnails), len(images))),
+        properties,
+    )
 
 
 def _notes(note: str | None, looked_at: int, n: int) -> tuple[str, ...]:

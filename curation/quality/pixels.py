@@ -148,7 +148,10 @@ def _noise(gray: np.ndarray) -> float:
     down = even - odd
     detail = np.abs(down[:, ::2] - down[:, 1::2])
     counts = np.bincount(detail.ravel(), minlength=1021).cumsum()
-    quiet = np.interp(QUIETEST * counts[-1], counts, np.arange(len(counts)))
+    # A whole number stands for all that round to it.
+    upper = np.arange(len(counts) + 1) - 0.5
+    upper[0] = 0.0
+    quiet = np.interp(QUIETEST * counts[-1], np.append(0, counts), upper)
     # The detail is the sum of four pixels, whose noise is twice that of one.
     return float(quiet) / FIFTH / 2
 

@@ -72,7 +72,9 @@ def test_each_defect_of_images_is_named(kind, image):
 def test_statistics_equal_numpy():
     image = photos(1)[0]
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    height, width, low, high, spread, sharpness, bits, colour, mean = image_statistics([image])[0]
+    measured = {name: float(values[0]) for name, values in image_statistics([image]).items()}
+    names = ["height", "width", "low", "high", "spread", "sharpness", "bits", "colour", "mean"]
+    height, width, low, high, spread, sharpness, bits, colour, mean = map(measured.get, names)
     assert mean == pytest.approx(gray.mean())
     assert (height, width) == gray.shape
     assert low == pytest.approx(np.quantile(gray, 0.02), abs=1)

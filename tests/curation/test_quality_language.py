@@ -97,7 +97,7 @@ def test_images_without_an_up_raise_nothing():
 
 
 def test_images_beyond_the_fitted_ones_are_judged_too(monkeypatch):
-    monkeypatch.setattr("curation.quality.orientation.FITTED_IMAGES", 900)
+    monkeypatch.setattr("curation.quality.altered.FITTED_IMAGES", 900)
     images = digit_thumbnails()
     images[1] = np.rot90(images[1], 1)  # rows 0, 2, 4, … are fitted
     alone, _ = orientation_finding(images, np.ones(len(images), bool))

@@ -1,0 +1,78 @@
+"""Negatives, and images whose red and blue were swapped, among images in their own colours."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from thresher.core.encoders.image import WIDTHS, describe
+
+from .altered import Alteration, Apply, judge_alteration
+from .orientation import unit
+from .result import Finding, finding
+
+# Below this probability of natural colours an image is flagged. Colours of a thumbnail tell nine of
+# ten photographs from their negative, but few surely: some tenth of the negatives is found.
+NATURAL = 0.005
+LEAST_COLOUR = 3.0
+BINS = 4
+BANDS = 3
+
+
+def colour_findings(
+    thumbnails: np.ndarray, usable: np.ndarray, colour: np.ndarray
+) -> list[Finding]:
+    """Find negatives and images with two channels swapped.
+
+    Parameters
+    ----------
+    thumbnails : ndarray of uint8, shape (n, 32, 32, 3)
+    usable : ndarray of bool, shape (n,)
+        False for images that cannot be judged: unreadable, blank.
+    colour : ndarray of float, shape (n,)
+        Mean difference between the channels; without any, swapping changes nothing.
+    """
+    return [
+        _finding("negative", "looks like a negative", thumbnails, usable, _inverted),
+        _finding(
+            "swapped colours",
+            "red and blue seem to be swapped",
+            thumbnails,
+            usable & (colour >= LEAST_COLOUR),
+            _swapped,
+        ),
+    ]
+
+
+def _finding(
+    kind: str, details: str, thumbnails: np.ndarray, usable: np.ndarray, apply: Apply
+) -> Finding:
+    judged = judge_alteration(thumbnails, usable, Alteration(2, apply, _colours))
+    natural = np.ones(len(usable)) if judged is None else judged.natural
+    return finding(kind, natural < NATURAL, scores=50 * natural, details=details)
+
+
+def _inverted(images: np.ndarray, times: int) -> np.ndarray:
+    return 255 - images if times else images
+
+
+def _swapped(images: np.ndarray, times: int) -> np.ndarray:
+    return np.ascontiguousarray(images[..., ::-1]) if times else images
+
+
+def _colours(images: np.ndarray) -> np.ndarray:
+    """Describe shapes, layout, and which colours occur in the upper, middle and lower third."""
+    described = describe(images).astype(np.float64)
+    edges, layout, palette = np.split(described, np.cumsum(WIDTHS)[:2], axis=1)
+    bands = np.array_split(images, BANDS, axis=1)
+    counted = [_histogram(images, BINS + 2), *(0.6 * _histogram(band, BINS) for band in bands)]
+    return np.concatenate([0.7 * unit(edges), unit(layout), unit(palette), *counted], axis=1)
+
+
+def _histogram(images: np.ndarray, bins: int) -> np.ndarray:
+    """Return the roots of the shares of the colours in a cube of bins, float64 (n, bins³)."""
+    n = len(images)
+    levels = images.reshape(n, -1, 3).astype(np.int64) * bins // 256
+    cells = (levels[..., 0] * bins + levels[..., 1]) * bins + levels[..., 2]
+    places = np.arange(n)[:, None] * bins**3 + cells
+    counts = np.bincount(places.ravel(), minlength=n * bins**3).reshape(n, bins**3)
+    return np.asarray(np.sqrt(counts / max(cells.shape[1], 1)))
