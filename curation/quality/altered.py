@@ -127,7 +127,7 @@ def _temperature(evidence: np.ndarray) -> float:
         natural = _posterior(evidence, scale)[:, 0]
         return float(np.log((1 - ALTERED) * natural + ALTERED).mean())
 
-    return max((2.0 ** np.arange(-2, 8, 0.5)).tolist(), key=likelihood)
+    return float(max(2.0 ** np.arange(-2, 8, 0.5), key=likelihood))
 
 
 def _posterior(evidence: np.ndarray, scale: float) -> np.ndarray:
