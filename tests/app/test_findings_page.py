@@ -12,8 +12,9 @@ import pytest
 from curation import Curator, decide
 from thresher.app.report.findings_page import write_findings_page
 from thresher.core.issues import Issues
+from thresher.core.loaded import LoadedDataset
 from thresher.core.loading import load_dataset
-from thresher.core.schema import LoadedDataset, Schema
+from thresher.core.schema import Schema
 
 CHECKS = ("exact_duplicate", "near_duplicate", "leakage", "conflict", "label", "outlier", "quality")
 

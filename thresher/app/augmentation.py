@@ -15,9 +15,9 @@ from ..core.columns import class_names, read_row_ids, read_splits, take_rows
 from ..core.errors import InputError
 from ..core.fingerprint import row_keys
 from ..core.images import read_images
+from ..core.loaded import LoadedDataset
 from ..core.loading import load_dataset
 from ..core.progress import messages
-from ..core.schema import LoadedDataset
 
 if TYPE_CHECKING:
     from .pilots import PilotRuns

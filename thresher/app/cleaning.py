@@ -19,10 +19,11 @@ import pyarrow.parquet as pq
 from ..core.columns import read_column, take_rows, with_column
 from ..core.files import atomic_path, write_json
 from ..core.folder_writing import image_paths
+from ..core.loaded import LoadedDataset
 from ..core.loading.json_files import OBJECTS
 from ..core.manifest import Manifest
 from ..core.packing import data_suffix
-from ..core.schema import ROW_ID, SPLIT, LoadedDataset
+from ..core.schema import ROW_ID, SPLIT
 from ..core.split_writing import write_splits
 from ..core.writing import (
     JSON_FORMATS,

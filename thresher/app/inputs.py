@@ -12,7 +12,7 @@ from training.exporting import ExportedModel
 from ..core.columns import class_names, read_features, read_row_ids, read_texts
 from ..core.errors import InputError
 from ..core.images import read_images
-from ..core.schema import LoadedDataset
+from ..core.loaded import LoadedDataset
 
 
 def samples_for(model: ExportedModel, loaded: LoadedDataset) -> Samples:

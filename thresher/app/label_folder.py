@@ -18,7 +18,8 @@ from ..core.columns import read_column, read_row_ids, take_rows
 from ..core.embeddings import Embeddings
 from ..core.errors import InputError
 from ..core.files import atomic_path, read_json, write_json
-from ..core.schema import LoadedDataset, Schema
+from ..core.loaded import LoadedDataset
+from ..core.schema import Schema
 from ..core.writing import write_dataset
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from ..core.arrow_kinds import is_string
 from ..core.columns import take_table
-from ..core.schema import GivenPart, LoadedDataset
+from ..core.loaded import GivenPart, LoadedDataset
 from .given import as_dataset, given_rows
 
 if TYPE_CHECKING:

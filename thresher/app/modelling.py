@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..core.schema import LoadedDataset
+from ..core.loaded import LoadedDataset
 from .settings import ModelSettings
 from .stages import Done, RunFolder
 from .steps.choose import choose_labels, keep_budget

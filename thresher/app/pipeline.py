@@ -12,7 +12,7 @@ import thresher
 
 from ..core.errors import InputError, require_training
 from ..core.files import write_text
-from ..core.schema import LoadedDataset
+from ..core.loaded import LoadedDataset
 from .costs import total_costs
 from .report import write_report
 from .result import RunResult

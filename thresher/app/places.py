@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..core.files import atomic_path
+from ..core.loaded import GivenPart, LoadedDataset
 from ..core.loading.tables import is_table
 from ..core.manifest import Manifest
-from ..core.schema import GivenPart, LoadedDataset
 from .given import given_rows
 
 SCHEMA = pa.schema(

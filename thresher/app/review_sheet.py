@@ -17,8 +17,8 @@ from ..core.columns import class_names, read_row_ids, read_splits, take_rows
 from ..core.file_names import image_name
 from ..core.files import atomic_path
 from ..core.issues import Issue, Issues
+from ..core.loaded import LoadedDataset
 from ..core.manifest import Manifest
-from ..core.schema import LoadedDataset
 from .places import Place, Places
 
 COLUMNS = (

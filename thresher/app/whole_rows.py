@@ -8,8 +8,8 @@ import numpy as np
 
 from ..core.columns import read_features, read_row_ids, take_rows
 from ..core.issues import Issue, Issues
+from ..core.loaded import LoadedDataset
 from ..core.progress import message
-from ..core.schema import LoadedDataset
 
 
 def with_all_numbers(loaded: LoadedDataset) -> LoadedDataset:

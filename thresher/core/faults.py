@@ -21,9 +21,10 @@ from .columns import dataset_of, read_row_ids, read_splits, strings, take_table
 from .errors import InputError, check_number
 from .files import atomic_path
 from .images import decode_image
+from .loaded import LoadedDataset
 from .randomness import RandomState, check_random_state
 from .rows import dataset_fingerprint
-from .schema import ROW_ID, SPLIT, LoadedDataset
+from .schema import ROW_ID, SPLIT
 
 KINDS = ("copy", "near_copy", "leak", "swapped_label")
 TRUTH = pa.schema(

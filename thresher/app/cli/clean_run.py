@@ -14,9 +14,9 @@ from curation.decision import with_final_twins
 
 from ...core.errors import InputError
 from ...core.issues import Issues
+from ...core.loaded import LoadedDataset
 from ...core.manifest import Manifest
 from ...core.packing import name_parts
-from ...core.schema import LoadedDataset
 from ...core.writing import SUFFIXES, write_dataset
 from ..cleaning import Cleaned, apply_manifest, cover_all_rows
 from ..given import as_dataset, given_rows

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import typer
 
-from ...core.schema import LoadedDataset
+from ...core.loaded import LoadedDataset
 from ..places import places_of
 from ..terminal import write_line
 from .file_form import takes_form

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from ...core.loading.role_words import KIND, role_lines
 from ...core.progress import messages
+from ...core.role_words import KIND, role_lines
 from ...core.schema import ROW_ID
 from ..terminal import write_line
 from .options import Json

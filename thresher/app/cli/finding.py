@@ -14,8 +14,8 @@ import typer
 from ...core.columns import read_splits
 from ...core.errors import InputError
 from ...core.issues import Issues
+from ...core.loaded import LoadedDataset
 from ...core.manifest import Manifest
-from ...core.schema import LoadedDataset
 from .options import (
     Data,
     Delimiter,

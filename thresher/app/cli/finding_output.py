@@ -18,9 +18,9 @@ from curation import Curator
 from ...core.columns import read_row_ids, take_rows
 from ...core.errors import InputError, check_choice
 from ...core.issues import Issue, Issues
+from ...core.loaded import LoadedDataset
 from ...core.manifest import Manifest
 from ...core.packing import data_suffix
-from ...core.schema import LoadedDataset
 from ...core.text_arrays import in_texts
 from ...core.writing import FORMATS as DATA_FORMATS
 from ...core.writing import SUFFIXES, write_dataset

@@ -14,6 +14,7 @@ from ...core.columns import read_texts
 from ...core.embeddings import Embeddings
 from ...core.errors import InputError
 from ...core.lifted import warn_of_one_direction
+from ...core.loaded import LoadedDataset
 from ...core.loading import load_dataset
 from ...core.loading.cells import without_markers
 from ...core.loading.hub import is_saved
@@ -23,7 +24,6 @@ from ...core.loading.table_form import form_of
 from ...core.loading.tables import is_table, read_table
 from ...core.loading.telling import tell
 from ...core.progress import messages
-from ...core.schema import LoadedDataset
 from ...core.text_arrays import unpacked_texts
 from ..given import given_rows
 from ..places import HASHED

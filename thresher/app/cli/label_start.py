@@ -14,8 +14,8 @@ from ...core.columns import class_names, read_column, read_row_ids, read_splits,
 from ...core.embeddings import Embeddings
 from ...core.encoders import embed
 from ...core.errors import InputError, check_choice
+from ...core.loaded import LoadedDataset
 from ...core.schema import TASKS as KINDS
-from ...core.schema import LoadedDataset
 from ..console import shown_progress
 from ..label_folder import LabelFolder, Start, costs_of, kept_rows, known_answers
 from ..whole_rows import with_all_numbers

@@ -17,8 +17,9 @@ import numpy as np
 from ...core.columns import class_names, read_splits
 from ...core.files import write_text
 from ...core.issues import Issues
+from ...core.loaded import LoadedDataset
 from ...core.manifest import Manifest
-from ...core.schema import TASKS, LoadedDataset
+from ...core.schema import TASKS
 from ..places import Places, places_of
 from .content import CHECKS
 from .gallery import findings

@@ -13,8 +13,8 @@ import numpy as np
 from ...core.columns import class_names, read_row_ids, read_splits, take_rows
 from ...core.images import UnreadableImage, decode_image
 from ...core.issues import Issue, Issues
+from ...core.loaded import LoadedDataset
 from ...core.manifest import Manifest
-from ...core.schema import LoadedDataset
 from ...core.text_arrays import in_texts
 from ..places import Places
 

@@ -19,7 +19,7 @@ from ...core.columns import read_labels, read_row_ids, read_splits
 from ...core.embeddings import Embeddings
 from ...core.errors import InputError
 from ...core.files import atomic_path
-from ...core.schema import LoadedDataset
+from ...core.loaded import LoadedDataset
 from ...core.text_arrays import text_array
 from ..stages import Done, Notes, RunFolder
 from .material import Material

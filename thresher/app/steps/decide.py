@@ -16,8 +16,9 @@ from ...core.columns import class_names, read_row_ids, read_splits
 from ...core.files import read_json, write_json
 from ...core.fingerprint import fingerprint
 from ...core.issues import Issues
+from ...core.loaded import LoadedDataset
 from ...core.manifest import Manifest
-from ...core.schema import TASKS, LoadedDataset, Schema
+from ...core.schema import TASKS, Schema
 from ...core.writing import write_dataset
 from ..settings import DecideSettings
 from ..stages import Done, Notes, RunFolder

@@ -10,7 +10,7 @@ from curation.reading import Rows
 from ...core.embeddings import Embeddings
 from ...core.encoders import Encoder, get_encoder, load_encoder
 from ...core.encoders.embedding import AUTO
-from ...core.schema import LoadedDataset
+from ...core.loaded import LoadedDataset
 from ..stages import Done, Notes, RunFolder
 
 

@@ -15,8 +15,9 @@ from ...core.choice import Choice
 from ...core.columns import read_splits
 from ...core.embeddings import Embeddings
 from ...core.issues import Issues
+from ...core.loaded import LoadedDataset
 from ...core.neighbors import NeighborGraph
-from ...core.schema import TASKS, LoadedDataset
+from ...core.schema import TASKS
 from ..stages import Done, Notes, RunFolder
 from .neighbors import compare_rows
 

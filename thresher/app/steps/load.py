@@ -18,9 +18,10 @@ from ...core.faults import PlantedFaults, plant_faults
 from ...core.files import read_json, walk_files, write_json
 from ...core.fingerprint import fingerprint, row_keys
 from ...core.issues import Issues
+from ...core.loaded import LoadedDataset
 from ...core.loading import load_dataset
 from ...core.progress import messages
-from ...core.schema import LoadedDataset, Schema
+from ...core.schema import Schema
 from ...core.writing import write_dataset
 from ..places import Places, places_of
 from ..settings import DataSettings

@@ -11,7 +11,7 @@ import numpy as np
 
 from training import Samples
 
-from ...core.schema import LoadedDataset
+from ...core.loaded import LoadedDataset
 from ...core.text_arrays import in_texts
 from ..settings import DataSettings
 from ..stages import Done

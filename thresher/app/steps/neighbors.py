@@ -13,8 +13,8 @@ from curation.table_rows import describing_columns
 
 from ...core.choice import Choice
 from ...core.embeddings import Embeddings
+from ...core.loaded import LoadedDataset
 from ...core.neighbors import NeighborGraph
-from ...core.schema import LoadedDataset
 from ..stages import Done, Notes, RunFolder
 from .embed import read_encoder
 

@@ -24,8 +24,9 @@ from ...core.columns import (
 from ...core.errors import InputError
 from ...core.fingerprint import row_keys
 from ...core.images import read_images
+from ...core.loaded import LoadedDataset
 from ...core.loading.several_texts import names_of
-from ...core.schema import LoadedDataset, Schema
+from ...core.schema import Schema
 from ..settings import DataSettings
 from ..whole_rows import with_all_numbers
 

@@ -11,8 +11,9 @@ import pyarrow as pa
 from ..choice import Choice
 from ..columns import dataset_of
 from ..issues import Issue, Issues
+from ..loaded import LoadedDataset
 from ..rows import content_ids, dataset_fingerprint, key_ids
-from ..schema import ROW_ID, SPLIT, LoadedDataset, Schema
+from ..schema import ROW_ID, SPLIT, Schema
 from .cells import Reasons, usable
 from .parts import Source, bad_row
 from .roles import Roles

@@ -15,7 +15,8 @@ from ..choice import Choice
 from ..class_labels import names_of_classes, with_class_names
 from ..columns import joined_classes, strings, take_table
 from ..errors import InputError, check_number
-from ..schema import ROW_ID, SPLIT, TASKS, GivenRows, LoadedDataset, Schema
+from ..loaded import GivenRows, LoadedDataset
+from ..schema import ROW_ID, SPLIT, TASKS, Schema
 from ..signatures import checked
 from .assembling import (
     as_stored,

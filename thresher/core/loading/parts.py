@@ -16,8 +16,8 @@ from ..choice import Choice
 from ..class_labels import with_class_names
 from ..classes import class_text
 from ..issues import Issue
+from ..loaded import GivenPart
 from ..missing import is_missing
-from ..schema import GivenPart
 from .table_form import TableForm
 
 SPLIT_NAMES = {

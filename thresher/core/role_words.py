@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..choice import Choice
+from .choice import Choice
 
 KIND = {"image": "images", "text": "text", "features": "numbers"}
 TASK = {"classification": "", "multi_label": "sets of classes", "regression": "numbers"}
