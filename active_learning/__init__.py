@@ -11,16 +11,20 @@ from thresher.core.lazy import lazy_names
 from thresher.core.moved import moved_modules
 
 if TYPE_CHECKING:
+    from . import strategies as strategies
     from .agreement import consensus as consensus
     from .annotators.classes import Consensus as Consensus
     from .estimates.accuracy import Estimate as Estimate
     from .estimates.accuracy import estimate_accuracy as estimate_accuracy
     from .estimates.accuracy import lure_weights as lure_weights
     from .estimates.error import estimate_error as estimate_error
+    from .learners.learner import Learner as Learner
     from .learners.logistic import LogisticHead as LogisticHead
     from .learners.sklearn_learner import SklearnLearner as SklearnLearner
     from .learners.torch_learner import TorchLearner as TorchLearner
+    from .pool.context import Context as Context
     from .pool.instances import Instances as Instances
+    from .pool.selection import Picks as Picks
     from .pool.selection import Selection as Selection
     from .querying import query as query
     from .sessions.batch import SKIP as SKIP
@@ -34,35 +38,41 @@ if TYPE_CHECKING:
     from .simulations.curves import Curves as Curves
     from .simulations.simulation import simulate as simulate
     from .strategies import STRATEGIES as STRATEGIES
+    from .strategies import Strategy as Strategy
     from .strategies import get_strategy as get_strategy
     from .tasks import get_task as get_task
 
 _HOME = {
-    "STRATEGIES": "strategies",
-    "SKIP": "sessions.batch",
-    "UNDO": "sessions.batch",
     "Batch": "sessions.batch",
     "Consensus": "annotators.classes",
+    "Context": "pool.context",
     "Curves": "simulations.curves",
     "Estimate": "estimates.accuracy",
     "Instances": "pool.instances",
+    "Learner": "learners.learner",
+    "LogisticHead": "learners.logistic",
+    "Picks": "pool.selection",
+    "SKIP": "sessions.batch",
+    "STRATEGIES": "strategies",
+    "Selection": "pool.selection",
     "Session": "sessions.session",
+    "SklearnLearner": "learners.sklearn_learner",
+    "Strategy": "strategies",
+    "TorchLearner": "learners.torch_learner",
+    "UNDO": "sessions.batch",
     "consensus": "agreement",
     "estimate_accuracy": "estimates.accuracy",
     "estimate_error": "estimates.error",
+    "export_answers": "sessions.label_files",
+    "export_batch": "sessions.batch_files",
+    "export_labels": "sessions.label_files",
+    "get_strategy": "strategies",
     "get_task": "tasks",
     "import_answers": "sessions.batch_files",
     "lure_weights": "estimates.accuracy",
-    "LogisticHead": "learners.logistic",
-    "Selection": "pool.selection",
-    "SklearnLearner": "learners.sklearn_learner",
-    "TorchLearner": "learners.torch_learner",
-    "export_batch": "sessions.batch_files",
-    "export_answers": "sessions.label_files",
-    "export_labels": "sessions.label_files",
-    "get_strategy": "strategies",
     "query": "querying",
     "simulate": "simulations.simulation",
+    "strategies": "strategies",
 }
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_choice, check_count
+from thresher.core.moved import moved_argument
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 
@@ -18,12 +21,17 @@ from .strategies.strategy import Strategy
 from .tasks import TASKS
 
 
+def _is_strategy(given: Any) -> bool:
+    return isinstance(given, str) or callable(getattr(given, "select", None))
+
+
+@moved_argument("strategy", _is_strategy)
 @checked
 def query(
-    strategy: str | Strategy = "auto",
+    embeddings: np.ndarray | Embeddings | None = None,
     *,
     n: int,
-    embeddings: np.ndarray | Embeddings | None = None,
+    strategy: str | Strategy = "auto",
     pred_probs: np.ndarray | None = None,
     ensemble_probs: np.ndarray | None = None,
     dropout_probs: np.ndarray | None = None,
@@ -46,13 +54,13 @@ def query(
 
     Parameters
     ----------
+    embeddings : Embeddings or ndarray, shape (n_pool, d), optional
+        Made unit length.
+    n : int
+        Rows to choose.
     strategy : str or Strategy
         A name of `STRATEGIES`, or a strategy with its options, such as ``Mix(UHerding(),
         Random())``.
-    n : int
-        Rows to choose.
-    embeddings : Embeddings or ndarray, shape (n_pool, d), optional
-        Made unit length.
     pred_probs : ndarray, shape (n_pool, c), optional
         Class probabilities of the current model.
     ensemble_probs : ndarray, shape (k, n_pool, c), optional
@@ -94,7 +102,7 @@ def query(
     --------
     >>> import numpy as np
     >>> probs = np.array([[0.9, 0.1], [0.5, 0.5], [0.7, 0.3]])
-    >>> query("margin", pred_probs=probs, n=2).row_ids.tolist()
+    >>> query(n=2, strategy="margin", pred_probs=probs).row_ids.tolist()
     ['1', '2']
     """
     check_choice("task", task, TASKS)

@@ -45,11 +45,11 @@ def fit_pool(
     *,
     rows: np.ndarray,
     targets: np.ndarray,
-    n_classes: int,
+    num_classes: int,
     random_state: int,
 ) -> Fitted:
     """Fit on the labelled `rows`, at least one, and predict the whole pool."""
-    predict = learner(vectors[rows], targets, n_classes=n_classes, random_state=random_state)
+    predict = learner(vectors[rows], targets, num_classes=num_classes, random_state=random_state)
     return Fitted(predict, predict(vectors), rows, targets)
 
 
@@ -79,7 +79,7 @@ def with_model(
             vectors[fitted.rows],
             fitted.targets,
             pool=vectors,
-            n_classes=width,
+            num_classes=width,
             random_state=seed,
         )
         context = replace(context, ensemble_probs=ensemble)

@@ -48,17 +48,17 @@ FIRST_SEED = 2000
 
 
 def ridge_head(
-    vectors: np.ndarray, codes: np.ndarray, /, *, n_classes: int, random_state: int
+    vectors: np.ndarray, codes: np.ndarray, /, *, num_classes: int, random_state: int
 ) -> Predictor:
     """Fit a ridge regression on class indicators; its temperature on leave-one-out scores."""
     del random_state  # the solution is unique
     present = np.unique(codes)
     if len(present) == 1:
-        return constant_predictor(int(present[0]), labels=len(codes), n_classes=n_classes)
+        return constant_predictor(int(present[0]), labels=len(codes), num_classes=num_classes)
     X = np.column_stack([vectors, np.ones(len(vectors))]).astype(np.float64)
     inverse = np.linalg.inv(X @ X.T + PENALTY * np.eye(len(X)))
-    dual = inverse @ np.eye(n_classes)[codes]
-    left_out = np.eye(n_classes)[codes] - dual / np.diag(inverse)[:, None]
+    dual = inverse @ np.eye(num_classes)[codes]
+    left_out = np.eye(num_classes)[codes] - dual / np.diag(inverse)[:, None]
     scale = 1.0 / fit_temperature(left_out * 10.0, codes) * 10.0
     weights = (X.T @ dual * scale).astype(np.float32)
 
@@ -127,7 +127,7 @@ def one_session(case: Case, *, seed: int) -> dict[str, Any]:
             embeddings.vectors,
             rows=labeled,
             targets=codes,
-            n_classes=len(classes),
+            num_classes=len(classes),
             folds=5,
         )
     sample = np.random.default_rng((seed, 1)).choice(len(rest), len(drawn.loss), replace=False)

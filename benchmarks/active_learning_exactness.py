@@ -29,7 +29,7 @@ from scipy.stats import chi2
 from active_learning import STRATEGIES, get_strategy, query
 from active_learning.pool.context import make_context
 from active_learning.querying import query_context
-from active_learning.strategies.herding import MaxHerding
+from active_learning.strategies import MaxHerding
 from thresher.core.embeddings import Embeddings
 from thresher.core.files import write_json
 from thresher.core.grid import exact_rows
@@ -92,7 +92,7 @@ def badge_p_value(*, seed: int, draws: int, n: int = 6) -> float:
     expected = draws * first[:, None] / first.sum() * now / now.sum(axis=1, keepdims=True)
     seen = np.zeros((n, n))
     for _ in range(draws):
-        found = query("badge", embeddings=x, pred_probs=probs, n=2, random_state=rng)
+        found = query(strategy="badge", embeddings=x, pred_probs=probs, n=2, random_state=rng)
         seen[tuple(found.positions)] += 1
     mask = expected > 0
     statistic = ((seen - expected)[mask] ** 2 / expected[mask]).sum()
@@ -116,8 +116,8 @@ def tensors_agree(name: str, seed: int) -> bool:
 
     given = arrays(seed)
     tensors = {key: torch.from_numpy(value) for key, value in given.items()}
-    first = query(name, **given, labeled=np.arange(9), n=30, random_state=seed)
-    second = query(name, **tensors, labeled=torch.arange(9), n=30, random_state=seed)
+    first = query(strategy=name, **given, labeled=np.arange(9), n=30, random_state=seed)
+    second = query(strategy=name, **tensors, labeled=torch.arange(9), n=30, random_state=seed)
     same_bits = first.scores.tobytes() == second.scores.tobytes()
     return same_bits and first.positions.tolist() == second.positions.tolist()
 
@@ -147,9 +147,11 @@ def main() -> None:
     for seed in range(pools):
         x, labeled = pool(seed)
         exact = exact_rows(x.vectors).astype(np.float64)  # as strategies see them
-        found = query("k_center", embeddings=x, labeled=labeled, n=200).positions.tolist()
+        found = query(strategy="k_center", embeddings=x, labeled=labeled, n=200).positions.tolist()
         center += found == naive_k_center(exact, labeled, 200)
-        herded = query(MaxHerding(), embeddings=x, labeled=labeled, n=40).positions.tolist()
+        herded = query(
+            strategy=MaxHerding(), embeddings=x, labeled=labeled, n=40
+        ).positions.tolist()
         brute += herded == naive_herding(exact, labeled, 40)
         theirs = peer_herding(exact, labeled, 40)
         with_peer = theirs is not None

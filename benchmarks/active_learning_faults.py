@@ -38,12 +38,12 @@ def pool() -> np.ndarray:
 
 
 def nearest_mean(
-    vectors: np.ndarray, codes: np.ndarray, *, n_classes: int, random_state: int
+    vectors: np.ndarray, codes: np.ndarray, *, num_classes: int, random_state: int
 ) -> Any:
     """Learn the mean of each class: cheap, since the claim is about the file, not the model."""
     del random_state
-    means = np.stack([vectors[codes == code].sum(axis=0) for code in range(n_classes)])
-    means /= np.maximum(np.bincount(codes, minlength=n_classes), 1)[:, None]
+    means = np.stack([vectors[codes == code].sum(axis=0) for code in range(num_classes)])
+    means /= np.maximum(np.bincount(codes, minlength=num_classes), 1)[:, None]
 
     def predict(rows: np.ndarray) -> np.ndarray:
         closeness = np.exp(4.0 * rows @ means.T)

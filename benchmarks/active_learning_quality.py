@@ -42,10 +42,9 @@ import numpy as np
 import pyarrow.parquet as pq
 from sklearn.datasets import load_digits
 
-from active_learning import simulate
+from active_learning import Strategy, simulate
 from active_learning.learners.logistic import LogisticHead
 from active_learning.simulations.curves import Curves
-from active_learning.strategies.strategy import Strategy
 from thresher.core.embeddings import Embeddings
 from thresher.core.files import write_json
 

@@ -98,7 +98,7 @@ def read_arrays(folder: Path) -> list[np.ndarray]:
 def ours(name: str, size: str, folder: Path) -> dict[str, float]:
     """Time one of our queries in this process."""
     from active_learning import query
-    from active_learning.strategies.herding import MaxHerding
+    from active_learning.strategies import MaxHerding
     from thresher.core.embeddings import Embeddings
 
     n, _, picks = SIZES[size]
@@ -112,7 +112,12 @@ def ours(name: str, size: str, folder: Path) -> dict[str, float]:
     embeddings = Embeddings(np.arange(n).astype(str), vectors)
     began = time.process_time()
     found = query(
-        strategy, embeddings=embeddings, pred_probs=probs, labeled=labeled, n=picks, **members
+        strategy=strategy,
+        embeddings=embeddings,
+        pred_probs=probs,
+        labeled=labeled,
+        n=picks,
+        **members,
     )
     seconds = time.process_time() - began
     if len(set(found.positions.tolist())) != picks:

@@ -19,7 +19,7 @@ duplicates = find_near_duplicates(neighbor_graph(embeddings, threshold=0.995))
 print(f"{int((~duplicates.kept).sum())} rows have a kept twin within cosine .995")
 print("the least sure of them:", duplicates.borderline(3)[2].round(4))
 
-first = query("auto", embeddings=embeddings, n=10)
+first = query(embeddings, n=10)
 print("classes of the first ten rows to label:", np.sort(labels[first.positions]))
 
 curves = simulate(embeddings, labels, strategies=("auto", "random"), budgets=(10, 20, 40), seeds=2)

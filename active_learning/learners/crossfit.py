@@ -15,7 +15,7 @@ def cross_fit(
     *,
     rows: np.ndarray,
     targets: np.ndarray,
-    n_classes: int,
+    num_classes: int,
     random_state: int = 0,
     folds: int = FOLDS,
 ) -> np.ndarray:
@@ -28,7 +28,7 @@ def cross_fit(
     rows : ndarray of int64, shape (m,)
         Positions of the labelled rows.
     targets : ndarray, shape (m,) or (m, c)
-    n_classes, random_state, folds : int
+    num_classes, random_state, folds : int
 
     Returns
     -------
@@ -42,7 +42,7 @@ def cross_fit(
     for number in range(folds):
         rest = fold != number
         predict = learner(
-            vectors[rows[rest]], targets[rest], n_classes=n_classes, random_state=random_state
+            vectors[rows[rest]], targets[rest], num_classes=num_classes, random_state=random_state
         )
         outputs.append(predict(vectors[rows[~rest]]))
     result = np.empty((len(rows), outputs[0].shape[1]), dtype=np.float32)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thresher.core.errors import check_number
+from thresher.core.moved import renamed
 
 from .blas_threads import one_thread
 from .learner import Predictor, constant_predictor
@@ -29,12 +30,12 @@ class LogisticModel:
     bias: np.ndarray
     temperature: float
     present: np.ndarray
-    n_classes: int
+    num_classes: int
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
-        """Return probabilities, float32, shape (n, n_classes); 0 for classes never seen."""
+        """Return probabilities, float32, shape (n, num_classes); 0 for classes never seen."""
         logits = logits_of(vectors, self.weights / self.temperature, self.bias / self.temperature)
-        probs = np.zeros((len(vectors), self.n_classes), dtype=np.float32)
+        probs = np.zeros((len(vectors), self.num_classes), dtype=np.float32)
         probs[:, self.present] = softmax(logits)
         return probs
 
@@ -57,23 +58,24 @@ class LogisticHead:
     def __post_init__(self) -> None:
         check_number("strength", self.strength, low=0, low_open=True)
 
+    @renamed(n_classes="num_classes")
     def __call__(
-        self, vectors: np.ndarray, codes: np.ndarray, *, n_classes: int, random_state: int
+        self, vectors: np.ndarray, codes: np.ndarray, *, num_classes: int, random_state: int
     ) -> Predictor:
         """Fit on vectors, shape (m, d), and codes, shape (m,); see `Learner`."""
         present, inner = np.unique(codes, return_inverse=True)
         if len(present) == 1:
-            return constant_predictor(int(present[0]), labels=len(codes), n_classes=n_classes)
+            return constant_predictor(int(present[0]), labels=len(codes), num_classes=num_classes)
         reduced, basis = span(vectors.astype(np.float64))
         temperature = 1.0
         with one_thread(reduced.size * len(present)):
             weights, bias = fit_logistic(
-                reduced, inner, n_classes=len(present), strength=self.strength
+                reduced, inner, num_classes=len(present), strength=self.strength
             )
             if self.calibrate and len(codes) >= LEAST_FOR_TEMPERATURE:
                 temperature = self._temperature(reduced, inner, random_state=random_state)
         whole = weights if basis is None else basis @ weights
-        return LogisticModel(whole, bias, temperature, present, n_classes)
+        return LogisticModel(whole, bias, temperature, present, num_classes)
 
     def _temperature(self, vectors: np.ndarray, codes: np.ndarray, *, random_state: int) -> float:
         fold = np.random.default_rng((random_state, 3)).permutation(len(codes)) % FOLDS
@@ -82,14 +84,14 @@ class LogisticHead:
         for number in range(FOLDS):
             rest, held = fold != number, fold == number
             weights, bias = fit_logistic(
-                vectors[rest], codes[rest], n_classes=classes, strength=self.strength
+                vectors[rest], codes[rest], num_classes=classes, strength=self.strength
             )
             logits[held] = vectors[held] @ weights + bias
         return fit_temperature(logits, codes)
 
 
 def fit_logistic(
-    vectors: np.ndarray, codes: np.ndarray, *, n_classes: int, strength: float
+    vectors: np.ndarray, codes: np.ndarray, *, num_classes: int, strength: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Minimise the cross-entropy plus ‖weights‖² / (2 · strength); the bias is free.
 
@@ -97,16 +99,16 @@ def fit_logistic(
     ----------
     vectors : ndarray of float64, shape (m, d)
     codes : ndarray of int64, shape (m,)
-    n_classes : int
+    num_classes : int
         Classes without a row are allowed.
     strength : float
 
     Returns
     -------
-    weights : ndarray of float64, shape (d, n_classes)
-    bias : ndarray of float64, shape (n_classes,)
+    weights : ndarray of float64, shape (d, num_classes)
+    bias : ndarray of float64, shape (num_classes,)
     """
-    target = np.zeros((len(vectors), n_classes))
+    target = np.zeros((len(vectors), num_classes))
     target[np.arange(len(vectors)), codes] = 1.0
 
     def log_loss(logits: np.ndarray) -> tuple[float, np.ndarray]:
@@ -117,7 +119,7 @@ def fit_logistic(
         return value, exponentials / sums - target
 
     # A faint pull on the bias keeps it finite for classes without a row.
-    return fit_linear(vectors, log_loss, outputs=n_classes, strength=strength, bias_pull=1e-4)
+    return fit_linear(vectors, log_loss, outputs=num_classes, strength=strength, bias_pull=1e-4)
 
 
 def fit_temperature(logits: np.ndarray, codes: np.ndarray) -> float:

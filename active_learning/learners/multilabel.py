@@ -27,7 +27,7 @@ class SigmoidModel:
     temperature: float
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
-        """Return probabilities, float32, shape (n, n_classes)."""
+        """Return probabilities, float32, shape (n, num_classes)."""
         logits = logits_of(vectors, self.weights / self.temperature, self.bias / self.temperature)
         return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)), dtype=np.float32)
 
@@ -48,10 +48,10 @@ class SigmoidHead:
         check_number("strength", self.strength, low=0, low_open=True)
 
     def __call__(
-        self, vectors: np.ndarray, targets: np.ndarray, *, n_classes: int, random_state: int
+        self, vectors: np.ndarray, targets: np.ndarray, *, num_classes: int, random_state: int
     ) -> Predictor:
-        """Fit on vectors, shape (m, d), and 0 or 1 for each class, shape (m, n_classes)."""
-        del n_classes
+        """Fit on vectors, shape (m, d), and 0 or 1 for each class, shape (m, num_classes)."""
+        del num_classes
         reduced, basis = span(vectors.astype(np.float64))
         truth = targets.astype(np.float64)
         temperature = 1.0

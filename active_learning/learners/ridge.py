@@ -45,10 +45,10 @@ class RidgeHead:
     """The learner for regression unless another one is given."""
 
     def __call__(
-        self, vectors: np.ndarray, targets: np.ndarray, *, n_classes: int, random_state: int
+        self, vectors: np.ndarray, targets: np.ndarray, *, num_classes: int, random_state: int
     ) -> Predictor:
         """Fit on vectors, shape (m, d), and numbers, shape (m,)."""
-        del n_classes, random_state
+        del num_classes, random_state
         center = vectors.mean(axis=0, dtype=np.float64)
         level = float(targets.mean())
         left, scale, right = np.linalg.svd(vectors - center, full_matrices=False)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.errors import InputError
+from thresher.core.moved import renamed
 
 from .learner import Predictor, constant_predictor
 
@@ -38,15 +39,18 @@ class SklearnLearner:
                 "as LogisticRegression()."
             )
 
+    @renamed(n_classes="num_classes")
     def __call__(
-        self, vectors: np.ndarray, targets: np.ndarray, *, n_classes: int, random_state: int
+        self, vectors: np.ndarray, targets: np.ndarray, *, num_classes: int, random_state: int
     ) -> Predictor:
         """Fit clones; see `Learner`."""
         if targets.ndim == 2:
             return self._fit_sets(vectors, targets, random_state=random_state)
         if np.issubdtype(targets.dtype, np.floating):
             return self._fit_numbers(vectors, targets, random_state=random_state)
-        return self._fit_classes(vectors, targets, n_classes=n_classes, random_state=random_state)
+        return self._fit_classes(
+            vectors, targets, num_classes=num_classes, random_state=random_state
+        )
 
     def _fit(self, vectors: np.ndarray, targets: np.ndarray, *, random_state: int) -> Any:
         from sklearn.base import clone
@@ -57,15 +61,15 @@ class SklearnLearner:
         return model.fit(vectors, targets)
 
     def _fit_classes(
-        self, vectors: np.ndarray, codes: np.ndarray, *, n_classes: int, random_state: int
+        self, vectors: np.ndarray, codes: np.ndarray, *, num_classes: int, random_state: int
     ) -> Predictor:
         present, inner = np.unique(codes, return_inverse=True)
         if len(present) == 1:
-            return constant_predictor(int(present[0]), labels=len(codes), n_classes=n_classes)
+            return constant_predictor(int(present[0]), labels=len(codes), num_classes=num_classes)
         model = self._fit(vectors, inner, random_state=random_state)
 
         def predict(rows: np.ndarray) -> np.ndarray:
-            probs = np.zeros((len(rows), n_classes), dtype=np.float32)
+            probs = np.zeros((len(rows), num_classes), dtype=np.float32)
             probs[:, present] = _probabilities(model, rows)
             return probs
 
@@ -76,7 +80,7 @@ class SklearnLearner:
     ) -> Predictor:
         columns = targets.astype(np.int64).T
         models = [
-            self._fit_classes(vectors, column, n_classes=2, random_state=random_state)
+            self._fit_classes(vectors, column, num_classes=2, random_state=random_state)
             for column in columns
         ]
 

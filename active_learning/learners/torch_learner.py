@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thresher.core.errors import check_count, check_number, require
+from thresher.core.moved import renamed
 
 from .learner import Predictor
 
@@ -23,7 +24,7 @@ LEAST_LOG_VARIANCE = -12.0
 class TorchLearner:
     """A torch module trained from scratch at every fit with AdamW.
 
-    One class a row: cross-entropy on ``n_classes`` outputs. Several classes: binary cross-entropy
+    One class a row: cross-entropy on ``num_classes`` outputs. Several classes: binary cross-entropy
     on as many. Regression: the Gaussian likelihood of two outputs, mean and log variance of
     standardised targets.
 
@@ -50,12 +51,13 @@ class TorchLearner:
         check_count("batch_size", self.batch_size, low=1)
         check_number("lr", self.lr, low=0, low_open=True)
 
+    @renamed(n_classes="num_classes")
     def __call__(
-        self, vectors: np.ndarray, targets: np.ndarray, *, n_classes: int, random_state: int
+        self, vectors: np.ndarray, targets: np.ndarray, *, num_classes: int, random_state: int
     ) -> Predictor:
         """Train a new module; see `Learner`."""
         torch: Any = require("torch", extra="train")
-        loss, finish, wanted, outputs = _reading(targets, n_classes)
+        loss, finish, wanted, outputs = _reading(targets, num_classes)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(random_state)
             module = self.make_module(vectors.shape[1], outputs).to(self.device)
@@ -93,7 +95,7 @@ class TorchLearner:
 
 
 def _reading(
-    targets: np.ndarray, n_classes: int
+    targets: np.ndarray, num_classes: int
 ) -> tuple[Loss, Callable[[torch.Tensor], torch.Tensor], torch.Tensor, int]:
     """Return the loss, what turns outputs into predictions, the targets and the outputs needed."""
     import torch
@@ -101,13 +103,13 @@ def _reading(
 
     if targets.ndim == 2:
         wanted = torch.from_numpy(targets.astype(np.float32))
-        return functional.binary_cross_entropy_with_logits, torch.sigmoid, wanted, n_classes
+        return functional.binary_cross_entropy_with_logits, torch.sigmoid, wanted, num_classes
     if not np.issubdtype(targets.dtype, np.floating):
         return (
             functional.cross_entropy,
             lambda outputs: torch.softmax(outputs, dim=1),
             torch.from_numpy(targets),
-            n_classes,
+            num_classes,
         )
     center, scale = float(targets.mean()), max(float(targets.std()), 1e-9)
 

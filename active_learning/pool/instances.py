@@ -8,6 +8,7 @@ import numpy as np
 
 from thresher.core.errors import InputError, check_choice, check_count, check_number, did_you_mean
 from thresher.core.missing import id_texts, read_numbers
+from thresher.core.moved import RenamedField, renamed
 from thresher.core.signatures import check_fields
 from thresher.core.text_arrays import text_array
 from thresher.core.ties import settled
@@ -15,6 +16,7 @@ from thresher.core.ties import settled
 AGGREGATES = ("max", "mean", "sum", "top_k")
 
 
+@renamed(item_ids="row_ids")
 @dataclass(frozen=True)
 class Instances:
     """Uncertainty of each instance, and the item that it belongs to.
@@ -25,8 +27,8 @@ class Instances:
     ----------
     scores : ndarray, shape (m,)
         At least 0, higher = less sure.
-    item_ids : ndarray of str, shape (m,)
-        Row id of each instance's item.
+    row_ids : ndarray of str, shape (m,)
+        Of the item that each instance belongs to.
     aggregate : {"max", "mean", "sum", "top_k"}
         ``max``: an item is as doubtful as its most doubtful instance; ``sum`` prefers items with
         many; ``top_k`` is the mean of the `k` highest.
@@ -36,10 +38,11 @@ class Instances:
     """
 
     scores: np.ndarray
-    item_ids: np.ndarray
+    row_ids: np.ndarray
     aggregate: str = "max"
     k: int = 3
     empty: float = 0.0
+    item_ids = RenamedField("row_ids")
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -47,11 +50,11 @@ class Instances:
         check_count("k", self.k, low=1)
         check_number("empty", self.empty, low=0)
         object.__setattr__(self, "scores", read_numbers("scores", self.scores))
-        ids = id_texts("item_ids", self.item_ids)
+        ids = id_texts("row_ids", self.row_ids)
         if self.scores.shape != ids.shape:
             raise InputError(
-                f"Instances need one item id a score: got {self.scores.shape} scores and "
-                f"{ids.shape} item ids."
+                f"Instances need one row id for each score: got {self.scores.shape} scores and "
+                f"{ids.shape} row ids."
             )
 
     def of_items(self, row_ids: np.ndarray) -> np.ndarray:
@@ -84,12 +87,12 @@ class Instances:
         if len(bad):
             raise InputError(
                 f"Scores of instances must be at least 0 and finite, got {scores[bad[0]]} for an "
-                f"instance of item {str(np.asarray(self.item_ids)[bad[0]])!r}."
+                f"instance of item {str(np.asarray(self.row_ids)[bad[0]])!r}."
             )
         return scores
 
     def _places(self, row_ids: np.ndarray) -> np.ndarray:
-        items = text_array(self.item_ids)
+        items = text_array(self.row_ids)
         order = np.argsort(row_ids, kind="stable")
         found = np.searchsorted(row_ids[order], items)
         place = order[np.minimum(found, len(row_ids) - 1)]

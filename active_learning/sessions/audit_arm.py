@@ -78,7 +78,7 @@ class Audit:
         fitted = self.policy.learner(
             self.policy.embeddings.vectors[self.rows[train]],
             self.targets[train],
-            n_classes=len(self.policy.task.classes),
+            num_classes=len(self.policy.task.classes),
             random_state=self.policy.seed,
         )
         return fitted(self.policy.embeddings.vectors[positions])

@@ -63,7 +63,7 @@ class Engine:
             snapshot,
             self.policy.embeddings.vectors,
             learner=self.policy.learner,
-            n_classes=len(self.policy.task.classes),
+            num_classes=len(self.policy.task.classes),
             seed=self.policy.seed,
         )
 

@@ -57,7 +57,7 @@ class Models:
 
 
 def fit_models(
-    snapshot: Snapshot, vectors: np.ndarray, *, learner: Learner, n_classes: int, seed: int
+    snapshot: Snapshot, vectors: np.ndarray, *, learner: Learner, num_classes: int, seed: int
 ) -> Models:
     """Fit both models; one fit when they are the same."""
 
@@ -69,7 +69,7 @@ def fit_models(
             vectors,
             rows=snapshot.rows[mask],
             targets=snapshot.targets[mask],
-            n_classes=n_classes,
+            num_classes=num_classes,
             random_state=seed,
         )
 
@@ -82,7 +82,7 @@ def fit_models(
             vectors,
             rows=snapshot.rows,
             targets=snapshot.targets,
-            n_classes=n_classes,
+            num_classes=num_classes,
             random_state=seed,
             folds=5,
         )

@@ -12,10 +12,11 @@ import numpy as np
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.labels import Answer
+from thresher.core.moved import renamed
 from thresher.core.signatures import checked
 
 from ..annotators.classes import Consensus
-from ..learners.learner import Learner
+from ..learners.learner import Learner, as_learner
 from ..pool.arrays import plain, uncertainty_of
 from ..pool.context import make_context
 from ..pool.instances import Instances
@@ -47,7 +48,7 @@ class Session:
         Made when it is not there; files of older versions are brought up to date.
     embeddings : Embeddings or ndarray, shape (n, d)
         A torch tensor will do.
-    ids : ndarray of str, shape (n,), optional
+    row_ids : ndarray of str, shape (n,), optional
         Default those of `embeddings`.
     classes : sequence of str, optional
         Needed for a new file, except for regression.
@@ -76,13 +77,14 @@ class Session:
         When the file was started with another pool, seed, strategy, audit share, task or classes.
     """
 
+    @renamed(ids="row_ids")
     @checked
     def __init__(
         self,
         path: str | os.PathLike[str],
         *,
         embeddings: np.ndarray | Embeddings,
-        ids: np.ndarray | None = None,
+        row_ids: np.ndarray | None = None,
         classes: Sequence[str] | None = None,
         task: str | Task | None = None,
         strategy: str | Strategy | None = None,
@@ -97,7 +99,7 @@ class Session:
     ) -> None:
         context = make_context(
             embeddings=embeddings,
-            row_ids=ids,
+            row_ids=row_ids,
             candidates=candidates,
             costs=costs,
             weights=weights,
@@ -112,7 +114,7 @@ class Session:
         self.policy = Policy(
             Embeddings(context.row_ids, context.vectors),
             given or get_strategy(settings.strategy),
-            learner or settings.task.learner(),
+            as_learner(learner or settings.task.learner()),
             None if costs is None else context.costs,
             None if weights is None else context.weights,
             settings.random_state,

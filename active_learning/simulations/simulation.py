@@ -21,7 +21,7 @@ from thresher.core.missing import read_numbers, read_values
 from thresher.core.progress import track
 from thresher.core.signatures import checked
 
-from ..learners.learner import Learner
+from ..learners.learner import Learner, as_learner
 from ..pool.context import make_context
 from ..rounds import Fitted, choose, fit_pool, with_model
 from ..sessions.settings import check_fit
@@ -112,7 +112,7 @@ def simulate(
     made = task_of(task, names)
     for strategy in chosen:
         check_fit(strategy, made)
-    experiment = _Experiment(learner or made.learner(), get_strategy(start), made)
+    experiment = _Experiment(as_learner(learner or made.learner()), get_strategy(start), made)
     shape = (len(chosen), len(seed_list), len(budgets))
     accuracy, seconds = np.zeros(shape), np.zeros(shape)
     memory = np.zeros(len(chosen), dtype=np.int64)
@@ -192,7 +192,7 @@ class _Experiment:
             pool.embeddings.vectors,
             rows=rows,
             targets=pool.targets[rows],
-            n_classes=len(self.task.classes),
+            num_classes=len(self.task.classes),
             random_state=seed,
         )
 

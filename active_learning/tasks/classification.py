@@ -91,7 +91,7 @@ class Classification(RightOrWrong):
 
     def agreement(self, first: np.ndarray, second: np.ndarray) -> float:
         """Return Cohen's κ of the likeliest classes."""
-        return cohen_kappa(first.argmax(axis=1), second.argmax(axis=1), n_classes=first.shape[1])
+        return cohen_kappa(first.argmax(axis=1), second.argmax(axis=1), num_classes=first.shape[1])
 
     def consensus(
         self, opinions: Opinions, *, outputs: np.ndarray | None, method: str
@@ -120,10 +120,10 @@ def check_class(label: Any, classes: Sequence[str]) -> str:
 _lookup = lru_cache(maxsize=16)(class_lookup)
 
 
-def cohen_kappa(first: np.ndarray, second: np.ndarray, *, n_classes: int) -> float:
+def cohen_kappa(first: np.ndarray, second: np.ndarray, *, num_classes: int) -> float:
     """Return Cohen's κ of two codings, shape (n,); 1 when both are constant and equal."""
-    joint = np.bincount(first * n_classes + second, minlength=n_classes**2)
-    table = joint.reshape(n_classes, n_classes) / len(first)
+    joint = np.bincount(first * num_classes + second, minlength=num_classes**2)
+    table = joint.reshape(num_classes, num_classes) / len(first)
     expected = float(table.sum(axis=0) @ table.sum(axis=1))
     observed = float(np.trace(table))
     return 1.0 if expected >= 1.0 else (observed - expected) / (1.0 - expected)

@@ -103,7 +103,7 @@ class MultiLabel(RightOrWrong):
     def agreement(self, first: np.ndarray, second: np.ndarray) -> float:
         """Return Cohen's κ over all rows and classes."""
         one, other = ((outputs > 0.5).astype(np.int64).ravel() for outputs in (first, second))
-        return cohen_kappa(one, other, n_classes=2)
+        return cohen_kappa(one, other, num_classes=2)
 
     def consensus(
         self, opinions: Opinions, *, outputs: np.ndarray | None, method: str

@@ -27,9 +27,7 @@ from skactiveml.classifier import ParzenWindowClassifier, SklearnClassifier
 from sklearn.ensemble import BaggingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from active_learning.pool.context import Context
-from active_learning.pool.selection import Picks
-from active_learning.strategies.strategy import Strategy
+from active_learning import Context, Picks, Strategy
 
 STRENGTH = 20.0
 MODEL = frozenset({"pred_probs"})

@@ -104,22 +104,22 @@ def test_a_mask_of_numbers_is_a_mask(kind):
     vectors = np.random.default_rng(0).normal(size=(40, 4))
     labelled = np.arange(40) >= 10
     mask = pd.Series(labelled.astype(int), dtype=kind) if kind == "Int64" else labelled.astype(kind)
-    picked = query("k_center", embeddings=vectors, labeled=mask, n=10, random_state=0)
+    picked = query(strategy="k_center", embeddings=vectors, labeled=mask, n=10, random_state=0)
     assert sorted(map(int, picked.row_ids)) == list(range(10))
     for name in ("exclude", "candidates"):
         given = {name: mask if name == "exclude" else 1 - labelled.astype(int)}
-        chosen = query("k_center", embeddings=vectors, n=10, random_state=0, **given)
+        chosen = query(strategy="k_center", embeddings=vectors, n=10, random_state=0, **given)
         assert sorted(map(int, chosen.row_ids)) == list(range(10))
 
 
 def test_positions_stay_positions():
     vectors = np.random.default_rng(0).normal(size=(40, 4))
-    picked = query("k_center", embeddings=vectors, candidates=[0, 1], n=2)
+    picked = query(strategy="k_center", embeddings=vectors, candidates=[0, 1], n=2)
     assert sorted(map(int, picked.row_ids)) == [0, 1]
     with pytest.raises(InputError, match="same position several times"):
-        query("k_center", embeddings=vectors, candidates=[0, 1, 1], n=2)
+        query(strategy="k_center", embeddings=vectors, candidates=[0, 1, 1], n=2)
     with pytest.raises(InputError, match="missing in 1 of 40"):
-        query("k_center", embeddings=vectors, labeled=[None, *[True] * 39], n=1)
+        query(strategy="k_center", embeddings=vectors, labeled=[None, *[True] * 39], n=1)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, None, -0.5, 7.0, "x"])

@@ -34,7 +34,7 @@ def check_query(names: dict[str, Any]) -> None:
 
 
 def check_instances(names: dict[str, Any]) -> None:
-    found = query("uncertainty", uncertainty=names["doubt"], row_ids=list(IMAGES), n=3)
+    found = query(strategy="uncertainty", uncertainty=names["doubt"], row_ids=list(IMAGES), n=3)
     # Means of the two most doubtful boxes; 0.5 without a box.
     assert dict(zip(found.row_ids.tolist(), found.scores.round(6).tolist(), strict=True)) == IMAGES
 

@@ -38,7 +38,7 @@ def says(call):
 def fit_torch():
     import numpy as np
     zeros = np.zeros((2, 2), np.float32)
-    return TorchLearner(lambda d, outputs: None)(zeros, np.arange(2), n_classes=2, random_state=0)
+    return TorchLearner(lambda d, outputs: None)(zeros, np.arange(2), num_classes=2, random_state=0)
 
 def augmenter(backend):
     import numpy as np

@@ -102,7 +102,7 @@ def test_what_compares_directions_warns_of_one():
     for call in (
         lambda: neighbor_graph(far, k=3),
         lambda: select_coreset(far, n=5),
-        lambda: query("k_center", embeddings=far, n=3),
+        lambda: query(strategy="k_center", embeddings=far, n=3),
         lambda: Curator(["near_duplicate"], threshold=0.9).fit(table, embeddings=far),
     ):
         with pytest.warns(ThresherWarning, match="point nearly the same way"):

@@ -7,7 +7,7 @@ import numpy as np
 
 from active_learning import STRATEGIES, query
 from active_learning.learners.logistic import LogisticHead
-from active_learning.strategies.herding import MaxHerding, ProbCover, UHerding
+from active_learning.strategies import MaxHerding, ProbCover, UHerding
 from augment import policies
 from augment.choosing.choose import choose_policy
 from curation.coreset.selection import METHODS, select_coreset
@@ -40,12 +40,16 @@ sampled = [MaxHerding(max_points=300), UHerding(max_points=300), ProbCover(max_p
 answer = {}
 for strategy in [*STRATEGIES, *sampled]:
     name = strategy if isinstance(strategy, str) else f"{strategy.name}, sampled"
-    answer[f"query: {name}"] = digest(query(strategy, **arrays, n=60, random_state=1).positions)
+    answer[f"query: {name}"] = digest(
+        query(strategy=strategy, **arrays, n=60, random_state=1).positions
+    )
 seen = arrays["labeled"]
 for turn in range(4):  # as a session goes: a model of the labels so far says where to ask next
-    model = LogisticHead()(rows.vectors[seen], labels[seen], n_classes=CLASSES, random_state=turn)
+    model = LogisticHead()(rows.vectors[seen], labels[seen], num_classes=CLASSES, random_state=turn)
     probs = model(rows.vectors)
-    found = query("auto", embeddings=rows, pred_probs=probs, labeled=seen, n=40, random_state=turn)
+    found = query(
+        strategy="auto", embeddings=rows, pred_probs=probs, labeled=seen, n=40, random_state=turn
+    )
     seen = np.concatenate([seen, found.positions])
 answer["session"] = digest(seen)
 scores = rng.integers(0, 9, ROWS) / 3

@@ -206,7 +206,7 @@ def active_learning_calls(data: _Data) -> list[Call]:
 
     def tell(answers: Any, annotator: Any) -> Any:
         with al.Session(folder / f"{next(numbers)}.db", background=False, embeddings=data.X,
-                        ids=data.ids, classes=["a", "b"]) as opened:  # fmt: skip
+                        row_ids=data.ids, classes=["a", "b"]) as opened:  # fmt: skip
             return opened.tell(answers, annotator=annotator)
 
     shared = {"n": 3, "embeddings": data.X, "pred_probs": data.probs, "labeled": labeled,
@@ -246,13 +246,14 @@ def active_learning_calls(data: _Data) -> list[Call]:
                                        "options": None}),
         Call("Instances", lambda **more: al.Instances(**more).of_items(data.ids[:8])
              if callable(getattr(al.Instances, "of_items", None)) else al.Instances(**more),
-             {"scores": data.scores, "item_ids": np.repeat(data.ids[:8], 3), "aggregate": "max",
+             {"scores": data.scores, "row_ids": np.repeat(data.ids[:8], 3), "aggregate": "max",
               "k": 2, "empty": 0.0}),
         Call("simulate", al.simulate,
              {"embeddings": data.X, "labels": answers, "strategies": ["random"],
               "budgets": (4, 8), "seeds": 1, "test_fraction": 0.25}, 0.2),
         Call("Session", session,
-             {"embeddings": data.X, "ids": data.ids, "classes": ["a", "b"], "strategy": "margin",
+             {"embeddings": data.X, "row_ids": data.ids, "classes": ["a", "b"],
+              "strategy": "margin",
               "audit": 0.1, "random_state": 0, "candidates": np.arange(20),
               "costs": data.scores + 1}, 0.3),
         Call("Session.ask", ask, {"n": 3, "annotator": "ann", "lease": "2h"}, 0.3),

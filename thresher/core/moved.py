@@ -21,6 +21,8 @@ from .errors import InputError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+# Whose lines are not where a user asked for an old name.
+_INNER = ("thresher", "curation", "active_learning", "augment", "training", "importlib")
 
 
 def moved_modules(package: str, homes: Mapping[str, str]) -> None:
@@ -54,14 +56,14 @@ def moved_names(package: str, home: str) -> Callable[[str], Any]:
         module = None if name.startswith("__") else import_module(f".{home}", package)
         if module is None or not hasattr(module, name):
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        _warn(f"{package}.{name}", f"{package}.{home}.{name}")
+        warn_moved(f"{package}.{name}", f"{package}.{home}.{name}")
         return getattr(module, name)
 
     return find
 
 
 def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let a function take arguments by the old names of its parameters too.
+    """Let a function, or a class, take arguments by the old names of its parameters too.
 
     Parameters
     ----------
@@ -70,12 +72,17 @@ def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
 
     def with_old(function: Callable[P, R]) -> Callable[P, R]:
+        if isinstance(function, type):
+            function.__init__ = with_old(function.__init__)  # type: ignore[misc]
+            return function
+        called = function.__qualname__.removesuffix(".__init__").removesuffix(".__call__")
+
         @wraps(function)
         def door(*given: P.args, **named: P.kwargs) -> R:
             changed: Any = named
             for old, new in names.items():
                 if old in changed:
-                    _warn(f"`{old}` of {function.__qualname__}", f"`{new}`")
+                    warn_moved(f"`{old}` of {called}", f"`{new}`")
                     if new in changed:
                         raise InputError(f"`{old}` is the old name of `{new}`; give the latter.")
                     changed = {**changed, new: changed[old]}
@@ -106,7 +113,7 @@ def moved_argument(
             ahead: Any = given
             changed: Any = named
             if given and name not in named and is_it(given[0]):
-                _warn(f"The first argument of {function.__qualname__}", f"`{name}`, by name")
+                warn_moved(f"The first argument of {function.__qualname__}", f"`{name}`, by name")
                 ahead, changed = given[1:], {**named, name: given[0]}
             return function(*ahead, **changed)
 
@@ -127,7 +134,7 @@ class RenamedField:
     def __get__(self, instance: object, owner: type) -> Any:
         if instance is None:
             return self
-        _warn(f"`{self.old}`", f"`{self.new}`")
+        warn_moved(f"`{self.old}`", f"`{self.new}`")
         return getattr(instance, self.new)
 
 
@@ -143,7 +150,7 @@ class _Finder(MetaPathFinder, Loader):
         del path, target
         if fullname not in self.homes:
             return None
-        _warn(fullname, self.homes[fullname])
+        warn_moved(fullname, self.homes[fullname])
         return ModuleSpec(fullname, self)
 
     def exec_module(self, module: ModuleType) -> None:
@@ -154,10 +161,16 @@ class _Finder(MetaPathFinder, Loader):
 _FINDER = _Finder()
 
 
-def _warn(old: str, new: str) -> None:
-    """Name the new place where the old name was asked for, past this module and the importer."""
-    warnings.warn(
+def warn_moved(old: str, new: str) -> None:
+    """Say what is new where the old name was used: on the user's line, not in our packages."""
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in _INNER:
+        frame = frame.f_back
+    warnings.warn_explicit(
         f"{old} is now {new}; the old name will be gone in the next release.",
         DeprecationWarning,
-        stacklevel=3,
+        filename=frame.f_code.co_filename,
+        lineno=frame.f_lineno,
+        module=frame.f_globals.get("__name__", "<unknown>"),
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
     )

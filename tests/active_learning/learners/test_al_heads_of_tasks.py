@@ -15,9 +15,9 @@ def test_built_in_heads_learn():
     targets = np.array([[float(c in given) for c in "ab"] for given in SETS], dtype=np.float32)
     train, test = np.arange(80), np.arange(80, N)
     unit = UNIT.astype(np.float32)
-    probs = SigmoidHead()(unit[train], targets[train], n_classes=2, random_state=0)(unit[test])
+    probs = SigmoidHead()(unit[train], targets[train], num_classes=2, random_state=0)(unit[test])
     assert ((probs > 0.5) == targets[test]).mean() > 0.9
-    found = RidgeHead()(unit[train], NUMBERS[train], n_classes=0, random_state=0)(unit[test])
+    found = RidgeHead()(unit[train], NUMBERS[train], num_classes=0, random_state=0)(unit[test])
     error = np.abs(found[:, 0] - NUMBERS[test])
     assert error.mean() < 0.1
     assert 0.8 < (error < 2 * found[:, 1]).mean() <= 1.0
@@ -26,9 +26,9 @@ def test_built_in_heads_learn():
 def test_ridge_is_scikit_learns_and_knows_where_it_is_unsure():
     from sklearn.linear_model import Ridge
 
-    model = RidgeHead()(UNIT, NUMBERS, n_classes=0, random_state=0)
+    model = RidgeHead()(UNIT, NUMBERS, num_classes=0, random_state=0)
     peer = Ridge(alpha=model.penalty).fit(UNIT, NUMBERS)
     np.testing.assert_allclose(model(UNIT)[:, 0], peer.predict(UNIT), atol=1e-4)
     assert model(10 * UNIT)[:, 1].min() > model(UNIT)[:, 1].mean()
-    lone = RidgeHead()(UNIT[:1], NUMBERS[:1], n_classes=0, random_state=0)(UNIT)
+    lone = RidgeHead()(UNIT[:1], NUMBERS[:1], num_classes=0, random_state=0)(UNIT)
     assert np.isfinite(lone).all()

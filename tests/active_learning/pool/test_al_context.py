@@ -20,14 +20,14 @@ def pool(n=80, d=6, c=3, seed=0):
 def test_torch_tensors_of_half_precision_are_taken():
     torch = pytest.importorskip("torch")
     probs = torch.tensor([[0.9, 0.1], [0.5, 0.5], [0.7, 0.3]]).half()
-    assert query("margin", pred_probs=probs, n=1).positions.tolist() == [1]
+    assert query(strategy="margin", pred_probs=probs, n=1).positions.tolist() == [1]
 
 
 def test_missing_array_is_named():
     with pytest.raises(InputError, match="'badge' needs `pred_probs`"):
-        query("badge", embeddings=np.eye(3), n=1)
+        query(strategy="badge", embeddings=np.eye(3), n=1)
     with pytest.raises(InputError, match="Did you mean 'entropy'"):
-        query("entropie", embeddings=np.eye(3), n=1)
+        query(strategy="entropie", embeddings=np.eye(3), n=1)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_missing_array_is_named():
 )
 def test_bad_arrays_are_named(change, message):
     with pytest.raises(InputError, match=message):
-        query("random", **(pool() | change), n=3)
+        query(strategy="random", **(pool() | change), n=3)
 
 
 def test_make_context_needs_rows():

@@ -17,7 +17,7 @@ def test_instances_by_hand():
     for how, values in expected.items():
         found = Instances(scores, items, aggregate=how, k=2, empty=9.0).of_items(rows)
         np.testing.assert_allclose(found, values)
-    chosen = query("uncertainty", uncertainty=Instances(scores, items), row_ids=rows, n=1)
+    chosen = query(strategy="uncertainty", uncertainty=Instances(scores, items), row_ids=rows, n=1)
     assert chosen.row_ids.tolist() == ["a"]
     with pytest.raises(InputError, match=r"at least 0 and finite, got -1.0 .* item 'a'"):
         Instances(np.array([-1.0]), np.array(["a"])).of_items(rows)

@@ -29,7 +29,7 @@ class Clock:
 
 
 def start(path, **options):
-    given = {"background": False, "classes": CLASSES, "ids": IDS, "clock": Clock()} | options
+    given = {"background": False, "classes": CLASSES, "row_ids": IDS, "clock": Clock()} | options
     return Session(path / "s.db", embeddings=VECTORS, **given)
 
 
@@ -155,11 +155,11 @@ def test_other_settings_are_refused(tmp_path):
         ({"classes": ["ant", "bee"]}, "classes"),
         ({"strategy": "margin"}, "strategy"),
         ({"audit": 0.5}, "audit"),
-        ({"ids": IDS[::-1]}, "pool"),
+        ({"row_ids": IDS[::-1]}, "pool"),
     ):
         with pytest.raises(InputError, match=f"another `{name}`"):
             start(tmp_path, **change)
-    with Session(tmp_path / "s.db", embeddings=VECTORS, ids=IDS) as session:
+    with Session(tmp_path / "s.db", embeddings=VECTORS, row_ids=IDS) as session:
         assert session.classes == tuple(CLASSES)
         assert session.policy.seed == 3
 
@@ -230,8 +230,8 @@ def test_a_full_disk_takes_nothing_away(tmp_path):
     ("change", "says"),
     [
         ({"embeddings": np.where(np.arange(120)[:, None] == 7, np.nan, VECTORS)}, "row.* r7"),
-        ({"ids": np.array(["r0", *IDS[:-1]])}, "'r0' is given twice"),
-        ({"ids": IDS[:-1]}, "119 row ids .* 120 embeddings"),
+        ({"row_ids": np.array(["r0", *IDS[:-1]])}, "'r0' is given twice"),
+        ({"row_ids": IDS[:-1]}, "119 row ids .* 120 embeddings"),
         ({"costs": np.where(np.arange(120) == 7, 0.0, 1.0)}, "`costs` .* row 'r7'"),
         ({"candidates": np.ones(3, dtype=bool)}, "mask of 120 rows"),
         ({"audit": 1.5}, "`audit` must be in"),
@@ -239,7 +239,7 @@ def test_a_full_disk_takes_nothing_away(tmp_path):
     ],
 )
 def test_bad_pools_are_named(tmp_path, change, says):
-    given = {"embeddings": VECTORS, "ids": IDS, "classes": CLASSES} | change
+    given = {"embeddings": VECTORS, "row_ids": IDS, "classes": CLASSES} | change
     with pytest.raises(InputError, match=says):
         Session(tmp_path / "s.db", **given)
 
@@ -254,7 +254,7 @@ def test_a_process_with_another_seed_is_refused_while_one_works(tmp_path):
 
 
 def test_failure_in_the_background_is_told(tmp_path):
-    def broken(vectors, codes, *, n_classes, random_state):
+    def broken(vectors, codes, *, num_classes, random_state):
         raise ValueError("no way")
 
     session = start(tmp_path, background=True, learner=broken)
@@ -335,7 +335,7 @@ def test_threads_share_a_session_without_double_leases(tmp_path):
 
 def annotate(path, name, confirmed):
     """Ask and tell without end, and write down what was confirmed."""
-    session = Session(path, embeddings=VECTORS, ids=IDS, background=False)
+    session = Session(path, embeddings=VECTORS, row_ids=IDS, background=False)
     with open(confirmed, "a", encoding="utf-8", buffering=1) as log:
         while True:
             try:
@@ -361,7 +361,7 @@ def test_killed_processes_lose_nothing(tmp_path):
             os.kill(worker.pid, signal.SIGKILL)
             worker.join()
     rows = set(confirmed.read_text().split()) if confirmed.exists() else set()
-    with Session(tmp_path / "s.db", embeddings=VECTORS, ids=IDS, background=False) as session:
+    with Session(tmp_path / "s.db", embeddings=VECTORS, row_ids=IDS, background=False) as session:
         told = {row for row, _ in session.recorded()}
         assert rows <= told
         assert session.replay() == []

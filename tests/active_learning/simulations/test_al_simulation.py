@@ -6,7 +6,7 @@ import pytest
 
 from active_learning import SklearnLearner, simulate
 from active_learning.simulations.curves import Curves, labels_to_reach
-from active_learning.strategies.uncertain import Margin
+from active_learning.strategies import Margin
 from thresher.core.embeddings import unit_length
 from thresher.core.errors import InputError
 

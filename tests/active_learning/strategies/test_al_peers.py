@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from active_learning import query
-from active_learning.strategies.herding import MaxHerding
+from active_learning.strategies import MaxHerding
 
 pool = pytest.importorskip("skactiveml.pool")
 
@@ -17,5 +17,5 @@ def test_max_herding_picks_the_rows_of_scikit_activeml(chosen, radius):
     labels[chosen] = 0
     peer = pool.MaxHerding(metric_dict={"gamma": 1 / radius**2}, random_state=0)
     labeled = np.array(chosen, dtype=int)
-    found = query(MaxHerding(radius=radius), embeddings=x, labeled=labeled, n=40)
+    found = query(strategy=MaxHerding(radius=radius), embeddings=x, labeled=labeled, n=40)
     assert found.positions.tolist() == peer.query(x, labels, batch_size=40).tolist()

@@ -25,7 +25,7 @@ TASKS = {
 
 
 def start(path, task, **options):
-    given = {"background": False, "ids": IDS, "classes": TASKS[task][1], "audit": 0.4} | options
+    given = {"background": False, "row_ids": IDS, "classes": TASKS[task][1], "audit": 0.4} | options
     return Session(path / "s.db", embeddings=VECTORS, task=task, **given)
 
 
@@ -55,7 +55,7 @@ def test_a_session_of_each_task(tmp_path, task):
         assert len(labels.row_ids) >= 45
         assert ((labels.scores >= 0) & (labels.scores <= 1)).all()
         assert session.replay() == []
-    with Session(tmp_path / "s.db", embeddings=VECTORS, ids=IDS) as session:
+    with Session(tmp_path / "s.db", embeddings=VECTORS, row_ids=IDS) as session:
         assert session.task.name == task
 
 
@@ -143,12 +143,12 @@ def test_ask_never_waits_for_training(tmp_path):
     """A learner that never ends while rows are asked for, of every mode."""
     go = threading.Event()
 
-    def slow(vectors, targets, *, n_classes, random_state):
+    def slow(vectors, targets, *, num_classes, random_state):
         go.wait(timeout=60)
-        return lambda rows: np.full((len(rows), n_classes), 1 / n_classes, dtype=np.float32)
+        return lambda rows: np.full((len(rows), num_classes), 1 / num_classes, dtype=np.float32)
 
     session = Session(
-        tmp_path / "s.db", embeddings=VECTORS, classes=["a", "b"], learner=slow, ids=IDS
+        tmp_path / "s.db", embeddings=VECTORS, classes=["a", "b"], learner=slow, row_ids=IDS
     )
     session.tell({row: "ab"[k % 2] for k, row in enumerate(IDS[:30])}, annotator="ann")
     for mode in ("new", "relabel", "mixed"):

@@ -281,7 +281,7 @@ def test_a_learner_of_any_module_is_guarded():
         patch.setattr(kernel_faults, "GradientGuard", Watched)
         learner = TorchLearner(lambda *_: Turned(), epochs=2, batch_size=8)
         vectors = np.random.default_rng(0).normal(size=(16, 1024)).astype(np.float32)
-        learner(vectors, np.arange(16) % 2, n_classes=2, random_state=0)
+        learner(vectors, np.arange(16) % 2, num_classes=2, random_state=0)
     assert met == [1, 2, 3, 4]
 
 

@@ -141,7 +141,7 @@ def _ask(
             vectors.vectors,
             rows=rows,
             targets=codes[rows],
-            n_classes=int(codes.max()) + 1,
+            num_classes=int(codes.max()) + 1,
             random_state=seed,
         )
     return np.flatnonzero(labeled)
