@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 import numpy as np
 
 from .errors import InputError
+from .options import check_names, check_values, described, expanded, family_of, options_of
 
 _SHOWN = 80
 _NO_LISTS = (str, bytes, memoryview, Mapping, type)
@@ -103,18 +104,26 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     InputError
         By the function that is returned, when an argument is not of the kind that is annotated.
     """
-    signature = inspect.signature(function)
+    signature = expanded(function)
     several = [p.name for p in signature.parameters.values() if p.kind is p.VAR_POSITIONAL]
+    family = family_of(function)
 
     @functools.wraps(function)
     def door(*given: P.args, **named: P.kwargs) -> R:
+        if family is not None:
+            check_names(function, named)
         arguments = signature.bind(*given, **named).arguments
         for name in several:
             for value in arguments.pop(name, ()):
                 check_arguments(_rules(function), {name: value})
         check_arguments(_rules(function), arguments)
+        if family is not None:
+            check_values(family, arguments)
         return function(*map(_plain, given), **{k: _plain(v) for k, v in named.items()})
 
+    if family is not None:
+        door.__dict__["__signature__"] = signature
+        door.__doc__ = described(function)
     return door
 
 
@@ -151,7 +160,11 @@ def _rules(annotated: Any) -> dict[str, tuple[_Kind, ...]]:
         kinds = _kinds(_resolved(hint, vars(home)))
         if kinds and name != "return":
             found[name] = kinds
-    return found
+    family = (
+        family_of(annotated) if callable(annotated) and not isinstance(annotated, type) else None
+    )
+    options = {} if family is None else options_of(family)
+    return found | {name: kinds for name, (kind, _) in options.items() if (kinds := _kinds(kind))}
 
 
 def _resolved(hint: Any, names: dict[str, Any]) -> Any:

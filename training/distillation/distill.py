@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -17,16 +17,16 @@ from thresher.core.choice import Choice, choose_device
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.fingerprint import fingerprint
 from thresher.core.matrices import as_matrix
-from thresher.core.randomness import RandomState
+from thresher.core.options import filled
 from thresher.core.signatures import checked
 
 from ..loop.batches import Batch
 from ..loop.checks import check_targets, count_classes
 from ..loop.feed import Augment, Mix
 from ..loop.fit import fit
-from ..loop.hooks import Hook
 from ..loop.identity import model_fingerprint
 from ..loop.loss import weighted_mean
+from ..loop.options import FitOptions
 from ..loop.run import TrainingRun
 from ..rows.samples import UNLABELED, Samples
 from ..torch_runtime.eval_mode import evaluating
@@ -50,31 +50,13 @@ def distill(
     cached_views: int | None = None,
     cache_dir: str | Path | None = None,
     validation: Samples | None = None,
-    batch_size: int = 128,
-    optimizer: str = "sgd",
-    lr: float | None = None,
-    weight_decay: float | None = None,
-    schedule: str = "one_cycle",
-    warmup: float | None = None,
-    label_smoothing: float = 0.0,
-    ema: float | None = None,
-    clip_norm: float | None = None,
-    accumulate: int = 1,
-    patience: int | None = None,
-    augment: Augment | None = None,
-    mix: Mix | None = None,
-    precision: str = "auto",
-    device: str = "auto",
-    checkpoint_dir: str | Path | None = None,
-    checkpoint_every_s: float = 60.0,
-    random_state: RandomState = 0,
-    hooks: Sequence[Hook] = (),
+    **options: Unpack[FitOptions],
 ) -> TrainingRun:
     """Train `student` in place to agree with `teacher`.
 
-    Options that are not described here are those of `fit`. By default teacher and student see
-    the same view of every row (Beyer et al., "Knowledge distillation: A good teacher is patient
-    and consistent", 2022), and the teacher runs along; its cost is in the run's `flops`.
+    By default teacher and student see the same view of every row (Beyer et al., "Knowledge
+    distillation: A good teacher is patient and consistent", 2022), and the teacher runs along; its
+    cost is in the run's `flops`.
 
     Parameters
     ----------
@@ -101,6 +83,9 @@ def distill(
         epoch is equal and one cached view is the same for less.
     cache_dir : path-like, optional
         Where cached logits are kept for the next student.
+    validation : Samples, optional
+        As in `fit`.
+    **options
 
     Returns
     -------
@@ -111,6 +96,8 @@ def distill(
     InputError
         Also when the teacher has other classes or rows, or `cached_views` meets `mix`.
     """
+    asked = filled(FitOptions, options)
+    augment, mix = asked["augment"], asked["mix"]
     check_choice("method", method, LOSSES)
     check_number("temperature", temperature, low=0, low_open=True)
     check_number("alpha", alpha, low=0, high=1)
@@ -130,7 +117,7 @@ def distill(
         if cached_views is not None:
             raise InputError("`relations` compares hidden vectors, which are not cached.")
         views, choice = 0, Choice("runs along", "its hidden vectors are compared")
-    place = choose_device(device).value
+    place = choose_device(asked["device"]).value
     choices = {"teacher": choice}
     if samples.targets is None:
         alpha, choices["alpha"] = 1.0, Choice("1", "no row has a label")
@@ -141,7 +128,7 @@ def distill(
         for watch in hidden:
             stack.callback(watch.close)
         bf16 = bool(teachers) and (
-            choose_precision(teachers[0], precision, device=place).value == "bf16"
+            choose_precision(teachers[0], asked["precision"], device=place).value == "bf16"
         )
         if views:
             cache = cache_teacher(
@@ -153,42 +140,19 @@ def distill(
                 device=place,
                 bf16=bf16,
             )
-        run = fit(
-            student,
-            samples,
-            epochs=epochs,
-            validation=validation,
-            batch_size=batch_size,
-            optimizer=optimizer,
-            lr=lr,
-            weight_decay=weight_decay,
-            schedule=schedule,
-            warmup=warmup,
-            label_smoothing=label_smoothing,
-            ema=ema,
-            clip_norm=clip_norm,
-            accumulate=accumulate,
-            patience=patience,
-            augment=augment if cache is None else cache.view_of(augment),
-            mix=mix,
-            loss=_Distillation(
-                teachers=teachers,
-                cache=cache,
-                method=LOSSES[method],
-                temperature=temperature,
-                alpha=alpha,
-                label_smoothing=label_smoothing,
-                bf16=bf16,
-                relations=relations,
-                hidden=hidden,
-            ),
-            precision=precision,
-            device=device,
-            checkpoint_dir=checkpoint_dir,
-            checkpoint_every_s=checkpoint_every_s,
-            random_state=random_state,
-            hooks=hooks,
+        options["augment"] = augment if cache is None else cache.view_of(augment)
+        loss = _Distillation(
+            teachers=teachers,
+            cache=cache,
+            method=LOSSES[method],
+            temperature=temperature,
+            alpha=alpha,
+            label_smoothing=asked["label_smoothing"],
+            bf16=bf16,
+            relations=relations,
+            hidden=hidden,
         )
+        run = fit(student, samples, epochs=epochs, validation=validation, loss=loss, **options)
     spent = run.flops + (cache.flops if cache is not None else 0.0)
     return replace(run, flops=spent, choices=run.choices | choices)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from torch import nn
@@ -12,7 +12,6 @@ from thresher.core.text_arrays import packed_texts
 
 from ..rows.samples import Samples
 from .feed import Augment
-from .settings import Settings
 
 _PROBED = 16
 
@@ -20,7 +19,7 @@ _PROBED = 16
 def run_identity(
     model: nn.Module,
     samples: Samples,
-    settings: Settings,
+    settings: Mapping[str, object],
     *,
     augment: Augment | None,
     callables: Sequence[object],
@@ -31,12 +30,12 @@ def run_identity(
         "architecture": fingerprint(shapes),
         "samples": samples_fingerprint(samples),
         "views": view_fingerprint(samples, augment, epochs=1),
-        "callables": ", ".join(map(_told, callables)),
-        **{name: str(value) for name, value in vars(settings).items()},
+        "callables": ", ".join(map(told, callables)),
+        **{name: str(value) for name, value in settings.items()},
     }
 
 
-def _told(part: object) -> str:
+def told(part: object) -> str:
     """Return the part's own ``identity``, or the name of its code."""
     name = getattr(part, "__qualname__", type(part).__qualname__)
     return str(getattr(part, "identity", name))

@@ -24,8 +24,8 @@ from .checkpoint import Checkpoints
 from .feed import Feed
 from .hooks import Hook, Moment
 from .loss import Loss
+from .options import TrainingOptions, rates
 from .run import TrainingRun
-from .settings import Settings
 from .state import EpochSums, TrainingState
 from .step import Stepper
 
@@ -36,7 +36,8 @@ class TrainingSession:
     Parameters
     ----------
     model : nn.Module
-    settings : Settings
+    settings : TrainingOptions
+    seed : int
     feed : Feed
     loss : Loss
     validation : Samples or None
@@ -53,7 +54,8 @@ class TrainingSession:
         self,
         model: nn.Module,
         *,
-        settings: Settings,
+        settings: TrainingOptions,
+        seed: int,
         feed: Feed,
         loss: Loss,
         validation: Samples | None,
@@ -66,6 +68,7 @@ class TrainingSession:
         self.workers = workers
         self.sharded = sharded
         self.settings = settings
+        self.seed = seed
         self.validation = validation
         self.choices = choices
         self.checkpoints = checkpoints
@@ -74,19 +77,18 @@ class TrainingSession:
         model.to(device)
         workers.share_start(model)
         self.given = model
-        average = None if settings.ema is None else WeightAverage(model, decay=settings.ema)
+        average = None if settings["ema"] is None else WeightAverage(model, decay=settings["ema"])
         if sharded:
             model = shard(model, device=device)
             if average is not None:
                 average.module = shard(average.module, device=device)
         else:
             lay_out(model, feed.memory_format)
-        optimizer = build_optimizer(
-            model, settings.optimizer, lr=settings.lr, weight_decay=settings.weight_decay
-        )
+        self.peak, decay = rates(settings)
+        optimizer = build_optimizer(model, settings["optimizer"], lr=self.peak, weight_decay=decay)
         self.state = TrainingState(model, optimizer, average, hooks, device)
-        self.plan = BatchPlan(len(feed.samples), batch_size=settings.batch_size, seed=settings.seed)
-        self.total = settings.epochs * self.plan.steps_per_epoch
+        self.plan = BatchPlan(len(feed.samples), batch_size=settings["batch_size"], seed=seed)
+        self.total = settings["epochs"] * self.plan.steps_per_epoch
         self.stepper = Stepper(
             self.state,
             feed=feed,
@@ -121,14 +123,14 @@ class TrainingSession:
         state = self.state
         state.model.train()
         epoch = step // self.plan.steps_per_epoch
-        lr = self.settings.lr * learning_rate_factor(
-            step, self.total, schedule=self.settings.schedule, warmup=self.settings.warmup
+        lr = self.peak * learning_rate_factor(
+            step, self.total, schedule=self.settings["schedule"], warmup=self.settings["warmup"]
         )
         self.moment = Moment(
             model=state.model,
             epoch=epoch,
             step=step,
-            epochs=self.settings.epochs,
+            epochs=self.settings["epochs"],
             total_steps=self.total,
             lr=lr,
             history=state.history,
@@ -149,13 +151,13 @@ class TrainingSession:
             entry["validation_accuracy"] = judged.accuracy
             entry["validation_loss"] = judged.loss
         state.history.append(entry)
-        if settings.patience is not None:
+        if settings["patience"] is not None:
             state.remember_best(entry["validation_accuracy"])
-            state.stopped = len(state.history) - state.best["epoch"] >= settings.patience
+            state.stopped = len(state.history) - state.best["epoch"] >= settings["patience"]
         for hook in state.hooks:
             hook.on_epoch_end(self.moment)
         left = state.seconds / state.step * (self.total - state.step)
-        message(_line(entry, settings.epochs) + f", {left:.0f} s left")
+        message(_line(entry, settings["epochs"]) + f", {left:.0f} s left")
         if self.checkpoints is not None:
             self._save()
 
@@ -172,7 +174,7 @@ class TrainingSession:
         if "memory_format" in self.choices:
             laid_out = self.choices["memory_format"]
             self.choices["memory_format"] = with_exceptions(laid_out, self.stepper.guard)
-        if self.settings.patience is not None:
+        if self.settings["patience"] is not None:
             self.given.load_state_dict(state.best["weights"])
             entry = state.history[state.best["epoch"] - 1]
             self.choices["epochs"] = Choice(
@@ -189,7 +191,7 @@ class TrainingSession:
             flops=state.flops,
             rows_seen=state.rows_seen,
             seconds=state.seconds,
-            seed=self.settings.seed,
+            seed=self.seed,
             choices=self.choices,
         )
 

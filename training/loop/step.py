@@ -23,7 +23,7 @@ from .checks import DivergedError
 from .feed import Feed
 from .hooks import Moment
 from .loss import Loss
-from .settings import Settings
+from .options import TrainingOptions
 from .state import EpochSums, TrainingState
 
 _TINY = 1e-12
@@ -38,7 +38,7 @@ class Stepper:
         Changed by every step.
     feed : Feed
     loss : Loss
-    settings : Settings
+    settings : TrainingOptions
     precision : Choice
     workers : Workers
     network : CompiledNetwork
@@ -53,7 +53,7 @@ class Stepper:
         *,
         feed: Feed,
         loss: Loss,
-        settings: Settings,
+        settings: TrainingOptions,
         precision: Choice,
         workers: Workers,
         network: CompiledNetwork,
@@ -63,7 +63,7 @@ class Stepper:
         self.feed = feed
         self.loss = loss
         self.settings = settings
-        self.parts = settings.accumulate
+        self.parts = settings["accumulate"]
         self.workers = workers
         self.sharded = sharded
         # FSDP takes the mean over the workers where a sum is meant.
@@ -100,8 +100,8 @@ class Stepper:
             state.flops_per_row[size] = counter.get_total_flops() / mine
         if self.guard.met is not None:
             self.compiled.leave(self.guard.met.reason)  # the compiler chooses channels last
-        if self.settings.clip_norm is not None:
-            nn.utils.clip_grad_norm_(state.model.parameters(), self.settings.clip_norm)
+        if self.settings["clip_norm"] is not None:
+            nn.utils.clip_grad_norm_(state.model.parameters(), self.settings["clip_norm"])
         state.optimizer.step()
         if state.average is not None:
             state.average.update(state.model, step=moment.step)

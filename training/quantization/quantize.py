@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Collection
-from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 from torch import nn
@@ -18,10 +18,10 @@ from thresher.core.errors import (
     check_count,
     check_number,
 )
-from thresher.core.randomness import RandomState, check_random_state
+from thresher.core.options import filled, with_defaults
+from thresher.core.randomness import check_random_state
 from thresher.core.signatures import checked
 
-from ..loop.feed import Augment
 from ..rows.samples import Samples
 from ..torch_runtime.precision import choose_precision
 from ..torch_runtime.seeding import as_seed
@@ -30,7 +30,7 @@ from .layers import WEIGHT_RANGES
 from .model import QuantizedModel
 from .ranges import RANGE_METHODS
 from .selection import MIXED, Calibration, leave_in_float, mix_bits
-from .training import QatSettings, train_quantized
+from .training import QAT_DEFAULTS, QatOptions, train_quantized
 
 METHODS = ("auto", "ptq", "qat")
 _FULL_BITS = 8
@@ -42,6 +42,7 @@ _MOST_HELD_OUT = 2000
 
 
 @checked
+@with_defaults(**QAT_DEFAULTS)
 def quantize(
     model: nn.Module,
     calibration: Samples,
@@ -55,15 +56,7 @@ def quantize(
     calibration_rows: int = 512,
     validation: Samples | None = None,
     tolerance: float = 0.003,
-    epochs: int = 2,
-    lr: float | None = None,
-    batch_size: int = 128,
-    qat_ranges: str = "learned",
-    augment: Augment | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    checkpoint_dir: str | Path | None = None,
-    random_state: RandomState = 0,
+    **options: Unpack[QatOptions],
 ) -> QuantizedModel:
     """Turn a float model into one that computes in integers, as a simulation that can be exported.
 
@@ -98,10 +91,10 @@ def quantize(
     tolerance : float
         Accuracy that may be lost, beyond the standard error of what the held-out rows can tell,
         before ``auto`` trains; 0.003 is .3 points.
-    epochs, lr, batch_size, qat_ranges, augment, device, precision, checkpoint_dir
-        Of quantization-aware training, as in `fit`; `qat_ranges` is ``"learned"`` (LSQ) or
-        ``"moving_average"``; `lr` is 1e-5 for 8 bits and 1e-4 below, where there is more to mend.
-    random_state : int, numpy.random.Generator or None
+    **options
+        Of quantization-aware training, which ``method="ptq"`` does without; of these calibration
+        uses `device` and `random_state` too. `lr` is 1e-5 for 8 bits by default, and 1e-4 below,
+        where there is more to mend.
 
     Returns
     -------
@@ -123,14 +116,11 @@ def quantize(
     check_choice("weight_range", weight_range, WEIGHT_RANGES)
     check_count("calibration_rows", calibration_rows, low=1)
     check_number("tolerance", tolerance, low=0, high=1)
-    seed = as_seed(random_state)
+    asked = filled(QatOptions, options)
+    seed = as_seed(asked["random_state"])
     bits = _check_bits(weight_bits)
-    if lr is None:
-        few = weight_bits == MIXED or min(bits, activation_bits) < _FULL_BITS
-        lr = _LR_FEW_BITS if few else _LR
-    settings = QatSettings(epochs=epochs, lr=lr, batch_size=batch_size, ranges=qat_ranges)
     training, judged = _split(calibration, validation, seed=seed)
-    judge = Judge(model, judged, device=device)
+    judge = Judge(model, judged, device=asked["device"])
     start = Calibration(
         model,
         _spread(training, calibration_rows),
@@ -148,20 +138,13 @@ def quantize(
         quantized.choices["method"] = Choice("ptq", _why_ptq(method, calibrated, tolerance))
         _warn_of_loss(calibrated, tolerance=tolerance)
         return quantized.eval()
-    place = choose_device(device).value
-    quantized.choices["precision"] = choose_precision(model, precision, device=place)
+    place = choose_device(asked["device"]).value
+    quantized.choices["precision"] = choose_precision(model, asked["precision"], device=place)
     trained = copy.deepcopy(quantized)
-    train_quantized(
-        trained,
-        model,
-        training,
-        settings=settings,
-        augment=augment,
-        device=device,
-        precision=precision,
-        checkpoint_dir=checkpoint_dir,
-        random_state=seed,
-    )
+    few = weight_bits == MIXED or min(bits, activation_bits) < _FULL_BITS
+    lr = (_LR_FEW_BITS if few else _LR) if asked["lr"] is None else asked["lr"]
+    options["lr"], options["random_state"] = lr, seed
+    train_quantized(trained, model, training, **options)
     after = judge.score(trained)
     chosen = _better(quantized, calibrated, trained, after, named=method)
     _warn_of_loss(after if chosen is trained else calibrated, tolerance=tolerance)

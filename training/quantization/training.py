@@ -9,25 +9,27 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Annotated, Unpack
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from thresher.core.errors import check_choice
-from thresher.core.randomness import RandomState
+from thresher.core.choice import choose_device
+from thresher.core.options import Option, filled, picked
 
 from ..loop.batches import Batch
-from ..loop.feed import Augment
 from ..loop.fit import fit
 from ..loop.loss import weighted_mean
+from ..loop.options import FitOptions, RunOptions, SessionOptions, StepOptions
 from ..loop.run import TrainingRun
 from ..rows.samples import Samples
 from ..torch_runtime.precision import choose_precision
 from .model import QuantizedModel
 
 LEARNING = ("learned", "moving_average")
+# A finished model is moved a little: few steps at a low rate that nothing pulls back to zero.
+QAT_DEFAULTS: StepOptions = {"optimizer": "adamw", "weight_decay": 0.0, "clip_norm": 1.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,39 +58,25 @@ class SelfDistillation:
         return weighted_mean(divergence, batch.weights) * self.temperature**2
 
 
-@dataclass(frozen=True)
-class QatSettings:
-    """How quantization-aware training runs on a finished float model.
+class QatOptions(StepOptions, RunOptions, SessionOptions, total=False):
+    """Options of quantization-aware training."""
 
-    Attributes
-    ----------
-    epochs : int
-    lr : float
-        Peak rate of AdamW, one cycle.
-    batch_size : int
-    ranges : {"learned", "moving_average"}
-    """
-
-    epochs: int
-    lr: float
-    batch_size: int
-    ranges: str
-
-    def __post_init__(self) -> None:
-        check_choice("qat_ranges", self.ranges, LEARNING)
+    epochs: Annotated[int, Option(2, "Passes over the rows.", low=1)]
+    qat_ranges: Annotated[
+        str,
+        Option(
+            "learned",
+            "Whether the ranges of activations are learned (LSQ) or follow what is seen.",
+            choices=LEARNING,
+        ),
+    ]
 
 
 def train_quantized(
     model: QuantizedModel,
     teacher: nn.Module,
     samples: Samples,
-    *,
-    settings: QatSettings,
-    augment: Augment | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    checkpoint_dir: str | Path | None = None,
-    random_state: RandomState = 0,
+    **options: Unpack[QatOptions],
 ) -> TrainingRun:
     """Train a calibrated quantized model, in place, to follow its float self.
 
@@ -100,28 +88,25 @@ def train_quantized(
         The float model; left as it is.
     samples : Samples
         Labels are not used.
+    **options
+        Those of `QAT_DEFAULTS` where none are given.
     """
-    learning = settings.ranges == "learned"
+    asked = filled(QatOptions, options)
+    learning = asked["qat_ranges"] == "learned"
     for quantizer in model.quantizers():
         quantizer.scale.requires_grad_(learning)
         quantizer.follow = not learning
     for layer in model.weighted():
         layer.learn_scale(learning)
+    place = choose_device(asked["device"]).value
+    options["precision"] = choose_precision(teacher, asked["precision"], device=place).value
+    frozen = copy.deepcopy(teacher).to(place).eval().requires_grad_(False)
     run = fit(
         model,
         samples,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        optimizer="adamw",
-        lr=settings.lr,
-        weight_decay=0.0,
-        clip_norm=1.0,
-        augment=augment,
-        loss=SelfDistillation(_frozen(teacher, device)),
-        precision=choose_precision(teacher, precision, device=_place(device)).value,
-        device=device,
-        checkpoint_dir=checkpoint_dir,
-        random_state=random_state,
+        epochs=asked["epochs"],
+        loss=SelfDistillation(frozen),
+        **picked(FitOptions, {**QAT_DEFAULTS, **options}),
     )
     for quantizer in model.quantizers():
         quantizer.follow = False
@@ -129,13 +114,3 @@ def train_quantized(
     for layer in model.weighted():
         layer.learn_scale(False)
     return run
-
-
-def _frozen(teacher: nn.Module, device: str) -> nn.Module:
-    return copy.deepcopy(teacher).to(_place(device)).eval().requires_grad_(False)
-
-
-def _place(device: str) -> str:
-    from thresher.core.choice import choose_device
-
-    return choose_device(device).value

@@ -17,6 +17,7 @@ from thresher.core.errors import InputError, check_choice, check_count, check_nu
 from thresher.core.schema import MODALITIES
 from thresher.core.signatures import checked
 
+from ..loop.options import TrainingOptions
 from ..models import CompactModel, compact_model
 from ..models.families import AXES
 from .lengths import REFERENCE_CORES, TINY_IMAGE, Epoch, usual_epochs
@@ -31,18 +32,6 @@ _MOST_VIEWS = 8
 # took about as long.
 _TEACHER_STEPS, _TEACHER_EPOCHS = 1000, 16
 _NARROWEST_TEACHER = 32
-
-
-class TrainingOptions(TypedDict):
-    """The options of `fit` and `distill` that a recipe sets."""
-
-    epochs: int
-    batch_size: int
-    optimizer: str
-    lr: float
-    weight_decay: float
-    label_smoothing: float
-    ema: float | None
 
 
 class _Shape(TypedDict):

@@ -7,14 +7,15 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Unpack
 
-from thresher.core.errors import InputError, check_choice, check_count, check_number
+from thresher.core.errors import InputError, check_count, check_number
+from thresher.core.options import Option, filled
 from thresher.core.signatures import checked
 
 from ..loop.checks import check_targets
-from ..loop.feed import Augment
-from ..loop.identity import samples_fingerprint, view_fingerprint
+from ..loop.identity import samples_fingerprint, told, view_fingerprint
+from ..loop.options import RunOptions
 from ..rows.samples import Samples
 from .candidate import FLOAT_BITS
 from .clock import Clock
@@ -29,6 +30,49 @@ from .trainings import Trainings
 PRUNE_METHODS = ("auto", "channels", "low_rank")
 
 
+class SearchOptions(RunOptions, total=False):
+    """What is tried, timed and written by a search, and how its networks are trained."""
+
+    batch_size: Annotated[int, Option(1, "Rows of a batch that is timed.", low=1)]
+    threads: Annotated[int, Option(1, "Threads of the timing.", low=1)]
+    families: Annotated[
+        Sequence[str] | None,
+        Option(None, "Names for `compact_model`; by default all for this kind of rows."),
+    ]
+    widths: Annotated[
+        Sequence[int] | None,
+        Option(None, "Of every family; by default half, once and twice its usual one."),
+    ]
+    bits: Annotated[
+        Sequence[int],
+        Option(
+            (FLOAT_BITS, 8, 4),
+            "Of the weights: 32 is float, 2 to 8 are quantized after training.",
+        ),
+    ]
+    prune: Annotated[
+        Sequence[float],
+        Option((0.5,), "Shares of the FLOPs to take away from finalists, beside none."),
+    ]
+    prune_method: Annotated[
+        str,
+        Option(
+            "auto",
+            "Whether channels are removed or ranks lowered; by default channels where "
+            "Torch-Pruning is installed.",
+            choices=PRUNE_METHODS,
+        ),
+    ]
+    finalists: Annotated[int, Option(2, "Networks that are trained in full.", low=1)]
+    classes: Annotated[
+        Sequence[str] | None,
+        Option(None, "Names for the exported files; by default the codes."),
+    ]
+    preprocessing: Annotated[
+        Mapping[str, Any] | None, Option(None, "For the exported files; see `export`.")
+    ]
+
+
 @checked
 def search_compact(
     samples: Samples,
@@ -38,21 +82,10 @@ def search_compact(
     max_ms: float | None = None,
     max_bytes: int | None = None,
     min_accuracy: float | None = None,
-    batch_size: int = 1,
-    threads: int = 1,
-    families: Sequence[str] | None = None,
-    widths: Sequence[int] | None = None,
-    bits: Sequence[int] = (FLOAT_BITS, 8, 4),
-    prune: Sequence[float] = (0.5,),
-    prune_method: str = "auto",
     epochs: int | None = None,
-    finalists: int = 2,
     budget_s: float | None = None,
-    classes: Sequence[str] | None = None,
-    preprocessing: Mapping[str, Any] | None = None,
-    augment: Augment | None = None,
-    device: str = "auto",
     random_state: int = 0,
+    **options: Unpack[SearchOptions],
 ) -> SearchResult:
     """Find a network that meets limits on time, size and accuracy on this machine.
 
@@ -76,33 +109,12 @@ def search_compact(
         Of the file.
     min_accuracy : float, optional
         On the validation rows.
-    batch_size, threads : int
-        Of the timing.
-    families : sequence of str, optional
-        Names for `compact_model`; by default all for this kind of rows.
-    widths : sequence of int, optional
-        Of every family; by default half, once and twice its usual one.
-    bits : sequence of int
-        Of the weights: 32 is float, 2 to 8 are quantized after training.
-    prune : sequence of float
-        Shares of the FLOPs to take away from finalists, beside none.
-    prune_method : {"auto", "channels", "low_rank"}
-        ``auto`` removes channels where Torch-Pruning is installed.
     epochs : int, optional
         Of finalists; by default those of `recipe`.
-    finalists : int
-        Networks that are trained in full.
     budget_s : float, optional
         Wall time to aim at: epochs are shortened, and what was not begun in time is left out.
-    classes : sequence of str, optional
-        Names for the exported files; by default the codes.
-    preprocessing : mapping, optional
-        For the exported files; see `export`.
-    augment : callable, optional
-        As in `fit`.
-    device : str
-        Of the training; timing is always on the CPU.
     random_state : int
+    **options
 
     Returns
     -------
@@ -115,23 +127,31 @@ def search_compact(
         When an option is wrong, rows have no labels, or the folder holds another search.
     """
     target = Target(max_ms, max_bytes, min_accuracy)
-    for name, value in (("batch_size", batch_size), ("threads", threads), ("finalists", finalists)):
-        check_number(name, value, low=1)
+    asked = filled(SearchOptions, options)
+    training = filled(RunOptions, options)
     if epochs is not None:
         check_count("epochs", epochs, low=1)
     if budget_s is not None:
         check_number("budget_s", budget_s, low=0, low_open=True)
-    check_choice("prune_method", prune_method, PRUNE_METHODS)
-    names = _class_names(samples, validation, classes)
-    space = search_space(samples.modality, families=families, widths=widths, bits=bits, prune=prune)
+    names = _class_names(samples, validation, asked["classes"])
+    space = search_space(
+        samples.modality,
+        families=asked["families"],
+        widths=asked["widths"],
+        bits=asked["bits"],
+        prune=asked["prune"],
+    )
+    batch_size, threads = asked["batch_size"], asked["threads"]
+    method = _prune_method(asked["prune_method"])
     settings = {"epochs": epochs, "batch_size": batch_size, "threads": threads, "classes": names}
     identity = settings | {
         "training rows": samples_fingerprint(samples),
         "validation rows": samples_fingerprint(validation),
-        "augmentation": view_fingerprint(samples, augment, epochs=1),
-        "prune method": _prune_method(prune_method),
+        "augmentation": view_fingerprint(samples, training["augment"], epochs=1),
+        "prune method": method,
         "random_state": random_state,
         "machine": f"{platform.machine()} {platform.processor()}",
+        **_how_trained(training),
     }
     record = SearchRecord(folder, identity=identity)
     clock = Clock(budget_s)
@@ -142,8 +162,7 @@ def search_compact(
         record=record,
         clock=clock,
         epochs=epochs,
-        augment=augment,
-        device=device,
+        options=training,
         seed=random_state,
     )
     finisher = Finisher(
@@ -151,12 +170,12 @@ def search_compact(
         validation=validation,
         record=record,
         classes=names,
-        preprocessing=preprocessing,
+        preprocessing=asked["preprocessing"],
         batch_size=batch_size,
         threads=threads,
         seed=random_state,
     )
-    search = Search(space, target, trainings, finisher, _prune_method(prune_method), finalists)
+    search = Search(space, target, trainings, finisher, method, asked["finalists"])
     candidates = search.run()
     chosen, reason = choose(candidates, target, rows=len(validation))
     result = SearchResult(
@@ -172,6 +191,12 @@ def search_compact(
     )
     result.save()
     return result
+
+
+def _how_trained(options: RunOptions) -> dict[str, str]:
+    """Return what else shapes the weights, as far as it is not as usual."""
+    mixed = {} if options["mix"] is None else {"mix": told(options["mix"])}
+    return mixed if options["precision"] == "auto" else mixed | {"precision": options["precision"]}
 
 
 def _prune_method(asked: str) -> str:

@@ -42,7 +42,8 @@ class SearchRecord:
                 raise InputError(f"{self.folder} is not empty and holds no search; name another.")
             write_json(path, dict(identity))
         known = read_json(path)
-        other = [name for name, value in identity.items() if known.get(name) != value]
+        names = {**identity, **known}
+        other = [name for name in names if known.get(name) != identity.get(name)]
         if other:
             raise InputError(
                 f"{self.folder} holds a search with another {', '.join(other)}. Name another "

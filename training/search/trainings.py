@@ -13,8 +13,8 @@ from thresher.core.progress import message
 
 from ..evaluation import evaluate
 from ..exporting.description import count_parameters
-from ..loop.feed import Augment
 from ..loop.fit import fit
+from ..loop.options import RunOptions
 from ..loop.run import TrainingRun
 from ..models import CompactModel, compact_model
 from ..pruning import prune
@@ -41,8 +41,8 @@ class Trainings:
     clock : Clock
     epochs : int or None
         Of the last round; by default what `recipe` says for each network.
-    augment : callable or None
-    device : str
+    options : RunOptions
+        Handed on to `fit`.
     seed : int
     failed : dict of Variant to Exception
         Networks that an error stopped; the others go on.
@@ -56,8 +56,7 @@ class Trainings:
     record: SearchRecord
     clock: Clock
     epochs: int | None
-    augment: Augment | None
-    device: str
+    options: RunOptions
     seed: int
     expected_s: float = 0.0
     taken_s: float = 0.0
@@ -140,7 +139,7 @@ class Trainings:
 
     def _try(self, network: Variant, epochs: int) -> Trial:
         run = self._train(network, epochs)
-        judged = evaluate(run.model, self.validation, device=self.device)
+        judged = evaluate(run.model, self.validation, device=self.options["device"])
         message(f"{network.network}: {epochs} epochs, accuracy {judged.accuracy:.3f}")
         return Trial(
             network,
@@ -168,8 +167,7 @@ class Trainings:
             model,
             self.samples,
             **plan.fit_options(),
-            augment=self.augment,
-            device=self.device,
+            **self.options,
             checkpoint_dir=folder,
             random_state=self.seed,
         )
@@ -183,5 +181,5 @@ class Trainings:
             model=network.model,
             width=network.width,
             epochs=epochs,
-            device=self.device,
+            device=self.options["device"],
         )

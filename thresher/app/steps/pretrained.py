@@ -9,7 +9,7 @@ import numpy as np
 
 from training import Samples, TrainingRun, evaluate, fit, pretrained_model, teacher_logits
 from training.pretrained import SOURCES, PretrainedModel
-from training.pretrained.recipes import pretrained_recipe
+from training.recipes.pretrained import pretrained_recipe
 from training.torch_runtime.flops import count_flops
 
 from ...core.columns import read_texts

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from thresher.core.choice import Choice
 from thresher.core.errors import check_choice, check_count
 
-from ..recipes import TrainingOptions
-from .model import MODES
+from ..loop.options import TrainingOptions
+from ..pretrained import MODES
 
 
 @dataclass(frozen=True)
