@@ -75,7 +75,7 @@ def filled(family: type[Family], given: Mapping[str, Any]) -> Family:
 
 def picked(family: type[Family], given: Mapping[str, Any]) -> Family:
     """Return those of the options `given` that are of a family."""
-    known = options_of(cast(Any, family))
+    known = options_of(cast("Any", family))
     return cast("Family", {name: value for name, value in given.items() if name in known})
 
 
