@@ -25,10 +25,6 @@ LONG = {
     "thresher.app.cli.label_start.init",
     "thresher.core.loading.load.load_dataset",
     "thresher.core.writing.write_dataset",
-    "training.distillation.distill.distill",
-    "training.loop.fit.fit",
-    "training.quantization.quantize.quantize",
-    "training.search.explore.search_compact",
 }
 
 

@@ -9,31 +9,26 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from thresher.core.choice import Choice, choose_device
-from thresher.core.errors import InputError, check_choice, check_count, check_number
-from thresher.core.fingerprint import fingerprint
+from thresher.core.errors import InputError, check_count
 from thresher.core.matrices import as_matrix
-from thresher.core.options import filled
+from thresher.core.options import filled, picked
 from thresher.core.signatures import checked
 
-from ..loop.batches import Batch
 from ..loop.checks import check_targets, count_classes
 from ..loop.feed import Augment, Mix
 from ..loop.fit import fit
-from ..loop.identity import model_fingerprint
-from ..loop.loss import weighted_mean
 from ..loop.options import FitOptions
 from ..loop.run import TrainingRun
-from ..rows.samples import UNLABELED, Samples
+from ..rows.samples import Samples
 from ..torch_runtime.eval_mode import evaluating
 from ..torch_runtime.precision import choose_precision
-from .losses import LOSSES, DistillationLoss
-from .relations import LastHidden, similarity_loss
-from .teacher_cache import TeacherCache, cache_teacher, given_logits, teach
+from .objective import Objective
+from .options import DistillOptions
+from .relations import LastHidden
+from .teacher_cache import TeacherCache, cache_teacher, given_logits
 
 
 @checked
@@ -43,14 +38,10 @@ def distill(
     samples: Samples,
     *,
     epochs: int,
-    temperature: float = 4.0,
-    alpha: float = 0.9,
-    method: str = "kd",
-    relations: float = 0.0,
     cached_views: int | None = None,
     cache_dir: str | Path | None = None,
     validation: Samples | None = None,
-    **options: Unpack[FitOptions],
+    **options: Unpack[DistillOptions],
 ) -> TrainingRun:
     """Train `student` in place to agree with `teacher`.
 
@@ -68,15 +59,7 @@ def distill(
     samples : Samples
         Rows without a label are learned from the teacher alone, so that a pool is enough.
     epochs : int
-    temperature : float
-        Above 1 softens both distributions, so that the smaller probabilities count.
-    alpha : float
-        Weight of the teacher in [0, 1]; the labels have 1 − `alpha`. Without labels it is 1.
-    method : str
-        ``"kd"``, ``"dkd"``, ``"dist"`` or ``"standardized"``; see `distillation_losses`.
-    relations : float
-        Weight of `similarity_loss`: the student is to find the same rows alike as the (first)
-        teacher does. Needs a teacher that runs along.
+        Passes over the rows.
     cached_views : int, optional
         Run the teacher once over so many augmented views of each row and train on those views
         alone. By default the teacher runs along, except without `augment` and `mix`, where every
@@ -96,125 +79,89 @@ def distill(
     InputError
         Also when the teacher has other classes or rows, or `cached_views` meets `mix`.
     """
-    asked = filled(FitOptions, options)
-    augment, mix = asked["augment"], asked["mix"]
-    check_choice("method", method, LOSSES)
-    check_number("temperature", temperature, low=0, low_open=True)
-    check_number("alpha", alpha, low=0, high=1)
-    check_number("relations", relations, low=0)
-    cache = None
-    if _are_logits(teacher):
-        teachers: list[nn.Module] = []
-        _check_given(mix=mix, relations=relations, cached_views=cached_views, cache_dir=cache_dir)
-        classes = _check_student(student, samples)
-        cache = given_logits(as_matrix("teacher", teacher), n_rows=len(samples), classes=classes)
-        views, choice = 0, Choice("given logits", "an array was given")
-    else:
-        teachers = [teacher] if isinstance(teacher, nn.Module) else list(teacher)
-        _check_teachers(student, teachers, samples)
-        views, choice = _choose_views(cached_views, augment=augment, mix=mix, cache_dir=cache_dir)
-    if relations:
-        if cached_views is not None:
-            raise InputError("`relations` compares hidden vectors, which are not cached.")
-        views, choice = 0, Choice("runs along", "its hidden vectors are compared")
+    asked = filled(DistillOptions, options)
+    source = _source(
+        student, teacher, samples, asked=asked, cached_views=cached_views, cache_dir=cache_dir
+    )
+    teachers, cache = source.teachers, source.cache
     place = choose_device(asked["device"]).value
-    choices = {"teacher": choice}
+    choices = {"teacher": source.choice}
     if samples.targets is None:
-        alpha, choices["alpha"] = 1.0, Choice("1", "no row has a label")
+        asked["alpha"], choices["alpha"] = 1.0, Choice("1", "no row has a label")
     with ExitStack() as stack:
         for model in teachers:
             stack.enter_context(evaluating(model, device=place))
-        hidden = [LastHidden(model) for model in (student, teachers[0])] if relations else []
+        watched = (student, teachers[0]) if asked["relations"] else ()
+        hidden = [LastHidden(model) for model in watched]
         for watch in hidden:
             stack.callback(watch.close)
         bf16 = bool(teachers) and (
             choose_precision(teachers[0], asked["precision"], device=place).value == "bf16"
         )
-        if views:
+        if source.views:
             cache = cache_teacher(
                 teachers,
                 samples,
-                augment=augment,
-                views=views,
+                augment=asked["augment"],
+                views=source.views,
                 folder=cache_dir,
                 device=place,
                 bf16=bf16,
             )
-        options["augment"] = augment if cache is None else cache.view_of(augment)
-        loss = _Distillation(
-            teachers=teachers,
-            cache=cache,
-            method=LOSSES[method],
-            temperature=temperature,
-            alpha=alpha,
-            label_smoothing=asked["label_smoothing"],
-            bf16=bf16,
-            relations=relations,
-            hidden=hidden,
+        run = fit(
+            student,
+            samples,
+            epochs=epochs,
+            validation=validation,
+            loss=Objective(teachers, cache, asked, bf16=bf16, hidden=hidden),
+            **_for_fit(options, cache=cache),
         )
-        run = fit(student, samples, epochs=epochs, validation=validation, loss=loss, **options)
     spent = run.flops + (cache.flops if cache is not None else 0.0)
     return replace(run, flops=spent, choices=run.choices | choices)
 
 
+def _for_fit(options: DistillOptions, *, cache: TeacherCache | None) -> FitOptions:
+    """Return what is handed on: all but our own options, and the views that were cached."""
+    handed = picked(FitOptions, options)
+    if cache is not None:
+        handed["augment"] = cache.view_of(options.get("augment"))
+    return handed
+
+
 @dataclass(frozen=True, eq=False)
-class _Distillation:
+class _Source:
+    """Where the teacher's logits come from: models, an array, or views that are to be cached."""
+
     teachers: list[nn.Module]
     cache: TeacherCache | None
-    method: DistillationLoss
-    temperature: float
-    alpha: float
-    label_smoothing: float
-    bf16: bool
-    relations: float
-    hidden: list[LastHidden]
-
-    @property
-    def identity(self) -> str:
-        """What a checkpoint must agree with."""
-        taught = [model_fingerprint(teacher) for teacher in self.teachers]
-        views = 0 if self.cache is None else self.cache.views
-        if self.cache is not None and not taught:
-            taught = [fingerprint(self.cache.logits)]
-        return fingerprint(
-            taught, self.method.__name__, [self.temperature, self.alpha, self.relations, views]
-        )
-
-    def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
-        taught = self._taught(batch)
-        student = model(batch.inputs).float()
-        with torch.autocast(student.device.type, enabled=False):
-            losses = self.alpha * self.method(
-                student, taught, _codes(batch.targets, taught), self.temperature
-            )
-            if self.alpha < 1 and batch.targets is not None:
-                losses = losses + (1 - self.alpha) * F.cross_entropy(
-                    student,
-                    batch.targets,
-                    reduction="none",
-                    ignore_index=UNLABELED,
-                    label_smoothing=self.label_smoothing,
-                )
-            vectors = [watch.vectors for watch in self.hidden]
-            if vectors and vectors[0] is not None and vectors[1] is not None:
-                losses = losses + self.relations * similarity_loss(vectors[0], vectors[1])
-            return weighted_mean(losses, batch.weights)
-
-    def _taught(self, batch: Batch) -> Tensor:
-        if self.cache is None:
-            return teach(self.teachers, batch.inputs, bf16=self.bf16)
-        device = batch.inputs.device
-        return self.cache.look_up(batch.positions, epoch=batch.epoch, device=device)
+    views: int
+    choice: Choice
 
 
-def _codes(targets: Tensor | None, taught: Tensor) -> Tensor:
-    """Return class codes, int64 (b,): the label, or what the teacher takes for it."""
-    best = taught.argmax(1)
-    if targets is None:
-        return best
-    if targets.ndim > 1:
-        return targets.argmax(1)
-    return torch.where(targets == UNLABELED, best, targets)
+def _source(
+    student: nn.Module,
+    teacher: nn.Module | Sequence[nn.Module] | np.ndarray,
+    samples: Samples,
+    *,
+    asked: DistillOptions,
+    cached_views: int | None,
+    cache_dir: str | Path | None,
+) -> _Source:
+    mix, relations = asked["mix"], asked["relations"]
+    if _are_logits(teacher):
+        _check_given(mix=mix, relations=relations, cached_views=cached_views, cache_dir=cache_dir)
+        classes = _check_student(student, samples)
+        cache = given_logits(as_matrix("teacher", teacher), n_rows=len(samples), classes=classes)
+        return _Source([], cache, 0, Choice("given logits", "an array was given"))
+    teachers = [teacher] if isinstance(teacher, nn.Module) else list(teacher)
+    _check_teachers(student, teachers, samples)
+    augment = asked["augment"]
+    views, choice = _choose_views(cached_views, augment=augment, mix=mix, cache_dir=cache_dir)
+    if relations:
+        if cached_views is not None:
+            raise InputError("`relations` compares hidden vectors, which are not cached.")
+        views, choice = 0, Choice("runs along", "its hidden vectors are compared")
+    return _Source(teachers, None, views, choice)
 
 
 def _check_teachers(student: nn.Module, teachers: list[nn.Module], samples: Samples) -> None:

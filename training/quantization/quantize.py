@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Collection
-from typing import Unpack
+from typing import Annotated, Unpack
 
 import numpy as np
 from torch import nn
@@ -16,9 +16,8 @@ from thresher.core.errors import (
     ThresherWarning,
     check_choice,
     check_count,
-    check_number,
 )
-from thresher.core.options import filled, with_defaults
+from thresher.core.options import Option, filled, picked, with_defaults
 from thresher.core.randomness import check_random_state
 from thresher.core.signatures import checked
 
@@ -41,6 +40,41 @@ _HELD_OUT = 0.2
 _MOST_HELD_OUT = 2000
 
 
+class QuantizeOptions(QatOptions, total=False):
+    """Options of calibration and of quantization-aware training."""
+
+    weight_range: Annotated[
+        str,
+        Option(
+            "portable",
+            "``portable`` keeps 8-bit weights of convolutions and linear layers within ±64, with "
+            "which the exported file gives the same answers on every processor. ``full`` uses "
+            "±127, for machines known to add in 32 bits (x86 with VNNI, Arm); elsewhere its sums "
+            "saturate.",
+            choices=WEIGHT_RANGES,
+        ),
+    ]
+    ranges: Annotated[
+        str,
+        Option(
+            "mse",
+            "How calibration chooses the range of an activation.",
+            choices=tuple(RANGE_METHODS),
+        ),
+    ]
+    calibration_rows: Annotated[int, Option(512, "Most rows used for that.", low=1)]
+    tolerance: Annotated[
+        float,
+        Option(
+            0.003,
+            "Accuracy that may be lost, beyond the standard error of what the held-out rows can "
+            "tell, before ``auto`` trains; 0.003 is 0.3 points.",
+            low=0,
+            high=1,
+        ),
+    ]
+
+
 @checked
 @with_defaults(**QAT_DEFAULTS)
 def quantize(
@@ -50,13 +84,9 @@ def quantize(
     method: str = "auto",
     weight_bits: int | str = 8,
     activation_bits: int = 8,
-    weight_range: str = "portable",
     keep_float: Collection[str] | str = (),
-    ranges: str = "mse",
-    calibration_rows: int = 512,
     validation: Samples | None = None,
-    tolerance: float = 0.003,
-    **options: Unpack[QatOptions],
+    **options: Unpack[QuantizeOptions],
 ) -> QuantizedModel:
     """Turn a float model into one that computes in integers, as a simulation that can be exported.
 
@@ -75,26 +105,14 @@ def quantize(
         2 to 8; ``"mixed"`` gives 4 bits to as many weights as `tolerance` allows, 8 to the rest.
     activation_bits : int
         2 to 8.
-    weight_range : {"portable", "full"}
-        ``portable`` keeps 8-bit weights of convolutions and linear layers within ±64, with which
-        the exported file gives the same answers on every processor. ``full`` uses ±127, for
-        machines known to add in 32 bits (x86 with VNNI, Arm); elsewhere its sums saturate.
     keep_float : collection of str or "auto"
         Layers or submodules that stay in float; ``"auto"`` leaves up to three of the most
         sensitive ones so if that brings the loss within `tolerance`.
-    ranges : {"minmax", "moving_average", "percentile", "mse", "entropy"}
-        How calibration chooses the range of an activation.
-    calibration_rows : int
-        Most rows used for that.
     validation : Samples, optional
         Rows to judge on. By default a fifth of `calibration`, at most 2,000 rows, is held out.
-    tolerance : float
-        Accuracy that may be lost, beyond the standard error of what the held-out rows can tell,
-        before ``auto`` trains; 0.003 is .3 points.
     **options
-        Of quantization-aware training, which ``method="ptq"`` does without; of these calibration
-        uses `device` and `random_state` too. `lr` is 1e-5 for 8 bits by default, and 1e-4 below,
-        where there is more to mend.
+        Of calibration, and of the training that ``method="ptq"`` does without. `lr` is 1e-5 for 8
+        bits by default, and 1e-4 below, where there is more to mend.
 
     Returns
     -------
@@ -112,28 +130,26 @@ def quantize(
         When an option is unknown, there are no rows, or the model is no fixed graph.
     """
     check_choice("method", method, METHODS)
-    check_choice("ranges", ranges, RANGE_METHODS)
-    check_choice("weight_range", weight_range, WEIGHT_RANGES)
-    check_count("calibration_rows", calibration_rows, low=1)
-    check_number("tolerance", tolerance, low=0, high=1)
-    asked = filled(QatOptions, options)
+    asked = filled(QuantizeOptions, options)
+    tolerance = asked["tolerance"]
     seed = as_seed(asked["random_state"])
     bits = _check_bits(weight_bits)
     training, judged = _split(calibration, validation, seed=seed)
     judge = Judge(model, judged, device=asked["device"])
     start = Calibration(
         model,
-        _spread(training, calibration_rows),
+        _spread(training, asked["calibration_rows"]),
         weight_bits=bits,
         activation_bits=activation_bits,
-        weight_range=weight_range,
-        ranges=ranges,
+        weight_range=asked["weight_range"],
+        ranges=asked["ranges"],
     )
     quantized = _calibrated(
         start, judge, keep_float=keep_float, mixed=weight_bits == MIXED, tolerance=tolerance
     )
     calibrated = judge.score(quantized)
-    quantized.choices["calibration"] = Choice(ranges, f"{calibrated.text} after calibration alone")
+    alone = f"{calibrated.text} after calibration alone"
+    quantized.choices["calibration"] = Choice(asked["ranges"], alone)
     if method == "ptq" or (method == "auto" and calibrated.is_within(tolerance)):
         quantized.choices["method"] = Choice("ptq", _why_ptq(method, calibrated, tolerance))
         _warn_of_loss(calibrated, tolerance=tolerance)
@@ -143,8 +159,8 @@ def quantize(
     trained = copy.deepcopy(quantized)
     few = weight_bits == MIXED or min(bits, activation_bits) < _FULL_BITS
     lr = (_LR_FEW_BITS if few else _LR) if asked["lr"] is None else asked["lr"]
-    options["lr"], options["random_state"] = lr, seed
-    train_quantized(trained, model, training, **options)
+    handed = picked(QatOptions, {**options, "lr": lr, "random_state": seed})
+    train_quantized(trained, model, training, **handed)
     after = judge.score(trained)
     chosen = _better(quantized, calibrated, trained, after, named=method)
     _warn_of_loss(after if chosen is trained else calibrated, tolerance=tolerance)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Unpack
 
-from thresher.core.errors import InputError, check_count, check_number
+from thresher.core.errors import InputError
 from thresher.core.options import Option, filled
 from thresher.core.signatures import checked
 
@@ -33,6 +33,20 @@ PRUNE_METHODS = ("auto", "channels", "low_rank")
 class SearchOptions(RunOptions, total=False):
     """What is tried, timed and written by a search, and how its networks are trained."""
 
+    epochs: Annotated[
+        int | None,
+        Option(None, "Of finalists; by default those of `recipe`.", low=1),
+    ]
+    budget_s: Annotated[
+        float | None,
+        Option(
+            None,
+            "Wall time to aim at: epochs are shortened, and what was not begun in time is left "
+            "out.",
+            low=0,
+            low_open=True,
+        ),
+    ]
     batch_size: Annotated[int, Option(1, "Rows of a batch that is timed.", low=1)]
     threads: Annotated[int, Option(1, "Threads of the timing.", low=1)]
     families: Annotated[
@@ -82,8 +96,6 @@ def search_compact(
     max_ms: float | None = None,
     max_bytes: int | None = None,
     min_accuracy: float | None = None,
-    epochs: int | None = None,
-    budget_s: float | None = None,
     random_state: int = 0,
     **options: Unpack[SearchOptions],
 ) -> SearchResult:
@@ -109,10 +121,6 @@ def search_compact(
         Of the file.
     min_accuracy : float, optional
         On the validation rows.
-    epochs : int, optional
-        Of finalists; by default those of `recipe`.
-    budget_s : float, optional
-        Wall time to aim at: epochs are shortened, and what was not begun in time is left out.
     random_state : int
     **options
 
@@ -128,55 +136,28 @@ def search_compact(
     """
     target = Target(max_ms, max_bytes, min_accuracy)
     asked = filled(SearchOptions, options)
-    training = filled(RunOptions, options)
-    if epochs is not None:
-        check_count("epochs", epochs, low=1)
-    if budget_s is not None:
-        check_number("budget_s", budget_s, low=0, low_open=True)
     names = _class_names(samples, validation, asked["classes"])
-    space = search_space(
-        samples.modality,
-        families=asked["families"],
-        widths=asked["widths"],
-        bits=asked["bits"],
-        prune=asked["prune"],
-    )
-    batch_size, threads = asked["batch_size"], asked["threads"]
-    method = _prune_method(asked["prune_method"])
-    settings = {"epochs": epochs, "batch_size": batch_size, "threads": threads, "classes": names}
-    identity = settings | {
-        "training rows": samples_fingerprint(samples),
-        "validation rows": samples_fingerprint(validation),
-        "augmentation": view_fingerprint(samples, training["augment"], epochs=1),
-        "prune method": method,
+    identity = _identity(samples, validation, filled(RunOptions, options)) | {
+        "epochs": asked["epochs"],
+        "batch_size": asked["batch_size"],
+        "threads": asked["threads"],
+        "classes": names,
+        "prune method": _prune_method(asked["prune_method"]),
         "random_state": random_state,
-        "machine": f"{platform.machine()} {platform.processor()}",
-        **_how_trained(training),
     }
     record = SearchRecord(folder, identity=identity)
-    clock = Clock(budget_s)
+    clock = Clock(asked["budget_s"])
     trainings = Trainings(
         samples=samples,
         validation=validation,
         num_classes=len(names),
         record=record,
         clock=clock,
-        epochs=epochs,
-        options=training,
+        epochs=asked["epochs"],
+        options=filled(RunOptions, options),
         seed=random_state,
     )
-    finisher = Finisher(
-        samples=samples,
-        validation=validation,
-        record=record,
-        classes=names,
-        preprocessing=asked["preprocessing"],
-        batch_size=batch_size,
-        threads=threads,
-        seed=random_state,
-    )
-    search = Search(space, target, trainings, finisher, method, asked["finalists"])
-    candidates = search.run()
+    candidates = _search(target, trainings, asked, names).run()
     chosen, reason = choose(candidates, target, rows=len(validation))
     result = SearchResult(
         folder=Path(folder),
@@ -184,8 +165,8 @@ def search_compact(
         chosen=chosen,
         reason=reason,
         target=target,
-        batch_size=batch_size,
-        threads=threads,
+        batch_size=asked["batch_size"],
+        threads=asked["threads"],
         validation_rows=len(validation),
         seconds=clock.spent,
     )
@@ -193,10 +174,44 @@ def search_compact(
     return result
 
 
-def _how_trained(options: RunOptions) -> dict[str, str]:
-    """Return what else shapes the weights, as far as it is not as usual."""
-    mixed = {} if options["mix"] is None else {"mix": told(options["mix"])}
-    return mixed if options["precision"] == "auto" else mixed | {"precision": options["precision"]}
+def _search(
+    target: Target, trainings: Trainings, asked: SearchOptions, names: Sequence[str]
+) -> Search:
+    space = search_space(
+        trainings.samples.modality,
+        families=asked["families"],
+        widths=asked["widths"],
+        bits=asked["bits"],
+        prune=asked["prune"],
+    )
+    finisher = Finisher(
+        samples=trainings.samples,
+        validation=trainings.validation,
+        record=trainings.record,
+        classes=names,
+        preprocessing=asked["preprocessing"],
+        batch_size=asked["batch_size"],
+        threads=asked["threads"],
+        seed=trainings.seed,
+    )
+    method = _prune_method(asked["prune_method"])
+    return Search(space, target, trainings, finisher, method, asked["finalists"])
+
+
+def _identity(samples: Samples, validation: Samples, training: RunOptions) -> dict[str, Any]:
+    """Return what the trained networks depend on beside the settings of the search.
+
+    What shapes the weights and is as usual stays out, as in folders of before it could be set.
+    """
+    unusual: dict[str, Any] = {} if training["mix"] is None else {"mix": told(training["mix"])}
+    if training["precision"] != "auto":
+        unusual["precision"] = training["precision"]
+    return unusual | {
+        "training rows": samples_fingerprint(samples),
+        "validation rows": samples_fingerprint(validation),
+        "augmentation": view_fingerprint(samples, training["augment"], epochs=1),
+        "machine": f"{platform.machine()} {platform.processor()}",
+    }
 
 
 def _prune_method(asked: str) -> str:

@@ -11,13 +11,16 @@ import torch
 from thresher.core.errors import InputError
 from thresher.core.options import options_of
 from training import compact_model, distill, fit, quantize, samples_from_arrays, search_compact
+from training.distillation.options import DistillOptions
 from training.loop.options import FitOptions, RunOptions, SessionOptions, StepOptions
+from training.quantization.quantize import QuantizeOptions
+from training.search.explore import SearchOptions
 
 TAKEN = {
     fit: (FitOptions,),
-    distill: (FitOptions,),
-    quantize: (StepOptions, RunOptions, SessionOptions),
-    search_compact: (RunOptions,),
+    distill: (DistillOptions, FitOptions),
+    quantize: (QuantizeOptions, StepOptions, RunOptions, SessionOptions),
+    search_compact: (SearchOptions, RunOptions),
 }
 
 

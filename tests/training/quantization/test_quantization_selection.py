@@ -24,6 +24,8 @@ class Outlier(nn.Module):
             self.wide.weight.copy_(torch.randn(8, 8, generator=generator))
             self.wide.weight[:, 0] = 1000.0
             self.head.weight.copy_(torch.randn(4, 8, generator=generator))
+            for layer in (self.wide, self.head):  # not the global state's, which other tests move
+                layer.bias.uniform_(-0.35, 0.35, generator=generator)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.head(torch.relu(self.wide(x)))
