@@ -16,14 +16,15 @@ from scipy import sparse
 from thresher.core.errors import InputError, check_number
 from thresher.core.issues import Issues
 from thresher.core.missing import text_list
+from thresher.core.shown import Shown
 from thresher.core.signatures import checked
 
 from .exact import checked_ids
 from .shingles import normalized, word_shingles
 
 
-@dataclass(frozen=True)
-class Contamination:
+@dataclass(frozen=True, repr=False)
+class Contamination(Shown):
     """How much of each test text occurs in the training texts.
 
     Attributes

@@ -10,14 +10,15 @@ from thresher.core.classes import label_texts
 from thresher.core.errors import InputError
 from thresher.core.issues import Issues
 from thresher.core.missing import id_texts, read_numbers, read_values
+from thresher.core.shown import ShownRows
 from thresher.core.signatures import checked
 from thresher.core.text_arrays import text_array
 
 PROTECTED_FIRST = ("test", "validation", "train")
 
 
-@dataclass(frozen=True)
-class ExactDuplicates:
+@dataclass(frozen=True, repr=False)
+class ExactDuplicates(ShownRows):
     """Groups of rows with equal content, the kept row of each, and label conflicts.
 
     Attributes

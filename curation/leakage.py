@@ -16,6 +16,7 @@ from thresher.core.errors import InputError, check_number
 from thresher.core.issues import Issues
 from thresher.core.missing import id_texts
 from thresher.core.neighbors import NeighborGraph
+from thresher.core.shown import Shown
 from thresher.core.signatures import checked
 
 from .exact import checked_ids, group_by_content
@@ -23,8 +24,8 @@ from .exact import checked_ids, group_by_content
 ORDER = ("train", "validation", "test")
 
 
-@dataclass(frozen=True)
-class Leakage:
+@dataclass(frozen=True, repr=False)
+class Leakage(Shown):
     """Rows with a close row in a later split, such as train rows that give a test row away.
 
     Dropping every leaking row leaves no pair of close rows in different splits.

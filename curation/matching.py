@@ -27,6 +27,7 @@ from scipy import sparse
 from thresher.core.errors import InputError, check_number
 from thresher.core.missing import text_list
 from thresher.core.progress import track
+from thresher.core.shown import Shown
 from thresher.core.signatures import checked
 from thresher.core.ties import highest_first, highest_places
 
@@ -41,8 +42,8 @@ LOW_SHARES = np.array([0.2, 0.3, 0.4, 0.5, 0.6])
 LEAST_WEIGHT = 1e-3
 
 
-@dataclass(frozen=True)
-class RecordMatches:
+@dataclass(frozen=True, repr=False)
+class RecordMatches(Shown):
     """Pairs of records, each the other's closest, most probable first.
 
     Attributes

@@ -9,13 +9,14 @@ import numpy as np
 from thresher.core.errors import InputError
 from thresher.core.issues import Issues
 from thresher.core.neighbors import NeighborGraph
+from thresher.core.shown import ShownRows
 from thresher.core.signatures import checked
 
 from .grouping import checked_rows, group_by_stars
 
 
-@dataclass(frozen=True)
-class NearDuplicates:
+@dataclass(frozen=True, repr=False)
+class NearDuplicates(ShownRows):
     """Near duplicates at one threshold; another threshold or size needs no new search.
 
     Attributes

@@ -22,6 +22,7 @@ from thresher.core.lifted import distances_from_middle
 from thresher.core.matrices import as_matrix
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.randomness import RandomState
+from thresher.core.shown import ShownRows
 from thresher.core.signatures import checked
 
 NEIGHBORS = 10
@@ -32,8 +33,8 @@ FENCE = 3.0
 FLOOR = 1e-3
 
 
-@dataclass(frozen=True)
-class Outliers:
+@dataclass(frozen=True, repr=False)
+class Outliers(ShownRows):
     """How typical each row is.
 
     Attributes

@@ -13,6 +13,7 @@ from thresher.core.choice import choose_device
 from thresher.core.errors import InputError, check_count
 from thresher.core.interval import wilson_interval
 from thresher.core.progress import track
+from thresher.core.shown import Shown
 from thresher.core.signatures import checked
 
 from .rows.samples import Samples
@@ -28,8 +29,8 @@ class Predictor(Protocol):
         """From inputs (n, …) to logits, float (n, classes)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation(Shown):
     """Result of `evaluate`.
 
     Attributes

@@ -9,6 +9,7 @@ from torch import nn
 
 from thresher.core.cpu import instruction_sets
 from thresher.core.errors import GateError, InputError, check_number
+from thresher.core.shown import Shown
 from thresher.core.signatures import checked
 
 from .evaluation import predict_logits
@@ -16,8 +17,8 @@ from .exporting import ExportedModel
 from .rows.samples import Samples
 
 
-@dataclass(frozen=True, eq=False)
-class Parity:
+@dataclass(frozen=True, eq=False, repr=False)
+class Parity(Shown):
     """How far an exported model and its torch model agree.
 
     Attributes

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thresher.core.errors import InputError, check_choice
+from thresher.core.shown import ShownRows
 from thresher.core.text_arrays import text_array
 from thresher.core.ties import first_highest
 
@@ -96,8 +97,8 @@ class Votes:
         return flat.reshape(shape).astype(np.float64)
 
 
-@dataclass(frozen=True)
-class Consensus:
+@dataclass(frozen=True, repr=False)
+class Consensus(ShownRows):
     """One label for each row, and a quality for each row and annotator.
 
     Attributes

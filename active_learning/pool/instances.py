@@ -9,6 +9,7 @@ import numpy as np
 from thresher.core.errors import InputError, check_choice, check_count, check_number, did_you_mean
 from thresher.core.missing import id_texts, read_numbers
 from thresher.core.moved import RenamedField, renamed
+from thresher.core.shown import Shown
 from thresher.core.signatures import check_fields
 from thresher.core.text_arrays import text_array
 from thresher.core.ties import settled
@@ -17,8 +18,8 @@ AGGREGATES = ("max", "mean", "sum", "top_k")
 
 
 @renamed(item_ids="row_ids")
-@dataclass(frozen=True)
-class Instances:
+@dataclass(frozen=True, repr=False)
+class Instances(Shown):
     """Uncertainty of each instance, and the item that it belongs to.
 
     Give it wherever an uncertainty is taken; items are what is labelled.

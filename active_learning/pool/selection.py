@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from thresher.core.errors import InputError
 from thresher.core.files import atomic_path
+from thresher.core.shown import ShownRows
 from thresher.core.text_arrays import text_array
 
 
@@ -78,8 +79,8 @@ class Picks:
         )
 
 
-@dataclass(frozen=True)
-class Selection:
+@dataclass(frozen=True, repr=False)
+class Selection(ShownRows):
     """An ordered choice of rows.
 
     Attributes

@@ -9,6 +9,7 @@ from enum import Enum
 import numpy as np
 
 from thresher.core.errors import InputError, check_number
+from thresher.core.shown import Shown
 
 from .store import AskedRow
 
@@ -25,8 +26,8 @@ class Mark(Enum):
 SKIP, UNDO = Mark.SKIP, Mark.UNDO
 
 
-@dataclass(frozen=True)
-class Batch:
+@dataclass(frozen=True, repr=False)
+class Batch(Shown):
     """Rows leased to an annotator, best first.
 
     Attributes

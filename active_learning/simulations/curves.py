@@ -10,12 +10,13 @@ import numpy as np
 
 from thresher.core.errors import check_choice
 from thresher.core.files import write_json, write_text
+from thresher.core.shown import Shown
 
 from .plots import Line, line_plot
 
 
-@dataclass(frozen=True)
-class Curves:
+@dataclass(frozen=True, repr=False)
+class Curves(Shown):
     """Accuracy against labels.
 
     Attributes

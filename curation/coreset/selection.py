@@ -14,6 +14,7 @@ from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError, check_choice
 from thresher.core.grid import exact_rows, on_grid
 from thresher.core.randomness import RandomState, check_random_state
+from thresher.core.shown import Shown
 from thresher.core.signatures import checked
 
 from ..training_record import RecordedRun
@@ -41,8 +42,8 @@ KNOWS_CLASSES = 0.7
 Probe = Callable[[], np.ndarray]
 
 
-@dataclass(frozen=True)
-class CoreSet:
+@dataclass(frozen=True, repr=False)
+class CoreSet(Shown):
     """Chosen rows, in the order of choice within each class, classes taking turns.
 
     Attributes

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from thresher.core.issues import Issues
+from thresher.core.shown import Shown
 
 from .noise import NoiseRate
 from .scored import Scored
@@ -21,7 +22,7 @@ IN_WORDS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BoxFindings(Scored):
     """One entry for each box and each way in which it can be wrong; see also `Scored`.
 
@@ -59,8 +60,8 @@ class BoxFindings(Scored):
         )
 
 
-@dataclass(frozen=True)
-class BoxIssues:
+@dataclass(frozen=True, repr=False)
+class BoxIssues(Shown):
     """How much each image's boxes are to be trusted.
 
     Attributes

@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from thresher.core.issues import Issues
+from thresher.core.shown import Shown
 from thresher.core.text_arrays import text_array
 
 from .noise import NoiseRate
 from .result import LabelIssues
 
 
-@dataclass(frozen=True)
-class MultilabelIssues:
+@dataclass(frozen=True, repr=False)
+class MultilabelIssues(Shown):
     """How much each row's set of classes is to be trusted.
 
     Attributes

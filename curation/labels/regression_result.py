@@ -11,7 +11,7 @@ from thresher.core.issues import Issues
 from .scored import Scored
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RegressionIssues(Scored):
     """How much each target is to be trusted; see also `Scored`.
 

@@ -12,7 +12,7 @@ from thresher.core.text_arrays import text_array
 from .scored import Scored
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LabelIssues(Scored):
     """How much each label is to be trusted, and which are flagged; see also `Scored`.
 

@@ -9,14 +9,15 @@ from typing import Self
 import numpy as np
 
 from thresher.core.errors import check_number
+from thresher.core.shown import ShownRows
 
 from .audit import calibrate, choose_audit
 from .noise import NoiseRate
 from .posterior import expected_precision
 
 
-@dataclass(frozen=True)
-class Scored(ABC):
+@dataclass(frozen=True, repr=False)
+class Scored(ShownRows, ABC):
     """Rows with a probability that what they are labelled with is right.
 
     Attributes

@@ -16,6 +16,7 @@ import numpy as np
 from thresher.core.errors import InputError, check_choice
 from thresher.core.issues import Issues
 from thresher.core.missing import read_numbers, read_values
+from thresher.core.shown import Shown
 from thresher.core.signatures import checked
 from thresher.core.text_arrays import text_array
 
@@ -28,8 +29,8 @@ METHODS = ("auto", "confident")
 MOST_NAMED = 3
 
 
-@dataclass(frozen=True)
-class TokenIssues:
+@dataclass(frozen=True, repr=False)
+class TokenIssues(Shown):
     """How much each sentence's token labels are to be trusted.
 
     Attributes

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from thresher.core.issues import Issues
+from thresher.core.shown import ShownRows
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class Finding:
     details: list[str]
 
 
-@dataclass(frozen=True)
-class QualityIssues:
+@dataclass(frozen=True, repr=False)
+class QualityIssues(ShownRows):
     """Defects of rows; a row may have several.
 
     Attributes

@@ -14,13 +14,14 @@ from .files import atomic_path, read_json, write_json
 from .lifted import lifted, one_direction, warn_of_one_direction
 from .matrices import as_matrix
 from .missing import id_texts
+from .shown import Shown
 from .text_arrays import packed_texts, unpacked_texts
 
 FORMAT = 1
 
 
-@dataclass(frozen=True)
-class Embeddings:
+@dataclass(frozen=True, repr=False)
+class Embeddings(Shown):
     """One vector for each row.
 
     Attributes

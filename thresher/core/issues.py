@@ -14,6 +14,7 @@ from .errors import InputError
 from .files import atomic_path
 from .given_columns import number_column, text_column
 from .missing import id_texts
+from .shown import ShownRows
 from .signatures import checked
 
 SCHEMA = pa.schema(
@@ -44,8 +45,8 @@ class Issue:
     detail: str | None = None
 
 
-@dataclass(frozen=True)
-class Issues:
+@dataclass(frozen=True, repr=False)
+class Issues(ShownRows):
     """A table of findings with the columns of `SCHEMA`, worst first within each check."""
 
     table: pa.Table

@@ -11,6 +11,7 @@ from .columns import read_labels, read_row_ids, read_splits
 from .issues import Issues
 from .role_words import describe_roles, role_lines
 from .schema import Schema
+from .shown import Shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,8 +66,8 @@ class GivenPart:
     lines: pa.Array | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
-class GivenRows:
+@dataclass(frozen=True, repr=False)
+class GivenRows(Shown):
     """All rows of a source as it holds them, before anything was cleaned or set aside.
 
     Attributes
@@ -93,8 +94,8 @@ class GivenRows:
     parts: tuple[GivenPart, ...] = ()
 
 
-@dataclass(frozen=True)
-class LoadedDataset:
+@dataclass(frozen=True, repr=False)
+class LoadedDataset(Shown):
     """A dataset that is ready for work.
 
     Attributes

@@ -24,6 +24,7 @@ from .fingerprint import fingerprint
 from .given_columns import number_column, text_column
 from .missing import id_texts, read_numbers
 from .schema import ROW_ID
+from .shown import ShownRows
 from .text_arrays import text_array, texts_beyond
 from .ties import few_bits
 
@@ -55,8 +56,8 @@ class Applied(Generic[Rows]):
     removed: Rows
 
 
-@dataclass(frozen=True)
-class Manifest:
+@dataclass(frozen=True, repr=False)
+class Manifest(ShownRows):
     """One decision for every row, in the order of the dataset.
 
     Attributes

@@ -11,6 +11,7 @@ import numpy as np
 from .errors import InputError, check_number
 from .files import atomic_path
 from .missing import id_texts, read_values
+from .shown import Shown
 from .text_arrays import packed_texts, unpacked_texts
 
 MAX_PAIRS = 50_000_000
@@ -26,8 +27,8 @@ class Recall:
     sampled_rows: int
 
 
-@dataclass(frozen=True)
-class NeighborGraph:
+@dataclass(frozen=True, repr=False)
+class NeighborGraph(Shown):
     """Neighbours of each row in compressed sparse rows, without the row itself.
 
     Stored neighbours of row i are ``indices[indptr[i]:indptr[i + 1]]``, most similar first, ties by

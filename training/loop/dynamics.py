@@ -17,6 +17,7 @@ import torch
 
 from thresher.core.errors import InputError
 from thresher.core.files import atomic_path
+from thresher.core.shown import Shown
 from thresher.core.text_arrays import packed_texts, unpacked_texts
 
 from ..rows.samples import Samples
@@ -25,8 +26,8 @@ from .hooks import Hook, Moment
 _ARRAYS = ("margins", "probabilities", "errors")
 
 
-@dataclass(frozen=True, eq=False)
-class Dynamics:
+@dataclass(frozen=True, eq=False, repr=False)
+class Dynamics(Shown):
     """Per row and epoch, NaN where an epoch was not reached or a row has no label.
 
     Attributes

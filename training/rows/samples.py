@@ -12,6 +12,7 @@ from torch import Tensor
 
 from thresher.core.errors import InputError
 from thresher.core.missing import id_texts, read_numbers, read_values, whole_numbers
+from thresher.core.shown import Shown
 from thresher.core.signatures import check_fields
 from thresher.core.text_arrays import text_array
 
@@ -19,8 +20,8 @@ UNLABELED = -1
 _LISTED = 5
 
 
-@dataclass(frozen=True, eq=False)
-class Samples:
+@dataclass(frozen=True, eq=False, repr=False)
+class Samples(Shown):
     """Rows ready for training, kept decoded in memory.
 
     Attributes

@@ -1,0 +1,77 @@
+"""How results print: in one line, as a table in a notebook, and as a DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Entries of a sequence, characters of a text, and rows of a table that are shown.
+ENTRIES, CHARACTERS, ROWS = 3, 60, 10
+
+
+class Shown:
+    """A dataclass that prints in one line: arrays by type and shape, long values cut.
+
+    Give the dataclass ``repr=False``, or its own `__repr__` takes the place of this one. One whose
+    arrays of shape (n,) have an entry for each of its rows has also `to_pandas`.
+    """
+
+    def __repr__(self) -> str:
+        shown = (field for field in fields(self) if field.repr)  # type: ignore[arg-type]
+        inside = ", ".join(f"{field.name}={brief(getattr(self, field.name))}" for field in shown)
+        return f"{type(self).__name__}({inside})"
+
+
+class ShownRows(Shown):
+    """A `Shown` with a line for each row: its ``table``, or its arrays as long as ``row_ids``."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a DataFrame with a line for each row."""
+        import pandas as pd
+
+        table = getattr(self, "table", None)
+        if isinstance(table, pa.Table):
+            return table.to_pandas()
+        n = len(self.row_ids)  # type: ignore[attr-defined]
+        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return pd.DataFrame(
+            {
+                name: value
+                for name, value in values.items()
+                if isinstance(value, np.ndarray) and value.shape == (n,)
+            }
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.to_pandas().to_html(max_rows=ROWS)}"
+
+
+def brief(value: Any) -> str:
+    """Return a value in few characters; arrays and tables by what they are, not what they hold."""
+    if isinstance(value, np.ndarray):
+        return f"<{value.dtype} {value.shape}>"
+    if isinstance(value, pa.Table):
+        return f"<{value.num_rows} rows: {', '.join(value.column_names)}>"
+    if isinstance(value, (tuple, list)):
+        inside = ", ".join(map(brief, value[:ENTRIES]))
+        more = f", … {len(value)} in all" if len(value) > ENTRIES else ""
+        return f"[{inside}{more}]"
+    if isinstance(value, Mapping):
+        inside = ", ".join(f"{name}: {brief(value[name])}" for name in list(value)[:ENTRIES])
+        return "{" + inside + (f", … {len(value)} in all" if len(value) > ENTRIES else "") + "}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if hasattr(value, "num_rows"):  # a dataset of Hugging Face
+        return f"<{value.num_rows} rows: {', '.join(value.column_names)}>"
+    text = repr(value)
+    if isinstance(value, Shown):
+        return text
+    return text if len(text) <= CHARACTERS else f"{text[:CHARACTERS]}…"
