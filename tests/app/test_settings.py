@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from thresher.app.settings import Settings, resolve, to_toml
+from thresher.app.cli.commands import app
+from thresher.app.settings import Settings, described, groups, meaning, resolve, to_toml
 from thresher.core.errors import InputError
 
 
@@ -51,3 +53,42 @@ def test_a_config_that_is_not_toml_is_named(tmp_path: Path) -> None:
         resolve(config=tmp_path / "c.toml")
     with pytest.raises(InputError, match="cannot be read"):
         resolve(config=tmp_path / "absent.toml")
+
+
+def test_every_setting_says_what_it_means_and_may_be() -> None:
+    named = [(name, group, set(group.model_fields)) for name, group in groups().items()]
+    for name, group, fields in named:
+        told = list(described(group))
+        inner = {*groups()} if not name else set()
+        assert {one.name for one in told} == fields - inner
+        for one in told:
+            assert one.meaning.endswith("."), one
+            assert one.allowed, one
+    by_name = {one.name: one for one in described(groups()["data"])}
+    assert by_name["test_fraction"].allowed == "a number, at least 0, below 1"
+    assert by_name["task"].allowed == "classification, multi_label or regression"
+    assert by_name["limit"].allowed == "a whole number, at least 1"
+    assert {one.name: one for one in described(groups()["distil"])}["alpha"].allowed == (
+        "a number, 0 to 1"
+    )
+
+
+def test_written_settings_say_what_they_mean() -> None:
+    written = to_toml(
+        resolve(overrides=["data.where.dataset=trec", "cost.price_per_hour.cpu=0.1"]), {}
+    )
+    assert (
+        "# Seed of everything random. (a whole number, at least 0, below 4294967296)\n" in written
+    )
+    assert "# Weight of the teacher; the labels have the rest. (a number, 0 to 1)\nalpha" in written
+    assert '(a table)\n[data.where]\ndataset = "trec"\n' in written
+    values = [line for line in written.splitlines() if " = " in line and not line.startswith("#")]
+    comments = [line for line in written.splitlines() if line.startswith("# ")]
+    assert len(comments) >= len(values)
+
+
+def test_options_of_commands_have_the_words_of_their_settings() -> None:
+    shown = CliRunner().invoke(app, ["run", "--help"], env={"COLUMNS": "1000", "TERM": "dumb"})
+    told = " ".join(shown.output.split())
+    for name in ("data.label", "data.task", "data.delimiter", "seed", "device", "budget.rows"):
+        assert meaning(name).removesuffix(".") in told

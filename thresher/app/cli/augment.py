@@ -15,7 +15,7 @@ from ...core.errors import InputError
 from ..console import shown_progress
 from ..terminal import Terminal, write_line
 from .file_form import takes_form
-from .options import Data, Image, Json, Label, Where, pairs
+from .options import Data, Image, Json, Label, Where, help_of, pairs
 
 app = typer.Typer(
     name="augment",
@@ -29,7 +29,7 @@ Policies = Annotated[
     typer.Option("--policy", help="A policy's name or a saved JSON file; repeatable."),
 ]
 Size = Annotated[int, typer.Option(help="Images are cut and scaled to squares of this side.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(help=help_of("seed"))]
 AUDITED = 600
 # Rows that cannot be used, named at most.
 SHOWN = 10

@@ -25,6 +25,7 @@ from .options import (
     Teacher,
     column_options,
     command_of,
+    help_of,
     settings_from,
 )
 from .search import add_search
@@ -64,9 +65,9 @@ def thresher_command(
 def run(
     *,
     out: Out,
-    rows: Annotated[int | None, typer.Option(help="Keep only this many training rows.")] = None,
-    labels: Annotated[int | None, typer.Option(help="Train on this many chosen labels.")] = None,
-    baseline: Annotated[bool, typer.Option(help="Also train the plain way, to compare.")] = False,
+    rows: Annotated[int | None, typer.Option(help=help_of("budget.rows"))] = None,
+    labels: Annotated[int | None, typer.Option(help=help_of("label.budget"))] = None,
+    baseline: Annotated[bool, typer.Option(help=help_of("baseline"))] = False,
     teacher: Teacher = None,
     price_per_hour: Prices = None,
     plant: Annotated[bool, typer.Option(help="Plant known faults, to see them found.")] = False,

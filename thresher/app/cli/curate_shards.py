@@ -14,7 +14,7 @@ from ...core.progress import messages
 from ...core.role_words import KIND, role_lines
 from ...core.schema import ROW_ID
 from ..terminal import write_line
-from .options import Json
+from .options import Json, help_of
 
 Sources = Annotated[
     list[Path],
@@ -46,7 +46,7 @@ def shards(
     clean: Annotated[
         Path | None, typer.Option(help="Write each Parquet file anew, as decided, to this folder.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help=help_of("seed"))] = 0,
     as_json: Json = False,
 ) -> None:
     """Curate more rows than fit in memory, over many files.

@@ -31,6 +31,7 @@ from .options import (
     Text,
     Where,
     command_of,
+    help_of,
 )
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ Format = Annotated[
     ),
 ]
 Show = Annotated[int, typer.Option(min=0, help="Print this many of the worst rows of each check.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(help=help_of("seed"))]
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from .options import (
     Na,
     Text,
     Where,
+    help_of,
 )
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def init(
     manifest: Annotated[
         Path | None, typer.Option(help="Manifest of curation: rows it drops are never asked.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help=help_of("seed"))] = 0,
     as_json: Json = False,
 ) -> None:
     """Start a session: read the data, embed it, and write both beside an empty file of labels.

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ...core.errors import InputError
-from ..settings import Settings, resolve
+from ..settings import Settings, meaning, resolve
 
 Data = Annotated[
     str,
@@ -22,54 +22,32 @@ Data = Annotated[
     ),
 ]
 Out = Annotated[Path, typer.Option(help="Folder of the run. The same folder goes on or is reused.")]
-Label = Annotated[
-    str | None,
-    typer.Option(
-        help="Label column; several of 0 and 1, separated by commas, are one set of classes."
-    ),
+
+
+def help_of(name: str, *more: str) -> str:
+    """Return the meaning of a setting, and what else its option says."""
+    return "; ".join([meaning(name).removesuffix("."), *more]) + "."
+
+
+Label = Annotated[str | None, typer.Option(help=help_of("data.label"))]
+Image = Annotated[str | None, typer.Option(help=help_of("data.image"))]
+Text = Annotated[str | None, typer.Option(help=help_of("data.text"))]
+Features = Annotated[str | None, typer.Option(help=help_of("data.features", "separated by commas"))]
+Task = Annotated[str | None, typer.Option(help=help_of("data.task"))]
+Where = Annotated[
+    list[str] | None, typer.Option(help=help_of("data.where", "column=value, repeatable"))
 ]
-Image = Annotated[str | None, typer.Option(help="Image column (bytes or paths).")]
-Text = Annotated[
-    str | None,
-    typer.Option(help="Text column; several, separated by commas, are taken as one text."),
-]
-Features = Annotated[str | None, typer.Option(help="Numeric columns, separated by commas.")]
-Task = Annotated[
-    str | None,
-    typer.Option(
-        help="What the label column holds: classification, multi_label or regression; else found "
-        "out."
-    ),
-]
-Where = Annotated[list[str] | None, typer.Option(help="Keep rows with column=value; repeatable.")]
-Delimiter = Annotated[
-    str | None,
-    typer.Option(help="What stands between columns of a text file: ;, | or tab; else found out."),
-]
-Header = Annotated[
-    bool | None,
-    typer.Option(
-        "--header/--no-header",
-        help="Whether the first line of a text file names the columns; else found out.",
-    ),
-]
-Na = Annotated[
-    list[str] | None,
-    typer.Option("--na", help="An entry that stands for a missing value, such as ?; repeatable."),
-]
-Encoding = Annotated[
-    str | None, typer.Option(help="Encoding of text files, such as gb18030; else found out.")
-]
+Delimiter = Annotated[str | None, typer.Option(help=help_of("data.delimiter"))]
+Header = Annotated[bool | None, typer.Option("--header/--no-header", help=help_of("data.header"))]
+Na = Annotated[list[str] | None, typer.Option("--na", help=help_of("data.na", "repeatable"))]
+Encoding = Annotated[str | None, typer.Option(help=help_of("data.encoding"))]
 MaxUnpacked = Annotated[
-    float | None,
-    typer.Option(
-        "--max-unpacked", help="GiB to which a packed file may unpack; else 200 times its size."
-    ),
+    float | None, typer.Option("--max-unpacked", help=help_of("data.max_unpacked"))
 ]
 Set = Annotated[list[str] | None, typer.Option("--set", help="A setting, a.b=c; repeatable.")]
 Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
-Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
+Seed = Annotated[int | None, typer.Option(help=help_of("seed"))]
+Device = Annotated[str | None, typer.Option(help=help_of("device"))]
 Teacher = Annotated[
     str | None,
     typer.Option(
@@ -80,7 +58,8 @@ Teacher = Annotated[
 Prices = Annotated[
     list[str] | None,
     typer.Option(
-        "--price-per-hour", help="Price of the machine, cpu=0.10 or cuda=2.50; repeatable."
+        "--price-per-hour",
+        help=help_of("cost.price_per_hour", "cpu=0.10 or cuda=2.50, repeatable"),
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]

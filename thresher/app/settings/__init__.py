@@ -1,0 +1,50 @@
+"""Settings of a run: declared once with meaning, default and limits, merged, checked, written."""
+
+from .curation import (
+    BudgetSettings,
+    DataSettings,
+    DecideSettings,
+    EmbedSettings,
+    FindSettings,
+    LabelSettings,
+    PlantSettings,
+)
+from .describing import Described, described, groups, meaning
+from .group import Group
+from .models import (
+    AugmentSettings,
+    CostSettings,
+    DistilSettings,
+    GateSettings,
+    ModelSettings,
+    QuantizeSettings,
+    TeacherSettings,
+)
+from .resolving import resolve
+from .run import Settings
+from .writing import to_toml
+
+__all__ = [
+    "AugmentSettings",
+    "BudgetSettings",
+    "CostSettings",
+    "DataSettings",
+    "DecideSettings",
+    "Described",
+    "DistilSettings",
+    "EmbedSettings",
+    "FindSettings",
+    "GateSettings",
+    "Group",
+    "LabelSettings",
+    "ModelSettings",
+    "PlantSettings",
+    "QuantizeSettings",
+    "Settings",
+    "TeacherSettings",
+    "described",
+    "groups",
+    "meaning",
+    "resolve",
+    "to_toml",
+]

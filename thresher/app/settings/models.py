@@ -1,0 +1,109 @@
+"""Settings of augmentation, models, limits and costs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .group import Auto, Group, setting
+
+
+class AugmentSettings(Group):
+    """How training rows are changed in every epoch."""
+
+    policy: str = setting(
+        "The policy's name, or auto to let the labels at hand decide.",
+        "auto",
+    )
+    budget_s: float = setting(
+        "CPU-seconds that the decision may take, wall time with pilots. The default is far above "
+        "what it takes, so that a slow machine decides as a fast one does.",
+        60.0,
+        gt=0,
+    )
+    pilots: int = setting(
+        "Short training runs of each candidate at most that decide; with 0 harmful operations are "
+        "taken out of the standard policy.",
+        0,
+        ge=0,
+        le=100,
+    )
+
+
+class ModelSettings(Group):
+    """A network and its training; "auto" is decided from the size and kind of the data."""
+
+    model: str = setting("Name of the network.", "auto")
+    width: int | Auto = setting("Channels or units of its first stage.", "auto")
+    epochs: int | Auto = setting("Epochs: passes over the training rows.", "auto")
+    batch_size: int | Auto = setting("Rows of an optimizer step.", "auto")
+    lr: float | Auto = setting("Peak learning rate.", "auto")
+    seconds: float | Auto = setting(
+        "Wall time to aim at on the reference machine of recipes; it decides the epochs.", "auto"
+    )
+
+
+class TeacherSettings(ModelSettings):
+    """The teacher; ``model`` may also name a pretrained one.
+
+    ``timm:NAME``, ``transformers:NAME`` or ``sentence-transformers:NAME``, where NAME may be a
+    folder.
+    """
+
+    mode: Literal["frozen", "fine_tune", "lora"] = setting(
+        "What of a pretrained teacher is trained: its head alone, all of it, or adapters.", "frozen"
+    )
+    rank: int = setting("Rank of the adapters of a pretrained teacher.", 8, ge=1)
+
+
+class DistilSettings(Group):
+    """How the student learns from the teacher (Hinton et al., 2015)."""
+
+    temperature: float | Auto = setting(
+        "Above 1 softens both distributions, so that the smaller probabilities count.", "auto"
+    )
+    alpha: float = setting("Weight of the teacher; the labels have the rest.", 0.9, ge=0, le=1)
+
+
+class QuantizeSettings(Group):
+    """How the student becomes an integer model."""
+
+    method: Literal["auto", "ptq", "qat"] = setting(
+        "ptq calibrates, qat also trains, auto trains only where calibration loses too much.", "qat"
+    )
+    weight_bits: Literal[4, 8] = setting("Bits of a weight.", 8)
+    weight_range: Literal["portable", "full"] = setting(
+        "A portable range of weights gives the same answers on every processor; a full one is "
+        "exact only where integer kernels add in 32 bits (x86 with VNNI, Arm).",
+        "portable",
+    )
+    epochs: int = setting("Epochs of quantization-aware training.", 2, ge=1)
+    calibration_rows: int = setting("Rows used for calibration at most.", 512, ge=1)
+
+
+class GateSettings(Group):
+    """Limits that the exported int8 model must meet; the command leaves with 3 otherwise."""
+
+    min_agreement: float | None = setting(
+        "Share of test rows with the same class as the torch model.", 0.99, ge=0, le=1
+    )
+    max_accuracy_drop: float | None = setting(
+        "Accuracy lost to the float student.", 0.02, ge=0, le=1
+    )
+    min_accuracy: float | None = setting("Accuracy on the test rows.", ge=0, le=1)
+    max_size_ratio: float | None = setting("Size against the float file.", gt=0)
+    min_speedup: float | None = setting("Speed against the float file.", gt=0)
+
+
+class CostSettings(Group):
+    """What the machine costs, to tell the run's price."""
+
+    price_per_hour: dict[Literal["cpu", "cuda"], Annotated[float, Field(ge=0)]] = setting(
+        "Price of the machine by device, cpu or cuda.", {}
+    )
+
+    @property
+    def prices(self) -> dict[str, float]:
+        """The same, by any text."""
+        return {str(device): price for device, price in self.price_per_hour.items()}

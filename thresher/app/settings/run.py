@@ -1,0 +1,54 @@
+"""All settings of a run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .curation import (
+    BudgetSettings,
+    DataSettings,
+    DecideSettings,
+    EmbedSettings,
+    FindSettings,
+    LabelSettings,
+    PlantSettings,
+)
+from .group import Auto, Group, setting
+from .models import (
+    AugmentSettings,
+    CostSettings,
+    DistilSettings,
+    GateSettings,
+    ModelSettings,
+    QuantizeSettings,
+    TeacherSettings,
+)
+
+
+class Settings(Group):
+    """All settings of a run."""
+
+    seed: int = setting("Seed of everything random.", 0, ge=0, lt=2**32)
+    device: Literal["auto", "cpu", "cuda"] = setting("Where to compute: auto, cpu or cuda.", "auto")
+    threads: int | Auto = setting("Threads to compute with.", "auto")
+    precision: Literal["auto", "fp32", "bf16"] = setting(
+        "Numbers that training computes in; auto takes bfloat16 where processor and network gain "
+        "by it.",
+        "auto",
+    )
+    curate: bool = setting("Clean the data before training.", True)
+    baseline: bool = setting("Also train the plain way, to compare.", False)
+    data: DataSettings = DataSettings()
+    plant: PlantSettings = PlantSettings()
+    embed: EmbedSettings = EmbedSettings()
+    find: FindSettings = FindSettings()
+    decide: DecideSettings = DecideSettings()
+    budget: BudgetSettings = BudgetSettings()
+    label: LabelSettings = LabelSettings()
+    augment: AugmentSettings = AugmentSettings()
+    teacher: TeacherSettings = TeacherSettings()
+    student: ModelSettings = ModelSettings()
+    distil: DistilSettings = DistilSettings()
+    quantize: QuantizeSettings = QuantizeSettings()
+    gate: GateSettings = GateSettings()
+    cost: CostSettings = CostSettings()
