@@ -115,6 +115,14 @@ def find_contamination(
         Share of n-grams from which a text is reported, in [0, 1].
     row_ids, train_ids : ndarray of str, optional
         Default ``"0"``, ``"1"``, ….
+
+    Examples
+    --------
+    >>> from curation import find_contamination
+    >>> question = "which of these four rivers is the longest one in all of northern europe today"
+    >>> found = find_contamination([question], ["Quiz: " + question + "?", "another text"], n=8)
+    >>> found.to_issues().counts()
+    {'leakage': 1}
     """
     test_texts = text_list("test_texts", test_texts)
     train_texts = text_list("train_texts", train_texts)

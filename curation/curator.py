@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,9 @@ import numpy as np
 
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_choice, check_number
-from thresher.core.fingerprint import fingerprint
 from thresher.core.issues import Issues
 from thresher.core.manifest import Manifest
 from thresher.core.schema import TASKS
-from thresher.core.text_arrays import packed_texts
 
 from .checks import Checks, possible_steps
 from .choosing import choose_rows
@@ -24,6 +22,7 @@ from .comparison import COMPARE, Comparison
 from .containers import looked_at, open_rows
 from .decision import decide, with_final_twins
 from .habits import Habits, check_both, check_same
+from .header import header_of
 from .policy import LABEL_ACTIONS, Policy
 from .reading import Rows
 from .steps import Plan, Step, read_steps, score_columns
@@ -79,6 +78,18 @@ class Curator(Habits):
         How each check was done, in a sentence.
     encoded_rows_ : int
         Rows that the last `fit` or `partial_fit` had to encode.
+
+    Examples
+    --------
+    >>> import datasets
+    >>> from curation import Curator
+    >>> texts = ["a red kettle", "a red kettle", "two small chairs", "a lamp for the desk"]
+    >>> rows = datasets.Dataset.from_dict({"text": texts})
+    >>> curator = Curator(["exact_duplicate"]).fit(rows, column="text")
+    >>> curator.issues_.counts()
+    {'exact_duplicate': 1}
+    >>> curator.transform(rows)["text"][:]
+    ['a red kettle', 'two small chairs', 'a lamp for the desk']
     """
 
     def __init__(
@@ -322,29 +333,10 @@ class Curator(Habits):
             splits=rows.splits,
             labels=rows.labels,
             policy=Policy(label=checks.label_action if action == "auto" else action, **fewest),
-            header=self._header(checks),
+            header=header_of(checks, random_state=self.random_state),
         )
-
-    def _header(self, checks: Checks) -> dict[str, Any]:
-        from thresher import __version__
-
-        return {
-            "thresher": __version__,
-            "dataset": fingerprint(packed_texts(checks.rows.ids), packed_texts(checks.rows.hashes)),
-            "seed": self.random_state,
-            "steps": {name: _plain(options) for name, options in checks.plan.items()},
-            "methods": dict(checks.methods),
-        }
 
 
 def _one(label: str | Sequence[str] | None) -> str | None:
     """Return the one label column; None of several, in which nothing is ever written."""
     return label if isinstance(label, str) else None
-
-
-def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options as a header holds them: of texts and tables their number of rows."""
-    return {
-        name: value if isinstance(value, (str, int, float)) else f"{len(value)} rows"
-        for name, value in options.items()
-    }

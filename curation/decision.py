@@ -66,6 +66,15 @@ def decide(
     ------
     InputError
         On findings about unknown rows, and on a policy with an unknown name or value.
+
+    Examples
+    --------
+    >>> from curation import decide
+    >>> from thresher.core import Issues
+    >>> copies = Issues.from_columns("exact_duplicate", row_ids=["b"], scores=[0.0], twins=["a"])
+    >>> manifest = decide(copies, row_ids=["a", "b", "c"])
+    >>> manifest.actions.tolist()
+    ['keep', 'drop', 'keep']
     """
     policy = Policy.read(policy)
     ids = id_texts("row_ids", row_ids)

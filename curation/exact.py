@@ -114,6 +114,14 @@ def find_exact_duplicates(
     ------
     InputError
         When the arrays differ in length, row ids repeat, or `priority` holds NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from curation import find_exact_duplicates
+    >>> found = find_exact_duplicates(np.array(["k1", "k2", "k1"]))
+    >>> found.kept.tolist()
+    [True, True, False]
     """
     hashes, blank = read_values(content_hashes, name="content_hashes")
     if hashes.dtype == object and not blank.any():

@@ -206,6 +206,15 @@ def keep_by(
     Returns
     -------
     ndarray of float64, shape (n,)
+
+    Examples
+    --------
+    >>> from curation import find_near_duplicates, keep_by, text_graph
+    >>> texts = ["a red kettle for two", "a red kettle for two!", "a small table"]
+    >>> graph = text_graph(texts, threshold=0.7)
+    >>> longest = keep_by("length", graph, values=texts)
+    >>> find_near_duplicates(graph, priority=longest).kept.tolist()
+    [True, False, True]
     """
     check_choice("policy", policy, POLICIES)
     if policy == "first":

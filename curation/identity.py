@@ -57,6 +57,15 @@ def content_keys(
     ------
     InputError
         When a column is missing, is not of the kind, or none is named.
+
+    Examples
+    --------
+    >>> import datasets
+    >>> from curation import content_keys
+    >>> rows = datasets.Dataset.from_dict({"text": ["a kettle", "A kettle", "a kettle"]})
+    >>> keys = content_keys(rows, by="columns", columns="text")
+    >>> bool(keys[0] == keys[1]), bool(keys[0] == keys[2])
+    (False, True)
     """
     check_choice("by", by, KINDS)
     names = [columns] if isinstance(columns, str) else list(columns or ())

@@ -79,6 +79,18 @@ def image_graph(
     ------
     InputError
         When an image is not uint8 RGB, or on a bad option.
+
+    Examples
+    --------
+    >>> import cv2
+    >>> import numpy as np
+    >>> from curation import image_graph
+    >>> blots = np.random.default_rng(0).normal(128, 40, (12, 8, 8, 3)).astype(np.float32)
+    >>> photos = [cv2.resize(one, (96, 96)).clip(0, 255).astype(np.uint8) for one in blots]
+    >>> cropped = photos[3][10:, 8:]
+    >>> graph = image_graph([*photos, cropped])
+    >>> [row.tolist() for row in graph.pairs()[:2]]
+    [[3], [12]]
     """
     check_number("threshold", threshold, low=0, high=1, low_open=True)
     check_count("candidates", candidates, low=2)

@@ -151,6 +151,16 @@ def find_leakage(
     InputError
         When the graph was made with ``k``, when fewer than two of the splits have rows, or when an
         argument does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from curation import find_leakage
+    >>> from thresher.core import neighbor_graph
+    >>> graph = neighbor_graph(np.array([[1.0, 0.0], [1.0, 0.01], [0.0, 1.0]]), threshold=0.9)
+    >>> found = find_leakage(graph, splits=np.array(["train", "test", "train"]))
+    >>> [issue.row_id for issue in found.to_issues()]
+    ['0']
     """
     if graph.threshold is None:
         raise InputError("The graph was made with `k` and lacks pairs; make it with a threshold.")

@@ -128,6 +128,15 @@ def match_records(
     -----
     Where hardly any record has a counterpart, probabilities are too high: where a tenth of them had
     one, half of the matches of product descriptions were right.
+
+    Examples
+    --------
+    >>> from curation import match_records
+    >>> things = ["kettle", "lamp", "chair", "tent", "radio", "clock", "mirror", "carpet", "fan"]
+    >>> left = [f"{thing} number {at}{at}7" for at, thing in enumerate(things * 2)]
+    >>> right = [f"{thing}, new, {at}{at}7" for at, thing in enumerate(things * 2)]
+    >>> len(match_records(left, right))
+    18
     """
     check_number("threshold", threshold, low=0, high=1)
     left, right = text_list("left", left), text_list("right", right)

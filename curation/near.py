@@ -162,6 +162,16 @@ def find_near_duplicates(
     ------
     InputError
         When the graph was made with ``k``, or an argument does not fit it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from curation import find_near_duplicates
+    >>> from thresher.core import neighbor_graph
+    >>> graph = neighbor_graph(np.array([[1.0, 0.0], [1.0, 0.01], [0.0, 1.0]]), threshold=0.9)
+    >>> found = find_near_duplicates(graph)
+    >>> found.kept.tolist(), found.duplicate_of.tolist()
+    ([True, False, True], [-1, 0, -1])
     """
     stars = group_by_stars(graph, threshold=threshold, protect=protect, priority=priority)
     limit = graph.threshold if threshold is None else threshold

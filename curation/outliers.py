@@ -119,6 +119,16 @@ def find_outliers(
     InputError
         On NaN in the vectors, on unequal lengths, and on a graph made with a threshold, in which an
         outlier has no neighbours at all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from curation import find_outliers
+    >>> points = np.random.default_rng(0).normal(size=(300, 2)) * 0.05 + [1, 1]
+    >>> points[5] = [-1, 1]
+    >>> found = find_outliers(points)
+    >>> int(found.scores.argmin())
+    5
     """
     far = None
     if not isinstance(embeddings, Embeddings):

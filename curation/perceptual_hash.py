@@ -37,6 +37,15 @@ def perceptual_hashes(images: np.ndarray | Sequence[np.ndarray | None]) -> np.nd
     ----------
     images : sequence of ndarray of uint8, shape (h, w, 3), or None for one that cannot be read
         Those, and images of one colour, get 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from curation import perceptual_hashes
+    >>> image = np.random.default_rng(0).integers(0, 255, (16, 16, 3)).astype(np.uint8)
+    >>> hashes = perceptual_hashes([image, image.repeat(4, axis=0).repeat(4, axis=1)])
+    >>> hashes.dtype.name, bin(int(hashes[0] ^ hashes[1])).count("1") < 6
+    ('uint64', True)
     """
     return np.array([_hash(image) for image in images], np.uint64)
 
@@ -84,6 +93,16 @@ def hash_graph(
     ------
     InputError
         On a bad option, or more close pairs than memory should hold.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from curation import hash_graph, perceptual_hashes
+    >>> images = np.random.default_rng(0).integers(0, 255, (3, 16, 16, 3)).astype(np.uint8)
+    >>> images = images.repeat(8, axis=1).repeat(8, axis=2)
+    >>> images[2] = images[0] // 2 + 60  # paler
+    >>> hash_graph(perceptual_hashes(images), max_distance=6).pairs()[0].tolist()
+    [0]
     """
     if not 0 <= max_distance < BITS // 2:
         raise InputError(f"`max_distance` must be from 0 to {BITS // 2 - 1}, got {max_distance}.")

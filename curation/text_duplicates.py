@@ -67,6 +67,13 @@ def text_graph(
     -------
     NeighborGraph
         For `find_near_duplicates` and `find_leakage`; its similarities are Jaccard's.
+
+    Examples
+    --------
+    >>> from curation import text_graph
+    >>> texts = ["a red kettle for two", "a red kettle for two!", "a small table"]
+    >>> [row.tolist() for row in text_graph(texts, threshold=0.7).pairs()]
+    [[0], [1], [1.0]]
     """
     check_number("threshold", threshold, low=0, high=1, low_open=True)
     check_choice("method", method, METHODS)

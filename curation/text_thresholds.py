@@ -54,6 +54,14 @@ def suggest_text_threshold(
     ------
     InputError
         On bad options, or too few texts.
+
+    Examples
+    --------
+    >>> from curation import suggest_text_threshold
+    >>> texts = [f"order {at * 7919 % 1000}: {at % 13} lamps, {at * 31 % 97}" for at in range(300)]
+    >>> suggested = suggest_text_threshold(texts)
+    >>> 0 < suggested.threshold <= 1
+    True
     """
     check_number("floor", floor, low=float(LEVELS[0]), high=1)
     for name, share in (("target_precision", target_precision), ("duplicate_rate", duplicate_rate)):

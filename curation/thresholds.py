@@ -100,6 +100,17 @@ def suggest_threshold(
     ------
     InputError
         On bad options, or fewer than 20 rows, from which nothing can be learned.
+
+    Examples
+    --------
+    >>> from curation import suggest_threshold
+    >>> from thresher.core import embed, get_encoder
+    >>> texts = [f"order {at * 7919 % 1000}: {at % 13} lamps, {at * 31 % 97}" for at in range(300)]
+    >>> encoder = get_encoder("builtin:text-hash")
+    >>> vectors = embed(texts, encoder=encoder)
+    >>> suggested = suggest_threshold(texts, vectors, encode=encoder.encode, kind="text")
+    >>> 0 < suggested.threshold <= 1
+    True
     """
     check_choice("kind", kind, ("image", "text"))
     check_number("floor", floor, low=0, high=1)

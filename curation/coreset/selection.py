@@ -118,6 +118,15 @@ def select_coreset(
     ------
     InputError
         On `n` outside 1 … n_rows, a wrong method, missing or NaN scores, unequal lengths.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from curation import select_coreset
+    >>> pixels, labels = load_digits(return_X_y=True)
+    >>> chosen = select_coreset(pixels, n=100, labels=labels, method="balanced")
+    >>> len(chosen.positions)
+    100
     """
     check_choice("method", method, METHODS)
     embeddings = as_embeddings(embeddings)

@@ -54,6 +54,14 @@ def find_corpus_issues(
     ------
     InputError
         If nothing is given, or shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from curation import find_corpus_issues
+    >>> found = find_corpus_issues(np.array(["yes"] * 97 + ["no"] * 3))
+    >>> [issue.kind for issue in found.issues]
+    ['imbalance', 'few rows']
     """
     check_number("sure", sure, low=0.5, high=1)
     vectors = embeddings.vectors if isinstance(embeddings, Embeddings) else embeddings

@@ -67,6 +67,17 @@ def find_box_issues(
     InputError
         On unequal lengths, a missing key, coordinates that are not finite, predicted boxes of
         negative size, and when most labelled boxes have no area (another format, surely).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from curation import find_box_issues
+    >>> drawn = {"boxes": np.array([[10.0, 10, 50, 50]]), "labels": np.array([0])}
+    >>> predicted = {"boxes": drawn["boxes"], "labels": np.array([1]), "scores": np.array([0.99])}
+    >>> right = {"boxes": drawn["boxes"], "labels": np.array([0]), "scores": np.array([0.99])}
+    >>> found = find_box_issues([drawn, drawn], predictions=[right, predicted])
+    >>> found.to_issues().counts()
+    {'label': 1}
     """
     check_number("confident", confident, low=0, high=1)
     check_number("likely", likely, low=0, high=1)

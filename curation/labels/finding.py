@@ -110,6 +110,16 @@ def find_label_issues(
     ------
     InputError
         Without evidence, on unequal lengths, NaN, labels outside `classes`, damaged files.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from curation import find_label_issues
+    >>> pixels, labels = load_digits(return_X_y=True)
+    >>> labels[7] = 1  # it is a seven
+    >>> found = find_label_issues(labels, embeddings=pixels)
+    >>> found.suggested_names[7], bool(found.flagged[7])
+    ('7', True)
     """
     check_choice("method", method, METHODS)
     inputs = read_inputs(

@@ -68,6 +68,17 @@ def find_multilabel_issues(
     ------
     InputError
         Without evidence, on unequal lengths, NaN, probabilities outside [0, 1], unknown classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from curation import find_multilabel_issues
+    >>> sets = [["cat"], ["dog"], ["cat", "dog"]] * 20
+    >>> probs = np.array([[0.95, 0.05], [0.05, 0.95], [0.95, 0.95]] * 20)
+    >>> probs[0] = [0.05, 0.95]  # it is a dog
+    >>> found = find_multilabel_issues(sets, pred_probs=probs)
+    >>> int(found.scores.argmin())
+    0
     """
     check_choice("method", method, METHODS)
     if pred_probs is not None:

@@ -80,6 +80,18 @@ def find_regression_issues(
     ------
     InputError
         Without evidence, on unequal lengths, infinite targets, predictions that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from curation import find_regression_issues
+    >>> draw = np.random.default_rng(0)
+    >>> x = draw.normal(size=(300, 3))
+    >>> y = x @ [1.0, 2.0, 3.0] + draw.normal(size=300) * 0.1
+    >>> y[4] += 30
+    >>> found = find_regression_issues(y, embeddings=x)
+    >>> int(found.scores.argmin()), bool(found.flagged[4])
+    (4, True)
     """
     check_choice("method", method, METHODS)
     y = _read_targets(targets)

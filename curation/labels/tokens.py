@@ -146,6 +146,17 @@ def find_token_issues(
     InputError
         On a sentence with another number of tokens than of probabilities (named), NaN, rows that
         do not sum to one, unknown classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from curation import find_token_issues
+    >>> labels = [["name", "other"], ["other", "other"]] * 15
+    >>> probs = [np.array([[0.9, 0.1], [0.1, 0.9]]), np.array([[0.1, 0.9], [0.1, 0.9]])] * 15
+    >>> labels[4] = ["other", "other"]  # its first word is a name
+    >>> found = find_token_issues(labels, pred_probs=probs)
+    >>> int(found.scores.argmin())
+    4
     """
     check_choice("method", method, METHODS)
     ids = read_row_ids(row_ids, None, len(labels))

@@ -48,6 +48,14 @@ def find_quality_issues(
     ------
     InputError
         On another kind, and on values that are not of it.
+
+    Examples
+    --------
+    >>> from curation import find_quality_issues
+    >>> texts = ["A kettle that works.", "", "Two chairs and a table.", "A lamp for the desk."]
+    >>> found = find_quality_issues(texts, kind="text")
+    >>> [(issue.row_id, issue.detail) for issue in found.to_issues()]
+    [('1', 'empty: no letter and no digit')]
     """
     check_choice("kind", kind, KINDS)
     if kind == "features":

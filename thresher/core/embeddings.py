@@ -35,6 +35,15 @@ class Embeddings(Shown):
         Name of the encoder, such as ``"builtin:image"``.
     fingerprint : str
         Identifies the encoder, its version, its fitted state and its settings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thresher.core import Embeddings
+    >>> embeddings = Embeddings.from_vectors(np.array([[3.0, 4.0], [0.0, 2.0]]), row_ids=["a", "b"])
+    >>> embeddings.vectors  # of length one
+    array([[0.6, 0.8],
+           [0. , 1. ]], dtype=float32)
     """
 
     row_ids: np.ndarray

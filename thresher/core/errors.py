@@ -28,6 +28,15 @@ class ThresherError(Exception):
     """Base of every error that Thresher raises on purpose.
 
     The command line prints its message without a traceback and leaves with ``exit_code``.
+
+    Examples
+    --------
+    >>> from thresher.core import ThresherError, load_dataset
+    >>> try:
+    ...     load_dataset("no-such-file.csv")
+    ... except ThresherError as error:
+    ...     print(type(error).__name__, error.exit_code)
+    InputError 2
     """
 
     exit_code = 1

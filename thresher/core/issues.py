@@ -47,7 +47,17 @@ class Issue:
 
 @dataclass(frozen=True, repr=False)
 class Issues(ShownRows):
-    """A table of findings with the columns of `SCHEMA`, worst first within each check."""
+    """A table of findings with the columns of `SCHEMA`, worst first within each check.
+
+    Examples
+    --------
+    >>> from thresher.core import Issues
+    >>> issues = Issues.from_columns("label", row_ids=["r1", "r2"], scores=[0.1, 0.3])
+    >>> issues.counts()
+    {'label': 2}
+    >>> [issue.row_id for issue in issues]
+    ['r1', 'r2']
+    """
 
     table: pa.Table
 

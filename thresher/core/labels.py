@@ -107,6 +107,15 @@ class Labels:
     ------
     InputError
         When the file is not one of ours, is damaged, or has another format.
+
+    Examples
+    --------
+    >>> from thresher.core import Labels
+    >>> from thresher.core.labels import Answer
+    >>> answers = [Answer("r1", "good", annotator="ann"), Answer("r2", "bad", annotator="ann")]
+    >>> with Labels("labels.db") as labels:
+    ...     labels.record(answers)
+    2
     """
 
     def __init__(self, path: str | os.PathLike[str], *, timeout: float = 60.0) -> None:

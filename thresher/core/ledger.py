@@ -56,6 +56,15 @@ class CostLedger:
         ``"cpu"`` or ``"cuda"``: what the stages compute on.
     price_per_hour : float, optional
         Of this machine, in any currency.
+
+    Examples
+    --------
+    >>> from thresher.core import CostLedger
+    >>> ledger = CostLedger("ledger.jsonl")
+    >>> with ledger.stage("clean", rows=3):
+    ...     total = sum(range(1000))
+    >>> CostLedger.load("ledger.jsonl").stages[0].stage
+    'clean'
     """
 
     def __init__(

@@ -69,6 +69,19 @@ class Manifest(ShownRows):
         ``new_label`` the label before and, for ``relabel``, after.
     header : dict
         JSON types only: dataset fingerprint, version, seed, thresholds, settings.
+
+    Examples
+    --------
+    >>> import datasets
+    >>> from thresher.core import Manifest, with_row_ids
+    >>> rows = with_row_ids(datasets.Dataset.from_dict({"key": ["a", "b"]}), key="key")
+    >>> doing, why = ["keep", "drop"], [None, "exact_duplicate"]
+    >>> manifest = Manifest.from_columns(["a", "b"], doing, reasons=why, scores=[None, 0])
+    >>> applied = manifest.apply(rows)
+    >>> applied.dataset["key"][:]
+    ['a']
+    >>> manifest.undo(applied.dataset, applied.removed)["key"][:]
+    ['a', 'b']
     """
 
     table: pa.Table

@@ -62,6 +62,15 @@ class NeighborGraph(Shown):
         Position of the first row equal to each row (its own where it is the first); None when no
         two rows are equal, and always None for a graph made with ``k``, which stores equal rows
         like any others.
+
+    Examples
+    --------
+    >>> from thresher.core import NeighborGraph, neighbor_graph
+    >>> graph = neighbor_graph([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]], threshold=0.9)
+    >>> isinstance(graph, NeighborGraph), graph.pair_count
+    (True, 1)
+    >>> [row.tolist() for row in graph.pairs()[:2]]
+    [[0], [1]]
     """
 
     row_ids: np.ndarray

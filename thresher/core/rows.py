@@ -49,6 +49,14 @@ def with_row_ids(dataset: Rows, *, key: str | None = None) -> Rows:
     ------
     InputError
         When the key column is missing, has empty entries or repeats; the rows are named.
+
+    Examples
+    --------
+    >>> import datasets
+    >>> from thresher.core import with_row_ids
+    >>> rows = datasets.Dataset.from_dict({"key": ["a", "b"], "text": ["x", "y"]})
+    >>> with_row_ids(rows, key="key")["row_id"][:]
+    ['a', 'b']
     """
     given: Any = dataset
     done: Rows

@@ -109,6 +109,14 @@ def write_dataset(
     ------
     InputError
         When a format cannot hold a column, or an image has neither bytes nor a readable file.
+
+    Examples
+    --------
+    >>> import datasets
+    >>> from thresher.core import write_dataset
+    >>> rows = datasets.Dataset.from_dict({"text": ["x", "y"], "stars": ["good", "bad"]})
+    >>> write_dataset(rows, "clean.csv").read_text().split()
+    ['text,stars', 'x,good', 'y,bad']
     """
     target = Path(path)
     chosen = choose_format(target, format)

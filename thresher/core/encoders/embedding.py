@@ -61,6 +61,15 @@ def embed(
     ------
     InputError
         When data and encoder do not go together, or a row of numbers holds NaN (rows are named).
+
+    Examples
+    --------
+    >>> from thresher.core import embed
+    >>> texts = ["a red kettle", "a red kettle!", "a chair"]
+    >>> embeddings = embed(texts, encoder="builtin:text-hash")
+    >>> near, far = embeddings.vectors[0] @ embeddings.vectors[1:].T
+    >>> bool(near > far)
+    True
     """
     check_count("batch_size", batch_size, low=1)
     source = open_source(data, column=column, row_ids=row_ids)

@@ -61,6 +61,13 @@ def get_encoder(
         When there is no such encoder, or a model cannot be loaded; says how to get it.
     MissingExtraError
         When the model's library is not installed.
+
+    Examples
+    --------
+    >>> from thresher.core import get_encoder
+    >>> encoder = get_encoder("builtin:text-hash")
+    >>> encoder.name
+    'builtin:text-hash'
     """
     if not isinstance(spec, str):
         return _from_object(spec, modality)

@@ -132,6 +132,17 @@ def load_dataset(
     ------
     InputError
         When a column is missing or its role unclear, or when no usable row is left.
+
+    Examples
+    --------
+    >>> import datasets
+    >>> from thresher.core import load_dataset
+    >>> rows = {"review": ["works well", "broke at once"] * 2, "stars": ["good", "bad"] * 2}
+    >>> loaded = load_dataset(datasets.Dataset.from_dict(rows), test_fraction=0)
+    >>> print(*loaded.role_lines)
+    text: review; label: stars (named like what is to be told); key: none, rows are counted
+    >>> loaded.labels.tolist()
+    [1, 0, 1, 0]
     """
     check_number("test_fraction", test_fraction, low=0, high=0.99)
     form = form_of(delimiter, header, encoding, max_unpacked)

@@ -68,6 +68,15 @@ def neighbor_graph(
     ------
     InputError
         On a bad option, NaN or infinite values, or more than 50 million pairs of unequal rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thresher.core import neighbor_graph
+    >>> vectors = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]])
+    >>> graph = neighbor_graph(vectors, threshold=0.9)
+    >>> graph.neighbors(0)[0].tolist()
+    [1]
     """
     rows = as_embeddings(embeddings)
     _check_options(threshold=threshold, k=k, method=method, recall=recall)
