@@ -75,7 +75,7 @@ def _find(
 
         return image_findings(values)
     if kind == "text":
-        from .text import text_findings
+        from .texts.finding import text_findings
 
         return text_findings(values)
     from .features import feature_findings

