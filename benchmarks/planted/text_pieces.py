@@ -1,4 +1,4 @@
-"""Pieces that `text_damage` plants: of each kind a list to choose limits by and one to judge them by."""
+"""Pieces that are planted: of each kind a list to choose limits by and one to judge them by."""
 
 from __future__ import annotations
 
