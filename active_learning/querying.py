@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 
 from .pool.context import Context, make_context
-from .pool.instances import Instances
+from .pool.options import PoolOptions
 from .pool.probabilities import MANY_LABELS, ONE_LABEL
 from .pool.selection import Selection
 from .strategies import get_strategy
@@ -32,20 +32,9 @@ def query(
     *,
     n: int,
     strategy: str | Strategy = "auto",
-    pred_probs: np.ndarray | None = None,
-    ensemble_probs: np.ndarray | None = None,
-    dropout_probs: np.ndarray | None = None,
-    uncertainty: np.ndarray | Instances | None = None,
-    predictions: np.ndarray | None = None,
-    labeled: np.ndarray | None = None,
-    exclude: np.ndarray | None = None,
-    candidates: np.ndarray | None = None,
-    costs: np.ndarray | None = None,
-    weights: np.ndarray | None = None,
-    class_counts: np.ndarray | None = None,
-    row_ids: np.ndarray | None = None,
     task: str = "classification",
     random_state: RandomState = 0,
+    **options: Unpack[PoolOptions],
 ) -> Selection:
     """Choose the rows of a pool to label next.
 
@@ -54,38 +43,18 @@ def query(
 
     Parameters
     ----------
-    embeddings : Embeddings or ndarray, shape (n_pool, d), optional
+    embeddings : Embeddings or ndarray, shape (n, d), optional
         Made unit length.
     n : int
         Rows to choose.
     strategy : str or Strategy
         A name of `STRATEGIES`, or a strategy with its options, such as ``Mix(UHerding(),
         Random())``.
-    pred_probs : ndarray, shape (n_pool, c), optional
-        Class probabilities of the current model.
-    ensemble_probs : ndarray, shape (k, n_pool, c), optional
-        Probabilities of several models, for BALD and query by committee.
-    dropout_probs : ndarray, shape (k, n_pool, c), optional
-        Probabilities of passes with dropout, for DropQuery.
-    uncertainty : ndarray, shape (n_pool,), or Instances, optional
-        Your own uncertainty, at least 0, in place of the margin of `pred_probs`; with `Instances`
-        that of spans, boxes or other parts of each row.
-    predictions : ndarray, shape (k, n_pool), optional
-        Numbers that several regression models predict: their standard deviation is the
-        uncertainty.
-    labeled, exclude, candidates : ndarray of bool, shape (n_pool,), or of int positions, optional
-        Rows with a label; rows with an annotator (counted as covered, never picked); rows that may
-        be picked at all (default all).
-    costs, weights : ndarray, shape (n_pool,), optional
-        Cost of a label (above 0) and importance of each row (at least 0); default 1.
-    class_counts : ndarray, shape (c,), optional
-        Labels so far of each class, for `Balance`.
-    row_ids : ndarray of str, shape (n_pool,), optional
-        Default those of `embeddings`, else ``"0"``, ``"1"``, ….
     task : {"classification", "multi_label", "regression", "spans", "boxes"}
         How probabilities are read: for all but ``"classification"`` each class on its own, so that
         rows need not sum to one.
     random_state : int, Generator or None
+    **options
 
     Returns
     -------
@@ -106,23 +75,8 @@ def query(
     ['1', '2']
     """
     check_choice("task", task, TASKS)
-    context = make_context(
-        embeddings=embeddings,
-        pred_probs=pred_probs,
-        ensemble_probs=ensemble_probs,
-        dropout_probs=dropout_probs,
-        uncertainty=uncertainty,
-        predictions=predictions,
-        labeled=labeled,
-        exclude=exclude,
-        candidates=candidates,
-        costs=costs,
-        weights=weights,
-        class_counts=class_counts,
-        row_ids=row_ids,
-        kind=ONE_LABEL if task == "classification" else MANY_LABELS,
-        random_state=random_state,
-    )
+    kind = ONE_LABEL if task == "classification" else MANY_LABELS
+    context = make_context(embeddings, kind=kind, random_state=random_state, **options)
     return query_context(get_strategy(strategy), context, n=n)
 
 

@@ -5,8 +5,10 @@ Letters in array names and shapes: n rows in the pool, d dimensions, c classes, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -14,7 +16,9 @@ from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
 from thresher.core.grid import exact_rows
 from thresher.core.matrices import as_matrix
+from thresher.core.options import filled
 from thresher.core.randomness import RandomState, check_random_state
+from thresher.core.signatures import checked
 
 from .arrays import (
     check_pred_probs,
@@ -27,7 +31,7 @@ from .arrays import (
     vectors_and_ids,
 )
 from .inner_products import device_of
-from .instances import Instances
+from .options import PoolOptions
 from .probabilities import ONE_LABEL, Kind
 
 
@@ -175,28 +179,26 @@ class Context:
         return replace(self, pending=pending)
 
 
+@checked
 def make_context(
-    *,
     embeddings: np.ndarray | Embeddings | None = None,
-    pred_probs: np.ndarray | None = None,
-    ensemble_probs: np.ndarray | None = None,
-    dropout_probs: np.ndarray | None = None,
-    uncertainty: np.ndarray | Instances | None = None,
-    predictions: np.ndarray | None = None,
-    labeled: np.ndarray | None = None,
-    exclude: np.ndarray | None = None,
-    candidates: np.ndarray | None = None,
-    costs: np.ndarray | None = None,
-    weights: np.ndarray | None = None,
-    class_counts: np.ndarray | None = None,
-    row_ids: np.ndarray | None = None,
+    *,
     kind: Kind = ONE_LABEL,
     random_state: RandomState = 0,
+    **options: Unpack[PoolOptions],
 ) -> Context:
     """Check the arrays of a pool and put them together.
 
-    Parameters are those of `query`. At least one of `embeddings`, `pred_probs`, `ensemble_probs`,
-    `uncertainty`, `predictions` and `row_ids` is needed, to know how many rows there are.
+    At least one of `embeddings`, `pred_probs`, `ensemble_probs`, `uncertainty`, `predictions` and
+    `row_ids` is needed, to know how many rows there are.
+
+    Parameters
+    ----------
+    embeddings : Embeddings or ndarray, shape (n, d), optional
+    kind : Kind
+        What the probabilities mean.
+    random_state : int, Generator or None
+    **options
 
     Raises
     ------
@@ -204,43 +206,62 @@ def make_context(
         On lengths that differ, NaN or infinite values, probabilities outside [0, 1] or that do not
         sum to one, costs that are not positive, repeated row ids; the first rows are named.
     """
-    vectors, ids = vectors_and_ids(plain(embeddings), row_ids)
-    pred_probs = None if pred_probs is None else as_matrix("pred_probs", plain(pred_probs))
-    predictions = plain(predictions)
-    ensemble_probs, dropout_probs = plain(ensemble_probs), plain(dropout_probs)
-    uncertainty = plain(uncertainty)
-    sized = (ids, vectors, pred_probs, uncertainty if isinstance(uncertainty, np.ndarray) else None)
-    lengths = [len(values) for values in sized if values is not None]
-    members = {"ensemble_probs": ensemble_probs, "dropout_probs": dropout_probs}
-    lengths += [
-        rows_of_members(name, value) for name, value in members.items() if value is not None
-    ]
-    if predictions is not None and not lengths:
-        lengths = [np.shape(predictions)[-1]]
-    if not lengths:
-        raise InputError("Give at least one of `embeddings`, `pred_probs` and `row_ids`.")
-    n = lengths[0]
-    if set(lengths) != {n}:
-        raise InputError(f"The arrays of the pool have different lengths: {sorted(set(lengths))}.")
-    ids = np.arange(n).astype(str) if ids is None else ids
+    given = filled(PoolOptions, options)
+    vectors, row_ids = vectors_and_ids(plain(embeddings), given["row_ids"])
+    probs = given["pred_probs"]
+    arrays = {
+        "row_ids": row_ids,
+        "embeddings": vectors,
+        "pred_probs": None if probs is None else as_matrix("pred_probs", plain(probs)),
+        "uncertainty": plain(given["uncertainty"]),
+        "ensemble_probs": plain(given["ensemble_probs"]),
+        "dropout_probs": plain(given["dropout_probs"]),
+        "predictions": plain(given["predictions"]),
+    }
+    n = _count_rows(arrays)
+    ids = np.arange(n).astype(str) if row_ids is None else row_ids
+    counts = given["class_counts"]
     return Context(
         row_ids=ids,
-        labeled=mask_of("labeled", plain(labeled), n=n, default=False),
-        pending=mask_of("exclude", plain(exclude), n=n, default=False),
-        candidates=mask_of("candidates", plain(candidates), n=n, default=True),
-        costs=positive("costs", plain(costs), row_ids=ids, zero=False),
-        weights=positive("weights", plain(weights), row_ids=ids, zero=True),
+        labeled=mask_of("labeled", plain(given["labeled"]), n=n, default=False),
+        pending=mask_of("exclude", plain(given["exclude"]), n=n, default=False),
+        candidates=mask_of("candidates", plain(given["candidates"]), n=n, default=True),
+        costs=positive("costs", plain(given["costs"]), row_ids=ids, zero=False),
+        weights=positive("weights", plain(given["weights"]), row_ids=ids, zero=True),
         rng=check_random_state(random_state),
         embeddings=vectors,
         pred_probs=(
-            None if pred_probs is None else check_pred_probs(pred_probs, row_ids=ids, kind=kind)
+            None
+            if arrays["pred_probs"] is None
+            else check_pred_probs(arrays["pred_probs"], row_ids=ids, kind=kind)
         ),
-        ensemble_probs=members_of(ensemble_probs, row_ids=ids, kind=kind),
-        dropout_probs=members_of(dropout_probs, row_ids=ids, kind=kind),
-        given_uncertainty=uncertainty_of(uncertainty, predictions, row_ids=ids),
-        class_counts=(
-            None if class_counts is None else np.asarray(plain(class_counts), dtype=np.float64)
-        ),
+        ensemble_probs=members_of(arrays["ensemble_probs"], row_ids=ids, kind=kind),
+        dropout_probs=members_of(arrays["dropout_probs"], row_ids=ids, kind=kind),
+        given_uncertainty=uncertainty_of(arrays["uncertainty"], arrays["predictions"], row_ids=ids),
+        class_counts=None if counts is None else np.asarray(plain(counts), dtype=np.float64),
         kind=kind,
         device=device_of(embeddings),
     )
+
+
+def _count_rows(arrays: Mapping[str, Any]) -> int:
+    """Return the number of rows that all arrays of the pool agree on."""
+    lengths = [
+        len(arrays[name])
+        for name in ("row_ids", "embeddings", "pred_probs")
+        if arrays[name] is not None
+    ]
+    if isinstance(arrays["uncertainty"], np.ndarray):
+        lengths.append(len(arrays["uncertainty"]))
+    lengths += [
+        rows_of_members(name, arrays[name])
+        for name in ("ensemble_probs", "dropout_probs")
+        if arrays[name] is not None
+    ]
+    if arrays["predictions"] is not None and not lengths:
+        lengths = [np.shape(arrays["predictions"])[-1]]
+    if not lengths:
+        raise InputError("Give at least one of `embeddings`, `pred_probs` and `row_ids`.")
+    if len(set(lengths)) > 1:
+        raise InputError(f"The arrays of the pool have different lengths: {sorted(set(lengths))}.")
+    return lengths[0]

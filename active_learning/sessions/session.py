@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time as clocks
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.labels import Answer
 from thresher.core.moved import renamed
+from thresher.core.options import with_options_described
 from thresher.core.signatures import checked
 
 from ..annotators.classes import Consensus
@@ -20,6 +21,7 @@ from ..learners.learner import Learner, as_learner
 from ..pool.arrays import plain, uncertainty_of
 from ..pool.context import make_context
 from ..pool.instances import Instances
+from ..pool.options import RowOptions
 from ..strategies import get_strategy
 from ..strategies.strategy import Strategy
 from ..tasks import Task
@@ -35,6 +37,7 @@ from .store import Ask
 MODES = ("new", "relabel", "mixed")
 
 
+@with_options_described
 class Session:
     """A pool that is being labelled, kept in one SQLite file.
 
@@ -48,8 +51,6 @@ class Session:
         Made when it is not there; files of older versions are brought up to date.
     embeddings : Embeddings or ndarray, shape (n, d)
         A torch tensor will do.
-    row_ids : ndarray of str, shape (n,), optional
-        Default those of `embeddings`.
     classes : sequence of str, optional
         Needed for a new file, except for regression.
     task : str or Task, optional
@@ -59,9 +60,6 @@ class Session:
         Default ``"auto"``, or what the file was started with.
     learner : Learner, optional
         Default that of the task. Must be the same each time for replays to agree.
-    candidates : ndarray of bool, shape (n,), optional
-        Rows that may be asked.
-    costs, weights : ndarray, shape (n,), optional
     audit : float, optional
         Share of rows drawn at random to measure the model, default 0.1.
     random_state : int, optional
@@ -70,6 +68,7 @@ class Session:
         Fit models in a thread, so that `ask` never waits; otherwise `ask` fits first.
     clock : callable
         Returns seconds since 1970.
+    **options
 
     Raises
     ------
@@ -84,26 +83,17 @@ class Session:
         path: str | os.PathLike[str],
         *,
         embeddings: np.ndarray | Embeddings,
-        row_ids: np.ndarray | None = None,
         classes: Sequence[str] | None = None,
         task: str | Task | None = None,
         strategy: str | Strategy | None = None,
         learner: Learner | None = None,
-        candidates: np.ndarray | None = None,
-        costs: np.ndarray | None = None,
-        weights: np.ndarray | None = None,
         audit: float | None = None,
         random_state: int | None = None,
         background: bool = True,
         clock: Callable[[], float] = clocks.time,
+        **options: Unpack[RowOptions],
     ) -> None:
-        context = make_context(
-            embeddings=embeddings,
-            row_ids=row_ids,
-            candidates=candidates,
-            costs=costs,
-            weights=weights,
-        )
+        context = make_context(embeddings, **options)
         given = None if strategy is None else get_strategy(strategy)
         store, settings = open_store(
             path, context, Wanted(task, classes, given, audit, random_state)
@@ -115,8 +105,8 @@ class Session:
             Embeddings(context.row_ids, context.vectors),
             given or get_strategy(settings.strategy),
             as_learner(learner or settings.task.learner()),
-            None if costs is None else context.costs,
-            None if weights is None else context.weights,
+            None if options.get("costs") is None else context.costs,
+            None if options.get("weights") is None else context.weights,
             settings.random_state,
             settings.task,
         )

@@ -110,11 +110,13 @@ def check_values(family: type, given: Mapping[str, Any]) -> None:
 
 def check_names(function: Callable[..., Any], given: Mapping[str, Any]) -> None:
     """Raise an `InputError` for an option that a function does not take; name the nearest one."""
-    known = list(expanded(function).parameters)
+    known = [name for name in expanded(function).parameters if name != "self"]
+    making = function.__name__ == "__init__"
+    called = function.__qualname__.split(".")[-2] if making else function.__name__
     for name in given:
         if name not in known:
             raise InputError(
-                f"`{function.__name__}` has no option `{name}`.{did_you_mean(name, known)} "
+                f"`{called}` has no option `{name}`.{did_you_mean(name, known)} "
                 f"Its options: {', '.join(known)}."
             )
 
@@ -140,12 +142,13 @@ def expanded(function: Callable[..., Any]) -> inspect.Signature:
     return signature.replace(parameters=[*own, *more])
 
 
-def described(function: Callable[..., Any]) -> str:
+def described(function: Callable[..., Any], doc: str | None = None) -> str:
     """Return a docstring in which ``**options`` has been replaced by an entry for each of them.
 
-    What stands below ``**options`` there stays, as a sentence before the entries' own.
+    What stands below ``**options`` there stays, as a sentence before the entries' own. `doc` is the
+    docstring, by default the function's.
     """
-    text = inspect.cleandoc(function.__doc__ or "")
+    text = inspect.cleandoc(doc or function.__doc__ or "")
     family = family_of(function)
     before, found, after = text.partition("\n**options")
     if family is None or not found:
@@ -164,6 +167,13 @@ def described(function: Callable[..., Any]) -> str:
     own = "\n".join(lines[:count]).strip("\n")
     head = f"**options : {family.__name__}\n{own}\n" if own else ""
     return f"{before}\n{head}" + "\n".join(entries) + rest
+
+
+def with_options_described(described_class: type[Family]) -> type[Family]:
+    """Let the docstring of a class show the options that making one takes."""
+    made: Any = described_class.__init__
+    described_class.__doc__ = described(inspect.unwrap(made), described_class.__doc__)
+    return described_class
 
 
 def _kind_and_default(kind: Any, option: Option, default: Any) -> str:

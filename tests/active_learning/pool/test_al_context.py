@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from active_learning import query
+from active_learning import Session, query
 from active_learning.pool.context import make_context
 from thresher.core.errors import InputError
 
@@ -51,3 +51,19 @@ def test_bad_arrays_are_named(change, message):
 def test_make_context_needs_rows():
     with pytest.raises(InputError, match="at least one"):
         make_context()
+
+
+def test_a_misspelt_option_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"`query` has no option `pred_prob`. .*'pred_probs'"):
+        query(np.eye(3), n=1, pred_prob=np.eye(3))
+    with pytest.raises(InputError, match=r"`make_context` has no option `label`. .*'labeled'"):
+        make_context(np.eye(3), label=[0])
+    with pytest.raises(InputError, match=r"`Session` has no option `cost`. .*'costs'"):
+        Session(tmp_path / "s.db", embeddings=np.eye(3), classes=["a", "b"], cost=[1, 2, 3])
+    assert not (tmp_path / "s.db").exists()
+
+
+def test_options_are_described_wherever_they_are_taken():
+    for taker in (query, make_context, Session):
+        assert "\ncosts : ndarray, optional\n" in taker.__doc__
+        assert "**options" not in taker.__doc__
