@@ -17,6 +17,7 @@ from thresher.core.classes import label_texts
 from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.missing import read_numbers
 from thresher.core.neighbors import NeighborGraph
+from thresher.core.numerics.ragged import positions
 from thresher.core.signatures import checked
 
 POLICIES = ("first", "medoid", "label_agreement", "resolution", "length")
@@ -268,8 +269,7 @@ def _label_agreement(graph: NeighborGraph, labels: np.ndarray) -> np.ndarray:
     agreeing = held(first, codes) - 1
     spans = np.diff(graph.indptr)[first]
     row = np.repeat(np.arange(n), spans)
-    offset = np.arange(spans.sum()) - np.repeat(np.cumsum(spans) - spans, spans)
-    neighbours = graph.indices[np.repeat(graph.indptr[first], spans) + offset]
+    neighbours = graph.indices[positions(graph.indptr[first], spans)]
     agreeing = agreeing + np.bincount(row, weights=held(neighbours, codes[row]), minlength=n)
     degrees = graph.degrees()
     share: np.ndarray = np.divide(agreeing, degrees, out=np.ones(n), where=degrees > 0)

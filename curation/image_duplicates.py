@@ -18,6 +18,7 @@ import numpy as np
 
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.neighbors import NeighborGraph
+from thresher.core.numerics.ragged import place_in_run
 from thresher.core.search import neighbor_graph, top_k
 from thresher.core.signatures import checked
 
@@ -227,7 +228,7 @@ def _best_of_each(found: Found, count: int) -> Found:
     order = order[fresh]
     order = order[np.lexsort((-score[order], row[order]))]
     _, start = np.unique(row[order], return_index=True)
-    place = np.arange(len(order)) - np.repeat(start, np.diff([*start, len(order)]))
+    place = place_in_run(start, n=len(order))
     close = np.bincount(row[order], weights=score[order] >= CLOSE, minlength=1)[row[order]]
     kept = order[place < count + np.minimum(close, MOST_CLOSE)]
     return tuple(part[kept] for part in found)  # type: ignore[return-value]

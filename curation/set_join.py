@@ -13,9 +13,10 @@ from scipy import sparse
 
 from thresher.core.errors import InputError
 from thresher.core.neighbors import MAX_PAIRS
+from thresher.core.numerics.hashing import splitmix64
 from thresher.core.progress import track
 
-from .shingles import Shingles, mixed
+from .shingles import Shingles
 
 PERMUTATIONS = 128
 CAUGHT_AT_THRESHOLD = 0.995
@@ -58,7 +59,7 @@ def minhash_candidates(
     keys = np.zeros((bands, len(filled)), np.uint64)
     for band in track(range(bands), description="hash texts"):
         for _ in range(rows):
-            keys[band] = mixed(keys[band] ^ _minima(shingles, filled, rng))
+            keys[band] = splitmix64(keys[band] ^ _minima(shingles, filled, rng))
     owners = np.tile(filled, bands)
     return _pairs_sharing(keys.ravel(), owners, shingles.sizes, threshold)
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from thresher.core.numerics.hashing import splitmix64
+from thresher.core.numerics.ragged import positions
+
 WORDS = re.compile(r"\w+")
 
 
@@ -70,25 +73,15 @@ def _shingles(codes: np.ndarray, lengths: np.ndarray, n: int) -> Shingles:
     starts = np.cumsum(lengths) - lengths
     counts = np.where(lengths >= n, lengths - n + 1, np.minimum(lengths, 1))
     owners = np.repeat(np.arange(len(lengths)), counts)
-    offset = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
-    begin = starts[owners] + offset
+    begin = positions(starts, counts)
     hashes = np.zeros(len(owners), np.uint64)
     padded = np.concatenate([codes, np.zeros(n, np.uint64)])
     for place in range(n):
         inside = place < lengths[owners]
-        hashes = mixed(hashes + np.where(inside, padded[begin + place], np.uint64(0)))
+        hashes = splitmix64(hashes + np.where(inside, padded[begin + place], np.uint64(0)))
     order = np.lexsort((hashes, owners))
     hashes, owners = hashes[order], owners[order]
     once = np.ones(len(hashes), bool)
     once[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
     sizes = np.bincount(owners[once], minlength=len(lengths))
     return Shingles(hashes[once], np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
-
-
-def mixed(values: np.ndarray) -> np.ndarray:
-    """Scramble uint64 values one to one (the finaliser of SplitMix64: Steele et al., 2014)."""
-    values = values + np.uint64(0x9E3779B97F4A7C15)
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    result: np.ndarray = values ^ (values >> np.uint64(31))
-    return result

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from thresher.core.arrow_kinds import is_number, is_string
 from thresher.core.columns import read_column
 from thresher.core.neighbors import NeighborGraph
+from thresher.core.numerics.ragged import positions
 from thresher.core.rows import hexadecimal, row_hashes
 from thresher.core.schema import ROW_ID, SPLIT
 
@@ -108,7 +109,7 @@ def where_equal(graph: NeighborGraph, others: np.ndarray | None) -> NeighborGrap
     start, stop = (np.searchsorted(keys, at * width) for at in (rows, rows + 1))
     counts = stop - start
     pair = np.repeat(np.arange(len(rows)), counts)
-    left = np.arange(len(pair)) - np.repeat(np.cumsum(counts) - counts, counts) + start[pair]
+    left = positions(start, counts)
     wanted = neighbours[pair] * width + keys[left] % width
     right = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     equal = keys[right] == wanted if len(keys) else np.zeros(0, bool)

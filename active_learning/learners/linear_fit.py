@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-# Takes logits, shape (m, c); returns their loss, summed over rows, and its gradient, shape (m, c).
 BLOCK = 4096
+FOLDS = 3
+LEAST_FOR_TEMPERATURE = 20
+# Takes logits, shape (m, c); returns their loss, summed over rows, and its gradient, shape (m, c).
 LogLoss = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
@@ -53,6 +55,24 @@ def fit_linear(
     )
     both = found.x.reshape(d + 1, outputs)
     return both[:d], both[d]
+
+
+def held_out_logits(
+    vectors: np.ndarray,
+    targets: np.ndarray,
+    fit: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
+    *,
+    outputs: int,
+    random_state: int,
+) -> np.ndarray:
+    """Return logits of rows, float64 (m, outputs), by weights that `fit` found on other rows."""
+    fold = np.random.default_rng((random_state, 3)).permutation(len(targets)) % FOLDS
+    logits = np.empty((len(targets), outputs))
+    for number in range(FOLDS):
+        rest, held = fold != number, fold == number
+        weights, bias = fit(vectors[rest], targets[rest])
+        logits[held] = vectors[held] @ weights + bias
+    return logits
 
 
 def logits_of(vectors: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:

@@ -8,18 +8,23 @@ costs the same at 128 and 4,096 dimensions. Temperature: Guo et al. (2017), on o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from thresher.core.errors import check_number
 from thresher.core.moved import renamed
+from thresher.core.numerics.softmax import softmax
 
 from .blas_threads import one_thread
 from .learner import Predictor, constant_predictor
-from .linear_fit import best_temperature, fit_linear, logits_of
-
-FOLDS = 3
-LEAST_FOR_TEMPERATURE = 20
+from .linear_fit import (
+    LEAST_FOR_TEMPERATURE,
+    best_temperature,
+    fit_linear,
+    held_out_logits,
+    logits_of,
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class LogisticModel:
         """Return probabilities, float32, shape (n, num_classes); 0 for classes never seen."""
         logits = logits_of(vectors, self.weights / self.temperature, self.bias / self.temperature)
         probs = np.zeros((len(vectors), self.num_classes), dtype=np.float32)
-        probs[:, self.present] = softmax(logits)
+        probs[:, self.present] = softmax(logits, out=logits)
         return probs
 
 
@@ -78,15 +83,9 @@ class LogisticHead:
         return LogisticModel(whole, bias, temperature, present, num_classes)
 
     def _temperature(self, vectors: np.ndarray, codes: np.ndarray, *, random_state: int) -> float:
-        fold = np.random.default_rng((random_state, 3)).permutation(len(codes)) % FOLDS
         classes = int(codes.max()) + 1
-        logits = np.empty((len(codes), classes))
-        for number in range(FOLDS):
-            rest, held = fold != number, fold == number
-            weights, bias = fit_logistic(
-                vectors[rest], codes[rest], num_classes=classes, strength=self.strength
-            )
-            logits[held] = vectors[held] @ weights + bias
+        fit = partial(fit_logistic, num_classes=classes, strength=self.strength)
+        logits = held_out_logits(vectors, codes, fit, outputs=classes, random_state=random_state)
         return fit_temperature(logits, codes)
 
 
@@ -133,14 +132,6 @@ def fit_temperature(logits: np.ndarray, codes: np.ndarray) -> float:
         return float((log_sum - scaled[rows, codes]).mean())
 
     return best_temperature(loss)
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return the softmax of each row; works in place."""
-    logits -= logits.max(axis=1, keepdims=True)
-    np.exp(logits, out=logits)
-    logits /= logits.sum(axis=1, keepdims=True)
-    return logits
 
 
 def span(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

@@ -1,12 +1,13 @@
 """The built-in head for several classes a row: one logistic regression for each class.
 
 All are fitted at once by L-BFGS, in the span of the labelled rows where that is smaller (see
-`heads`), with one temperature for all, fitted on out-of-fold logits (Guo et al., 2017).
+`logistic`), with one temperature for all, fitted on out-of-fold logits (Guo et al., 2017).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -14,8 +15,14 @@ from thresher.core.errors import check_number
 
 from .blas_threads import one_thread
 from .learner import Predictor
-from .linear_fit import best_temperature, fit_linear, logits_of
-from .logistic import FOLDS, LEAST_FOR_TEMPERATURE, span
+from .linear_fit import (
+    LEAST_FOR_TEMPERATURE,
+    best_temperature,
+    fit_linear,
+    held_out_logits,
+    logits_of,
+)
+from .logistic import span
 
 
 @dataclass(frozen=True)
@@ -63,12 +70,10 @@ class SigmoidHead:
         return SigmoidModel(whole, bias, temperature)
 
     def _temperature(self, vectors: np.ndarray, truth: np.ndarray, *, random_state: int) -> float:
-        fold = np.random.default_rng((random_state, 3)).permutation(len(truth)) % FOLDS
-        logits = np.empty(truth.shape)
-        for number in range(FOLDS):
-            rest, held = fold != number, fold == number
-            weights, bias = fit_sigmoids(vectors[rest], truth[rest], strength=self.strength)
-            logits[held] = vectors[held] @ weights + bias
+        fit = partial(fit_sigmoids, strength=self.strength)
+        logits = held_out_logits(
+            vectors, truth, fit, outputs=truth.shape[1], random_state=random_state
+        )
 
         def loss(log_temperature: float) -> float:
             scaled = logits * np.exp(-log_temperature)

@@ -10,6 +10,7 @@ import numpy as np
 
 from thresher.core.errors import InputError
 from thresher.core.moved import renamed
+from thresher.core.numerics.softmax import softmax
 
 from .learner import Predictor, constant_predictor
 
@@ -124,6 +125,4 @@ def _probabilities(model: Any, rows: np.ndarray) -> np.ndarray:
     scores = np.asarray(model.decision_function(rows), dtype=np.float64)
     if scores.ndim == 1:
         scores = np.stack([np.zeros_like(scores), scores], axis=1)
-    scores -= scores.max(axis=1, keepdims=True)
-    likely = np.exp(scores)
-    return np.asarray(likely / likely.sum(axis=1, keepdims=True))
+    return softmax(scores)

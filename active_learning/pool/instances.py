@@ -9,6 +9,7 @@ import numpy as np
 from thresher.core.errors import InputError, check_choice, check_count, check_number, did_you_mean
 from thresher.core.missing import id_texts, read_numbers
 from thresher.core.moved import RenamedField, renamed
+from thresher.core.numerics.ragged import place_in_run
 from thresher.core.shown import Shown
 from thresher.core.signatures import check_fields
 from thresher.core.text_arrays import text_array
@@ -109,6 +110,5 @@ def _highest(place: np.ndarray, scores: np.ndarray, *, k: int) -> np.ndarray:
     """Return where the `k` highest scores of each item are."""
     order = np.lexsort((-settled(scores), place))
     starts = np.flatnonzero(np.diff(place[order], prepend=-1))
-    sizes = np.diff(np.append(starts, len(order)))
-    rank = np.arange(len(order)) - np.repeat(starts, sizes)
+    rank = place_in_run(starts, n=len(order))
     return np.asarray(order[rank < k])

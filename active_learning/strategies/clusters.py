@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thresher.core.errors import check_count
+from thresher.core.numerics.ragged import place_in_run
 from thresher.core.ties import highest_first, settled
 
 from ..pool.context import Context
@@ -152,5 +153,5 @@ def _turns(rows: np.ndarray, *, cluster: np.ndarray, score: np.ndarray) -> _Turn
     rows = rows[order]
     group = cluster[rows]
     starts = np.flatnonzero(np.concatenate([[True], np.diff(group) != 0]))
-    turn = np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
+    turn = place_in_run(starts, n=len(rows))
     return _Turns(rows, group, turn)

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..randomness.keyed import mix64
+from thresher.core.numerics.hashing import STEP, mix64
 
-_STEP = np.uint64(0x9E3779B97F4A7C15)
 # Words of noise drawn at a time: their array stays in the second-level cache.
 _WORDS = 2**13
 
@@ -38,8 +37,8 @@ def _noises(sizes: Sequence[int], numbers: np.ndarray) -> Iterator[np.ndarray]:
     for part in _groups(words):
         ends = np.cumsum(words[part])
         # Each box counts its own words from 1, whatever other boxes there are.
-        start = numbers[part].astype(np.uint64) - (ends - words[part]).astype(np.uint64) * _STEP
-        values = np.arange(1, ends[-1] + 1, dtype=np.uint64) * _STEP
+        start = numbers[part].astype(np.uint64) - (ends - words[part]).astype(np.uint64) * STEP
+        values = np.arange(1, ends[-1] + 1, dtype=np.uint64) * STEP
         values += np.repeat(start, words[part])
         octets = mix64(values).astype("<u8", copy=False).view(np.uint8)
         for end, own, size in zip(ends.tolist(), words[part].tolist(), sizes[part], strict=True):

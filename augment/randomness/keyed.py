@@ -1,9 +1,7 @@
 """Keyed randomness: every draw is a pure function of (seed, epoch, row key, view, slot).
 
 Nothing is ever "next" in a stream, so neither worker counts, batch sizes, shuffling nor a resume
-in the middle of an epoch can change a draw. The mixing function is the finaliser of SplitMix64
-(Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014), applied to
-whole arrays: about 10 ns a draw.
+in the middle of an epoch can change a draw. The mixing function is that of SplitMix64.
 """
 
 from __future__ import annotations
@@ -16,41 +14,13 @@ import numpy as np
 
 from thresher.core.errors import InputError
 from thresher.core.fingerprint import row_keys
+from thresher.core.numerics.hashing import STEP, mix64, mix_int
 from thresher.core.randomness import RandomState, check_random_state
 
 Keys: TypeAlias = np.ndarray | Sequence[int] | Sequence[str]
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
-_FACTORS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _EPOCH = 0xD1B54A32D192ED03
 _VIEW = 0x8CB92BA72F3D8DD7
-_MASK = (1 << 64) - 1
-# So few values are mixed sooner one by one than by NumPy's calls, which take 9 µs for any few.
-_FEW = 8
-
-
-def mix64(values: np.ndarray) -> np.ndarray:
-    """Scramble uint64 values, any shape, one to one."""
-    if values.size <= _FEW:
-        few = [_mix_int(value) for value in values.ravel().tolist()]
-        return np.array(few, dtype=np.uint64).reshape(values.shape)
-    mixed = values >> _SHIFTS[0]
-    mixed ^= values
-    mixed *= _FACTORS[0]
-    shifted = mixed >> _SHIFTS[1]
-    mixed ^= shifted
-    mixed *= _FACTORS[1]
-    shifted = mixed >> _SHIFTS[2]
-    mixed ^= shifted
-    return np.asarray(mixed)
-
-
-def _mix_int(value: int) -> int:
-    value &= _MASK
-    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
-    return value ^ (value >> 31)
 
 
 @dataclass(frozen=True)
@@ -85,7 +55,7 @@ class Draws:
 def _unit(stream: np.ndarray, slot: int, count: int) -> np.ndarray:
     if not count:
         return np.empty((len(stream), 0))
-    steps = np.arange(slot + 1, slot + count + 1, dtype=np.uint64) * _GOLDEN
+    steps = np.arange(slot + 1, slot + count + 1, dtype=np.uint64) * STEP
     bits = mix64(stream[:, None] + steps)
     bits >>= np.uint64(11)
     return bits * 2.0**-53
@@ -93,13 +63,13 @@ def _unit(stream: np.ndarray, slot: int, count: int) -> np.ndarray:
 
 def draw(seed: int, keys: np.ndarray, *, epoch: int = 0, view: int = 0) -> Draws:
     """Set up the draws of rows with uint64 `keys`, shape (n,), in one epoch and view."""
-    root = _mix_int(seed + int(_GOLDEN))
-    root = _mix_int(root ^ _mix_int(view + _VIEW))
-    turn = _mix_int(root ^ _mix_int(epoch + _EPOCH))
-    scrambled = mix64(keys + _GOLDEN)
+    root = mix_int(seed + int(STEP))
+    root = mix_int(root ^ mix_int(view + _VIEW))
+    turn = mix_int(root ^ mix_int(epoch + _EPOCH))
+    scrambled = mix64(keys + STEP)
     return Draws(
         stream=mix64(scrambled ^ np.uint64(turn)),
-        steady=mix64(scrambled ^ np.uint64(_mix_int(root ^ 0x5851F42D4C957F2D))),
+        steady=mix64(scrambled ^ np.uint64(mix_int(root ^ 0x5851F42D4C957F2D))),
         epoch=epoch,
     )
 

@@ -21,6 +21,8 @@ from .arrow_kinds import is_binary, is_number, is_string
 from .columns import dataset_of, read_column, read_row_ids, strings, take_rows, with_column
 from .errors import InputError, check_column
 from .fingerprint import fingerprint
+from .numerics.hashing import STEP, splitmix64
+from .numerics.ragged import place_in_run
 from .schema import ROW_ID, SPLIT, Schema
 from .signatures import checked
 from .text_arrays import packed_texts
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 Rows = TypeVar("Rows")
 # Sixteen digits that are a whole number, or one with an exponent, and the mark of copies.
 LIKE_NUMBER = re.compile(r"(?=[\de]{16}(-\d+)?$)\d+(e\d+)?(-\d+)?$")
-NULL = np.uint64(0x9E3779B97F4A7C15)
+NULL = STEP
 
 
 @checked
@@ -124,7 +126,7 @@ def content_ids(dataset: datasets.Dataset) -> np.ndarray:
     order = np.argsort(hashes, kind="stable")
     ordered = hashes[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else order
-    counter = np.arange(len(ordered)) - np.repeat(starts, np.diff(np.r_[starts, len(ordered)]))
+    counter = place_in_run(starts, n=len(ordered))
     copies = np.empty(len(ids), np.int64)
     copies[order] = counter
     repeated = np.flatnonzero(copies)
@@ -167,8 +169,8 @@ def row_hashes(dataset: datasets.Dataset, columns: Iterable[str] | None = None) 
     total = np.zeros(len(dataset), np.uint64)
     for name in names:
         salt = np.frombuffer(hashlib.blake2b(name.encode(), digest_size=8).digest(), "<u8")[0]
-        total += _mix(_column_hashes(read_column(dataset, name)) ^ salt)
-    return _mix(total)
+        total += splitmix64(_column_hashes(read_column(dataset, name)) ^ salt)
+    return splitmix64(total)
 
 
 def dataset_fingerprint(dataset: datasets.Dataset, schema: Schema) -> str:
@@ -218,7 +220,7 @@ def _number_hashes(column: pa.ChunkedArray) -> np.ndarray:
         return _string_hashes(column.cast(pa.string()))
     else:
         bits = column.cast(pa.int64(), safe=False).fill_null(0).to_numpy().view(np.uint64)
-    return _with_nulls(_mix(bits), column)
+    return _with_nulls(splitmix64(bits), column)
 
 
 def _vector_hashes(column: pa.ChunkedArray) -> np.ndarray:
@@ -267,14 +269,6 @@ def digests(values: Iterable[Any], *, size: int = 8) -> np.ndarray:
 
 def _with_nulls(hashes: np.ndarray, column: pa.ChunkedArray) -> np.ndarray:
     return np.where(column.is_null().to_numpy(), NULL, hashes) if column.null_count else hashes
-
-
-def _mix(values: np.ndarray) -> np.ndarray:
-    """Spread the bits of uint64 values (splitmix64)."""
-    mixed = values + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
 
 
 def hexadecimal(hashes: np.ndarray) -> np.ndarray:

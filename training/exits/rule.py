@@ -16,6 +16,7 @@ import numpy as np
 
 from thresher.core.errors import InputError, check_number
 from thresher.core.interval import wilson_interval
+from thresher.core.numerics.softmax import log_softmax
 
 STEPS = 200
 CURVE_POINTS = 25
@@ -163,19 +164,13 @@ def exit_curve(
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """Return the temperature with the highest likelihood, from 1/8 to 8 in steps of a tenth."""
     scales = 2.0 ** np.arange(-3, 3.01, 0.1375)
-    rows = np.arange(len(labels))
-    return float(max(scales, key=lambda scale: _log_probs(logits, scale)[rows, labels].mean()))
+    rows, exact = np.arange(len(labels)), logits.astype(np.float64)
+    return float(max(scales, key=lambda scale: log_softmax(exact / scale)[rows, labels].mean()))
 
 
 def confidence(logits: np.ndarray, temperature: float) -> np.ndarray:
     """Return the tempered probability of the likeliest class, float64 (n,)."""
-    return np.asarray(np.exp(_log_probs(logits, temperature).max(axis=1)))
-
-
-def _log_probs(logits: np.ndarray, temperature: float) -> np.ndarray:
-    values = logits.astype(np.float64) / temperature
-    values -= values.max(axis=1, keepdims=True)
-    return np.asarray(values - np.log(np.exp(values).sum(axis=1, keepdims=True)))
+    return np.asarray(np.exp(log_softmax(logits.astype(np.float64) / temperature).max(axis=1)))
 
 
 @dataclass(frozen=True)

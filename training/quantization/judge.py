@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
+from thresher.core.numerics.softmax import log_softmax
+
 from ..evaluation import predict_logits
 from ..rows.samples import Samples
 from .model import QuantizedModel
@@ -84,17 +86,11 @@ class Judge:
 
 
 def _confidence(logits: np.ndarray, labels: np.ndarray) -> float:
-    log_p = _log_softmax(logits.astype(np.float64))
+    log_p = log_softmax(logits.astype(np.float64))
     return float(np.exp(log_p[np.arange(len(labels)), labels]).mean())
 
 
 def _divergences(teacher: np.ndarray, student: np.ndarray) -> np.ndarray:
-    log_p, log_q = (_log_softmax(logits.astype(np.float64)) for logits in (teacher, student))
+    log_p, log_q = (log_softmax(logits.astype(np.float64)) for logits in (teacher, student))
     divergences: np.ndarray = (np.exp(log_p) * (log_p - log_q)).sum(1)
     return divergences
-
-
-def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = logits - logits.max(1, keepdims=True)
-    result: np.ndarray = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
-    return result

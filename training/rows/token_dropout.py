@@ -14,9 +14,7 @@ import torch
 from torch import Tensor
 
 from thresher.core.errors import check_count, check_number
-
-_STEP = np.uint64(0x9E3779B97F4A7C15)
-_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+from thresher.core.numerics.hashing import FIRST, SECOND, STEP, mix64
 
 
 @dataclass(frozen=True)
@@ -42,18 +40,10 @@ class TokenDropout:
 
     def __call__(self, inputs: Tensor, keys: np.ndarray, epoch: int) -> Tensor:
         """Return token ids int64 (b, length), some of them 0, for row keys uint64 (b,)."""
-        stream = np.uint64((self.seed * int(_FIRST) + (epoch + 1) * int(_SECOND)) % 2**64)
-        places = np.arange(1, inputs.shape[1] + 1, dtype=np.uint64) * _STEP
-        drawn = _mixed((keys + stream)[:, None] + places)
+        stream = np.uint64((self.seed * int(FIRST) + (epoch + 1) * int(SECOND)) % 2**64)
+        places = np.arange(1, inputs.shape[1] + 1, dtype=np.uint64) * STEP
+        drawn = mix64((keys + stream)[:, None] + places)
         gone = torch.from_numpy(drawn < np.uint64(self.share * 2.0**64)).to(inputs.device)
         thinned = inputs.masked_fill(gone, 0)
         empty = (thinned != 0).sum(1, keepdim=True) == 0
         return torch.where(empty, inputs, thinned)
-
-
-def _mixed(values: np.ndarray) -> np.ndarray:
-    """Scatter 64-bit numbers evenly (the finalizer of SplitMix64; Steele et al. 2014)."""
-    values = (values ^ (values >> np.uint64(30))) * _FIRST
-    values = (values ^ (values >> np.uint64(27))) * _SECOND
-    result: np.ndarray = values ^ (values >> np.uint64(31))
-    return result

@@ -18,6 +18,8 @@ import numpy as np
 
 from thresher.core.errors import InputError, check_count
 from thresher.core.missing import text_list
+from thresher.core.numerics.hashing import splitmix64
+from thresher.core.numerics.ragged import place_in_run
 
 _NOT_A_WORD = re.compile(r"[^\w\n]+")
 _SPACE, _NEWLINE = ord(" "), ord("\n")
@@ -95,7 +97,7 @@ class HashTokenizer:
         if self.word_ngrams == 2:
             together = row_of[starts[1:]] == row_of[starts[:-1]]
             rows.append(row_of[starts[1:]][together])
-            hashes.append(_mix(words[:-1] * _PRIME + words[1:], salt=2)[together])
+            hashes.append(splitmix64(words[:-1] * _PRIME + words[1:], steps=3)[together])
         if self.char_ngrams is not None:
             for size in range(self.char_ngrams[0], self.char_ngrams[1] + 1):
                 places, grams = _ngrams(characters, size)
@@ -120,10 +122,9 @@ def _words(characters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return starts, np.zeros(0, dtype=np.uint64)
     places = np.flatnonzero(inside)
     first = np.searchsorted(places, starts)
-    lengths = np.diff(np.append(first, len(places)))
-    position = np.arange(len(places)) - np.repeat(first, lengths)
+    position = place_in_run(first, n=len(places))
     coded = characters[places].astype(np.uint64) * _PRIME + position.astype(np.uint64)
-    return starts, _mix(np.add.reduceat(_mix(coded, salt=0), first), salt=1)
+    return starts, splitmix64(np.add.reduceat(splitmix64(coded), first), steps=2)
 
 
 def _ngrams(characters: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -139,12 +140,4 @@ def _ngrams(characters: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         if 0 < offset < size - 1:
             whole &= (part != _SPACE) & (part != _NEWLINE)
     places = np.flatnonzero(whole)
-    return places, _mix(hashes[places], salt=size)
-
-
-def _mix(values: np.ndarray, *, salt: int) -> np.ndarray:
-    """Spread the bits of uint64 values (the finalizer of SplitMix64, Steele et al. 2014)."""
-    mixed = values + np.uint64(0x9E3779B97F4A7C15 * (salt + 1) % 2**64)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    return places, splitmix64(hashes[places], steps=size + 1)

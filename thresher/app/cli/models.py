@@ -13,6 +13,7 @@ from rich.table import Table
 
 from ...core.columns import read_row_ids
 from ...core.errors import GateError
+from ...core.numerics.softmax import softmax
 from ..terminal import Terminal, write_line
 from .options import (
     Data,
@@ -138,8 +139,7 @@ def predict(
         )
         rows = with_all_numbers(rows)
     logits = predict_logits(loaded_model, samples_for(loaded_model, rows)).astype(np.float64)
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probs = exponentials / exponentials.sum(axis=1, keepdims=True)
+    probs = softmax(logits)
     table = pa.table(
         {
             "row_id": read_row_ids(rows.dataset),

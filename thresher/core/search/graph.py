@@ -10,6 +10,7 @@ from ..choice import DEVICES, choose_device
 from ..embeddings import Embeddings, as_embeddings
 from ..errors import InputError, check_choice, check_count, check_number
 from ..neighbors import NeighborGraph, Recall, compressed_rows
+from ..numerics.ragged import positions
 from ..randomness import RandomState, check_random_state
 from ..signatures import checked
 from .approximate import Nearest, Reached, approximate_pairs, approximate_top_k
@@ -252,8 +253,7 @@ def _with_copies(
     counts = np.where(groups >= 0, np.minimum(copies[groups], k + 1), 0)
     row, column = np.nonzero(counts)
     repeats = counts[row, column]
-    offset = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    found = members[np.repeat(starts[groups[row, column]], repeats) + offset]
+    found = members[positions(starts[groups[row, column]], repeats)]
     entries = np.repeat(row, repeats), found, np.repeat(scores[row, column], repeats)
     return _cut_to_k(entries, first, distinct, k=k)
 
@@ -278,8 +278,7 @@ def _cut_to_k(
     place = np.searchsorted(distinct, first)
     lengths = np.minimum(np.diff(indptr)[place], k + 1)
     row = np.repeat(np.arange(len(first)), lengths)
-    offset = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    entry = np.repeat(indptr[place], lengths) + offset
+    entry = positions(indptr[place], lengths)
     other = found[entry] != row
     row, entry = row[other], entry[other]
     rank = np.arange(len(row)) - np.searchsorted(row, row)

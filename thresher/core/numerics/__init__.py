@@ -1,0 +1,1 @@
+"""Arithmetic that several packages need, each piece once."""
