@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from thresher.core.errors import InputError
 from thresher.core.neighbors import NeighborGraph
 
 from .encoding import Encoded
@@ -12,10 +11,10 @@ from .reading import DecodedImages, Rows
 
 SHINGLES, COSINE = "Jaccard similarity of shingles", "Cosine similarity"
 LOOKS = "Likeness of pictures laid over each other"
-# Numbers are near duplicates only when they are all but equal (`NEARLY_EQUAL`); texts when a word
-# or two of them differ; vectors of unknown make when they are as close as copies are in most
-# encoders; pictures when most of what is unlike in them is explained by an edit.
-NEAR_FEATURES, NEAR_TEXT, NEAR_OWN, NEAR_LOOKS = 0.9999, 0.8, 0.95, 0.5
+# Numbers are near duplicates only when they are all but equal (`NEARLY_EQUAL`); vectors
+# of unknown make when they are as close as copies are in most encoders; pictures when most of what
+# is unlike in them is explained by an edit.
+NEAR_FEATURES, NEAR_OWN, NEAR_LOOKS = 0.9999, 0.95, 0.5
 NEARLY_EQUAL = "numbers that differ by a few hundredths of their usual spread"
 # From fewer rows no threshold is learnt; below this expected precision none is trusted.
 FEWEST_ROWS, NEAR_FEW = 50, 0.98
@@ -86,26 +85,13 @@ def choose_closeness(
 def choose_text_closeness(
     texts: list[str], *, target_precision: float = 0.95, random_state: int = 0
 ) -> Closeness:
-    """Choose a threshold for the Jaccard similarity of texts.
+    """Choose a threshold for the Jaccard similarity of texts, as `text_graph` does."""
+    from .text_thresholds import choose_text_threshold
 
-    Edits planted in short questions are often told from look-alikes below `NEAR_TEXT` already, but
-    questions of one pattern ("What is the origin of the word …?") are that much alike too: so what
-    is learnt only ever raises the threshold.
-    """
-    usual = Closeness(SHINGLES, NEAR_TEXT, "four fifths of all shingles: a word or two changed")
-    if len(texts) < FEWEST_ROWS:
-        return usual
-    from .text_thresholds import suggest_text_threshold
-
-    try:
-        suggested = suggest_text_threshold(
-            texts, target_precision=target_precision, random_state=random_state
-        )
-    except InputError:  # too few different texts to learn from
-        return usual
-    if suggested.threshold <= NEAR_TEXT:
-        return usual
-    return Closeness(SHINGLES, suggested.threshold, suggested.reason)
+    chosen = choose_text_threshold(
+        texts, target_precision=target_precision, random_state=random_state
+    )
+    return Closeness(SHINGLES, float(chosen.value), chosen.reason)
 
 
 def describe_search(graph: NeighborGraph) -> str:

@@ -1,20 +1,17 @@
 """Near-duplicate texts by Jaccard similarity of their shingles, counted exactly for every pair.
 
-Long texts are compared by word 5-grams, since character n-grams make long unrelated texts similar
-(Lee et al., "Deduplicating training data makes language models better", ACL 2022, use word 5-grams
-as well). Short texts, where one changed word destroys most word n-grams, are compared by character
-5-grams, and texts shorter than that as wholes: none is skipped.
+Texts are compared as `text_likeness` says, from a threshold on that is learnt from them unless one
+is given (`text_thresholds`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
-from thresher.core.errors import check_choice, check_number
+from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.missing import text_list
 from thresher.core.neighbors import NeighborGraph, Recall
 from thresher.core.randomness import RandomState, check_random_state
@@ -23,15 +20,13 @@ from thresher.core.signatures import checked
 
 from .exact import checked_ids
 from .set_join import choose_bands, jaccard, minhash_candidates, prefix_candidates, prefix_cost
-from .shingles import Shingles, character_shingles, normalized, word_shingles
+from .shingles import normalized
+from .text_likeness import ROWS_PER_PRODUCT, Kind, first_equal, kinds_of
+from .text_thresholds import choose_text_threshold
 
 METHODS = ("auto", "exact", "minhash")
-SHINGLE = 5
-LONG_TEXT = 60
 CHEAP_CANDIDATES = 20_000_000
 SAMPLED_ROWS = 500
-# Lowest threshold for which look-alikes are of interest; rows multiplied with all others at once.
-SMALLEST, ROWS_PER_PRODUCT = 0.2, 64
 
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -41,11 +36,11 @@ def text_graph(
     texts: Sequence[str],
     *,
     row_ids: np.ndarray | None = None,
-    threshold: float = 0.8,
+    threshold: float | str = "auto",
     method: str = "auto",
     random_state: RandomState = 0,
 ) -> NeighborGraph:
-    """Find all pairs of texts whose Jaccard similarity is at least `threshold`.
+    """Find all pairs of texts whose Jaccard similarity is at least a threshold.
 
     Case, punctuation, white space and Unicode form do not count. A pair is compared by word 5-grams
     if both texts have 60 words or more, else by character 5-grams.
@@ -56,8 +51,9 @@ def text_graph(
         Texts without a word are similar to nothing.
     row_ids : ndarray of str, shape (n,), optional
         Default ``"0"``, ``"1"``, ….
-    threshold : float
-        In (0, 1].
+    threshold : float or "auto"
+        In (0, 1]; ``"auto"`` learns it from the texts, see `choose_text_threshold`, and
+        ``method`` of the graph says why.
     method : {"auto", "exact", "minhash"}
         ``"exact"`` finds candidates by their rarest shingles and misses none; ``"minhash"`` by 128
         MinHash values, with recall measured on 500 texts. ``"auto"`` takes the exact one unless
@@ -75,19 +71,19 @@ def text_graph(
     >>> [row.tolist() for row in text_graph(texts, threshold=0.7).pairs()]
     [[0], [1], [1.0]]
     """
-    check_number("threshold", threshold, low=0, high=1, low_open=True)
     check_choice("method", method, METHODS)
     given = text_list("texts", texts)
     ids = checked_ids(row_ids, rows=len(given))
+    threshold, why = _threshold(threshold, given)
     plain = [normalized(text) for text in given]
-    first = _first_equal(plain)
+    first = first_equal(plain)
     same_as = first if (first != np.arange(len(plain))).any() else None
     worded = np.array([bool(text) for text in plain], bool)
     distinct = np.flatnonzero(worded & (first == np.arange(len(plain))))
     rng = check_random_state(random_state)
     parts = [
         _join(kind, rows, threshold, method=method, rng=rng)
-        for kind, rows in _kinds([plain[row] for row in distinct], threshold)
+        for kind, rows in kinds_of([plain[row] for row in distinct], threshold)
     ]
     first_rows, second_rows, scores = _concatenated([part[0] for part in parts])
     recalls = [part[1] for part in parts if part[1] is not None]
@@ -97,120 +93,24 @@ def text_graph(
         threshold=threshold,
         exact=not recalls,
         recall=min(recalls, key=lambda recall: recall.estimate, default=None),
-        method="; ".join(part[2] for part in parts) or "no two texts to compare",
+        method="; ".join(part[2] for part in parts) + why if parts else "no two texts to compare",
         same_as=same_as,
     )
 
 
-def _first_equal(plain: list[str]) -> np.ndarray:
-    """Return the position of the first equal text; texts without a word equal no other."""
-    seen: dict[str, int] = {}
-    firsts = [seen.setdefault(text, row) if text else row for row, text in enumerate(plain)]
-    return np.array(firsts, np.int64)
-
-
-@dataclass(frozen=True)
-class _Kind:
-    name: str
-    shingles: Shingles
-    short: np.ndarray | None
-
-
-def _kinds(plain: list[str], threshold: float) -> list[tuple[_Kind, np.ndarray]]:
-    """Return the comparisons to make, each with the rows that take part."""
-    words = np.array([text.count(" ") + 1 for text in plain], np.int64)
-    short = words < LONG_TEXT
-    long_rows = np.flatnonzero(~short)
-    # A text much longer than any short one cannot reach the threshold with it.
-    near_short = np.flatnonzero(words * threshold < LONG_TEXT) if short.any() else long_rows[:0]
-    kinds = []
-    if len(long_rows) > 1:
-        shingles = word_shingles([plain[row] for row in long_rows], SHINGLE)
-        kinds.append((_Kind("word 5-grams", shingles, None), long_rows))
-    if len(near_short) > 1:
-        shingles = character_shingles([plain[row] for row in near_short], SHINGLE)
-        kinds.append((_Kind("character 5-grams", shingles, short[near_short]), near_short))
-    return kinds
-
-
-def nearest_jaccard(
-    texts: Sequence[str], rows: np.ndarray, *, count: int = 10
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compare some texts with all others, as `text_graph` does, and keep the most similar.
-
-    Equal texts count as one. Cost: one sparse product of the rows with all texts.
-
-    Parameters
-    ----------
-    texts : sequence of str, length n
-    rows : ndarray of int64, shape (m,)
-        Positions of the texts to compare.
-    count : int
-        Similarities to return for each.
-
-    Returns
-    -------
-    nearest : ndarray of float32, shape (m, count)
-        Highest first; 0 where there are fewer others, and for texts without a word.
-    copied : ndarray of bool, shape (m,)
-        Whether another text is equal.
-    """
-    plain = [normalized(text) for text in texts]
-    first = _first_equal(plain)
-    distinct = np.flatnonzero((first == np.arange(len(plain))) & np.array([*map(bool, plain)]))
-    nearest = np.zeros((len(rows), count), np.float32)
-    asked = first[rows]
-    for kind, members in _kinds([plain[row] for row in distinct], SMALLEST):
-        places = np.full(len(plain), -1, np.int64)
-        places[distinct[members]] = np.arange(len(members))
-        mine = np.flatnonzero(places[asked] >= 0)
-        if kind.short is not None:
-            # Two long texts that stand here for the sake of short ones are compared by words.
-            mine = mine[kind.short[places[asked[mine]]]]
-        found = _top_jaccard(kind.shingles.matrix(), places[asked[mine]], count)
-        merged = np.sort(np.concatenate([nearest[mine], found], axis=1), axis=1)
-        nearest[mine] = merged[:, ::-1][:, :count]
-    return nearest, np.bincount(first, minlength=len(plain))[asked] > 1
-
-
-def _top_jaccard(matrix: sparse.csr_matrix, rows: np.ndarray, count: int) -> np.ndarray:
-    """Return the highest similarities of some rows of a 0–1 matrix to its other rows."""
-    sizes, top = np.diff(matrix.indptr), np.zeros((len(rows), count), np.float32)
-    for start in range(0, len(rows), ROWS_PER_PRODUCT):
-        part = rows[start : start + ROWS_PER_PRODUCT]
-        shared = (matrix[part] @ matrix.T).tocsr()
-        for place, row in enumerate(part):
-            span = slice(shared.indptr[place], shared.indptr[place + 1])
-            column, both = shared.indices[span], shared.data[span]
-            scores = (both / (sizes[row] + sizes[column] - both))[column != row]
-            # Of many others few are wanted: they are set apart before they are put in order.
-            best = np.partition(scores, -count)[-count:] if len(scores) > count else scores
-            top[start + place, : len(best)] = np.sort(best)[::-1]
-    return top
-
-
-def paired_jaccard(left: Sequence[str], right: Sequence[str]) -> np.ndarray:
-    """Return the similarity of each text to its counterpart, float32, shape (n,).
-
-    Compared as `text_graph` does; 0 where either has no word.
-    """
-    plain = [normalized(text) for text in [*left, *right]]
-    n = len(left)
-    words = np.array([text.count(" ") + 1 for text in plain], np.int64)
-    both_long = np.minimum(words[:n], words[n:]) >= LONG_TEXT
-    worded = np.array([bool(a and b) for a, b in zip(plain[:n], plain[n:], strict=True)], bool)
-    result = np.zeros(n, np.float32)
-    for chosen, make in ((both_long, word_shingles), (~both_long, character_shingles)):
-        rows = np.flatnonzero(chosen & worded)
-        pairs = [plain[row] for row in rows] + [plain[row + n] for row in rows]
-        matrix = make(pairs, SHINGLE).matrix()
-        found = jaccard(matrix, np.arange(len(rows)), np.arange(len(rows)) + len(rows))
-        result[rows] = found
-    return result
+def _threshold(asked: float | str, texts: list[str]) -> tuple[float, str]:
+    """Return the threshold, and the reason for one that was chosen."""
+    if isinstance(asked, str):
+        if asked != "auto":
+            raise InputError(f"`threshold` must be a number or 'auto', got {asked!r}.")
+        chosen = choose_text_threshold(texts)
+        return float(chosen.value), f"; threshold {chosen}"
+    check_number("threshold", asked, low=0, high=1, low_open=True)
+    return asked, ""
 
 
 def _join(
-    kind: _Kind, rows: np.ndarray, threshold: float, *, method: str, rng: np.random.Generator
+    kind: Kind, rows: np.ndarray, threshold: float, *, method: str, rng: np.random.Generator
 ) -> tuple[Pairs, Recall | None, str]:
     shingles, recall = kind.shingles, None
     how = f"{kind.name} of {len(rows)} texts, "

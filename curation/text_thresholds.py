@@ -1,37 +1,64 @@
 """A Jaccard threshold for near-duplicate texts, suggested from planted edits and look-alikes.
 
-As `thresholds` does for vectors: copies of sampled texts are edited in small ways, which says what
-a duplicate looks like, and sampled texts are compared with all others, which says what chance
-look-alikes reach. Product names differ by a digit, sentences by whole words: no one threshold
-serves both. Cost: a sparse product of 1,000 rows with all.
+Copies of sampled texts are edited in small ways, which says what a duplicate looks like, and
+sampled texts are compared with all others, which says how often two texts are that much alike.
+Product names differ by a digit, sentences by whole words: no one threshold serves both.
+
+Which of the texts found are mere look-alikes? Copies come in pairs, look-alikes in families: where
+a share s of the texts has a second text as similar, a share of s^(2/3) has a first one by chance.
+(Were look-alikes independent it would be the root of 2 s, were they all in families s itself; 2/3
+lies between, and fits twelve sets of texts.) That counts families of copies as look-alikes.
+So there is other evidence too: where texts that stand out from all others are as similar
+throughout as edited copies are, they are taken for copies.
+
+Cost: a sparse product of 1,000 rows with all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.choice import Choice
 from thresher.core.errors import InputError, check_number
 from thresher.core.missing import text_list
 from thresher.core.randomness import RandomState, check_random_state
 from thresher.core.signatures import checked
 
 from .planted_edits import TEXT_EDITS
-from .text_duplicates import nearest_jaccard, paired_jaccard
-from .thresholds import APART, EDITED_ROWS, NEIGHBORS, ThresholdSuggestion, weigh_levels
+from .text_likeness import nearest_jaccard, paired_jaccard
+from .thresholds import (
+    APART,
+    EDITED_ROWS,
+    NEIGHBORS,
+    ThresholdSuggestion,
+    share_above,
+    suggestion,
+)
 
 COMPARED_ROWS = 1000
 # As many as a group of duplicates seldom has: the farther ones show how alike mere look-alikes are.
 BACKGROUND = 50
 LEVELS = np.round(np.arange(0.2, 0.9996, 0.01), 4)
+# By chance a share s ** FAMILIES of rows has a look-alike where a share s has two; a quarter of a
+# row more than were seen, never none.
+FAMILIES, UNSEEN = 2 / 3, 0.25
+# So few rows found tell nothing of how many duplicates there are. So similar rows are too few to be
+# compared with edits alone.
+FEW_FOUND, HARDLY_EDITED = 10, 0.9
+# What `choose_text_threshold` takes where nothing better is known, the lowest it takes (lower ones
+# cost many times as much to search), and what it needs to learn from.
+USUAL, LOWEST, FEWEST_TEXTS = 0.8, 0.5, 50
+TARGET, LIKELY = 0.95, 0.5
 
 
 @checked
 def suggest_text_threshold(
     texts: Sequence[str],
     *,
-    target_precision: float = 0.95,
+    target_precision: float = TARGET,
     duplicate_rate: float = 0.05,
     floor: float = 0.3,
     random_state: RandomState = 0,
@@ -45,10 +72,16 @@ def suggest_text_threshold(
     target_precision : float
         In (0, 1).
     duplicate_rate : float
-        Share of texts assumed to have a duplicate, unless more stand out as having one; the
-        smaller, the higher the threshold.
+        Share of texts assumed to have a duplicate at levels that fewer than ten sampled texts
+        reach; elsewhere it is estimated. The smaller, the higher the threshold.
     floor : float
         Lowest threshold that may be suggested, from 0.2.
+
+    Returns
+    -------
+    ThresholdSuggestion
+        All texts found count for its precision, also those that stand out from all others but one;
+        `set_aside` is the share that is taken for true duplicates.
 
     Raises
     ------
@@ -67,13 +100,103 @@ def suggest_text_threshold(
     for name, share in (("target_precision", target_precision), ("duplicate_rate", duplicate_rate)):
         if not 0 < share < 1:
             raise InputError(f"`{name}` must be between 0 and 1, got {share!r}.")
-    texts = text_list("texts", texts)
+    evidence = _evidence(text_list("texts", texts), check_random_state(random_state))
+    levels = LEVELS[floor - 1e-9 <= LEVELS]
+    return evidence.weigh(levels, target_precision, duplicate_rate)
+
+
+def choose_text_threshold(
+    texts: Sequence[str], *, target_precision: float = TARGET, random_state: RandomState = 0
+) -> Choice:
+    """Choose the threshold from which texts are near duplicates, and say why.
+
+    The lowest from .5 to .8 with the expected precision, by `suggest_text_threshold`. Where none
+    has it, .8 (a word or two changed) as long as more than half of what that finds is expected to
+    be right, else the suggested one, which is higher.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    target_precision : float
+        In (0, 1).
+    random_state : int or Generator
+
+    Returns
+    -------
+    Choice
+        Its value is the number as text.
+    """
+    if len(texts) < FEWEST_TEXTS:
+        return Choice(f"{USUAL:g}", f"fewer than {FEWEST_TEXTS} texts to learn one from")
+    try:
+        evidence = _evidence(texts, check_random_state(random_state))
+    except InputError:  # too few texts with a word
+        return Choice(f"{USUAL:g}", f"fewer than {2 * NEIGHBORS} texts with words to learn from")
+    levels = LEVELS[LOWEST - 1e-9 <= LEVELS]
+    suggested = evidence.weigh(levels, target_precision, 0.05)
+    usual = evidence.weigh(np.array([USUAL]), target_precision, 0.05)
+    if suggested.reached and suggested.threshold <= USUAL:
+        return Choice(f"{suggested.threshold:g}", suggested.reason)
+    if usual.precision > LIKELY:
+        return Choice(
+            f"{USUAL:g}",
+            f"a word or two changed; no lower one is expected to be {target_precision:.0%} right, "
+            f"this one {usual.precision:.0%}",
+        )
+    return Choice(f"{suggested.threshold:g}", suggested.reason)
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """Similarities of edited copies, and of sampled texts to the most similar others."""
+
+    edited: dict[str, np.ndarray]
+    first: np.ndarray
+    second: np.ndarray
+    apart: np.ndarray
+
+    def weigh(self, levels: np.ndarray, target: float, rate: float) -> ThresholdSuggestion:
+        """Choose among `levels`, rising."""
+        n = len(self.first)
+        pooled = np.concatenate(list(self.edited.values()))
+        recall, found = share_above(pooled, levels), share_above(self.first, levels)
+        families = (share_above(self.second, levels) + UNSEEN / n) ** FAMILIES
+        chance = np.minimum(families, (found * n + 0.5) / (n + 1))
+        enough = found * n >= FEW_FOUND
+        true = np.where(enough, np.clip(found - chance, 0, None), rate * recall)
+        by_families = true / np.maximum(true + chance, 1e-12)
+        by_edits = np.where(enough, self._like_edits(levels, recall, found), 0)
+        precision = np.maximum(by_families, by_edits)
+        return suggestion(
+            self.edited,
+            levels=levels,
+            precision=precision,
+            chance=np.where(enough, found * (1 - precision), chance),
+            set_aside=np.where(enough, found * precision, np.minimum(true, found)),
+            target_precision=target,
+        )
+
+    def _like_edits(self, levels: np.ndarray, recall: np.ndarray, found: np.ndarray) -> np.ndarray:
+        """Return the precision if as many texts are copies as at no level too many stand out for.
+
+        Were a share r of the texts copies, at every level r times the recall of edits would stand
+        out. So r is at most the least ratio of both, from a level on.
+        """
+        pooled = np.concatenate(list(self.edited.values()))
+        higher = LEVELS[levels[0] - 1e-9 <= LEVELS]
+        stand_out = share_above(self.first[self.apart], higher) * self.apart.mean()
+        ratio = stand_out / np.maximum(share_above(pooled, higher), 1e-9)
+        rate = np.minimum.accumulate(ratio[::-1])[::-1][np.searchsorted(higher, levels - 1e-9)]
+        precision = np.minimum(1, rate * recall / np.maximum(found, 1e-9))
+        return np.where(levels <= HARDLY_EDITED, precision, 0)
+
+
+def _evidence(texts: Sequence[str], rng: np.random.Generator) -> _Evidence:
     usable = np.flatnonzero([any(map(str.isalnum, text)) for text in texts])
     if len(usable) < 2 * NEIGHBORS:
         raise InputError(
             f"A threshold needs {2 * NEIGHBORS} texts with words or more, got {len(usable)}."
         )
-    rng = check_random_state(random_state)
     rows = np.sort(rng.choice(usable, min(len(usable), EDITED_ROWS), replace=False))
     originals = [texts[row] for row in rows]
     edited = {
@@ -84,11 +207,4 @@ def suggest_text_threshold(
     nearest, copied = nearest_jaccard(texts, sampled, count=BACKGROUND)
     distances = 1 - nearest
     apart = copied | (distances[:, 0] < APART * distances[:, 1:].mean(axis=1))
-    return weigh_levels(
-        edited,
-        nearest[~apart, 0],
-        levels=LEVELS[floor - 1e-9 <= LEVELS],
-        target_precision=target_precision,
-        duplicate_rate=min(max(duplicate_rate, float(apart.mean())), 0.99),
-        set_aside=float(apart.mean()),
-    )
+    return _Evidence(edited, np.where(copied, 1, nearest[:, 0]), nearest[:, 1], apart)

@@ -157,24 +157,53 @@ def weigh_levels(
     target_precision, duplicate_rate, set_aside : float
         See `suggest_threshold` and `ThresholdSuggestion`.
     """
-    pooled = np.concatenate(list(edited.values()))
-    recall = _share_above(pooled, levels)
+    recall = share_above(np.concatenate(list(edited.values())), levels)
     # Half a row more than were seen, of one row more than were compared: never an estimate of 0.
-    chance = (_share_above(nearest, levels) * len(nearest) + 0.5) / (len(nearest) + 1)
+    chance = (share_above(nearest, levels) * len(nearest) + 0.5) / (len(nearest) + 1)
     found = duplicate_rate * recall
-    precision = found / np.maximum(found + (1 - duplicate_rate) * chance, 1e-12)
+    return suggestion(
+        edited,
+        levels=levels,
+        precision=found / np.maximum(found + (1 - duplicate_rate) * chance, 1e-12),
+        chance=chance,
+        set_aside=np.full(len(levels), set_aside),
+        target_precision=target_precision,
+    )
+
+
+def suggestion(
+    edited: dict[str, np.ndarray],
+    *,
+    levels: np.ndarray,
+    precision: np.ndarray,
+    chance: np.ndarray,
+    set_aside: np.ndarray,
+    target_precision: float,
+) -> ThresholdSuggestion:
+    """Choose the lowest of `levels` from which the expected precision reaches the target.
+
+    Parameters
+    ----------
+    edited : dict of ndarray
+        For each kind of edit, the similarities of copies to their originals.
+    levels, precision, chance, set_aside : ndarray, shape (m,)
+        Thresholds, rising, and for each what is expected of it; see `ThresholdSuggestion`.
+    target_precision : float
+    """
     choice, how = _choose(precision, target_precision)
     threshold = float(levels[choice])
+    recall = float(share_above(np.concatenate(list(edited.values())), levels)[choice])
     return ThresholdSuggestion(
         threshold=threshold,
         precision=float(precision[choice]),
-        recall=float(recall[choice]),
+        recall=recall,
         recall_by_edit={name: float((s >= threshold).mean()) for name, s in edited.items()},
         look_alikes=float(chance[choice]),
-        set_aside=set_aside,
+        set_aside=float(set_aside[choice]),
         reached=bool(precision[choice] >= target_precision),
-        reason=f"{threshold:g} {how}: {recall[choice]:.0%} of planted edits are at least this "
-        f"similar, and {chance[choice]:.2%} of rows to a mere look-alike",
+        reason=f"{threshold:g} {how}: {recall:.0%} of planted edits are at least this "
+        f"similar, and {chance[choice]:.2%} of rows to a mere look-alike; "
+        f"{set_aside[choice]:.1%} of rows are taken to have a true duplicate",
     )
 
 
@@ -253,7 +282,8 @@ def _same(first: str | np.ndarray, second: str | np.ndarray) -> bool:
     return bool(np.array_equal(first, second))
 
 
-def _share_above(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
+def share_above(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Return the share of values at or above each level, float64, shape (m,)."""
     ordered = np.sort(values)
     below = np.searchsorted(ordered, levels, side="left")
     share: np.ndarray = 1 - below / max(1, len(ordered))

@@ -5,7 +5,8 @@ import pytest
 
 from curation import find_near_duplicates
 from curation.planted_edits import TEXT_EDITS
-from curation.text_duplicates import nearest_jaccard, paired_jaccard, text_graph
+from curation.text_duplicates import text_graph
+from curation.text_likeness import nearest_jaccard, paired_jaccard
 from curation.text_thresholds import suggest_text_threshold
 from thresher.core.errors import InputError
 
