@@ -13,7 +13,13 @@ which gives the ratio of their densities, and the share of wrong pairs follows f
 ones lie (Storey, 2002). A decoy counts as much as the pairs taken apart for it are surely right,
 since else it is a second choice among wrong ones; both are estimated by turns.
 
-Costs O(n m) time for sources of n and m records, and O(m) memory for some rows at a time.
+Second choices are a little less alike than first ones, so that wrong pairs are undercounted where
+few records have a counterpart. Where both sources are worded alike, which shows in how alike those
+are that are no one's closest, a better example of wrong pairs is at hand: the closest pairs within
+one source, which has each thing once. They take the place of decoys as far as wording is the same.
+
+Costs O(n m + n² + m²) time for sources of n and m records (a source more than twice as large as the
+other is not compared with itself), and O(m) memory for some rows at a time.
 """
 
 from __future__ import annotations
@@ -26,20 +32,26 @@ from scipy import sparse
 
 from thresher.core.errors import InputError, check_number
 from thresher.core.missing import text_list
-from thresher.core.progress import track
 from thresher.core.shown import Shown
 from thresher.core.signatures import checked
-from thresher.core.ties import highest_first, highest_places
+from thresher.core.ties import highest_first
 
+from .closest_pairs import CLOSEST, Pairs, Sides, closest, mutual, without_self
 from .exact import checked_ids
 
 NGRAMS = (3, 5)
 FEWEST = 10
-# Cells of one dense block of similarities.
-BLOCK_CELLS = 4_000_000
 TURNS = 12
 LOW_SHARES = np.array([0.2, 0.3, 0.4, 0.5, 0.6])
 LEAST_WEIGHT = 1e-3
+# Those behind the third closest are look-alikes in any case.
+FAR = slice(3, None)
+# Sources are worded alike where records across them are about as alike as within one.
+UNLIKE, ALIKE = 0.9, 1.0
+LARGER = 2
+# An expected precision is given from so many closest pairs, when they are mostly right or the
+# matches are nearly all sure.
+FEWEST_PAIRS, MOSTLY, SURE = 50, 0.5, 0.9
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,25 +89,30 @@ class RecordMatches(Shown):
 
     @property
     def expected_precision(self) -> float | None:
-        """Estimated share of right ones among the matches; None where there are none."""
-        return float(self.probability[self.matched].mean()) if self.matched.any() else None
+        """Estimated share of right ones among the matches; None where `doubt` says why not."""
+        return None if self.doubt is not None else self._mean()
+
+    @property
+    def doubt(self) -> str | None:
+        """Why the precision of the matches is not known, in a sentence; None where it is."""
+        if not self.matched.any():
+            return "no pair is a match"
+        if len(self) < FEWEST_PAIRS:
+            return f"only {len(self)} pairs are each other's closest, {FEWEST_PAIRS} or more tell"
+        if self.probability.mean() < MOSTLY and self._mean() < SURE:
+            return (
+                "fewer than half of the closest pairs are likely right, and then fewer matches "
+                "are right than it seems; look at some"
+            )
+        return None
+
+    def _mean(self) -> float:
+        return float(self.probability[self.matched].mean())
 
     def at(self, threshold: float) -> RecordMatches:
         """Take another probability as the threshold, without comparing anything again."""
         check_number("threshold", threshold, low=0, high=1)
         return replace(self, threshold=threshold)
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    left: np.ndarray
-    right: np.ndarray
-    similarity: np.ndarray
-    lead: np.ndarray
-
-    @property
-    def features(self) -> np.ndarray:
-        return np.stack([self.similarity, self.lead, self.similarity * self.lead], axis=1)
 
 
 @checked
@@ -126,8 +143,10 @@ def match_records(
 
     Notes
     -----
-    Where hardly any record has a counterpart, probabilities are too high: where a tenth of them had
-    one, half of the matches of product descriptions were right.
+    Where hardly any record has a counterpart, probabilities are too high, most so where the sources
+    word things differently: `RecordMatches.expected_precision` is then not given. Look-alikes that
+    are of one thing but for what cannot be seen from words, such as two sentences on one event, are
+    taken for right.
 
     Examples
     --------
@@ -152,10 +171,14 @@ def match_records(
                 "chance of mistakes is learnt from the records themselves."
             )
     ours, theirs = _weighted(left, right)
-    best = _closest(ours, theirs), _closest(theirs, ours)
-    pairs = _mutual(best, taken=None)
-    decoys = _mutual(best, taken=pairs)
-    probability = _probabilities(pairs, decoys, shape=(len(left), len(right)))
+    best = closest(ours, theirs), closest(theirs, ours)
+    pairs = mutual(best, taken=None)
+    decoys = mutual(best, taken=pairs)
+    probability = _by_decoys(pairs, decoys, shape=(len(left), len(right)))
+    own = _look_alikes((ours, theirs), best)
+    if own.alike and len(pairs.left):
+        by_own = _against(pairs, own.pairs, own.weights)
+        probability = own.alike * by_own + (1 - own.alike) * probability
     order = highest_first(probability)
     return RecordMatches(
         left_ids=names[0][pairs.left[order]],
@@ -180,52 +203,43 @@ def _weighted(
     return both[: len(left)], both[len(left) :]
 
 
-Closest = tuple[np.ndarray, np.ndarray]
+@dataclass(frozen=True)
+class _Own:
+    """Closest pairs within the sources, as if across them, and how far they may stand for those."""
+
+    pairs: Pairs
+    weights: np.ndarray
+    alike: float
 
 
-def _closest(own: sparse.csr_matrix, others: sparse.csr_matrix, count: int = 3) -> Closest:
-    """Return positions and similarities of the closest `count` others of each row, (n, count)."""
-    n, m = own.shape[0], others.shape[0]
-    positions, scores = np.empty((n, count), np.int64), np.empty((n, count), np.float32)
-    rows = max(1, BLOCK_CELLS // m)
-    transposed = others.T.tocsr()
-    for start in track(range(0, n, rows), description="compare records"):
-        block = (own[start : start + rows] @ transposed).toarray()
-        first = highest_places(block, count)
-        found = np.take_along_axis(block, first, axis=1)
-        order = np.argsort(-found, axis=1, kind="stable")
-        positions[start : start + rows] = np.take_along_axis(first, order, axis=1)
-        scores[start : start + rows] = np.take_along_axis(found, order, axis=1)
-    return positions, scores
-
-
-def _mutual(best: tuple[Closest, Closest], *, taken: _Pairs | None) -> _Pairs:
-    """Return the pairs of which each is the other's closest, apart from those `taken`."""
-    partners = [np.full(len(positions), -1) for positions, _ in best]
-    if taken is not None:
-        partners[0][taken.left], partners[1][taken.right] = taken.right, taken.left
-    (right, ahead), (left, ahead_right) = (
-        _two_left(closest, partner) for closest, partner in zip(best, partners, strict=True)
+def _look_alikes(sides: tuple[sparse.csr_matrix, sparse.csr_matrix], best: Sides) -> _Own:
+    """Pair the records of each source among themselves, scaled to similarities across sources."""
+    found, weights, scales = [], [], []
+    for side, other, across in zip(sides, sides[::-1], best, strict=True):
+        if side.shape[0] > LARGER * other.shape[0]:
+            continue
+        within = without_self(closest(side, side, CLOSEST + 1))
+        pairs = mutual((within, within), taken=None)
+        once = np.flatnonzero(pairs.left < pairs.right)
+        far = [scores[:, FAR].mean(axis=1) for _, scores in (across, within)]
+        known = (far[0] > 0) & (far[1] > 0)
+        if not len(once) or not known.any():
+            continue
+        scale = float(np.median(far[0][known] / far[1][known]))
+        found.append(pairs.scaled(once, scale))
+        weights.append(np.full(len(once), 1 / len(once)))
+        scales.append(scale)
+    if not found:
+        return _Own(Pairs(*(np.empty(0) for _ in range(4))), np.empty(0), 0.0)
+    joined = (
+        np.concatenate(parts) for parts in zip(*(part.columns for part in found), strict=True)
     )
-    rows = np.arange(len(right))
-    mutual = np.flatnonzero((left[right] == rows) & (ahead[:, 0] > 0))
-    chosen = right[mutual]
-    similarity = ahead[mutual, 0]
-    next_best = np.maximum(ahead[mutual, 1], ahead_right[chosen, 1])
-    return _Pairs(mutual, chosen, similarity, similarity - next_best)
+    weight = np.concatenate(weights)
+    alike = float(np.clip((np.mean(scales) - UNLIKE) / (ALIKE - UNLIKE), 0, 1))
+    return _Own(Pairs(*joined), weight / weight.mean(), alike)
 
 
-def _two_left(closest: Closest, partner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the closest but for the partner, (n,); its similarity and the next one's, (n, 2)."""
-    positions, scores = closest
-    order = np.argsort(positions == partner[:, None], axis=1, kind="stable")
-    return (
-        np.take_along_axis(positions, order, axis=1)[:, 0],
-        np.take_along_axis(scores, order, axis=1)[:, :2],
-    )
-
-
-def _probabilities(pairs: _Pairs, decoys: _Pairs, *, shape: tuple[int, int]) -> np.ndarray:
+def _by_decoys(pairs: Pairs, decoys: Pairs, *, shape: tuple[int, int]) -> np.ndarray:
     """Return for each pair the probability that it is right, float64, shape (k,)."""
     probability = np.ones(len(pairs.left))
     if not len(pairs.left) or not len(decoys.left):
@@ -234,14 +248,20 @@ def _probabilities(pairs: _Pairs, decoys: _Pairs, *, shape: tuple[int, int]) -> 
         sure = np.ones(shape[0]), np.ones(shape[1])
         sure[0][pairs.left], sure[1][pairs.right] = probability, probability
         weights = np.maximum(sure[0][decoys.left] * sure[1][decoys.right], LEAST_WEIGHT)
-        of_pairs, of_decoys = _odds(pairs, decoys, weights)
-        wrong = _wrong_share(of_pairs, of_decoys, weights)
-        density_ratio = np.exp(-of_pairs) * len(of_pairs) / weights.sum()
-        probability = np.clip(1 - wrong * density_ratio, 0, 1)
+        probability = _against(pairs, decoys, weights)
     return probability
 
 
-def _odds(pairs: _Pairs, decoys: _Pairs, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _against(pairs: Pairs, wrong: Pairs, weights: np.ndarray) -> np.ndarray:
+    """Return the probability of each pair to be right, by examples of wrong ones."""
+    of_pairs, of_wrong = _odds(pairs, wrong, weights)
+    share = _wrong_share(of_pairs, of_wrong, weights)
+    density_ratio = np.exp(-of_pairs) * len(of_pairs) / weights.sum()
+    probability: np.ndarray = np.clip(1 - share * density_ratio, 0, 1)
+    return probability
+
+
+def _odds(pairs: Pairs, decoys: Pairs, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the log-odds of pairs and of decoys for being a pair and no decoy."""
     from sklearn.linear_model import LogisticRegression
 

@@ -45,8 +45,8 @@ LEVELS = np.round(np.arange(0.2, 0.9996, 0.01), 4)
 # By chance a share s ** FAMILIES of rows has a look-alike where a share s has two; a quarter of a
 # row more than were seen, never none.
 FAMILIES, UNSEEN = 2 / 3, 0.25
-# So few rows found tell nothing of how many duplicates there are. So similar rows are too few to be
-# compared with edits alone.
+# So few rows found tell nothing of how many duplicates there are. Above so high a level the rate of
+# copies is no longer bounded by what stands out farther up, so that the level itself counts.
 FEW_FOUND, HARDLY_EDITED = 10, 0.9
 # What `choose_text_threshold` takes where nothing better is known, the lowest it takes (lower ones
 # cost many times as much to search), and what it needs to learn from.
@@ -188,7 +188,8 @@ class _Evidence:
         ratio = stand_out / np.maximum(share_above(pooled, higher), 1e-9)
         rate = np.minimum.accumulate(ratio[::-1])[::-1][np.searchsorted(higher, levels - 1e-9)]
         precision = np.minimum(1, rate * recall / np.maximum(found, 1e-9))
-        return np.where(levels <= HARDLY_EDITED, precision, 0)
+        judged = levels <= HARDLY_EDITED + 1e-9
+        return np.where(judged, precision, precision[judged][-1] if judged.any() else 0)
 
 
 def _evidence(texts: Sequence[str], rng: np.random.Generator) -> _Evidence:

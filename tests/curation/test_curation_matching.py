@@ -70,7 +70,7 @@ def test_pairs_are_those_of_brute_force() -> None:
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     left, right = catalogue(50, seed=4)
     whole = match_records(left, right)
-    monkeypatch.setattr("curation.matching.BLOCK_CELLS", 120)
+    monkeypatch.setattr("curation.closest_pairs.BLOCK_CELLS", 120)
     parts = match_records(left, right)
     np.testing.assert_array_equal(parts.left_ids, whole.left_ids)
     np.testing.assert_array_equal(parts.right_ids, whole.right_ids)
@@ -97,3 +97,51 @@ def test_too_few_records_are_refused() -> None:
         match_records(left, [*right[:9], "", "?"])
     with pytest.raises(InputError, match="left_ids"):
         match_records(left, right, left_ids=np.array(["a"] * 12))
+
+
+def people(n: int, seed: int) -> list[str]:
+    rng = np.random.default_rng(seed)
+    parts = ["ka", "ro", "mi", "tan", "bel", "son", "ler", "vi", "do", "gra", "ste", "wil"]
+    names = ["".join(rng.choice(parts, 2)) for _ in range(80)]
+    return [
+        f"{rng.choice(names)} {rng.choice(names)}, {rng.integers(1, 99)} {rng.choice(names)} street"
+        for _ in range(n)
+    ]
+
+
+def mistyped(text: str, rng: np.random.Generator) -> str:
+    place = int(rng.integers(len(text) - 1))
+    return text[:place] + text[place + 1] + text[place] + text[place + 2 :]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.9])
+def test_equally_worded_sources_show_what_wrong_pairs_are_like(share: float) -> None:
+    rng = np.random.default_rng(1)
+    left, others = people(400, seed=8), people(400, seed=9)
+    shared = round(400 * share)
+    right = [mistyped(text, rng) for text in left[:shared]] + others[shared:]
+    found = match_records(left, right)
+    right_ones = found.left_ids == found.right_ids
+    right_ones &= found.left_ids.astype(int) < shared
+    matches = found.matched
+    precision = right_ones[matches].mean()
+    assert right_ones[matches].sum() >= 0.8 * shared
+    assert precision >= 0.7
+    if found.expected_precision is not None:
+        assert found.expected_precision == pytest.approx(precision, abs=0.1)
+
+
+def test_a_precision_that_nothing_shows_is_not_given() -> None:
+    left, right = catalogue(40, seed=10)
+    few = match_records(left, right)
+    assert few.expected_precision is None
+    assert few.doubt is not None
+    assert "pairs are each other's closest" in few.doubt
+    left, right = catalogue(600, seed=11)
+    none = match_records(left[:300], right[300:])
+    assert none.expected_precision is None
+    assert none.doubt is not None
+    sure = match_records(left[:300], right[:300])
+    assert sure.doubt is None
+    assert sure.expected_precision == pytest.approx(1, abs=0.1)
+    assert sure.at(1.0).matched.sum() == 0 or sure.at(1.0).expected_precision == 1.0

@@ -1,13 +1,14 @@
 """A threshold for texts: as high as look-alikes demand, as low as edits allow."""
 
+import datasets
 import numpy as np
 import pytest
 
-from curation import find_near_duplicates
+from curation import Curator, find_near_duplicates
 from curation.planted_edits import TEXT_EDITS
 from curation.text_duplicates import text_graph
 from curation.text_likeness import nearest_jaccard, paired_jaccard
-from curation.text_thresholds import suggest_text_threshold
+from curation.text_thresholds import choose_text_threshold, suggest_text_threshold
 from thresher.core.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -91,3 +92,65 @@ def test_too_little_is_refused():
         suggest_text_threshold(["a", "b", "", "..."])
     with pytest.raises(InputError, match="`duplicate_rate` must be between 0 and 1"):
         suggest_text_threshold(sentences(30), duplicate_rate=0)
+
+
+def editions(n):
+    """Make products, each in three editions that differ by a word, with no duplicate among them."""
+    names = sentences(n, words=7)
+    return [f"{name} {color}" for name in names for color in ("black", "brown", "green")]
+
+
+def test_rows_that_stand_out_count_when_the_target_is_judged():
+    texts = [*editions(100), *sentences(60, words=8)]
+    nearest, _ = nearest_jaccard(texts, np.arange(len(texts)), count=50)
+    assert ((1 - nearest[:, 0]) < 0.5 * (1 - nearest[:, 1:]).mean(axis=1)).mean() > 0.7
+    suggested = suggest_text_threshold(texts)
+    assert suggested.threshold > np.median(nearest[:, 0])
+    assert suggested.recall < 0.5  # no level that finds most edits is said to be safe
+    low = suggest_text_threshold(texts, target_precision=0.5)
+    assert low.threshold > 0.7  # nor one where most of what is found are editions
+
+
+def test_how_many_are_taken_for_copies_is_said():
+    texts, rng = sentences(300), np.random.default_rng(3)
+    copies = [TEXT_EDITS["dropped word"](text, rng) for text in texts[:60]]
+    suggested = suggest_text_threshold([*texts, *copies])
+    assert suggested.reached
+    assert suggested.set_aside == pytest.approx(120 / 360, abs=0.02)
+    assert f"{suggested.set_aside:.1%} of rows" in suggested.reason
+
+
+def test_the_default_threshold_is_chosen_and_held_with_its_reason():
+    texts, rng = sentences(300), np.random.default_rng(4)
+    texts += [TEXT_EDITS["dropped word"](text, rng) for text in texts[:60]]
+    chosen = choose_text_threshold(texts)
+    graph = text_graph(texts)
+    assert graph.threshold == float(chosen.value) < 0.8
+    assert chosen.reason in graph.method
+    assert len(graph.pairs()[0]) == 60
+    asked = text_graph(texts, threshold=0.8)
+    assert asked.threshold == 0.8
+    assert "threshold" not in asked.method
+
+
+def test_few_texts_and_texts_nobody_can_judge_get_the_usual_threshold():
+    few = choose_text_threshold(sentences(49))
+    assert few.value == "0.8"
+    assert "fewer than 50 texts" in few.reason
+    wordless = choose_text_threshold(["..."] * 60)
+    assert wordless.value == "0.8"
+    assert float(choose_text_threshold(products(300)).value) > 0.8
+
+
+def test_a_curator_follows_the_same_rule():
+    texts, rng = sentences(200), np.random.default_rng(6)
+    texts += [TEXT_EDITS["typo"](text, rng) for text in texts[:40]]
+    chosen = choose_text_threshold(texts, target_precision=0.95, random_state=0)
+    curator = Curator().fit(datasets.Dataset.from_dict({"text": texts}))
+    assert curator.threshold_ == float(chosen.value)
+    assert chosen.reason in curator.checks_.methods["near_duplicate"]
+
+
+def test_another_word_for_a_threshold_is_refused():
+    with pytest.raises(InputError, match="`threshold` must be a number or 'auto', got 'best'"):
+        text_graph(["a", "b"], threshold="best")

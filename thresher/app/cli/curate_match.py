@@ -94,6 +94,7 @@ def match(
         "closest_pairs": len(found),
         "matches": int(found.matched.sum()),
         "expected_precision": found.expected_precision,
+        "doubt": found.doubt,
         "written": None if out is None else str(out),
     }
     shown = table.slice(0, show).to_pylist()
@@ -121,7 +122,9 @@ def _placed(side: str, ids: np.ndarray, loaded: LoadedDataset) -> dict[str, pa.A
 
 def _print(summary: dict[str, Any], shown: list[dict[str, Any]]) -> None:
     precision = summary["expected_precision"]
-    said = "" if precision is None else f", {precision:.0%} of them expected to be right"
+    said = f", {precision:.0%} of them expected to be right"
+    if precision is None:
+        said = f", how many of them are right is not known ({summary['doubt']})"
     write_line(
         f"{summary['matches']:,} matches of {summary['left']:,} and {summary['right']:,} records"
         f"{said}; {summary['closest_pairs']:,} pairs are each other's closest"
