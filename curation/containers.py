@@ -28,6 +28,7 @@ from thresher.core.missing import read_values
 from thresher.core.relabeling import column_of, own_spellings
 from thresher.core.rows import with_row_ids
 from thresher.core.schema import SPLIT
+from thresher.core.split_names import split_name
 
 from .array_rows import table_of_array
 from .torch_rows import is_torch, pick_items, table_of_items
@@ -193,8 +194,6 @@ def _stacked(splits: Mapping[Any, Any]) -> datasets.Dataset:
             "A mapping must be a DatasetDict: splits by name, each a datasets.Dataset. For columns "
             "by name use a DataFrame or datasets.Dataset.from_dict."
         )
-    from thresher.core.loading.hub import split_name
-
     parts = []
     for name, rows in with_row_ids(hf.DatasetDict(splits)).items():
         split = pa.array([split_name(str(name))] * len(rows), pa.string())

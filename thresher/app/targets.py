@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from ..core.errors import InputError
-from ..core.loading.parts import SPLIT_NAMES
 from ..core.packing import name_parts, with_stem
+from ..core.split_names import SPLIT_NAMES
 from .cleaning import undo_folder
 
 

@@ -25,6 +25,7 @@ from .numerics.hashing import STEP, splitmix64
 from .numerics.ragged import place_in_run
 from .schema import ROW_ID, SPLIT, Schema
 from .signatures import checked
+from .split_names import split_name
 from .text_arrays import packed_texts
 
 if TYPE_CHECKING:
@@ -77,7 +78,6 @@ def _with_ids_in_splits(splits: Mapping[str, Any], key: str | None) -> Any:
     import datasets as hf
 
     from .class_labels import with_class_names
-    from .loading.hub import split_name
 
     parts = []
     for name, rows in splits.items():

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from ..columns import take_rows
 from ..errors import InputError
-from .parts import SPLIT_NAMES, UNNAMED, Part, Source
+from ..split_names import split_name
+from .parts import UNNAMED, Part, Source
 
 if TYPE_CHECKING:
     import datasets
@@ -72,16 +73,6 @@ def read_object(loaded: Any, *, origin: str = "memory") -> Source:
         parts = [_part(loaded[key], str(key), names[key]) for key in loaded]
         return Source(origin=origin, parts=parts)
     return Source(origin=origin, parts=[_part(loaded, UNNAMED, None)])
-
-
-def split_name(name: str) -> str:
-    """Return ``train``, ``validation`` or ``test`` for one of their usual names."""
-    if name.lower() not in SPLIT_NAMES:
-        raise InputError(
-            f"{name!r} is not a known split. Known: {', '.join(SPLIT_NAMES)}. Choose the splits "
-            'to use with {"train": dataset["…"], "test": dataset["…"]}.'
-        )
-    return SPLIT_NAMES[name.lower()]
 
 
 def _part(dataset: datasets.Dataset, name: str, split: str | None) -> Part:

@@ -18,18 +18,9 @@ from ..classes import class_text
 from ..issues import Issue
 from ..loaded import GivenPart
 from ..missing import is_missing
+from ..split_names import SPLIT_NAMES
 from .table_form import TableForm
 
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
 UNNAMED = ""  # name of a table in memory
 
 

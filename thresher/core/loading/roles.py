@@ -13,11 +13,11 @@ from ..arrow_kinds import is_binary, is_string
 from ..choice import Choice
 from ..errors import InputError, check_column
 from ..schema import TASKS
+from ..split_names import SPLIT_NAMES
 from .column_kinds import Kind, column_kinds, is_struct_image, is_unique
 from .column_names import ID_NAMES, SPLIT_COLUMNS, names_a_key, plain_name
 from .input_roles import Inputs, choose_inputs, listed, other_columns, unclear
 from .label_roles import NO_LABEL, LabelGuess, guess_label, named_label
-from .parts import SPLIT_NAMES
 
 
 @dataclass(frozen=True)

@@ -22,16 +22,17 @@ from ..classes import class_key
 from ..errors import InputError, check_column, did_you_mean
 from ..files import walk_files
 from ..schema import ROW_ID
+from ..split_names import SPLIT_NAMES, split_name
 from ..usual_types import usual_table
 from .digits import read_digits
 from .files import IMAGE_SUFFIXES, check_folder
 from .frames import HalfCharacters, is_frame, read_frame, taken_rows
 from .hidden import is_hidden
-from .hub import is_saved, read_hub, read_object, read_saved, split_name
+from .hub import is_saved, read_hub, read_object, read_saved
 from .image_folder import count_images, read_image_folder
 from .image_metadata import OWN_NAME
 from .json_files import HALF
-from .parts import SPLIT_NAMES, UNNAMED, Part, Source, bad_row, split_in_path
+from .parts import UNNAMED, Part, Source, bad_row, split_in_path
 from .table_form import TableForm
 from .tables import can_be_read, is_table, read_table
 

@@ -9,8 +9,8 @@ from ..choice import Choice
 from ..columns import strings
 from ..errors import InputError
 from ..fingerprint import row_keys
+from ..split_names import SPLIT_NAMES
 from ..text_arrays import text_array
-from .parts import SPLIT_NAMES
 
 
 def hold_out(keys: np.ndarray, labels: np.ndarray, *, fraction: float, seed: int) -> np.ndarray:
