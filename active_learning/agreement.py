@@ -66,6 +66,14 @@ def consensus(
     ------
     InputError
         Also when CROWDLAB is asked for without `pred_probs`.
+
+    Examples
+    --------
+    >>> from active_learning import consensus
+    >>> rows, people = ["r1", "r1", "r1", "r2"], ["ann", "bo", "cy", "ann"]
+    >>> said = consensus(rows, people, ["cat", "cat", "dog", "dog"])
+    >>> dict(zip(said.row_ids.tolist(), said.labels.tolist()))
+    {'r1': 'cat', 'r2': 'cat'}
     """
     ids, people = id_texts("row_ids", row_ids), id_texts("annotators", annotators, unnamed=True)
     given = _answers(labels, single=getattr(task, "name", task) in SINGLE)

@@ -70,6 +70,7 @@ def query(
     Examples
     --------
     >>> import numpy as np
+    >>> from active_learning import query
     >>> probs = np.array([[0.9, 0.1], [0.5, 0.5], [0.7, 0.3]])
     >>> query(n=2, strategy="margin", pred_probs=probs).row_ids.tolist()
     ['1', '2']

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from .feeding.records import read_tar as read_tar
     from .grid import preview as preview
     from .mixing import MixBatch as MixBatch
-    from .operations.policy import AugMix as AugMix
-    from .operations.policy import OneOf as OneOf
+    from .operations.nodes import AugMix as AugMix
+    from .operations.nodes import OneOf as OneOf
+    from .operations.nodes import Step as Step
     from .operations.policy import Policy as Policy
-    from .operations.policy import Step as Step
     from .operations.schedule import Schedule as Schedule
     from .per_class import ClassAugmenter as ClassAugmenter
     from .per_class import spare_classes as spare_classes
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "AlbumentationsAugmenter": "albumentations",
-    "AugMix": "operations.policy",
+    "AugMix": "operations.nodes",
     "AuditReport": "choosing.auditing",
     "AugmentedDataset": "feeding.dataset",
     "Augmenter": "augmenter",
@@ -52,11 +52,11 @@ _HOME = {
     "ClassAugmenter": "per_class",
     "DecodedRows": "feeding.cache",
     "MixBatch": "mixing",
-    "OneOf": "operations.policy",
+    "OneOf": "operations.nodes",
     "Policy": "operations.policy",
     "PolicyChoice": "choosing.choose",
     "Schedule": "operations.schedule",
-    "Step": "operations.policy",
+    "Step": "operations.nodes",
     "TestTimeAugment": "prediction",
     "add_noise": "tabular",
     "audit": "choosing.auditing",

@@ -75,6 +75,16 @@ class AlbumentationsAugmenter:
         An ``albumentations.Compose``. Its own seed has no effect any more.
     random_state
         The seed, kept in ``seed``.
+
+    Examples
+    --------
+    >>> import albumentations as A
+    >>> import numpy as np
+    >>> from augment import AlbumentationsAugmenter
+    >>> augmenter = AlbumentationsAugmenter(A.Compose([A.HorizontalFlip(p=0.5)]), random_state=0)
+    >>> image = np.zeros((8, 8, 3), dtype=np.uint8)
+    >>> augmenter(image, row_id="cat-1", epoch=3).shape
+    (8, 8, 3)
     """
 
     def __init__(self, pipeline: Any, *, random_state: RandomState = 0) -> None:

@@ -81,6 +81,14 @@ def preview(
         Whether the name of each policy stands above its lines.
     random_state
         The seed of the augmenter whose work is shown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from augment import policies, preview
+    >>> images = np.zeros((2, 8, 8, 3), dtype=np.uint8)
+    >>> shown = preview(images, policies=policies.standard(pad=1, flip=True), views=3)
+    >>> shown.save("preview.png")
     """
     listed = [policies] if isinstance(policies, Policy) else list(policies)
     pixels = as_pixels(images)

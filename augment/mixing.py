@@ -36,6 +36,16 @@ class MixBatch:
         First epoch without any mixing; None for never.
     random_state
         The seed, kept in ``seed``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from augment import MixBatch
+    >>> mix = MixBatch(num_classes=2, mixup=0.2, random_state=0)
+    >>> images, targets = torch.zeros(4, 3, 8, 8), torch.tensor([0, 1, 0, 1])
+    >>> mixed, soft = mix(images, targets, ["a", "b", "c", "d"], 0)
+    >>> soft.sum(dim=1).round(decimals=3).tolist()
+    [1.0, 1.0, 1.0, 1.0]
     """
 
     @checked

@@ -23,7 +23,8 @@ from thresher.core.signatures import checked
 
 from .augmenter import Augmenter
 from .choosing.auditing import AuditReport
-from .operations.policy import Policy, Step, check_schema
+from .operations.nodes import Step
+from .operations.policy import Policy, check_schema
 from .randomness.keyed import check_index, check_keys, check_seed
 
 SCHEMA = 1
@@ -40,6 +41,17 @@ class ClassAugmenter:
         The policy of every other class.
     random_state, backend
         As in `Augmenter`; one seed for all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from augment import ClassAugmenter, policies
+    >>> turning = policies.trivial_augment(flip=True)
+    >>> by_class = {"six": turning.without("rotate")}
+    >>> augmenter = ClassAugmenter(by_class, default=turning, random_state=0)
+    >>> images = np.zeros((2, 8, 8, 3), dtype=np.uint8)
+    >>> augmenter.batch(images, ["r1", "r2"], ["six", "cat"], epoch=0).shape
+    (2, 8, 8, 3)
     """
 
     @checked
@@ -158,7 +170,20 @@ class ClassAugmenter:
 
 @checked
 def spare_classes(report: AuditReport) -> dict[str, Policy]:
-    """Return policies for the classes that `augment.audit` saw harmed: without what harms each."""
+    """Return policies for the classes that `augment.audit` saw harmed: without what harms each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from augment import audit, policies, spare_classes
+    >>> digits = load_digits()
+    >>> images = np.stack([digits.images[:100] * 15] * 3, axis=-1).astype(np.uint8)
+    >>> policy = policies.standard(pad=1, flip=True)
+    >>> report = audit(images, digits.target[:100], policy=policy)
+    >>> all("for" in policy.name for policy in spare_classes(report).values())
+    True
+    """
     harmful: dict[str, list[Step]] = {}
     for entry in report.at(1.0):
         for name in entry.classes_harmed or {}:

@@ -8,8 +8,9 @@ from typing import Any
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 
 from .operations.autoaugment import TOP_MAGNITUDES, cifar10_branches
+from .operations.nodes import AugMix, Node, OneOf, Step
 from .operations.operation import Value
-from .operations.policy import AugMix, Node, OneOf, Policy, Step
+from .operations.policy import Policy
 
 __all__ = [
     "POLICIES",

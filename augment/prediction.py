@@ -12,7 +12,8 @@ from thresher.core.moved import renamed
 from thresher.core.signatures import checked
 
 from .augmenter import Augmenter
-from .operations.policy import Policy, Step
+from .operations.nodes import Step
+from .operations.policy import Policy
 from .randomness.keyed import check_keys
 
 VIEWS: Mapping[str, Policy] = {
@@ -31,6 +32,15 @@ class TestTimeAugment:
     views
         Names among ``identity``, ``hflip``, ``vflip``, ``zoom``, or policies. Whether a view keeps
         the labels is for `augment.audit` to say.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from augment import TestTimeAugment
+    >>> views = TestTimeAugment(("identity", "hflip"))
+    >>> images = np.random.default_rng(0).integers(0, 255, (3, 8, 8, 3)).astype(np.uint8)
+    >>> views.predict(lambda batch: np.full((len(batch), 2), 0.5), images).tolist()
+    [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]
     """
 
     __test__ = False  # not a test class, whatever its name makes pytest think

@@ -39,6 +39,15 @@ def add_noise(
         One per row; see `Augmenter.batch`.
     scale
         Standard deviation of each feature over the training rows, (d,); 0 leaves a column alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from augment import add_noise
+    >>> spread = np.array([1.0, 1.0, 0.0])
+    >>> noisy = add_noise(np.zeros((2, 3)), ["r1", "r2"], scale=spread, amount=0.1)
+    >>> noisy[:, 2].tolist()
+    [0.0, 0.0]
     """
     if not isinstance(features, np.ndarray) or features.ndim != 2 or features.dtype.kind != "f":
         found = f"{getattr(features, 'dtype', type(features).__name__)}"

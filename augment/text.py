@@ -83,6 +83,12 @@ def augment_texts(
         For ``"synonym"``: lower-case words and what may stand for them.
     epoch, view, random_state
         As in `Augmenter`.
+
+    Examples
+    --------
+    >>> from augment import augment_texts
+    >>> augment_texts(["a red kettle for two"], ["r1"], op="swap", rate=0.3, random_state=0) != [""]
+    True
     """
     check_choice("op", op, (*_CHANGES, "synonym"))
     check_number("rate", rate, low=0, high=1)
@@ -118,6 +124,13 @@ def splice(
     """Join the first half of each text with the second half of another one of its class.
 
     A text without a label stays as it is.
+
+    Examples
+    --------
+    >>> from augment import splice
+    >>> texts = ["red kettle, new", "blue kettle, old", "two chairs", "one chair"]
+    >>> len(splice(texts, ["kettle", "kettle", "chair", "chair"], list("abcd"), random_state=0))
+    4
     """
     texts = text_list("texts", texts)
     rows = check_keys(row_ids, n=len(texts))
@@ -148,6 +161,13 @@ def back_translate(
     """Return what `translate` (there and back, on all texts at once) makes of the texts.
 
     An empty answer keeps the text.
+
+    Examples
+    --------
+    >>> from augment import back_translate
+    >>> there_and_back = lambda texts: [text.replace("kettle", "pot") for text in texts]
+    >>> back_translate(["a red kettle"], there_and_back)
+    ['a red pot']
     """
     texts = text_list("texts", texts)
     if not callable(translate):

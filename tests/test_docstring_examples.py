@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import doctest
+from enum import Enum
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-PACKAGES = ("thresher.core", "curation")
+PACKAGES = ("thresher.core", "curation", "active_learning", "augment", "training", "thresher.app")
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 NAMES = [
     (package, name)
     for package in PACKAGES
     for name in import_module(package).__all__
-    if not isinstance(getattr(import_module(package), name), (str, tuple, dict, ModuleType))
+    if not isinstance(getattr(import_module(package), name), (str, tuple, dict, Enum, ModuleType))
 ]
 
 

@@ -79,6 +79,16 @@ def evaluate(
     ------
     InputError
         Without targets or rows, or with a label that the model has no logit for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from training import compact_model, evaluate, samples_from_arrays
+    >>> x, y = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32), np.arange(64) % 2
+    >>> rows = samples_from_arrays(x, row_ids=np.arange(64).astype(str), targets=y)
+    >>> found = evaluate(compact_model("mlp", num_classes=2, input_shape=(4,), width=8), rows)
+    >>> found.interval[0] <= found.accuracy <= found.interval[1]
+    True
     """
     if samples.targets is None:
         raise InputError("`evaluate` needs labelled rows; these samples have no targets.")

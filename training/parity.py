@@ -72,6 +72,16 @@ def check_parity(
     ------
     InputError
         When there are no rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from training import check_parity, compact_model, export, samples_from_arrays
+    >>> rows = samples_from_arrays(np.eye(4, dtype=np.float32), row_ids=np.array(list("abcd")))
+    >>> model = compact_model("mlp", num_classes=2, input_shape=(4,), width=8)
+    >>> parity = check_parity(export(model, "file", classes=["no", "yes"]), model, rows)
+    >>> parity.agreement
+    1.0
     """
     if not len(samples):
         raise InputError("`samples` is empty: parity needs rows.")

@@ -115,6 +115,13 @@ class Consensus(ShownRows):
         Answers of each.
     classes : tuple of str
     method : str
+
+    Examples
+    --------
+    >>> from active_learning import Consensus, consensus
+    >>> said = consensus(["r1", "r1", "r1"], ["ann", "bo", "cy"], ["cat", "cat", "dog"])
+    >>> isinstance(said, Consensus), said.labels.tolist()
+    (True, ['cat'])
     """
 
     row_ids: np.ndarray

@@ -38,6 +38,14 @@ class Estimate:
     value, low, high : float
     labels : int
         Labels that it rests on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from active_learning import Estimate, estimate_accuracy
+    >>> found = estimate_accuracy(np.array([True] * 45 + [False] * 5))
+    >>> isinstance(found, Estimate), found.low < 0.9 < found.high
+    (True, True)
     """
 
     value: float
@@ -117,6 +125,14 @@ def estimate_accuracy(
     likeliest accuracies and hold unlikely ones. The shift makes the labels' mean come out whatever
     the slope, so that a model that misjudges itself costs width but brings no bias; with slope 0 it
     is the interval of a share by that prior. Unequal weights count as fewer labels (Kish, 1965).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from active_learning import estimate_accuracy
+    >>> found = estimate_accuracy(np.array([True] * 45 + [False] * 5))
+    >>> round(found.value, 2), found.labels
+    (0.89, 50)
     """
     right, mass, hope = _check(correct, weights, expected)
     check_pool(expected_mean, pool_size, high=1)
@@ -177,6 +193,13 @@ def lure_weights(propensities: np.ndarray, *, pool_size: int) -> np.ndarray:
 
     The mean of weight · loss over m rows, each drawn with its propensity from all rows then left,
     is an unbiased estimate of the mean loss over the pool (Farquhar et al., 2021).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from active_learning import lure_weights
+    >>> lure_weights(np.array([0.25, 1 / 3]), pool_size=4).round(2).tolist()
+    [1.0, 1.0]
     """
     chance = read_numbers("propensities", propensities)
     if chance.ndim != 1:

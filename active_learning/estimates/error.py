@@ -51,6 +51,14 @@ def estimate_error(
     `expected_mean` plus the weighted mean of ``errors − slope · (expected − its mean)``: the slope
     (least squares, in [0, 1]) keeps a model that misjudges itself from adding variance. Student's
     interval; what the model expects of itself is a control variate (Angelopoulos et al., 2023).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from active_learning import estimate_error
+    >>> found = estimate_error(np.array([0.5, 1.0, 1.5, 1.0]))
+    >>> round(found.value, 2)
+    1.0
     """
     wrong = drawn_numbers("errors", errors, high=LARGEST)
     mass = np.ones(len(wrong)) if weights is None else drawn_numbers("weights", weights)

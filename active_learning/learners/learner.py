@@ -30,6 +30,15 @@ class Learner(Protocol):
       probabilities of each, shape (n, num_classes).
     * regression: targets are numbers, float64, shape (m,); outputs are means and standard
       deviations, shape (n, 2).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from active_learning import Learner, LogisticHead
+    >>> learner: Learner = LogisticHead()
+    >>> fitted = learner(np.eye(4), np.array([0, 0, 1, 1]), num_classes=2, random_state=0)
+    >>> fitted(np.eye(4)).shape
+    (4, 2)
     """
 
     def __call__(

@@ -55,6 +55,15 @@ class LogisticHead:
         Inverse of the L2 penalty, as ``C`` in scikit-learn.
     calibrate : bool
         Fit a temperature when there are at least 20 labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from active_learning import LogisticHead
+    >>> x = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
+    >>> fitted = LogisticHead()(x, np.array([0, 0, 1, 1]), num_classes=2, random_state=0)
+    >>> fitted(x).argmax(axis=1).tolist()
+    [0, 0, 1, 1]
     """
 
     strength: float = 20.0

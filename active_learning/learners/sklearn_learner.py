@@ -29,6 +29,16 @@ class SklearnLearner:
       that of five clones fitted on bootstrap samples.
 
     Every ``random_state`` among its parameters is set.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from active_learning import SklearnLearner
+    >>> learner = SklearnLearner(KNeighborsClassifier(n_neighbors=1))
+    >>> fitted = learner(np.eye(4), np.array([0, 0, 1, 1]), num_classes=2, random_state=0)
+    >>> fitted(np.eye(4)).argmax(axis=1).tolist()
+    [0, 0, 1, 1]
     """
 
     estimator: Any

@@ -37,6 +37,17 @@ class TorchLearner:
         Of the training.
     device : str
         ``"cpu"``, ``"cuda"``, ….
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from active_learning import TorchLearner
+    >>> learner = TorchLearner(lambda d, num_classes: torch.nn.Linear(d, num_classes), epochs=5)
+    >>> x, y = np.eye(4, dtype=np.float32), np.array([0, 0, 1, 1])
+    >>> fitted = learner(x, y, num_classes=2, random_state=0)
+    >>> fitted(x).shape
+    (4, 2)
     """
 
     make_module: Callable[[int, int], torch.nn.Module]

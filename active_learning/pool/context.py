@@ -68,6 +68,17 @@ class Context:
         What the probabilities mean: one label a row, or each class on its own.
     device : str or None
         The torch device that multiplies embeddings; None for numpy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from active_learning import Context, get_strategy, query
+    >>> class First:
+    ...     name, needs = "first", frozenset()
+    ...     def select(self, context: Context, n: int):
+    ...         return get_strategy("random").select(context, n)
+    >>> query(np.eye(4), n=2, strategy=First()).strategy
+    'first'
     """
 
     row_ids: np.ndarray

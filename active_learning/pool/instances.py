@@ -37,6 +37,15 @@ class Instances(Shown):
     k : int
     empty : float
         Uncertainty of items without any instance: a model that found nothing may have missed all.
+
+    Examples
+    --------
+    >>> from active_learning import Instances, query
+    >>> doubt = Instances(scores=[0.9, 0.1, 0.4], row_ids=["image-7", "image-7", "image-8"])
+    >>> ids = ["image-7", "image-8"]
+    >>> chosen = query(n=1, strategy="uncertainty", uncertainty=doubt, row_ids=ids)
+    >>> chosen.row_ids.tolist()
+    ['image-7']
     """
 
     scores: np.ndarray

@@ -31,6 +31,17 @@ class Picks:
         strategy had no choice, NaN where the law has no simple form.
     reasons : tuple of str, length n
         A word or two for each row, such as ``"uncertainty"`` or ``"coverage"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from active_learning import Picks, get_strategy, query
+    >>> class Widest:
+    ...     name, needs = "widest", frozenset()
+    ...     def select(self, context, n: int) -> Picks:
+    ...         return get_strategy("random").select(context, n)
+    >>> len(query(np.eye(4), n=2, strategy=Widest()).row_ids)
+    2
     """
 
     positions: np.ndarray
@@ -96,6 +107,15 @@ class Selection(ShownRows):
     reasons : tuple of str, length n
     strategy : str
         Name of the strategy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from active_learning import Selection, query
+    >>> chosen = query(np.eye(4), n=2, strategy="k_center")
+    >>> chosen.save("chosen.json")
+    >>> Selection.load("chosen.json").row_ids.tolist() == chosen.row_ids.tolist()
+    True
     """
 
     row_ids: np.ndarray

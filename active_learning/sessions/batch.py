@@ -40,6 +40,16 @@ class Batch(Shown):
         For each row its arm, reason, suggestion, confidence, score and propensity.
     expires : float
         When the lease ends, in seconds since 1970.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from active_learning import Batch, Session
+    >>> vectors = np.random.default_rng(0).normal(size=(20, 2))
+    >>> with Session("labels.db", embeddings=vectors, classes=["a", "b"]) as session:
+    ...     batch = session.ask(3, annotator="ann")
+    >>> isinstance(batch, Batch), len(batch.rows)
+    (True, 3)
     """
 
     number: int

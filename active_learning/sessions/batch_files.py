@@ -90,6 +90,18 @@ def export_batch(
     ------
     InputError
         For another ending, or when a further column has a name of ours.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from active_learning import Session, export_batch
+    >>> with Session("labels.db", embeddings=np.eye(4), classes=["a", "b"]) as session:
+    ...     batch = session.ask(2, annotator="ann")
+    ...     texts = {row: {"text": f"row {row}"} for row in batch.row_ids}
+    ...     export_batch(batch, "batch.csv", content=texts)
+    >>> Path("batch.csv").read_text().splitlines()[0]
+    'row_id,text,annotator,suggestion,confidence,arm,reason,label'
     """
     lost = changed_by_sheets(batch.row_ids.tolist())
     if file_format(path, allowed=("csv", "lines")) == "csv" and lost:
@@ -134,6 +146,16 @@ def import_answers(
     InputError
         For unknown row ids, wrong labels, or two different labels for one row and annotator in the
         file; line numbers are named and nothing is recorded.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from active_learning import Session, import_answers
+    >>> _ = Path("batch.csv").write_text("row_id,label" + chr(10) + "0,a")
+    >>> with Session("labels.db", embeddings=np.eye(4), classes=["a", "b"]) as session:
+    ...     import_answers(session, "batch.csv", annotator="ann").new
+    1
     """
     told, seconds, empty = _read_answers(session, path, annotator=annotator)
     recorded = {key: _text(session.task, label) for key, label in session.recorded().items()}

@@ -28,6 +28,15 @@ def export_labels(session: Session, path: str | os.PathLike[str], *, method: str
     -----
     Columns: ``row_id``, ``label``, ``score`` (probability that it is right, or how reliable it is).
     Sets of classes and marks are JSON in CSV, lists elsewhere.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from active_learning import Session, export_labels
+    >>> with Session("labels.db", embeddings=np.eye(4), classes=["a", "b"]) as session:
+    ...     told = session.tell({"0": "a", "1": "b"}, annotator="ann")
+    ...     export_labels(session, "labels.csv")
+    2
     """
     csv = file_format(path) == "csv"
     found = session.labels(method=method)
@@ -44,6 +53,15 @@ def export_answers(session: Session, path: str | os.PathLike[str], *, history: b
 
     With `history`, every answer ever told, in order: skips, corrections and undone ones too. The
     file can be imported into another session (`import_answers`).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from active_learning import Session, export_answers
+    >>> with Session("labels.db", embeddings=np.eye(4), classes=["a", "b"]) as session:
+    ...     told = session.tell({"0": "a", "1": "b"}, annotator="ann")
+    ...     export_answers(session, "answers.csv")
+    2
     """
     csv = file_format(path) == "csv"
     answers = session.history() if history else latest(session.history())

@@ -74,6 +74,17 @@ class Session:
     ------
     InputError
         When the file was started with another pool, seed, strategy, audit share, task or classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from active_learning import Session
+    >>> vectors = np.random.default_rng(0).normal(size=(20, 2))
+    >>> with Session("labels.db", embeddings=vectors, classes=["a", "b"]) as session:
+    ...     batch = session.ask(3, annotator="ann")
+    ...     told = session.tell({row: "a" for row in batch.row_ids}, annotator="ann")
+    ...     session.labels().labels.tolist()
+    ['a', 'a', 'a']
     """
 
     @renamed(ids="row_ids")

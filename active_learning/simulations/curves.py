@@ -31,6 +31,15 @@ class Curves(Shown):
         CPU-seconds to choose each batch, a committee's training included.
     query_bytes : ndarray of int64, shape (s,), or None
         Most memory that the last query of the first seed had allocated at once.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from active_learning import Curves, simulate
+    >>> pixels, labels = (array[:200] for array in load_digits(return_X_y=True))
+    >>> curves = simulate(pixels, labels, strategies=["random"], budgets=(10, 20), seeds=2)
+    >>> isinstance(curves, Curves), curves.accuracy.shape
+    (True, (1, 2, 2))
     """
 
     strategies: tuple[str, ...]

@@ -95,6 +95,15 @@ def simulate(
     ------
     InputError
         When a budget exceeds the pool, when labels are missing, and as `query` does.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from active_learning import simulate
+    >>> pixels, labels = (array[:200] for array in load_digits(return_X_y=True))
+    >>> curves = simulate(pixels, labels, strategies=["auto", "random"], budgets=(10, 20), seeds=2)
+    >>> curves.strategies, curves.budgets
+    (('auto', 'random'), (10, 20))
     """
     check_choice("task", task, TARGETS)
     names = _class_names(labels, test_labels, task=task)

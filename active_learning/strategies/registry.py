@@ -66,6 +66,12 @@ def get_strategy(strategy: str | Strategy) -> Strategy:
     ------
     InputError
         For an unknown name; all names are listed.
+
+    Examples
+    --------
+    >>> from active_learning import get_strategy
+    >>> get_strategy("margin").name
+    'margin'
     """
     if not isinstance(strategy, str):
         if not (hasattr(strategy, "select") and hasattr(strategy, "needs")):

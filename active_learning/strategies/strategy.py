@@ -18,6 +18,13 @@ class Strategy(Protocol):
     ``name`` is its name in the registry. ``needs`` names the arrays of the `Context` that it
     cannot do without (``"embeddings"``, ``"pred_probs"``, ``"ensemble_probs"``,
     ``"dropout_probs"``, ``"uncertainty"``).
+
+    Examples
+    --------
+    >>> from active_learning import Strategy, get_strategy
+    >>> margin: Strategy = get_strategy("margin")
+    >>> margin.name, sorted(margin.needs)
+    ('margin', ['pred_probs'])
     """
 
     @property

@@ -37,6 +37,12 @@ def get_task(
     ------
     InputError
         For an unknown name, and when classes are missing, repeated or not wanted.
+
+    Examples
+    --------
+    >>> from active_learning import get_task
+    >>> get_task("multi_label", classes=["cat", "dog"]).name
+    'multi_label'
     """
     if not isinstance(task, str):
         return task

@@ -19,7 +19,8 @@ from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 
 from ..kernels.images import check_batch, is_tensor, to_array
-from ..operations.policy import Policy, Step
+from ..operations.nodes import Step
+from ..operations.policy import Policy
 from ..operations.schedule import Schedule
 from ..randomness.keyed import check_seed
 from .sampling import Sampled, sample_rows
@@ -99,6 +100,18 @@ class AuditReport:
 
     ``teacher_accuracy`` is out of fold on ``rows`` clean rows; ``left_out`` names classes with too
     few rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> import numpy as np
+    >>> from augment import AuditReport, audit, policies
+    >>> digits = load_digits()
+    >>> images = np.stack([digits.images[:100] * 15] * 3, axis=-1).astype(np.uint8)
+    >>> policy = policies.standard(pad=1, flip=True)
+    >>> report = audit(images, digits.target[:100], policy=policy)
+    >>> isinstance(report, AuditReport), sorted({entry.op for entry in report.entries})
+    (True, ['crop', 'cutout', 'hflip'])
     """
 
     policy: Policy
@@ -165,6 +178,18 @@ def audit(
         Augmented copies a row, and rows used at most, evenly over the classes.
     random_state
         Seed of the sample, the folds and the augmentations.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from augment import audit, policies
+    >>> digits = load_digits()
+    >>> images = np.stack([digits.images[:100] * 15] * 3, axis=-1).astype(np.uint8)
+    >>> policy = policies.standard(pad=1, flip=True)
+    >>> report = audit(images, digits.target[:100], policy=policy)
+    >>> sorted(entry.op for entry in report.at(1.0) if entry.verdict == "drop")
+    ['hflip']
     """
     pixels, seed = as_pixels(images), check_seed(random_state)
     sampled = sample_rows(labels, n=len(pixels), max_rows=max_rows, seed=seed)

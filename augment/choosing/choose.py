@@ -21,7 +21,8 @@ from thresher.core.signatures import checked
 from thresher.core.ties import first_highest
 
 from .. import policies
-from ..operations.policy import Policy, Step
+from ..operations.nodes import Step
+from ..operations.policy import Policy
 from ..randomness.keyed import check_seed
 from .auditing import (
     AuditReport,
@@ -68,6 +69,17 @@ class PolicyChoice:
         Why this policy, in one or two sentences.
     seconds
         Wall time spent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from augment import PolicyChoice, choose_policy
+    >>> digits = load_digits()
+    >>> images = np.stack([digits.images[:100] * 15] * 3, axis=-1).astype(np.uint8)
+    >>> chosen = choose_policy(images, digits.target[:100], budget_s=2)
+    >>> isinstance(chosen, PolicyChoice), chosen.reason != ""
+    (True, True)
     """
 
     policy: Policy
@@ -133,6 +145,17 @@ def choose_policy(
         What the screen's teacher sees.
     random_state
         Seed of sampling, screening and pilots.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from augment import choose_policy
+    >>> digits = load_digits()
+    >>> images = np.stack([digits.images[:100] * 15] * 3, axis=-1).astype(np.uint8)
+    >>> chosen = choose_policy(images, digits.target[:100], budget_s=2)
+    >>> "hflip" in [step.op for step in chosen.policy.steps]
+    False
     """
     start = time.perf_counter()
     check_number("budget_s", budget_s, low=0, low_open=True)

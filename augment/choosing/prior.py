@@ -19,7 +19,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..operations.policy import AugMix, Node, Policy, Step
+from ..operations.nodes import AugMix, Node, Step
+from ..operations.policy import Policy
 
 # Points that an operation is expected to lose where at least so large a share of the training rows
 # is still wrong; with a smaller share proportionally less. Beyond so many operations, no more.

@@ -73,6 +73,15 @@ class DecodedRows:
         Turns a row id into a uint8 image (H, W, C).
     size
         (H, W, C) of every image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from augment import DecodedRows
+    >>> blank = np.zeros((8, 8, 3), dtype=np.uint8)
+    >>> rows = DecodedRows(["a", "b"], lambda row_id: blank, size=(8, 8, 3))
+    >>> rows[np.array([0, 1])].shape
+    (2, 8, 8, 3)
     """
 
     def __init__(
@@ -139,6 +148,15 @@ def cache_decoded(
         When ids repeat, an image has another shape or dtype, or the folder holds other rows.
     ThresherError
         When the disk is full; what was written stays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from augment import cache_decoded
+    >>> files = {"a": np.zeros((8, 8, 3), dtype=np.uint8), "b": np.ones((8, 8, 3), dtype=np.uint8)}
+    >>> cache = cache_decoded("cache", list(files), files.get, size=(8, 8, 3))
+    >>> cache.images.shape
+    (2, 8, 8, 3)
     """
     rows = DecodedRows(row_ids, decode, size=size)
     check_count("threads", threads, low=1)
@@ -161,7 +179,17 @@ def cache_decoded(
 
 @checked
 def open_cache(folder: str | os.PathLike[str]) -> ImageCache:
-    """Open a folder that `cache_decoded` wrote."""
+    """Open a folder that `cache_decoded` wrote.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from augment import cache_decoded, open_cache
+    >>> blank = np.zeros((8, 8, 3), dtype=np.uint8)
+    >>> written = cache_decoded("cache", ["a", "b"], lambda row_id: blank, size=(8, 8, 3))
+    >>> len(open_cache("cache").images)
+    2
+    """
     header = read_json(Path(folder) / "rows.json")
     if not isinstance(header, dict) or not {"schema", "rows", "fingerprint"} <= set(header):
         raise InputError(f"{folder} is no image cache: rows.json lacks its fields.")

@@ -45,6 +45,16 @@ class BatchLoader:
         the first epoch take (see ``chosen_workers``). The bits are the same.
     random_state
         Seed of the order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from augment import Augmenter, BatchLoader, policies
+    >>> images = np.zeros((5, 8, 8, 3), dtype=np.uint8)
+    >>> augmenter = Augmenter(policies.standard(pad=1, flip=True), random_state=0)
+    >>> loader = BatchLoader(images, list("abcde"), augmenter=augmenter, batch_size=2)
+    >>> [len(batch.positions) for batch in loader]
+    [2, 2, 1]
     """
 
     @renamed(keys="row_ids")

@@ -33,6 +33,14 @@ def balanced(labels: Any, *, max_repeat: int = 8, power: float = 1.0) -> np.ndar
     -------
     Positions, int64, ascending; each row at least once. Give them to `augment.BatchLoader`
     as ``order``: repeated rows get different views.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from augment import balanced
+    >>> rows = balanced(np.array(["cat"] * 4 + ["dog"]))
+    >>> sorted(rows.tolist())
+    [0, 1, 2, 3, 4, 4, 4, 4]
     """
     check_count("max_repeat", max_repeat, low=1)
     check_number("power", power, low=0, high=1)

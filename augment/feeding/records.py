@@ -54,6 +54,15 @@ def augment_stream(
         Field with the record's id, a string or an integer; ``"__key__"`` in a WebDataset.
     batch_size
         Records that are read ahead. Those of one size and kind are augmented together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from augment import Augmenter, augment_stream, policies
+    >>> rows = ({"row_id": name, "image": np.zeros((8, 8, 3), dtype=np.uint8)} for name in "ab")
+    >>> augmenter = Augmenter(policies.standard(pad=1, flip=True), random_state=0)
+    >>> [record["row_id"] for record in augment_stream(rows, augmenter, epoch=3)]
+    ['a', 'b']
     """
     epoch, size = check_index("epoch", epoch), check_index("batch_size", batch_size)
     if size < 1:
@@ -91,6 +100,19 @@ def read_tar(paths: str | Path | Sequence[str | Path]) -> Iterator[Record]:
     ------
     InputError
         When a tar file or an image in it cannot be read; it is named.
+
+    Examples
+    --------
+    >>> import io
+    >>> import tarfile
+    >>> from augment import read_tar
+    >>> with tarfile.open("rows.tar", "w") as tar:
+    ...     for name, data in (("a.txt", b"a kettle"), ("a.cls", b"3")):
+    ...         info = tarfile.TarInfo(name)
+    ...         info.size = len(data)
+    ...         tar.addfile(info, io.BytesIO(data))
+    >>> [sorted(record) for record in read_tar("rows.tar")]
+    [['__key__', 'cls', 'txt']]
     """
     for path in [paths] if isinstance(paths, (str, Path)) else paths:
         try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from .nodes import Branch, Step
 from .operation import Value
-from .policy import Branch, Step
 
 # (operation, probability, level 0-9) twice for each of the 25 sub-policies.
 _Half = tuple[str, float, int]

@@ -13,8 +13,9 @@ from typing import TypeAlias
 import numpy as np
 
 from ..randomness.keyed import Draws
+from .nodes import AugMix, Node, OneOf, Step
 from .operation import Parameters, Scene
-from .policy import AugMix, Node, OneOf, Policy, Step
+from .policy import Policy
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,13 @@ class Schedule:
 
     Strength multiplies every magnitude: 0 is no change, 1 the policy as written. Operations
     without a magnitude (flips, invert, …) are not affected.
+
+    Examples
+    --------
+    >>> from augment import Schedule, policies
+    >>> policy = policies.trivial_augment().with_schedule(Schedule(0.1, 1.0, epochs=10))
+    >>> [round(policy.schedule.strength(epoch), 2) for epoch in (0, 9)]
+    [0.1, 1.0]
     """
 
     start: float = 1.0

@@ -63,6 +63,13 @@ def run(
         For a source or setting that cannot be used.
     MissingExtraError
         At once, when training is asked for and PyTorch is not installed.
+
+    Examples
+    --------
+    >>> from thresher.app import run
+    >>> done = run("digits", out="runs/first", until="find")
+    >>> done.folder.name
+    'first'
     """
     if until == "report":
         require_training()

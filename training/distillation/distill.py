@@ -78,6 +78,18 @@ def distill(
     ------
     InputError
         Also when the teacher has other classes or rows, or `cached_views` meets `mix`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from training import compact_model, distill, samples_from_arrays
+    >>> x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
+    >>> rows = samples_from_arrays(x, row_ids=np.arange(64).astype(str))
+    >>> teacher, student = (
+    ...     compact_model("mlp", num_classes=2, input_shape=(4,), width=w) for w in (32, 8)
+    ... )
+    >>> distill(student, teacher, rows, epochs=2, batch_size=16).rows_seen
+    128
     """
     asked = filled(DistillOptions, options)
     source = _source(

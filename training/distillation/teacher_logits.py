@@ -50,6 +50,16 @@ def teacher_logits(
     Returns
     -------
     ndarray of float32, shape (n, classes)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from training import teacher_logits
+    >>> texts = ["a red kettle", "two chairs"]
+    >>> predict = lambda texts: np.array([[len(text), 1.0] for text in texts])
+    >>> logits = teacher_logits(predict, texts, row_ids=np.array(["a", "b"]))
+    >>> logits.shape
+    (2, 2)
     """
     check_count("batch_size", batch_size, low=1)
     if len(values) != len(row_ids) or not len(values):

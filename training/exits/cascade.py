@@ -29,6 +29,19 @@ class Cascade:
     ----------
     rule : ExitRule or None
         Set by `calibrate`, or by the user.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from training import Cascade, compact_model, export, samples_from_arrays
+    >>> x, y = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32), np.arange(64) % 2
+    >>> rows = samples_from_arrays(x, row_ids=np.arange(64).astype(str), targets=y)
+    >>> models = [compact_model("mlp", num_classes=2, input_shape=(4,), width=w) for w in (8, 16)]
+    >>> files = [export(model, f"m{at}", classes=["n", "y"]) for at, model in enumerate(models)]
+    >>> cascade = Cascade(files, costs=[1.0, 4.0])
+    >>> rule = cascade.calibrate(rows, max_drop=0.1)
+    >>> cascade.predict(x).shape
+    (64, 2)
     """
 
     def __init__(self, models: Sequence[Predictor], *, costs: Sequence[float]) -> None:

@@ -138,6 +138,13 @@ class ExitLoss:
     early_weight : float
         Of each early exit; the last one has 1. Larger ones cost the last exit accuracy.
     label_smoothing : float
+
+    Examples
+    --------
+    >>> from training import ExitLoss
+    >>> loss = ExitLoss(early_weight=0.3)
+    >>> loss.early_weight
+    0.3
     """
 
     early_weight: float = 0.3
@@ -178,6 +185,13 @@ def with_exits(model: CompactModel, *, exits: int = 2, random_state: int = 0) ->
     ------
     InputError
         When the model has no more places than asked for.
+
+    Examples
+    --------
+    >>> from training import compact_model, with_exits
+    >>> plain = compact_model("resnet8", num_classes=10, input_shape=(3, 32, 32), width=8)
+    >>> type(with_exits(plain, exits=2)).__name__
+    'ExitModel'
     """
     check_count("exits", exits, low=1)
     if not isinstance(model, CompactModel) or not isinstance(model.features, nn.Sequential):

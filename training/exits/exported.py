@@ -94,6 +94,18 @@ def export_exits(
         In the order of the logits.
     threads : int, optional
         Of the loaded model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from training import compact_model, export_exits, with_exits, samples_from_arrays
+    >>> x, y = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32), np.arange(64) % 2
+    >>> rows = samples_from_arrays(x, row_ids=np.arange(64).astype(str), targets=y)
+    >>> plain = compact_model("mlp", num_classes=2, input_shape=(4,), width=8)
+    >>> model = with_exits(plain, exits=1)
+    >>> rule = model.calibrate(rows, max_drop=0.5)
+    >>> export_exits(model, "file", classes=["no", "yes"]).classes
+    ['no', 'yes']
     """
     if model.rule is None:
         raise InputError("The model has no rule yet: call `calibrate` with held-out rows.")
@@ -115,7 +127,22 @@ def export_exits(
 
 
 def load_exits(folder: str | os.PathLike[str], *, threads: int | None = None) -> ExportedExits:
-    """Load what `export_exits` wrote."""
+    """Load what `export_exits` wrote.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from training import compact_model, export_exits, load_exits, samples_from_arrays
+    >>> from training import with_exits
+    >>> x, y = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32), np.arange(64) % 2
+    >>> rows = samples_from_arrays(x, row_ids=np.arange(64).astype(str), targets=y)
+    >>> plain = compact_model("mlp", num_classes=2, input_shape=(4,), width=8)
+    >>> model = with_exits(plain, exits=1)
+    >>> rule = model.calibrate(rows, max_drop=0.5)
+    >>> written = export_exits(model, "file", classes=["no", "yes"])
+    >>> load_exits("file").predict(x).shape
+    (64, 2)
+    """
     return ExportedExits(folder, threads=threads)
 
 

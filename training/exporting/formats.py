@@ -68,6 +68,14 @@ def export(
     ------
     InputError
         When the input is unknown, the number of classes is wrong, or an operator has no form there.
+
+    Examples
+    --------
+    >>> from training import compact_model, export
+    >>> model = compact_model("mlp", num_classes=2, input_shape=(4,), width=8)
+    >>> exported = export(model, "file", classes=["no", "yes"])
+    >>> exported.classes
+    ['no', 'yes']
     """
     check_choice("format", format, FORMATS)
     if format == "onnx":
@@ -120,6 +128,15 @@ def load_exported(path: str | os.PathLike[str], *, threads: int | None = None) -
     ------
     InputError
         When there is no such file, it is damaged, or it was not written by Thresher.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from training import compact_model, export, load_exported
+    >>> model = compact_model("mlp", num_classes=2, input_shape=(4,), width=8)
+    >>> written = export(model, "file", classes=["no", "yes"])
+    >>> load_exported("file").predict(np.eye(4, dtype=np.float32)).shape
+    (4, 2)
     """
     file = Path(path)
     if file.is_dir():

@@ -86,6 +86,18 @@ class DynamicsRecorder(Hook):
         Those given to `fit`, with targets.
     path : path-like, optional
         File that is written after each epoch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from training import DynamicsRecorder, compact_model, fit, samples_from_arrays
+    >>> x, y = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32), np.arange(64) % 2
+    >>> rows = samples_from_arrays(x, row_ids=np.arange(64).astype(str), targets=y)
+    >>> recorder = DynamicsRecorder(rows)
+    >>> model = compact_model("mlp", num_classes=2, input_shape=(4,), width=8)
+    >>> run = fit(model, rows, epochs=2, batch_size=16, hooks=[recorder])
+    >>> recorder.dynamics.margins.shape
+    (64, 2)
     """
 
     def __init__(self, samples: Samples, *, path: str | Path | None = None) -> None:

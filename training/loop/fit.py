@@ -77,6 +77,16 @@ def fit(
         When model, samples and settings do not fit together, or the checkpoint is another run's.
     DivergedError
         When the loss is not finite; names step, epoch and learning rate.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from training import compact_model, fit, samples_from_arrays
+    >>> x, y = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32), np.arange(64) % 2
+    >>> rows = samples_from_arrays(x, row_ids=np.arange(64).astype(str), targets=y)
+    >>> model = compact_model("mlp", num_classes=2, input_shape=(4,), width=8)
+    >>> fit(model, rows, epochs=2, batch_size=16).rows_seen
+    128
     """
     check_count("epochs", epochs)
     asked = filled(FitOptions, options)

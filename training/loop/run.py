@@ -43,6 +43,17 @@ class TrainingRun:
         What was chosen automatically, and why.
     seed : int
         Gives the same run again.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from training import TrainingRun, compact_model, fit, samples_from_arrays
+    >>> x, y = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32), np.arange(64) % 2
+    >>> rows = samples_from_arrays(x, row_ids=np.arange(64).astype(str), targets=y)
+    >>> model = compact_model("mlp", num_classes=2, input_shape=(4,), width=8)
+    >>> fit(model, rows, epochs=1, batch_size=16).save("run")
+    >>> TrainingRun.load("run").rows_seen
+    64
     """
 
     model: nn.Module

@@ -89,6 +89,13 @@ def compact_model(
     -------
     CompactModel
         In training mode, on the CPU, with attribute ``spec``.
+
+    Examples
+    --------
+    >>> from training import compact_model
+    >>> model = compact_model("resnet8", num_classes=10, input_shape=(3, 32, 32), width=16)
+    >>> sum(weights.numel() for weights in model.parameters()) < 100_000
+    True
     """
     check_choice("name", name, FAMILIES)
     family = FAMILIES[name]
@@ -111,7 +118,15 @@ def compact_model(
 
 
 def build_model(spec: ModelSpec, *, random_state: int = 0) -> CompactModel:
-    """Build the architecture of `spec` with new weights."""
+    """Build the architecture of `spec` with new weights.
+
+    Examples
+    --------
+    >>> from training import build_model, compact_model
+    >>> spec = compact_model("mlp", num_classes=10, input_shape=(64,), width=16).spec
+    >>> build_model(spec, random_state=1).spec == spec
+    True
+    """
     check_choice("name", spec.name, FAMILIES)
     with own_torch_rng(random_state):
         return FAMILIES[spec.name].build(spec)

@@ -27,6 +27,13 @@ class ModelSpec:
         Rows of the token table of a text model; 0 elsewhere.
     dropout : float
         Share of the last hidden values that training switches off.
+
+    Examples
+    --------
+    >>> from training import ModelSpec, compact_model
+    >>> spec = compact_model("mlp", num_classes=10, input_shape=(64,), width=16).spec
+    >>> ModelSpec.from_json(spec.to_json()) == spec
+    True
     """
 
     name: str

@@ -69,6 +69,12 @@ def pretrained_model(
         For an unknown source, or a model that cannot be loaded; says how to get it.
     MissingExtraError
         When its library is not installed.
+
+    Examples
+    --------
+    >>> from training import pretrained_model
+    >>> big = pretrained_model("transformers:./bert", num_classes=77)  # doctest: +SKIP
+    >>> rows = big.samples(texts, row_ids=ids, targets=labels)  # doctest: +SKIP
     """
     source, _, target = name.partition(":")
     source = {short: source for source, short in SOURCES.items()}.get(source, source)

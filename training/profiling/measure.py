@@ -84,6 +84,15 @@ def profile(
         Time for each batch size; at least 20 calls are made.
     example : Tensor, optional
         Input rows of a torch module without a ``spec``.
+
+    Examples
+    --------
+    >>> from training import compact_model, export, profile
+    >>> model = compact_model("mlp", num_classes=2, input_shape=(4,), width=8)
+    >>> exported = export(model, "file", classes=["no", "yes"])
+    >>> found = profile(exported, batch_sizes=(1,), seconds=0.05)
+    >>> found.latency[1].p50_ms > 0
+    True
     """
     if not batch_sizes:
         raise InputError("`batch_sizes` is empty: name at least one, for example (1, 64).")
@@ -130,6 +139,14 @@ def compare(
     """Time two exported models by turns on equal rows; the ratio is first over second.
 
     Both are loaded afresh for each of `rounds`; see `compare_renewed`.
+
+    Examples
+    --------
+    >>> from training import compact_model, compare, export
+    >>> models = [compact_model("mlp", num_classes=2, input_shape=(4,), width=w) for w in (8, 16)]
+    >>> files = [export(model, f"m{at}", classes=["n", "y"]) for at, model in enumerate(models)]
+    >>> compare(*files, rounds=9, seconds=0.05).median > 0
+    True
     """
     check_count("batch_size", batch_size, low=1)
     if first.threads != second.threads:

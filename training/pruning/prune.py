@@ -82,6 +82,15 @@ def prune(
         When an option is wrong, or so much cannot be taken away.
     MissingExtraError
         When Torch-Pruning is needed and missing.
+
+    Examples
+    --------
+    >>> from training import compact_model, prune
+    >>> model = compact_model("mlp", num_classes=2, input_shape=(64,), width=32)
+    >>> pruned = prune(model, amount=0.5, method="low_rank")
+    >>> before, after = (sum(w.numel() for w in m.parameters()) for m in (model, pruned.model))
+    >>> after < before
+    True
     """
     check_choice("method", method, METHODS)
     check_number("amount", amount, low=0, high=0.99, low_open=True)

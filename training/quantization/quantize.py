@@ -128,6 +128,16 @@ def quantize(
     ------
     InputError
         When an option is unknown, there are no rows, or the model is no fixed graph.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from training import compact_model, quantize, samples_from_arrays
+    >>> x, y = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32), np.arange(64) % 2
+    >>> rows = samples_from_arrays(x, row_ids=np.arange(64).astype(str), targets=y)
+    >>> model = compact_model("mlp", num_classes=2, input_shape=(4,), width=8)
+    >>> quantize(model, rows, method="ptq").choices["method"].value
+    'ptq'
     """
     check_choice("method", method, METHODS)
     asked = filled(QuantizeOptions, options)

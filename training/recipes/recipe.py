@@ -128,6 +128,13 @@ def recipe(
     Returns
     -------
     Recipe
+
+    Examples
+    --------
+    >>> from training import recipe
+    >>> found = recipe("image", n_rows=5000, input_shape=(3, 32, 32), seconds=600, device="cpu")
+    >>> found.model
+    'resnet8'
     """
     check_choice("modality", modality, MODALITIES)
     check_choice("role", role, ROLES)

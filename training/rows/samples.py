@@ -39,6 +39,14 @@ class Samples(Shown):
     ------
     InputError
         When lengths differ, a target is not an integer, or a value is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from training import Samples, samples_from_arrays
+    >>> rows = samples_from_arrays(np.eye(4, dtype=np.float32), row_ids=np.array(list("abcd")))
+    >>> isinstance(rows, Samples), len(rows.take(np.array([0, 2])))
+    (True, 2)
     """
 
     inputs: Tensor
@@ -147,6 +155,15 @@ def samples_from_arrays(
     InputError
         When rows differ in shape, such as pictures of several sizes or color modes, and when
         targets are missing, names or fractions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from training import samples_from_arrays
+    >>> images = np.zeros((2, 8, 8, 3), dtype=np.uint8)
+    >>> rows = samples_from_arrays(images, row_ids=np.array(["a", "b"]), targets=np.array([0, 1]))
+    >>> rows.modality, tuple(rows.input_shape)
+    ('image', (3, 8, 8))
     """
     inputs = _one_array(inputs, row_ids)
     if inputs.ndim == 4:

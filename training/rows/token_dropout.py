@@ -29,6 +29,16 @@ class TokenDropout:
     share : float
         Chance of each token to be left out, in [0, 1).
     seed : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from training import TokenDropout
+    >>> tokens, keys = torch.arange(1, 41).reshape(2, 20), np.array([1, 2], dtype=np.uint64)
+    >>> kept = TokenDropout(share=0.3, seed=0)(tokens, keys, 0)
+    >>> bool((kept == 0).any())
+    True
     """
 
     share: float = 0.3

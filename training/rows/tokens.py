@@ -46,6 +46,13 @@ class HashTokenizer:
     char_ngrams : tuple of int or None
         Shortest and longest character n-gram, a space before and after the word counted; None
         leaves words in their order, as ``text_cnn`` wants them.
+
+    Examples
+    --------
+    >>> from training import HashTokenizer
+    >>> tokenizer = HashTokenizer(vocabulary=1024, max_tokens=8)
+    >>> tokenizer.encode(["a red kettle", "two chairs"]).shape
+    (2, 8)
     """
 
     vocabulary: int = 32768

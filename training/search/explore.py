@@ -133,6 +133,18 @@ def search_compact(
     ------
     InputError
         When an option is wrong, rows have no labels, or the folder holds another search.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from training import samples_from_arrays, search_compact
+    >>> x, y = np.random.default_rng(0).normal(size=(96, 4)).astype(np.float32), np.arange(96) % 2
+    >>> rows = samples_from_arrays(x, row_ids=np.arange(96).astype(str), targets=y)
+    >>> first, second = rows.take(np.arange(48)), rows.take(np.arange(48, 96))
+    >>> limits = {"max_bytes": 60_000, "widths": (8,), "prune": (), "epochs": 1}
+    >>> found = search_compact(first, second, folder="searched", **limits)
+    >>> found.chosen.variant.name
+    'mlp-8-float'
     """
     target = Target(max_ms, max_bytes, min_accuracy)
     asked = filled(SearchOptions, options)
