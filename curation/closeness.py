@@ -9,6 +9,8 @@ from thresher.core.neighbors import NeighborGraph
 from .encoding import Encoded
 from .reading import DecodedImages, Rows
 
+# Encoders of texts, beside which copies are found by their words.
+BY_TEXT = ("auto", "builtin:text", "joined:text")
 SHINGLES, COSINE = "Jaccard similarity of shingles", "Cosine similarity"
 LOOKS = "Likeness of pictures laid over each other"
 # Numbers are near duplicates only when they are all but equal (`NEARLY_EQUAL`); vectors
@@ -39,7 +41,7 @@ def compares_texts(rows: Rows, encoder: object, *, own_vectors: bool) -> bool:
     The built-in vectors forget rare words, so that "What does BMW stand for?" and "What does VCR
     stand for?" are one to them; vectors that were asked for are taken at their word.
     """
-    return rows.modality == "text" and not own_vectors and encoder in ("auto", "builtin:text")
+    return rows.modality == "text" and not own_vectors and encoder in BY_TEXT
 
 
 def choose_closeness(

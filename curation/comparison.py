@@ -115,7 +115,10 @@ class Comparison:
 
     @cached_property
     def embeddings(self) -> Embeddings:
-        """Vectors of all rows, by which labels and outliers are judged; of a table, all columns."""
+        """Vectors of all rows, by which labels and outliers are judged; of a table, all columns.
+
+        Copies are found by the surface alone where the encoder joins it with meaning.
+        """
         if self.own_vectors:
             return self.encoded.embeddings
         found = with_missing_at_median(self.rows, self.encoded)
@@ -174,7 +177,10 @@ class Comparison:
                 self.rows.values(), target_precision=self._precision, random_state=self.seed
             )
         return choose_closeness(
-            self.rows, self.encoded, target_precision=self._precision, random_state=self.seed
+            self.rows,
+            self.encoded.surface(),
+            target_precision=self._precision,
+            random_state=self.seed,
         )
 
     def closeness_of(self, step: str) -> Closeness:
@@ -195,7 +201,7 @@ class Comparison:
         rows = self.rows
         if self.measure == COSINE:
             return neighbor_graph(
-                self.encoded.embeddings,
+                self.encoded.surface().embeddings,
                 threshold=threshold,
                 recall=self._recall,
                 device=self._device,

@@ -11,6 +11,8 @@ import numpy as np
 from thresher.core.columns import read_features, take_rows
 from thresher.core.embeddings import Embeddings
 from thresher.core.encoders import embed, get_encoder
+from thresher.core.encoders.embedding import automatic
+from thresher.core.encoders.joined import JoinedEncoder
 from thresher.core.encoders.protocol import Encoder
 from thresher.core.errors import InputError
 from thresher.core.fingerprint import fingerprint
@@ -39,6 +41,13 @@ class Encoded:
     encoder: Encoder | None
     encoded: int
 
+    def surface(self) -> Encoded:
+        """Return the part by which copies are found: pictures of one kind are no copies."""
+        if not isinstance(self.encoder, JoinedEncoder):
+            return self
+        vectors = self.encoder.surface_of(self.embeddings)
+        return Encoded(vectors, self.encoder.surface, self.encoded)
+
 
 def encode_rows(
     rows: Rows, encoder: Any, *, known: Embeddings | None, random_state: int
@@ -53,14 +62,14 @@ def encode_rows(
     ----------
     rows : Rows
     encoder : str, Encoder or callable
-        See `thresher.core.get_encoder`; ``"auto"`` takes the built-in one of the modality.
+        See `thresher.core.get_encoder`; ``"auto"`` takes the joined one of the modality where
+        its weights are installed, else the built-in one. A joined one learns from the labels of
+        training rows how much meaning counts.
     known : Embeddings or None
         Vectors of the first rows.
     random_state : int
     """
-    spec = encoder
-    if isinstance(encoder, str) and encoder == "auto":
-        spec = f"builtin:{rows.modality}"
+    spec = automatic(encoder, rows.modality)
     model = get_encoder(spec, modality=rows.modality, random_state=random_state)
     if not model.fitted:
         if known is not None:
@@ -84,7 +93,8 @@ def _encode(rows: Rows, model: Encoder, *, start: int, random_state: int) -> Emb
     dataset = take_rows(rows.dataset, np.arange(start, len(rows))) if start else rows.dataset
     options: dict[str, Any] = {"encoder": model, "random_state": random_state}
     if rows.modality != "features":
-        return embed(dataset, column=rows.columns[0], **options)
+        labels = None if start else _training_labels(rows)
+        return embed(dataset, column=rows.columns[0], labels=labels, **options)
     whole = np.isfinite(read_features(dataset, rows.columns)).all(axis=1)
     if not whole.any() and not model.fitted:
         raise InputError("Every row holds NaN or infinite values.")
@@ -93,6 +103,12 @@ def _encode(rows: Rows, model: Encoder, *, start: int, random_state: int) -> Emb
     vectors = np.zeros((len(dataset), found.vectors.shape[1]), dtype=np.float32)
     vectors[whole] = found.vectors
     return Embeddings(rows.ids[start:], vectors, found.encoder, found.fingerprint)
+
+
+def _training_labels(rows: Rows) -> np.ndarray | None:
+    """Return the classes of training rows, the others empty; None without classes."""
+    classes = rows.classes
+    return None if classes is None else np.where(rows.splits == "train", classes, "")
 
 
 def with_missing_at_median(rows: Rows, encoded: Encoded) -> Embeddings:

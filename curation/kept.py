@@ -14,6 +14,7 @@ from typing import Any
 import thresher
 from thresher.core.embeddings import Embeddings
 from thresher.core.encoders import get_encoder, load_encoder
+from thresher.core.encoders.automatic import choose_encoder
 from thresher.core.errors import InputError
 from thresher.core.files import atomic_path, read_json, write_json
 from thresher.core.fingerprint import fingerprint
@@ -46,7 +47,7 @@ def encoder_key(rows: Rows, encoder: Any) -> str:
     """
     if not isinstance(encoder, str):
         raise InputError("A work folder keeps vectors of encoders with a name, such as 'st:MODEL'.")
-    spec = f"builtin:{rows.modality}" if encoder == "auto" else encoder
+    spec = choose_encoder(rows.modality).value if encoder == "auto" else encoder
     model = get_encoder(spec, modality=rows.modality)
     return model.fingerprint if model.fitted else spec
 

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from thresher.core.encoders import embed, get_encoder
-from thresher.core.encoders.embedding import AUTO
 from thresher.core.encoders.protocol import Encoder
 from thresher.core.encoders.values import ColumnSource, Source, open_source
 from thresher.core.errors import InputError
@@ -54,7 +53,8 @@ def embed_shards(
         ``row_id`` the rows are named by their number among all.
     work_folder : path
     column, encoder, device, random_state
-        See `thresher.core.embed`. With workers a function must be one of a module.
+        See `thresher.core.embed`; but ``"auto"`` takes the built-in encoder of the modality, by
+        which copies are found. With workers a function must be one of a module.
     executor, workers
         See `get_executor`.
 
@@ -74,7 +74,7 @@ def embed_shards(
     starts = np.concatenate([[0], np.cumsum([_rows(path) for path in paths])]).tolist()
     rng = check_random_state(random_state)
     modality, _ = compared_columns(paths[0], column=column)
-    spec = AUTO[modality] if isinstance(encoder, str) and encoder == "auto" else encoder
+    spec = f"builtin:{modality}" if isinstance(encoder, str) and encoder == "auto" else encoder
     seed = int(rng.integers(2**31))
     model = get_encoder(spec, modality=modality, device=device, random_state=seed)
     if not model.fitted:

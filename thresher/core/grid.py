@@ -43,3 +43,12 @@ def on_column_grids(matrix: np.ndarray, bits: int) -> np.ndarray:
     """
     _, exponents = np.frexp(np.abs(matrix).max(axis=0, initial=0.0))
     return np.asarray(np.ldexp(on_grid(np.ldexp(matrix, -exponents), bits), exponents))
+
+
+def exact_unit(rows: np.ndarray) -> np.ndarray:
+    """Scale rows, float64, shape (n, d), to length one in float32; rows of zeros stay.
+
+    For numbers on a grid so coarse that their squares add up exactly.
+    """
+    lengths = np.sqrt(np.square(rows).sum(axis=1, keepdims=True))
+    return np.asarray(rows / np.where(lengths > 0, lengths, 1), np.float32)

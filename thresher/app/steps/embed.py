@@ -7,20 +7,26 @@ from pathlib import Path
 from curation.encoding import encode_rows
 from curation.reading import Rows
 
+from ...core.choice import Choice
 from ...core.embeddings import Embeddings
 from ...core.encoders import Encoder, get_encoder, load_encoder
-from ...core.encoders.embedding import AUTO
+from ...core.encoders.automatic import choose_encoder
+from ...core.encoders.joined import JoinedEncoder
 from ...core.loaded import LoadedDataset
 from ..stages import Done, Notes, RunFolder
 
 
 def embed_rows(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[Embeddings]:
     """Write the embeddings of all rows, and the encoder that made them, into ``embeddings/``."""
+    asked = run.settings.embed.encoder
+    chosen = Choice(asked, "asked for")
+    if asked == "auto":
+        chosen = choose_encoder(loaded.value.schema.modality)
 
     def work(folder: Path, notes: Notes) -> None:
-        schema, asked = loaded.value.schema, run.settings.embed.encoder
+        schema = loaded.value.schema
         encoder = get_encoder(
-            AUTO[schema.modality] if asked == "auto" else asked,
+            chosen.value,
             modality=schema.modality,
             device=run.device.value,
             random_state=run.settings.seed,
@@ -36,7 +42,10 @@ def embed_rows(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[Embeddings]:
         embeddings, encoder = encoded.embeddings, encoded.encoder or encoder
         encoder.save(folder / "encoder")
         embeddings.save(folder / "vectors")
+        notes.choices["encoder"] = chosen
         notes.choices["encoder device"] = encoder.device
+        if isinstance(encoder, JoinedEncoder) and encoder.weighing_ is not None:
+            notes.choices["meaning"] = encoder.weighing_.choice
         notes.summary = {
             "encoder": embeddings.encoder,
             "dimensions": int(embeddings.vectors.shape[1]),
@@ -48,7 +57,7 @@ def embed_rows(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[Embeddings]:
         work,
         load=lambda folder: Embeddings.load(folder / "vectors"),
         needs=[loaded],
-        settings=run.settings.embed,
+        settings=[chosen.value],
         code=("thresher/core", "curation"),
         where="embeddings",
         rows=len(loaded.value.dataset),

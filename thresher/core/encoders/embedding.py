@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from ..classes import label_texts
 from ..embeddings import Embeddings
 from ..errors import InputError, check_count
 from ..progress import message, track
 from ..randomness import RandomState, check_random_state
 from ..signatures import checked
+from .automatic import choose_encoder
+from .joined import JoinedEncoder
 from .protocol import Encoder
 from .registry import get_encoder
-from .values import Source, batches, open_source
-
-AUTO = {"image": "builtin:image", "text": "builtin:text", "features": "builtin:features"}
+from .values import Source, batches, open_source, usual_side
 
 
 @checked
@@ -29,6 +30,7 @@ def embed(
     device: str = "auto",
     random_state: RandomState = 0,
     row_ids: np.ndarray | None = None,
+    labels: np.ndarray | Sequence[str] | None = None,
 ) -> Embeddings:
     """Encode every row as a vector of unit length.
 
@@ -42,7 +44,8 @@ def embed(
     column : str or sequence of str, optional
         Column of the dataset, or several of numbers; not needed where only one can be meant.
     encoder : str, Encoder or callable
-        See `get_encoder`. ``"auto"`` takes the built-in one of the modality.
+        See `get_encoder`. ``"auto"`` takes the joined one of the modality where the weights are
+        installed, else the built-in one; what it takes, and why, is said.
     batch_size : int
         Rows in memory at once; the result does not depend on it for built-in encoders.
     device : {"auto", "cpu", "cuda"}
@@ -51,6 +54,9 @@ def embed(
         Chooses the sample for the fit and starts the text encoder's SVD.
     row_ids : ndarray of str, shape (n,), optional
         Default: the column ``row_id``, or ``"0"``, ``"1"``, ….
+    labels : array of str or int, shape (n,), optional
+        Of training rows, empty texts for the others: a joined encoder that is fitted here weighs
+        surface and meaning by them. Other encoders make no use of labels.
 
     Returns
     -------
@@ -74,9 +80,9 @@ def embed(
     check_count("batch_size", batch_size, low=1)
     source = open_source(data, column=column, row_ids=row_ids)
     rng = check_random_state(random_state)
-    spec = AUTO[source.modality] if isinstance(encoder, str) and encoder == "auto" else encoder
+    known = None if labels is None else label_texts(labels, rows=len(source.row_ids))
     model = get_encoder(
-        spec,
+        automatic(encoder, source.modality),
         modality=source.modality,
         device=device,
         random_state=int(rng.integers(2**31)),
@@ -89,20 +95,37 @@ def embed(
     if device == "cuda" and model.device.value != "cuda":
         message(f"{model.name} runs on the {model.device}")
     if not model.fitted:
-        _fit(model, source, rng)
+        _fit(model, source, rng, known)
     vectors = _encode(model, source, batch_size)
     return Embeddings.from_vectors(
         vectors, row_ids=source.row_ids, encoder=model.name, fingerprint=model.fingerprint
     )
 
 
-def _fit(model: Encoder, source: Source, rng: np.random.Generator) -> None:
+def automatic(encoder: Any, modality: str) -> Any:
+    """Return the encoder, or the name of the one that ``"auto"`` takes, and say why that one."""
+    if not isinstance(encoder, str) or encoder != "auto":
+        return encoder
+    choice = choose_encoder(modality)
+    message(f"encoder: {choice}")
+    return choice.value
+
+
+def _fit(
+    model: Encoder, source: Source, rng: np.random.Generator, labels: np.ndarray | None
+) -> None:
+    if isinstance(model, JoinedEncoder):
+        model.see(usual_side(source))
     rows = len(source.row_ids)
     positions = np.arange(rows)
     if rows > model.fit_rows:
         positions = np.sort(rng.choice(rows, model.fit_rows, replace=False))
     for _ in track(range(1), description=f"fit {model.name}"):
-        model.fit(source.read(positions, image_size=model.image_size))
+        values = source.read(positions, image_size=model.image_size)
+        if isinstance(model, JoinedEncoder):
+            model.fit(values, None if labels is None else labels[positions])
+        else:
+            model.fit(values)
 
 
 def _encode(model: Encoder, source: Source, batch_size: int) -> np.ndarray:

@@ -52,7 +52,7 @@ class FeatureEncoder:
     @property
     def fingerprint(self) -> str:
         """Identifies version and fitted state."""
-        return self._stored().fingerprint
+        return self.stored().fingerprint
 
     def fit(self, values: Values) -> Self:
         """Learn centre and scale of numbers, shape (n, d); rows with NaN are passed over."""
@@ -89,7 +89,7 @@ class FeatureEncoder:
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write centre and scale."""
-        self._stored().write(folder)
+        self.stored().write(folder)
 
     @classmethod
     def from_stored(cls, stored: StoredEncoder) -> FeatureEncoder:
@@ -104,7 +104,8 @@ class FeatureEncoder:
             raise not_fitted(self.name)
         return self.state_
 
-    def _stored(self) -> StoredEncoder:
+    def stored(self) -> StoredEncoder:
+        """Return what identifies the encoder and rebuilds it."""
         return StoredEncoder(self.name, VERSION, {}, self._state())
 
 

@@ -58,7 +58,7 @@ class ImageEncoder:
     @property
     def fingerprint(self) -> str:
         """Identifies version, settings and fitted state."""
-        return self._stored().fingerprint
+        return self.stored().fingerprint
 
     def fit(self, values: Values) -> Self:
         """Find the components of images, uint8 (n, h, w, 3); constant images are passed over."""
@@ -78,7 +78,7 @@ class ImageEncoder:
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write settings and components."""
-        self._stored().write(folder)
+        self.stored().write(folder)
 
     @classmethod
     def from_stored(cls, stored: StoredEncoder) -> ImageEncoder:
@@ -93,7 +93,8 @@ class ImageEncoder:
             raise not_fitted(self.name)
         return self.projection_
 
-    def _stored(self) -> StoredEncoder:
+    def stored(self) -> StoredEncoder:
+        """Return what identifies the encoder and rebuilds it."""
         projection = self._projection()
         arrays = {"mean": projection.mean, "basis": projection.basis}
         return StoredEncoder(self.name, VERSION, {"dimensions": self.most_dimensions}, arrays)

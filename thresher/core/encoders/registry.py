@@ -19,6 +19,14 @@ BUILTIN = {
     "builtin:text": ("text", "TextEncoder"),
     "builtin:text-hash": ("text", "TextHashEncoder"),
 }
+# With weights that packages of `thresher[encoders]` ship, alone and joined with the built-in ones.
+SHIPPED = {
+    "joined:image": ("joined", "JoinedEncoder"),
+    "joined:text": ("joined", "JoinedEncoder"),
+    "meaning:image": ("meaning_image", "ImageMeaningEncoder"),
+    "meaning:text": ("meaning_text", "TextMeaningEncoder"),
+}
+NAMED = {**BUILTIN, **SHIPPED}
 PRETRAINED = {
     "hf": "from_transformers",
     "m2v": "from_model2vec",
@@ -42,6 +50,8 @@ def get_encoder(
     ----------
     spec : str, Encoder or callable
         - ``"builtin:image"``, ``"builtin:text"``, ``"builtin:text-hash"``, ``"builtin:features"``;
+        - of `thresher[encoders]`, by weights that packages ship: ``"meaning:image"``,
+          ``"meaning:text"``, and ``"joined:image"``, ``"joined:text"`` with the built-in ones;
         - a pretrained model by name or folder: ``"st:…"`` (sentence-transformers), ``"hf:…"``
           (transformers), ``"timm:…"``, ``"openclip:…"``, ``"m2v:…"`` (model2vec); a folder never
           touches the network;
@@ -76,10 +86,14 @@ def get_encoder(
         loader = import_module(f".{PRETRAINED[prefix]}", __package__)
         encoder: Encoder = loader.load(target, modality=modality, device=device)
         return encoder
-    if spec not in BUILTIN and (Path(spec) / "encoder.json").is_file():
+    if spec not in NAMED and (Path(spec) / "encoder.json").is_file():
         return load_encoder(spec, device=device)
-    settings = {"random_state": random_state} if spec == "builtin:text" else {}
-    built: Encoder = _builtin(spec)(**settings)
+    settings: dict[str, Any] = {}
+    if spec == "builtin:text" or spec.startswith("joined:"):
+        settings["random_state"] = random_state
+    if spec.startswith("joined:"):
+        settings["modality"] = target
+    built: Encoder = _named(spec)(**settings)
     return built
 
 
@@ -92,8 +106,8 @@ def load_encoder(folder: str | os.PathLike[str], *, device: str = "auto") -> Enc
         When a pretrained model is no longer the one that was saved.
     """
     stored = StoredEncoder.read(Path(folder))
-    if stored.name in BUILTIN:
-        encoder: Encoder = _builtin(stored.name).from_stored(stored)
+    if stored.name in NAMED:
+        encoder: Encoder = _named(stored.name).from_stored(stored)
         return encoder
     encoder = get_encoder(stored.name, modality=stored.settings["modality"], device=device)
     if encoder.fingerprint != stored.settings["fingerprint"]:
@@ -121,12 +135,12 @@ def _from_object(spec: Any, modality: str | None) -> Encoder:
     return FunctionEncoder(spec, modality=modality)
 
 
-def _builtin(name: str) -> Any:
-    if name not in BUILTIN:
-        listed = ", ".join([*BUILTIN, *(f"{prefix}:NAME" for prefix in PRETRAINED)])
+def _named(name: str) -> Any:
+    if name not in NAMED:
+        listed = ", ".join([*NAMED, *(f"{prefix}:NAME" for prefix in PRETRAINED)])
         raise InputError(
             f"`encoder` must be one of {listed}, a folder or a function, got {name!r}."
-            f"{did_you_mean(name, BUILTIN)}"
+            f"{did_you_mean(name, NAMED)}"
         )
-    module, attribute = BUILTIN[name]
+    module, attribute = NAMED[name]
     return getattr(import_module(f".{module}", __package__), attribute)

@@ -69,7 +69,7 @@ class TextEncoder:
     @property
     def fingerprint(self) -> str:
         """Identifies version, settings and fitted state."""
-        return self._stored().fingerprint
+        return self.stored().fingerprint
 
     def fit(self, values: Values) -> Self:
         """Learn vocabulary, weights and components from texts."""
@@ -89,7 +89,7 @@ class TextEncoder:
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write settings, vocabulary, weights and components."""
-        self._stored().write(folder)
+        self.stored().write(folder)
 
     @classmethod
     def from_stored(cls, stored: StoredEncoder) -> TextEncoder:
@@ -121,7 +121,8 @@ class TextEncoder:
             raise not_fitted(self.name)
         return self.basis_
 
-    def _stored(self) -> StoredEncoder:
+    def stored(self) -> StoredEncoder:
+        """Return what identifies the encoder and rebuilds it."""
         arrays = {"basis": self._basis()}
         for each in self.vectorizers_:
             arrays[f"{each.analyzer}_terms"] = packed_texts(each.get_feature_names_out())
@@ -150,7 +151,7 @@ class TextHashEncoder:
     @property
     def fingerprint(self) -> str:
         """Identifies version and settings."""
-        return self._stored().fingerprint
+        return self.stored().fingerprint
 
     def fit(self, values: Values) -> Self:  # noqa: ARG002
         """Return self: there is nothing to fit."""
@@ -171,7 +172,7 @@ class TextHashEncoder:
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the settings."""
-        self._stored().write(folder)
+        self.stored().write(folder)
 
     @classmethod
     def from_stored(cls, stored: StoredEncoder) -> TextHashEncoder:
@@ -179,7 +180,8 @@ class TextHashEncoder:
         stored.check_version(VERSION)
         return cls(**stored.settings)
 
-    def _stored(self) -> StoredEncoder:
+    def stored(self) -> StoredEncoder:
+        """Return what identifies the encoder and rebuilds it."""
         return StoredEncoder(self.name, VERSION, {"dimensions": self.dimensions})
 
 

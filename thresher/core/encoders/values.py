@@ -12,6 +12,7 @@ import pyarrow as pa
 from ..arrow_kinds import is_list, is_number, is_string
 from ..columns import numeric_matrix, read_column, read_row_ids, take_column
 from ..errors import InputError, check_column
+from ..image_headers import read_header
 from ..images import UnreadableImage, decode_image, fit_square, image_bytes, map_blocks
 from ..matrices import as_matrix
 from ..missing import id_texts, read_values
@@ -21,6 +22,8 @@ from .protocol import Values
 
 if TYPE_CHECKING:
     import datasets
+
+SEEN = 64  # pictures whose size is looked at
 
 
 @dataclass(frozen=True)
@@ -190,6 +193,29 @@ def _decode(files: pa.ChunkedArray, size: int) -> np.ndarray:
         for _ in map_blocks(decode, files, description="decode images"):
             pass
     return images
+
+
+def usual_side(source: Source) -> int:
+    """Return the median of the shorter sides of some pictures, in pixels; 0 where there is none."""
+    if source.modality != "image" or not len(source.row_ids):
+        return 0
+    if isinstance(source, ArraySource):
+        return int(min(np.shape(source.values)[1:3]))
+    rows = np.linspace(0, len(source.row_ids) - 1, min(SEEN, len(source.row_ids)))
+    (column,) = source.columns.values()
+    files = take_column(column, rows.astype(np.int64)).to_pylist()
+    sides = [side for data in files if (side := _side(data or b""))]
+    return int(np.median(sides)) if sides else 0
+
+
+def _side(data: bytes) -> int:
+    header = read_header(data)
+    if header is not None:
+        return min(header.height, header.width)
+    try:
+        return int(min(decode_image(data).shape[:2]))
+    except UnreadableImage:
+        return 0
 
 
 def batches(rows: int, *, size: int) -> Iterator[np.ndarray]:
