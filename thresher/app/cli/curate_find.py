@@ -19,7 +19,10 @@ Threshold = Annotated[
     float | None, typer.Option(help="Similarity that counts as near, in (0, 1]; else chosen.")
 ]
 Encoder = Annotated[
-    str, typer.Option(help="builtin:…, st:MODEL, hf:MODEL, timm:MODEL, …, or a saved encoder.")
+    str,
+    typer.Option(
+        help="joined:…, builtin:…, st:MODEL, hf:MODEL, timm:MODEL, …, or a saved encoder."
+    ),
 ]
 Vectors = Annotated[
     Path | None,
