@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 
-WIDTH, HEIGHT = 720, 440
-LEFT, RIGHT, TOP, BOTTOM = 60, 180, 20, 50
+from thresher.core.svg import Axis, Frame, points, text
+
+FRAME = Frame(width=720, height=440, left=60, right=180, top=20, bottom=50)
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#666666", "#a6761d")
 
 
@@ -27,70 +27,48 @@ def line_plot(lines: list[Line], *, x_title: str, y_title: str) -> str:
     x = np.concatenate([line.x for line in lines])
     low = np.concatenate([line.y - line.spread for line in lines]).min()
     high = np.concatenate([line.y + line.spread for line in lines]).max()
-    frame = _Frame(x.min(), x.max(), float(low), float(high))
+    x_axis = FRAME.x_axis(float(x.min()), float(x.max()), logarithmic=True)
+    y_axis = FRAME.y_axis(float(low), float(high))
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {FRAME.width} {FRAME.height}" '
         'font-family="sans-serif" font-size="12">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        *_axes(frame, ticks=np.unique(x), x_title=x_title, y_title=y_title),
+        f'<rect width="{FRAME.width}" height="{FRAME.height}" fill="white"/>',
+        *_axes(x_axis, y_axis, ticks=np.unique(x), x_title=x_title, y_title=y_title),
     ]
     for number, line in enumerate(lines):
-        parts += _line(line, frame, number=number)
+        parts += _line(line, x_axis, y_axis, number=number)
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """Maps data to the picture."""
-
-    x_low: float
-    x_high: float
-    y_low: float
-    y_high: float
-
-    def x(self, value: float) -> float:
-        width = max(np.log(self.x_high / self.x_low), 1e-9)
-        return float(LEFT + np.log(value / self.x_low) / width * (WIDTH - LEFT - RIGHT))
-
-    def y(self, value: float) -> float:
-        height = max(self.y_high - self.y_low, 1e-9)
-        share = (value - self.y_low) / height
-        return float(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM))
-
-
-def _axes(frame: _Frame, *, ticks: np.ndarray, x_title: str, y_title: str) -> list[str]:
-    bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
-    parts = [f'<path d="M{LEFT} {TOP}V{bottom}H{right}" fill="none" stroke="black"/>']
-    for tick in ticks:
-        parts.append(_text(frame.x(tick), bottom + 18, f"{tick:g}", anchor="middle"))
-    for value in np.linspace(frame.y_low, frame.y_high, 6):
-        y = frame.y(float(value))
-        parts.append(f'<path d="M{LEFT} {y:.1f}H{right}" stroke="#ddd"/>')
-        parts.append(_text(LEFT - 8, y + 4, f"{value:.2f}", anchor="end"))
-    parts.append(_text((LEFT + right) / 2, HEIGHT - 10, x_title, anchor="middle"))
-    parts.append(_text(LEFT, TOP - 6, y_title, anchor="middle"))
+def _axes(
+    x_axis: Axis, y_axis: Axis, *, ticks: np.ndarray, x_title: str, y_title: str
+) -> list[str]:
+    left, top = FRAME.left, FRAME.top
+    bottom, right = FRAME.height - FRAME.bottom, FRAME.width - FRAME.right
+    parts = [f'<path d="M{left} {top}V{bottom}H{right}" fill="none" stroke="black"/>']
+    parts += [text(x_axis.at(tick), bottom + 18, f"{tick:g}") for tick in ticks]
+    for value in np.linspace(y_axis.low, y_axis.high, 6):
+        y = y_axis.at(float(value))
+        parts.append(f'<path d="M{left} {y:.1f}H{right}" stroke="#ddd"/>')
+        parts.append(text(left - 8, y + 4, f"{value:.2f}", anchor="end"))
+    parts.append(text((left + right) / 2, FRAME.height - 10, x_title))
+    parts.append(text(left, top - 6, y_title))
     return parts
 
 
-def _line(line: Line, frame: _Frame, *, number: int) -> list[str]:
+def _line(line: Line, x_axis: Axis, y_axis: Axis, *, number: int) -> list[str]:
     color = COLORS[number % len(COLORS)]
     dash = ' stroke-dasharray="6 3"' if number >= len(COLORS) else ""
     pen = f'stroke="{color}" stroke-width="2"{dash}'
-    upper = [(frame.x(a), frame.y(b)) for a, b in zip(line.x, line.y + line.spread, strict=True)]
-    lower = [(frame.x(a), frame.y(b)) for a, b in zip(line.x, line.y - line.spread, strict=True)]
-    middle = [(frame.x(a), frame.y(b)) for a, b in zip(line.x, line.y, strict=True)]
-    y = TOP + 14 + 18 * number
+
+    def places(values: np.ndarray) -> list[tuple[float, float]]:
+        return [(x_axis.at(a), y_axis.at(b)) for a, b in zip(line.x, values, strict=True)]
+
+    upper, lower = places(line.y + line.spread), places(line.y - line.spread)
+    legend, y = FRAME.width - FRAME.right, FRAME.top + 14 + 18 * number
     return [
-        f'<polygon points="{_points(upper + lower[::-1])}" fill="{color}" opacity="0.12"/>',
-        f'<polyline points="{_points(middle)}" fill="none" {pen}/>',
-        f'<path d="M{WIDTH - RIGHT + 12} {y - 4}h20" {pen}/>',
-        _text(WIDTH - RIGHT + 38, y, line.name, anchor="start"),
+        f'<polygon points="{points(upper + lower[::-1])}" fill="{color}" opacity="0.12"/>',
+        f'<polyline points="{points(places(line.y))}" fill="none" {pen}/>',
+        f'<path d="M{legend + 12} {y - 4}h20" {pen}/>',
+        text(legend + 38, y, line.name, anchor="start"),
     ]
-
-
-def _points(pairs: list[tuple[float, float]]) -> str:
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in pairs)
-
-
-def _text(x: float, y: float, text: str, *, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'

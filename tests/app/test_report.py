@@ -10,8 +10,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from thresher.app.report.charts import Axis, line_chart
+from thresher.app.report.charts import line_chart
 from thresher.app.report.gallery import thumbnail
+from thresher.core.svg import Axis
 
 
 @pytest.mark.parametrize(
