@@ -1,4 +1,4 @@
-"""Corpora in which damage is planted: some to choose limits on, others to judge them on.
+"""Corpora in which damage is planted: to choose limits on, to look at once, and to judge on.
 
 ``THRESHER_DATA`` holds four Parquet files (their columns stand in `_TABLES`). ``THRESHER_TEXTS``
 is a folder into which these packages were unpacked; any of them may be missing:
@@ -42,7 +42,11 @@ _FORTUNES = {
     "quotations, Russian": "ru/love ru/polit ru/knowledge",
     "quotations, Czech": "cs/klasik-cz cs/market",
     "proverbs, Spanish": "es/refranes.fortunes",
+    "jokes, Polish": "pl/dowcipy pl/dowcipy-niskopoziomowe",
+    "quotations, Portuguese": "brasil",
+    "quotations, English 2": "definitions science work",
 }
+_LANDS = {"German": "de", "French": "fr", "Spanish": "es", "Russian": "ru", "Japanese": "ja"}
 CHOSEN_ON = (
     "trec", "banking77", "rt_polarity", "mrpc", "cora", "hausa_news", "quotations, German",
     "quotations, Italian", "chat, English", "code, standard library", "editorials",
@@ -60,9 +64,20 @@ JUDGED_ON = (
 )  # fmt: skip
 
 
-def corpora(*, judged: bool) -> dict[str, list[str]]:
+# Read once, after every limit was set.
+FRESH = (
+    "jokes, Polish", "quotations, Portuguese", "quotations, English 2", "chat, German",
+    "chat, Russian",
+    "chat, Portuguese", "declaration, Danish", "declaration, Ukrainian", "declaration, Thai",
+    "man pages, Spanish", "man pages, Russian", "man pages, Japanese", "code, scikit-learn",
+    "reviews of films", "licences",
+)  # fmt: skip
+SIDES = {"chosen on": CHOSEN_ON, "looked at": JUDGED_ON, "fresh": FRESH}
+
+
+def corpora(side: str) -> dict[str, list[str]]:
     """Read at most 2,500 texts of every corpus of one side that is there."""
-    read = {name: texts for name in (JUDGED_ON if judged else CHOSEN_ON) if (texts := _read(name))}
+    read = {name: texts for name in SIDES[side] if (texts := _read(name))}
     return {name: _some(texts) for name, texts in read.items()}
 
 
@@ -88,12 +103,14 @@ def _read(name: str) -> list[str]:
         "reviews of films in capitals": lambda: [
             t.upper() for t in _snippets("movieReviewSnippets")
         ],
+        "reviews of films": lambda: _snippets("movieReviewSnippets"),
         "packages of Debian": _packages,
+        "licences": _licences,
         "documents": _documents,
         "chat": lambda: _chat(which.lower()),
         "code": lambda: _code(which),
         "declaration": lambda: _declaration(which),
-        "man pages": lambda: _man_pages({"German": "de", "French": "fr"}[which]),
+        "man pages": lambda: _man_pages(_LANDS[which]),
     }
     return (others.get(name) or others[kind])()
 
@@ -148,6 +165,9 @@ def _declaration(which: str) -> list[str]:
             "ind",
             "por_BR",
         ),
+        "Danish": ("dan",),
+        "Ukrainian": ("ukr",),
+        "Thai": ("tha",),
         "HTML": ("eng", "nld", "swe"),
     }[which]
     pages = [
@@ -171,9 +191,13 @@ def _fortunes(names: str) -> list[str]:
 
 
 def _code(which: str) -> list[str]:
-    root = Path(np.__file__).parent if which == "NumPy" else Path(inspect.__file__).parent
+    packages = {"NumPy": "numpy", "scikit-learn": "sklearn"}
+    if which in packages:
+        root, pattern = Path(sysconfig.get_paths()["purelib"]) / packages[which], "*/*.py"
+    else:
+        root, pattern = Path(inspect.__file__).parent, "*.py"
     found: list[str] = []
-    for path in sorted(root.glob("*/*.py" if which == "NumPy" else "*.py")):
+    for path in sorted(root.glob(pattern)):
         source = path.read_text(encoding="utf-8", errors="ignore")
         found += re.findall(r"^def .*?(?=\n\S)", source, re.S | re.M)
     return found
@@ -196,6 +220,11 @@ def _documents() -> list[str]:
     root = Path(sysconfig.get_paths()["purelib"])
     paths = [*root.glob("*.dist-info/METADATA"), *root.glob("*.dist-info/**/LICENSE*")]
     return [path.read_text(errors="ignore")[:20_000] for path in sorted(paths) if path.is_file()]
+
+
+def _licences() -> list[str]:
+    paths = sorted(Path("/usr/share/doc").glob("*/copyright"))
+    return [path.read_text(errors="ignore")[:20_000] for path in paths]
 
 
 def _packages() -> list[str]:

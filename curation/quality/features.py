@@ -1,4 +1,4 @@
-"""Quality of numeric features: values that are not finite, constant columns, extreme values."""
+"""Quality of numeric features: not finite and extreme values; columns that say nothing."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from .result import Finding, finding
 REACH, LOG_REACH = 12.0, 6.0
 # A column with more extreme values than this is heavy-tailed, which is no defect of its rows.
 RAREST = 0.01
+# Of fewer rows whole numbers may be one apart by chance.
+FEWEST_NUMBERED = 20
 
 
 def feature_findings(
@@ -70,12 +72,35 @@ def _excess(columns: np.ndarray) -> np.ndarray:
 
 
 def _notes(table: np.ndarray, finite: np.ndarray) -> tuple[str, ...]:
+    """Say which columns hold nothing, one value, or only count the rows."""
     if not len(table):
         return ()
     low = np.where(finite, table, np.inf).min(axis=0)
     high = np.where(finite, table, -np.inf).max(axis=0)
-    constant = np.flatnonzero(low >= high)
-    if not len(constant):
-        return ()
-    named = ", ".join(map(str, constant[:10])) + (", …" if len(constant) > 10 else "")
-    return (f"{len(constant)} constant column(s): {named}",)
+    blank = ~finite.any(axis=0)
+    kinds = {
+        "empty column(s), without a finite value": blank,
+        "constant column(s)": (low >= high) & ~blank,
+        "column(s) that number the rows, as an identifier does": _numbering(table, finite),
+    }
+    return tuple(
+        f"{mask.sum()} {kind}: {_places(mask)}" for kind, mask in kinds.items() if mask.any()
+    )
+
+
+def _numbering(table: np.ndarray, finite: np.ndarray) -> np.ndarray:
+    """Tell columns of whole numbers that are all different and one apart, in any order."""
+    n, d = table.shape
+    found = np.zeros(d, dtype=bool)
+    if n < FEWEST_NUMBERED:
+        return found
+    for place in np.flatnonzero(finite.all(axis=0)):
+        column = table[:, place]
+        if column.max() - column.min() == n - 1 and (column == np.floor(column)).all():
+            found[place] = len(np.unique(column)) == n
+    return found
+
+
+def _places(mask: np.ndarray) -> str:
+    places = np.flatnonzero(mask)
+    return ", ".join(map(str, places[:10])) + (", …" if len(places) > 10 else "")

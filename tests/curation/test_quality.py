@@ -172,6 +172,21 @@ def test_features_with_nan_and_extremes_are_named():
     assert not find_quality_issues(heavy, kind="features").flagged.any()
 
 
+def test_columns_that_say_nothing_are_noted():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 7))
+    X[:, 1], X[:, 3] = np.nan, 2.5
+    X[:, 4] = rng.permutation(60) + 1000
+    X[:, 5] = rng.integers(0, 60, 60)
+    X[:, 6] = np.arange(60) / 2
+    assert find_quality_issues(X, kind="features").notes == (
+        "1 empty column(s), without a finite value: 1",
+        "1 constant column(s): 3",
+        "1 column(s) that number the rows, as an identifier does: 4",
+    )
+    assert find_quality_issues(X[:15, 4:5], kind="features").notes == ()
+
+
 def test_fences_are_those_of_tukey():
     values = np.arange(101.0)
     assert fences(values, reach=1.5) == (25 - 75, 75 + 75)

@@ -54,27 +54,26 @@ def text_findings(
         hits = [hit for hit in hits if hit.what not in NO_FAULTS_OF_CODE]
     hits += pair_hits(present, whole)
     hits += [_odd_length(properties["length"], whole), _shared_lines(present)]
-    foreign, languages = _foreign(present)
     sound = whole.copy()
-    sound[foreign.positions] = False
     sound[list({row for hit in listed(hits, n=len(present)) for row in hit.words})] = False
+    foreign, languages = _foreign(present, sound)
+    sound[foreign.positions] = False
     hits += order_hits(present, sound)
     findings, habits = findings_of(hits, n=len(present))
     empty = finding("empty", ~whole, scores=0.0, details="no letter and no digit")
     return [empty, *findings, foreign], (*languages, *habits), properties
 
 
-def _foreign(texts: list[str]) -> tuple[Finding, tuple[str, ...]]:
-    """Find texts in another language, unless the corpus is one of many languages."""
+def _foreign(texts: list[str], sound: np.ndarray) -> tuple[Finding, tuple[str, ...]]:
+    """Find texts in another language, unless many of the sound ones are: there it is no fault."""
     found, notes = language_finding(texts)
-    share = len(found.positions) / max(1, len(texts))
-    if share <= MANY_LANGUAGES or len(found.positions) <= FEWEST_OF_A_HABIT:
+    among = int(sound[found.positions].sum())
+    share = among / max(1, int(sound.sum()))
+    if share <= MANY_LANGUAGES or among <= FEWEST_OF_A_HABIT:
         return found, notes
     none = finding("other language", np.zeros(len(texts), dtype=bool), scores=1.0, details=[])
-    return none, (
-        *notes,
-        f"other languages in {share:.0%} of the texts, taken as how they are written",
-    )
+    said = f"other languages in {share:.0%} of the texts, taken as how they are written"
+    return none, (*notes, said)
 
 
 def _by_themselves(texts: list[str]) -> tuple[list[Hits], dict[str, np.ndarray]]:

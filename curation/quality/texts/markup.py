@@ -16,7 +16,8 @@ _NAMES = (
     "tfoot|th|thead|title|tr|tt|u|ul|video"
 )
 TAG = re.compile(
-    rf"</?(?:{_NAMES})(?:\s[^<>]{{0,500}})?/?>|<!--|<!\[CDATA\[|<!DOCTYPE", re.IGNORECASE
+    rf"</?(?:{_NAMES})(?:\s[^<>]{{0,500}}=[^<>]{{0,500}})?\s*/?>|<!--|<!\[CDATA\[|<!DOCTYPE",
+    re.IGNORECASE,
 )
 ENTITY = re.compile(r"&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,6}|([a-zA-Z]{2,8}\d{0,2}));")
 SCRIPT = re.compile(

@@ -141,9 +141,9 @@ def _is_national(number: str) -> bool:
         return False
     if NORTH_AMERICAN.match(number):
         return True
-    # 010-10702-00 is a part: where hyphens alone divide a number of a phone, its last group is
-    # long.
-    if re.fullmatch(r"\d+-\d+-\d{1,3}", number):
+    # 02110-1301 is an American postal code and 010-10702-00 a part: where hyphens alone divide the
+    # number of a phone, its last group is long.
+    if re.fullmatch(r"\d{5}-\d{4}|\d+-\d+-\d{1,3}", number):
         return False
     return bool(NATIONAL.fullmatch(number)) and 9 <= len(digits) <= 12
 
