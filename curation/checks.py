@@ -26,9 +26,10 @@ from .label_action import UNSEEN, choose_label_action
 from .labels import LabelIssues, find_label_issues
 from .labels.evidence import voting_rows
 from .leakage import exact_graph, find_leakage
+from .looks import looks_of
 from .missing_numbers import at_medians, describe_missing
 from .near import find_near_duplicates
-from .outliers import find_outliers
+from .outliers import describe_outliers, find_outliers
 from .quality import find_quality_issues
 from .reading import Rows
 from .table_rows import with_other_columns
@@ -305,16 +306,16 @@ class Checks:
 
     def _outliers(self) -> Issues:
         rows = np.flatnonzero(~self._redundant)
-        labels = None if self.rows.classes is None else self.rows.classes[rows]
         known = self._voters is not None and np.array_equal(self._voters[0], rows)
         found = find_outliers(
             self.embeddings.take(rows),
-            labels=labels,
+            labels=None if self.rows.classes is None else self.rows.classes[rows],
+            properties=looks_of(self.rows, rows, self.found.get("quality")),
             graph=self._voters[1] if self._voters is not None and known else None,
             random_state=self.seed,
         )
         self.found["outlier"] = found
-        self.methods["outlier"] = "Mean distance to the nearest rows against that of its neighbours"
+        self.methods["outlier"] = describe_outliers(found)
         return found.to_issues()
 
 

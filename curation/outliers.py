@@ -1,15 +1,16 @@
 """Find rows that are far from all others, or far from the others of their class.
 
-A row's distance is the mean of ``1 − cosine`` to its k nearest rows (Ramaswamy, Rastogi and Shim,
-2000), divided by the same of those neighbours (the idea of LOF: Breunig et al., 2000), so that a
-sparse region is not an outlier as a whole. The cut is where the tail of the logs of these ratios
-leaves the bulk of the data; there is no fixed share, and clean data may have none. Costs O(n k)
-beside the graph.
+A row's distance is seen in several ways: the mean of ``1 − cosine`` to its k nearest rows
+(Ramaswamy, Rastogi and Shim, 2000), the same to a neighbour that no group of some thirty strangers
+reaches, and to the mean direction of all; of plain numbers also how far out they lie, and of rows
+whose properties were measured how unusual these are. `farness` tells how they are joined. The cut
+is where the tail of the bulk should have ended; there is no fixed share, and clean data may have
+none beyond. Costs O(n d) beside the graph.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,12 +26,12 @@ from thresher.core.randomness import RandomState
 from thresher.core.shown import ShownRows
 from thresher.core.signatures import checked
 
+from .farness import beyond_groups, from_mean_direction, in_logs, typicality, unusual
+
 NEIGHBORS = 10
 FEWEST_ROWS = 8
-# Rows further out than quartile + FENCE × interquartile range of the log distance. Tukey's "far
-# out" fence is 3; 1.5 would flag 0.7 % of normally distributed data by design.
-FENCE = 3.0
-FLOOR = 1e-3
+# Fewer rows of a class have no tail of their own, and are judged among all rows.
+FEWEST_OF_CLASS = 40
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,6 +52,8 @@ class Outliers(ShownRows):
     from_middle : ndarray of float64, shape (n,), or None
         Distance from the middle of all rows, in deviations of the columns, where plain numbers were
         given of which some lie far out.
+    properties : tuple of str
+        Names of the properties that counted.
     """
 
     row_ids: np.ndarray
@@ -59,6 +62,7 @@ class Outliers(ShownRows):
     distances: np.ndarray
     threshold: float = 0.5
     from_middle: np.ndarray | None = None
+    properties: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.row_ids)
@@ -93,6 +97,7 @@ def find_outliers(
     embeddings: Embeddings | np.ndarray,
     *,
     labels: np.ndarray | Sequence[int] | Sequence[str] | None = None,
+    properties: Mapping[str, Sequence[float] | np.ndarray] | None = None,
     graph: NeighborGraph | None = None,
     random_state: RandomState = 0,
 ) -> Outliers:
@@ -104,11 +109,15 @@ def find_outliers(
         Of an array whose rows have other lengths than one, how far out they lie counts as well.
     labels : array of int or str, shape (n,), optional
         With labels, a row must also be far for its class: each class has its own cut, when it has
-        at least 8 rows.
+        at least 40 rows.
+    properties : mapping of str to array of float, shape (n,), optional
+        What was measured of every row, such as `QualityIssues.properties`, NaN where nothing was:
+        rows that are unusual by these count as far too. Embeddings may not show noise or a page of
+        text among photographs; brightness, edges and colours do.
     graph : NeighborGraph, optional
         The k nearest of each row (made with ``k``); made here when not given.
     random_state : int, numpy.random.Generator or None
-        For approximate search.
+        For approximate search, and for the sample of more than 1,000 rows.
 
     Returns
     -------
@@ -117,8 +126,8 @@ def find_outliers(
     Raises
     ------
     InputError
-        On NaN in the vectors, on unequal lengths, and on a graph made with a threshold, in which an
-        outlier has no neighbours at all.
+        On NaN in the vectors, on unequal lengths, on properties that are no numbers, and on a graph
+        made with a threshold, in which an outlier has no neighbours at all.
 
     Examples
     --------
@@ -147,19 +156,47 @@ def find_outliers(
         )
     groups = np.zeros(n, dtype=np.int64) if labels is None else _groups(labels, n)
     distances = _mean_distance(graph)
-    ratios = _local_ratio(graph, distances)
-    known = np.isfinite(ratios)
+    known = np.isfinite(distances)
+    seen = [
+        distances,
+        beyond_groups(embeddings.vectors, known, random_state),
+        from_mean_direction(embeddings.vectors, known),
+    ]
+    ways = [in_logs(values) for values in (seen if far is None else [*seen, far])]
+    ways += [] if not properties else [unusual(_of_rows(properties, n))]
     scores = np.ones(n)
     for group in np.unique(groups):
         inside = np.flatnonzero((groups == group) & known)
-        pool = inside if len(inside) >= FEWEST_ROWS else np.flatnonzero(known)
+        pool = inside if len(inside) >= FEWEST_OF_CLASS else np.flatnonzero(known)
         if len(pool) >= FEWEST_ROWS:
-            scores[inside] = _typicality(ratios[inside], ratios[pool])
-    if far is not None:
-        # Roots of distances are so even that no normally distributed row is beyond the fence.
-        roots = np.sqrt(far)
-        scores = np.minimum(scores, _typicality(roots, roots))
-    return Outliers(embeddings.row_ids, scores, scores < 0.5, distances, from_middle=far)
+            scores[inside] = typicality(ways, pool)[inside]
+    return Outliers(
+        embeddings.row_ids,
+        scores,
+        scores < 0.5,
+        distances,
+        from_middle=far,
+        properties=tuple(properties or ()),
+    )
+
+
+def describe_outliers(found: Outliers) -> str:
+    """Say how outliers were sought."""
+    text = "Distance to the nearest rows, to what no small group reaches, and to the mean of all"
+    more = f", and how unusual {', '.join(found.properties)} are" if found.properties else ""
+    return text + more
+
+
+def _of_rows(
+    properties: Mapping[str, Sequence[float] | np.ndarray], n: int
+) -> Mapping[str, Sequence[float] | np.ndarray]:
+    for name, values in properties.items():
+        if np.ndim(values) != 1 or len(values) != n:
+            raise InputError(
+                f"`properties[{name!r}]` must hold one number for each of the {n} rows, got "
+                f"shape {np.shape(values)}."
+            )
+    return properties
 
 
 def _search(embeddings: Embeddings, random_state: RandomState) -> NeighborGraph:
@@ -179,26 +216,3 @@ def _mean_distance(graph: NeighborGraph) -> np.ndarray:
     rows = np.repeat(np.arange(len(graph)), counts)
     sums = np.bincount(rows, weights=1.0 - graph.similarities, minlength=len(graph))
     return np.asarray(np.divide(sums, counts, out=np.full(len(graph), np.nan), where=counts > 0))
-
-
-def _local_ratio(graph: NeighborGraph, distances: np.ndarray) -> np.ndarray:
-    """Return the log of the distance times the root of its ratio to the neighbours' distance.
-
-    Half the weight goes to the plain distance: the ratio alone would call a row of a tight clique
-    an outlier when its neighbours are copies of each other.
-    """
-    counts = np.diff(graph.indptr)
-    rows = np.repeat(np.arange(len(graph)), counts)
-    around = np.bincount(
-        rows, weights=np.nan_to_num(distances[graph.indices]), minlength=len(graph)
-    )
-    around = np.divide(around, counts, out=np.full(len(graph), np.nan), where=counts > 0)
-    return np.asarray(1.5 * np.log(distances + FLOOR) - 0.5 * np.log(around + FLOOR))
-
-
-def _typicality(values: np.ndarray, pool: np.ndarray) -> np.ndarray:
-    """Map values to 0–1: 1 at the pool's median, 0.5 at its upper fence, towards 0 beyond."""
-    lower, median, upper = np.quantile(pool, [0.25, 0.5, 0.75])
-    reach = upper - median + FENCE * max(upper - lower, 0.05)
-    excess = np.maximum(values - median, 0) / reach
-    return np.asarray(1 / (1 + excess**4))

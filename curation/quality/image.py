@@ -21,6 +21,20 @@ from .result import Finding
 
 # More thumbnails are not held in memory (3 KB each) to be looked at for what was altered.
 MOST_THUMBNAILS = 100_000
+# What is handed on of each image beside its shape, by the names of `pixels.STATISTICS`.
+PROPERTIES = {
+    "brightness": "mean",
+    "contrast": "spread",
+    "sharpness": "sharpness",
+    "information": "bits",
+    "colour": "colour",
+    "noise": "noise",
+    "darkest": "low",
+    "brightest": "high",
+    "edges": "edge",
+    "smoothness across": "across",
+    "smoothness down": "down",
+}
 
 
 def image_findings(
@@ -34,21 +48,20 @@ def image_findings(
     whole = columns["spread"][looked_at] >= BLANK_SPREAD
     turned, note = orientation_finding(thumbnails, whole)
     recoloured = colour_findings(thumbnails, whole, columns["colour"][looked_at])
-    properties = {
-        "brightness": columns["mean"],
-        "contrast": columns["spread"],
-        "sharpness": columns["sharpness"],
-        "information": columns["bits"],
-        "colour": columns["colour"],
-        "noise": columns["noise"],
-        "aspect": np.log(columns["width"] / columns["height"]),
-        "size": np.log(columns["width"] * columns["height"]),
-    }
-    return (
-        [*findings, turned, *recoloured],
-        (*usual, *_notes(note, len(thumbnails), len(images))),
-        properties,
-    )
+    notes = (*usual, *_notes(note, len(thumbnails), len(images)))
+    return [*findings, turned, *recoloured], notes, _properties(columns)
+
+
+def image_properties(images: np.ndarray | Sequence[Any]) -> dict[str, np.ndarray]:
+    """Return the properties of images alone, each (n,), for less than half the cost of findings."""
+    return _properties(image_statistics(images))
+
+
+def _properties(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    named = {name: columns[statistic] for name, statistic in PROPERTIES.items()}
+    named["aspect"] = np.log(columns["width"] / columns["height"])
+    named["size"] = np.log(columns["width"] * columns["height"])
+    return named
 
 
 def _notes(note: str | None, looked_at: int, n: int) -> tuple[str, ...]:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from curation.outliers import find_outliers
+from curation.farness import beyond_groups, from_mean_direction, unusual
+from curation.outliers import describe_outliers, find_outliers
 from thresher.core.embeddings import Embeddings, unit_length
 from thresher.core.errors import InputError
 from thresher.core.search import neighbor_graph
@@ -91,3 +92,105 @@ def test_bad_arguments_are_explained():
         find_outliers(X, labels=[1, 2])
     with pytest.raises(InputError, match="NaN or infinite"):
         find_outliers(np.full((3, 2), np.nan))
+
+
+@pytest.mark.parametrize("group", [1, 5, 12, 30])
+def test_strangers_that_are_alike_do_not_vouch_for_each_other(group):
+    rng = np.random.default_rng(group)
+    bulk = 1 + rng.normal(size=(600, 24)) * 0.8  # around one direction, as encoders leave it
+    strange = rng.normal(size=24) + rng.normal(size=(group, 24)) * 0.02
+    strange -= strange.mean(axis=1, keepdims=True)  # across the direction of the bulk
+    found = find_outliers(unit_length(np.r_[bulk, strange]))
+    assert found.flagged[600:].all()
+    assert found.flagged[:600].sum() <= 3
+
+
+@pytest.mark.parametrize("d", [2, 30, 100])
+def test_one_far_number_of_a_hundred_is_found(d):
+    rng = np.random.default_rng(d)
+    x = rng.normal(size=(500, d))
+    x[7, 1] = 50
+    found = find_outliers(x)
+    assert found.flagged[7]
+    assert found.scores.argmin() == 7
+    assert found.flagged.sum() <= 4
+
+
+def test_the_fortieth_nearest_equals_brute_force():
+    X, _ = clusters(250)
+    X[9] = 0
+    known = (X != 0).any(axis=1)
+    similarity = X @ X.T
+    similarity[:, ~known] = -np.inf
+    np.fill_diagonal(similarity, -np.inf)
+    expected = 1 + np.sort(-similarity, axis=1)[:, 39]
+    found = beyond_groups(X.astype(np.float32), known, 0)
+    np.testing.assert_allclose(found[known], expected[known], atol=1e-6)
+    assert np.isnan(found[9])
+
+
+def test_a_sample_of_many_rows_stands_for_all():
+    X, _ = clusters(4000, spread=1.0)
+    known = np.ones(len(X), bool)
+    sampled = beyond_groups(X.astype(np.float32), known, 0)
+    similarity = X @ X.T
+    exact = 1 + np.partition(-similarity, 40, axis=1)[:, 40]
+    assert np.corrcoef(sampled, exact)[0, 1] > 0.9
+    assert np.array_equal(sampled, beyond_groups(X.astype(np.float32), known, 0))
+
+
+def test_the_mean_direction_is_the_mean_of_the_vectors():
+    X = clusters(60)[0].astype(np.float64)
+    mean = X.mean(axis=0)
+    expected = 1 - X @ mean / np.sqrt(mean @ mean + 1 / 60)
+    found = from_mean_direction(X, np.ones(60, bool))
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    both = np.r_[X, -X]
+    np.testing.assert_allclose(from_mean_direction(both, np.ones(120, bool)), 1, atol=1e-9)
+
+
+def test_unusual_properties_by_hand():
+    column = np.array([0.0, 1, 2, 3, 4, 5, 6, 7, 8, 30, np.nan])
+    # Quartiles 2.25, 4.5 and 6.75: the first value is 2 widths below the median, the last 11.3.
+    found = unusual({"a": column})
+    least = max(0.2 * np.nanstd(column), 0.45)
+    assert found[0] == pytest.approx(np.log1p(4.5 / max(2.25, least)))
+    assert found[9] == pytest.approx(np.log1p(25.5 / max(2.25, least)))
+    assert found[10] == 0
+    both = unusual({"a": column, "b": np.zeros(11)})
+    assert both[9] == pytest.approx(np.log1p(np.expm1(found[9]) / np.sqrt(2)))
+
+
+def test_rows_with_unusual_properties_are_found():
+    X, _ = clusters()
+    rng = np.random.default_rng(4)
+    looks = {"noise": rng.normal(size=300), "edges": rng.normal(size=300)}
+    looks["noise"][[3, 4, 5, 6]] = 9
+    found = find_outliers(X, properties=looks)
+    assert found.flagged[[3, 4, 5, 6]].all()
+    assert found.flagged.sum() <= 6
+    assert found.properties == ("noise", "edges")
+    assert "how unusual noise, edges are" in describe_outliers(found)
+    assert not find_outliers(X).flagged[[3, 4, 5, 6]].any()
+
+
+def test_classes_of_few_rows_are_judged_among_all():
+    X, groups = clusters()
+    names = np.array(["a", "b", "c"])[groups]
+    names[:5] = "rare"
+    found = find_outliers(X, labels=names)
+    plain = find_outliers(X)
+    np.testing.assert_allclose(found.scores[:5], plain.scores[:5])
+
+
+@pytest.mark.parametrize(
+    ("properties", "message"),
+    [
+        ({"a": [1.0]}, "one number for each of the 30 rows"),
+        ({"a": np.ones((30, 2))}, "one number for each of the 30 rows"),
+        ({"a": ["x"] * 30}, "must be numbers"),
+    ],
+)
+def test_bad_properties_are_explained(properties, message):
+    with pytest.raises(InputError, match=message):
+        find_outliers(clusters(30)[0], properties=properties)

@@ -17,8 +17,9 @@ from .errors import ThresherWarning
 
 # Length of the mean of all directions from which they tell little: all within some 11 degrees.
 ONE_DIRECTION = 0.98
-# How many times as far from the middle as the median row one must lie to be beyond directions.
-FAR_OUT = 6.0
+# How many times as far from the middle as the median row one must lie to be beyond directions, or
+# how many quartile widths: among many columns one far number does not multiply the distance.
+FAR_OUT, FAR_WIDTHS = 6.0, 6.0
 FEWEST_ROWS = 8
 # Of lengths of vectors that were scaled to one, in half precision.
 UNIT = 2e-3
@@ -69,8 +70,9 @@ def distances_from_middle(vectors: np.ndarray) -> np.ndarray | None:
         distances = np.linalg.norm(_standardized(vectors), axis=1)
     if not np.isfinite(distances).all():  # numbers whose squares no float holds
         return None
-    far = distances.max() > FAR_OUT * max(float(np.median(distances)), 1e-12)
-    return distances if far else None
+    lower, median, upper = np.quantile(np.sqrt(distances), [0.25, 0.5, 0.75])
+    limit = min(FAR_OUT**0.5 * median, upper + FAR_WIDTHS * max(upper - lower, 0.02 * median))
+    return distances if np.sqrt(distances.max()) > max(limit, 1e-12) else None
 
 
 def lifted(vectors: np.ndarray) -> np.ndarray:
