@@ -22,13 +22,13 @@ from thresher.core.file_names import shown
 from thresher.core.images import UnreadableImage, decode_image
 from thresher.core.moved import renamed
 from thresher.core.signatures import checked
+from thresher.core.webdataset import is_image, key_and_suffix, member_name
 
 from ..augmenter import Augmenter
 from ..randomness.keyed import check_index, check_keys
 from .ragged_batch import augment_several
 
 Record = dict[str, Any]
-PICTURES = ("jpg", "jpeg", "png", "webp", "ppm", "bmp")
 
 
 @renamed(key="row_id")
@@ -94,7 +94,8 @@ def read_tar(paths: str | Path | Sequence[str | Path]) -> Iterator[Record]:
     """Yield the samples of WebDataset tar files: files of one name, by their extension.
 
     Each is a dict with ``__key__``, ``image`` (decoded, uint8 (H, W, 3)) and the other files as
-    bytes (``cls``, ``json``, …).
+    bytes (``cls``, ``json``, …). Files that programs leave beside data, such as ``._a.jpg`` and
+    ``__MACOSX``, are left out.
 
     Raises
     ------
@@ -125,19 +126,18 @@ def read_tar(paths: str | Path | Sequence[str | Path]) -> Iterator[Record]:
 def _samples(tar: tarfile.TarFile, path: Path) -> Iterator[Record]:
     sample: Record = {}
     for member in tar:
-        if not member.isfile():
+        name = member_name(member.name) if member.isfile() else None
+        if name is None:
             continue
         # Bytes of a name that are not UTF-8 are written out: no key and no field holds them.
-        folder, slash, name = shown(member.name).rpartition("/")
-        stem, _, extension = name.partition(".")
-        key = f"{folder}{slash}{stem}"
+        key, extension = key_and_suffix(shown(name))
         if sample and sample["__key__"] != key:
             yield sample
             sample = {}
         sample.setdefault("__key__", key)
         file = tar.extractfile(member)
         content = b"" if file is None else file.read()
-        if extension.lower() in PICTURES:
+        if is_image(extension):
             sample["image"] = _decode(content, f"{path}: {shown(member.name)}")
         else:
             sample[extension] = content

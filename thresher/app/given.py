@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from ..core.columns import dataset_of
 from ..core.errors import InputError
+from ..core.hidden import is_inside_hidden
 from ..core.loaded import GivenRows, LoadedDataset
-from ..core.loading.hidden import is_inside_hidden
 from ..core.schema import ROW_ID
 
 if TYPE_CHECKING:

@@ -222,6 +222,6 @@ def _pictures(
 
 
 def _is_picture(path: str) -> bool:
-    from ..core.loading.files import IMAGE_SUFFIXES
+    from ..core.images import IMAGE_SUFFIXES
 
     return Path(path).suffix.lower() in IMAGE_SUFFIXES

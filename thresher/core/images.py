@@ -25,6 +25,11 @@ from .image_headers import read_header
 from .progress import track
 from .schema import ROW_ID
 
+IMAGE_SUFFIXES = frozenset(
+    {".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".jp2", ".pbm", ".pgm"}
+    | {".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"}
+)
+
 if TYPE_CHECKING:
     import datasets
 

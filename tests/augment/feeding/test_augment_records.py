@@ -11,6 +11,7 @@ from PIL import Image
 
 from augment import Augmenter, BatchLoader, DecodedRows, augment_stream, policies, read_tar
 from thresher.core.errors import InputError
+from thresher.core.loading import load_dataset
 
 AUG = Augmenter(policies.trivial_augment(pad=2, flip=True), random_state=3)
 
@@ -152,3 +153,31 @@ def test_names_that_are_not_utf_8_and_damage(tmp_path):
         (tmp_path / "n.tar.gz").write_bytes(cut)
         with pytest.raises(InputError, match=r"n\.tar\.gz cannot be read"):
             list(read_tar(tmp_path / "n.tar.gz"))
+
+
+def test_names_are_read_as_by_the_loader(tmp_path):
+    image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    stored = {kind: io.BytesIO() for kind in ("png", "gif")}
+    for kind, file in stored.items():
+        Image.fromarray(image).save(file, kind)
+    members = {
+        "./in/a.png": stored["png"].getvalue(),
+        "in/a.cls": b"1",
+        "in/._a.png": b"left by macOS",
+        "__MACOSX/in/a.png": b"left by macOS",
+        "in/b.GIF": stored["gif"].getvalue(),
+        "in/b.cls": b"0",
+    }
+    with tarfile.open(tmp_path / "n.tar", "w") as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    found = list(read_tar(tmp_path / "n.tar"))
+    assert [(one["__key__"], sorted(one)) for one in found] == [
+        ("in/a", ["__key__", "cls", "image"]),
+        ("in/b", ["__key__", "cls", "image"]),
+    ]
+    assert np.array_equal(found[0]["image"], image)
+    loaded = load_dataset(tmp_path / "n.tar", keep_unlabeled=True, test_fraction=0).dataset
+    assert loaded["key"] == [one["__key__"] for one in found]

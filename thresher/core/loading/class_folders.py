@@ -15,9 +15,9 @@ from ..errors import InputError
 from ..file_names import safe_name
 from ..files import read_json, write_json
 from ..fingerprint import fingerprint
+from ..hidden import is_hidden
+from ..images import IMAGE_SUFFIXES
 from ..split_names import SPLIT_NAMES
-from .files import IMAGE_SUFFIXES
-from .hidden import is_hidden
 
 NAMES = ".classes.json"
 

@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 
 from ..arrow_kinds import is_binary, is_list, is_number, is_string
 from ..columns import take_column
+from ..images import IMAGE_SUFFIXES
 from .cells import MOSTLY, is_numeric_text
 from .column_names import BESIDE_TEXT, INDEX_NAMES, NAME_WORDS, name_words, names_a_key, plain_name
-from .files import IMAGE_SUFFIXES, check_image, find_file
+from .files import check_image, find_file
 
 IMAGE, IMAGE_PATH, IMAGE_ADDRESS = "image", "path of an image", "address of an image"
 NUMBER, DATE, TEXT, NAME, CATEGORY = "number", "date", "text", "name", "category"

@@ -11,10 +11,6 @@ from ..errors import InputError
 from ..images import UnreadableImage, decode_image, map_blocks
 from .parts import file_error
 
-IMAGE_SUFFIXES = frozenset(
-    {".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".jp2", ".pbm", ".pgm"}
-    | {".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"}
-)
 LARGEST_FILE = 2**29
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 

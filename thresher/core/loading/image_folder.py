@@ -12,12 +12,13 @@ import pyarrow as pa
 
 from ..file_names import shown
 from ..files import walk_files
+from ..hidden import is_hidden, left_out
+from ..images import IMAGE_SUFFIXES
 from ..schema import ROW_ID
 from ..split_names import SPLIT_NAMES
 from .class_folders import NAMES, read_class_names
 from .column_names import LABEL_NAMES
-from .files import IMAGE_SUFFIXES, read_files
-from .hidden import is_hidden, left_out
+from .files import read_files
 from .image_metadata import Metadata, read_metadata
 from .parts import Part, Source, bad_row, file_error
 from .table_form import TableForm

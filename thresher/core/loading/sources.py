@@ -21,13 +21,14 @@ from ..class_labels import with_class_names
 from ..classes import class_key
 from ..errors import InputError, check_column, did_you_mean
 from ..files import walk_files
+from ..hidden import is_hidden
+from ..images import IMAGE_SUFFIXES
 from ..schema import ROW_ID
 from ..split_names import SPLIT_NAMES, split_name
 from ..usual_types import usual_table
 from .digits import read_digits
-from .files import IMAGE_SUFFIXES, check_folder
+from .files import check_folder
 from .frames import HalfCharacters, is_frame, read_frame, taken_rows
-from .hidden import is_hidden
 from .hub import is_saved, read_hub, read_object, read_saved
 from .image_folder import count_images, read_image_folder
 from .image_metadata import OWN_NAME

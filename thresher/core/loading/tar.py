@@ -1,9 +1,8 @@
-"""Tar files in the WebDataset layout: members of equal name up to the first dot are one sample.
+"""Tar files in the WebDataset layout, as a table of one row for each sample.
 
 ``jpg``, ``png``, … become the column ``image``, ``txt`` the column ``text``, ``cls`` the label,
 the keys of ``json`` columns of their own; ``key.depth.png`` becomes the column ``depth``, and any
-other member a column of bytes. Nothing is unpacked to disk. Layout: Aizman, Maltby, Breuel, "High
-performance I/O for large scale deep learning", IEEE BigData 2019.
+other member a column of bytes. Nothing is unpacked to disk.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ import pyarrow as pa
 
 from ..file_names import shown
 from ..schema import ROW_ID
+from ..webdataset import is_image, key_and_suffix, member_name
 from .compression import unpack_into
-from .files import IMAGE_SUFFIXES, IMAGE_TYPE
-from .hidden import is_inside_hidden
+from .files import IMAGE_TYPE
 from .json_files import HALF, TOO_DEEP, holds_half
 from .parts import Part, Source, bad_row, table_of
 
@@ -50,7 +49,7 @@ def read_tar(path: Path, name: str, source: Source) -> Part:
     broken: dict[str, str] = {}
     with _opened(path, name, source) as file:
         for member, data in _members(file, name, source):
-            key, suffix = _split(member)
+            key, suffix = key_and_suffix(member)
             if shown(key) != key or shown(suffix) != suffix:
                 broken.setdefault(shown(key), f"{shown(member)}: a member name that is not UTF-8")
                 continue
@@ -66,13 +65,6 @@ def read_tar(path: Path, name: str, source: Source) -> Part:
     table, notes = _table(kept)
     source.choices |= notes
     return Part(name, table)
-
-
-def _split(member: str) -> tuple[str, str]:
-    """Return the key (with folders) and the suffix of a member, both as WebDataset takes them."""
-    folder, slash, base = member.rpartition("/")
-    stem, _, suffix = base.partition(".")
-    return folder + slash + stem, suffix
 
 
 def _opened(path: Path, name: str, source: Source) -> IO[bytes]:
@@ -97,19 +89,16 @@ def _members(file: IO[bytes], name: str, source: Source) -> Iterator[tuple[str, 
                 tar.members.clear()  # type: ignore[attr-defined]  # it keeps every header otherwise
                 _name_damage(file, end, member.offset, name=name, source=source)
                 end = member.offset_data + (member.size + BLOCK - 1) // BLOCK * BLOCK
-                if member.isfile() and not is_inside_hidden(_parts(member.name)):
+                given = member_name(member.name) if member.isfile() else None
+                if given is not None:
                     file.seek(member.offset_data)
                     data = file.read(member.size)
-                    yield member.name.removeprefix("./"), data if len(data) == member.size else None
+                    yield given, data if len(data) == member.size else None
     except tarfile.TarError as error:
         if end == 0:
             source.bad.append(bad_row(name, f"not a tar file ({error})"))
         return
     _name_damage(file, end, file.seek(0, io.SEEK_END), name=name, source=source)
-
-
-def _parts(member: str) -> list[str]:
-    return [part for part in member.split("/") if part not in ("", ".", "..")]
 
 
 def _name_damage(file: IO[bytes], start: int, stop: int, *, name: str, source: Source) -> None:
@@ -133,7 +122,7 @@ def _add(sample: Sample, suffix: str, data: bytes | None, *, path: str) -> str |
     value: Any = data
     if kind == "json" and not head:
         return _add_json(sample, data)
-    if f".{kind}" in IMAGE_SUFFIXES:
+    if is_image(kind):
         name, value = head or "image", {"bytes": data, "path": Path(path).name}
     elif kind in ("txt", "text", "cls"):
         name = head or ("cls" if kind == "cls" else "text")

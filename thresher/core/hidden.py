@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..choice import Choice
+from .choice import Choice
 
 # Of macOS, Windows, network drives and Python; whatever begins with a dot is hidden anyway.
 LEFT_BY_PROGRAMS = frozenset(
