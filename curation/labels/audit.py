@@ -2,8 +2,9 @@
 
 The rows are spread along the scores in proportion to the uncertainty √(p(1 − p)) (Neyman, 1934).
 The answers fit a logistic curve from the estimated to the true probability of an error (Platt,
-1999), held near the identity by a prior, so that ten answers already help and fifty suffice. Since
-rows are chosen by their score alone, the curve needs no weights.
+1999), held near the identity by what is known of it before, so that ten answers already help and
+fifty suffice. Since rows are chosen by their score alone, the curve needs no weights. The curve
+rises, so that no two rows change places but for those that were looked at.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ import numpy as np
 from thresher.core.errors import InputError
 from thresher.core.text_arrays import text_array
 
-from .noise import NoiseRate
-from .odds import logit, sigmoid
-from .posterior import expected_precision, flag_threshold
+from .curve import DOUBT, LEAST_SLOPE, decide, seen_from, stated_log_odds, stated_precision
+from .odds import in_order_of, sigmoid
 
 
 class Judged(Protocol):
@@ -39,18 +39,17 @@ class Judged(Protocol):
         """Which rows have a label, bool, shape (n,)."""
 
     @property
+    def doubt(self) -> np.ndarray | None:
+        """Covariance of intercept and slope of the curve, shape (2, 2), where it is known."""
+
+    @property
     def method(self) -> str:
         """How it was found."""
 
 
 Found = TypeVar("Found", bound=Judged)
 
-# Prior of intercept and slope: normal, with these means and deviations.
-PRIOR_MEAN = np.array([0.0, 1.0])
-PRIOR_DEVIATION = np.array([1.0, 0.3])
-LEAST_SLOPE = 0.05
 LEAST_CHANCE = 0.02
-DRAWS = 500
 
 
 def choose_audit(issues: Judged, n: int) -> np.ndarray:
@@ -107,54 +106,51 @@ def calibrate(issues: Found, rows: np.ndarray, is_error: np.ndarray) -> Found:
     wrong = np.asarray(is_error).astype(bool)
     if wrong.shape != positions.shape:
         raise InputError(f"There are {len(positions)} audited rows, but {wrong.size} answers.")
-    logits = logit(1 - issues.scores)
-    center, covariance = fit_curve(logits[positions], wrong)
+    before = DOUBT if issues.doubt is None else issues.doubt
+    log_odds = stated_log_odds(issues.scores)
+    line, covariance = fit_curve(log_odds[positions], wrong, before)
     judged = issues.judged
-    errors = np.where(judged, sigmoid(center[0] + center[1] * logits), 0.0)
-    errors[positions] = wrong
-    scores = 1 - errors
-    threshold = flag_threshold(errors[judged])
-    flagged = judged & (scores < threshold)
+    right = in_order_of(sigmoid(-line[0] - line[1] * log_odds), issues.scores)
+    scores = np.where(judged, right, 1.0)
+    scores[positions] = 1.0 - wrong
+    doubt = seen_from(line, covariance)
+    decision = decide(scores[judged], doubt)
+    flagged = judged & (scores < decision.threshold)
+    flagged[positions] = wrong
+    expected, least = stated_precision(scores, flagged, doubt)
     return replace(
         issues,
         scores=scores,
         flagged=flagged,
-        threshold=threshold,
-        noise_rate=_noise_rate(logits, judged, center, covariance),
-        expected_precision=expected_precision(scores, flagged),
+        threshold=decision.threshold,
+        noise_rate=decision.noise_rate,
+        expected_precision=expected,
+        least_precision=least,
+        doubt=doubt,
         method=f"{issues.method}; calibrated on {len(positions)} audited rows",
     )
 
 
-def fit_curve(logits: np.ndarray, wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fit intercept and slope by Newton's method; return them and their covariance (Laplace)."""
-    X = np.stack([np.ones(len(logits)), logits], axis=1)
-    precision = np.diag(1 / PRIOR_DEVIATION**2)
-    center = PRIOR_MEAN.copy()
-    for _ in range(50):
+def fit_curve(
+    log_odds: np.ndarray, wrong: np.ndarray, before: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit intercept and slope by Newton's method; return them and their covariance (Laplace).
+
+    `before` is their covariance, shape (2, 2), about 0 and 1 without any answer.
+    """
+    X = np.stack([np.ones(len(log_odds)), log_odds], axis=1)
+    precision, start = np.linalg.inv(before), np.array([0.0, 1.0])
+    center = start.copy()
+    for _ in range(100):
         p = sigmoid(X @ center)
-        gradient = X.T @ (wrong - p) - precision @ (center - PRIOR_MEAN)
+        gradient = X.T @ (wrong - p) - precision @ (center - start)
         hessian = X.T @ (X * (p * (1 - p))[:, None]) + precision
         step = np.linalg.solve(hessian, gradient)
-        center = center + np.clip(step, -1, 1)
+        center = center + step / max(1.0, float(np.abs(step).max()))
         if np.abs(step).max() < 1e-8:
             break
     center[1] = max(center[1], LEAST_SLOPE)
     return center, np.linalg.inv(hessian)
-
-
-def _noise_rate(
-    logits: np.ndarray, judged: np.ndarray, center: np.ndarray, covariance: np.ndarray
-) -> NoiseRate:
-    if not judged.any():
-        return NoiseRate(0.0, 0.0, 1.0)
-    draws = np.random.default_rng(0).multivariate_normal(center, covariance, size=DRAWS)
-    # A few thousand quantiles of the logits stand for all rows.
-    points = np.quantile(logits[judged], np.linspace(0, 1, min(2001, 2 * judged.sum() + 1)))
-    rates = sigmoid(draws[:, :1] + np.maximum(draws[:, 1:], LEAST_SLOPE) * points).mean(axis=1)
-    low, high = np.quantile(rates, [0.025, 0.975])
-    estimate = float(sigmoid(center[0] + center[1] * logits[judged]).mean())
-    return NoiseRate(estimate, min(float(low), estimate), max(float(high), estimate))
 
 
 def _positions(issues: Judged, rows: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,8 +27,8 @@ class BoxFindings(Scored):
     """One entry for each box and each way in which it can be wrong; see also `Scored`.
 
     Its ids are such as ``"image7/swapped/2"``, its noise rate the share of the entries that are
-    flagged or, calibrated, estimated to be wrong; its expected precision is known after `calibrate`
-    only.
+    flagged, which may be any share of the wrong ones, or, calibrated, estimated to be wrong; its
+    expected precision is known after `calibrate` only.
 
     Attributes
     ----------
@@ -49,15 +49,6 @@ class BoxFindings(Scored):
     def judged(self) -> np.ndarray:
         """All entries, ndarray of bool, shape (m,)."""
         return np.ones(len(self), dtype=bool)
-
-    def at(self, threshold: float) -> BoxFindings:
-        """Flag the entries with a score below `threshold` instead."""
-        moved = super().at(threshold)
-        return (
-            moved
-            if self.expected_precision is not None
-            else replace(moved, expected_precision=None)
-        )
 
 
 @dataclass(frozen=True, repr=False)

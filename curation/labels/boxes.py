@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from thresher.core.errors import InputError, check_number
-from thresher.core.interval import wilson_interval
 from thresher.core.missing import read_values
 from thresher.core.signatures import checked
 from thresher.core.text_arrays import text_array
@@ -222,7 +221,6 @@ def _findings(ids: np.ndarray, found: Found) -> BoxFindings:
     names = [f"{ids[row]}/{kind}/{box}" for row, kind, box, _ in found]
     scores = np.clip(np.array([entry[3] for entry in found], dtype=np.float64), 0, 1)
     flagged = scores < THRESHOLD
-    low, high = wilson_interval(float(flagged.sum()), len(flagged))
     share = float(flagged.mean()) if len(flagged) else 0.0
     return BoxFindings(
         row_ids=text_array(names),
@@ -232,7 +230,7 @@ def _findings(ids: np.ndarray, found: Found) -> BoxFindings:
         scores=scores,
         flagged=flagged,
         threshold=THRESHOLD,
-        noise_rate=NoiseRate(share, low, high),
+        noise_rate=NoiseRate(share, 0.0, 1.0),
         expected_precision=None,
         method="ObjectLab's scores of overlooked, badly located and swapped boxes, and support",
     )

@@ -53,44 +53,46 @@ def area_under_margin(dynamics: Record, row_ids: np.ndarray) -> np.ndarray:
     return found
 
 
-def add_margins(errors: np.ndarray, margins: np.ndarray) -> np.ndarray:
-    """Join probabilities of an error, shape (n,), with what the mean margins say.
+def add_margins(log_odds: np.ndarray, margins: np.ndarray) -> np.ndarray:
+    """Join log-odds of an error, shape (n,), with what the mean margins say.
 
     Parameters
     ----------
-    errors : ndarray of float64, shape (n,)
+    log_odds : ndarray of float64, shape (n,)
         From other evidence.
     margins : ndarray of float64, shape (n,)
         NaN leaves a row as it is.
     """
     known = np.isfinite(margins)
     if not known.any() or np.ptp(margins[known]) == 0:
-        return errors
-    said = _soft_logistic(_standard(margins[known]), errors[known])
-    joined = errors.copy()
-    joined[known] = sigmoid(logit(errors[known]) + logit(said) - logit(errors[known].mean()))
+        return log_odds
+    errors = sigmoid(log_odds[known])
+    said = _soft_logistic(_standard(margins[known]), errors)
+    joined = log_odds.copy()
+    joined[known] += said - logit(errors.mean())
     return joined
 
 
 def split_margins(margins: np.ndarray) -> np.ndarray:
-    """Return the probability that each margin, shape (n,), is of the lower of two distributions.
+    """Return the log-odds that each margin, shape (n,), is of the lower of two distributions.
 
-    NaN, and margins that are all equal, give 0.
+    NaN, and margins that are all equal, give −∞: surely not.
     """
-    errors = np.zeros(len(margins))
+    log_odds = np.full(len(margins), -np.inf)
     known = np.isfinite(margins)
     if not known.any() or np.ptp(margins[known]) == 0:
-        return errors
+        return log_odds
     x = _standard(margins[known])
-    lower = sigmoid(-4 * (x + 1))
+    lower = -4 * (x + 1)
     for _ in range(ROUNDS):
-        logs = [_log_normal(x, weight) for weight in (lower, 1 - lower)]
-        lower = sigmoid(logs[0] - logs[1])
+        weights = sigmoid(lower)
+        logs = [_log_normal(x, weight) for weight in (weights, 1 - weights)]
+        lower = logs[0] - logs[1]
     # Between two normal curves of unequal width the wider wins at both ends; highest is never bad.
     order = np.argsort(x, kind="stable")
     lower[order] = np.minimum.accumulate(lower[order])
-    errors[known] = lower
-    return errors
+    log_odds[known] = lower
+    return log_odds
 
 
 def _log_normal(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -102,7 +104,7 @@ def _log_normal(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _soft_logistic(x: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Fit a logistic curve, falling in `x`, to probabilities, by Newton's method."""
+    """Fit a logistic curve, falling in `x`, to probabilities, by Newton's method: its log-odds."""
     X = np.stack([np.ones_like(x), x], axis=1)
     weights = np.zeros(2)
     for _ in range(ROUNDS):
@@ -110,7 +112,7 @@ def _soft_logistic(x: np.ndarray, target: np.ndarray) -> np.ndarray:
         hessian = X.T @ (X * (p * (1 - p))[:, None]) + np.eye(2)
         weights = weights + np.linalg.solve(hessian, X.T @ (target - p) - weights)
     weights[1] = min(weights[1], 0.0)
-    return sigmoid(X @ weights)
+    return np.asarray(X @ weights)
 
 
 def _standard(values: np.ndarray) -> np.ndarray:

@@ -19,38 +19,47 @@ from thresher.core.ties import first_highest
 
 from ..training_record import HasMargins
 from .annotators import class_posterior
+from .curve import DOUBT, IGNORANCE, decide, seen_from, stated_precision
 from .dynamics import add_margins, area_under_margin, split_margins
 from .evidence import Evidence, check_evidence, gather
 from .inputs import LabelInputs, read_inputs
 from .noise import NoiseRate
-from .posterior import (
-    SHARPEN_MODELS,
-    SHARPEN_PROBES,
-    error_posterior,
-    expected_precision,
-    fit_noise_model,
-    sharpened,
-)
+from .odds import logit, sigmoid, tempered
+from .posterior import error_log_odds, fit_noise_model, sharpened
 from .result import LabelIssues
+from .signs import PLAIN, calls_hard_rows_wrong, expected_line, read_signs
 
 if TYPE_CHECKING:
     from .annotators import Annotations
 
 METHODS = ("auto", "loo_ridge", "knn", "logistic", "confident")
 FEWEST_PEERS = 3
-# The interval of the noise rate holds those of probabilities a little less sharp than fits best and
-# twice as sharp as the flags take them, and the one that confident predictions show.
-LEAST_SHARPEN = 0.8
+# The precision of flags is not stated unless at least this share of the labels is wrong.
+FEWEST_WRONG = 0.02
+TOO_WEAK = (
+    "no label is called wrong: the evidence is too weak to tell wrong labels from hard rows, and "
+    "there may be no wrong ones (vectors of a better encoder or probabilities of a model tell more)"
+)
+UNKNOWN = "no label is called wrong: anything from few to most of them may be"
 
 
 @dataclass(frozen=True)
 class Belief:
-    """Probability of an error of each row, shape (n,), most probable classes, and how known."""
+    """Each row's probability that its label is right, shape (n,), and its most probable class.
 
-    errors: np.ndarray
+    Also how that is known, and by `doubt` how far the probabilities are to be trusted. `other` is
+    the share of wrong labels by another estimate, where there is one. `weak` evidence calls hard
+    rows wrong: it flags none where there may be no wrong labels at all. `measured` evidence has
+    been compared with the truth on other sets: flags follow from the doubt.
+    """
+
+    scores: np.ndarray
     suggested: np.ndarray
-    noise_rate: NoiseRate
     how: str
+    doubt: np.ndarray
+    other: float | None = None
+    weak: bool = False
+    measured: bool = False
 
 
 @checked
@@ -94,11 +103,11 @@ def find_label_issues(
     classes : sequence of str, optional
         Class names in the order of the codes. Default: the sorted labels, or the codes as text.
     method : str
-        ``"auto"``: all evidence given, turned into the probability of an error; flagged where that
-        is above one half. Or one method alone, without `annotations` and `dynamics`:
-        ``"loo_ridge"`` (closed-form leave-one-out ridge), ``"knn"`` (neighbours' votes),
-        ``"logistic"`` (out-of-fold logistic regression), ``"confident"`` (confident learning on
-        `pred_probs`, or on the ridge's; flags and scores equal those of cleanlab).
+        ``"auto"``: all evidence given, turned into the probability of an error; the rows are
+        flagged that make the expected F1 highest. Or one method alone, without `annotations` and
+        `dynamics`: ``"loo_ridge"`` (closed-form leave-one-out ridge), ``"knn"`` (neighbours'
+        votes), ``"logistic"`` (out-of-fold logistic regression), ``"confident"`` (confident
+        learning on `pred_probs`, or on the ridge's; flags and scores equal those of cleanlab).
     random_state : int, numpy.random.Generator or None
         Used for folds and approximate search.
 
@@ -203,23 +212,25 @@ def _believe(
 def by_probs(labels: np.ndarray, evidence: Evidence, judged: np.ndarray) -> Belief:
     """Take a label for wrong by the noise model; all are int codes, and only `judged` rows count.
 
-    For probes the rate is estimated at the fitted sharpness: over 14 noisy versions of two data
-    sets it was off by .019 there, and by .038 at the sharpness that flags best.
+    How the log-odds of the model relate to the truth is expected from what the evidence shows of
+    its own worth.
     """
     rows = np.flatnonzero(judged)
     probs, given = evidence.probs[rows], labels[rows]
-    model = fit_noise_model(probs, given)
-    sharpen = _sharpen(evidence)
-    errors = np.zeros(len(judged))
-    errors[rows] = error_posterior(probs, given, model, sharpen=sharpen)
-    at_rate = sharpen if evidence.made_for_task else 1.0
-    low, rate, high = (
-        float(error_posterior(probs, given, model, sharpen=factor).mean())
-        for factor in (LEAST_SHARPEN, at_rate, 2 * sharpen)
+    signs = read_signs(probs, given)
+    model = fit_noise_model(probs, given, accuracy=signs.accuracy)
+    log_odds = tempered(error_log_odds(probs, given, model), plain=PLAIN)
+    line, spread = expected_line(signs, model.rate, made_for_task=evidence.made_for_task)
+    scores = np.ones(len(judged))
+    scores[rows] = sigmoid(-line[0] - line[1] * log_odds)
+    return Belief(
+        scores,
+        evidence.probs.argmax(axis=1),
+        evidence.how,
+        seen_from(line, spread),
+        weak=calls_hard_rows_wrong(signs, made_for_task=evidence.made_for_task),
+        measured=True,
     )
-    other = model.confident_disagreement
-    noise_rate = NoiseRate(rate, min(low, rate, other), max(high, rate, other))
-    return Belief(errors, evidence.probs.argmax(axis=1), noise_rate, evidence.how)
 
 
 def _by_answers(inputs: LabelInputs, evidence: Evidence | None, judged: np.ndarray) -> Belief:
@@ -229,65 +240,57 @@ def _by_answers(inputs: LabelInputs, evidence: Evidence | None, judged: np.ndarr
     assert codes is not None
     rows, prior = np.flatnonzero(judged), None
     if evidence is not None and len(np.unique(inputs.labels[rows])) > 1:
-        model = fit_noise_model(evidence.probs[rows], inputs.labels[rows])
-        prior = sharpened(evidence.probs, model.sharpness * _sharpen(evidence))
+        prior = sharpened(evidence.probs)
     posterior = class_posterior(
         answers, codes, prior, n=len(judged), num_classes=len(inputs.classes)
     )
-    errors = np.zeros(len(judged))
-    errors[rows] = 1 - posterior[rows, inputs.labels[rows]]
+    scores = np.ones(len(judged))
+    scores[rows] = posterior[rows, inputs.labels[rows]]
     people = int(answers.annotators.max(initial=-1)) + 1
     how = f"{len(codes)} answers of {people} annotators"
     how += f" and {evidence.how}" if evidence is not None else ""
     suggested = first_highest(posterior)
     other = suggested[rows] != inputs.labels[rows]
-    return Belief(errors, suggested, _spread(errors[rows], float(other.mean())), how)
+    return Belief(scores, suggested, how, DOUBT, float(other.mean()))
 
 
 def _by_margins(
     inputs: LabelInputs, belief: Belief | None, margins: np.ndarray, judged: np.ndarray
 ) -> Belief:
     rows = np.flatnonzero(judged)
-    errors = np.zeros(len(judged))
+    scores = np.ones(len(judged))
     if belief is None:
-        errors[rows] = split_margins(margins[rows])
+        scores[rows] = sigmoid(-split_margins(margins[rows]))
         below = float((margins[rows] < 0).mean())
         suggested = np.maximum(inputs.labels, 0)
-        return Belief(errors, suggested, _spread(errors[rows], below), "margins during training")
-    errors[rows] = add_margins(belief.errors[rows], margins[rows])
-    rate, before = float(errors[rows].mean()), belief.noise_rate
-    noise_rate = NoiseRate(rate, min(before.low, rate), max(before.high, rate))
+        return Belief(scores, suggested, "margins during training", DOUBT, below)
+    scores[rows] = sigmoid(-add_margins(-logit(belief.scores[rows]), margins[rows]))
     how = f"{belief.how}; margins during training"
-    return Belief(errors, belief.suggested, noise_rate, how)
-
-
-def _spread(errors: np.ndarray, other: float) -> NoiseRate:
-    """Return the mean error with an interval that holds another estimate and the sampling error."""
-    rate = float(errors.mean())
-    low, high = wilson_interval(rate * len(errors), len(errors))
-    return NoiseRate(rate, min(low, other, rate), max(high, other, rate))
-
-
-def _sharpen(evidence: Evidence) -> float:
-    return SHARPEN_MODELS if evidence.made_for_task else SHARPEN_PROBES
+    return replace(belief, scores=scores, how=how, measured=False)
 
 
 def _decide_confident(inputs: LabelInputs, evidence: Evidence, judged: np.ndarray) -> LabelIssues:
     """Score by the given label's probability, and flag by confident learning."""
-    from .confident import confident_filter, count_label_issues
+    from .confident import confident_filter
 
     rows = np.flatnonzero(judged)
     probs, labels = evidence.probs[rows], inputs.labels[rows]
     scores, flagged = np.ones(len(judged)), np.zeros(len(judged), dtype=bool)
     scores[rows] = probs[np.arange(len(rows)), labels]
     flagged[rows] = confident_filter(labels, probs)
-    counts = [flagged.sum(), count_label_issues(labels, probs)]
-    counts.append(confident_filter(labels, probs, by="argmax").sum())
-    low, rate, high = (float(count) / len(rows) for count in sorted(counts))
-    belief = Belief(
-        1 - scores, evidence.probs.argmax(axis=1), NoiseRate(rate, low, high), evidence.how
+    counts = [flagged.sum(), confident_filter(labels, probs, by="argmax").sum()]
+    rate, high = (float(count) / len(rows) for count in counts)
+    belief = Belief(scores, evidence.probs.argmax(axis=1), evidence.how, DOUBT)
+    # Scores that are no probabilities of an error, and flags without a model of what is right.
+    return replace(
+        _result(inputs, belief),
+        flagged=flagged,
+        threshold=0.5,
+        noise_rate=NoiseRate(rate, 0.0, max(rate, high)),
+        expected_precision=None,
+        least_precision=0.0,
+        doubt=None,
     )
-    return replace(_result(inputs, belief), flagged=flagged, expected_precision=None)
 
 
 def _result(inputs: LabelInputs, belief: Belief) -> LabelIssues:
@@ -304,9 +307,20 @@ def issues_of(
     classes: tuple[str, ...],
     how: str,
 ) -> LabelIssues:
-    """Flag the labels, int codes of shape (n,), that are more likely wrong than right."""
-    scores = 1 - belief.errors
-    flagged = scores < 0.5
+    """Flag labels, int codes of shape (n,), so that the expected F1 is highest."""
+    scores, known = belief.scores, labels >= 0
+    decision = decide(scores[known], belief.doubt)
+    rate = decision.noise_rate.with_other(belief.other)
+    # More likely wrong than right, where no other set has shown which flags are the best.
+    threshold = decision.threshold if belief.measured else 0.5
+    if belief.weak and not rate.low:
+        threshold, how = 0.0, f"{how}; {TOO_WEAK}"
+    elif belief.measured and decision.too_wide:
+        how = f"{how}; {UNKNOWN}"
+    flagged = known & (scores < threshold)
+    expected, least = stated_precision(scores, flagged, belief.doubt)
+    if rate.low < FEWEST_WRONG:  # a few odd rows pass for wrong ones
+        expected = None
     return LabelIssues(
         row_ids=row_ids,
         labels=labels,
@@ -314,10 +328,12 @@ def issues_of(
         scores=scores,
         suggested=belief.suggested,
         flagged=flagged,
-        threshold=0.5,
-        noise_rate=belief.noise_rate,
-        expected_precision=expected_precision(scores, flagged),
+        threshold=threshold,
+        noise_rate=rate,
+        expected_precision=expected,
         method=how,
+        least_precision=least,
+        doubt=belief.doubt,
     )
 
 
@@ -334,4 +350,5 @@ def _nothing(inputs: LabelInputs, why: str) -> LabelIssues:
         noise_rate=NoiseRate(0.0, 0.0, 1.0),
         expected_precision=None,
         method=f"nothing to judge: {why}",
+        doubt=IGNORANCE,
     )

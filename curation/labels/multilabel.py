@@ -20,6 +20,7 @@ from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 from thresher.core.text_arrays import text_array
 
+from .curve import IGNORANCE, decide
 from .evidence import Evidence, gather, nearest_rows
 from .finding import METHODS, Belief, by_probs, find_label_issues, issues_of, judged_rows
 from .inputs import LabelInputs, check_unit_range, read_row_ids
@@ -137,7 +138,7 @@ def _together(
         how, made_for_task = evidence.how, evidence.made_for_task
     labels = np.stack([of_class.labels for of_class in inputs], axis=1)
     evidence = Evidence(probs.reshape(-1, 2), how, made_for_task)
-    belief = Belief(np.zeros(labels.size), np.maximum(labels.ravel(), 0), NoiseRate(0, 0, 1), how)
+    belief = Belief(np.ones(labels.size), np.maximum(labels.ravel(), 0), how, IGNORANCE)
     if judged.any():
         belief = by_probs(labels.ravel(), evidence, judged.ravel())
     cells = issues_of(
@@ -147,19 +148,14 @@ def _together(
         classes=STATES,
         how=f"{shape[1]} classes; {how}",
     )
-    errors = belief.errors.reshape(shape)
-    rates = [_rate(errors[judged[:, k], k], belief.noise_rate) for k in range(shape[1])]
     table = cells.scores.reshape(shape)
+    rates = [_rate(table[judged[:, k], k], cells) for k in range(shape[1])]
     return _issues(cells, ids, names, scores=table.min(axis=1), rates=rates)
 
 
-def _rate(errors: np.ndarray, all_classes: NoiseRate) -> NoiseRate:
-    """Return the mean error of a class, with an interval as wide in proportion as that of all."""
-    if not len(errors):
-        return NoiseRate(0.0, 0.0, 1.0)
-    rate, whole = float(errors.mean()), max(all_classes.estimate, 1e-12)
-    low, high = rate * all_classes.low / whole, rate * all_classes.high / whole
-    return NoiseRate(rate, low, min(1.0, high))
+def _rate(scores: np.ndarray, cells: LabelIssues) -> NoiseRate:
+    """Estimate the share of wrong answers in a class, by what is known of all of them."""
+    return decide(scores, IGNORANCE if cells.doubt is None else cells.doubt).noise_rate
 
 
 def _confident(
@@ -186,21 +182,24 @@ def _confident(
         float(np.mean([getattr(rate, end) for rate in rates]))
         for end in ("estimate", "low", "high")
     ]
-    columns = {
-        name: np.stack([getattr(issues, name) for issues in found], axis=1)
+    labels, scores, suggested, flagged = (
+        np.stack([getattr(issues, name) for issues in found], axis=1)
         for name in ("labels", "scores", "suggested", "flagged")
-    }
+    )
     ids = inputs[0].row_ids
     cells = LabelIssues(
         row_ids=_cell_ids(ids, names),
+        labels=labels.ravel(),
         classes=STATES,
+        scores=scores.ravel(),
+        suggested=suggested.ravel(),
+        flagged=flagged.ravel(),
         threshold=0.5,
         noise_rate=NoiseRate(*whole),
         expected_precision=None,
         method=f"{len(found)} classes; {found[0].method}",
-        **{name: column.ravel() for name, column in columns.items()},
     )
-    return _issues(cells, ids, names, scores=moving_average(columns["scores"]), rates=rates)
+    return _issues(cells, ids, names, scores=moving_average(scores), rates=rates)
 
 
 def _embeddings(inputs: LabelInputs) -> Embeddings:

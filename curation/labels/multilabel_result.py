@@ -101,7 +101,8 @@ class MultilabelIssues(Shown):
         for row in rows:
             turned = np.flatnonzero(self.class_flagged[row])
             said = [f"'{names[k]}' {'is set' if given[row, k] else 'is missing'}" for k in turned]
-            details.append(f"{', '.join(said)}; {1 - self.scores[row]:.0%} likely wrong")
+            likely = self.cells.likely_wrong(float(self.scores[row]))
+            details.append("; ".join(filter(None, [", ".join(said), likely])))
         part = Issues.from_columns(
             "label",
             row_ids=self.row_ids[rows].tolist(),

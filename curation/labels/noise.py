@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# A range that is wider than this is given alone.
+WIDE = 0.2
+
 
 @dataclass(frozen=True)
 class NoiseRate:
@@ -13,5 +16,18 @@ class NoiseRate:
     low: float
     high: float
 
+    @property
+    def known(self) -> bool:
+        """Whether the range is narrow enough for an estimate to mean something."""
+        return self.high - self.low <= WIDE
+
+    def with_other(self, rate: float | None) -> NoiseRate:
+        """Widen the range so that it holds another estimate, where there is one."""
+        if rate is None:
+            return self
+        return NoiseRate(self.estimate, min(self.low, rate), max(self.high, rate))
+
     def __str__(self) -> str:
+        if not self.known:
+            return f"not known, between {self.low:.0%} and {self.high:.0%}"
         return f"{self.estimate:.1%} ({self.low:.1%} to {self.high:.1%})"

@@ -24,9 +24,9 @@ from thresher.core.missing import read_numbers
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 
+from .curve import DOUBT, decide, stated_precision
 from .inputs import read_row_ids
 from .noise import NoiseRate
-from .posterior import expected_precision
 from .regression_probes import predict_targets
 from .regression_result import RegressionIssues
 
@@ -112,9 +112,8 @@ def find_regression_issues(
         return _issues(ids, y, predicted, np.ones(len(y)), rate=NoiseRate(0, 0, 1), how=why)
     scores = np.ones(len(y))
     if method == "auto":
-        errors, rate = error_probability(y[judged], predicted[judged])
-        scores[judged] = 1 - errors
-        return _issues(ids, y, predicted, scores, rate=rate, how=how)
+        scores[judged], rate = right_probability(y[judged], predicted[judged])
+        return _issues(ids, y, predicted, scores, rate=rate, how=how, doubt=DOUBT)
     score = outre_scores if method == "outre" else residual_scores
     scores[judged] = score(y[judged], predicted[judged])
     threshold = MEDIAN_SHARE * float(np.median(scores[judged]))
@@ -124,10 +123,11 @@ def find_regression_issues(
     return _issues(ids, y, predicted, scores, rate=rate, how=how, threshold=threshold)
 
 
-def error_probability(targets: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, NoiseRate]:
-    """Return the probability that each target is wrong, shape (n,), and the share of wrong ones.
+def right_probability(targets: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, NoiseRate]:
+    """Return the probability that each target is right, shape (n,), and the share of wrong ones.
 
-    The interval of the share spans the fits with light and with heavy tails.
+    The range of the share spans the fits with light and with heavy tails, and what may be wrong
+    with probabilities that nobody has compared with the truth.
     """
     residuals = targets - predicted
     residuals = residuals - np.median(residuals)
@@ -137,13 +137,15 @@ def error_probability(targets: np.ndarray, predicted: np.ndarray) -> tuple[np.nd
     centered = residuals / scales
     anything = np.where(np.abs(centered) > LEAST_FAR, scales / width, 0)
     fits = [_fit(centered, anything, tails) for tails in TAILS]
-    errors, _ = max(fits, key=lambda fit: fit[1])
-    rates = [float(fit[0].mean()) for fit in fits]
-    return errors, NoiseRate(float(errors.mean()), min(rates), max(rates))
+    right, _ = max(fits, key=lambda fit: fit[1])
+    rates = [float((1 - fit[0]).mean()) for fit in fits]
+    doubted = decide(right, DOUBT).noise_rate
+    low, high = min(*rates, doubted.low), max(*rates, doubted.high)
+    return right, NoiseRate(float((1 - right).mean()), low, high)
 
 
 def _fit(x: np.ndarray, anything: np.ndarray, tails: float) -> tuple[np.ndarray, float]:
-    """Fit rate and scale by expectation maximisation; return the errors and the likelihood."""
+    """Fit rate and scale by expectation maximisation; return P(right) and the likelihood."""
     from scipy.stats import t as student
 
     rate, scale = 0.05, 1.0
@@ -155,7 +157,7 @@ def _fit(x: np.ndarray, anything: np.ndarray, tails: float) -> tuple[np.ndarray,
         # Each right row counts as in the fit of a t distribution: the less the farther it is out.
         weights = belief * (tails + 1) / (tails + (x / scale) ** 2)
         scale = float(np.sqrt(max((weights * x * x).sum() / max(belief.sum(), 1e-9), 1e-12)))
-    return 1 - belief, float(np.log(total).mean())
+    return belief, float(np.log(total).mean())
 
 
 def _scales(residuals: np.ndarray, predicted: np.ndarray, *, floor: float) -> np.ndarray:
@@ -230,9 +232,10 @@ def _issues(
     rate: NoiseRate,
     how: str,
     threshold: float = 0.5,
+    doubt: np.ndarray | None = None,
 ) -> RegressionIssues:
     flagged = scores < threshold
-    precision = expected_precision(scores, flagged) if threshold == 0.5 else None
+    expected, least = stated_precision(scores, flagged, doubt)
     return RegressionIssues(
         row_ids=ids,
         targets=targets,
@@ -241,6 +244,8 @@ def _issues(
         flagged=flagged,
         threshold=threshold,
         noise_rate=rate,
-        expected_precision=precision,
+        expected_precision=expected,
         method=how,
+        least_precision=least,
+        doubt=doubt,
     )

@@ -49,8 +49,8 @@ class LabelIssues(Scored):
         # Training dynamics alone know that a label is wrong, but none that is better.
         suggested = [new if new != old else None for new, old in zip(better, given, strict=True)]
         details = [
-            f"labelled '{old}'; {1 - score:.0%} likely wrong"
-            for old, score in zip(given, self.scores[at], strict=True)
+            "; ".join(filter(None, [f"labelled '{old}'", self.likely_wrong(score)]))
+            for old, score in zip(given, self.scores[at].tolist(), strict=True)
         ]
         return Issues.concat(
             [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -12,8 +12,8 @@ from thresher.core.errors import check_number
 from thresher.core.shown import ShownRows
 
 from .audit import calibrate, choose_audit
+from .curve import stated_precision
 from .noise import NoiseRate
-from .posterior import expected_precision
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,12 +29,20 @@ class Scored(ShownRows, ABC):
     threshold : float
         Rows with a score below it are flagged (by methods that flag by score).
     noise_rate : NoiseRate
-        Estimated share of wrong labels among the judged rows. Mistakes that follow a rule agree
-        with each other and are not seen in it, until `calibrate` has learnt from audited rows.
+        Estimated share of wrong labels among the judged rows, with a 95 % range, which is wide
+        where evidence is weak. Mistakes that follow a rule agree with each other and are not seen
+        in it, until `calibrate` has learnt from audited rows.
     expected_precision : float or None
-        Estimated share of flagged rows whose label is wrong; None where it is not known.
+        Estimated share of flagged rows whose label is wrong; None where it is not known to ten
+        points.
     method : str
         How it was found and why so, in a sentence.
+    least_precision : float
+        The share of flagged rows whose label is wrong is at least this, 19 times in 20; 0 where
+        nothing is known.
+    doubt : ndarray of float64, shape (2, 2), or None
+        Covariance of α and β if the true log-odds of an error are ``α + β u`` with those that the
+        scores state, u. None for scores that are no probabilities.
     """
 
     row_ids: np.ndarray
@@ -44,6 +52,8 @@ class Scored(ShownRows, ABC):
     noise_rate: NoiseRate
     expected_precision: float | None
     method: str
+    least_precision: float = field(default=0.0, kw_only=True)
+    doubt: np.ndarray | None = field(default=None, kw_only=True, repr=False)
 
     def __len__(self) -> int:
         return len(self.row_ids)
@@ -53,12 +63,25 @@ class Scored(ShownRows, ABC):
     def judged(self) -> np.ndarray:
         """Which rows have a label, ndarray of bool, shape (n,)."""
 
+    def likely_wrong(self, score: float) -> str:
+        """Say how likely a row with this score is wrong, or nothing where that is not known."""
+        if self.expected_precision is None:
+            return ""
+        chance = 1 - score
+        return "over 99% likely wrong" if chance > 0.99 else f"{chance:.0%} likely wrong"
+
     def at(self, threshold: float) -> Self:
         """Flag the rows with a score below `threshold` instead, without scoring anything again."""
         check_number("threshold", threshold, low=0, high=1)
         flagged = (self.scores < threshold) & self.judged
-        precision = expected_precision(self.scores, flagged)
-        return replace(self, threshold=threshold, flagged=flagged, expected_precision=precision)
+        expected, least = stated_precision(self.scores, flagged, self.doubt)
+        return replace(
+            self,
+            threshold=threshold,
+            flagged=flagged,
+            expected_precision=expected,
+            least_precision=least,
+        )
 
     def audit(self, n: int) -> np.ndarray:
         """Return the ids of the `n` rows most worth a look; see `curation.labels.audit`."""

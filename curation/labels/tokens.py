@@ -105,11 +105,13 @@ class TokenIssues(Shown):
         tokens, names = self.tokens, text_array(self.tokens.classes)
         at = np.flatnonzero(tokens.flagged & (self.row_of == row))
         worst = at[np.argsort(tokens.scores[at], kind="stable")][:MOST_NAMED]
-        said = [
-            f"token {token - start} labelled '{names[tokens.labels[token]]}', rather "
-            f"'{tokens.suggested_names[token]}' ({1 - tokens.scores[token]:.0%} likely wrong)"
-            for token in worst
-        ]
+        said = []
+        for token in worst.tolist():
+            likely = tokens.likely_wrong(float(tokens.scores[token]))
+            said.append(
+                f"token {token - start} labelled '{names[tokens.labels[token]]}', rather "
+                f"'{tokens.suggested_names[token]}'" + (f" ({likely})" if likely else "")
+            )
         more = f"; {len(at) - len(worst)} more" if len(at) > len(worst) else ""
         return "; ".join(said) + more
 

@@ -44,7 +44,8 @@ class ConfidentLabels:
         Most probable class.
     flagged : ndarray of bool, shape (n,)
     noise_rate : NoiseRate
-        Share of wrong labels among the labelled rows.
+        Share of the labelled rows that is flagged, between none and all that the model disagrees
+        with: by confident learning nothing more is known.
     """
 
     scores: np.ndarray
@@ -89,7 +90,7 @@ def find_label_issues_in_shards(
     flag = FlagLabel(pred_probs, given, thresholds, _prune(counted, labels, pred_probs.width))
     classes = {f"{code:06d}": code for code in np.unique(labels[labels >= 0]).tolist()}
     flags = work.do("flag", flag, key=key, shards=classes)
-    return _collect(own, counted, flags, labels)
+    return _collect(own, flags, labels)
 
 
 def _prune(counted: tuple[Path, ...], labels: np.ndarray, num_classes: int) -> np.ndarray:
@@ -98,9 +99,7 @@ def _prune(counted: tuple[Path, ...], labels: np.ndarray, num_classes: int) -> n
     return prune_counts(joint_from(counts, np.bincount(labels[labels >= 0], minlength=num_classes)))
 
 
-def _collect(
-    own: tuple[Path, ...], counted: tuple[Path, ...], flags: tuple[Path, ...], labels: np.ndarray
-) -> ConfidentLabels:
+def _collect(own: tuple[Path, ...], flags: tuple[Path, ...], labels: np.ndarray) -> ConfidentLabels:
     scores, suggested, disagree = (
         np.concatenate([np.load(part / f"{name}.npy") for part in own]) if own else np.empty(0)
         for name in ("scores", "suggested", "disagree")
@@ -109,10 +108,9 @@ def _collect(
     for part in flags:
         flagged[np.load(part / "rows.npy")] = True
     flagged &= disagree.astype(bool)
-    off = sum(int(np.load(part / "off_diagonal.npy")) for part in counted)
-    counts = sorted([int(flagged.sum()), off, int(disagree.sum())])
-    low, rate, high = (count / max(1, int((labels >= 0).sum())) for count in counts)
-    return ConfidentLabels(scores, suggested, flagged, NoiseRate(rate, low, high))
+    counts = int(flagged.sum()), int(disagree.sum())
+    rate, high = (count / max(1, int((labels >= 0).sum())) for count in counts)
+    return ConfidentLabels(scores, suggested, flagged, NoiseRate(rate, 0.0, max(rate, high)))
 
 
 @dataclass(frozen=True)
@@ -194,7 +192,7 @@ class FindThresholds:
 
 @dataclass(frozen=True)
 class CountJoint:
-    """Task over row ranges, pass two: ``counts.npy``, (K, K), and ``off_diagonal.npy``, a count."""
+    """Task over row ranges, pass two: ``counts.npy``, (K, K)."""
 
     pred_probs: ShardedArray
     given: Path
@@ -206,9 +204,8 @@ class CountJoint:
         judged = labels >= 0
         labels, probs = labels[judged], _read(self.pred_probs, rows)[judged]
         thresholds = np.load(self.thresholds / "thresholds.npy")
-        counts, off = count_confident(labels, probs, thresholds)
+        counts, _ = count_confident(labels, probs, thresholds)
         np.save(folder / "counts.npy", counts)
-        np.save(folder / "off_diagonal.npy", (off & given_is_not_top(labels, probs)).sum())
 
 
 @dataclass(frozen=True)

@@ -69,22 +69,23 @@ def test_the_learnt_curve_is_a_logistic_regression_on_soft_labels():
     peer = LogisticRegression(C=1.0, tol=1e-8, max_iter=1000)
     peer.fit(twice, soft, sample_weight=np.r_[errors, 1 - errors])
     expected = sigmoid(logit(errors) + logit(peer.predict_proba(x)[:, 1]) - logit(errors.mean()))
-    np.testing.assert_allclose(add_margins(errors, margins), expected, atol=0.01)
+    joined = sigmoid(add_margins(logit(errors), margins))
+    np.testing.assert_allclose(joined, expected, atol=0.01)
 
 
 def test_rows_without_margins_stay_as_they_are():
-    errors = np.array([0.2, 0.9, 0.4])
+    errors = logit(np.array([0.2, 0.9, 0.4]))
     assert np.array_equal(add_margins(errors, np.full(3, np.nan)), errors)
     assert np.array_equal(add_margins(errors, np.array([1.0, 1.0, np.nan])), errors)
     joined = add_margins(errors, np.array([2.0, -2.0, np.nan]))
-    assert joined[2] == 0.4
-    assert split_margins(np.array([np.nan, 1.0, 1.0])).tolist() == [0, 0, 0]
+    assert joined[2] == errors[2]
+    assert sigmoid(split_margins(np.array([np.nan, 1.0, 1.0]))).tolist() == [0, 0, 0]
 
 
 def test_the_split_never_blames_the_highest_margins():
     rng = np.random.default_rng(1)
     margins = np.r_[rng.normal(-3, 0.3, 50), rng.normal(2, 2, 950)]
-    errors = split_margins(margins)
+    errors = sigmoid(split_margins(margins))
     assert (np.diff(errors[np.argsort(margins)]) <= 0).all()
     assert errors[np.argmax(margins)] < 0.05
 

@@ -79,7 +79,8 @@ def test_audited_cells_change_flags_and_rate():
     cells = found.audit(60)
     at = np.flatnonzero(np.isin(found.cells.row_ids, cells))
     better = found.calibrate(found.cells.row_ids[at], wrong.ravel()[at])
-    assert better.noise_rate.estimate == pytest.approx(wrong.mean(), abs=0.01)
+    assert better.noise_rate.estimate == pytest.approx(wrong.mean(), abs=0.015)
+    assert better.noise_rate.low <= wrong.mean() <= better.noise_rate.high
     assert np.array_equal(better.scores, better.class_scores.min(axis=1))
     assert found.at(0.05).flagged.sum() <= found.flagged.sum()
 

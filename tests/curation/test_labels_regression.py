@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from curation import find_regression_issues
-from curation.labels.regression import error_probability, outre_scores, residual_scores
+from curation.labels.regression import outre_scores, residual_scores, right_probability
 from curation.labels.regression_probes import _closed_form
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
@@ -67,7 +67,8 @@ def test_the_scale_follows_the_prediction():
     clean = np.linspace(1, 100, 2000)
     targets = clean * np.exp(rng.normal(size=2000) * 0.1)
     targets[:20] += 20
-    errors, _ = error_probability(targets, clean)
+    right, _ = right_probability(targets, clean)
+    errors = 1 - right
     assert errors[:20].min() > 0.5
     far = np.abs(targets - clean) > 20
     far[:20] = False

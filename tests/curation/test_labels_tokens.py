@@ -33,7 +33,8 @@ def test_wrong_tags_and_their_sentences_are_found():
     flat = np.concatenate(wrong)
     assert found.tokens.flagged[flat].mean() > 0.9
     assert flat[found.tokens.flagged].mean() > 0.85
-    assert found.noise_rate.estimate == pytest.approx(flat.mean(), abs=0.02)
+    assert found.noise_rate.estimate == pytest.approx(flat.mean(), abs=0.03)
+    assert found.noise_rate.low <= flat.mean() <= found.noise_rate.high
     holds = np.array([w.any() for w in wrong])
     assert (found.flagged == holds).mean() > 0.95
     for sentence, scores in enumerate(found.token_scores):

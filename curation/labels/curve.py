@@ -1,0 +1,162 @@
+"""How far stated log-odds of an error are to be trusted, and what follows for rate and flags.
+
+The true log-odds are taken for ``α + β u`` with u the stated ones; of the two numbers it is known
+that they are near 0 and 1, with a covariance: what they were on sets whose truth is known, or what
+audited rows have left of it. Drawn many times they give the share of wrong labels, the precision of
+flags, and the flags whose expected F1 is highest (Lipton, Elkan and Naryanaswamy, 2014), each with
+what is not known about it. Costs O(n log n).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from thresher.core.ties import first_highest
+
+from .noise import NoiseRate
+from .odds import logit, sigmoid, tempered
+
+DRAWS = 200
+# Stated log-odds up to here are taken as they are.
+PLAIN = 12.0
+LEAST_SLOPE = 0.05
+# Groups of rows of equal rank, of which the first stand alone.
+SINGLE, GROUPS = 200, 400
+# A share of wrong labels below this, or below this part of the highest one, may as well be none.
+FEWEST_WRONG, SMALL_PART = 0.005, 0.15
+# A range of the share of wrong labels that is wider than this says nothing: no row is flagged.
+WIDEST = 0.7
+# A row that is less likely wrong than this is never flagged.
+LEAST_LIKELY = 0.3
+# The stated precision is given when it is known to so many points to either side (nine in ten).
+PRECISION_KNOWN = 0.15
+# What is known of α and β of evidence that was not measured: deviations of 1 and 0.3.
+DOUBT = np.diag([1.0, 0.09])
+
+
+# The same of scores that say nothing.
+IGNORANCE = np.diag([400.0, 0.09])
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What follows from scores.
+
+    Attributes
+    ----------
+    threshold : float
+        Rows with a lower score are flagged.
+    noise_rate : NoiseRate
+    """
+
+    threshold: float
+    noise_rate: NoiseRate
+
+    @property
+    def too_wide(self) -> bool:
+        """Whether the share of wrong labels may be anything, so that no row is flagged."""
+        return self.noise_rate.high - self.noise_rate.low > WIDEST
+
+
+def decide(scores: np.ndarray, doubt: np.ndarray) -> Decision:
+    """Choose the threshold, and estimate the share of wrong labels.
+
+    Parameters
+    ----------
+    scores : ndarray of float64, shape (n,)
+        Probability that each label is right.
+    doubt : ndarray of float64, shape (2, 2)
+        Covariance of α and β.
+    """
+    if not len(scores):
+        return Decision(0.0, NoiseRate(0.0, 0.0, 1.0))
+    ordered = np.sort(scores)
+    ends = _ends(len(ordered))
+    chances = _chances(_group_means(ordered, ends), doubt)
+    sizes = np.diff(ends, prepend=0)
+    found = np.cumsum(chances * sizes, axis=1)
+    rate = _rate(found[:, -1], (chances * (1 - chances) * sizes).sum(axis=1), len(ordered))
+    decision = Decision(_threshold(ordered, ends, found), rate)
+    return Decision(0.0, rate) if decision.too_wide else decision
+
+
+def stated_precision(
+    scores: np.ndarray, flagged: np.ndarray, doubt: np.ndarray | None
+) -> tuple[float | None, float]:
+    """Return which share of the flags is right, None where it is not known, and at least which.
+
+    At least: in 19 of 20 draws.
+    """
+    if doubt is None or not flagged.any():
+        return None, 0.0
+    ordered = np.sort(scores[flagged])
+    ends = _ends(len(ordered))
+    chances = _chances(_group_means(ordered, ends), doubt)
+    sizes = np.diff(ends, prepend=0)
+    right = (chances * sizes).sum(axis=1) / len(ordered)
+    chance = np.sqrt((chances * (1 - chances) * sizes).sum(axis=1)) / len(ordered)
+    by_chance = right + chance * np.random.default_rng(1).normal(size=DRAWS)
+    low, high = np.quantile(np.clip(by_chance, 0, 1), [0.05, 0.95])
+    known = high - low <= 2 * PRECISION_KNOWN
+    return (float(right.mean()) if known else None), float(low)
+
+
+def seen_from(line: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Return the covariance of α and β about a line, intercept and slope, that is then stated.
+
+    The truth ``a + b t`` is ``α + β u`` of the stated ``u = a₀ + b₀ t``: β is ``b / b₀``, and α is
+    ``a − a₀ β``.
+    """
+    turn = np.array([[1.0, -line[0] / line[1]], [0.0, 1 / line[1]]])
+    return np.asarray(turn @ covariance @ turn.T)
+
+
+def stated_log_odds(scores: np.ndarray) -> np.ndarray:
+    """Return the log-odds of an error, tempered, of scores of any shape."""
+    return tempered(-logit(scores), plain=PLAIN)
+
+
+def _ends(n: int) -> np.ndarray:
+    single = np.arange(1, min(n, SINGLE) + 1)
+    groups = np.geomspace(min(n, SINGLE), n, GROUPS).round().astype(np.int64)
+    return np.unique(np.concatenate([single, groups]))
+
+
+def _group_means(ordered: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    sums = np.add.reduceat(stated_log_odds(ordered), np.append(0, ends[:-1]))
+    return np.asarray(sums / np.diff(ends, prepend=0))
+
+
+def _chances(log_odds: np.ndarray, doubt: np.ndarray) -> np.ndarray:
+    """Return the probability of an error of each group under each draw, shape (DRAWS, groups)."""
+    standard = np.random.default_rng(0).normal(size=(DRAWS, 2))
+    intercept = np.sqrt(max(doubt[0, 0], 1e-12))
+    shared = doubt[0, 1] / intercept
+    own = np.sqrt(max(doubt[1, 1] - shared**2, 0.0))
+    alpha = intercept * standard[:, :1]
+    beta = np.maximum(1 + shared * standard[:, :1] + own * standard[:, 1:], LEAST_SLOPE)
+    return sigmoid(alpha + beta * log_odds)
+
+
+def _rate(found: np.ndarray, variance: np.ndarray, n: int) -> NoiseRate:
+    """Return the share of wrong labels; its range holds what is not known and what is chance."""
+    chance = np.random.default_rng(1).normal(size=len(found)) * np.sqrt(variance)
+    low, high = np.quantile(np.clip((found + chance) / n, 0, 1), [0.025, 0.975])
+    rate = float(found.mean() / n)
+    low = 0.0 if low < max(FEWEST_WRONG, SMALL_PART * high) else float(low)
+    return NoiseRate(rate, min(low, rate), max(float(high), rate))
+
+
+def _threshold(ordered: np.ndarray, ends: np.ndarray, found: np.ndarray) -> float:
+    """Return the score below which the expected F1 is highest; 0 where it is without any flag."""
+    total = found[:, -1:]
+    expected = (2 * found / (ends + total)).mean(axis=0)
+    best = int(first_highest(expected))
+    # Without a flag F1 is one where nothing is wrong, and zero elsewhere.
+    if expected[best] <= float(np.exp(-total).mean()):
+        return 0.0
+    # The row at the cut is flagged too: scores are compared with <.
+    last = float(np.nextafter(ordered[ends[best] - 1], 2))
+    return min(last, 1 - LEAST_LIKELY)
