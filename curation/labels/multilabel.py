@@ -20,9 +20,10 @@ from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 from thresher.core.text_arrays import text_array
 
+from .belief import Belief, by_probs, issues_of
 from .curve import IGNORANCE, decide
 from .evidence import Evidence, gather, nearest_rows
-from .finding import METHODS, Belief, by_probs, find_label_issues, issues_of, judged_rows
+from .finding import METHODS, find_label_issues, judged_rows
 from .inputs import LabelInputs, check_unit_range, read_row_ids
 from .label_sets import read_label_sets
 from .multilabel_result import MultilabelIssues
