@@ -1,4 +1,4 @@
-"""Print a hash of what each built-in encoder makes of fixed values."""
+"""Print a hash of what each encoder without a download makes of fixed values."""
 
 import hashlib
 import json
@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from thresher.core import embed
+from thresher.core.encoders.automatic import choose_encoder
 from thresher.core.encoders.image import ImageEncoder
 
 
@@ -22,8 +23,8 @@ whole = fitted.encode(noise)
 answer = {
     "image: noise": digest(whole),
     "image: components": fitted.fingerprint,
-    "image: digits": digest(embed(digits).vectors),
-    "image: 20 × 20 pixels": digest(embed(noise[:, :20, :20]).vectors),
+    "image: digits": digest(embed(digits, encoder="builtin:image").vectors),
+    "image: 20 × 20 pixels": digest(embed(noise[:, :20, :20], encoder="builtin:image").vectors),
     "image: alone": str(np.array_equal(fitted.encode(noise[7:8])[0], whole[7])),
     "image: backwards": str(np.array_equal(fitted.encode(noise[::-1])[::-1], whole)),
     "features": digest(embed(rng.normal(size=(500, 6))).vectors),
@@ -31,4 +32,33 @@ answer = {
         embed([f"row {i} of {i % 7}" for i in range(200)], encoder="builtin:text-hash").vectors
     ),
 }
+# Of words by chance: where singular values are equal, components are any rotation of each other.
+words = np.array(
+    [
+        "red",
+        "late",
+        "bank",
+        "cat",
+        "river",
+        "card",
+        "pin",
+        "lost",
+        "train",
+        "sky",
+        "old",
+        "tax",
+        "soup",
+        "moon",
+        "verb",
+    ]
+)
+texts = [" ".join(words[rng.integers(0, 1 + row % 15, 9)]) for row in range(160)]
+if choose_encoder("text").value == "joined:text":
+    answer["text"] = digest(embed(texts, encoder="builtin:text").vectors)
+    answer["meaning: texts"] = digest(embed(texts, encoder="meaning:text").vectors)
+    answer["joined: texts"] = digest(embed(texts, labels=np.arange(160) % 4).vectors)
+if choose_encoder("image").value == "joined:image":
+    large = noise[:20].repeat(6, axis=1).repeat(6, axis=2)
+    answer["meaning: noise"] = digest(embed(large, encoder="meaning:image").vectors)
+    answer["joined: digits"] = digest(embed(digits, labels=load_digits().target[:600]).vectors)
 print(json.dumps(answer))
