@@ -49,8 +49,9 @@ class Curator(Habits):
         What to do with wrong labels: ``"drop"``, ``"relabel"``, ``"review"``, ``"none"``, or
         ``"auto"``: drop where it is sure that there are any, else review.
     encoder : str, Encoder or callable
-        See `thresher.core.get_encoder`; ``"auto"`` takes the built-in one of the modality. Near
-        duplicates of texts are then found by their words.
+        See `thresher.core.get_encoder`; ``"auto"`` takes the joined one of the modality where its
+        weights are installed, else the built-in one. Near duplicates of texts are then found by
+        their words, of pictures by the built-in part.
     compare : {"auto", "crops", "turns"}
         How near duplicates and leaks are looked for: ``"auto"`` by words in texts, else by vectors;
         pictures also by many looks, which need no encoder (`image_graph`): ``"crops"`` finds

@@ -52,7 +52,7 @@ words = np.array(
         "verb",
     ]
 )
-texts = [" ".join(words[rng.integers(0, 1 + row % 15, 9)]) for row in range(160)]
+texts = [" ".join(words[rng.integers(0, 1 + row % 14, 9)]) for row in range(160)]
 if choose_encoder("text").value == "joined:text":
     answer["text"] = digest(embed(texts, encoder="builtin:text").vectors)
     answer["meaning: texts"] = digest(embed(texts, encoder="meaning:text").vectors)

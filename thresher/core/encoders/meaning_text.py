@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from functools import cache
 from typing import Any, Self
 
@@ -30,6 +31,7 @@ RUNTIME = ("tokenizers",)
 MEAN_BITS = 16
 BLOCK = 1024  # texts taken apart at once
 WORD_START = "▁"
+LETTERS = re.compile(r"[^\W\d_]+")  # numbers tell nothing of the language
 
 
 class TextMeaningEncoder:
@@ -77,11 +79,12 @@ def share_of_whole_words(values: Values) -> float:
     """Return the share of words that are one token, 0–1; of no words 1.
 
     Words that had to be put together of pieces are known by their spelling at most: .8 of the words
-    of English texts are whole, .59 of German, .28 of Hausa, none of Chinese or Thai.
+    to .94 of English texts are whole, .64 of German, .30 of Hausa, none of Chinese or Thai.
     """
     words = whole = 0
     tokenizer, _ = _model()
-    for found in tokenizer.encode_batch(_filled(as_texts(values)), add_special_tokens=False):
+    texts = [" ".join(LETTERS.findall(text)) for text in _filled(as_texts(values))]
+    for found in tokenizer.encode_batch(texts, add_special_tokens=False):
         starts = np.array([token.startswith(WORD_START) for token in found.tokens] + [True])
         words += int(starts[:-1].sum())
         whole += int((starts[:-1] & starts[1:]).sum())
