@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import pkgutil
+import re
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +16,7 @@ from thresher.core.moved import _FINDER
 
 ROOT = Path(__file__).resolve().parent.parent
 
+OURS = ("thresher", "curation", "active_learning", "augment", "training")
 PACKAGES = ("thresher.core", "curation", "active_learning", "augment", "training", "thresher.app")
 PROMISED = {
     "thresher.core": "with_row_ids load_dataset write_dataset Embeddings embed get_encoder "
@@ -62,3 +65,32 @@ def test_old_names_of_modules_lead_to_modules_that_are_there() -> None:
         path = ROOT.joinpath(*old.split("."))
         assert not path.exists(), f"{old} is in the table of moved modules, and still there"
         assert not path.with_suffix(".py").exists()
+
+
+def shown_code() -> list[tuple[Path, str]]:
+    """Python that users are shown: blocks of the README and the guides, and the examples."""
+    pages = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+    blocks = [
+        (page, block)
+        for page in pages
+        for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    ]
+    examples = sorted((ROOT / "examples").glob("*.py"))
+    return blocks + [(path, path.read_text(encoding="utf-8")) for path in examples]
+
+
+def test_what_is_shown_to_users_imports_public_names_alone() -> None:
+    shown = shown_code()
+    seen = 0
+    for path, text in shown:
+        for node in ast.walk(ast.parse(text)):
+            if (
+                isinstance(node, ast.ImportFrom)
+                and node.module
+                and node.module.split(".")[0] in OURS
+            ):
+                public = getattr(import_module(node.module), "__all__", ())
+                hidden = {alias.name for alias in node.names} - set(public)
+                assert not hidden, f"{path.name}: {hidden} of {node.module} is not public"
+                seen += 1
+    assert seen > 20
