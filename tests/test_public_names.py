@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import pkgutil
 import re
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 import pytest
 
@@ -94,3 +96,37 @@ def test_what_is_shown_to_users_imports_public_names_alone() -> None:
                 assert not hidden, f"{path.name}: {hidden} of {node.module} is not public"
                 seen += 1
     assert seen > 20
+
+
+# One word for one thing: what is called otherwise in other libraries, or was here.
+ONE_WORD = {
+    "ids": "row_ids",
+    "item_ids": "row_ids",
+    "keys": "row_ids",
+    "n_classes": "num_classes",
+    "seed": "random_state",
+}
+# What a run was given, read back; and row keys, which training hands to whatever augments.
+OTHERWISE = {"TrainingRun.__init__", "TokenDropout.__call__"}
+
+
+def functions_of(package: str) -> Iterator[tuple[str, Callable[..., object]]]:
+    for name in import_module(package).__all__:
+        found = getattr(import_module(package), name)
+        if isinstance(found, type):
+            for inner, value in vars(found).items():
+                function = getattr(value, "__func__", value)
+                shown = not inner.startswith("_") or inner in ("__init__", "__call__")
+                if isinstance(function, FunctionType) and shown:
+                    yield f"{name}.{inner}", function
+        elif callable(found):
+            yield name, found
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_one_thing_has_one_name(package: str) -> None:
+    for name, function in functions_of(package):
+        for parameter in signature(function).parameters:
+            assert parameter not in ONE_WORD or name in OTHERWISE, (
+                f"{package}.{name} calls `{ONE_WORD[parameter]}` `{parameter}`"
+            )

@@ -192,4 +192,4 @@ def test_digits_are_scikit_learns():
     counts = np.bincount(bunch.target[test]) / np.bincount(bunch.target)
     assert np.abs(counts - 0.2).max() < 0.005
     assert list(table["row_id"])[:2] == ["digits-0000", "digits-0001"]
-    assert loaded.fingerprint == load_dataset("digits", seed=5).fingerprint
+    assert loaded.fingerprint == load_dataset("digits", random_state=5).fingerprint

@@ -185,7 +185,9 @@ def test_the_split_does_not_depend_on_the_order():
     assert splits[0] == splits[1]
     test = [label for label, split in zip(*columns(loaded), strict=True) if split == "test"]
     assert (test.count("no"), test.count("yes")) == (4, 4)
-    other = load_dataset(frame(), seed=1).dataset
+    other = load_dataset(frame(), random_state=1).dataset
+    with pytest.warns(DeprecationWarning, match="`seed` of load_dataset is now `random_state`"):
+        assert load_dataset(frame(), seed=1).dataset["split"] == other["split"]
     assert list(other["split"]) != list(loaded.dataset["split"])
     assert "held out for test" in loaded.choices["split"].reason
 

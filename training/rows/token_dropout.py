@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 
 from thresher.core.errors import check_count, check_number
+from thresher.core.moved import RenamedField, renamed
 from thresher.core.numerics.hashing import FIRST, SECOND, STEP, mix64
 
 
+@renamed(seed="random_state")
 @dataclass(frozen=True)
 class TokenDropout:
     """Replaces tokens by padding; to be given to `fit` or `distill` as ``augment``.
@@ -28,7 +30,7 @@ class TokenDropout:
     ----------
     share : float
         Chance of each token to be left out, in [0, 1).
-    seed : int
+    random_state : int
 
     Examples
     --------
@@ -36,21 +38,22 @@ class TokenDropout:
     >>> import torch
     >>> from training import TokenDropout
     >>> tokens, keys = torch.arange(1, 41).reshape(2, 20), np.array([1, 2], dtype=np.uint64)
-    >>> kept = TokenDropout(share=0.3, seed=0)(tokens, keys, 0)
+    >>> kept = TokenDropout(share=0.3, random_state=0)(tokens, keys, 0)
     >>> bool((kept == 0).any())
     True
     """
 
     share: float = 0.3
-    seed: int = 0
+    random_state: int = 0
+    seed = RenamedField("random_state")
 
     def __post_init__(self) -> None:
         check_number("share", self.share, low=0, high=0.99)
-        check_count("seed", self.seed, low=0)
+        check_count("random_state", self.random_state, low=0)
 
     def __call__(self, inputs: Tensor, keys: np.ndarray, epoch: int) -> Tensor:
         """Return token ids int64 (b, length), some of them 0, for row keys uint64 (b,)."""
-        stream = np.uint64((self.seed * int(FIRST) + (epoch + 1) * int(SECOND)) % 2**64)
+        stream = np.uint64((self.random_state * int(FIRST) + (epoch + 1) * int(SECOND)) % 2**64)
         places = np.arange(1, inputs.shape[1] + 1, dtype=np.uint64) * STEP
         drawn = mix64((keys + stream)[:, None] + places)
         gone = torch.from_numpy(drawn < np.uint64(self.share * 2.0**64)).to(inputs.device)

@@ -19,7 +19,7 @@ def test_the_share_goes_and_differs_by_epoch_row_and_seed():
     assert float((first == 0).float().mean()) == pytest.approx(0.3, abs=0.01)
     kept = first != 0
     assert torch.equal(first[kept], TOKENS[kept])
-    for other in (later, TokenDropout(0.3, seed=1)(TOKENS, KEYS, 0)):
+    for other in (later, TokenDropout(0.3, random_state=1)(TOKENS, KEYS, 0)):
         both = ((first == 0) & (other == 0)).float().mean()
         assert float(both) == pytest.approx(0.09, abs=0.01)
     per_row = (first == 0).sum(1).float()
@@ -52,3 +52,11 @@ def test_fit_takes_it():
     )
     run = fit(model, rows, epochs=2, augment=TokenDropout(), batch_size=16)
     assert np.isfinite(run.metrics["loss"])
+
+
+def test_the_old_name_of_its_random_state() -> None:
+    with pytest.warns(DeprecationWarning, match="`seed` of TokenDropout is now `random_state`"):
+        old = TokenDropout(0.3, seed=1)
+    assert old == TokenDropout(0.3, random_state=1)
+    with pytest.warns(DeprecationWarning, match=r"`TokenDropout.seed` is now `random_state`"):
+        assert old.seed == 1

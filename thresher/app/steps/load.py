@@ -70,7 +70,7 @@ def load_by_columns(source: Source, columns: DataSettings, *, seed: int) -> Load
         max_unpacked=columns.max_unpacked,
         na=columns.na,
         keep_unlabeled=columns.keep_unlabeled,
-        seed=seed,
+        random_state=seed,
         test_fraction=columns.test_fraction,
     )
 

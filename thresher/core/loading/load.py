@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,8 @@ from ..class_labels import names_of_classes, with_class_names
 from ..columns import joined_classes, strings, take_table
 from ..errors import InputError, check_number
 from ..loaded import GivenRows, LoadedDataset
+from ..moved import renamed
+from ..options import filled
 from ..schema import ROW_ID, SPLIT, TASKS, Schema
 from ..signatures import checked
 from .assembling import (
@@ -43,6 +45,7 @@ from .cells import (
 from .decimal_commas import with_decimal_points
 from .image_cells import clean_images
 from .label_columns import with_one_label
+from .options import FileOptions
 from .parts import Source, stacked
 from .roles import Roles, Wanted, choose_roles
 from .several_texts import with_one_text, with_texts_as_one
@@ -54,6 +57,7 @@ from .telling import tell
 from .turns import with_turns_as_text
 
 
+@renamed(seed="random_state")
 @checked
 def load_dataset(
     source: Any,
@@ -66,14 +70,10 @@ def load_dataset(
     row_id: str | None = None,
     task: str | None = None,
     where: Mapping[str, Any] | None = None,
-    delimiter: str | None = None,
-    header: bool | None = None,
-    encoding: str | None = None,
-    max_unpacked: float | None = None,
-    na: Sequence[str] = (),
     keep_unlabeled: bool = False,
-    seed: int = 0,
+    random_state: int = 0,
     test_fraction: float = 0.2,
+    **options: Unpack[FileOptions],
 ) -> LoadedDataset:
     """Load rows from anywhere, check each of them and say what was guessed.
 
@@ -98,29 +98,17 @@ def load_dataset(
         out. Without `keep_unlabeled`, only classes are taken.
     where : mapping, optional
         Keep the rows with these values only: ``{"dataset": "banking77"}``; a list allows several.
-    delimiter : str, optional
-        What stands between the columns of files of delimited text, one character or ``"tab"``;
-        found out when left out.
-    header : bool, optional
-        Whether the first line of such files names the columns; found out when left out. Columns
-        without a name are called ``column_1``, ``column_2``, … by their place.
-    encoding : str, optional
-        Of files of text, such as ``"gb18030"``; found out when left out, and asked for where that
-        is not certain.
-    max_unpacked : float, optional
-        GiB to which a packed file may unpack; by default 200 times its size, and 256 MiB always.
-    na : sequence of str
-        Entries of text columns that stand for a missing value, such as ``"?"``, beside empty ones.
     keep_unlabeled : bool
         Keep training rows without a label (null), rows alone in their class, and rows of a table in
         which some numbers are missing instead of setting them aside, and take no label where
         several columns could be it: to clean data rather than to train on them. Where
         `test_fraction` is 0, so that nothing is to be judged on them, test rows without a label
         stay too.
-    seed : int
+    random_state : int
         Of the split, where the source has none.
     test_fraction : float
         Share of each class held out for test, in [0, 1), where the source has no test rows.
+    **options
 
     Returns
     -------
@@ -145,14 +133,15 @@ def load_dataset(
     [1, 0, 1, 0]
     """
     check_number("test_fraction", test_fraction, low=0, high=0.99)
-    form = form_of(delimiter, header, encoding, max_unpacked)
+    told = filled(FileOptions, options)
+    form = form_of(told["delimiter"], told["header"], told["encoding"], told["max_unpacked"])
     found = keep_where(read_source(source, form), where)
     tell(found)
     wanted = Wanted(label, text, image, features, split, row_id)
     if not any(len(part.table) for part in found.parts):
         raise InputError(nothing_left(found.origin, found.bad))
     stored, declared = stacked(found.parts)
-    table = without_markers(with_class_names(stored, declared), na)
+    table = without_markers(with_class_names(stored, declared), told["na"])
     table, commas = with_decimal_points(table)
     table, turns = with_turns_as_text(table)
     table, wanted = with_one_text(table, wanted)
@@ -167,22 +156,29 @@ def load_dataset(
     if turns:
         roles.choices["conversations"] = Choice(", ".join(turns), "turn after turn, as text")
     if roles.label is not None:
-        chosen = choose_task(
-            table.column(roles.label),
-            roles.label,
-            modality=roles.modality,
-            named=names_of_classes(declared.get(roles.label)) is not None,
-            wanted=task,
-        )
-        roles.task = chosen.value
-        if chosen.value != TASKS[0] or chosen.reason == "given":
-            roles.choices["task"] = chosen
-    loaded = _check(table, found, roles, keep_unlabeled=keep_unlabeled, split=(test_fraction, seed))
+        named = names_of_classes(declared.get(roles.label)) is not None
+        _settle_task(table.column(roles.label), roles, named=named, wanted=task)
+    split_by = (test_fraction, random_state)
+    loaded = _check(table, found, roles, keep_unlabeled=keep_unlabeled, split=split_by)
     assert loaded.given is not None  # _check has put it there
     own = as_stored(loaded.given.table, stored)
     given = replace(loaded.given, table=own, features=declared, titles=titles_of(found))
-    choices = {**loaded.choices, **commas, **said_of_form(delimiter, header, na)}
+    choices = {
+        **loaded.choices,
+        **commas,
+        **said_of_form(told["delimiter"], told["header"], told["na"]),
+    }
     return replace(loaded, given=given, choices=choices)
+
+
+def _settle_task(labels: pa.ChunkedArray, roles: Roles, *, named: bool, wanted: str | None) -> None:
+    """Put into `roles` what the label column holds; with names of classes it is `named`."""
+    chosen = choose_task(
+        labels, roles.label or "", modality=roles.modality, named=named, wanted=wanted
+    )
+    roles.task = chosen.value
+    if chosen.value != TASKS[0] or chosen.reason == "given":
+        roles.choices["task"] = chosen
 
 
 def _settled(wanted: Wanted, found: Source) -> Wanted:
