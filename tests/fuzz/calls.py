@@ -357,7 +357,7 @@ def training_calls(data: _Data) -> list[Call]:
              {"amount": 0.5, "method": "weights", "keep": (), "round_to": 4}, 0.5),
         Call("profile", lambda **more: t.profile(fresh(), **more),
              {"batch_sizes": (1,), "threads": 1, "seconds": 0.01}, 0.05),
-        Call("TokenDropout", t.TokenDropout, {"share": 0.3, "seed": 0}),
+        Call("TokenDropout", t.TokenDropout, {"share": 0.3, "random_state": 0}),
         Call("ModelSpec", lambda **more: t.ModelSpec(**more),
              {"name": "mlp", "modality": "features", "num_classes": 2, "input_shape": (4,),
               "width": 8}),
