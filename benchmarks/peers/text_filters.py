@@ -35,7 +35,7 @@ TROVE = (
     ("gopher_repetition_filter", "GopherRepetitionFilter"),
     ("c4_filters", "C4QualityFilter"),
 )
-Flag = Callable[[str], bool]
+Flag = Callable[[list[str]], list[bool]]
 
 
 def _class(module: str, name: str) -> Any:
@@ -51,12 +51,13 @@ def juicer_filters() -> Flag:
     home = "data_juicer.ops.filter"
     filters = [_class(f"{home}.{name}_filter", f"{_camel(name)}Filter")() for name in FILTERS]
 
-    def flag(text: str) -> bool:
+    def flag(texts: list[str]) -> list[bool]:
+        dropped = [False] * len(texts)
         for each in filters:
-            sample = each.compute_stats_single({"text": text, "__dj__stats__": {}})
-            if not each.process_single(sample):
-                return True
-        return False
+            rows = {"text": list(texts), "__dj__stats__": [{} for _ in texts]}
+            kept = each.process_batched(each.compute_stats_batched(rows))
+            dropped = [a or not b for a, b in zip(dropped, kept, strict=True)]
+        return dropped
 
     return flag
 
@@ -66,15 +67,14 @@ def juicer_cleaners() -> Flag:
     home = "data_juicer.ops.mapper"
     cleaners = [_class(f"{home}.{name}_mapper", f"{_camel(name)}Mapper")() for name in CLEANERS]
 
-    def flag(text: str) -> bool:
+    def flag(texts: list[str]) -> list[bool]:
+        changed = [False] * len(texts)
         for each in cleaners:
-            if hasattr(each, "process_single"):
-                cleaned = each.process_single({"text": text})["text"]
-            else:
-                cleaned = each.process_batched({"text": [text]})["text"][0]
-            if cleaned.strip() != text.strip():
-                return True
-        return False
+            cleaned = each.process_batched({"text": list(texts)})["text"]
+            pairs = zip(texts, cleaned, strict=True)
+            differ = [a.strip() != b.strip() for a, b in pairs]
+            changed = [a or b for a, b in zip(changed, differ, strict=True)]
+        return changed
 
     return flag
 
@@ -84,14 +84,11 @@ def trove_filters() -> Flag:
     document = _class("datatrove.data", "Document")
     filters = [_class(f"datatrove.pipeline.filters.{module}", name)() for module, name in TROVE]
 
-    def flag(text: str) -> bool:
-        for each in filters:
-            kept = each.filter(document(text=text, id="0"))
-            if (kept[0] if isinstance(kept, tuple) else kept) is False:
-                return True
-        return False
+    def drops(each: Any, text: str) -> bool:
+        kept = each.filter(document(text=text, id="0"))
+        return (kept[0] if isinstance(kept, tuple) else kept) is False
 
-    return flag
+    return lambda texts: [any(drops(each, text) for each in filters) for text in texts]
 
 
 def main(lines: Iterable[str]) -> None:
@@ -112,7 +109,7 @@ def main(lines: Iterable[str]) -> None:
         spent: dict[str, float] = {}
         for name, flag in flags.items():
             start = time.process_time()
-            found[name] = [flag(text) for text in corpus["texts"]]
+            found[name] = flag(corpus["texts"])
             spent[name] = time.process_time() - start
         print(json.dumps({"name": corpus["name"], "flags": found, "cpu_s": spent}), flush=True)
 
