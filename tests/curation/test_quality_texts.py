@@ -133,6 +133,7 @@ def test_the_place_is_where_the_piece_begins():
         "part 010-10702-00 of the clock",
         "320 GB Hard Drive",
         "the code 02110-1301",
+        "the clause 252.227-7013",
         "<joe at example.eus>, <a at example.eus>",
         "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
         "3.14159265358979",

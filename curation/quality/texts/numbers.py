@@ -25,7 +25,7 @@ BOOK = re.compile(
     r"(?:isbn|issn|doi|pp?\.?|pages?|patent|no\.?|nr\.?|#)[\s:-]*(?:1[03][\s:-]*)?$", re.IGNORECASE
 )
 NORTH_AMERICAN = re.compile(
-    r"(?:\+?1[ .-]?)?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{4}(?!\d)"
+    r"(?:\+?1[ .-]?)?(?:\([2-9]\d\d\) ?[2-9]\d\d[ .-]|[2-9]\d\d([ .-])[2-9]\d\d\1)\d{4}(?!\d)"
 )
 NATIONAL = re.compile(r"\(?0[1-9]\d{0,3}\)?(?: ?[ ./-] ?\(?\d{2,8}\)?){1,4}$")
 DATE = re.compile(
