@@ -70,7 +70,7 @@ FRESH = (
     "chat, Russian",
     "chat, Portuguese", "declaration, Danish", "declaration, Ukrainian", "declaration, Thai",
     "man pages, Spanish", "man pages, Russian", "man pages, Japanese", "code, scikit-learn",
-    "reviews of films", "licences",
+    "reviews of films", "licenses",
 )  # fmt: skip
 SIDES = {"chosen on": CHOSEN_ON, "looked at": JUDGED_ON, "fresh": FRESH}
 
@@ -105,7 +105,7 @@ def _read(name: str) -> list[str]:
         ],
         "reviews of films": lambda: _snippets("movieReviewSnippets"),
         "packages of Debian": _packages,
-        "licences": _licences,
+        "licenses": _licenses,
         "documents": _documents,
         "chat": lambda: _chat(which.lower()),
         "code": lambda: _code(which),
@@ -222,7 +222,7 @@ def _documents() -> list[str]:
     return [path.read_text(errors="ignore")[:20_000] for path in sorted(paths) if path.is_file()]
 
 
-def _licences() -> list[str]:
+def _licenses() -> list[str]:
     paths = sorted(Path("/usr/share/doc").glob("*/copyright"))
     return [path.read_text(errors="ignore")[:20_000] for path in paths]
 
