@@ -78,8 +78,17 @@ _HOME = {
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)
 
-# The old names of modules that examples showed; they go with the next release.
+# The old names of modules that examples showed, or that own hooks and losses need; they go with the
+# next release.
 moved_modules(
     __name__,
-    {"dynamics": "loop.dynamics", "samples": "rows.samples", "text": "rows.tokens"},
+    {
+        "batches": "loop.batches",
+        "dynamics": "loop.dynamics",
+        "hooks": "loop.hooks",
+        "loss": "loop.loss",
+        "run": "loop.run",
+        "samples": "rows.samples",
+        "text": "rows.tokens",
+    },
 )

@@ -1,10 +1,14 @@
-"""Modules of training that examples showed are found by their old names for one release."""
+"""Modules of training that users may have imported are found by old names for one release."""
 
 from importlib import import_module
 
 import pytest
 
 OLD_AND_NEW = {
+    "training.batches": "training.loop.batches",
+    "training.hooks": "training.loop.hooks",
+    "training.loss": "training.loop.loss",
+    "training.run": "training.loop.run",
     "training.dynamics": "training.loop.dynamics",
     "training.samples": "training.rows.samples",
     "training.text": "training.rows.tokens",
