@@ -1,0 +1,1 @@
+"""Sets, wrong labels and evidence of `curation_labels_families.py`, and its tables."""
