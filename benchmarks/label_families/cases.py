@@ -135,6 +135,8 @@ def given_case(name: str, sources: Sources, seed: int) -> Case:
         return _mnist_test(name, sources)
     if kind == "crowd":
         return _crowd(name, of, sources, seed)
+    if kind == "Imagenette":
+        return _imagenette(name, sources)
     return _hausa(name, sources)
 
 
@@ -196,6 +198,18 @@ def _crowd(name: str, of: str, sources: Sources, seed: int) -> Case:
     return Case(name, "human", accuracy(probs, truth), labels, truth, probs=probs)
 
 
+def _imagenette(name: str, sources: Sources) -> Case:
+    """Take photographs with planted noise: ``Imagenette, 5 % planted, encoder``."""
+    _, planted, encoder = name.split(", ")
+    table = pq.read_table(sources.data / "imagenette224_subset.parquet")
+    given = table[f"noisy_labels_{planted.split()[0]}"].to_pylist()
+    classes, truth = np.unique(table["wnid"].to_pylist(), return_inverse=True)
+    labels = np.searchsorted(classes, given)
+    weighed_by = labels if encoder.startswith("joined") else None
+    X = sources.photographs(encoder=encoder, labels=weighed_by)
+    return Case(name, "uniform", strength(X, truth), labels, truth, embeddings=X)
+
+
 def _hausa(name: str, sources: Sources) -> Case:
     """News titles labelled by keywords, half of them wrongly."""
     table = pq.read_table(sources.data / "text_noisy_labels_hausa.parquet").to_pandas()
@@ -236,8 +250,11 @@ def _given(*names: str) -> Iterator[Recipe]:
         yield Recipe(f"given:{name}")
 
 
+ENCODERS = ("builtin:image", "joined:image")
+
 TUNED = (
     *_given(
+        *(f"Imagenette, {rate} % planted, {encoder}" for rate in (5, 25) for encoder in ENCODERS),
         "CIFAR-10N, aggre, published 1",
         "CIFAR-10N, aggre, published 2",
         "CIFAR-10N, aggre, published both",

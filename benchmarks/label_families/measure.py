@@ -68,7 +68,9 @@ def said(found: LabelIssues, wrong: np.ndarray) -> Figures:
         "rate": rate.estimate,
         "low": rate.low,
         "high": rate.high,
+        "known": rate.known,
         "said_precision": found.expected_precision,
+        "least_precision": found.least_precision,
         "method": found.method,
     }
 

@@ -65,6 +65,7 @@ def _flag_table(groups: dict[str, list[Row]]) -> dict[str, Any]:
         lines.append(
             [title, _cases(wrong)]
             + [_mean([row[one].get("F1") for row in wrong]) for one in FLAGS]
+            + [_ahead(wrong)]
             + [_mean([row[one].get("AP") for row in wrong]) for one in FLAGS]
         )
     names = ["Thresher", "50 audited", "bare rule", "cleanlab"]
@@ -75,6 +76,7 @@ def _flag_table(groups: dict[str, list[Row]]) -> dict[str, Any]:
             "",
             "cases",
             *(f"F1, {name}" for name in names),
+            "F1 ahead of the better peer",
             *(f"AP, {name}" for name in names),
         ],
         "rows": lines,
@@ -86,47 +88,52 @@ def _said_table(groups: dict[str, list[Row]]) -> dict[str, Any]:
         [
             title,
             str(len(rows)),
-            _share([given(row) for row in rows]),
-            _share([holds(row, "thresher") for row in rows if given(row)]),
+            _share([row["thresher"]["known"] for row in rows]),
+            _share([holds(row, "thresher") for row in rows if row["thresher"]["known"]]),
+            _share([holds(row, "thresher") for row in rows]),
             _share([holds(row, "audited") for row in rows]),
             _share([near(row, "thresher") for row in rows if precision_said(row, "thresher")]),
             _share([near(row, "audited") for row in rows if precision_said(row, "audited")]),
+            _share([at_least(row) for row in rows if row["thresher"]["flagged"]]),
             str(sum(row["action"]["drops"] for row in rows)),
             _right_of_dropped(rows),
         ]
         for title, rows in groups.items()
     ]
     return {
-        "caption": "What is said: the share of wrong labels as an interval that is not “from "
-        "nothing to everything”, which then holds the true share; the precision of the flags, "
-        "within ten points; and what `label_action=\"auto\"` drops",
-        "header": ["", "runs", "a rate is given", "it holds", "it holds, 50 audited",
-                   "precision within 10 points", "the same, 50 audited", "runs that drop",
+        "caption": "What is said. The share of wrong labels has a range; where that is too wide "
+        "the share is called not known. The precision of the flags is given or not, and has a "
+        "lower bound, by which `label_action=\"auto\"` drops",
+        "header": ["", "runs", "share is known", "range holds where it is", "range holds",
+                   "range holds, 50 audited", "given precision within 10 points",
+                   "the same, 50 audited", "precision above its bound", "runs that drop",
                    "right labels among the dropped"],
         "rows": lines,
     }  # fmt: skip
 
 
-def given(row: Row) -> bool:
-    """Whether an interval of the rate was given without an audit."""
-    said = row["thresher"]
-    return said["low"] is not None and not (said["low"] <= 0 and said["high"] >= 1)
-
-
 def holds(row: Row, which: str) -> bool:
-    """Whether the interval holds the true share; but for the last digit that is printed."""
+    """Whether the interval holds the true share, but for the last digit that is printed."""
     said = row[which]
     return bool(said["low"] - DIGIT <= row["wrong"] <= said["high"] + DIGIT)
 
 
 def precision_said(row: Row, which: str) -> bool:
+    """Whether a precision was given for rows that are flagged."""
     said = row[which]
     return said["said_precision"] is not None and said["precision"] is not None
 
 
 def near(row: Row, which: str) -> bool:
+    """Whether the precision that was given is within ten points of the true one."""
     said = row[which]
     return bool(abs(said["said_precision"] - said["precision"]) <= NEAR)
+
+
+def at_least(row: Row) -> bool:
+    """Whether the precision is not below the bound that was given."""
+    said = row["thresher"]
+    return bool(said["precision"] >= said["least_precision"] - DIGIT)
 
 
 def _right_of_dropped(rows: list[Row]) -> str:
@@ -177,7 +184,7 @@ def _case_table(rows: list[Row]) -> dict[str, Any]:
 
 def _case_line(name: str, runs: list[Row]) -> list[str]:
     said = runs[0]["thresher"]
-    interval = f"{said['low']:.3f}–{said['high']:.3f}" if given(runs[0]) else "cannot judge"
+    interval = f"{said['low']:.3f}–{said['high']:.3f}" + ("" if said["known"] else ", not known")
     return [
         name,
         _mean([row["strength"] for row in runs]),
@@ -192,6 +199,17 @@ def _case_line(name: str, runs: list[Row]) -> list[str]:
             for one in ("thresher", "audited", "cleanlab")
         ),
     ]
+
+
+def _ahead(rows: list[Row]) -> str:
+    """Return our mean F1 less the higher of the mean F1 of the peers."""
+    if not rows:
+        return ""
+    ours, *peers = (
+        float(np.mean([row[one]["F1"] for row in rows]))
+        for one in ("thresher", "bare rule", "cleanlab")
+    )
+    return f"{ours - max(peers):+.3f}"
 
 
 def _cases(rows: list[Row]) -> str:

