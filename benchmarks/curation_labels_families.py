@@ -152,15 +152,18 @@ def code_of_method() -> str:
 
 
 def cost() -> dict[str, float]:
-    """Measure a search from vectors: 20,000 × 256, twenty classes, one label in ten wrong."""
+    """Measure a search from vectors, one label in ten wrong: the least of three runs."""
     n, d, num_classes = COST
     rng = np.random.default_rng(0)
     truth = rng.integers(0, num_classes, n)
     X = rng.normal(size=(num_classes, d))[truth] + 4 * rng.normal(size=(n, d))
     labels = np.where(rng.random(n) < 0.1, rng.integers(0, num_classes, n), truth)
-    start = time.process_time()
-    find_label_issues(labels, embeddings=X.astype(np.float32))
-    return {"rows": n, "dimensions": d, "cpu_seconds": time.process_time() - start}
+    seconds = []
+    for _ in range(3):
+        start = time.process_time()
+        find_label_issues(labels, embeddings=X.astype(np.float32))
+        seconds.append(time.process_time() - start)
+    return {"rows": n, "dimensions": d, "classes": num_classes, "cpu_seconds": min(seconds)}
 
 
 def report(rows: list[dict[str, Any]], seconds: dict[str, float]) -> dict[str, Any]:

@@ -33,8 +33,8 @@ def page(rows: list[Row], cost: dict[str, float]) -> dict[str, Any]:
         f"{n_cases['tuned']} are tuned. Means over cases and their seeds. cleanlab "
         f"{version('cleanlab')} and the bare rule “the most probable class is not the label” get "
         "the same probabilities, from vectors those of an out-of-fold logistic regression. "
-        f"From vectors of {cost['rows']:,} × {cost['dimensions']}: {cost['cpu_seconds']:.1f} "
-        "CPU-seconds.",
+        f"From vectors of {cost['rows']:,} × {cost['dimensions']} with {cost['classes']} classes: "
+        f"{cost['cpu_seconds']:.1f} CPU-seconds.",
         "tables": [
             _flag_table(groups),
             _said_table(groups),
