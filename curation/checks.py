@@ -343,7 +343,7 @@ def _without(issues: Issues, row_ids: np.ndarray) -> Issues:
 
 
 def _label_method(found: LabelIssues) -> str:
-    text = f"{found.method}; estimated share of wrong labels {found.noise_rate}"
+    text = f"{found.method}; estimated share of wrong labels: {found.noise_rate}"
     if found.expected_precision is not None:
         text += f"; about {found.expected_precision:.0%} of the flags should be right"
     action = choose_label_action(found)

@@ -34,7 +34,7 @@ def choose_label_action(found: LabelIssues) -> Choice:
     rate = found.noise_rate
     if rate.low < FEWEST_WRONG:
         few = "hardly any" if rate.low else "no"
-        return Choice("review", f"there may be {few} wrong labels at all: estimated share {rate}")
+        return Choice("review", f"there may be {few} wrong labels at all")
     accuracy, low = evidence_accuracy(found)
     if accuracy < FAIR_ACCURACY:
         why = f"the evidence is right on only {accuracy:.0%} of the rightly labelled rows, so that "

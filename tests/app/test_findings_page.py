@@ -117,3 +117,24 @@ def test_a_page_stands_alone_and_escapes_what_users_wrote(page):
     assert "&lt;b&gt;" in page
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
     assert "url(" not in page
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(0.05, "probably 1.0 to 31.0 %"), (None, "too little is known: 1 to 31 %")],
+)
+def test_a_share_of_wrong_labels_that_is_not_known_has_a_range_alone(tmp_path, share, shown):
+    frame = datasets.Dataset.from_dict({"text": list("abcdef"), "label": list("xyxyxy")})
+    loaded = load_dataset(frame, keep_unlabeled=True, test_fraction=0)
+    write_findings_page(
+        tmp_path / "x.html",
+        loaded=loaded,
+        issues=Issues.empty(),
+        manifest=decide(Issues.empty(), row_ids=np.array(loaded.dataset["row_id"])),
+        methods={},
+        measured={"wrong_labels": {"share": share, "interval": [0.01, 0.31]}},
+        corpus={"issues": [], "checked": {}},
+    )
+    page = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert shown in page
+    assert ("5.0 %" in page) == (share is not None)

@@ -121,9 +121,10 @@ def measured(curator: Curator) -> dict[str, Any]:
     if "label" in found:
         rate = found["label"].noise_rate
         result["wrong_labels"] = {
-            "share": rate.estimate,
+            "share": rate.estimate if rate.known else None,
             "interval": [rate.low, rate.high],
             "expected_precision": found["label"].expected_precision,
+            "least_precision": found["label"].least_precision,
         }
     return result
 

@@ -129,8 +129,12 @@ def _tiles(
     labels, search = measured.get("wrong_labels"), measured.get("search")
     if labels is not None:
         low, high = labels["interval"]
-        against = f"probably {100 * low:.1f} to {100 * high:.1f} %"
-        tiles.append((f"{100 * labels['share']:.1f} %", "wrong labels", against))
+        if labels["share"] is None:
+            against = f"too little is known: {100 * low:.0f} to {100 * high:.0f} %"
+            tiles.append(("not known", "wrong labels", against))
+        else:
+            against = f"probably {100 * low:.1f} to {100 * high:.1f} %"
+            tiles.append((f"{100 * labels['share']:.1f} %", "wrong labels", against))
     if search is not None:
         recall = search["recall"]
         how = "of all close pairs found"
