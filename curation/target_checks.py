@@ -133,6 +133,6 @@ def describe_targets(found: TargetIssues) -> str:
     """Say how targets were judged."""
     what = "numbers" if isinstance(found, RegressionIssues) else "sets of classes"
     return (
-        f"{found.method}; estimated share of wrong {what}: {found.noise_rate}. To {LOOK.value} them "
-        f"is advised: {LOOK.reason}"
+        f"{found.method}; estimated share of wrong {what}: {found.noise_rate}. To {LOOK.value} "
+        f"them is advised: {LOOK.reason}"
     )

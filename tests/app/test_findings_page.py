@@ -126,14 +126,15 @@ def test_a_page_stands_alone_and_escapes_what_users_wrote(page):
 def test_a_share_of_wrong_labels_that_is_not_known_has_a_range_alone(tmp_path, share, shown):
     frame = datasets.Dataset.from_dict({"text": list("abcdef"), "label": list("xyxyxy")})
     loaded = load_dataset(frame, keep_unlabeled=True, test_fraction=0)
+    curator = Curator(["exact_duplicate"]).fit(loaded.dataset, column="text", label="label")
     write_findings_page(
         tmp_path / "x.html",
         loaded=loaded,
-        issues=Issues.empty(),
-        manifest=decide(Issues.empty(), row_ids=np.array(loaded.dataset["row_id"])),
-        methods={},
+        issues=curator.issues_,
+        manifest=curator.manifest_,
+        methods=curator.methods_,
         measured={"wrong_labels": {"share": share, "interval": [0.01, 0.31]}},
-        corpus={"issues": [], "checked": {}},
+        corpus={"issues": [], "checked": {"order": "ok"}},
     )
     page = (tmp_path / "x.html").read_text(encoding="utf-8")
     assert shown in page
