@@ -4,12 +4,10 @@ Copies of sampled texts are edited in small ways, which says what a duplicate lo
 sampled texts are compared with all others, which says how often two texts are that much alike.
 Product names differ by a digit, sentences by whole words: no one threshold serves both.
 
-Which of the texts found are mere look-alikes? Copies come in pairs, look-alikes in families: where
-a share s of the texts has a second text as similar, a share of s^(2/3) has a first one by chance.
-(Were look-alikes independent it would be the root of 2 s, were they all in families s itself; 2/3
-lies between, and fits twelve sets of texts.) That counts families of copies as look-alikes.
-So there is other evidence too: where texts that stand out from all others are as similar
-throughout as edited copies are, they are taken for copies.
+Which of the texts found are mere look-alikes? Copies come in pairs, look-alikes in families (see
+`chance_by_families`). That counts families of copies as look-alikes, so there is other evidence
+too: where texts that stand out from all others are as similar throughout as edited copies are, they
+are taken for copies.
 
 Cost: a sparse product of 1,000 rows with all.
 """
@@ -32,8 +30,10 @@ from .text_likeness import nearest_jaccard, paired_jaccard
 from .thresholds import (
     APART,
     EDITED_ROWS,
+    FEW_FOUND,
     NEIGHBORS,
     ThresholdSuggestion,
+    chance_by_families,
     share_above,
     suggestion,
 )
@@ -42,16 +42,13 @@ COMPARED_ROWS = 1000
 # As many as a group of duplicates seldom has: the farther ones show how alike mere look-alikes are.
 BACKGROUND = 50
 LEVELS = np.round(np.arange(0.2, 0.9996, 0.01), 4)
-# By chance a share s ** FAMILIES of rows has a look-alike where a share s has two; a quarter of a
-# row more than were seen, never none.
-FAMILIES, UNSEEN = 2 / 3, 0.25
-# So few rows found tell nothing of how many duplicates there are. Above so high a level the rate of
-# copies is no longer bounded by what stands out farther up, so that the level itself counts.
-FEW_FOUND, HARDLY_EDITED = 10, 0.9
+# Above so high a level the rate of copies is no longer bounded by what stands out farther up, so
+# that the level itself counts.
+HARDLY_EDITED = 0.9
 # What `choose_text_threshold` takes where nothing better is known, the lowest it takes (lower ones
 # cost many times as much to search), and what it needs to learn from.
 USUAL, LOWEST, FEWEST_TEXTS = 0.8, 0.5, 50
-TARGET, LIKELY = 0.95, 0.5
+TARGET, CROWDED = 0.95, 0.5
 
 
 @checked
@@ -111,8 +108,8 @@ def choose_text_threshold(
     """Choose the threshold from which texts are near duplicates, and say why.
 
     The lowest from .5 to .8 with the expected precision, by `suggest_text_threshold`. Where none
-    has it, .8 (a word or two changed) as long as more than half of what that finds is expected to
-    be right, else the suggested one, which is higher.
+    has it, .8 (a word or two changed), unless most of what that finds has many others nearly as
+    similar, as names have that differ by a digit: then the suggested one, which is higher.
 
     Parameters
     ----------
@@ -137,7 +134,7 @@ def choose_text_threshold(
     usual = evidence.weigh(np.array([USUAL]), target_precision, 0.05)
     if suggested.reached and suggested.threshold <= USUAL:
         return Choice(f"{suggested.threshold:g}", suggested.reason)
-    if usual.precision > LIKELY:
+    if evidence.crowded(USUAL) <= CROWDED:
         return Choice(
             f"{USUAL:g}",
             f"a word or two changed; no lower one is expected to be {target_precision:.0%} right, "
@@ -160,8 +157,7 @@ class _Evidence:
         n = len(self.first)
         pooled = np.concatenate(list(self.edited.values()))
         recall, found = share_above(pooled, levels), share_above(self.first, levels)
-        families = (share_above(self.second, levels) + UNSEEN / n) ** FAMILIES
-        chance = np.minimum(families, (found * n + 0.5) / (n + 1))
+        chance = chance_by_families(self.first, self.second, levels)
         enough = found * n >= FEW_FOUND
         true = np.where(enough, np.clip(found - chance, 0, None), rate * recall)
         by_families = true / np.maximum(true + chance, 1e-12)
@@ -175,6 +171,11 @@ class _Evidence:
             set_aside=np.where(enough, found * precision, np.minimum(true, found)),
             target_precision=target,
         )
+
+    def crowded(self, level: float) -> float:
+        """Return the share of the rows found at a level that do not stand out from all others."""
+        found = self.first >= level
+        return float((~self.apart[found]).mean()) if found.any() else 0.0
 
     def _like_edits(self, levels: np.ndarray, recall: np.ndarray, found: np.ndarray) -> np.ndarray:
         """Return the precision if as many texts are copies as at no level too many stand out for.

@@ -9,7 +9,7 @@ three to five times 500 edited rows, and n d products for each of 2,000 sampled 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,10 @@ EDITED_ROWS, COMPARED_ROWS, NEIGHBORS = 500, 2000, 10
 # A nearest row less than half as far as the next nine are on average is taken for a duplicate.
 APART = 0.5
 EQUAL = 1 - 1e-6
+# See `chance_by_families`; a quarter of a row more than were seen to have two, never none.
+FAMILIES, UNSEEN = 2 / 3, 0.25
+# So few rows found tell nothing of how many duplicates there are.
+FEW_FOUND = 10
 LEVELS = np.round(np.arange(0.5, 0.9996, 0.0025), 4)
 
 
@@ -124,15 +128,50 @@ def suggest_threshold(
         )
     rng = check_random_state(random_state)
     edited = edit_similarities(values, embeddings, encode=encode, kind=kind, rng=rng, mirror=mirror)
-    nearest, set_aside = look_alike_similarities(values, embeddings, rng)
-    return weigh_levels(
+    scores, apart = nearest_similarities(values, embeddings, rng)
+    suggested = weigh_levels(
         edited,
-        nearest,
+        scores[~apart, 0],
         levels=LEVELS[floor - 1e-9 <= LEVELS],
         target_precision=target_precision,
         duplicate_rate=duplicate_rate,
-        set_aside=set_aside,
+        set_aside=float(apart.mean()),
     )
+    return _counted(suggested, scores, target_precision)
+
+
+def _counted(
+    suggested: ThresholdSuggestion, scores: np.ndarray, target: float
+) -> ThresholdSuggestion:
+    """Say that the target is out of reach where it is with the rows counted that were set aside."""
+    level = np.array([suggested.threshold])
+    found = float(share_above(scores[:, 0], level)[0])
+    if found * len(scores) < FEW_FOUND:
+        return suggested
+    precision = 1 - float(chance_by_families(scores[:, 0], scores[:, 1], level)[0]) / found
+    if not suggested.reached or precision >= target:
+        return suggested
+    why = f"; counting these, about {precision:.0%} of the rows found have a true duplicate"
+    return replace(suggested, reached=False, reason=suggested.reason + why)
+
+
+def chance_by_families(first: np.ndarray, second: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Return the share of rows that have a mere look-alike at or above each level, float64, (m,).
+
+    Copies come in pairs, look-alikes in families: where a share s of the rows has a second one as
+    similar, a share of s^(2/3) has a first one by chance, and no more than have any. (Were
+    look-alikes independent it would be the root of 2 s, were they all in families s itself; 2/3
+    lies between, and fits twelve sets of texts.) Families of copies count as look-alikes.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (n,)
+        Similarity of each row to the nearest other one, and to the next.
+    levels : ndarray, shape (m,)
+    """
+    n = len(first)
+    families = (share_above(second, levels) + UNSEEN / n) ** FAMILIES
+    return np.asarray(np.minimum(families, (share_above(first, levels) * n + 0.5) / (n + 1)))
 
 
 def weigh_levels(
@@ -259,6 +298,23 @@ def look_alike_similarities(
         Share of the sampled rows left out, because another row has an equal value or stands out
         as nearest.
     """
+    scores, apart = nearest_similarities(values, embeddings, rng)
+    return scores[~apart, 0], float(apart.mean())
+
+
+def nearest_similarities(
+    values: Sequence[str] | Sequence[np.ndarray] | np.ndarray,
+    embeddings: Embeddings,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return similarities of sampled rows to their ten nearest other rows, and which stand out.
+
+    Returns
+    -------
+    similarities : ndarray of float32, shape (m, 10)
+    apart : ndarray of bool, shape (m,)
+        Whether another row has an equal value or stands out as nearest.
+    """
     vectors = embeddings.vectors
     usable = np.flatnonzero(vectors.any(axis=1))
     rows = np.sort(rng.choice(usable, min(len(usable), COMPARED_ROWS), replace=False))
@@ -273,7 +329,7 @@ def look_alike_similarities(
     # Equal vectors stand out too, but an encoder that knows few words gives them to unlike texts.
     for place in np.flatnonzero(scores[:, 0] >= EQUAL):
         apart[place] = _same(values[rows[place]], values[found[place, 0]])
-    return scores[~apart, 0], float(apart.mean())
+    return scores, apart
 
 
 def _same(first: str | np.ndarray, second: str | np.ndarray) -> bool:

@@ -142,6 +142,13 @@ def test_few_texts_and_texts_nobody_can_judge_get_the_usual_threshold():
     assert float(choose_text_threshold(products(300)).value) > 0.8
 
 
+def test_families_of_copies_do_not_raise_the_default():
+    texts, rng = sentences(60), np.random.default_rng(7)
+    change = TEXT_EDITS["dropped word"]
+    texts += [change(text, rng) for _ in range(3) for text in texts[:60]]
+    assert float(choose_text_threshold(texts).value) <= 0.8
+
+
 def test_a_curator_follows_the_same_rule():
     texts, rng = sentences(200), np.random.default_rng(6)
     texts += [TEXT_EDITS["typo"](text, rng) for text in texts[:40]]

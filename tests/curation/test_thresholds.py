@@ -5,7 +5,11 @@ import pytest
 
 from curation.planted_edits import IMAGE_EDITS, TEXT_EDITS
 from curation.shingles import character_shingles, normalized
-from curation.thresholds import look_alike_similarities, suggest_threshold
+from curation.thresholds import (
+    chance_by_families,
+    look_alike_similarities,
+    suggest_threshold,
+)
 from thresher.core import Embeddings
 from thresher.core.errors import InputError
 
@@ -123,3 +127,31 @@ def test_bad_options_are_explained():
         suggest(pictures(), "image", encode_pixels, target_precision=1)
     with pytest.raises(InputError, match="`kind` must be one of"):
         suggest(pictures(), "sound", encode_pixels)
+
+
+def test_the_target_is_not_reached_by_setting_look_alikes_aside():
+    rng = np.random.default_rng(3)
+    products = pictures(60, seed=1)
+    # Three editions of each product, about as alike as edited copies of one.
+    shift = rng.integers(-40, 41, (3, *products.shape))
+    editions = (products + shift).clip(0, 255).astype(np.uint8)
+    editions = np.concatenate([*editions, pictures(200, seed=2)])
+    options = {"duplicate_rate": 0.1, "floor": 0.5}
+    found = suggest(editions, "image", encode_pixels, **options)
+    plain = suggest(pictures(200, seed=2), "image", encode_pixels, **options)
+    assert plain.reached
+    assert found.precision >= 0.95
+    assert found.set_aside > 0.4
+    assert not found.reached
+    assert "counting these, about" in found.reason
+
+
+def test_chance_lies_between_independent_look_alikes_and_families():
+    first, second = np.linspace(0, 1, 1000), np.zeros(1000)
+    second[-30:] = first[-30:]
+    level = np.array([0.5, 0.9701, 1.1])
+    chance = chance_by_families(first, second, level)
+    assert chance[0] == pytest.approx((30.25 / 1000) ** (2 / 3))
+    assert 0.03 < chance[0] < (2 * 0.03) ** 0.5
+    assert chance[1] == pytest.approx(30.5 / 1001, rel=0.04)  # no more than were found
+    assert chance[2] == pytest.approx(0.5 / 1001)
