@@ -44,7 +44,8 @@ class DistillOptions(FitOptions, total=False):
         Option(
             0.0,
             "Weight of `similarity_loss`: the student is to find the same rows alike as the "
-            "(first) teacher does. Needs a teacher that runs along.",
+            "(first) teacher does, within a batch or, with `accumulate` or several processes, a "
+            "part of it. Needs a teacher that runs along.",
             low=0,
         ),
     ]

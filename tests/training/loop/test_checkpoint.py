@@ -145,7 +145,7 @@ train(sys.argv[1], hooks=[Kill()])
 
 def test_a_killed_process_is_resumed_bit_for_bit(tmp_path):
     here = os.path.dirname(__file__)
-    path = os.pathsep.join([here, os.path.dirname(os.path.dirname(here)), *sys.path])
+    path = os.pathsep.join([here, os.path.abspath(os.path.join(here, *[os.pardir] * 3)), *sys.path])
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path)], env=os.environ | {"PYTHONPATH": path}
     )

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from thresher.core.errors import InputError
-from training import fit
+from training import compact_model, distill, fit
 from training.rows.samples import samples_from_arrays
 from training.torch_runtime.sharding import check_sharding
 from training.torch_runtime.workers import Workers
@@ -26,13 +26,16 @@ def rows():
     )
 
 
-def train(*, width=16, **options):
+def train(*, width=16, taught=False, **options):
     with torch.random.fork_rng():
         torch.manual_seed(int(os.environ.get("RANK", "0")))  # the first worker's weights count
         model = nn.Sequential(
             nn.Linear(5, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 3)
         )
     options = {"epochs": 4, "batch_size": 16, "ema": 0.9, "clip_norm": 1.0} | options
+    if taught:
+        teacher = compact_model("mlp", num_classes=3, input_shape=(5,), width=8)
+        return distill(model, teacher, rows(), **options)
     return fit(model, rows(), **options)
 
 
@@ -50,7 +53,7 @@ def in_two_processes(**options):
         free.bind(("localhost", 0))
         port = str(free.getsockname()[1])
     here = os.path.dirname(__file__)
-    path = os.pathsep.join([here, os.path.dirname(os.path.dirname(here)), *sys.path])
+    path = os.pathsep.join([here, os.path.abspath(os.path.join(here, *[os.pardir] * 3)), *sys.path])
     started = [
         subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", WORKER, json.dumps(options)],
@@ -81,6 +84,12 @@ SHARDED = {"lr": 0.01, "accumulate": 2, "width": 130}
 
 def test_two_processes_with_half_of_the_weights_each_train_the_model_of_one():
     check_equal(in_two_processes(sharded=True, **SHARDED), train(**SHARDED))
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_two_processes_distil_the_model_of_one(sharded):
+    options = SHARDED | {"taught": True}
+    check_equal(in_two_processes(sharded=sharded, **options), train(**options))
 
 
 @pytest.mark.slow
