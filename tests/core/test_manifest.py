@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import datasets as hf
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from thresher.core.errors import InputError
-from thresher.core.manifest import Manifest
+from thresher.core.manifest import SCHEMA, Manifest
+from thresher.core.rows import with_letters
 
 IDS = ["a", "b", "c", "d", "e"]
 LABELS = ["cat", "dog", "cat", "dog", "cat"]
@@ -167,3 +169,35 @@ def test_bad_tables_are_refused():
         Manifest.from_columns(["a"], ["delete"], reasons=[None], scores=[None])
     with pytest.raises(InputError, match="exactly once"):
         Manifest.keep_all(["a", "a"])
+
+
+def test_decisions_of_an_older_version_fit_todays_ids_whole_and_in_splits() -> None:
+    old = ["2234567890123456", "9876543210123456", "1234567890123456"]
+    new = with_letters(np.array(old, dtype=object)).tolist()
+    assert set(new).isdisjoint(old)
+    nothing = [None] * 3
+    manifest = Manifest(
+        pa.table(
+            {
+                "row_id": old,
+                "action": ["keep", "drop", "keep"],
+                "reason": ["", "duplicate", ""],
+                "score": pa.array(nothing, pa.float32()),
+                "twin": [None, old[0], None],
+                "old_label": nothing,
+                "new_label": nothing,
+            }
+        ).cast(SCHEMA)
+    )
+    rows = hf.Dataset.from_dict({"row_id": new, "place": [0, 1, 2]})
+    whole = manifest.apply(rows)
+    assert whole.dataset["place"][:] == [0, 2]
+    assert manifest.undo(whole.dataset, whole.removed)["place"][:] == [0, 1, 2]
+    splits = hf.DatasetDict(train=rows.select([1, 0]), test=rows.select([2]))
+    done = manifest.apply(splits)
+    assert {name: part["place"][:] for name, part in done.dataset.items()} == {
+        "train": [0],
+        "test": [2],
+    }
+    back = manifest.undo(done.dataset, done.removed)
+    assert back["train"]["place"][:] == [0, 1]  # in the manifest's order

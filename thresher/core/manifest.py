@@ -22,6 +22,7 @@ from .errors import InputError, check_column
 from .files import atomic_path, read_json, write_json
 from .fingerprint import fingerprint
 from .given_columns import number_column, text_column
+from .manifest_rows import check_same_rows, positions
 from .missing import id_texts, read_numbers
 from .schema import ROW_ID
 from .shown import ShownRows
@@ -241,7 +242,7 @@ class Manifest(ShownRows):
             if label is None:
                 raise InputError("The manifest relabelled rows: name the column with `label`.")
             joined = replace_labels(joined, label, here.table, undo=True)
-        back: Rows = take_rows(joined, _positions(self.row_ids, ids))
+        back: Rows = take_rows(joined, positions(self.in_ids_of(ids).row_ids, ids))
         return back
 
     def align(self, row_ids: np.ndarray) -> Manifest:
@@ -254,15 +255,20 @@ class Manifest(ShownRows):
         InputError
             When rows are missing, unknown or repeated; up to five are named.
         """
-        mine = self.row_ids
-        if len(mine) == len(row_ids) and len(texts_beyond(mine, row_ids)):
+        known = self.in_ids_of(row_ids)
+        mine = known.row_ids
+        check_same_rows(mine, row_ids)
+        if np.array_equal(mine, row_ids):
+            return known
+        return replace(self, table=known.table.take(pa.array(positions(row_ids, mine))))
+
+    def in_ids_of(self, row_ids: np.ndarray) -> Manifest:
+        """Return the same decisions; those of an older version in today's ids, where these are."""
+        if len(self.table) == len(row_ids) and len(texts_beyond(self.row_ids, row_ids)):
             renewed = self._with_new_ids()
             if not len(texts_beyond(renewed.row_ids, row_ids)):
-                return renewed.align(row_ids)
-        _check_same_rows(mine, row_ids)
-        if np.array_equal(mine, row_ids):
-            return self
-        return replace(self, table=self.table.take(pa.array(_positions(row_ids, mine))))
+                return renewed
+        return self
 
     def about(self, row_ids: np.ndarray) -> Manifest:
         """Return the decisions about some of the rows, in the manifest's order."""
@@ -312,33 +318,6 @@ def _ids(dataset: datasets.Dataset) -> np.ndarray:
 
     check_column(ROW_ID, dataset.column_names)
     return read_row_ids(dataset)
-
-
-def _positions(wanted: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """Return where each of `wanted` stands in `present`; both hold the same values once."""
-    order = np.argsort(present, kind="stable")
-    return np.asarray(order[np.searchsorted(present[order], wanted)])
-
-
-def _check_same_rows(mine: np.ndarray, theirs: np.ndarray) -> None:
-    problems = []
-    missing, unknown = texts_beyond(mine, theirs), texts_beyond(theirs, mine)
-    if len(missing):
-        problems.append(f"{len(missing)} row(s) of the manifest are missing ({_named(missing)})")
-    if len(unknown):
-        problems.append(f"{len(unknown)} row(s) are not in the manifest ({_named(unknown)})")
-    if not problems and len(theirs) != len(mine):
-        values, counts = np.unique(theirs, return_counts=True)
-        problems.append(f"row id(s) {_named(values[counts > 1])} occur more than once")
-    if problems:
-        raise InputError(
-            f"The dataset is not the one that the manifest was made for: {' and '.join(problems)}. "
-            "Apply it to the original rows, once."
-        )
-
-
-def _named(row_ids: np.ndarray) -> str:
-    return ", ".join(row_ids[:5]) + (", …" if len(row_ids) > 5 else "")
 
 
 def _check_table(table: pa.Table) -> None:

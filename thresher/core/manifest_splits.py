@@ -17,6 +17,9 @@ class Decisions(Protocol):
     def align(self, row_ids: np.ndarray) -> Any:
         """Return the decisions in the order of `row_ids`; raise unless they are the same rows."""
 
+    def in_ids_of(self, row_ids: np.ndarray) -> Any:
+        """Return the same decisions, in today's ids where `row_ids` are those."""
+
     def about(self, row_ids: np.ndarray) -> Any:
         """Return the decisions about some rows."""
 
@@ -34,7 +37,7 @@ def apply_to_splits(
     import datasets
 
     ids = {name: read_row_ids(rows) for name, rows in splits.items()}
-    manifest.align(np.concatenate([np.empty(0, dtype=object), *ids.values()]))
+    manifest = _checked(manifest, ids)
     done = {
         name: manifest.about(ids[name]).apply(rows, label=label) for name, rows in splits.items()
     }
@@ -59,10 +62,18 @@ def undo_in_splits(
         name: np.concatenate([read_row_ids(rows), read_row_ids(removed[name])])
         for name, rows in applied.items()
     }
-    manifest.align(np.concatenate([np.empty(0, dtype=object), *ids.values()]))
+    manifest = _checked(manifest, ids)
     return datasets.DatasetDict(
         {
             name: manifest.about(ids[name]).undo(rows, removed[name], label=label)
             for name, rows in applied.items()
         }
     )
+
+
+def _checked(manifest: Decisions, ids: Mapping[str, np.ndarray]) -> Decisions:
+    """Return the manifest in the ids of all splits together; raise unless they are its rows."""
+    every = np.concatenate([np.empty(0, dtype=object), *ids.values()])
+    manifest.align(every)
+    known: Decisions = manifest.in_ids_of(every)
+    return known
