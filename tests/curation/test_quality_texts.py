@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections import Counter
 from itertools import pairwise
 
@@ -286,3 +287,11 @@ def test_json_is_not_parsed_where_no_json_stands():
     assert check.find('[ " safe conduct " ] is a long movie') is None
     assert check.find(json.dumps({"a": [1, 2]})) == (0, "JSON instead of a text,")
     assert check.find('{"a": ' + "[" * 200_000 + ', "b"')[1].startswith("JSON")
+
+
+@pytest.mark.parametrize("piece", ["a.", "_", "1.2.3.", "eyJaaaa."])
+def test_a_long_row_of_signs_costs_no_square(piece):
+    check = next(check for check in CHECKS if check.what == "e-mail addresses")
+    start = time.process_time()
+    assert check.find("@" + piece * 20_000) is None
+    assert time.process_time() - start < 2

@@ -13,7 +13,10 @@ from .check import MOSTLY, Check, Place, masked
 from .numbers import card_number, iban, phone_number
 from .table import DIGIT, TextTable
 
-E_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}(?!\w)")
+# Bounded, and begun only where a word begins: a long row of letters is read once.
+E_MAIL = re.compile(
+    r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.[A-Za-z]{2,24}(?!\w)"
+)
 IP_4 = re.compile(r"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)")
 IP_6 = re.compile(r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}(?![\w:])")
 VERSION = re.compile(r"(?:\bv|versions?|release|section|chapter|§)\.? ?$", re.IGNORECASE)
