@@ -4,8 +4,10 @@ Of the same noisy labels: average precision of the ranking, F1 of the flag, erro
 noise rate, CPU-seconds; ours also with 50 and 100 audited rows, answered with the truth. The peer
 gets the same probabilities: those given, or those of the out-of-fold logistic regression here,
 whose time counts for it; from embeddings also its own features-only check, whose failures are
-reported as such. The constants of the method were chosen on the cases marked "tuned"; all others
-were only measured. Made noise: three seeds. Human noise: three draws of four fifths of the rows.
+reported as such. The constants of the method were chosen on digits, Banking77, CIFAR-10 and
+CIFAR-10N, in other draws (`curation_labels_curve.py`); sets that took no part are judged by
+`curation_labels_families.py`. Made noise: three seeds. Human noise: three draws of four fifths of
+the rows.
 
 Data: the folder in THRESHER_DATA holds ``cifar10n_labels_first25k.parquet`` (columns ``clean``,
 ``aggre``, ``random1`` to ``random3``; http://noisylabels.com), the probabilities of two networks,
