@@ -36,12 +36,14 @@ def measure_borders(gray: np.ndarray) -> Borders:
     other = upper.share == 0 or abs(upper.level - lower.level) > TOLERANCE
     filled = other and lower.straight > STRAIGHT and lower.span <= FILLED
     cut = lower.share if filled else 0.0
-    return Borders(cut, max(across.bars(), down.bars()))
+    bars = max(across.bars() if down.framed() else 0.0, down.bars() if across.framed() else 0.0)
+    return Borders(cut, bars)
 
 
 # Share of an inner edge along which the picture must differ from the bar: what stands before a
-# plain ground touches the ground's last line in few places.
-STRAIGHT = 0.6
+# plain ground touches the ground's last line in few places. Less where bars on the other two edges
+# leave but a part of it: a frame.
+STRAIGHT, FRAMED = 0.6, 0.4
 
 
 class _Side(NamedTuple):
@@ -69,6 +71,10 @@ class _Flat(NamedTuple):
         highest = cv2.reduce(gray, axis, cv2.REDUCE_MAX).ravel()
         lines = gray if axis else gray.T
         return cls(_side(lines, lowest, highest), _side(lines[::-1], lowest[::-1], highest[::-1]))
+
+    def framed(self) -> bool:
+        """Tell whether the picture reaches both ends, or ends there in straight lines."""
+        return all(side.share == 0 or side.straight > FRAMED for side in self)
 
     def bars(self) -> float:
         """Return the smaller share of two bars that are alike, 0 without such."""

@@ -25,9 +25,9 @@ GRAY_TOLERANCE = 3.0
 # Photographs from the web are gray for 2 to 4 %: not a defect, so only rarer cases count.
 RARE_SHARE = 0.005
 WIDEST_ASPECT = 3.0
-# On fewer pixels a side, smooth strokes and a lost focus look the same, and blocks are content.
-BLUR_SIDE = 16
-BLOCK_SIDE = 64
+# On fewer pixels a side, smooth strokes and a lost focus look the same, as do a stroke and large
+# pixels, and blocks are content.
+BLUR_SIDE, GRID_SIDE, BLOCK_SIDE = 16, 32, 64
 # Noise of 18 levels; fur and grass reach 17 on thumbnails.
 NOISY = 18.0
 # Steps of real pictures lie on a grid for less than .4; enlarged pixels saved as JPEG from .55 on.
@@ -123,8 +123,8 @@ def _of_edges(columns: Columns, whole: np.ndarray) -> list[Finding]:
     _, loud = fences(noise[whole], reach=3.0, least=2.0)
     _, even = fences(grid[whole], reach=4.0, least=0.03)
     _, blocky = fences(blocks[whole], reach=4.0, least=0.05)
-    pixelated = whole & (grid > max(GRID, _finite(even)))
-    crushed = whole & ~pixelated & (side >= BLOCK_SIDE) & (blocks > max(BLOCKS, _finite(blocky)))
+    pixelated = whole & (side >= GRID_SIDE) & (grid > max(GRID, _finite(even)))
+    crushed = whole & (side >= BLOCK_SIDE) & ~pixelated & (blocks > max(BLOCKS, _finite(blocky)))
     noisy = whole & (noise > max(NOISY, _finite(loud)))
     blurry = whole & (side >= BLUR_SIDE) & (edge < soft) & ~pixelated
     return [
@@ -133,7 +133,8 @@ def _of_edges(columns: Columns, whole: np.ndarray) -> list[Finding]:
             blurry,
             scores=0.5 * 10 ** np.clip(np.nan_to_num(edge - soft), -3, 0),
             details=[
-                f"its weakest edges have 10^{value:.1f} of its contrast, corpus limit 10^{soft:.1f}"
+                f"steps at its edges are {10**value:.2f} of its contrast in the softest direction, "
+                f"{10**soft:.2f} is the limit here"
                 for value in edge[blurry]
             ],
         ),

@@ -16,7 +16,7 @@ from thresher.core.images import fit_square
 from .damage import BLANK_SPREAD, damage_findings
 from .orientation import SIDE, orientation_finding
 from .pixels import STATISTICS, measure_image
-from .recoloured import colour_findings
+from .recolored import colour_findings
 from .result import Finding
 
 # More thumbnails are not held in memory (3 KB each) to be looked at for what was altered.
@@ -47,9 +47,9 @@ def image_findings(
     looked_at = slice(len(thumbnails))
     whole = columns["spread"][looked_at] >= BLANK_SPREAD
     turned, note = orientation_finding(thumbnails, whole)
-    recoloured = colour_findings(thumbnails, whole, columns["colour"][looked_at])
+    recolored = colour_findings(thumbnails, whole, columns["colour"][looked_at])
     notes = (*usual, *_notes(note, len(thumbnails), len(images)))
-    return [*findings, turned, *recoloured], notes, _properties(columns)
+    return [*findings, turned, *recolored], notes, _properties(columns)
 
 
 def image_properties(images: np.ndarray | Sequence[Any]) -> dict[str, np.ndarray]:

@@ -189,7 +189,7 @@ def test_lines_of_a_page_are_counted(lines):
 
 @pytest.mark.parametrize(
     ("kind", "alter"),
-    [("negative", lambda image: 255 - image), ("swapped colours", lambda image: image[..., ::-1])],
+    [("negative", lambda image: 255 - image), ("swapped colors", lambda image: image[..., ::-1])],
 )
 def test_negatives_and_swapped_colours_are_found(kind, alter):
     images = scenes(300, side=32, seed=1)
@@ -205,7 +205,7 @@ def test_negatives_and_swapped_colours_are_found(kind, alter):
 def test_gray_images_are_neither_negative_nor_swapped_among_noise():
     noise = np.random.default_rng(0).integers(0, 256, (150, 32, 32), dtype=np.uint8)
     found = find_quality_issues(list(noise), kind="image")
-    assert not {"negative", "swapped colours"} & set(found.counts())
+    assert not {"negative", "swapped colors"} & set(found.counts())
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def colour_findings(
     return [
         _finding("negative", "looks like a negative", thumbnails, usable, _inverted),
         _finding(
-            "swapped colours",
+            "swapped colors",
             "red and blue seem to be swapped",
             thumbnails,
             usable & (colour >= LEAST_COLOUR),
