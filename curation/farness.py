@@ -25,11 +25,9 @@ BLOCK = 4_096
 # not infinitely so; where all are copies but for rounding, nothing is far.
 NEAR, ROUNDING = 0.05, 1e-6
 LEAST_WIDTH = 0.05
-# Of an exponential tail, as the sum of a few squares has it, this share is cut off. The tail is
-# that of the nearer rows, so that strangers, up to an eighth, do not move it. Of 13 sets without any
-# .2 % of the rows lie beyond on average, .6 % at most.
-BEYOND_CUT = 2e-4
-TAIL = (0.6, 0.85)
+# Of an exponential tail, as the sum of a few squares has it, this share is cut off.
+BEYOND_CUT = 5e-4
+TAIL = (0.75, 0.9)
 # Nothing is far that is less than two widths of the bulk away.
 LEAST_CUT = 4.0
 # A property counts for at most so many of its quartile widths.
