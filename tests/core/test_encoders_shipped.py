@@ -3,16 +3,19 @@
 import hashlib
 import io
 import pickle
+import subprocess
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from thresher.core.encoders import shipped
+from thresher.core.encoders import embed, shipped
 from thresher.core.encoders.automatic import choose_encoder
 from thresher.core.encoders.image import as_images
 from thresher.core.encoders.lite0 import padding, read_blocks
@@ -130,6 +133,42 @@ def test_integers_see_what_the_float_network_sees():
     assert alike > 0.99
 
 
+BITS = """
+import hashlib
+import numpy as np
+from thresher.core.cpu import saturates_int8
+from thresher.core.encoders.meaning_image import ImageMeaningEncoder
+coarse = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
+images = coarse.repeat(10, axis=1).repeat(10, axis=2)
+print(hashlib.sha256(ImageMeaningEncoder().encode(images).tobytes()).hexdigest(), saturates_int8())
+"""
+
+
+@needs_images
+@pytest.mark.slow  # emulating takes half a minute
+@pytest.mark.cpus
+def test_integers_are_the_same_bits_where_kernels_saturate(run_on_haswell):
+    plain = subprocess.run([sys.executable, "-c", BITS], capture_output=True, text=True, check=True)
+    digest, saturates = run_on_haswell("-c", BITS).split()
+    assert saturates == "True"
+    assert digest == plain.stdout.split()[0]
+
+
+@needs_images
+def test_a_file_of_sixteen_bits():
+    grey = (np.random.default_rng(0).integers(0, 256, (2, 50, 50)) * 257).astype(np.uint16)
+    files = []
+    for image in (grey[0], (grey[0] // 257).astype(np.uint8)):
+        out = io.BytesIO()
+        Image.fromarray(image).save(out, "PNG")
+        files.append({"bytes": out.getvalue(), "path": None})
+    features = datasets.Features({"image": datasets.Image()})
+    data = datasets.Dataset.from_dict({"image": files}, features=features)
+    wide, plain = embed(data, encoder="meaning:image").vectors
+    assert wide.any()
+    assert wide @ plain > 0.99
+
+
 @needs_images
 def test_folded_layers_normalize():
     tensors = read_tensors(shipped.read(LITE0))
@@ -219,8 +258,6 @@ def test_share_of_whole_words():
 @needs_texts
 @needs_images
 def test_no_package_of_weights_is_imported():
-    from thresher.core.encoders import embed
-
     embed(["one text", "another text"])
     embed(photographs()[:3])
     assert "wordllama" not in sys.modules
