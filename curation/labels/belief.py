@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.interval import wilson_interval
+
 from .curve import decide, seen_from, stated_precision
 from .evidence import Evidence
 from .odds import sigmoid, tempered
@@ -77,6 +79,8 @@ def issues_of(
     scores, known = belief.scores, labels >= 0
     decision = decide(scores[known], belief.doubt)
     rate = decision.noise_rate.with_other(belief.other)
+    if n := int(known.sum()):  # few rows show little of what the evidence is worth
+        rate = rate.with_other(wilson_interval(rate.estimate * n, n)[1])
     # More likely wrong than right, where no other set has shown which flags are the best.
     threshold = decision.threshold if belief.measured else 0.5
     if belief.weak and not rate.low:

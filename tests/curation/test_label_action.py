@@ -73,6 +73,15 @@ def test_a_class_of_five_rows_states_nothing_sure():
     assert choose_label_action(found).value == "review"
 
 
+@pytest.mark.parametrize(("rows", "most"), [(5, 0.3), (40, 0.05)])
+def test_few_rows_that_all_agree_are_no_proof(rows, most):
+    labels = np.arange(rows) % 2
+    found = find_label_issues(labels, pred_probs=np.where(np.eye(2)[labels] > 0, 0.9, 0.1))
+    assert found.noise_rate.low == 0
+    assert found.noise_rate.high > most
+    assert not found.flagged.any()
+
+
 def test_a_share_that_is_not_known_is_said_as_a_range_alone():
     assert str(NoiseRate(0.05, 0.04, 0.06)) == "5.0% (4.0% to 6.0%)"
     assert str(NoiseRate(0.15, 0.0, 0.34)) == "not known, between 0% and 34%"
