@@ -9,8 +9,8 @@ from thresher.core.interval import wilson_interval
 
 from .labels import LabelIssues
 
-# At least this share of the flags must be right, 19 times in 20. On the 78 of 411 sets that reach it
-# and the rest, .86 of the dropped rows were wrong, and .89 on 7 of 76 that took no part; a wrong
+# At least this share of the flags must be right, 19 times in 20. On the 78 of 411 sets that reach
+# it and the rest, .86 of the dropped rows were wrong, and .89 on 7 of 76 that took no part; a wrong
 # label costs a model more than a right row gives it.
 SURE_PRECISION = 0.5
 # At least this share of the labels must be wrong: below it a few odd rows pass for wrong ones.
