@@ -202,7 +202,7 @@ def _case_line(name: str, runs: list[Row]) -> list[str]:
 
 
 def _ahead(rows: list[Row]) -> str:
-    """Return our mean F1 less the higher of the mean F1 of the peers."""
+    """Return our mean F1 less the higher mean F1 of the peers."""
     if not rows:
         return ""
     ours, *peers = (
