@@ -166,11 +166,20 @@ def cost() -> dict[str, float]:
     return {"rows": n, "dimensions": d, "classes": num_classes, "cpu_seconds": min(seconds)}
 
 
+def rounded(value: Any) -> Any:
+    """Round all numbers to four digits, for a file that can be read."""
+    if isinstance(value, dict):
+        return {key: rounded(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
 def report(rows: list[dict[str, Any]], seconds: dict[str, float]) -> dict[str, Any]:
     packages = ("numpy", "scikit-learn", "scipy", "cleanlab")
     return {
         "claim": __doc__.partition("\n")[0],
-        "results": rows,
+        "results": rounded(rows),
         "cost": seconds,
         "page": page(rows, seconds),
         "code": code_of_method(),
