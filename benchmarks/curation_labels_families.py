@@ -1,4 +1,4 @@
-"""Claim: what is said of wrong labels holds, and in each family no simple flag is better than ours.
+"""Claim: ranges of the share of wrong labels mostly hold; simple flags find more in some families.
 
 Families of wrong labels: people's, uniform, for classes that are alike, by a confusion matrix of
 the classes, by a rule, none; evidence whose accuracy is below .7 (weak), to .9 (middling), above
