@@ -40,9 +40,9 @@ from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
 from curation import find_near_duplicates
-from curation.planted_edits import TEXT_EDITS, TextEdit
-from curation.text_duplicates import text_graph
-from curation.text_thresholds import suggest_text_threshold
+from curation.duplicates.planted_edits import TEXT_EDITS, TextEdit
+from curation.duplicates.texts.graph import text_graph
+from curation.duplicates.texts.thresholds import suggest_text_threshold
 from thresher.core import neighbor_graph
 from thresher.core.encoders import get_encoder
 from thresher.core.files import write_json

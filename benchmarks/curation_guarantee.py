@@ -35,7 +35,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from curation import find_near_duplicates
-from curation.text_duplicates import text_graph
+from curation.duplicates.texts.graph import text_graph
 from thresher.core import NeighborGraph, neighbor_graph
 from thresher.core.files import write_json
 

@@ -36,8 +36,8 @@ import pyarrow.parquet as pq
 from PIL import Image
 from sklearn.metrics import average_precision_score
 
-from curation.image_duplicates import image_graph
-from curation.perceptual_hash import perceptual_hashes
+from curation.duplicates.images.graph import image_graph
+from curation.duplicates.images.perceptual_hash import perceptual_hashes
 from thresher.core.files import write_json
 from thresher.core.images import decode_image
 

@@ -37,8 +37,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
-from curation.image_duplicates import image_graph
-from curation.perceptual_hash import hash_graph, perceptual_hashes
+from curation.duplicates.images.graph import image_graph
+from curation.duplicates.images.perceptual_hash import hash_graph, perceptual_hashes
 from thresher.core.files import write_json
 from thresher.core.images import decode_image
 

@@ -41,7 +41,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation import find_near_duplicates
-from curation.policy import Policy
+from curation.decisions.policy import Policy
 from curation.sharded import curate_shards, neighbor_pairs, open_vectors
 from curation.sharded.curating import SaveRows
 from curation.sharded.edges import EDGE, Edges

@@ -27,7 +27,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 from curation import Curator
-from curation.table_rows import describing_columns
+from curation.duplicates.tables.rows import describing_columns
 from thresher.core.columns import take_rows
 from thresher.core.files import write_json
 from thresher.core.loading import load_dataset

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from curation.label_action import choose_label_action
+from curation.decisions.label_action import choose_label_action
 from curation.labels import LabelIssues, find_label_issues
 from curation.labels.logistic import out_of_fold_probs
 

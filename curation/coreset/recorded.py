@@ -1,4 +1,4 @@
-"""Difficulties from what each row did during a training run (`curation.training_record`)."""
+"""Difficulties from what each row did during a training run (`curation.labels.training_record`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from thresher.core.errors import InputError, check_choice
 from thresher.core.text_arrays import text_array
 
-from ..training_record import RecordedRun, read_record
+from ..labels.training_record import RecordedRun, read_record
 
 KINDS = ("el2n", "forgetting", "aum")
 EARLY_EPOCHS = 5

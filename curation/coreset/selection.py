@@ -17,7 +17,7 @@ from thresher.core.randomness import RandomState, check_random_state
 from thresher.core.shown import Shown
 from thresher.core.signatures import checked
 
-from ..training_record import RecordedRun
+from ..labels.training_record import RecordedRun
 from . import greedy
 from .difficulty import probe_error, probe_probs, probe_uncertainty
 from .picking import CLUSTERED, UNCERTAIN, pick, weigh

@@ -15,8 +15,8 @@ import numpy as np
 
 from thresher.core.errors import InputError
 
-from ..training_record import Record, read_record
 from .odds import logit, sigmoid
+from .training_record import Record, read_record
 
 ROUNDS = 60
 

@@ -17,7 +17,6 @@ from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
 from thresher.core.ties import first_highest
 
-from ..training_record import HasMargins
 from .annotators import class_posterior
 from .belief import Belief, by_probs, issues_of
 from .curve import DOUBT, IGNORANCE
@@ -28,6 +27,7 @@ from .noise import NoiseRate
 from .odds import logit, sigmoid
 from .posterior import sharpened
 from .result import LabelIssues
+from .training_record import HasMargins
 
 if TYPE_CHECKING:
     from .annotators import Annotations

@@ -19,9 +19,9 @@ from thresher.core.fingerprint import fingerprint
 from thresher.core.manifest import Manifest
 from thresher.core.text_arrays import text_array
 
-from ..grouping import checked_rows
+from ..decisions.policy import Policy
+from ..duplicates.stars import checked_rows
 from ..labels.inputs import encode_labels
-from ..policy import Policy
 from .arrays import ShardedArray, open_vectors
 from .confident_learning import ConfidentLabels, find_label_issues_in_shards
 from .manifest_columns import Given, Twins, make_manifest

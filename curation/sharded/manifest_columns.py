@@ -19,10 +19,10 @@ from thresher.core.manifest import SCHEMA, Manifest
 from thresher.core.text_arrays import text_array
 from thresher.core.ties import few_bits
 
-from ..decision import decide
+from ..decisions.decide import decide
+from ..decisions.policy import Policy
+from ..decisions.safeguards import codes_differ
 from ..labels.result import LabelIssues
-from ..policy import Policy
-from ..safeguards import codes_differ
 from .confident_learning import ConfidentLabels
 
 

@@ -1,6 +1,7 @@
 """Stars over pairs on disk: which rows stay, and which kept row each dropped one duplicates.
 
-The same greedy maximal independent set as `curation.grouping`, with a few numbers a row in memory
+The same greedy maximal independent set as `curation.duplicates.stars`, with a few numbers a row in
+memory
 and the pairs streamed: each pair points from its better-ranked row to the other, and the rows are
 decided in the order of their rank. The pairs of one span of ranks are held at a time. Costs a pass
 over the pairs for each span of `SPAN_PAIRS` pairs, and three more.
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..grouping import best_of_equal, rank_rows
+from ..duplicates.stars import best_of_equal, rank_rows
 from .edges import Edges
 
 SPAN_PAIRS = 1 << 24

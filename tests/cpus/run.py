@@ -30,8 +30,8 @@ NUMERIC = (
     "tests/core/test_encoders_embed.py",
     "tests/core/test_search.py",
     "tests/active_learning/strategies/test_al_strategies.py",
-    "tests/curation/test_near.py",
-    "tests/curation/test_coreset_greedy.py",
+    "tests/curation/duplicates/test_near.py",
+    "tests/curation/coreset/test_coreset_greedy.py",
 )
 # Gradients, layouts, integers beside their simulation.
 TRAINING = (
@@ -42,8 +42,8 @@ TRAINING = (
 )
 MORE_NUMERIC = (
     "tests/core/test_search_hierarchy.py",
-    "tests/curation/test_coreset.py",
-    "tests/curation/test_labels_confident.py",
+    "tests/curation/coreset/test_coreset.py",
+    "tests/curation/labels/test_labels_confident.py",
     "tests/augment/kernels/test_augment_kernels.py",
 )
 MORE_TRAINING = (

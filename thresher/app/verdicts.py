@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from active_learning.sessions.row_files import read_rows
-from curation.safeguards import Decision, keep_twins
+from curation.decisions.safeguards import Decision, keep_twins
 
 from ..core.classes import class_key
 from ..core.errors import InputError, did_you_mean

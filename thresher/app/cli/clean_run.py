@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from curation.decision import with_final_twins
+from curation.decisions.decide import with_final_twins
 
 from ...core.errors import InputError
 from ...core.issues import Issues

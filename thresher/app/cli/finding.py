@@ -247,7 +247,7 @@ def _beside(curator: Curator) -> list[Issues]:
 
 def _columns(loaded: LoadedDataset) -> list[str]:
     """Return what to look at; of a table all columns, unless some were named."""
-    from curation.table_rows import describing_columns
+    from curation.duplicates.tables.rows import describing_columns
 
     schema = loaded.schema
     columns = list(schema.inputs)

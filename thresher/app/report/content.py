@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from curation.decision import with_final_twins
+from curation.decisions.decide import with_final_twins
 
 from ...core.issues import Issues
 from ...core.manifest import Manifest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from curation.decision import with_final_twins
+from curation.decisions.decide import with_final_twins
 
 from ...core.issues import Issues
 from ...core.manifest import Manifest

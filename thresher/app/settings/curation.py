@@ -97,7 +97,7 @@ class FindSettings(Group):
     @field_validator("keep")
     @classmethod
     def _check_keep(cls, keep: str) -> str:
-        from curation.keeping import check_keep
+        from curation.curator.keep_policies import check_keep
 
         return check_keep(keep)
 

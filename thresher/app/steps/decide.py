@@ -10,7 +10,7 @@ import numpy as np
 
 import thresher
 from curation import decide
-from curation.target_checks import WITHOUT_CLASSES, check_relabel
+from curation.curator.target_checks import WITHOUT_CLASSES, check_relabel
 
 from ...core.columns import class_names, read_row_ids, read_splits
 from ...core.files import read_json, write_json

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from curation.encoding import encode_rows
-from curation.reading import Rows
+from curation.curator.encoding import encode_rows
+from curation.curator.rows import Rows
 
 from ...core.choice import Choice
 from ...core.embeddings import Embeddings

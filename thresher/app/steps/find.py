@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.checks import Checks
-from curation.label_action import choose_label_action
-from curation.steps import Plan
-from curation.target_checks import LOOK
+from curation.curator.checks import Checks
+from curation.curator.steps import Plan
+from curation.curator.target_checks import LOOK
+from curation.decisions.label_action import choose_label_action
 
 from ...core.choice import Choice
 from ...core.columns import read_splits

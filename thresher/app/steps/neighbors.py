@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from curation.closeness import Closeness
-from curation.comparison import Comparison
-from curation.encoding import Encoded
-from curation.reading import Rows
-from curation.steps import Plan, read_steps, score_columns
-from curation.table_rows import describing_columns
+from curation.curator.closeness import Closeness
+from curation.curator.comparison import Comparison
+from curation.curator.encoding import Encoded
+from curation.curator.rows import Rows
+from curation.curator.steps import Plan, read_steps, score_columns
+from curation.duplicates.tables.rows import describing_columns
 
 from ...core.choice import Choice
 from ...core.embeddings import Embeddings

@@ -1,0 +1,3 @@
+"""What happens to each row: findings become a manifest, within safeguards."""
+
+from __future__ import annotations

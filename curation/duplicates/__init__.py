@@ -1,0 +1,3 @@
+"""Copies of rows, exact and near, within and across splits and sources."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Copies of images by views, alignment and hashes."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Near-duplicate rows of tables."""
+
+from __future__ import annotations
