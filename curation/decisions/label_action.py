@@ -9,9 +9,8 @@ from thresher.core.interval import wilson_interval
 
 from ..labels import LabelIssues
 
-# At least this share of the flags must be right, 19 times in 20. On the 78 of 411 sets that reach
-# it and the rest, .86 of the dropped rows were wrong, and .89 on 7 of 76 that took no part; a wrong
-# label costs a model more than a right row gives it.
+# At least this share of the flags must be right, 19 times in 20; a wrong label costs a model more
+# than a right row gives it.
 SURE_PRECISION = 0.5
 # At least this share of the labels must be wrong: below it a few odd rows pass for wrong ones.
 FEWEST_WRONG = 0.02
@@ -19,7 +18,7 @@ FEWEST_WRONG = 0.02
 # planted noise, 96 % of the flags were right on digits (evidence right on .997), 53 % on TREC
 # (.80), 51 % on Banking77 (.79), and 12 % on photographs (.78), at 81 to 100 % expected.
 FAIR_ACCURACY = 0.9
-# Lower end of its interval: on few rows, labels that follow nothing look like noise seen through.
+# At least so many, if as few labels are wrong as may be: what disagrees is then hard, not wrong.
 SURE_ACCURACY = 0.85
 # Half of 2,045 Hausa titles were labelled wrong by keywords: evidence that agrees with the rule
 # sees none of it, and estimates .001 to .134 of them.
@@ -41,7 +40,7 @@ def choose_label_action(found: LabelIssues) -> Choice:
         why += "hard rows look wrong too: give vectors of a better encoder, or probabilities"
         return Choice("review", why)
     if low < SURE_ACCURACY:
-        why = f"the rows are too few to know how often the evidence is right: {low:.0%} or more"
+        why = f"the evidence may be right on only {low:.0%} of the rightly labelled rows"
         return Choice("review", why)
     least = found.least_precision
     if least < SURE_PRECISION:
@@ -55,12 +54,14 @@ def evidence_accuracy(found: LabelIssues) -> tuple[float, float]:
     """Estimate on which share of the rightly labelled rows the evidence gives the right class.
 
     It agrees with given labels hardly anywhere but there, so that its agreement is this share times
-    the share of right labels. The second number is the lower end of the 95 % interval.
+    the share of right labels. The second number is the lower end of both: of the 95 % interval of
+    the agreement, and of the share of wrong labels.
     """
     known = found.labels >= 0
     if not known.any():
         return 0.0, 0.0
     agreed = int(np.sum((found.suggested == found.labels)[known]))
     low, _ = wilson_interval(agreed, int(known.sum()))
-    right = max(1e-9, 1 - found.noise_rate.estimate)
-    return min(1.0, agreed / int(known.sum()) / right), min(1.0, low / right)
+    rate = found.noise_rate
+    right, most_right = (max(1e-9, 1 - share) for share in (rate.estimate, rate.low))
+    return min(1.0, agreed / int(known.sum()) / right), min(1.0, low / most_right)

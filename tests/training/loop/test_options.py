@@ -46,7 +46,7 @@ def weights(model):
     return torch.cat([tensor.flatten().double() for tensor in model.state_dict().values()])
 
 
-@pytest.mark.parametrize(("function", "families"), TAKEN.items(), ids=lambda it: str(it))
+@pytest.mark.parametrize(("function", "families"), TAKEN.items(), ids=[f.__name__ for f in TAKEN])
 def test_signature_and_docstring_show_every_option(function, families):
     shown = inspect.signature(function).parameters
     text = inspect.getdoc(function)
