@@ -67,6 +67,7 @@ resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))
 import numpy as np
 from curation import Curator, find_label_issues
 from thresher.core import load_dataset
+from thresher.core.ledger import peak_megabytes
 loaded = load_dataset(sys.argv[1], row_id="key", text="text", label="label", keep_unlabeled=True)
 rows = loaded.dataset
 curator = Curator(["exact_duplicate", "quality"]).fit(rows, column="text", label="label")
@@ -74,7 +75,7 @@ kept = len(curator.transform(rows))
 two = [label if len(label) > 100 else label[-1] for label in rows["label"][:]]
 vectors = np.random.default_rng(0).normal(size=(len(rows), 4))
 find_label_issues(two, embeddings=vectors, row_ids=rows["key"][:]).to_issues()
-print(len(rows), kept, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(len(rows), kept, int(peak_megabytes()))
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -95,7 +96,7 @@ class CostLedger:
         finally:
             cost.wall_s = time.perf_counter() - wall
             cost.cpu_s = _cpu_seconds() - cpu
-            cost.peak_mb = _peak_megabytes()
+            cost.peak_mb = peak_megabytes()
             cost.gpu_s = cost.wall_s if self.device == "cuda" else 0.0
             cost.joules = joules_between(energy, read_counters(self.device))
             if self.price_per_hour is not None:
@@ -137,6 +138,14 @@ def _cpu_seconds() -> float:
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
-def _peak_megabytes() -> float:
+def peak_megabytes() -> float:
+    """Return the most memory that this process has held, in 10⁶ bytes.
+
+    Linux lets ``ru_maxrss`` begin at what the process that started this one held; ``VmHWM`` not.
+    """
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

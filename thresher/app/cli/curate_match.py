@@ -122,9 +122,10 @@ def _placed(side: str, ids: np.ndarray, loaded: LoadedDataset) -> dict[str, pa.A
 
 def _print(summary: dict[str, Any], shown: list[dict[str, Any]]) -> None:
     precision = summary["expected_precision"]
-    said = f", {precision:.0%} of them expected to be right"
     if precision is None:
         said = f", how many of them are right is not known ({summary['doubt']})"
+    else:
+        said = f", {precision:.0%} of them expected to be right"
     write_line(
         f"{summary['matches']:,} matches of {summary['left']:,} and {summary['right']:,} records"
         f"{said}; {summary['closest_pairs']:,} pairs are each other's closest"
