@@ -51,7 +51,7 @@ test-lowest: build/lowest/installed  ## the tests with the oldest versions that 
 	OMP_NUM_THREADS=1 build/lowest/bin/python -m pytest -q -n auto --dist loadfile --max-worker-restart=0 \
 	  -m 'not slow and not cuda' --ignore tests/app/test_docs.py
 
-# Cleaning, labelling and augmenting, in an environment that has neither PyTorch nor ONNX.
+# Cleaning, labeling and augmenting, in an environment that has neither PyTorch nor ONNX.
 build/without-torch/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv build/without-torch
 	build/without-torch/bin/pip $(PIP_INSTALL) -c constraints.txt -e . pytest pytest-xdist

@@ -1,4 +1,4 @@
-"""Active learning and labelling loops: which rows to label next, and what the answers say.
+"""Active learning and labeling loops: which rows to label next, and what the answers say.
 
 Names are loaded on first use, so that importing this package never loads scikit-learn or torch.
 """

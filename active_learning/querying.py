@@ -87,7 +87,7 @@ def query_context(strategy: Strategy, context: Context, *, n: int) -> Selection:
     if n > len(context.available):
         raise InputError(
             f"{len(context.available)} rows available, {n} asked: {len(context)} in the pool, "
-            f"{int(context.labeled.sum())} labelled, {int(context.pending.sum())} excluded. "
+            f"{int(context.labeled.sum())} labeled, {int(context.pending.sum())} excluded. "
             "Ask for fewer."
         )
     missing = sorted(need for need in strategy.needs if not context.has(need))

@@ -48,7 +48,7 @@ def fit_pool(
     num_classes: int,
     random_state: int,
 ) -> Fitted:
-    """Fit on the labelled `rows`, at least one, and predict the whole pool."""
+    """Fit on the labeled `rows`, at least one, and predict the whole pool."""
     predict = learner(vectors[rows], targets, num_classes=num_classes, random_state=random_state)
     return Fitted(predict, predict(vectors), rows, targets)
 

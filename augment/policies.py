@@ -181,7 +181,7 @@ def aug_mix(
 def three_augment(
     *, pad: int = 4, flip: bool | str = True, jitter: float = 0.3, random_resized: bool = False
 ) -> Policy:
-    """Grey, solarise or blur, evenly, then jitter the colours (3-Augment of DeiT III, 2022).
+    """Gray, solarise or blur, evenly, then jitter the colors (3-Augment of DeiT III, 2022).
 
     The crop is the simple one from a reflected margin, or a random resized crop.
     """
@@ -193,8 +193,8 @@ def three_augment(
             (Step("gaussian_blur", {"low": 0.1, "high": 2.0}),),
         )
     )
-    colour = {"brightness": jitter, "contrast": jitter, "saturation": jitter}
-    return Policy("three_augment", (*crop, *_flip(flip), choice, Step("color_jitter", colour)))
+    color = {"brightness": jitter, "contrast": jitter, "saturation": jitter}
+    return Policy("three_augment", (*crop, *_flip(flip), choice, Step("color_jitter", color)))
 
 
 POLICIES: Mapping[str, Callable[..., Policy]] = {

@@ -1,6 +1,6 @@
 """Claim: the fast algorithms pick what the plain ones pick.
 
-Over many small random pools, some rows labelled already:
+Over many small random pools, some rows labeled already:
 
 * k-center: the order of 200 picks against the naive greedy algorithm (all distances, float64);
 * MaxHerding: 40 picks against scikit-activeml's (full kernel), and against a brute-force greedy;
@@ -38,7 +38,7 @@ ROWS, DIMENSIONS, LABELED = 600, 8, 5
 
 
 def pool(seed: int) -> tuple[Embeddings, np.ndarray]:
-    """Return unit vectors and the rows that are labelled."""
+    """Return unit vectors and the rows that are labeled."""
     rng = np.random.default_rng(seed)
     x = Embeddings.from_vectors(rng.normal(size=(ROWS, DIMENSIONS)))
     return x, rng.choice(ROWS, LABELED, replace=False)
@@ -190,7 +190,7 @@ def _report(rows: list[list[Any]]) -> dict[str, Any]:
         "versions": versions,
         "page": {
             "title": "Active learning: exactness",
-            "note": f"Random pools of {ROWS} × {DIMENSIONS}, {LABELED} rows labelled; "
+            "note": f"Random pools of {ROWS} × {DIMENSIONS}, {LABELED} rows labeled; "
             f"scikit-activeml {versions['scikit-activeml']}. Small p-values would speak against "
             "the same law.",
             "tables": [

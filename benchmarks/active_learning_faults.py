@@ -206,7 +206,7 @@ def page(found: dict[str, Any]) -> dict[str, Any]:
     names = ("schedules", "kills", "asks", "answers", "lost")
     names += ("double_leases", "replayed_differently")
     return {
-        "title": "Labelling sessions under faults",
+        "title": "Labeling sessions under faults",
         "note": "Each schedule: eight processes on one session of 150 rows, short leases that run "
         "out, skips, SIGKILL at random moments, half of the processes started again.",
         "tables": [

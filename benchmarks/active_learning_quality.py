@@ -68,7 +68,7 @@ USUAL = (10, 20, 40, 80, 160, 320)
 
 @dataclass(frozen=True)
 class Task:
-    """A labelled set with the budgets to try; features are made when they are needed."""
+    """A labeled set with the budgets to try; features are made when they are needed."""
 
     name: str
     make: Callable[[], tuple[np.ndarray, np.ndarray]]

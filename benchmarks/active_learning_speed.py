@@ -1,6 +1,6 @@
 """Claim: every strategy answers in under one CPU-second at 20,000 × 128, exact herding in ten.
 
-One query on the same arrays (Gaussian blobs, 100 labelled rows, ten classes): 100 picks of 20,000 ×
+One query on the same arrays (Gaussian blobs, 100 labeled rows, ten classes): 100 picks of 20,000 ×
 128 and of 1,000,000 × 384 for all strategies, 1,000 picks of 50,000 × 384 for those that look at
 embeddings. At 1,000,000 rows every strategy is to stay within 120 CPU-seconds (two cores for a
 minute) and 4 GB. Each runs in a process of its own; the time is that of the query alone, checks of
@@ -70,7 +70,7 @@ ARRAYS = ("vectors", "probs", "codes", "labeled")
 
 
 def arrays(n: int, d: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return unit vectors, probabilities, codes and labelled rows."""
+    """Return unit vectors, probabilities, codes and labeled rows."""
     rng = np.random.default_rng(0)
     codes = rng.integers(CLASSES, size=n)
     centers = rng.standard_normal((CLASSES, d), dtype=np.float32)
@@ -91,7 +91,7 @@ def write_arrays(size: str, folder: Path) -> None:
 
 
 def read_arrays(folder: Path) -> list[np.ndarray]:
-    """Return vectors, probabilities, codes and labelled rows."""
+    """Return vectors, probabilities, codes and labeled rows."""
     return [np.load(folder / f"{name}.npy") for name in ARRAYS]
 
 
@@ -271,7 +271,7 @@ def _page(runs: list[Run], versions: dict[str, str]) -> dict[str, Any]:
     ]
     return {
         "title": "Active learning: time of one query",
-        "note": "Gaussian blobs, 100 rows labelled, each query in its own process, one thread. "
+        "note": "Gaussian blobs, 100 rows labeled, each query in its own process, one thread. "
         f"scikit-activeml {versions['scikit-activeml']}.",
         "tables": [
             {

@@ -19,7 +19,7 @@ LINE = -1.0
 # Rows a class, passes and seeds of the network at first. Pairs differ by about .8 points from seed
 # to seed: four of them give a standard error of about .4 points.
 TRAINING = {"digits": (20, 15, 4), "mnist": (20, 20, 4), "cifar10": (50, 12, 6)}
-COLOUR = ("grayscale", "saturation")  # change nothing on grey pictures
+COLOR = ("grayscale", "saturation")  # change nothing on gray pictures
 STEPS = [
     *[Step(op) for op in ("hflip", "vflip", "invert", "equalize", "autocontrast", "grayscale")],
     *[Step("crop", {"pad": pad}) for pad in (1, 2, 4)],
@@ -55,7 +55,7 @@ class Truth:
 
 def steps_of(name: str) -> list[Step]:
     """Return the operations measured on a set: all that can change its pictures."""
-    return [step for step in STEPS if name == "cifar10" or step.op not in COLOUR]
+    return [step for step in STEPS if name == "cifar10" or step.op not in COLOR]
 
 
 def parts(name: str) -> list[Pictures]:

@@ -1,7 +1,7 @@
 """Claim: each of our operations agrees with PIL or albumentations within a stated tolerance.
 
 Every operation with one fixed strength on real or drawn pictures, by both of our backends: the
-largest and the mean difference to the trusted implementation in grey levels, and to each other.
+largest and the mean difference to the trusted implementation in gray levels, and to each other.
 Where the peer means something else by the same name (its own rounding, its treatment of the
 border), the tolerance says so; differences are measured inside the border where stated.
 
@@ -35,7 +35,7 @@ Picture = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Case:
-    """An operation, its peer, and what may differ: largest and mean grey levels.
+    """An operation, its peer, and what may differ: largest and mean gray levels.
 
     ``inside`` leaves out so many pixels along the picture's border. ``within`` leaves out those
     that touch the fill, which PIL, unlike OpenCV and torch, does not blend with the picture.
@@ -214,7 +214,7 @@ def page(result: dict[str, Any]) -> dict[str, Any]:
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     return {
         "title": "Our operations against PIL and albumentations",
-        "note": f"{result['data']}, 32 × 32 pixels; largest and mean difference in grey levels "
+        "note": f"{result['data']}, 32 × 32 pixels; largest and mean difference in gray levels "
         f"({versions}). A share behind the tolerance: only so many pixels are compared, since PIL "
         "does not blend with the fill along the edge of the picture, or approximates there.",
         "tables": [

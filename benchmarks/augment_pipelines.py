@@ -39,12 +39,12 @@ def pairs(side: int) -> dict[str, Pair]:
     """Return our policy and the peer's pipeline: recipes first, then single operations."""
     ours = [Step("crop", {"pad": side // 8}), Step("hflip", p=0.5)]
     cut = Step("cutout", {"size": side // 4}, p=0.5)
-    colour = Step("color_jitter", {"hue": 0.1}, p=0.8)
+    color = Step("color_jitter", {"hue": 0.1}, p=0.8)
     recipes = {
         "crop, flip": (ours, crop(side)),
         "crop, flip, cutout": ([*ours, cut], [*crop(side), cutout(side)]),
         "crop, flip, jitter, cutout": (
-            [*ours, colour, cut], [*crop(side), jitter(), cutout(side)]),
+            [*ours, color, cut], [*crop(side), jitter(), cutout(side)]),
         "rotate": ([Step("rotate", {"high": 20.0})], [
             A.Rotate((-20, 20), border_mode=cv2.BORDER_CONSTANT, fill=128, p=1)]),
         "blur": ([Step("gaussian_blur", {"low": 0.1, "high": 1.5})], [

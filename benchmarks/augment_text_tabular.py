@@ -1,8 +1,8 @@
 """Claim: augmenting texts and features is rightly off by default: it gains little or nothing.
 
 Texts: a logistic regression on ``builtin:text`` vectors, whose encoder has seen the training texts
-without labels (its strength chosen by three-fold cross-validation on the labelled texts); each
-labelled text beside two changed copies, all three with a third of the weight.
+without labels (its strength chosen by three-fold cross-validation on the labeled texts); each
+labeled text beside two changed copies, all three with a third of the weight.
 Features: the built-in MLP with keyed noise or mixup in every epoch. Paired seeds: the same rows
 with and without. The interval is that of the paired difference to *none* (Student's t, 95 %).
 

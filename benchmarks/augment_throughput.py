@@ -4,7 +4,7 @@ Images per CPU-second of one thread, the same operations with the same probabili
 of uint8 images to a batch of uint8 images: ours with per-row keyed draws, albumentations image by
 image as it works, stacked (with ToTensorV2 where tensors are wanted). Several passes over four
 different batches, peer and ours in turn: the best of each, and the median of the ratios of
-neighbours, since machines change their speed from one minute to the next. Also: the same under
+neighbors, since machines change their speed from one minute to the next. Also: the same under
 torch's DataLoader with its own collating, in this process: a dataset that calls albumentations on
 each image, as is usual, beside `AugmentedDataset`; the bare OpenCV call (or the few) on every
 image, with its result in memory that is there already, which bounds what OpenCV can do; ours one by

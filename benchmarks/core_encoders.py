@@ -1,6 +1,6 @@
 """Claim: joined encoders beat built-in ones, and these raw pixels, word TF-IDF and plain columns.
 
-Measured as the accuracy of the nearest (1-NN) and of the five nearest neighbours (5-NN, majority,
+Measured as the accuracy of the nearest (1-NN) and of the five nearest neighbors (5-NN, majority,
 the nearest decides a tie) by cosine similarity, with the CPU-milliseconds per row of encoding.
 Joined encoders know the labels of the references, or of no row. Beside that: the average precision
 of planted wrong labels of photographs, by the vectors of both encoders; and what `Curator` finds of
@@ -47,7 +47,7 @@ from thresher.core.encoders.joined import JoinedEncoder
 from thresher.core.files import write_json
 from thresher.core.images import decode_image, fit_square
 
-NEIGHBOURS = 5
+NEIGHBORS = 5
 SIDE = 160  # of photographs
 Sets = tuple[Any, Any, np.ndarray, np.ndarray]  # references, queries, their labels
 
@@ -58,7 +58,7 @@ def accuracies(
     """1-NN and 5-NN accuracy of unit vectors, with the standard error of the first."""
     near = np.concatenate(
         [
-            np.argsort(-(part @ references.T), axis=1, kind="stable")[:, :NEIGHBOURS]
+            np.argsort(-(part @ references.T), axis=1, kind="stable")[:, :NEIGHBORS]
             for part in np.array_split(queries, max(1, len(queries) // 500))
         ]
     )
@@ -88,12 +88,12 @@ def measure(encode: Callable[[Any], np.ndarray], sets: Sets) -> dict[str, float]
     }
 
 
-def measure_encoder(name: str, sets: Sets, *, labelled: bool = True) -> dict[str, float]:
+def measure_encoder(name: str, sets: Sets, *, labeled: bool = True) -> dict[str, float]:
     """Fit an encoder on the references, a joined one also on their labels, and measure it."""
     encoder = get_encoder(name)
     start = time.process_time()
     if isinstance(encoder, JoinedEncoder):
-        encoder.fit(sets[0], sets[2] if labelled else None)
+        encoder.fit(sets[0], sets[2] if labeled else None)
     else:
         encoder.fit(sets[0])
     result = {"fit_cpu_seconds": round(time.process_time() - start, 3)}
@@ -106,8 +106,8 @@ def measure_all(kind: str, sets: Sets, *others: str) -> dict[str, dict[str, floa
     """Measure surface, meaning, and both joined, with and without labels."""
     names = (f"builtin:{kind}", *others, f"meaning:{kind}", f"joined:{kind}")
     result = {name: measure_encoder(name, sets) for name in names}
-    unlabelled = measure_encoder(f"joined:{kind}", sets, labelled=False)
-    return {**result, f"joined:{kind}, no labels": unlabelled}
+    unlabeled = measure_encoder(f"joined:{kind}", sets, labeled=False)
+    return {**result, f"joined:{kind}, no labels": unlabeled}
 
 
 def cifar10(root: Path, rows: int) -> Sets:
@@ -207,7 +207,7 @@ def features(root: Path, rows: int) -> dict[str, Any]:
         }
     result["mean"] = {
         method: round(float(np.mean([result[name][method] for name in names])), 4)
-        for method in ("builtin:features", "standardised, Euclidean", "standardised, cosine")
+        for method in ("builtin:features", "standardized, Euclidean", "standardized, cosine")
     }
     return result
 
@@ -223,9 +223,9 @@ def _split_scores(
     cosine = unit_length(standard)
     similarities = {
         "builtin:features": spread[asked] @ spread[known].T,
-        "standardised, Euclidean": 2 * standard[asked] @ standard[known].T
+        "standardized, Euclidean": 2 * standard[asked] @ standard[known].T
         - np.square(standard[known]).sum(axis=1),
-        "standardised, cosine": cosine[asked] @ cosine[known].T,
+        "standardized, cosine": cosine[asked] @ cosine[known].T,
     }
     truth = labels[asked]
     return {

@@ -2,7 +2,7 @@
 
 CIFAR-10N holds labels that people gave CIFAR-10's pictures: 9 % of ``aggre`` and 17 % of
 ``random1`` are wrong. The same network is trained on them as they are, without the rows that
-cleanlab's `find_label_issues` flags (its defaults), with ours (the flagged rows dropped, relabelled
+cleanlab's `find_label_issues` flags (its defaults), with ours (the flagged rows dropped, relabeled
 or every row weighted by the probability that its label is right), without the rows that truly are
 wrong, and with the true labels. Both sides get the same out-of-sample probabilities where they get
 any. Figures are means over seeds of the accuracy on CIFAR-10's 10,000 test rows.
@@ -47,7 +47,7 @@ ARMS = (
     "no cleaning",
     "cleanlab, pruned",
     "ours, dropped",
-    "ours, relabelled",
+    "ours, relabeled",
     "ours, weighted",
     "wrong rows dropped",
     "true labels",
@@ -185,7 +185,7 @@ def arm_samples(arm: str, setting: Setting, judged: Judged, part: Pictures) -> S
     rows, labels, weights = np.arange(len(judged.labels)), judged.labels, None
     if arm == "cleanlab, pruned":
         rows = np.flatnonzero(~judged.theirs)
-    elif arm in ("ours, dropped", "ours, relabelled"):
+    elif arm in ("ours, dropped", "ours, relabeled"):
         rows, labels = decided(judged, "drop" if arm.endswith("dropped") else "relabel")
     elif arm == "ours, weighted":
         weights = judged.ours.scores.astype(np.float32)

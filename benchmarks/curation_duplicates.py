@@ -224,7 +224,7 @@ def records(folder: Path, tools: Sequence[str], names: Sequence[str]) -> list[di
 
 
 def reordered(text: str, rng: np.random.Generator) -> str:
-    """Swap two neighbouring words."""
+    """Swap two neighboring words."""
     parts = text.split()
     place = int(rng.integers(max(1, len(parts) - 1)))
     parts[place : place + 2] = parts[place : place + 2][::-1]

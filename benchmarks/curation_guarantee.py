@@ -79,9 +79,9 @@ def components(corpus: Corpus) -> np.ndarray:
 
 def any_earlier(corpus: Corpus) -> np.ndarray:
     """Drop each row that is close to any earlier row, kept or not."""
-    rows, neighbours, _ = corpus.graph.stored()
+    rows, neighbors, _ = corpus.graph.stored()
     kept = np.ones(len(corpus.graph), bool)
-    kept[rows[neighbours < rows]] = False
+    kept[rows[neighbors < rows]] = False
     return kept
 
 
@@ -156,7 +156,7 @@ def tf_idf(rows: list[str]) -> Corpus:
 
 
 def corpora(folder: Path) -> dict[str, Callable[[], Corpus]]:
-    labelled = pq.read_table(folder / "text_classification.parquet").to_pandas()
+    labeled = pq.read_table(folder / "text_classification.parquet").to_pandas()
     records = pq.read_table(folder / "dup_records.parquet").to_pandas()
 
     def of(table: Any, name: str) -> list[str]:
@@ -173,7 +173,7 @@ def corpora(folder: Path) -> dict[str, Callable[[], Corpus]]:
         "CIFAR-10, patches, .8": lambda: close(vectors("emb_cifar10_coates_pca128.npz"), 0.8),
     }
     for name in ("trec", "subj", "rt_polarity", "banking77"):
-        known[f"{name}, TF-IDF, .9"] = lambda name=name: tf_idf(of(labelled, name))
+        known[f"{name}, TF-IDF, .9"] = lambda name=name: tf_idf(of(labeled, name))
     for name in ("cora", "cddb", "abt-buy", "febrl1"):
         known[f"{name}, shingles, .6"] = lambda name=name: shingles(name)
     return known

@@ -219,7 +219,7 @@ def human_cases(root: Path, *, draws: int) -> Iterator[Case]:
 
 
 def other_cases(root: Path) -> Iterator[Case]:
-    """Photographs with planted noise and news titles labelled by rules, by built-in vectors."""
+    """Photographs with planted noise and news titles labeled by rules, by built-in vectors."""
     from thresher.core.encoders import embed
     from thresher.core.images import decode_image, fit_square
 
@@ -268,7 +268,7 @@ def trained_cases(root: Path, *, rows: int, epochs: int) -> Iterator[Case]:
         yield Case(f"{label}, patches and training dynamics", noisy, truth, base | seen)
 
 
-def summarise(runs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def summarize(runs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Mean and standard deviation of each figure over the runs."""
     summary: dict[str, dict[str, Any]] = {}
     for method in runs[0]:
@@ -349,7 +349,7 @@ def page(summary: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
             },
             {
                 "caption": "Average precision of the ranking, and CPU-seconds",
-                "header": ["labels and evidence", "Thresher", "ridge alone", "neighbours alone",
+                "header": ["labels and evidence", "Thresher", "ridge alone", "neighbors alone",
                            "logistic alone", "cleanlab", "cleanlab, features only",
                            "Thresher, s", "cleanlab, s"],
                 "rows": ranks,
@@ -409,7 +409,7 @@ def finished(log: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def report(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    summary = {name: summarise(of_case) for name, of_case in runs.items()}
+    summary = {name: summarize(of_case) for name, of_case in runs.items()}
     packages = ("numpy", "scikit-learn", "scipy", "cleanlab")
     return {
         "claim": __doc__.partition("\n")[0],

@@ -126,7 +126,7 @@ def boxes(seed: int, *, images: int = 400) -> dict[str, dict[str, dict[str, floa
     }
 
 
-def summarise(runs: list[dict[str, dict[str, dict[str, float]]]]) -> dict[str, Any]:
+def summarize(runs: list[dict[str, dict[str, dict[str, float]]]]) -> dict[str, Any]:
     return {
         case: {
             side: {
@@ -168,7 +168,7 @@ def main() -> None:
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     seeds = 1 if arguments.quick else 3
-    summary = summarise([numbers(seed) | boxes(seed) for seed in range(seeds)])
+    summary = summarize([numbers(seed) | boxes(seed) for seed in range(seeds)])
     for case, sides in summary.items():
         print(case, sides)
     if arguments.out:

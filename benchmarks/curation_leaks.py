@@ -64,10 +64,10 @@ def aligned(test: np.ndarray, train: np.ndarray) -> Nearest:
     graph = image_graph(images, queries=asked, threshold=0.3, crops=False).expand()
     best, twin = np.zeros(len(test)), np.full(len(test), -1)
     for row in range(len(test)):
-        neighbours, scores = graph.neighbors(row)
-        later = neighbours >= len(test)
+        neighbors, scores = graph.neighbors(row)
+        later = neighbors >= len(test)
         if later.any():
-            best[row], twin[row] = scores[later][0], neighbours[later][0] - len(test)
+            best[row], twin[row] = scores[later][0], neighbors[later][0] - len(test)
     return best, twin
 
 

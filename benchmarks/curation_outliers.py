@@ -9,8 +9,8 @@ are. For images: noise, pages of text, graphics, handwritten digits, and frogs o
 letters, code and other corpora. How the ways of seeing are joined was chosen on Imagenette, the
 ImageNet samples, TREC, subj and Banking77; CIFAR-10, MNIST and rt_polarity took no part in that.
 
-Beside us on the same vectors: scikit-learn's LOF (20 neighbours) and isolation forest at their
-defaults, and the mean distance to ten neighbours (the score of cleanlab's Datalab and of DataEval's
+Beside us on the same vectors: scikit-learn's LOF (20 neighbors) and isolation forest at their
+defaults, and the mean distance to ten neighbors (the score of cleanlab's Datalab and of DataEval's
 OOD_KNN).
 
 Data: the folder in THRESHER_DATA holds ``imagenette224_subset.parquet``, ``cifar10_train.parquet``,

@@ -175,7 +175,7 @@ def captioned(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return result
 
 
-def recoloured(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def recolored(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (image * rng.uniform(0.5, 1.3, 3) + rng.uniform(-30, 30, 3)).clip(0, 255).astype("u1")
 
 
@@ -197,7 +197,7 @@ UNSEEN: dict[str, Edit] = {
     "mirrored crop": mirrored_crop,
     "turn up to 10°": tilted,
     "caption of 5–25 %": captioned,
-    "colours": recoloured,
+    "colors": recolored,
     "blur": blurred,
 }
 

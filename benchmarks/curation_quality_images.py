@@ -74,7 +74,7 @@ def dataeval() -> Finder:
 
     def find(images: Images) -> np.ndarray:
         readable = [row for row, image in enumerate(images) if image is not None]
-        # Its images have the channels first; those without colour get three equal ones.
+        # Its images have the channels first; those without color get three equal ones.
         given = [np.moveaxis(np.atleast_3d(images[row]), 2, 0) for row in readable]
         given = [np.repeat(image, 3 // len(image), axis=0) for image in given]
         found = Outliers().evaluate(given).data()

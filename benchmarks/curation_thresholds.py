@@ -37,12 +37,12 @@ from thresher.core.encoders import get_encoder
 from thresher.core.files import write_json
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from peers.text_corpora import Labelled, planted, records
+from peers.text_corpora import Labeled, planted, records
 
 Pairs = tuple[np.ndarray, np.ndarray]
 Found = tuple[Pairs, dict[str, Any]]
 
-SETS: dict[str, tuple[bool, Callable[[Path], Labelled]]] = {
+SETS: dict[str, tuple[bool, Callable[[Path], Labeled]]] = {
     "Hausa news": (True, lambda at: planted(at, "hausa_news", rows=1500, copies=300)),
     "Banking77": (True, lambda at: planted(at, "banking77", rows=4000, copies=400)),
     "Cora": (True, lambda at: records(at, "cora")[1]),
@@ -58,7 +58,7 @@ SETS: dict[str, tuple[bool, Callable[[Path], Labelled]]] = {
 }
 
 
-def one_shop(folder: Path) -> Labelled:
+def one_shop(folder: Path) -> Labeled:
     """Names of one shop's products, each different, with 100 edited copies."""
     from peers.text_corpora import edited
 

@@ -1,6 +1,6 @@
 """Claim: from teacher to integer file: 20 times smaller, 10 times as fast, 2 points less at most.
 
-A teacher learns from labelled pictures; a student of a fourth of its weights learns from the
+A teacher learns from labeled pictures; a student of a fourth of its weights learns from the
 teacher on these and a pool without labels; a share of its channels is pruned and what is left
 learns from the teacher again; the result becomes an integer file. All files run in ONNX Runtime on
 one thread; each is timed by turns with the teacher's float file, in CPU time, in which waiting for
@@ -111,12 +111,12 @@ def opened(path: Path, rows: np.ndarray) -> Callable[[], object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=4000, help="labelled pictures")
+    parser.add_argument("--rows", type=int, default=4000, help="labeled pictures")
     parser.add_argument("--pool", type=int, default=46_000, help="pictures without a label, more")
     parser.add_argument("--teacher", type=int, default=48, help="width of the teacher")
     parser.add_argument("--epochs", type=int, default=6, help="of the student, and of recovery")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--quick", action="store_true", help="800 labelled pictures, one seed")
+    parser.add_argument("--quick", action="store_true", help="800 labeled pictures, one seed")
     parser.add_argument("--cache", type=Path, help="folder with a teacher, teacher.pt")
     parser.add_argument("--out", type=Path, default=Path("training_chain.json"))
     options = parser.parse_args()
@@ -168,7 +168,7 @@ def page(runs: list[dict[str, Any]], *, rows: int, pool: int) -> dict[str, Any]:
     return {
         "title": "From a teacher to an integer file",
         "note": (
-            f"CIFAR-10, {rows:,} labelled pictures for the teacher and {pool:,} more without a "
+            f"CIFAR-10, {rows:,} labeled pictures for the teacher and {pool:,} more without a "
             f"label for the student; one teacher, {len(runs)} seeds of all that follows; ONNX "
             "Runtime, one thread; speed for each seed, ratio of CPU times by turns."
         ),

@@ -1,9 +1,9 @@
 """Claim: a student of a tenth of the teacher's weights comes near it, and beats itself alone.
 
-For each seed the same student with the same options: alone on the labelled rows; taught on them,
-label and teacher together; taught without any label, on the labelled rows and a larger pool whose
+For each seed the same student with the same options: alone on the labeled rows; taught on them,
+label and teacher together; taught without any label, on the labeled rows and a larger pool whose
 labels nobody needs. In all three it sees equally many rows, and the teacher judges equally many
-views. One teacher, trained on the labelled rows, serves all seeds. The teacher of the texts is a
+views. One teacher, trained on the labeled rows, serves all seeds. The teacher of the texts is a
 sentence encoder with a small perceptron on top: it reads other inputs than its student, which gets
 the logits alone.
 
@@ -59,7 +59,7 @@ class Task:
     `judged` is the number of pictures, views of all rows together, whose logits are cached.
     """
 
-    labelled: Samples
+    labeled: Samples
     pool: Samples
     test: Samples
     teacher: dict[str, Any]
@@ -102,7 +102,7 @@ class Task:
 
     def epochs(self, rows: Samples) -> int:
         """Return passes such that the student sees equally many rows in all its runs."""
-        return max(1, round(self.passes[1] * len(self.labelled) / len(rows)))
+        return max(1, round(self.passes[1] * len(self.labeled) / len(rows)))
 
     def views(self, rows: Samples) -> int | None:
         """Return how many views of a row the teacher judges; None where it reads other inputs."""
@@ -118,7 +118,7 @@ def pictures(rows: int, pool: int) -> Task:
         ids = np.array([f"{split}{row}" for row in range(len(images))])
         parts.append(samples_from_arrays(images, row_ids=ids, targets=table["label"].to_numpy()))
     return Task(
-        labelled=parts[0].take(np.arange(rows)),
+        labeled=parts[0].take(np.arange(rows)),
         pool=parts[0].without_targets(),
         test=parts[1],
         teacher={"name": "fast", "width": 32},
@@ -145,9 +145,9 @@ def texts(rows: int | None) -> Task:
         vectors = stored["emb"][[place[row] for row in ids]].astype(np.float32)
     is_train = np.array(table["split"].to_pylist()) == "train"
     order = np.random.default_rng(0).permutation(np.flatnonzero(is_train))
-    labelled = order[:rows]
+    labeled = order[:rows]
     return Task(
-        labelled=samples.take(labelled),
+        labeled=samples.take(labeled),
         pool=samples.take(order).without_targets(),
         test=samples.take(np.flatnonzero(~is_train)),
         teacher={"name": "mlp", "width": 256},
@@ -165,7 +165,7 @@ def train(task: Task, arm: str, seed: int, *, teacher: nn.Module | None, cache: 
     """Do one run and describe it."""
     cpu = time.process_time()
     shared = {**task.options, "augment": task.augment, "random_state": seed}
-    rows = task.pool if arm == POOL else task.labelled
+    rows = task.pool if arm == POOL else task.labeled
     judged_on, more = task.test, 0
     if arm == "teacher":
         model, judged_on = task.build("teacher", seed), task.as_read(task.test)
@@ -204,11 +204,11 @@ def train(task: Task, arm: str, seed: int, *, teacher: nn.Module | None, cache: 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", nargs="*", default=["cifar10", "banking77", "banking77-few"])
-    parser.add_argument("--rows", type=int, default=4000, help="labelled pictures")
+    parser.add_argument("--rows", type=int, default=4000, help="labeled pictures")
     parser.add_argument("--pool", type=int, default=46_000, help="pictures without a label, more")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", choices=(ALONE, TAUGHT, POOL))
-    parser.add_argument("--quick", action="store_true", help="800 labelled pictures, one seed")
+    parser.add_argument("--quick", action="store_true", help="800 labeled pictures, one seed")
     parser.add_argument("--out", type=Path, default=Path("training_distill.json"))
     options = parser.parse_args()
     if options.quick:
@@ -223,7 +223,7 @@ def main() -> None:
         }[name]()
         cache = log.with_name(f"{log.stem}-{name}")
         cache.mkdir(exist_ok=True)
-        arms = (ALONE, TAUGHT) if len(task.pool) == len(task.labelled) else (ALONE, TAUGHT, POOL)
+        arms = (ALONE, TAUGHT) if len(task.pool) == len(task.labeled) else (ALONE, TAUGHT, POOL)
         wanted = [("teacher", 0)]
         wanted += [(arm, seed) for seed in options.seeds for arm in options.arms or arms]
         for arm, seed in wanted:
@@ -271,7 +271,7 @@ def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
         "title": "Distillation",
         "note": (
             "One teacher for each data set; a student sees equally many rows in all its runs. "
-            "Without labels it sees the labelled rows and the pool. "
+            "Without labels it sees the labeled rows and the pool. "
             f"One thread, torch {torch.__version__}."
         ),
         "tables": [{"caption": "", "header": header, "rows": rows}],

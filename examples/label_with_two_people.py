@@ -1,4 +1,4 @@
-"""A labelling loop with two people: ask, answer, disagree, stop when the model is good enough.
+"""A labeling loop with two people: ask, answer, disagree, stop when the model is good enough.
 
 The same from the command line: thresher label init, next, tell, status, export
 

@@ -1,4 +1,4 @@
-"""How good a model is on labelled rows, with its uncertainty."""
+"""How good a model is on labeled rows, with its uncertainty."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def evaluate(
     batch_size: int = 500,
     device: str = "auto",
 ) -> Evaluation:
-    """Measure a model on labelled rows.
+    """Measure a model on labeled rows.
 
     Parameters
     ----------
@@ -91,11 +91,11 @@ def evaluate(
     True
     """
     if samples.targets is None:
-        raise InputError("`evaluate` needs labelled rows; these samples have no targets.")
+        raise InputError("`evaluate` needs labeled rows; these samples have no targets.")
     targets = samples.targets.numpy()
-    unlabelled = int((targets < 0).sum())
-    if unlabelled:
-        raise InputError(f"{unlabelled} rows have no label; leave them out of the evaluation.")
+    unlabeled = int((targets < 0).sum())
+    if unlabeled:
+        raise InputError(f"{unlabeled} rows have no label; leave them out of the evaluation.")
     logits = predict_logits(model, samples, batch_size=batch_size, device=device)
     if targets.max() >= logits.shape[1]:
         raise InputError(

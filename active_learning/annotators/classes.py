@@ -5,7 +5,7 @@ cost only what they hold.
 
 * majority: the most frequent answer.
 * Dawid–Skene (1979): a confusion matrix for each annotator and a prior, by expectation
-  maximisation, with a prior that keeps annotators with few answers near what is expected of them.
+  maximization, with a prior that keeps annotators with few answers near what is expected of them.
 * CROWDLAB (Goh, Tkachenko and Mueller, 2022): a weighted mean of the classifier's probabilities and
   of what each answer says given its annotator's agreement with the others.
 """
@@ -172,7 +172,7 @@ def majority(votes: Votes) -> np.ndarray:
 def dawid_skene(
     votes: Votes, *, rounds: int = 100, tolerance: float = 1e-5, prior: float = 3.0
 ) -> np.ndarray:
-    """Return the posterior of each row's class, shape (n, c), by expectation maximisation.
+    """Return the posterior of each row's class, shape (n, c), by expectation maximization.
 
     Parameters
     ----------

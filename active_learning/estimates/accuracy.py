@@ -169,7 +169,7 @@ def _posterior(
     fit += PRIOR * np.log(spread)
     accuracy = probs_A_S_m @ share
     if hope is not None and expected_mean is not None:
-        # What the labelled rows' mean expectation lacks of the pool's, to first order.
+        # What the labeled rows' mean expectation lacks of the pool's, to first order.
         rate = slopes * spread / float((given * (1.0 - given)) @ share)
         accuracy = accuracy + rate * (expected_mean - float(hope @ share))
     chances = np.exp(fit - fit.max())
@@ -231,7 +231,7 @@ def _check(
         raise InputError("`correct`, `weights` and `expected` have different lengths.")
     if not len(right):
         raise InputError(
-            "No labelled row was drawn at random, so that nothing can be said without bias. "
+            "No labeled row was drawn at random, so that nothing can be said without bias. "
             "Ask with `audit` above 0."
         )
     if not (mass > 0).all():

@@ -1,4 +1,4 @@
-"""Models that are trained between rounds of labelling, and the contract for your own."""
+"""Models that are trained between rounds of labeling, and the contract for your own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions for labelled rows from models that never saw their label."""
+"""Predictions for labeled rows from models that never saw their label."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def cross_fit(
     random_state: int = 0,
     folds: int = FOLDS,
 ) -> np.ndarray:
-    """Fit one model for each fold of the labelled rows, at least two rows.
+    """Fit one model for each fold of the labeled rows, at least two rows.
 
     Parameters
     ----------
     learner : Learner
     vectors : ndarray of float32, shape (n, d)
     rows : ndarray of int64, shape (m,)
-        Positions of the labelled rows.
+        Positions of the labeled rows.
     targets : ndarray, shape (m,) or (m, c)
     num_classes, random_state, folds : int
 

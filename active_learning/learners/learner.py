@@ -1,4 +1,4 @@
-"""Learners: anything that turns labelled embeddings into predictions for the pool.
+"""Learners: anything that turns labeled embeddings into predictions for the pool.
 
 A learner is a callable, so that a user's own function is one too. Adapters for scikit-learn
 estimators and torch modules are in `sklearn_learner` and `torch_learner`; the built-in heads are in
@@ -19,7 +19,7 @@ Predictor = Callable[[np.ndarray], np.ndarray]
 
 
 class Learner(Protocol):
-    """Fits on labelled rows.
+    """Fits on labeled rows.
 
     Called with vectors, float32, shape (m, d), and targets; returns a function from vectors, shape
     (n, d), to outputs, float32. The same arguments must give the same bits.

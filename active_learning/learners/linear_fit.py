@@ -1,4 +1,4 @@
-"""What the built-in heads share: penalised linear models by L-BFGS, and their temperature."""
+"""What the built-in heads share: penalized linear models by L-BFGS, and their temperature."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LogLoss = Callable[[np.ndarray], tuple[float, np.ndarray]]
 def fit_linear(
     vectors: np.ndarray, log_loss: LogLoss, *, outputs: int, strength: float, bias_pull: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Minimise a loss of linear logits plus ‖weights‖² / (2 · strength) + bias_pull · ‖bias‖² / 2.
+    """Minimize a loss of linear logits plus ‖weights‖² / (2 · strength) + bias_pull · ‖bias‖² / 2.
 
     Parameters
     ----------

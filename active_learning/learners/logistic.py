@@ -1,7 +1,7 @@
 """The built-in head: logistic regression on embeddings with a fitted temperature.
 
 Multinomial, L2, by L-BFGS. With fewer labels than dimensions the problem is solved in the span of
-the labelled rows, which has the same solution (representer theorem), so that a fit on 50 labels
+the labeled rows, which has the same solution (representer theorem), so that a fit on 50 labels
 costs the same at 128 and 4,096 dimensions. Temperature: Guo et al. (2017), on out-of-fold logits.
 """
 
@@ -101,7 +101,7 @@ class LogisticHead:
 def fit_logistic(
     vectors: np.ndarray, codes: np.ndarray, *, num_classes: int, strength: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Minimise the cross-entropy plus ‖weights‖² / (2 · strength); the bias is free.
+    """Minimize the cross-entropy plus ‖weights‖² / (2 · strength); the bias is free.
 
     Parameters
     ----------

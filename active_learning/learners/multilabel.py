@@ -1,6 +1,6 @@
 """The built-in head for several classes a row: one logistic regression for each class.
 
-All are fitted at once by L-BFGS, in the span of the labelled rows where that is smaller (see
+All are fitted at once by L-BFGS, in the span of the labeled rows where that is smaller (see
 `logistic`), with one temperature for all, fitted on out-of-fold logits (Guo et al., 2017).
 """
 
@@ -85,7 +85,7 @@ class SigmoidHead:
 def fit_sigmoids(
     vectors: np.ndarray, truth: np.ndarray, *, strength: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Minimise the binary cross-entropies plus ‖weights‖² / (2 · strength).
+    """Minimize the binary cross-entropies plus ‖weights‖² / (2 · strength).
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ PENALTIES = 10.0 ** np.arange(-4.0, 4.0, 0.5)
 
 @dataclass(frozen=True)
 class RidgeModel:
-    """A fitted head around the means of the labelled rows."""
+    """A fitted head around the means of the labeled rows."""
 
     center: np.ndarray
     level: float

@@ -26,7 +26,7 @@ class TorchLearner:
 
     One class a row: cross-entropy on ``num_classes`` outputs. Several classes: binary cross-entropy
     on as many. Regression: the Gaussian likelihood of two outputs, mean and log variance of
-    standardised targets.
+    standardized targets.
 
     Parameters
     ----------

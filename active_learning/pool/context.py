@@ -1,4 +1,4 @@
-"""What a strategy sees: the pool's arrays, what is labelled, what may be asked, and the randomness.
+"""What a strategy sees: the pool's arrays, what is labeled, what may be asked, and the randomness.
 
 Letters in array names and shapes: n rows in the pool, d dimensions, c classes, k models.
 """
@@ -47,7 +47,7 @@ class Context:
     pending : ndarray of bool, shape (n,)
         Rows that are with an annotator: not to be asked, and counted as covered.
     candidates : ndarray of bool, shape (n,)
-        Rows that may be asked at all; labelled and pending ones are taken out by `available`.
+        Rows that may be asked at all; labeled and pending ones are taken out by `available`.
     costs : ndarray of float64, shape (n,)
         Cost of a label for each row, in any unit; utilities are divided by it.
     weights : ndarray of float64, shape (n,)
@@ -107,7 +107,7 @@ class Context:
 
     @cached_property
     def covered(self) -> np.ndarray:
-        """Positions that are labelled or with an annotator, ascending, int64."""
+        """Positions that are labeled or with an annotator, ascending, int64."""
         return np.flatnonzero(self.labeled | self.pending)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Items that hold several instances: spans in a text, boxes in an image, turns in a dialogue."""
+"""Items that hold several instances: spans in a text, boxes in an image, turns in a conversation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AGGREGATES = ("max", "mean", "sum", "top_k")
 class Instances(Shown):
     """Uncertainty of each instance, and the item that it belongs to.
 
-    Give it wherever an uncertainty is taken; items are what is labelled.
+    Give it wherever an uncertainty is taken; items are what is labeled.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ class RowOptions(TypedDict, total=False):
 
 
 class PoolOptions(RowOptions, total=False):
-    """The rows, what is labelled, and what models say of them."""
+    """The rows, what is labeled, and what models say of them."""
 
     pred_probs: Annotated[
         np.ndarray | None,

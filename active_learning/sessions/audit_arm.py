@@ -1,4 +1,4 @@
-"""The audit arm: labelled rows that were drawn at random, and what they say about the model."""
+"""The audit arm: labeled rows that were drawn at random, and what they say about the model."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ POOL_SAMPLE = 20_000
 
 @dataclass(frozen=True)
 class Audit:
-    """The labelled rows, and which of them the audit arm drew and the strategy never chose.
+    """The labeled rows, and which of them the audit arm drew and the strategy never chose.
 
     Attributes
     ----------
     rows : ndarray of int64, shape (m,)
-        All labelled rows.
+        All labeled rows.
     targets : ndarray, shape (m,) or (m, c)
     places : ndarray of int64, shape (k,)
         Where the audited ones are in `rows`.
@@ -30,7 +30,7 @@ class Audit:
     unlabeled : ndarray of int64
         Candidates without a label.
     order : ndarray of int64, shape (m,)
-        Places in `rows` in the order in which they were labelled.
+        Places in `rows` in the order in which they were labeled.
     """
 
     policy: Policy
@@ -99,7 +99,7 @@ class Audit:
         return DrawnLosses(loss, expected, self.weights, float(np.mean(means)), len(self.unlabeled))
 
     def estimate(self) -> Estimate | None:
-        """Estimate the task's measure on unlabelled rows.
+        """Estimate the task's measure on unlabeled rows.
 
         The strategy knew nothing of the audited rows, so that they are like the rows without a
         label.

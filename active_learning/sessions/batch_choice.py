@@ -157,7 +157,7 @@ class _Batch:
         )
 
     def second_opinions(self, n: int) -> list[AskedRow]:
-        """Serve labelled rows whose label is most in doubt (see `opinions`)."""
+        """Serve labeled rows whose label is most in doubt (see `opinions`)."""
         rows = np.flatnonzero(
             self.state.available_for_relabel(self.request.annotator, time=self.request.time)
         )
@@ -202,6 +202,6 @@ class _Batch:
 def _check_number(available: int, asked: int) -> None:
     if asked > available:
         raise InputError(
-            f"{available} rows available, {asked} asked: the others are labelled, skipped, with "
+            f"{available} rows available, {asked} asked: the others are labeled, skipped, with "
             "another annotator or not candidates. Ask for fewer."
         )

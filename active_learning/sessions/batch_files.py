@@ -1,4 +1,4 @@
-"""Labelling with a spreadsheet or any other tool: a batch goes out as a file and comes back filled.
+"""Labeling with a spreadsheet or any other tool: a batch goes out as a file and comes back filled.
 
 CSV (any spreadsheet) or JSON Lines, by the name's ending. Rows are keyed by ``row_id``; whoever
 labels fills the column ``label`` with a label, ``skip`` or ``undo``. The file can come back in any
@@ -136,7 +136,7 @@ def import_answers(
         of classes are separated by semicolons or a JSON list (``[]`` for none); spans and boxes are
         a JSON list.
     annotator : str, optional
-        Who labelled; default the file's column, else unnamed.
+        Who labeled; default the file's column, else unnamed.
     overwrite : bool
         Record labels that differ from the recorded ones as corrections; otherwise they are only
         reported. ``undo`` is never a conflict.

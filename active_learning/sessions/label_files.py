@@ -14,7 +14,7 @@ from .session import Session
 
 @checked
 def export_labels(session: Session, path: str | os.PathLike[str], *, method: str = "auto") -> int:
-    """Write the consensus label of each labelled row; return their number.
+    """Write the consensus label of each labeled row; return their number.
 
     Parameters
     ----------

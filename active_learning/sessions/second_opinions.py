@@ -1,7 +1,7 @@
 """Is a second opinion worth more than a new row? ActiveLab's idea (Goh and Mueller, 2023).
 
-For a labelled row the score is how likely its label is after one more imagined answer that says
-nothing; for a row without a label the same with the model's favourite. Low = another answer is
+For a labeled row the score is how likely its label is after one more imagined answer that says
+nothing; for a row without a label the same with the model's favorite. Low = another answer is
 worth most. For classification the likelihood is CROWDLAB's; for other tasks it is the mean of what
 the model gives the label and of how each annotator's answer supports it.
 """
@@ -36,9 +36,9 @@ def answer_table(state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def held_out_outputs(models: Models | None) -> np.ndarray | None:
-    """Return outputs for the pool, shape (n, k), held out for labelled rows; None without a model.
+    """Return outputs for the pool, shape (n, k), held out for labeled rows; None without a model.
 
-    Rows labelled alone, which nothing can be held out for, get uniform probabilities.
+    Rows labeled alone, which nothing can be held out for, get uniform probabilities.
     """
     if models is None or models.best is None:
         return None
@@ -101,7 +101,7 @@ def _crowdlab_scores(state: State, probs: np.ndarray, *, rows: np.ndarray) -> np
     np.add.at(total, place, (trust * spread)[:, None])
     np.add.at(total, (place, codes), trust * (weights.likelihood - spread))
     np.add.at(mass, place, trust)
-    # The label that counts now is judged, not the model's favourite.
+    # The label that counts now is judged, not the model's favorite.
     judged = first_highest(probs[rows])
     labels = first_highest(votes.counts() + 1e-3 * probs[known])
     listed = where[known] >= 0
@@ -110,7 +110,7 @@ def _crowdlab_scores(state: State, probs: np.ndarray, *, rows: np.ndarray) -> np
 
 
 def most_doubtful(state: State, models: Models | None, *, n: int) -> list[tuple[str, float]]:
-    """Return the `n` labelled rows of lowest score, with their scores, lowest first."""
+    """Return the `n` labeled rows of lowest score, with their scores, lowest first."""
     rows = np.flatnonzero(state.labeled)
     scores = second_opinion_scores(state, models, rows=rows)
     order = lowest_first(scores, n=n)
@@ -124,7 +124,7 @@ def session_consensus(state: State, models: Models | None, *, method: str) -> Co
     """
     positions, people, texts = answer_table(state)
     if not len(positions):
-        raise InputError("Nothing is labelled yet.")
+        raise InputError("Nothing is labeled yet.")
     outputs = None
     if method == "crowdlab" or (method == "auto" and len(np.unique(people)) > 1):
         outputs = held_out_outputs(models)

@@ -1,4 +1,4 @@
-"""A labelling session: hand out rows, take answers, say how good the model is."""
+"""A labeling session: hand out rows, take answers, say how good the model is."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MODES = ("new", "relabel", "mixed")
 
 @with_options_described
 class Session:
-    """A pool that is being labelled, kept in one SQLite file.
+    """A pool that is being labeled, kept in one SQLite file.
 
     Any number of processes and threads may open the same file. Answers are on disk when `tell`
     returns; killing the process loses none. The file holds no embeddings: give the same ones each
@@ -264,18 +264,18 @@ class Session:
 
     @checked
     def labels(self, *, method: str = "auto") -> Consensus:
-        """Return one label for each labelled row, with its quality; see `consensus`.
+        """Return one label for each labeled row, with its quality; see `consensus`.
 
         With ``"auto"`` the classifier has a say as soon as two annotators have answered.
         """
         state = self._engine.moment()
         if not state.labeled.any():
-            raise InputError("Nothing is labelled yet.")
+            raise InputError("Nothing is labeled yet.")
         return session_consensus(state, self._engine.models_of(state), method=method)
 
     @checked
     def suspects(self, n: int) -> list[tuple[str, float]]:
-        """Return the `n` labelled rows whose label is most in doubt, with scores, low = bad."""
+        """Return the `n` labeled rows whose label is most in doubt, with scores, low = bad."""
         check_count("n", n, low=1)
         state = self._engine.moment()
         if not state.labeled.any():
@@ -284,7 +284,7 @@ class Session:
 
     @checked
     def report(self, *, target: float | None = None) -> Report:
-        """Say how good the model is, what labelling costs, and whether to stop.
+        """Say how good the model is, what labeling costs, and whether to stop.
 
         Parameters
         ----------

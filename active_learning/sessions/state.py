@@ -121,7 +121,7 @@ class State:
         }
 
     def answered_by(self, annotator: str) -> np.ndarray:
-        """Return the mask of rows that an annotator labelled or skipped, shape (n,)."""
+        """Return the mask of rows that an annotator labeled or skipped, shape (n,)."""
         mask = np.zeros(len(self.row_ids), dtype=bool)
         mask[[place for place, given in self.answers.items() if annotator in given]] = True
         return mask
@@ -132,7 +132,7 @@ class State:
         return np.asarray(self.candidates & ~taken)
 
     def available_for_relabel(self, annotator: str, *, time: float) -> np.ndarray:
-        """Return the mask of rows that someone else has labelled and this annotator has not."""
+        """Return the mask of rows that someone else has labeled and this annotator has not."""
         free = self.candidates & ~self.leased(time) & ~self.answered_by(annotator)
         return np.asarray(free & self.labeled)
 
@@ -142,12 +142,12 @@ class State:
         return [answer.label for answer in given if answer.label is not None]
 
     def settled(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return positions, ascending, and targets of the labelled rows; see `Task.targets`."""
+        """Return positions, ascending, and targets of the labeled rows; see `Task.targets`."""
         rows = np.flatnonzero(self.labeled)
         return rows, self.task.targets([self.texts(place) for place in rows.tolist()])
 
     def audited(self) -> np.ndarray:
-        """Return the labelled rows that the audit arm drew and the strategy never chose."""
+        """Return the labeled rows that the audit arm drew and the strategy never chose."""
         rows = [place for place in self.drawn if self.labeled[place] and not self._chosen[place]]
         return np.array(sorted(rows), dtype=np.int64)
 

@@ -1,4 +1,4 @@
-"""When to stop labelling, and how many labels a target would still take.
+"""When to stop labeling, and how many labels a target would still take.
 
 Criteria: the predictions have settled (Bloodgood and Vijay-Shanker, 2009: Cohen's κ between models
 of 90 % and of all labels), the model is sure of nearly every row (Vlachos, 2008), as many labels

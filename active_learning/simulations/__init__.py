@@ -1,3 +1,3 @@
-"""Labelling replayed on labelled data, to compare strategies before people label."""
+"""Labeling replayed on labeled data, to compare strategies before people label."""
 
 from __future__ import annotations

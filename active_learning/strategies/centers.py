@@ -27,7 +27,7 @@ MEAN_BITS = 12
 class KCenter:
     """Greedy k-center on unit vectors; distances are divided by cost and multiplied by weight.
 
-    With nothing labelled the first pick is the row farthest from the mean of the pool.
+    With nothing labeled the first pick is the row farthest from the mean of the pool.
     """
 
     name: str = "k_center"

@@ -91,7 +91,7 @@ class Mix:
 
 @dataclass(frozen=True)
 class Until:
-    """Use `first` until so many rows are labelled or pending, then `then`."""
+    """Use `first` until so many rows are labeled or pending, then `then`."""
 
     labels: int
     first: Strategy

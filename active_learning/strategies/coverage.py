@@ -1,6 +1,6 @@
 """Greedy coverage without an n × n matrix: the engine below MaxHerding, UHerding and ProbCover.
 
-Maximises F(S) = Σ_j w_j · max_{i in S} k(x_i, x_j) over the points j. F is submodular, so a gain
+Maximizes F(S) = Σ_j w_j · max_{i in S} k(x_i, x_j) over the points j. F is submodular, so a gain
 computed earlier bounds the gain now (Minoux, 1978, lazy greedy): after one pass for the first
 bounds, in float32, only a few rows are computed again for each pick, in float64. The picks are
 those of the plain greedy algorithm; of gains equal but for rounding the first row's counts. Time

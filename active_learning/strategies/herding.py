@@ -1,7 +1,7 @@
 """MaxHerding, uncertainty herding and ProbCover: pick rows that cover the pool.
 
 * MaxHerding: Bae, Junhyug Noh, Sutherland (2024), "Generalized Coverage for More Robust Low-Budget
-  Active Learning": greedy maximisation of the mean over the pool of the largest kernel value to a
+  Active Learning": greedy maximization of the mean over the pool of the largest kernel value to a
   chosen row.
 * UHerding: Bae, Oliveira, Sutherland (2025), "Uncertainty Herding: One Active Learning Method for
   All Label Budgets": the same with each row weighted by its uncertainty and a kernel that narrows
@@ -62,14 +62,14 @@ class MaxHerding:
 
 @dataclass(frozen=True)
 class UHerding:
-    """Coverage weighted by uncertainty, with a kernel as narrow as the labelled rows are close.
+    """Coverage weighted by uncertainty, with a kernel as narrow as the labeled rows are close.
 
     Without any uncertainty (no model yet) it is MaxHerding.
 
     Parameters
     ----------
     radius : float, optional
-        Default: the distance between labelled rows (see `labeled_radius`), at most 1.
+        Default: the distance between labeled rows (see `labeled_radius`), at most 1.
     max_points : int, optional
         None for the exact algorithm at any size.
     """
@@ -222,7 +222,7 @@ def _candidates(context: Context, *, n: int, size: int | None, places: np.ndarra
 
 
 def labeled_radius(context: Context, *, largest: float = 1.0, smallest: float = 0.05) -> float:
-    """Return how close labelled or pending rows are to each other, within the two limits.
+    """Return how close labeled or pending rows are to each other, within the two limits.
 
     The lower quartile of the distances to the nearest other one. The paper takes the smallest of
     all distances, which one pair of near-duplicates brings to 0. With more than 4,096 such rows,

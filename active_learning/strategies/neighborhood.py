@@ -1,4 +1,4 @@
-"""Strategies that compare a row with its neighbours: CAL and density-weighted uncertainty."""
+"""Strategies that compare a row with its neighbors: CAL and density-weighted uncertainty."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ BLOCK_VALUES = 1 << 21
 
 @dataclass(frozen=True)
 class CAL:
-    """Rows predicted unlike their nearest labelled rows (Margatina et al., 2021).
+    """Rows predicted unlike their nearest labeled rows (Margatina et al., 2021).
 
-    The score is the mean divergence KL(neighbour ‖ row) over the `neighbors` most similar labelled
-    rows. With nothing labelled it is the entropy. Cost O(n · labelled · d).
+    The score is the mean divergence KL(neighbor ‖ row) over the `neighbors` most similar labeled
+    rows. With nothing labeled it is the entropy. Cost O(n · labeled · d).
     """
 
     neighbors: int = 10
@@ -41,7 +41,7 @@ class CAL:
                 context, context.kind.entropy(context.probs), n=n, reason="uncertainty"
             )
         scores = self._divergence(context, labeled)
-        return pick_highest(context, scores, n=n, reason="unlike its labelled neighbours")
+        return pick_highest(context, scores, n=n, reason="unlike its labeled neighbors")
 
     def _divergence(self, context: Context, labeled: np.ndarray) -> np.ndarray:
         vectors, rows = context.vectors, context.available
@@ -57,7 +57,7 @@ class CAL:
             similarity = similarities(vectors[block])
             closest = highest_places(similarity, near)
             log_probs = np.log(np.maximum(outcomes[block].astype(np.float64), 1e-12))
-            # The mean of KL over neighbours needs only their mean distribution.
+            # The mean of KL over neighbors needs only their mean distribution.
             mean = known[closest].mean(axis=1)
             scores[block] = negative_entropy[closest].mean(axis=1) - (mean * log_probs).sum(axis=1)
         return scores

@@ -29,13 +29,13 @@ Distances = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class KMeansPlusPlus:
-    """Rows drawn by k-means++ from what is labelled, in proportion to squared distance."""
+    """Rows drawn by k-means++ from what is labeled, in proportion to squared distance."""
 
     name: str = "k_means_plus_plus"
     needs: frozenset[str] = frozenset({"embeddings"})
 
     def select(self, context: Context, n: int) -> Picks:
-        """Draw rows; with nothing labelled the first is drawn uniformly."""
+        """Draw rows; with nothing labeled the first is drawn uniformly."""
         vectors, rows = context.vectors, working_rows(context)
         points = vectors[rows]
         covered = context.covered
@@ -61,7 +61,7 @@ class KMeansPlusPlus:
 class BADGE:
     """k-means++ on the gradient of the last layer for the predicted class (Ash et al., 2020).
 
-    The origin counts as the first centre, so that the first row is drawn in proportion to its
+    The origin counts as the first center, so that the first row is drawn in proportion to its
     squared gradient, as all others are.
     """
 
@@ -135,7 +135,7 @@ def squared_distance_sampling(
     distances : callable
         Takes places, shape (b,), and returns their squared distances to all, shape (b, m).
     start : ndarray, shape (m,)
-        Squared distance of each place to the centres there are already.
+        Squared distance of each place to the centers there are already.
     n : int
         At most m.
     rng : Generator

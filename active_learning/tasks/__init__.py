@@ -1,4 +1,4 @@
-"""What is labelled: one class a row, several, a number, spans of a text or boxes of an image."""
+"""What is labeled: one class a row, several, a number, spans of a text or boxes of an image."""
 
 from __future__ import annotations
 

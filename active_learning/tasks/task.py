@@ -1,4 +1,4 @@
-"""The contract between a labelling task and everything that is the same for all tasks."""
+"""The contract between a labeling task and everything that is the same for all tasks."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class OperationAudit:
     confident_flips, flips_low, flips_high
         Share of confident rows that become confidently another class, with its interval.
     diffuse_drop
-        Loss of recognised rows beyond those flips, as a share.
+        Loss of recognized rows beyond those flips, as a share.
     distance, diversity
         In spacings of the data; see `augment.choosing.screen.Measurement`.
     recovered_points
@@ -160,7 +160,7 @@ def audit(
     max_rows: int = 400,
     random_state: RandomState = 0,
 ) -> AuditReport:
-    """Audit every operation of a policy on labelled images.
+    """Audit every operation of a policy on labeled images.
 
     Parameters
     ----------
@@ -301,7 +301,7 @@ def _verdict(numbers: dict[str, Any], screen: Screen, *, can_weaken: bool) -> tu
     if _far_and_sound(numbers["distance"], numbers["recovered_points"]):
         return "unsure", (
             f"{change}, but images lie {numbers['distance']:.1f} spacings off the data and stay "
-            "recognisable among themselves: they compete with no class"
+            "recognizable among themselves: they compete with no class"
         )
     if can_weaken:
         return "weaken", f"{change}: harm at this strength, none shown at a weaker one"

@@ -122,7 +122,7 @@ def choose_policy(
     encoder: Any = "builtin:image",
     random_state: RandomState = 0,
 ) -> PolicyChoice:
-    """Choose an augmentation policy for labelled images.
+    """Choose an augmentation policy for labeled images.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which labelled rows a screen looks at: as many of each class, missing labels left out."""
+"""Which labeled rows a screen looks at: as many of each class, missing labels left out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Sampled:
 
 
 def sample_rows(labels: Any, *, n: int, max_rows: int, seed: int) -> Sampled:
-    """Sample at most `max_rows` of `n` labelled rows, evenly over the classes.
+    """Sample at most `max_rows` of `n` labeled rows, evenly over the classes.
 
     With more than 100 classes, 100 of them are sampled.
     """
@@ -66,7 +66,7 @@ def class_names(labels: Any, n: int) -> np.ndarray:
 
 def _problem(classes: int, rows: np.ndarray) -> str:
     if classes < 2:
-        return f"{classes} classes with at least {LEAST_PER_CLASS} labelled rows; 2 are needed"
+        return f"{classes} classes with at least {LEAST_PER_CLASS} labeled rows; 2 are needed"
     if len(rows) < 20:
-        return f"{len(rows)} labelled rows; at least 20 are needed"
+        return f"{len(rows)} labeled rows; at least 20 are needed"
     return ""

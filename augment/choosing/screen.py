@@ -1,4 +1,4 @@
-"""What a policy does to a small teacher's view of labelled images: the measurements of an audit.
+"""What a policy does to a small teacher's view of labeled images: the measurements of an audit.
 
 A teacher is fitted without each row in turn (in folds; few rows are cut three times), once
 on plain copies and once on augmented ones, and asked about the clean row. The change of its margin
@@ -44,12 +44,12 @@ class Measurement:
         Share of views in which a row that was right and confident is confidently another class,
         shape (n,); NaN for rows that were not confident.
     drop
-        Share of views in which a row is no longer recognised, less the share before, shape (n,).
+        Share of views in which a row is no longer recognized, less the share before, shape (n,).
     recovered
         Change of being right when the teacher learns and is asked about augmented images, (n,).
     distance
         Median distance of an augmented image to its nearest clean image, in units of the median
-        distance between nearest neighbours.
+        distance between nearest neighbors.
     diversity
         Median distance between two views of an image, in the same units.
     microseconds
@@ -67,7 +67,7 @@ class Measurement:
 
 
 class Screen:
-    """Labelled images prepared once, so that many policies can be measured on them.
+    """Labeled images prepared once, so that many policies can be measured on them.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class Screen:
 
     @property
     def accuracy(self) -> float:
-        """Share of the rows that the teacher recognises without having seen them."""
+        """Share of the rows that the teacher recognizes without having seen them."""
         return float(self._right(self.clean_scores).mean())
 
     def measure(self, policy: Policy) -> Measurement:

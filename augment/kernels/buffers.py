@@ -20,7 +20,7 @@ SMALLEST, LARGEST = 2**16, 2**28
 MOST_KEPT = 2**28
 # Images worked on at a time, in bytes: a block and its result stay in the second-level cache.
 BLOCK = 2**18
-# Neighbours in a block at least, where nothing is gained from what is still in the cache: NumPy's
+# Neighbors in a block at least, where nothing is gained from what is still in the cache: NumPy's
 # calls would take longer than a few images. `equalize` at 224×224: 179 µs an image one by one, 117.
 LEAST = 8
 LARGEST_BLOCK = 2**22
@@ -73,7 +73,7 @@ def in_blocks(
 ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
     """Yield (places in `positions`, images to read, images to write), a block at a time.
 
-    Neighbours are read and written where they are, `least` or more at a time, others through a
+    Neighbors are read and written where they are, `least` or more at a time, others through a
     copy; either may be one array.
     """
     near = bool((np.diff(positions) == 1).all())

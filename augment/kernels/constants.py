@@ -46,7 +46,7 @@ def _noises(sizes: Sequence[int], numbers: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _groups(words: np.ndarray) -> Iterator[slice]:
-    """Yield neighbouring boxes, so many that their noise stays in the cache, at least one."""
+    """Yield neighboring boxes, so many that their noise stays in the cache, at least one."""
     start, total = 0, 0
     for place, own in enumerate(words.tolist()):
         if place > start and total + own > _WORDS:
@@ -60,7 +60,7 @@ def _groups(words: np.ndarray) -> Iterator[slice]:
 def sharpen_shares(factor: np.ndarray) -> np.ndarray:
     """Return (n, 2): how much of the image and of its 3×3 mean a sharpened image holds.
 
-    PIL's smoothing is the 3×3 sum plus four times the centre, divided by 13.
+    PIL's smoothing is the 3×3 sum plus four times the center, divided by 13.
     """
     smooth = 1 - factor
     return np.stack([factor + smooth * (4 / 13), smooth * (9 / 13)], axis=1)
@@ -78,5 +78,5 @@ def gaussian_weights(sigma: np.ndarray, radius: int) -> np.ndarray:
     # Rounding the running sum keeps what tails smaller than half a 256th add up to.
     sums = np.round(np.cumsum(weights, axis=1) * (256 / weights.sum(axis=1, keepdims=True)))
     side = np.diff(sums[:, :radius], axis=1, prepend=0)
-    centre = 256 - 2 * side.sum(axis=1, keepdims=True)
-    return np.concatenate([side, centre, side[:, ::-1]], axis=1).astype(np.float32)
+    center = 256 - 2 * side.sum(axis=1, keepdims=True)
+    return np.concatenate([side, center, side[:, ::-1]], axis=1).astype(np.float32)

@@ -88,7 +88,7 @@ class _Moves:
             return work
         moving = np.flatnonzero(self.rows[:, :4].any(axis=1))
         if 2 * len(moving) > len(self.rows):
-            # Neighbours are moved together; a row that stays is a plain copy.
+            # Neighbors are moved together; a row that stays is a plain copy.
             moving = np.arange(len(self.rows))
         if len(moving):
             work = backend.apply(work, moving, "window", self.rows[moving])

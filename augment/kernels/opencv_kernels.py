@@ -2,7 +2,7 @@
 
 Each writes the images at `positions` of `target` from those of `source`; the kernels in `IN_PLACE`
 also when both are one array. Shifts, mirrors and boxes give the bits of `torch_kernels`; the rest
-is within one grey level of it, resampling within the fixed-point weights that OpenCV uses.
+is within one gray level of it, resampling within the fixed-point weights that OpenCV uses.
 Arguments of OpenCV are not named: that takes a tenth of a call on a small image.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from .buffers import LEAST, block_length, copy_images, in_blocks, take_memory
 from .constants import fill_boxes, gaussian_weights, sharpen_shares
 from .opencv_tables import channel_means, table, transform_each
-from .pixel_tables import mean_grey
+from .pixel_tables import mean_gray
 from .windows import window
 
 _WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -53,11 +53,11 @@ def _warp_padded(image: np.ndarray, target: np.ndarray, matrix: np.ndarray, fill
     cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB, target)
 
 
-def colour(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: np.ndarray) -> None:
-    """Mix the channels by a 3×3 matrix and add a share of the mean grey: rows of ten numbers."""
+def color(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: np.ndarray) -> None:
+    """Mix the channels by a 3×3 matrix and add a share of the mean gray: rows of ten numbers."""
     offsets = np.zeros(len(rows))
     if rows[:, 9].any():
-        offsets = rows[:, 9] * mean_grey(channel_means(source, positions))
+        offsets = rows[:, 9] * mean_gray(channel_means(source, positions))
     if source.shape[3] == 1:
         matrices = np.stack([rows[:, :3].sum(axis=1), offsets], axis=1)[:, None]
     else:
@@ -137,7 +137,7 @@ KERNELS: dict[str, Kernel] = {
     "affine": affine,
     "resize": resize,
     "table": table,
-    "colour": colour,
+    "color": color,
     "sharpen": sharpen,
     "blur": blur,
     "erase": erase,

@@ -16,7 +16,7 @@ import numpy as np
 from ..operations.photometry import TABLE_RULES
 from .buffers import LEAST, in_blocks
 from .lookup import look_up, look_up_channels
-from .pixel_tables import equalized_levels, mean_grey, solarized_levels, stretched_levels
+from .pixel_tables import equalized_levels, mean_gray, solarized_levels, stretched_levels
 
 # Tables made at a time: larger arrays of floats would fall out of the cache.
 _TOGETHER = 64
@@ -47,8 +47,8 @@ def _brightness(
 def _contrast(
     source: np.ndarray, target: np.ndarray, positions: np.ndarray, factors: np.ndarray
 ) -> None:
-    centre = np.floor(mean_grey(channel_means(source, positions)) + 0.5)
-    tables = scaled_levels(factors, (1 - factors) * centre + _UP)
+    center = np.floor(mean_gray(channel_means(source, positions)) + 0.5)
+    tables = scaled_levels(factors, (1 - factors) * center + _UP)
     _through(source, target, positions, tables)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..operations.photometry import GREY_WEIGHTS, TABLE_RULES
+from ..operations.photometry import GRAY_WEIGHTS, TABLE_RULES
 
 _LEVELS = np.arange(256, dtype=np.float64)
 _BYTES = np.arange(256, dtype=np.uint8)
@@ -30,11 +30,11 @@ class Statistics:
     histograms: Callable[[np.ndarray], np.ndarray]
 
 
-def mean_grey(means: np.ndarray) -> np.ndarray:
-    """Return the mean grey (n,) of images with channel means (n, C), C of 1 or 3."""
+def mean_gray(means: np.ndarray) -> np.ndarray:
+    """Return the mean gray (n,) of images with channel means (n, C), C of 1 or 3."""
     if means.shape[1] == 1:
         return means[:, 0]
-    weighted = means * GREY_WEIGHTS
+    weighted = means * GRAY_WEIGHTS
     return np.asarray(weighted[:, 0] + weighted[:, 1] + weighted[:, 2])
 
 
@@ -49,8 +49,8 @@ def build_tables(rows: np.ndarray, statistics: Statistics, *, channels: int) -> 
         elif name == "equalize":
             tables[chosen] = equalized_levels(statistics.histograms(chosen))
         elif name == "contrast":
-            centre = np.floor(mean_grey(statistics.means(chosen)) + 0.5)
-            tables[chosen] = _contrast(amount, centre)[:, None]
+            center = np.floor(mean_gray(statistics.means(chosen)) + 0.5)
+            tables[chosen] = _contrast(amount, center)[:, None]
         else:
             tables[chosen] = _SIMPLE[name](amount)[:, None]
     return tables
@@ -64,8 +64,8 @@ def _brightness(factor: np.ndarray) -> np.ndarray:
     return _to_bytes(factor[:, None] * _LEVELS)
 
 
-def _contrast(factor: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    return _to_bytes(centre[:, None] + factor[:, None] * (_LEVELS - centre[:, None]))
+def _contrast(factor: np.ndarray, center: np.ndarray) -> np.ndarray:
+    return _to_bytes(center[:, None] + factor[:, None] * (_LEVELS - center[:, None]))
 
 
 def _posterize(bits_removed: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Kernels on uint8 tensors (n, C, H, W), with parameters of their own for every image.
 
 Only element-wise arithmetic, gathers and sums of integers are used, so that an image gets the same
-bits whatever batch it is in. On CPU and CUDA the results are within one grey level.
+bits whatever batch it is in. On CPU and CUDA the results are within one gray level.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .constants import fill_boxes, gaussian_weights, sharpen_shares
-from .pixel_tables import Statistics, build_tables, mean_grey
+from .pixel_tables import Statistics, build_tables, mean_gray
 
 # Values of one pass of a blur, which then stay in the processor's cache.
 BLURRED_AT_ONCE = 1 << 18
@@ -137,11 +137,11 @@ def _histograms(images: Tensor) -> np.ndarray:
     return np.asarray(counts.view(n, channels, 256).cpu().numpy())
 
 
-def colour(images: Tensor, rows: np.ndarray) -> Tensor:
-    """Mix the channels by a 3×3 matrix and add a share of the mean grey: rows of ten numbers."""
+def color(images: Tensor, rows: np.ndarray) -> Tensor:
+    """Mix the channels by a 3×3 matrix and add a share of the mean gray: rows of ten numbers."""
     offset = np.zeros(len(rows))
     if rows[:, 9].any():
-        offset = rows[:, 9] * mean_grey(_means(images))
+        offset = rows[:, 9] * mean_gray(_means(images))
     add = torch.from_numpy(offset.astype(np.float32)).to(images.device)[:, None, None]
     weights = torch.from_numpy(rows[:, :9].astype(np.float32)).to(images.device)[:, :, None, None]
     if images.shape[1] == 1:
@@ -191,7 +191,7 @@ def blur(images: Tensor, rows: np.ndarray) -> Tensor:
 
 
 def _smoothed(images: Tensor, weights: Tensor, radius: int) -> Tensor:
-    """Sum neighbours up to `radius` away; weights (n, radius + 1), from the farthest ones on."""
+    """Sum neighbors up to `radius` away; weights (n, radius + 1), from the farthest ones on."""
     # Whole numbers below 2**24, which float32 adds exactly, in whatever order.
     shares = weights[:, :, None, None, None]
     values = _with_margin(images.float(), radius)
@@ -235,7 +235,7 @@ KERNELS: dict[str, Callable[[Tensor, np.ndarray], Tensor]] = {
     "affine": affine,
     "resize": resize,
     "table": table,
-    "colour": colour,
+    "color": color,
     "sharpen": sharpen,
     "blur": blur,
     "erase": erase,

@@ -1,4 +1,4 @@
-"""The catalogue of built-in operations, by name."""
+"""The catalog of built-in operations, by name."""
 
 from __future__ import annotations
 

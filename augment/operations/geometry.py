@@ -1,6 +1,6 @@
 """Operations that move pixels: crop, flips, and the affine ones of the published policies.
 
-Affine rows are ``(a, b, c, d, e, f, fill)``: the output pixel with centre (x, y), counted from the
+Affine rows are ``(a, b, c, d, e, f, fill)``: the output pixel with center (x, y), counted from the
 image's corner, takes its value from (a·x + b·y + c, d·x + e·y + f), bilinearly, and `fill` where
 that lies outside (−1: the nearest edge pixel). This is PIL's convention
 for ``Image.transform(AFFINE)``. Resize rows are a box, ``(top, left, bottom, right)``, in whole
@@ -26,7 +26,7 @@ from .operation import (
     magnitude_settings,
 )
 
-GREY = 128
+GRAY = 128
 # As the fill of an affine row: outside the image, the nearest edge pixel counts.
 EDGE = -1
 
@@ -160,7 +160,7 @@ def _lower_resized_crop(parameters: Parameters, settings: Settings, scene: Scene
 
 
 def _resampling(name: str, settings: dict[str, Setting], sample: Sample, lower: Lower) -> Operation:
-    settings = settings | {"fill": Setting(GREY, high=255)}
+    settings = settings | {"fill": Setting(GRAY, high=255)}
     return Operation(name, "affine", settings, sample, lower, draws=2)
 
 

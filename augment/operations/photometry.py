@@ -1,7 +1,7 @@
 """Operations on pixel values. A magnitude of 0 always means: no change.
 
-Kernel rows. ``table``: (rule, amount), one look-up table per channel. ``colour``: nine entries of a
-3×3 matrix and the share of the image's mean grey that is added. ``sharpen``: (factor).
+Kernel rows. ``table``: (rule, amount), one look-up table per channel. ``color``: nine entries of a
+3×3 matrix and the share of the image's mean gray that is added. ``sharpen``: (factor).
 ``blur``: (sigma, radius). ``erase``: (top, left, bottom, right, fill, noise).
 """
 
@@ -21,8 +21,8 @@ from .operation import (
     magnitude_settings,
 )
 
-# ITU-R 601, as in PIL's conversion to grey.
-GREY_WEIGHTS = np.array([19595, 38470, 7471]) / 65536
+# ITU-R 601, as in PIL's conversion to gray.
+GRAY_WEIGHTS = np.array([19595, 38470, 7471]) / 65536
 TABLE_RULES = (
     "brightness",
     "contrast",
@@ -61,14 +61,14 @@ def _table(name: str, sample: Sample, settings: dict[str, Setting], draws: int =
 
 
 def saturation_matrix(factor: np.ndarray) -> np.ndarray:
-    """Return matrices (n, 3, 3) that blend with grey: 0 is grey, 1 the image itself."""
+    """Return matrices (n, 3, 3) that blend with gray: 0 is gray, 1 the image itself."""
     keep = factor[:, None, None]
-    return np.asarray(keep * np.eye(3) + (1 - keep) * GREY_WEIGHTS[None, None, :])
+    return np.asarray(keep * np.eye(3) + (1 - keep) * GRAY_WEIGHTS[None, None, :])
 
 
 def hue_matrix(turns: np.ndarray) -> np.ndarray:
-    """Return matrices (n, 3, 3) that turn the colour plane of YIQ by a share of a full turn."""
-    to_yiq = np.array([GREY_WEIGHTS, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
+    """Return matrices (n, 3, 3) that turn the color plane of YIQ by a share of a full turn."""
+    to_yiq = np.array([GRAY_WEIGHTS, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
     angle = 2 * np.pi * turns
     rotation = np.zeros((len(turns), 3, 3))
     rotation[:, 0, 0] = 1
@@ -77,19 +77,19 @@ def hue_matrix(turns: np.ndarray) -> np.ndarray:
     return np.asarray(np.linalg.inv(to_yiq) @ rotation @ to_yiq)
 
 
-def _colour_rows(matrices: np.ndarray, grey_share: np.ndarray | float = 0.0) -> np.ndarray:
+def _color_rows(matrices: np.ndarray, gray_share: np.ndarray | float = 0.0) -> np.ndarray:
     rows = np.empty((len(matrices), 10))
     rows[:, :9] = matrices.reshape(len(matrices), 9)
-    rows[:, 9] = grey_share
+    rows[:, 9] = gray_share
     return rows
 
 
 def _lower_saturation(parameters: Parameters, settings: Settings, scene: Scene) -> np.ndarray:  # noqa: ARG001
-    return _colour_rows(saturation_matrix(parameters["factor"]))
+    return _color_rows(saturation_matrix(parameters["factor"]))
 
 
 def _lower_grayscale(parameters: Parameters, settings: Settings, scene: Scene) -> np.ndarray:  # noqa: ARG001
-    return _colour_rows(saturation_matrix(1 - parameters["applied"]))
+    return _color_rows(saturation_matrix(1 - parameters["applied"]))
 
 
 def _sample_jitter(draws: np.ndarray, settings: Settings, scene: Scene) -> Parameters:
@@ -107,7 +107,7 @@ def _lower_jitter(parameters: Parameters, settings: Settings, scene: Scene) -> n
     if settings["hue"]:
         matrices = hue_matrix(parameters["hue"]) @ matrices
     matrices = matrices * (bright * contrast)[:, None, None]
-    return _colour_rows(matrices, (1 - contrast) * bright)
+    return _color_rows(matrices, (1 - contrast) * bright)
 
 
 def _lower_sharpness(parameters: Parameters, settings: Settings, scene: Scene) -> np.ndarray:  # noqa: ARG001
@@ -183,14 +183,14 @@ PHOTOMETRY = (
     _table("invert", _sample_nothing, {}, draws=0),
     Operation(
         "saturation",
-        "colour",
+        "color",
         magnitude_settings(0.4, 1.0),
         _sample_factor,
         _lower_saturation,
         draws=2,
     ),
-    Operation("grayscale", "colour", {}, _sample_nothing, _lower_grayscale),
-    Operation("color_jitter", "colour", _JITTER, _sample_jitter, _lower_jitter, draws=4),
+    Operation("grayscale", "color", {}, _sample_nothing, _lower_grayscale),
+    Operation("color_jitter", "color", _JITTER, _sample_jitter, _lower_jitter, draws=4),
     Operation(
         "sharpness",
         "sharpen",

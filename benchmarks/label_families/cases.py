@@ -211,7 +211,7 @@ def _imagenette(name: str, sources: Sources) -> Case:
 
 
 def _hausa(name: str, sources: Sources) -> Case:
-    """News titles labelled by keywords, half of them wrongly."""
+    """News titles labeled by keywords, half of them wrongly."""
     table = pq.read_table(sources.data / "text_noisy_labels_hausa.parquet").to_pandas()
     table = table[table["dataset"] == "hausa_news"].dropna(subset=["clean_label", "noisy_label"])
     classes = np.unique(table[["clean_label", "noisy_label"]].to_numpy().astype(str))

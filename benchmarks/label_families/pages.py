@@ -138,7 +138,7 @@ def at_least(row: Row) -> bool:
 
 
 def _right_of_dropped(rows: list[Row]) -> str:
-    """Share of rightly labelled rows among all that would be dropped by themselves."""
+    """Share of rightly labeled rows among all that would be dropped by themselves."""
     dropped = [row for row in rows if row["action"]["drops"] and row["thresher"]["flagged"]]
     if not dropped:
         return ""

@@ -128,7 +128,7 @@ class Sources:
         return _texts(texts, kinds)
 
     def coates(self, half: str) -> tuple[np.ndarray, np.ndarray]:
-        """Read patch features of CIFAR-10, of one half of the rows that people labelled again."""
+        """Read patch features of CIFAR-10, of one half of the rows that people labeled again."""
         with np.load(self.data / "emb_cifar10_coates_pca128.npz") as file:
             rows = half_of(half)
             return unit_length(file["emb"][:25_000][rows].astype(np.float32)), self.human("clean")[

@@ -38,7 +38,7 @@ Pick = Callable[[np.ndarray, np.ndarray, Context, int, int], np.ndarray]
 class Peer:
     """A strategy of another library.
 
-    ``pick(X, labels, context, n, seed)`` gets unit vectors and codes, NaN where unlabelled, and
+    ``pick(X, labels, context, n, seed)`` gets unit vectors and codes, NaN where unlabeled, and
     returns positions.
     """
 

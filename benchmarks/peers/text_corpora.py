@@ -12,7 +12,7 @@ from scipy import sparse
 
 WordEdit = Callable[[list[str], np.random.Generator], list[str]]
 Edit = Callable[[str, np.random.Generator], str]
-Labelled = tuple[list[str], np.ndarray]
+Labeled = tuple[list[str], np.ndarray]
 SLIPS = dict(zip("aeiontsrldghcm", "srwpmyderkfjvn", strict=True))
 
 
@@ -104,7 +104,7 @@ def texts_of(folder: Path, name: str) -> list[str]:
     raise ValueError(name)
 
 
-def planted(folder: Path, name: str, *, rows: int, copies: int, seed: int = 0) -> Labelled:
+def planted(folder: Path, name: str, *, rows: int, copies: int, seed: int = 0) -> Labeled:
     """Return texts with copies edited once or twice behind them, and which are of one source."""
     rng = np.random.default_rng(seed)
     every = texts_of(folder, name)
@@ -116,9 +116,7 @@ def planted(folder: Path, name: str, *, rows: int, copies: int, seed: int = 0) -
     return [*texts, *made], sources
 
 
-def records(
-    folder: Path, name: str, *, singles: int | None = None
-) -> tuple[pd.DataFrame, Labelled]:
+def records(folder: Path, name: str, *, singles: int | None = None) -> tuple[pd.DataFrame, Labeled]:
     """Return the records of a set, their texts, and which describe one thing.
 
     With `singles` only so many of those that no other record belongs to.

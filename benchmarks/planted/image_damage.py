@@ -155,7 +155,7 @@ def tinted(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 DAMAGES: dict[str, Damage] = {
     "unreadable": unreadable,
-    "one colour": blank,
+    "one color": blank,
     "dark, × 0.2": dark,
     "overexposed": overexposed,
     "contrast × 0.08": low_contrast,

@@ -17,11 +17,11 @@ def graphics(side: int, rng: np.random.Generator) -> np.ndarray:
     """Draw one to four lines and boxes on an even ground."""
     image = np.full((side, side, 3), rng.integers(0, 256, 3), np.uint8)
     for _ in range(rng.integers(1, 5)):
-        colour = rng.integers(0, 256, 3).tolist()
+        color = rng.integers(0, 256, 3).tolist()
         start, end = rng.integers(0, side, (2, 2)).tolist()
         width = int(rng.integers(2, max(3, side // 8)))
         draw = cv2.rectangle if rng.random() < 0.5 else cv2.line
-        draw(image, start, end, colour, width)
+        draw(image, start, end, color, width)
     return image
 
 

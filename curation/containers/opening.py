@@ -2,7 +2,7 @@
 
 Read are datasets, data frames of pandas and polars, Arrow tables, lists of rows or of texts,
 arrays, and torch datasets. Each is looked at as a Hugging Face dataset; what is handed back is cut
-from the user's own object, in which only relabelled cells change.
+from the user's own object, in which only relabeled cells change.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Opened:
         return _take_labels(self.y, kept, self._new_labels(here))
 
     def _new_labels(self, here: Manifest) -> dict[int, Any]:
-        """Return the new label of each relabelled row, as the column mostly writes it."""
+        """Return the new label of each relabeled row, as the column mostly writes it."""
         rows = np.flatnonzero(here.actions == "relabel")
         if not len(rows) or self.label is None or self.label not in self.dataset.column_names:
             return {}

@@ -78,16 +78,16 @@ def _raise_to_nearest(nearest: np.ndarray, vectors: np.ndarray, centers: np.ndar
 def facility_location(
     vectors: np.ndarray, n: int, *, demand: np.ndarray | None = None
 ) -> np.ndarray:
-    """Maximise the sum over rows of the similarity to their nearest chosen row, greedily.
+    """Maximize the sum over rows of the similarity to their nearest chosen row, greedily.
 
     Mirzasoleiman, Bilmes and Leskovec (2020); the greedy set reaches at least 63 % of the best sum.
     With `demand`, float (n_rows,) and positive, each row counts so much in the sum.
-    Up to `SHARD` rows are treated exactly. More are cut into shards of neighbouring rows that
+    Up to `SHARD` rows are treated exactly. More are cut into shards of neighboring rows that
     choose their part each (GreeDi, Mirzasoleiman et al., 2013, deals them at random): on CIFAR-10
     embeddings in four shards that kept 76 to 85 % of the exact set's gain over random rows, where
     random shards kept 42 to 64 %. Costs O(n_rows · `SHARD` · d).
     """
-    shards = neighbouring_shards(vectors)
+    shards = neighboring_shards(vectors)
     budgets = proportional_budgets(np.array([len(shard) for shard in shards]), n)
     parts = []
     for shard, budget in zip(shards, budgets, strict=True):
@@ -98,7 +98,7 @@ def facility_location(
     return take_turns(parts)
 
 
-def neighbouring_shards(vectors: np.ndarray, rows: np.ndarray | None = None) -> list[np.ndarray]:
+def neighboring_shards(vectors: np.ndarray, rows: np.ndarray | None = None) -> list[np.ndarray]:
     """Halve the rows along their first principal axis until a part has at most `SHARD`.
 
     `rows`, int64, are the positions to part, all by default. Returns them in parts, each sorted.
@@ -116,7 +116,7 @@ def neighbouring_shards(vectors: np.ndarray, rows: np.ndarray | None = None) -> 
     # In float64, then on a grid: the order of the rows is the same on every processor.
     order = np.argsort(vectors[rows] @ on_grid(axis, AXIS_BITS).astype(np.float32), kind="stable")
     parts = np.array_split(rows[order], 2)
-    return [shard for part in parts for shard in neighbouring_shards(vectors, np.sort(part))]
+    return [shard for part in parts for shard in neighboring_shards(vectors, np.sort(part))]
 
 
 def lazy_greedy(similarity: np.ndarray, n: int) -> np.ndarray:

@@ -86,7 +86,7 @@ def weigh(
 ) -> np.ndarray:
     """Count the rows of its class that are nearest to each chosen row, over the mean count.
 
-    Each row looks at the chosen ones of its shard (`greedy.neighbouring_shards`), at all of its
+    Each row looks at the chosen ones of its shard (`greedy.neighboring_shards`), at all of its
     class where the shard has none.
 
     Returns
@@ -102,7 +102,7 @@ def weigh(
     for code in np.unique(classes[positions]):
         rows = np.flatnonzero(classes == code)
         of_class = rows[chosen[rows]]
-        for shard in greedy.neighbouring_shards(vectors, rows):
+        for shard in greedy.neighboring_shards(vectors, rows):
             near = shard[chosen[shard]]
             near = near if len(near) else of_class
             nearest, _ = assign(vectors[shard], vectors[near])

@@ -69,7 +69,7 @@ class Trial:
 
 
 def network_features(vectors: np.ndarray) -> np.ndarray:
-    """Return standardised columns, and random rectified sums of them up to `FEATURES` in all."""
+    """Return standardized columns, and random rectified sums of them up to `FEATURES` in all."""
     d = vectors.shape[1]
     spread = vectors.std(axis=0)
     X = (vectors - vectors.mean(axis=0)) / np.maximum(spread, 1e-6) / np.sqrt(d)

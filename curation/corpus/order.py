@@ -1,7 +1,7 @@
 """Whether the order of the rows carries meaning: sorted labels, content that drifts.
 
 Rows that come in blocks, by day, camera or author, are not exchangeable: a split by position then
-tests something else than it trains, and neighbouring rows in two splits leak.
+tests something else than it trains, and neighboring rows in two splits leak.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ PERMUTATIONS = 199
 LARGEST_P = 0.01
 # Share of the variance that lies between blocks, beyond chance, from which drift matters.
 LEAST_SHARE = 0.01
-# Excess of equal neighbouring labels from which rows count as sorted.
+# Excess of equal neighboring labels from which rows count as sorted.
 LEAST_SORTED = 0.2
 
 
 def sorted_labels(codes: np.ndarray) -> tuple[list[CorpusIssue], str]:
-    """Compare how often neighbours in the order share their label, int (n,), with chance."""
+    """Compare how often neighbors in the order share their label, int (n,), with chance."""
     known = codes[codes >= 0]
     if len(known) < FEWEST_ROWS:
-        return [], f"not assessable: fewer than {FEWEST_ROWS} labelled rows"
+        return [], f"not assessable: fewer than {FEWEST_ROWS} labeled rows"
     shares = np.bincount(known) / len(known)
     chance = float((shares**2).sum())
     equal = float((known[1:] == known[:-1]).mean())
     excess = (equal - chance) / max(1 - chance, 1e-9)
-    sentence = f"neighbours share their label in {equal:.1%} of the places, {chance:.1%} by chance"
+    sentence = f"neighbors share their label in {equal:.1%} of the places, {chance:.1%} by chance"
     if excess < LEAST_SORTED:
         return [], sentence
     message = (
         f"The rows are sorted by label: {sentence}. Shuffle them before a split by position or a "
         "pass over a stream."
     )
-    evidence = {"equal_neighbours": equal, "by_chance": chance}
+    evidence = {"equal_neighbors": equal, "by_chance": chance}
     return [CorpusIssue("sorted", 0.5 * (1 - excess), message, evidence)], sentence
 
 

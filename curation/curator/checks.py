@@ -1,4 +1,4 @@
-"""All checks over one dataset: neighbours are searched once, copies are found first."""
+"""All checks over one dataset: neighbors are searched once, copies are found first."""
 
 from __future__ import annotations
 

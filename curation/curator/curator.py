@@ -132,7 +132,7 @@ class Curator(Habits):
             Rows with an image column, a text column, or columns of numbers; an array of numbers,
             shape (n, d), or of images, uint8; a list of texts or of mappings. A column ``split``
             (train, validation, test) or the splits of a ``DatasetDict`` are respected: only train
-            rows are dropped or relabelled. Without a column ``row_id`` ids are made from the
+            rows are dropped or relabeled. Without a column ``row_id`` ids are made from the
             content.
         y : array or column, shape (n,), optional
             Labels beside the rows.
@@ -230,7 +230,7 @@ class Curator(Habits):
         Old rows are not hashed again, nor encoded again where an encoder gives a row its vector
         whatever rows come with it: a pretrained or fitted one, or ``"builtin:text-hash"``. The
         other built-in encoders learn from the rows, so that each batch moves all vectors; they
-        encode everything again (``encoded_rows_``). Neighbours are searched again in any case: a
+        encode everything again (``encoded_rows_``). Neighbors are searched again in any case: a
         new row can change the threshold, the partition and the fate of an old row, and a search
         costs little beside encoding.
         """

@@ -1,6 +1,6 @@
 """Which of several copies stays: policies that a curator's step or a command names.
 
-``connected`` is the rule of `grouping`: the row with the most close neighbours. The others are
+``connected`` is the rule of `grouping`: the row with the most close neighbors. The others are
 those of `grouping.keep_by`, and ``column:NAME``, by which the copy with the highest number in a
 column of the user's own stays.
 """

@@ -12,7 +12,7 @@ from .rows import Rows
 def looks_of(
     rows: Rows, positions: np.ndarray, quality: QualityIssues | None
 ) -> dict[str, np.ndarray] | None:
-    """Return brightness, edges, noise, colours, … of some rows, each (m,); None but for images.
+    """Return brightness, edges, noise, colors, … of some rows, each (m,); None but for images.
 
     They are measured where the quality check has not done it.
     """

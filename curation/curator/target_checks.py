@@ -39,7 +39,7 @@ def check_relabel(task: str, label: str | None) -> None:
     """
     if task != TASKS[0]:
         raise InputError(
-            f"Only classes are relabelled by themselves, and the column {label!r} holds "
+            f"Only classes are relabeled by themselves, and the column {label!r} holds "
             f"{'numbers' if task == 'regression' else 'sets of classes'}. Use 'review'."
         )
 

@@ -14,13 +14,13 @@ from ..labels import LabelIssues
 SURE_PRECISION = 0.5
 # At least this share of the labels must be wrong: below it a few odd rows pass for wrong ones.
 FEWEST_WRONG = 0.02
-# Evidence that is right on fewer of the rightly labelled rows calls hard rows wrong. With 5 % of
+# Evidence that is right on fewer of the rightly labeled rows calls hard rows wrong. With 5 % of
 # planted noise, 96 % of the flags were right on digits (evidence right on .997), 53 % on TREC
 # (.80), 51 % on Banking77 (.79), and 12 % on photographs (.78), at 81 to 100 % expected.
 FAIR_ACCURACY = 0.9
 # At least so many, if as few labels are wrong as may be: what disagrees is then hard, not wrong.
 SURE_ACCURACY = 0.85
-# Half of 2,045 Hausa titles were labelled wrong by keywords: evidence that agrees with the rule
+# Half of 2,045 Hausa titles were labeled wrong by keywords: evidence that agrees with the rule
 # sees none of it, and estimates .001 to .134 of them.
 UNSEEN = (
     "Mistakes that follow a rule, such as labels made by keywords, agree with each other, so that "
@@ -36,11 +36,11 @@ def choose_label_action(found: LabelIssues) -> Choice:
         return Choice("review", f"there may be {few} wrong labels at all")
     accuracy, low = evidence_accuracy(found)
     if accuracy < FAIR_ACCURACY:
-        why = f"the evidence is right on only {accuracy:.0%} of the rightly labelled rows, so that "
+        why = f"the evidence is right on only {accuracy:.0%} of the rightly labeled rows, so that "
         why += "hard rows look wrong too: give vectors of a better encoder, or probabilities"
         return Choice("review", why)
     if low < SURE_ACCURACY:
-        why = f"the evidence may be right on only {low:.0%} of the rightly labelled rows"
+        why = f"the evidence may be right on only {low:.0%} of the rightly labeled rows"
         return Choice("review", why)
     least = found.least_precision
     if least < SURE_PRECISION:
@@ -51,7 +51,7 @@ def choose_label_action(found: LabelIssues) -> Choice:
 
 
 def evidence_accuracy(found: LabelIssues) -> tuple[float, float]:
-    """Estimate on which share of the rightly labelled rows the evidence gives the right class.
+    """Estimate on which share of the rightly labeled rows the evidence gives the right class.
 
     It agrees with given labels hardly anywhere but there, so that its agreement is this share times
     the share of right labels. The second number is the lower end of both: of the 95 % interval of

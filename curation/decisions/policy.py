@@ -40,7 +40,7 @@ class Policy:
     coreset : str
         Rows that a core set left out.
     protected : tuple of str
-        Splits whose rows are never dropped or relabelled, only marked for review.
+        Splits whose rows are never dropped or relabeled, only marked for review.
     fewest_per_class : int
         Rows of each class that stay whatever the findings say; duplicates, leaks and unusable rows
         excepted.

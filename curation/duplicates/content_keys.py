@@ -1,4 +1,4 @@
-"""What makes two rows equal: file bytes, samples of pictures, normalised text, or all columns.
+"""What makes two rows equal: file bytes, samples of pictures, normalized text, or all columns.
 
 One key a row, for `find_exact_duplicates` and `exact_graph`. Keys of files, pixels and texts have
 128 bits of BLAKE2; columns are compared value by value where their hashes agree. Cost: one pass
@@ -38,7 +38,7 @@ def content_keys(
     Parameters
     ----------
     by : {"pixels", "file", "text", "columns"}
-        ``"pixels"``: all samples of the image in all its frames, with shape and kind (grey, colour,
+        ``"pixels"``: all samples of the image in all its frames, with shape and kind (gray, color,
         transparent, 16 bits, …), whatever the file format; ``"file"``: the bytes of an image or
         other binary column;
         ``"text"``: the text after Unicode NFC, case folding and collapsing white space;

@@ -86,9 +86,9 @@ class Leakage(Shown):
             When equal rows make more pairs than memory should hold.
         """
         level = _levels(self.splits, self.order)
-        rows, neighbours, similarities = self.graph.expand().stored(self.threshold)
-        forward = (level[rows] < level[neighbours]) & (level[rows] >= 0)
-        return rows[forward], neighbours[forward], similarities[forward]
+        rows, neighbors, similarities = self.graph.expand().stored(self.threshold)
+        forward = (level[rows] < level[neighbors]) & (level[rows] >= 0)
+        return rows[forward], neighbors[forward], similarities[forward]
 
     def to_issues(self) -> Issues:
         """Return a ``leakage`` issue a leaking row, with the row it gives away as its twin.
@@ -262,9 +262,9 @@ class _SplitView:
         later = np.full(len(self.first), -1, np.int64)
         for other in range(split + 1, self.counts.shape[1]):
             later = np.where(self.sample[:, other] >= 0, self.sample[:, other], later)
-        rows, neighbours, scores = self.edges
-        there = later[neighbours] >= 0
-        rows, target, scores = rows[there], later[neighbours[there]], scores[there]
+        rows, neighbors, scores = self.edges
+        there = later[neighbors] >= 0
+        rows, target, scores = rows[there], later[neighbors[there]], scores[there]
         order = np.lexsort((self.by_id[target], -scores, rows))
         found, place = np.unique(rows[order], return_index=True)
         similarity = np.where(later >= 0, np.float32(1), np.float32(-1))
@@ -276,22 +276,22 @@ class _SplitView:
     def leaked(self) -> np.ndarray:
         """Return which rows have a close row in an earlier split; bool, shape (n,)."""
         result = np.zeros(len(self.first), bool)
-        rows, neighbours, _ = self.edges
+        rows, neighbors, _ = self.edges
         for split in range(1, self.counts.shape[1]):
             earlier: np.ndarray = self.counts[:, :split].sum(axis=1) > 0
             reached = earlier.copy()
-            reached[rows[earlier[neighbours]]] = True
+            reached[rows[earlier[neighbors]]] = True
             result |= (self.level == split) & reached[self.first]
         return result
 
     def count_pairs(self) -> int:
         """Return the number of pairs of close rows in different splits."""
-        rows, neighbours, _ = self.edges
+        rows, neighbors, _ = self.edges
         total = 0
         for split in range(self.counts.shape[1] - 1):
             later = self.counts[:, split + 1 :].sum(axis=1)
             total += int(self.counts[:, split] @ later)
-            total += int(self.counts[rows, split] @ later[neighbours])
+            total += int(self.counts[rows, split] @ later[neighbors])
         return total
 
     def conflicts(self, twin: np.ndarray, labels: np.ndarray | None) -> np.ndarray:

@@ -156,7 +156,7 @@ def find_near_duplicates(
         Rows never dropped, such as those of the test split.
     priority : ndarray of float, shape (n,), optional
         Higher is kept: a score, a resolution, a length, or what `grouping.keep_by` returns. Ties
-        go to the row with more neighbours, then the smaller row id.
+        go to the row with more neighbors, then the smaller row id.
 
     Raises
     ------

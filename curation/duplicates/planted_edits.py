@@ -54,7 +54,7 @@ def mirrored(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:  # noqa
 
 
 def mistyped(text: str, rng: np.random.Generator) -> str:
-    """Swap two neighbouring letters, once in every forty characters and once at least."""
+    """Swap two neighboring letters, once in every forty characters and once at least."""
     letters = list(text)
     for _ in range(max(1, len(text) // 40)):
         if len(letters) > 1:

@@ -1,6 +1,6 @@
 """Grouping by stars: one kept row and the rows close to it, never a chain of rows.
 
-Stars are a greedy maximal independent set of the neighbour graph (Aslam, Pelekhov, Rus, "The star
+Stars are a greedy maximal independent set of the neighbor graph (Aslam, Pelekhov, Rus, "The star
 clustering algorithm", JGAA 2004). Connected components drop rows that no kept row is close to, up
 to half of those dropped on real text; stars cannot. Cost: O(pairs) and one pass over the rows.
 """
@@ -50,7 +50,7 @@ def group_by_stars(
 ) -> Stars:
     """Keep rows such that every other row has a kept one within the threshold.
 
-    Rows are taken in the order: protected, higher priority, more neighbours, smaller row id. Each
+    Rows are taken in the order: protected, higher priority, more neighbors, smaller row id. Each
     is kept unless it is close to a row that was kept before; so no two kept rows are close, but for
     protected ones. The outcome does not depend on the order of the input.
 
@@ -152,10 +152,10 @@ def _independent_set(
     first_rows = np.unique(graph.first_rows)
     chosen, blocked = np.zeros(len(graph), bool), np.zeros(len(graph), bool)
     forced = np.unique(graph.first_rows[protected])
-    rows, neighbours, _ = graph.stored(threshold)
+    rows, neighbors, _ = graph.stored(threshold)
     ends = graph.indptr[:-1] + np.bincount(rows, minlength=len(graph))
     chosen[forced] = True
-    blocked[neighbours[chosen[rows]]] = True
+    blocked[neighbors[chosen[rows]]] = True
     lonely = graph.indptr[:-1] == ends
     chosen[first_rows[lonely[first_rows]]] = True
     undecided = first_rows[~chosen[first_rows] & ~blocked[first_rows]]
@@ -172,12 +172,12 @@ def _closest_kept(
 ) -> tuple[np.ndarray, np.ndarray]:
     twin = np.full(len(graph), -1, np.int64)
     similarity = np.full(len(graph), -1, np.float32)
-    rows, neighbours, scores = graph.stored(threshold)
-    dropped = ~chosen[rows] & chosen[neighbours]
-    rows, neighbours, scores = rows[dropped], neighbours[dropped], scores[dropped]
-    order = np.lexsort((rank[neighbours], -scores, rows))
+    rows, neighbors, scores = graph.stored(threshold)
+    dropped = ~chosen[rows] & chosen[neighbors]
+    rows, neighbors, scores = rows[dropped], neighbors[dropped], scores[dropped]
+    order = np.lexsort((rank[neighbors], -scores, rows))
     found, place = np.unique(rows[order], return_index=True)
-    twin[found], similarity[found] = neighbours[order][place], scores[order][place]
+    twin[found], similarity[found] = neighbors[order][place], scores[order][place]
     return twin, similarity
 
 
@@ -197,7 +197,7 @@ def keep_by(
     ----------
     policy : {"first", "medoid", "label_agreement", "resolution", "length"}
         ``"first"``: the earliest row. ``"medoid"``: the row with the highest summed similarity to
-        its neighbours. ``"label_agreement"``: rows whose label most of their neighbours share.
+        its neighbors. ``"label_agreement"``: rows whose label most of their neighbors share.
         ``"resolution"``: the image of the most pixels. ``"length"``: the text of the most words.
     labels : ndarray, shape (n,)
         For ``"label_agreement"``.
@@ -244,8 +244,8 @@ def _words(text: Any) -> int:
 
 def _summed_similarity(graph: NeighborGraph) -> np.ndarray:
     first = graph.first_rows
-    rows, neighbours, scores = graph.stored()
-    weights = scores.astype(np.float64) * graph.copies[neighbours]
+    rows, neighbors, scores = graph.stored()
+    weights = scores.astype(np.float64) * graph.copies[neighbors]
     sums = np.bincount(rows, weights=weights, minlength=len(graph))
     # Sums of the same numbers in another order differ in their last bits.
     rounded: np.ndarray = np.round((sums + graph.copies - 1)[first], 6)
@@ -269,8 +269,8 @@ def _label_agreement(graph: NeighborGraph, labels: np.ndarray) -> np.ndarray:
     agreeing = held(first, codes) - 1
     spans = np.diff(graph.indptr)[first]
     row = np.repeat(np.arange(n), spans)
-    neighbours = graph.indices[positions(graph.indptr[first], spans)]
-    agreeing = agreeing + np.bincount(row, weights=held(neighbours, codes[row]), minlength=n)
+    neighbors = graph.indices[positions(graph.indptr[first], spans)]
+    agreeing = agreeing + np.bincount(row, weights=held(neighbors, codes[row]), minlength=n)
     degrees = graph.degrees()
     share: np.ndarray = np.divide(agreeing, degrees, out=np.ones(n), where=degrees > 0)
     share[labels == ""] = 0.0

@@ -3,7 +3,7 @@
 Raykar et al., "Learning from Crowds" (2010): the class of a row has a prior from a model (here any
 out-of-sample probabilities; without them the class shares, as Dawid and Skene, 1979, have it), and
 each annotator is right with a rate of their own in each class. Rates are fitted by expectation
-maximisation and held near those of the whole crowd, so that annotators with few answers do no harm;
+maximization and held near those of the whole crowd, so that annotators with few answers do no harm;
 what a wrong answer says is the same for all. Costs O(answers · classes) time a round.
 """
 

@@ -59,11 +59,11 @@ def choose_audit(issues: Judged, n: int) -> np.ndarray:
     ----------
     issues : LabelIssues or RegressionIssues
     n : int
-        At least 1; all labelled rows when there are fewer.
+        At least 1; all labeled rows when there are fewer.
 
     Returns
     -------
-    ndarray of int64, shape (min(n, labelled rows),)
+    ndarray of int64, shape (min(n, labeled rows),)
         Positions, most suspicious first.
     """
     if n < 1:

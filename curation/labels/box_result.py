@@ -14,7 +14,7 @@ from .scored import Scored
 
 MOST_NAMED = 3
 IN_WORDS = {
-    "overlooked": "predicted box {} is not labelled",
+    "overlooked": "predicted box {} is not labeled",
     "badly located": "box {} is badly located",
     "swapped": "box {} is of another class",
     "extra": "box {} holds nothing",
@@ -38,7 +38,7 @@ class BoxFindings(Scored):
         ``"overlooked"`` (a prediction that the labels lack), ``"badly located"``, ``"swapped"``,
         ``"extra"`` (a label on nothing) or ``"empty"`` (no area).
     boxes : ndarray of int64, shape (m,)
-        Position among the image's labelled boxes, of overlooked ones among its predicted boxes.
+        Position among the image's labeled boxes, of overlooked ones among its predicted boxes.
     """
 
     row_of: np.ndarray

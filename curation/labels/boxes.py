@@ -65,7 +65,7 @@ def find_box_issues(
     ------
     InputError
         On unequal lengths, a missing key, coordinates that are not finite, predicted boxes of
-        negative size, and when most labelled boxes have no area (another format, surely).
+        negative size, and when most labeled boxes have no area (another format, surely).
 
     Examples
     --------
@@ -84,12 +84,12 @@ def find_box_issues(
     if len(predictions) != len(targets):
         raise InputError(f"There are {len(targets)} images, but {len(predictions)} predictions.")
     names = ids.tolist()
-    labelled = [_read(one, names[i], "target") for i, one in enumerate(targets)]
+    labeled = [_read(one, names[i], "target") for i, one in enumerate(targets)]
     predicted = [_read(one, names[i], "prediction") for i, one in enumerate(predictions)]
-    labelled, predicted = _encode(labelled, predicted)
-    _check_sizes(labelled, predicted, ids)
-    found = _empty(labelled)
-    images, places = _compare_all(labelled, predicted)
+    labeled, predicted = _encode(labeled, predicted)
+    _check_sizes(labeled, predicted, ids)
+    found = _empty(labeled)
+    images, places = _compare_all(labeled, predicted)
     least = min([1 - OVERLAP_WEIGHT, *(_least(image) for image in images)])
     detected = _detection_rates(images, likely=likely)
     for row, (image, place) in enumerate(zip(images, places, strict=True)):
@@ -99,7 +99,7 @@ def find_box_issues(
         kinds = {
             "badly located": badly_located_scores(image, likely=likely),
             "swapped": swapped_scores(image, confident=confident, least=least),
-            "extra": 1 - (1 - support(image, likely=likely)) * detected[image.labelled.codes],
+            "extra": 1 - (1 - support(image, likely=likely)) * detected[image.labeled.codes],
         }
         for kind, scores in kinds.items():
             found += _entries(row, kind, place, scores)
@@ -132,9 +132,9 @@ def _read(mapping: Mapping[str, Any], row_id: str, what: str) -> Boxes:
     return Boxes(corners, labels, scores)
 
 
-def _encode(labelled: list[Boxes], predicted: list[Boxes]) -> tuple[list[Boxes], list[Boxes]]:
-    """Give labelled and predicted boxes codes of the same classes."""
-    every = [boxes.codes for boxes in labelled + predicted if len(boxes.codes)]
+def _encode(labeled: list[Boxes], predicted: list[Boxes]) -> tuple[list[Boxes], list[Boxes]]:
+    """Give labeled and predicted boxes codes of the same classes."""
+    every = [boxes.codes for boxes in labeled + predicted if len(boxes.codes)]
     kinds = {"code" if codes.dtype.kind in "iu" else "name" for codes in every}
     if len(kinds) > 1:
         raise InputError("Labels of targets and predictions must both be codes or both be names.")
@@ -144,49 +144,49 @@ def _encode(labelled: list[Boxes], predicted: list[Boxes]) -> tuple[list[Boxes],
     codes, _ = encode_labels(flat)
     if (codes < 0).any():
         raise InputError("Every box needs a label; some are negative or empty.")
-    lengths = [len(boxes.codes) for boxes in labelled + predicted]
+    lengths = [len(boxes.codes) for boxes in labeled + predicted]
     parts = np.split(codes, np.cumsum(lengths)[:-1]) if lengths else []
     coded = [
         Boxes(boxes.corners, part, boxes.scores)
-        for boxes, part in zip(labelled + predicted, parts, strict=True)
+        for boxes, part in zip(labeled + predicted, parts, strict=True)
     ]
-    return coded[: len(labelled)], coded[len(labelled) :]
+    return coded[: len(labeled)], coded[len(labeled) :]
 
 
 def _has_area(boxes: Boxes) -> np.ndarray:
     return np.asarray((boxes.corners[:, 2:] > boxes.corners[:, :2]).all(axis=1))
 
 
-def _check_sizes(labelled: list[Boxes], predicted: list[Boxes], ids: np.ndarray) -> None:
+def _check_sizes(labeled: list[Boxes], predicted: list[Boxes], ids: np.ndarray) -> None:
     for row_id, boxes in zip(ids.tolist(), predicted, strict=True):
         if (boxes.corners[:, 2:] < boxes.corners[:, :2]).any():
             raise InputError(
                 f"A predicted box of image {row_id!r} has a negative size. Boxes are x1, y1, x2, "
                 "y2; turn width and height into the second corner."
             )
-    with_area = np.concatenate([_has_area(boxes) for boxes in labelled] or [np.zeros(0, bool)])
+    with_area = np.concatenate([_has_area(boxes) for boxes in labeled] or [np.zeros(0, bool)])
     if len(with_area) and with_area.mean() < 0.5:
         raise InputError(
-            f"{(~with_area).sum()} of {len(with_area)} labelled boxes have no area. Boxes are x1, "
+            f"{(~with_area).sum()} of {len(with_area)} labeled boxes have no area. Boxes are x1, "
             "y1, x2, y2; turn width and height into the second corner."
         )
 
 
-def _empty(labelled: list[Boxes]) -> Found:
+def _empty(labeled: list[Boxes]) -> Found:
     return [
         (row, "empty", int(box), 0.0)
-        for row, boxes in enumerate(labelled)
+        for row, boxes in enumerate(labeled)
         for box in np.flatnonzero(~_has_area(boxes))
     ]
 
 
 def _compare_all(
-    labelled: list[Boxes], predicted: list[Boxes]
+    labeled: list[Boxes], predicted: list[Boxes]
 ) -> tuple[list[Compared], list[np.ndarray]]:
-    """Compare the boxes that have an area; return also the place of each among all labelled."""
-    places = [np.flatnonzero(_has_area(boxes)) for boxes in labelled]
+    """Compare the boxes that have an area; return also the place of each among all labeled."""
+    places = [np.flatnonzero(_has_area(boxes)) for boxes in labeled]
     images = []
-    for boxes, found, place in zip(labelled, predicted, places, strict=True):
+    for boxes, found, place in zip(labeled, predicted, places, strict=True):
         whole = Boxes(boxes.corners[place], boxes.codes[place], boxes.scores[place])
         images.append(compare(whole, found))
     return images, places
@@ -199,13 +199,13 @@ def _least(image: Compared) -> float:
 
 
 def _detection_rates(images: list[Compared], *, likely: float) -> np.ndarray:
-    """Return the mean support of each class's labelled boxes, shape (K,).
+    """Return the mean support of each class's labeled boxes, shape (K,).
 
     A box without any is less suspicious in a class that the detector often misses.
     """
     if not images:
         return np.zeros(0)
-    codes = np.concatenate([image.labelled.codes for image in images])
+    codes = np.concatenate([image.labeled.codes for image in images])
     sure = np.concatenate([support(image, likely=likely) for image in images])
     counts = np.bincount(codes)
     return np.asarray(np.bincount(codes, weights=sure) / np.maximum(counts, 1))

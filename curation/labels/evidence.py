@@ -1,4 +1,4 @@
-"""Out-of-sample class probabilities: given ones, or of probes on embeddings and neighbours."""
+"""Out-of-sample class probabilities: given ones, or of probes on embeddings and neighbors."""
 
 from __future__ import annotations
 
@@ -98,24 +98,24 @@ def _probe(
     from .ridge import loo_ridge_probs
 
     assert inputs.vectors is not None
-    labelled = inputs.labels >= 0
-    vectors, labels = inputs.vectors[labelled], inputs.labels[labelled]
-    probs = np.full((len(labelled), num_classes), 1 / num_classes, dtype=np.float32)
+    labeled = inputs.labels >= 0
+    vectors, labels = inputs.vectors[labeled], inputs.labels[labeled]
+    probs = np.full((len(labeled), num_classes), 1 / num_classes, dtype=np.float32)
     if name == "loo_ridge":
-        probs[labelled] = loo_ridge_probs(vectors, labels, num_classes)
+        probs[labeled] = loo_ridge_probs(vectors, labels, num_classes)
     else:
-        probs[labelled] = out_of_fold_probs(vectors, labels, num_classes, random_state=random_state)
+        probs[labeled] = out_of_fold_probs(vectors, labels, num_classes, random_state=random_state)
     return probs
 
 
 def nearest_rows(inputs: LabelInputs, random_state: RandomState) -> NeighborGraph:
-    """Search the neighbours whose labels vote."""
+    """Search the neighbors whose labels vote."""
     assert inputs.vectors is not None
     return voting_rows(Embeddings(inputs.row_ids, inputs.vectors), random_state)
 
 
 def voting_rows(embeddings: Embeddings, random_state: RandomState) -> NeighborGraph:
-    """Search the neighbours whose labels vote, by vectors alone."""
+    """Search the neighbors whose labels vote, by vectors alone."""
     from thresher.core.search import neighbor_graph
 
     n = len(embeddings)

@@ -71,7 +71,7 @@ def find_label_issues(
         The file of a training run on these labels that `training.DynamicsRecorder` wrote, or an
         object with its ``row_ids`` and ``margins``.
     graph : NeighborGraph, optional
-        Neighbours of the same rows; made from `embeddings` when it is needed and not given.
+        Neighbors of the same rows; made from `embeddings` when it is needed and not given.
     row_ids : ndarray of str, shape (n,), optional
         Default: those of `embeddings`, or ``"0"``, ``"1"``, ….
     classes : sequence of str, optional
@@ -79,7 +79,7 @@ def find_label_issues(
     method : str
         ``"auto"``: all evidence given, turned into the probability of an error; the rows are
         flagged that make the expected F1 highest. Or one method alone, without `annotations` and
-        `dynamics`: ``"loo_ridge"`` (closed-form leave-one-out ridge), ``"knn"`` (neighbours'
+        `dynamics`: ``"loo_ridge"`` (closed-form leave-one-out ridge), ``"knn"`` (neighbors'
         votes), ``"logistic"`` (out-of-fold logistic regression), ``"confident"`` (confident
         learning on `pred_probs`, or on the ridge's; flags and scores equal those of cleanlab).
     random_state : int, numpy.random.Generator or None
@@ -145,7 +145,7 @@ def tells_classes(probs: np.ndarray, labels: np.ndarray) -> bool:
 
 
 def judged_rows(inputs: LabelInputs, *, by_peers: bool) -> np.ndarray:
-    """Return which rows can be judged: labelled, and, by embeddings, in a class with peers."""
+    """Return which rows can be judged: labeled, and, by embeddings, in a class with peers."""
     judged = inputs.labels >= 0
     by_peers &= not inputs.pred_probs and inputs.answers is None
     if by_peers and judged.any():

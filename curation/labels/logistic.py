@@ -66,7 +66,7 @@ def stratified_folds(
 def fit_logistic(
     X: np.ndarray, labels: np.ndarray, num_classes: int, *, iterations: int = ITERATIONS
 ) -> np.ndarray:
-    """Return the weights, (d, K), of least penalised mean log-loss (by L-BFGS), in float64."""
+    """Return the weights, (d, K), of least penalized mean log-loss (by L-BFGS), in float64."""
     from scipy.optimize import minimize
 
     n, d = X.shape

@@ -10,7 +10,7 @@ WIDE = 0.2
 
 @dataclass(frozen=True)
 class NoiseRate:
-    """Estimated share of labelled rows whose label is wrong, 0–1, and where it probably lies."""
+    """Estimated share of labeled rows whose label is wrong, 0–1, and where it probably lies."""
 
     estimate: float
     low: float

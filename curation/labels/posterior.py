@@ -3,7 +3,7 @@
 Model: the class of row x is k with probability ``q_k(x) ∝ p_k(x)^a``, or none of the classes with
 one that stands for a flat `p`; its label is then right, or with the rate ``r₁`` any other class by
 its share, or with the rate ``r₂`` a class that is often confused with k. The rates are fitted by
-expectation maximisation (Dempster, Laird and Rubin, 1977). Where the evidence is good and rows that
+expectation maximization (Dempster, Laird and Rubin, 1977). Where the evidence is good and rows that
 took no part become surely likelier by it, each class has rates of its own: a matrix of transitions,
 drawn to the two rates (Patrini et al., 2017, take such a matrix from anchor points).
 
@@ -65,7 +65,7 @@ def fit_noise_model(probs: np.ndarray, labels: np.ndarray, *, accuracy: float = 
     labels : ndarray of int, shape (n,)
         Codes from 0.
     accuracy : float
-        On which share of the rightly labelled rows the evidence is thought to be right.
+        On which share of the rightly labeled rows the evidence is thought to be right.
     """
     stride = max(1, probs.size // FIT_CELLS)
     order = np.argsort(labels[::stride], kind="stable")

@@ -3,7 +3,7 @@
 A right target differs from its out-of-sample prediction by a residual with a Student t
 distribution, whose scale follows the prediction; a wrong one is any target of the data. Scale,
 rate and tails are fitted by likelihood, so that a few wild targets move nothing. Predictions are
-given, or the mean of a leave-one-out ridge and of the neighbours' targets, weighted by their
+given, or the mean of a leave-one-out ridge and of the neighbors' targets, weighted by their
 precision. Costs O(n log n) beside the predictions.
 
 ``"residual"`` and ``"outre"`` are the scores of Zhou, Mueller et al., "Detecting Errors in
@@ -145,7 +145,7 @@ def right_probability(targets: np.ndarray, predicted: np.ndarray) -> tuple[np.nd
 
 
 def _fit(x: np.ndarray, anything: np.ndarray, tails: float) -> tuple[np.ndarray, float]:
-    """Fit rate and scale by expectation maximisation; return P(right) and the likelihood."""
+    """Fit rate and scale by expectation maximization; return P(right) and the likelihood."""
     from scipy.stats import t as student
 
     rate, scale = 0.05, 1.0
@@ -180,7 +180,7 @@ def residual_scores(targets: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 def outre_scores(targets: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Return how close each (target, residual) lies to half of all others, shape (n,), 0–1."""
     residuals = predicted - targets
-    plane = np.stack([_standardised(targets), RESIDUAL_SCALE * _standardised(residuals)], axis=1)
+    plane = np.stack([_standardized(targets), RESIDUAL_SCALE * _standardized(residuals)], axis=1)
     k = -(-len(plane) // 2)
     means = np.empty(len(plane))
     for start in range(0, len(plane), BLOCK):
@@ -191,7 +191,7 @@ def outre_scores(targets: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     return np.asarray(np.exp(-means / scale))
 
 
-def _standardised(values: np.ndarray) -> np.ndarray:
+def _standardized(values: np.ndarray) -> np.ndarray:
     return np.asarray((values - values.mean()) / (values.std() + 1e-100))
 
 

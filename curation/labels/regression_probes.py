@@ -1,4 +1,4 @@
-"""Leave-one-out predictions of numbers from embeddings: a ridge, and the neighbours' targets."""
+"""Leave-one-out predictions of numbers from embeddings: a ridge, and the neighbors' targets."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def predict_targets(
     Returns
     -------
     predicted : ndarray of float64, shape (n,)
-        Mean of ridge and neighbours, weighted by their inverse squared median errors.
+        Mean of ridge and neighbors, weighted by their inverse squared median errors.
     how : str
     """
     known = np.isfinite(targets)
     predicted = np.full(len(targets), np.nan)
     if known.sum() < 2:
-        return predicted, "ridge and neighbours' targets"
+        return predicted, "ridge and neighbors' targets"
     y = targets[known]
     inside = embeddings.take(np.flatnonzero(known))
     parts = [_loo_ridge(inside.vectors, y), _neighbors(inside, y, random_state)]
@@ -42,7 +42,7 @@ def predict_targets(
     precisions = [1 / (float(np.median(np.abs(part - y))) + spread) ** 2 for part in parts]
     predicted[known] = np.average(parts, axis=0, weights=precisions)
     share = precisions[0] / sum(precisions)
-    return predicted, f"ridge ({share:.0%}) and neighbours' targets ({1 - share:.0%})"
+    return predicted, f"ridge ({share:.0%}) and neighbors' targets ({1 - share:.0%})"
 
 
 def _loo_ridge(vectors: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -49,7 +49,7 @@ class LabelIssues(Scored):
         # Training dynamics alone know that a label is wrong, but none that is better.
         suggested = [new if new != old else None for new, old in zip(better, given, strict=True)]
         details = [
-            "; ".join(filter(None, [f"labelled '{old}'", self.likely_wrong(score)]))
+            "; ".join(filter(None, [f"labeled '{old}'", self.likely_wrong(score)]))
             for old, score in zip(given, self.scores[at].tolist(), strict=True)
         ]
         return Issues.concat(

@@ -26,7 +26,7 @@ def loo_ridge_probs(
     vectors : ndarray of float, shape (n, d)
         Unit length, or zero.
     labels : ndarray of int, shape (n,)
-        Codes from 0; every row labelled.
+        Codes from 0; every row labeled.
     num_classes : int
     weights : ndarray of float32, shape (n,), optional
         How much each row counts in the fit. One of weight 0 takes no part in it and is predicted

@@ -18,7 +18,7 @@ from .noise import NoiseRate
 
 @dataclass(frozen=True, repr=False)
 class Scored(ShownRows, ABC):
-    """Rows with a probability that what they are labelled with is right.
+    """Rows with a probability that what they are labeled with is right.
 
     Attributes
     ----------

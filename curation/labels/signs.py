@@ -49,7 +49,7 @@ class Signs:
 
     @property
     def accuracy(self) -> float:
-        """On which share of the rightly labelled rows the evidence is thought to be right."""
+        """On which share of the rightly labeled rows the evidence is thought to be right."""
         return min(1.0, (1 - self.disagreement) / (1 - self.confident_disagreement))
 
 

@@ -109,7 +109,7 @@ class TokenIssues(Shown):
         for token in worst.tolist():
             likely = tokens.likely_wrong(float(tokens.scores[token]))
             said.append(
-                f"token {token - start} labelled '{names[tokens.labels[token]]}', rather "
+                f"token {token - start} labeled '{names[tokens.labels[token]]}', rather "
                 f"'{tokens.suggested_names[token]}'" + (f" ({likely})" if likely else "")
             )
         more = f"; {len(at) - len(worst)} more" if len(at) > len(worst) else ""
@@ -130,7 +130,7 @@ def find_token_issues(
     Parameters
     ----------
     labels : n sequences of int or str
-        One label for each token; −1 or ``""`` = not labelled.
+        One label for each token; −1 or ``""`` = not labeled.
     pred_probs : n arrays of float, shape (tokens, K)
         Out-of-sample probabilities of each token.
     row_ids : ndarray of str, shape (n,), optional

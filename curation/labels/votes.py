@@ -13,12 +13,12 @@ from thresher.core.neighbors import NeighborGraph
 
 
 def knn_probs(graph: NeighborGraph, labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """Predict each row's class from its neighbours' labels.
+    """Predict each row's class from its neighbors' labels.
 
     Parameters
     ----------
     graph : NeighborGraph
-        Neighbours of each row, without the row itself.
+        Neighbors of each row, without the row itself.
     labels : ndarray of int, shape (n,)
         Codes; −1 does not vote.
     num_classes : int
@@ -26,7 +26,7 @@ def knn_probs(graph: NeighborGraph, labels: np.ndarray, num_classes: int) -> np.
     Returns
     -------
     ndarray of float32, shape (n, num_classes)
-        Votes smoothed by the class shares, weighing as much as one neighbour.
+        Votes smoothed by the class shares, weighing as much as one neighbor.
     """
     n = len(labels)
     rows = np.repeat(np.arange(n), np.diff(graph.indptr))

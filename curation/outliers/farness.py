@@ -1,6 +1,6 @@
 """How far rows lie from the bulk, seen in several ways, and where the tail of that ends.
 
-Rows that are alike vouch for each other: to their nearest neighbours, five pages among photographs
+Rows that are alike vouch for each other: to their nearest neighbors, five pages among photographs
 are no farther than five photographs. So each row is also compared with the fortieth nearest of a
 sample of all rows, which a small group does not reach, and with the mean direction of all. Each way
 of seeing is scaled by its own quartiles, and what lies above the median is added as squares: a row

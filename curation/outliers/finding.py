@@ -1,7 +1,7 @@
 """Find rows that are far from all others, or far from the others of their class.
 
 A row's distance is seen in several ways: the mean of ``1 − cosine`` to its k nearest rows
-(Ramaswamy, Rastogi and Shim, 2000), the same to a neighbour that no group of some thirty strangers
+(Ramaswamy, Rastogi and Shim, 2000), the same to a neighbor that no group of some thirty strangers
 reaches, and to the mean direction of all; of plain numbers also how far out they lie, and of rows
 whose properties were measured how unusual these are. `farness` tells how they are joined. The cut
 is where the tail of the bulk should have ended; there is no fixed share, and clean data may have
@@ -113,7 +113,7 @@ def find_outliers(
     properties : mapping of str to array of float, shape (n,), optional
         What was measured of every row, such as `QualityIssues.properties`, NaN where nothing was:
         rows that are unusual by these count as far too. Embeddings may not show noise or a page of
-        text among photographs; brightness, edges and colours do.
+        text among photographs; brightness, edges and colors do.
     graph : NeighborGraph, optional
         The k nearest of each row (made with ``k``); made here when not given.
     random_state : int, numpy.random.Generator or None
@@ -127,7 +127,7 @@ def find_outliers(
     ------
     InputError
         On NaN in the vectors, on unequal lengths, on properties that are no numbers, and on a graph
-        made with a threshold, in which an outlier has no neighbours at all.
+        made with a threshold, in which an outlier has no neighbors at all.
 
     Examples
     --------
@@ -211,7 +211,7 @@ def _groups(labels: np.ndarray | Sequence[int] | Sequence[str], n: int) -> np.nd
 
 
 def _mean_distance(graph: NeighborGraph) -> np.ndarray:
-    """Return the mean of 1 − similarity to the neighbours, NaN for a row without any."""
+    """Return the mean of 1 − similarity to the neighbors, NaN for a row without any."""
     counts = np.diff(graph.indptr)
     rows = np.repeat(np.arange(len(graph)), counts)
     sums = np.bincount(rows, weights=1.0 - graph.similarities, minlength=len(graph))

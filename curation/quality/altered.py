@@ -19,7 +19,7 @@ FOLDS = 5
 PENALTY = 3.0
 # An image whose own view looks unaltered at least this surely is not altered to look again.
 LIKELY = 0.3
-# Share of altered images that must not blunt the judgement of the others.
+# Share of altered images that must not blunt the judgment of the others.
 ALTERED = 0.01
 Images = np.ndarray
 Apply = Callable[[Images, int], Images]

@@ -1,4 +1,4 @@
-"""Lines of one colour along the edges of an image: letterbox bars, and the rest of a cut file."""
+"""Lines of one color along the edges of an image: letterbox bars, and the rest of a cut file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Levels that lines of one colour may span, for JPEG leaves ripples near the picture; in the half
+# Levels that lines of one color may span, for JPEG leaves ripples near the picture; in the half
 # that is farther from it what a decoder filled in does not vary, unlike sky and sea.
 TOLERANCE, FILLED = 12, 3
 

@@ -36,7 +36,7 @@ GRID = 0.5
 BLOCKS = 0.38
 LOST_CHANNEL = 0.08
 CUT_SHARE, BAR_SHARE = 0.15, 0.1
-PAGE_COLOUR = 20.0
+PAGE_COLOR = 20.0
 # More of a corpus than this is not damaged, but of that kind; below so many images no share counts.
 USUAL_SHARE = 0.1
 FEWEST_FOR_SHARE = 50
@@ -51,11 +51,11 @@ def damage_findings(columns: Columns) -> tuple[list[Finding], tuple[str, ...]]:
     with np.errstate(invalid="ignore"):  # comparisons with what could not be measured
         findings = [
             finding("unreadable", ~readable, scores=0.0, details="the image cannot be read"),
-            finding("blank", blank, scores=0.0, details="all pixels have nearly one colour"),
+            finding("blank", blank, scores=0.0, details="all pixels have nearly one color"),
             *_of_levels(columns, whole),
             *_of_edges(columns, whole),
             *_of_lines(columns, whole),
-            *_of_colours(columns, whole),
+            *_of_colors(columns, whole),
             *_of_shape(columns, readable),
         ]
     return _usual_ones_noted(findings, int(readable.sum()))
@@ -172,7 +172,7 @@ def _of_lines(columns: Columns, whole: np.ndarray) -> list[Finding]:
     shift = columns["shift"]
     ended = whole & (cut >= CUT_SHARE)
     barred = whole & (bars >= BAR_SHARE) & ~ended
-    page = whole & (lines > 0) & (columns["colour"] < PAGE_COLOUR)
+    page = whole & (lines > 0) & (columns["color"] < PAGE_COLOR)
     sheared = whole & (shift != 0)
     return [
         finding(
@@ -204,13 +204,13 @@ def _of_lines(columns: Columns, whole: np.ndarray) -> list[Finding]:
     ]
 
 
-def _of_colours(columns: Columns, whole: np.ndarray) -> list[Finding]:
-    colour, weakest = columns["colour"], columns["weakest"]
-    lost = whole & (weakest < LOST_CHANNEL) & (colour >= GRAY_TOLERANCE)
-    gray = whole & (colour < GRAY_TOLERANCE)
+def _of_colors(columns: Columns, whole: np.ndarray) -> list[Finding]:
+    color, weakest = columns["color"], columns["weakest"]
+    lost = whole & (weakest < LOST_CHANNEL) & (color >= GRAY_TOLERANCE)
+    gray = whole & (color < GRAY_TOLERANCE)
     rare = gray.sum() <= max(1, RARE_SHARE * whole.sum())
     return [
-        finding("gray", gray & rare, scores=0.45, details="no colour, among images in colour"),
+        finding("gray", gray & rare, scores=0.45, details="no color, among images in color"),
         finding(
             "channel lost",
             lost,

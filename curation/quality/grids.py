@@ -10,7 +10,7 @@ BLOCK = 8
 
 
 def grid_share(gray: np.ndarray) -> float:
-    """Return how far all steps between neighbouring pixels lie on an even grid, 0 to 1.
+    """Return how far all steps between neighboring pixels lie on an even grid, 0 to 1.
 
     The largest Fourier coefficient of the steps summed along each line, as a share of their sum: 1
     where all steps are on lines at equal distances, as after enlarging without smoothing. The

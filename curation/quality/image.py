@@ -16,7 +16,7 @@ from thresher.core.images import fit_square
 from .damage import BLANK_SPREAD, damage_findings
 from .orientation import SIDE, orientation_finding
 from .pixels import STATISTICS, measure_image
-from .recolored import colour_findings
+from .recolored import color_findings
 from .result import Finding
 
 # More thumbnails are not held in memory (3 KB each) to be looked at for what was altered.
@@ -27,7 +27,7 @@ PROPERTIES = {
     "contrast": "spread",
     "sharpness": "sharpness",
     "information": "bits",
-    "colour": "colour",
+    "color": "color",
     "noise": "noise",
     "darkest": "low",
     "brightest": "high",
@@ -47,7 +47,7 @@ def image_findings(
     looked_at = slice(len(thumbnails))
     whole = columns["spread"][looked_at] >= BLANK_SPREAD
     turned, note = orientation_finding(thumbnails, whole)
-    recolored = colour_findings(thumbnails, whole, columns["colour"][looked_at])
+    recolored = color_findings(thumbnails, whole, columns["color"][looked_at])
     notes = (*usual, *_notes(note, len(thumbnails), len(images)))
     return [*findings, turned, *recolored], notes, _properties(columns)
 
@@ -80,7 +80,7 @@ def image_statistics(images: np.ndarray | Sequence[Any]) -> dict[str, np.ndarray
         ``height`` and ``width`` in pixels; ``low``, ``high``, ``mean`` and ``spread``: 2nd and 98th
         percentile, mean and standard deviation of the luminance, 0–255; ``sharpness``: log10 of the
         variance of the Laplacian over that of the luminance; ``bits``: entropy of the luminance
-        histogram; ``colour``: the largest mean difference between two channels, 0–255; ``weakest``:
+        histogram; ``color``: the largest mean difference between two channels, 0–255; ``weakest``:
         spread of the weakest channel over that of the strongest; ``across`` and ``down``:
         correlation with the right and the lower pixel; ``edge``, ``noise``, ``grid``, ``blocks``,
         ``lines``, ``shift``, ``cut`` and ``bars``: see the functions of `pixels`, `grids`, `pages`,

@@ -65,7 +65,7 @@ def _judge(text: str, prior: np.ndarray, own: np.ndarray) -> tuple[float, str]:
     names = _names()
     best, _ = _identifier().classify(text)
     if own[names[best]]:
-        # The likeliest language before the prior is one that the prior favours as well.
+        # The likeliest language before the prior is one that the prior favors as well.
         return 1.0, best
     joint = _likelihoods([text])[0] * prior
     joint /= joint.sum()

@@ -39,8 +39,8 @@ def _turned(images: np.ndarray, quarters: int) -> np.ndarray:
 
 def _shapes(images: np.ndarray) -> np.ndarray:
     # In float64, where processors differ too little to change a score.
-    edges, colours, _ = np.split(describe(images).astype(np.float64), np.cumsum(WIDTHS)[:2], axis=1)
-    return np.concatenate([unit(edges), 0.5 * unit(colours)], axis=1)
+    edges, colors, _ = np.split(describe(images).astype(np.float64), np.cumsum(WIDTHS)[:2], axis=1)
+    return np.concatenate([unit(edges), 0.5 * unit(colors)], axis=1)
 
 
 def unit(features: np.ndarray) -> np.ndarray:

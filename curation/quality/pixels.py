@@ -22,7 +22,7 @@ STATISTICS = (
     "spread",
     "sharpness",
     "bits",
-    "colour",
+    "color",
     "mean",
     "edge",
     "noise",
@@ -59,8 +59,8 @@ def measure_image(image: np.ndarray) -> tuple[float, ...]:
     gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     low, high, extent, mean, variance, bits = _levels(gray)
     edges = cv2.meanStdDev(cv2.Laplacian(gray, cv2.CV_32F))[1].item() ** 2
-    colour, weakest, strongest = _colours(image)
-    across, down = _neighbours(gray, variance)
+    color, weakest, strongest = _colors(image)
+    across, down = _neighbors(gray, variance)
     return (
         *gray.shape,
         low,
@@ -69,7 +69,7 @@ def measure_image(image: np.ndarray) -> tuple[float, ...]:
         variance**0.5,
         np.log10((edges + 1e-3) / (variance + 1e-3)),
         bits,
-        colour,
+        color,
         mean,
         _weakest_edge(gray, variance**0.5),
         _noise(gray),
@@ -101,7 +101,7 @@ def _levels(gray: np.ndarray) -> tuple[float, float, float, float, float, float]
     return float(low), float(min(high, 255)), float(extent), mean, variance, bits
 
 
-def _colours(image: np.ndarray) -> tuple[float, float, float]:
+def _colors(image: np.ndarray) -> tuple[float, float, float]:
     """Return the largest mean difference between channels, and the weakest and strongest channel.
 
     The weakest by its spread as a share of the largest, 1 for gray images; the strongest by its
@@ -112,14 +112,14 @@ def _colours(image: np.ndarray) -> tuple[float, float, float]:
     if image.ndim == 2:
         return 0.0, 1.0, cv2.mean(image)[0]
     red, green, blue = cv2.split(image)
-    colour = max(
+    color = max(
         cv2.mean(cv2.absdiff(red, green))[0],
         cv2.mean(cv2.absdiff(green, blue))[0],
         cv2.mean(cv2.absdiff(red, blue))[0],
     )
     means, spreads = cv2.meanStdDev(image)
     weakest = (spreads.min() + 1e-3) / (spreads.max() + 1e-3)
-    return colour, float(weakest), float(means.max())
+    return color, float(weakest), float(means.max())
 
 
 def _weakest_edge(gray: np.ndarray, spread: float) -> float:
@@ -156,8 +156,8 @@ def _noise(gray: np.ndarray) -> float:
     return float(quiet) / FIFTH / 2
 
 
-def _neighbours(gray: np.ndarray, variance: float) -> tuple[float, float]:
-    """Return the correlation of pixels with their right and with their lower neighbours."""
+def _neighbors(gray: np.ndarray, variance: float) -> tuple[float, float]:
+    """Return the correlation of pixels with their right and with their lower neighbors."""
     import cv2
 
     if min(gray.shape) < 2:

@@ -1,4 +1,4 @@
-"""Negatives, and images whose red and blue were swapped, among images in their own colours."""
+"""Negatives, and images whose red and blue were swapped, among images in their own colors."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from .altered import Alteration, Apply, judge_alteration
 from .orientation import unit
 from .result import Finding, finding
 
-# Below this probability of natural colours an image is flagged. Colours of a thumbnail tell nine of
+# Below this probability of natural colors an image is flagged. Colors of a thumbnail tell nine of
 # ten photographs from their negative, but few surely: some tenth of the negatives is found.
 NATURAL = 0.005
-LEAST_COLOUR = 3.0
+LEAST_COLOR = 3.0
 BINS = 4
 BANDS = 3
 
 
-def colour_findings(
-    thumbnails: np.ndarray, usable: np.ndarray, colour: np.ndarray
-) -> list[Finding]:
+def color_findings(thumbnails: np.ndarray, usable: np.ndarray, color: np.ndarray) -> list[Finding]:
     """Find negatives and images with two channels swapped.
 
     Parameters
@@ -28,7 +26,7 @@ def colour_findings(
     thumbnails : ndarray of uint8, shape (n, 32, 32, 3)
     usable : ndarray of bool, shape (n,)
         False for images that cannot be judged: unreadable, blank.
-    colour : ndarray of float, shape (n,)
+    color : ndarray of float, shape (n,)
         Mean difference between the channels; without any, swapping changes nothing.
     """
     return [
@@ -37,7 +35,7 @@ def colour_findings(
             "swapped colors",
             "red and blue seem to be swapped",
             thumbnails,
-            usable & (colour >= LEAST_COLOUR),
+            usable & (color >= LEAST_COLOR),
             _swapped,
         ),
     ]
@@ -46,7 +44,7 @@ def colour_findings(
 def _finding(
     kind: str, details: str, thumbnails: np.ndarray, usable: np.ndarray, apply: Apply
 ) -> Finding:
-    judged = judge_alteration(thumbnails, usable, Alteration(2, apply, _colours))
+    judged = judge_alteration(thumbnails, usable, Alteration(2, apply, _colors))
     natural = np.ones(len(usable)) if judged is None else judged.natural
     return finding(kind, natural < NATURAL, scores=50 * natural, details=details)
 
@@ -59,8 +57,8 @@ def _swapped(images: np.ndarray, times: int) -> np.ndarray:
     return np.ascontiguousarray(images[..., ::-1]) if times else images
 
 
-def _colours(images: np.ndarray) -> np.ndarray:
-    """Describe shapes, layout, and which colours occur in the upper, middle and lower third."""
+def _colors(images: np.ndarray) -> np.ndarray:
+    """Describe shapes, layout, and which colors occur in the upper, middle and lower third."""
     described = describe(images).astype(np.float64)
     edges, layout, palette = np.split(described, np.cumsum(WIDTHS)[:2], axis=1)
     bands = np.array_split(images, BANDS, axis=1)
@@ -69,7 +67,7 @@ def _colours(images: np.ndarray) -> np.ndarray:
 
 
 def _histogram(images: np.ndarray, bins: int) -> np.ndarray:
-    """Return the roots of the shares of the colours in a cube of bins, float64 (n, bins³)."""
+    """Return the roots of the shares of the colors in a cube of bins, float64 (n, bins³)."""
     n = len(images)
     levels = images.reshape(n, -1, 3).astype(np.int64) * bins // 256
     cells = (levels[..., 0] * bins + levels[..., 1]) * bins + levels[..., 2]

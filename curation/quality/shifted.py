@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-# Where neighbouring lines agree better than this, none is off.
+# Where neighboring lines agree better than this, none is off.
 AS_THEY_ARE = 0.85
 # Fine slanting stripes agree best a pixel or two off.
 LEAST_SHIFT = 3
 FEWEST_PIXELS = 16
 MOST_LINES = 64
-# Correlation of neighbouring lines, one of them moved, and share of the lines that agree on it.
+# Correlation of neighboring lines, one of them moved, and share of the lines that agree on it.
 AGREEMENT, MAJORITY = 0.7, 0.7
 
 
 def line_shift(gray: np.ndarray, down: float) -> float:
     """Return by how many pixels each line is off the one above, uint8 (h, w); 0 where by none.
 
-    `down` is the correlation of pixels with their lower neighbours: where it is high, nothing is
+    `down` is the correlation of pixels with their lower neighbors: where it is high, nothing is
     looked for.
     """
     height, width = gray.shape

@@ -44,7 +44,7 @@ class ConfidentLabels:
         Most probable class.
     flagged : ndarray of bool, shape (n,)
     noise_rate : NoiseRate
-        Share of the labelled rows that is flagged, between none and all that the model disagrees
+        Share of the labeled rows that is flagged, between none and all that the model disagrees
         with: by confident learning nothing more is known.
     """
 

@@ -61,7 +61,7 @@ def apply_to_shards(
     folder : path
         Gets a file of the same name for each; an existing one is replaced.
     label : str, optional
-        The label column; needed only when rows are relabelled.
+        The label column; needed only when rows are relabeled.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 Pairs that one partition cuts apart are mostly together in another one, drawn anew: two of them with
 a narrow margin find more, for less, than one with a wide margin. All is decided on sampled rows
-before anything is searched: their true neighbours are found exhaustively, one part of the sample
+before anything is searched: their true neighbors are found exhaustively, one part of the sample
 sets the margin, and the other part measures its recall.
 """
 
@@ -27,7 +27,7 @@ CELLS_PER_ROOT = 4
 ROWS_PER_CELL = 32
 TUNING_ROWS, CHECKED_ROWS = 500, 1000
 PLANTED_ROWS, ENOUGH_ROWS = 2000, 100
-# Of a sampled row, so many neighbours in each range of rows, and in all, are looked at.
+# Of a sampled row, so many neighbors in each range of rows, and in all, are looked at.
 MOST_IN_RANGE, MOST_IN_ALL = 200, 50
 QUERIES = 256
 WIDER, WIDEST = 1.5, 0.6
@@ -87,7 +87,7 @@ _PARTS = ("groups", "cells", "starts")
 
 @dataclass(frozen=True)
 class FindTruth:
-    """Task over row ranges: ``pairs.npy``, int64 (m, 2), the true neighbours of sampled rows.
+    """Task over row ranges: ``pairs.npy``, int64 (m, 2), the true neighbors of sampled rows.
 
     Pairs are (place in the sample, row), the most similar of each sampled row if there are many.
     """

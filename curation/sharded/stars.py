@@ -60,7 +60,7 @@ class GroupByStars:
 
 
 def _degrees(edges: Edges, first: np.ndarray) -> np.ndarray:
-    """Return the number of neighbours of each row, equal rows counted."""
+    """Return the number of neighbors of each row, equal rows counted."""
     n = len(first)
     copies = np.bincount(first, minlength=n)
     counts = np.zeros(n, np.int64)
@@ -117,7 +117,7 @@ def _pointing(
 def _closest_kept(
     edges: Edges, chosen: np.ndarray, rank: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the most similar chosen neighbour of each other row, ties by rank, and how similar."""
+    """Return the most similar chosen neighbor of each other row, ties by rank, and how similar."""
     twin = np.full(len(rank), -1, np.int64)
     best = np.full(len(rank), -1, np.float32)
     for low, high, scores in edges:

@@ -102,12 +102,12 @@ def test_empty_cells_of_a_filled_file_are_no_answers(tmp_path):
 @pytest.mark.parametrize("kind", [int, float, np.uint8, bool, "Int64"])
 def test_a_mask_of_numbers_is_a_mask(kind):
     vectors = np.random.default_rng(0).normal(size=(40, 4))
-    labelled = np.arange(40) >= 10
-    mask = pd.Series(labelled.astype(int), dtype=kind) if kind == "Int64" else labelled.astype(kind)
+    labeled = np.arange(40) >= 10
+    mask = pd.Series(labeled.astype(int), dtype=kind) if kind == "Int64" else labeled.astype(kind)
     picked = query(strategy="k_center", embeddings=vectors, labeled=mask, n=10, random_state=0)
     assert sorted(map(int, picked.row_ids)) == list(range(10))
     for name in ("exclude", "candidates"):
-        given = {name: mask if name == "exclude" else 1 - labelled.astype(int)}
+        given = {name: mask if name == "exclude" else 1 - labeled.astype(int)}
         chosen = query(strategy="k_center", embeddings=vectors, n=10, random_state=0, **given)
         assert sorted(map(int, chosen.row_ids)) == list(range(10))
 

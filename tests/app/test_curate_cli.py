@@ -63,7 +63,7 @@ def test_duplicates_are_found_decided_dropped_and_put_back(call, reviews, tmp_pa
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".jsonl", ".tar", ""])
-def test_relabelled_rows_go_out_in_any_format_and_back(call, reviews, tmp_path, suffix):
+def test_relabeled_rows_go_out_in_any_format_and_back(call, reviews, tmp_path, suffix):
     rows = pd.read_csv(reviews, keep_default_na=False, dtype=str)
     telling = np.array(["awful broken refund", "fine usual decent", "great lovely happy"])
     rows["text"] += " " + pd.Series(telling[np.arange(60) % 3])

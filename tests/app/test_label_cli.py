@@ -1,4 +1,4 @@
-"""The labelling commands: the whole loop from a user's file, and what it says to mistakes."""
+"""The labeling commands: the whole loop from a user's file, and what it says to mistakes."""
 
 from __future__ import annotations
 
@@ -194,11 +194,11 @@ def test_simulate(table: Path, tmp_path: Path) -> None:
 
 def test_mistakes_are_named(folder: Path, table: Path, tmp_path: Path) -> None:
     path = tmp_path / "b.csv"
-    assert "holds no labelling session" in error_of("next", tmp_path)
+    assert "holds no labeling session" in error_of("next", tmp_path)
     assert "60 rows available, 61 asked" in error_of("next", folder, "-n", "61")
     assert "must end in" in error_of("next", folder, "--out", tmp_path / "b.xlsx")
     assert "'new', 'relabel', 'mixed'" in error_of("next", folder, "--mode", "old")
-    assert "holds a labelling session already" in error_of(
+    assert "holds a labeling session already" in error_of(
         "init", table, "--features", "x,y", "--classes", "a,b", "--out", folder
     )
     new = tmp_path / "new"

@@ -27,7 +27,7 @@ CLASSES = ["barolo", "grignolino", "barbera"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two files of one network, and labelled rows."""
+    """Two files of one network, and labeled rows."""
     folder = tmp_path_factory.mktemp("models")
     wine = load_wine()
     for name, width in (("model", 8), ("baseline", 8)):

@@ -187,11 +187,11 @@ def test_curation_alone_needs_no_labels(tmp_path: Path) -> None:
 def test_a_folder_with_ten_kinds_of_bad_files_names_all_ten(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     rng = np.random.default_rng(0)
-    for kind, colour in (("red", 0), ("blue", 2)):
+    for kind, color in (("red", 0), ("blue", 2)):
         (photos / kind).mkdir(parents=True)
         for number in range(95):
             pixels = rng.integers(0, 90, (24, 24, 3), dtype=np.uint8)
-            pixels[..., colour] += 120
+            pixels[..., color] += 120
             PIL.Image.fromarray(pixels).save(photos / kind / f"{number}.png")
     names = make_bad_files(photos / "red", whole=(photos / "red" / "3.png").read_bytes())
     result = run(str(photos), out=tmp_path / "r", settings=Settings(), until="curate")

@@ -49,7 +49,7 @@ def test_cells_and_messages_show_it_too(is_terminal: bool) -> None:
     assert all(line.isprintable() for line in written.splitlines())
 
 
-def test_colours_of_our_own_stay() -> None:
+def test_colors_of_our_own_stay() -> None:
     stream = io.StringIO()
     Terminal(file=stream, force_terminal=True, color_system="standard").print("[red]x[/red]\x1b")
     assert stream.getvalue() == "\x1b[31mx\x1b[0m\\x1b\n"

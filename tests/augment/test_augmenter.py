@@ -51,7 +51,7 @@ def test_backends_agree(op, channels, pictures):
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("op", [name for name in OPERATIONS if name != "identity"])
-def test_cuda_is_within_one_grey_level(op, pictures):
+def test_cuda_is_within_one_gray_level(op, pictures):
     images = torch.from_numpy(pictures()).permute(0, 3, 1, 2).contiguous()
     aug = Augmenter(Policy("one", (Step(op),)), backend="torch")
     found = aug.batch(images.cuda(), KEYS)

@@ -27,10 +27,10 @@ def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
 
 
-def slow_hog(grey: np.ndarray, cells: int, orientations: int) -> np.ndarray:
+def slow_hog(gray: np.ndarray, cells: int, orientations: int) -> np.ndarray:
     """One image, pixel by pixel."""
-    side, width = len(grey), len(grey) / cells
-    root = np.pad(np.sqrt(grey.astype(float)), 1, mode="edge")
+    side, width = len(gray), len(gray) / cells
+    root = np.pad(np.sqrt(gray.astype(float)), 1, mode="edge")
     grid = np.zeros((cells, cells, orientations))
     for y in range(side):
         for x in range(side):
@@ -54,9 +54,9 @@ def slow_hog(grey: np.ndarray, cells: int, orientations: int) -> np.ndarray:
 
 
 def test_hog_equals_the_slow_one():
-    grey = IMAGES[:2, :16, :16, 0]
-    expected = np.stack([slow_hog(image, 4, 12) for image in grey])
-    assert np.allclose(hog(grey.astype(np.float32)), expected, atol=1e-4)
+    gray = IMAGES[:2, :16, :16, 0]
+    expected = np.stack([slow_hog(image, 4, 12) for image in gray])
+    assert np.allclose(hog(gray.astype(np.float32)), expected, atol=1e-4)
 
 
 def test_layout_equals_opencv_dct():
@@ -107,12 +107,12 @@ def test_constant_images_are_zero_and_not_fitted():
     assert not ImageEncoder().fit(flat).encode(flat).any()
 
 
-def test_grey_and_other_sizes():
+def test_gray_and_other_sizes():
     encoder = ImageEncoder().fit(IMAGES)
-    grey = IMAGES[:5, ..., 0]
-    expected = encoder.encode(np.repeat(grey[..., None], 3, axis=3))
-    assert np.array_equal(encoder.encode(grey), expected)
-    assert np.array_equal(encoder.encode(grey[..., None]), expected)
+    gray = IMAGES[:5, ..., 0]
+    expected = encoder.encode(np.repeat(gray[..., None], 3, axis=3))
+    assert np.array_equal(encoder.encode(gray), expected)
+    assert np.array_equal(encoder.encode(gray[..., None]), expected)
     twice = IMAGES[:5].repeat(2, axis=1).repeat(2, axis=2)
     assert np.allclose(encoder.encode(twice), encoder.encode(IMAGES[:5]), atol=1e-5)
     assert encoder.encode(IMAGES[:5, :1, :3]).shape == (5, 128)
@@ -244,7 +244,7 @@ def test_features_need_the_fitted_width():
         FeatureEncoder().fit(RNG.normal(size=(9, 3))).encode(RNG.normal(size=(9, 2)))
 
 
-def test_digits_nearest_neighbours_beat_plain_distance_or_equal_it():
+def test_digits_nearest_neighbors_beat_plain_distance_or_equal_it():
     inputs, labels = load_digits(return_X_y=True)
     vectors = FeatureEncoder().fit(inputs[:1200]).encode(inputs)
     standard = (inputs - inputs[:1200].mean(0)) / np.maximum(inputs[:1200].std(0), 1e-9)
@@ -256,7 +256,7 @@ def test_digits_nearest_neighbours_beat_plain_distance_or_equal_it():
 
 
 @pytest.mark.data
-def test_cifar10_nearest_neighbours():
+def test_cifar10_nearest_neighbors():
     root = os.environ.get("THRESHER_DATA")
     if not root:
         pytest.skip("set THRESHER_DATA to the folder with cifar10_train.parquet")
@@ -281,7 +281,7 @@ def test_cifar10_nearest_neighbours():
 
 
 @pytest.mark.data
-def test_banking77_nearest_neighbours():
+def test_banking77_nearest_neighbors():
     root = os.environ.get("THRESHER_DATA")
     if not root:
         pytest.skip("set THRESHER_DATA to the folder with text_classification.parquet")

@@ -156,9 +156,9 @@ def test_integers_are_the_same_bits_where_kernels_saturate(run_on_haswell):
 
 @needs_images
 def test_a_file_of_sixteen_bits():
-    grey = (np.random.default_rng(0).integers(0, 256, (2, 50, 50)) * 257).astype(np.uint16)
+    gray = (np.random.default_rng(0).integers(0, 256, (2, 50, 50)) * 257).astype(np.uint16)
     files = []
-    for image in (grey[0], (grey[0] // 257).astype(np.uint8)):
+    for image in (gray[0], (gray[0] // 257).astype(np.uint8)):
         out = io.BytesIO()
         Image.fromarray(image).save(out, "PNG")
         files.append({"bytes": out.getvalue(), "path": None})
@@ -191,13 +191,13 @@ def test_padding_is_that_of_tensorflow(side, kernel, step, expected):
 
 @needs_images
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 1), (40, 50), (50, 40, 1), (200, 3, 3)])
-def test_pictures_of_any_size_and_in_grey(shape):
+def test_pictures_of_any_size_and_in_gray(shape):
     from thresher.core.encoders.meaning_image import ImageMeaningEncoder
 
     images = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
     found = ImageMeaningEncoder().encode(images)
     assert found.shape == (2, 1280)
-    assert found.any() == (images[0].size > 3)  # one pixel is one colour
+    assert found.any() == (images[0].size > 3)  # one pixel is one color
     with pytest.raises(InputError, match="uint8"):
         ImageMeaningEncoder().encode(images.astype(np.uint16))
 

@@ -37,12 +37,12 @@ def test_a_projection_equals_whole_numbers():
     features = np.clip(np.random.default_rng(0).normal(size=(300, 40)), -1, 1).astype(np.float32)
     found = Projection.fit(features, widths=(30, 10), weights=(1.0, 0.5), dimensions=20)
     rows = np.rint(features.astype(np.float64) * 2**FEATURE_BITS).astype(np.int64)
-    centre = np.rint(found.mean.astype(np.float64) * 2**FEATURE_BITS).astype(np.int64)
+    center = np.rint(found.mean.astype(np.float64) * 2**FEATURE_BITS).astype(np.int64)
     _, exponents = np.frexp(np.abs(found.basis).max(axis=0))
     steps = np.ldexp(1.0, exponents - COMPONENT_BITS)
     basis = np.rint(found.basis / steps).astype(np.int64)
     assert np.array_equal(basis * steps, found.basis)
-    expected = ((rows - centre) @ basis) * (steps / 2**FEATURE_BITS)
+    expected = ((rows - center) @ basis) * (steps / 2**FEATURE_BITS)
     assert np.array_equal(found.apply(features), expected.astype(np.float32))
 
 

@@ -14,7 +14,7 @@ from thresher.core.images import UnreadableImage, decode_image, fit_square, read
 
 
 def picture(height=24, width=32):
-    """A smooth colour picture, so that JPEG changes it little."""
+    """A smooth color picture, so that JPEG changes it little."""
     y, x = np.mgrid[0:height, 0:width]
     return np.stack([x * 7 % 256, y * 9 % 256, (x + y) * 4 % 256], axis=2).astype(np.uint8)
 
@@ -37,11 +37,11 @@ def test_jpeg_is_close_to_what_pillow_gives(options):
     assert np.abs(decode_image(data).astype(int) - expected).max() <= 4
 
 
-def test_grey_16_bit_palette_and_one_bit():
-    grey = picture()[..., 0]
-    np.testing.assert_array_equal(decode_image(encoded(grey))[..., 2], grey)
-    deep = Image.fromarray(grey.astype(np.uint16) * 256 + 77)
-    np.testing.assert_array_equal(decode_image(encoded(deep))[..., 1], grey)
+def test_gray_16_bit_palette_and_one_bit():
+    gray = picture()[..., 0]
+    np.testing.assert_array_equal(decode_image(encoded(gray))[..., 2], gray)
+    deep = Image.fromarray(gray.astype(np.uint16) * 256 + 77)
+    np.testing.assert_array_equal(decode_image(encoded(deep))[..., 1], gray)
     palette = Image.fromarray(picture()).quantize(256)
     expected = np.asarray(palette.convert("RGB"))
     np.testing.assert_array_equal(decode_image(encoded(palette)), expected)
@@ -171,7 +171,7 @@ def test_thumbnails_of_large_jpegs_stay_large_enough():
     assert decode_image(data, shrink_to=300).shape == (640, 480, 3)
 
 
-def test_fit_square_crops_the_centre():
+def test_fit_square_crops_the_center():
     image = np.zeros((10, 30, 3), np.uint8)
     image[:, 10:20] = 200
     assert (fit_square(image, 5) == 200).all()

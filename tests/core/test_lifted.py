@@ -79,7 +79,7 @@ def test_distances_from_the_middle_by_hand():
     assert distances_from_middle(unit_length(x[:4])) is None
 
 
-def test_lifting_keeps_neighbours():
+def test_lifting_keeps_neighbors():
     x, _ = classes_on_a_line(60)
     directions = lifted(x + 100)
     np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1, rtol=1e-6)

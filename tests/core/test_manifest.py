@@ -60,7 +60,7 @@ def test_apply_follows_row_ids_and_not_positions():
     assert same_table(manifest().undo(*parts(applied), label="label"), dataset())
 
 
-def test_class_labels_and_integers_are_relabelled():
+def test_class_labels_and_integers_are_relabeled():
     features = hf.Features(
         {
             "row_id": hf.Value("string"),

@@ -1,4 +1,4 @@
-"""Embeddings, issues and the neighbour graph as containers."""
+"""Embeddings, issues and the neighbor graph as containers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_issues_sort_count_filter_and_come_back(tmp_path: Path) -> None:
     issues = Issues.concat(
         [
             Issues.from_rows([Issue("b", "label", 0.5, suggested="cat"), Issue("a", "label", 0.1)]),
-            Issues.from_columns("blank", row_ids=["c"], scores=[0.0], details=["all one colour"]),
+            Issues.from_columns("blank", row_ids=["c"], scores=[0.0], details=["all one color"]),
             Issues.empty(),
         ]
     )

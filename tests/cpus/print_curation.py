@@ -84,7 +84,7 @@ answer = {
     "outliers": digest(find_outliers(vectors).flagged),
     "approximate pairs": digest(close.indices, close.similarities) + close.method,
     "shards": shards.fingerprint,
-    "approximate neighbours": digest(nearest.indices, nearest.similarities) + nearest.method,
+    "approximate neighbors": digest(nearest.indices, nearest.similarities) + nearest.method,
     **{f"digits: {name}": value for name, value in curated(pictures).items()},
     **{f"texts: {name}": value for name, value in curated(letters).items()},
 }

@@ -1,4 +1,4 @@
-"""What the commands about augmentation work on: a user's labelled images, and policies by name."""
+"""What the commands about augmentation work on: a user's labeled images, and policies by name."""
 
 from __future__ import annotations
 

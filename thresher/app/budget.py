@@ -3,7 +3,7 @@
 ```toml
 model = "runs/first/models/onnx/int8"   # a folder that `export` wrote
 baseline = "baseline"                   # another one, committed: for the limits against it
-data = "test.parquet"                   # labelled rows: needed by the limits on accuracy
+data = "test.parquet"                   # labeled rows: needed by the limits on accuracy
 label = "intent"                        # columns, where they are not plain
 encoding = "gb18030"                    # how they are read: delimiter, header, na, max_unpacked too
 threads = 1
@@ -147,7 +147,7 @@ def _check_limits(budget: Budget, path: Path) -> None:
         raise InputError(f"{path}: {min(against)} compares with a `baseline`; name its folder.")
     on_rows = {"min_accuracy", "max_accuracy_drop", "min_agreement"} & budget.limits.keys()
     if on_rows and budget.data is None:
-        raise InputError(f"{path}: {min(on_rows)} needs labelled rows; name them with `data`.")
+        raise InputError(f"{path}: {min(on_rows)} needs labeled rows; name them with `data`.")
 
 
 def _on_rows(
@@ -205,10 +205,10 @@ def _samples(budget: Budget, model: ExportedModel) -> Samples:
     messages(loaded.role_lines)
     samples = samples_for(model, with_all_numbers(loaded))
     assert samples.targets is not None
-    labelled = np.flatnonzero(samples.targets.numpy() >= 0)
-    if not len(labelled):
+    labeled = np.flatnonzero(samples.targets.numpy() >= 0)
+    if not len(labeled):
         raise InputError(f"No row of {budget.data} has a label; accuracy needs some.")
-    return samples.take(labelled)
+    return samples.take(labeled)
 
 
 def _ratio(model: ExportedModel, baseline: ExportedModel, limit: float) -> LatencyRatio:

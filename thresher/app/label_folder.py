@@ -1,4 +1,4 @@
-"""The folder of a labelling session: the rows, their vectors, and the file of labels.
+"""The folder of a labeling session: the rows, their vectors, and the file of labels.
 
 ``rows/`` is a saved dataset, ``embeddings/`` the vectors, ``labels.db`` the session (SQLite),
 ``label.json`` says what the rows are; each is readable without us.
@@ -58,7 +58,7 @@ class LabelFolder:
     def __post_init__(self) -> None:
         if not (self.folder / HEAD).exists():
             raise InputError(
-                f"{self.folder} holds no labelling session. Start one with: thresher label init "
+                f"{self.folder} holds no labeling session. Start one with: thresher label init "
                 f"DATA --out {self.folder} --classes yes,no"
             )
 
@@ -75,7 +75,7 @@ class LabelFolder:
         """
         if (folder / HEAD).exists():
             raise InputError(
-                f"{folder} holds a labelling session already. Go on with: thresher label next "
+                f"{folder} holds a labeling session already. Go on with: thresher label next "
                 f"{folder}; or choose another folder."
             )
         if folder.exists() and any(folder.iterdir()):

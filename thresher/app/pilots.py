@@ -26,7 +26,7 @@ class PilotRuns:
     Parameters
     ----------
     samples
-        Labelled training pictures; runs are asked for positions in them.
+        Labeled training pictures; runs are asked for positions in them.
     num_classes
     seconds
         Wall time that one run aims at; the passes over the rows follow from it, though not fewer

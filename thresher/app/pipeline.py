@@ -86,7 +86,7 @@ def run(
         clean = curate(folder, loaded) if settings.curate else loaded
         if until == "report":
             # Only now, so that cleaning data does not wait for torch.
-            from .modelling import train
+            from .modeling import train
 
             train(folder, loaded, clean)
         return finish(folder)
@@ -97,7 +97,7 @@ def plan(settings: Settings, *, until: str = "report") -> list[str]:
     stages = ["load"]
     stages += ["plant"] if any(settings.plant.model_dump().values()) else []
     if settings.curate:
-        stages += ["embed", "neighbours", "find", "decide", "apply"]
+        stages += ["embed", "neighbors", "find", "decide", "apply"]
     if until == "curate":
         return [*stages, "report"]
     if not settings.curate and (settings.budget.rows or settings.label.budget):

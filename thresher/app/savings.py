@@ -39,7 +39,7 @@ def _curated(stages: Stages) -> Line:
     given = stages.get("plant", stages["load"]).summary["splits"].get("train", 0)
     rows = given - stages["apply"].summary["removed"]  # which are training rows, all of them
     spent = sum(
-        stages[name].cost.wall_s for name in ("embed", "neighbours", "find", "decide", "apply")
+        stages[name].cost.wall_s for name in ("embed", "neighbors", "find", "decide", "apply")
     )
     return Line("curated", rows=rows, note=f"found, decided and applied in {spent:.1f} s")
 

@@ -1,4 +1,4 @@
-"""A search on a user's data: rows into samples, the search, and a judgement on test rows."""
+"""A search on a user's data: rows into samples, the search, and a judgment on test rows."""
 
 from __future__ import annotations
 

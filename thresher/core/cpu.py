@@ -1,7 +1,7 @@
 """What the processor computes with, as far as integer models depend on it.
 
 The integer kernels of ONNX Runtime for AVX2, and for AVX-512 without VNNI, multiply unsigned
-activations by signed weights with ``vpmaddubsw``, which adds two neighbouring products in 16 bits
+activations by signed weights with ``vpmaddubsw``, which adds two neighboring products in 16 bits
 and saturates at ±32,767. VNNI and Arm kernels add in 32 bits. Whether this machine saturates is
 found by asking ONNX Runtime, not by a list of processors.
 """

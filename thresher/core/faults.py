@@ -253,7 +253,7 @@ def _encode(pixels: np.ndarray, *, jpeg: bool) -> bytes:
 
 
 def _edit_text(text: str, rng: np.random.Generator) -> tuple[str, str]:
-    """Change a text slightly, and more than normalisation would undo."""
+    """Change a text slightly, and more than normalization would undo."""
     words = text.split()
     how = ("typo", "case", "word drop")[rng.integers(3)]
     if how == "word drop" and len(words) >= 4:

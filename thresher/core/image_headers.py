@@ -18,8 +18,8 @@ class Header:
     ----------
     height, width : int
     plain : bool
-        Whether it is whole, and 8-bit grey or RGB without transparency or frames.
-    grey : bool
+        Whether it is whole, and 8-bit gray or RGB without transparency or frames.
+    gray : bool
     alone : bool
         Whether the file holds no further picture.
     """
@@ -27,7 +27,7 @@ class Header:
     height: int
     width: int
     plain: bool
-    grey: bool
+    gray: bool
     alone: bool = True
 
 
@@ -62,8 +62,8 @@ def _jpeg_header(data: bytes) -> Header | None:
 def _png_header(data: bytes) -> Header | None:
     if data[:8] != b"\x89PNG\r\n\x1a\n" or len(data) < 33:
         return None
-    width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
+    width, height, depth, color = struct.unpack(">IIBB", data[16:26])
     whole = data.rfind(b"IEND", -64) >= 0
     before_pixels = data[: max(0, data.find(b"IDAT"))]
-    plain = depth == 8 and colour in (0, 2) and b"tRNS" not in before_pixels
-    return Header(height, width, whole and plain and b"acTL" not in before_pixels, colour == 0)
+    plain = depth == 8 and color in (0, 2) and b"tRNS" not in before_pixels
+    return Header(height, width, whole and plain and b"acTL" not in before_pixels, color == 0)

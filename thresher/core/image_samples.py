@@ -4,8 +4,8 @@
 ground, 16 bits become 8, an animation becomes its first frame. That may find a copy and must not
 call it equal. Here everything counts: transparency, all bits, the CMYK inks, all frames and pages
 and how long each is shown. The turn that EXIF asks for is applied, as it is part of what is seen;
-how samples are packed (PNG or BMP, a palette or its colours) is not. Where a file stores more than
-Pillow hands over (16-bit colour, 64-bit floats, JPEG 2000), the bytes of the file are compared.
+how samples are packed (PNG or BMP, a palette or its colors) is not. Where a file stores more than
+Pillow hands over (16-bit color, 64-bit floats, JPEG 2000), the bytes of the file are compared.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from .image_headers import read_header
 from .images import decode_image, opened_image
 
-SEEN_ALIKE = ("grey", "colour", "transparent")
+SEEN_ALIKE = ("gray", "color", "transparent")
 WHOLE_FORMATS = frozenset({"JPEG", "MPO", "GIF", "WEBP"})
 CHECKED_FORMATS = frozenset({"PNG", "BMP", "DIB", "TIFF", "TGA", "PPM"})
 # How Pillow reads samples without losing a bit of them.
@@ -52,7 +52,7 @@ def picture_digest(data: bytes, *, kinds: bool = False) -> bytes:
     data : bytes
         The content of the file.
     kinds : bool
-        Whether grey, colour and opaque transparency count as different kinds although every sample
+        Whether gray, color and opaque transparency count as different kinds although every sample
         agrees.
 
     Raises
@@ -73,7 +73,7 @@ def _frames(data: bytes) -> Iterator[_Frame]:
     header = read_header(data)
     if header is not None and header.plain and header.alone:
         image = decode_image(data)
-        yield _Frame("grey", image[..., 0]) if header.grey else _Frame("colour", image)
+        yield _Frame("gray", image[..., 0]) if header.gray else _Frame("color", image)
         return
     with opened_image(data) as image:
         frames = getattr(image, "n_frames", 1)
@@ -105,13 +105,13 @@ def _frame(image: Any, *, several: bool) -> _Frame:
     turned = ImageOps.exif_transpose(image)
     mode = turned.mode
     if mode in ("1", "L") and "transparency" not in turned.info:
-        return _Frame("grey", np.asarray(turned.convert("L")), shown)
+        return _Frame("gray", np.asarray(turned.convert("L")), shown)
     if mode.startswith("I"):
         return _Frame("deep", np.asarray(turned).astype(np.int32), shown + _clear(turned))
     if mode in ("CMYK", "YCbCr", "LAB", "F"):
         return _Frame(mode, np.asarray(turned), shown)
     clear = mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in turned.info
-    kind, target = ("transparent", "RGBA") if clear else ("colour", "RGB")
+    kind, target = ("transparent", "RGBA") if clear else ("color", "RGB")
     return _Frame(kind, np.asarray(turned.convert(target)), shown)
 
 
@@ -120,9 +120,9 @@ def _clear(image: Any) -> str:
 
 
 def _widened(frame: _Frame) -> np.ndarray:
-    """Return grey samples as colours, and opaque ones without transparency: nothing is lost."""
+    """Return gray samples as colors, and opaque ones without transparency: nothing is lost."""
     samples = frame.samples
-    if frame.kind == "grey":
+    if frame.kind == "gray":
         return np.repeat(samples[..., None], 3, axis=2)
     if frame.kind == "transparent" and (samples[..., 3] == 255).all():
         return samples[..., :3]

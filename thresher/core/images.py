@@ -1,7 +1,7 @@
-"""Images as 8-bit RGB arrays, with every damaged file recognised and named.
+"""Images as 8-bit RGB arrays, with every damaged file recognized and named.
 
 OpenCV decodes the plain cases (8-bit JPEG and PNG without transparency) outside Python's lock;
-Pillow the rest. OpenCV alone is not enough: it fills a cut-off JPEG with grey and says nothing, so
+Pillow the rest. OpenCV alone is not enough: it fills a cut-off JPEG with gray and says nothing, so
 the end marker is checked first, and whatever lacks it goes to Pillow, which refuses it.
 """
 
@@ -50,7 +50,7 @@ class UnreadableImage(ThresherError, ValueError):  # noqa: N818 — reads as the
 def decode_image(data: bytes, *, shrink_to: int | None = None) -> np.ndarray:
     """Decode an image file to RGB, ndarray of uint8, shape (height, width, 3).
 
-    Grey, palette and CMYK images are converted, 16-bit ones by their high byte, others of more than
+    Gray, palette and CMYK images are converted, 16-bit ones by their high byte, others of more than
     8 bits by their range. Transparent pixels are laid over white, over black where all else is
     white; animations give their first frame; the EXIF orientation is applied. Two pictures that
     look alike so need not be equal: see `thresher.core.image_samples`.
@@ -155,7 +155,7 @@ def _damage(error: Exception) -> str:
 def _to_rgb(image: Any) -> np.ndarray:
     """Convert a loaded Pillow image of any mode to RGB."""
     if image.mode.startswith("I") or image.mode == "F":
-        return np.repeat(_to_grey(np.asarray(image))[..., None], 3, axis=2)
+        return np.repeat(_to_gray(np.asarray(image))[..., None], 3, axis=2)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         return _over_ground(np.asarray(image.convert("RGBA")))
     return np.array(image.convert("RGB"))
@@ -174,7 +174,7 @@ def _over_ground(samples: np.ndarray) -> np.ndarray:
     return np.array(laid)
 
 
-def _to_grey(samples: np.ndarray) -> np.ndarray:
+def _to_gray(samples: np.ndarray) -> np.ndarray:
     """Bring whole numbers of 16 or 32 bits, or real numbers, to 8 bits.
 
     Numbers of 16 bits lose their low byte, those in [0, 1] are a share of white. Where that would
@@ -185,13 +185,13 @@ def _to_grey(samples: np.ndarray) -> np.ndarray:
         raise UnreadableImage("damaged (pixels that are NaN or infinite)")
     low, high = float(values.min(initial=0)), float(values.max(initial=0))
     if samples.dtype.kind in "iu" and low >= 0 and high < 2**16:
-        grey = (samples >> 8).astype(np.uint8)
+        gray = (samples >> 8).astype(np.uint8)
     elif samples.dtype.kind == "f" and low >= 0 and high <= 1:
-        grey = np.rint(values * 255).astype(np.uint8)
+        gray = np.rint(values * 255).astype(np.uint8)
     else:
-        grey = np.zeros(samples.shape, np.uint8)
-    if np.ptp(grey) > 0 or np.ptp(values) == 0:
-        return grey
+        gray = np.zeros(samples.shape, np.uint8)
+    if np.ptp(gray) > 0 or np.ptp(values) == 0:
+        return gray
     low = float(values.min())
     return np.rint((values - low) * (255 / (float(values.max()) - low))).astype(np.uint8)
 
@@ -234,7 +234,7 @@ def map_blocks(
 def read_images(dataset: datasets.Dataset, column: str, *, size: int) -> np.ndarray:
     """Decode all images of a column to squares, ndarray of uint8, shape (n, size, size, 3).
 
-    Each is scaled so that its shorter side has `size` pixels and cropped around its centre.
+    Each is scaled so that its shorter side has `size` pixels and cropped around its center.
 
     Raises
     ------
@@ -263,7 +263,7 @@ def read_images(dataset: datasets.Dataset, column: str, *, size: int) -> np.ndar
 
 
 def fit_square(image: np.ndarray, size: int) -> np.ndarray:
-    """Scale and centre-crop one image, shape (h, w, 3), to (size, size, 3).
+    """Scale and center-crop one image, shape (h, w, 3), to (size, size, 3).
 
     Shrinking averages areas, which keeps thumbnails free of aliasing; enlarging is bilinear.
     """

@@ -192,7 +192,7 @@ class Manifest(ShownRows):
             The rows that the manifest was made for, in any order, with the column ``row_id``. Of a
             ``DatasetDict`` every split stays a split; see `with_row_ids` for its ids.
         label : str, optional
-            The label column; needed only when rows are relabelled.
+            The label column; needed only when rows are relabeled.
 
         Raises
         ------
@@ -240,7 +240,7 @@ class Manifest(ShownRows):
         here = self.align(ids)
         if (here.actions == "relabel").any():
             if label is None:
-                raise InputError("The manifest relabelled rows: name the column with `label`.")
+                raise InputError("The manifest relabeled rows: name the column with `label`.")
             joined = replace_labels(joined, label, here.table, undo=True)
         back: Rows = take_rows(joined, positions(self.in_ids_of(ids).row_ids, ids))
         return back

@@ -31,7 +31,7 @@ def is_missing(value: Any) -> bool:
         return bool(value != value)  # NaN and NaT differ from themselves
     except TypeError:  # pandas' NA compares to NA, which is neither true nor false
         return type(value).__name__ == "NAType"
-    except (ValueError, ArithmeticError):  # arrays; a signalling NaN of decimals
+    except (ValueError, ArithmeticError):  # arrays; a signaling NaN of decimals
         return type(value).__name__ == "Decimal"
 
 

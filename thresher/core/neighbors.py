@@ -1,4 +1,4 @@
-"""The neighbour graph: which rows are close to which, found once and used by every check."""
+"""The neighbor graph: which rows are close to which, found once and used by every check."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_PAIRS = 50_000_000
 
 @dataclass(frozen=True)
 class Recall:
-    """Measured share of true neighbours that a search found, with its 95 % interval."""
+    """Measured share of true neighbors that a search found, with its 95 % interval."""
 
     estimate: float
     low: float
@@ -29,9 +29,9 @@ class Recall:
 
 @dataclass(frozen=True, repr=False)
 class NeighborGraph(Shown):
-    """Neighbours of each row in compressed sparse rows, without the row itself.
+    """Neighbors of each row in compressed sparse rows, without the row itself.
 
-    Stored neighbours of row i are ``indices[indptr[i]:indptr[i + 1]]``, most similar first, ties by
+    Stored neighbors of row i are ``indices[indptr[i]:indptr[i + 1]]``, most similar first, ties by
     position. A graph made with a threshold is symmetric and complete up to its measured recall; one
     made with ``k`` holds the k most similar of each row.
 
@@ -51,7 +51,7 @@ class NeighborGraph(Shown):
     threshold : float or None
         Smallest similarity kept, for a graph made with a threshold.
     k : int or None
-        Neighbours a row, for a graph made with `k`.
+        Neighbors a row, for a graph made with `k`.
     exact : bool
         Whether the search was exhaustive.
     recall : Recall or None
@@ -154,7 +154,7 @@ class NeighborGraph(Shown):
         return self._members[self._starts[first] : self._starts[first + 1]]
 
     def stored(self, threshold: float | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return stored pairs, each in both directions, as (rows, neighbours, similarities)."""
+        """Return stored pairs, each in both directions, as (rows, neighbors, similarities)."""
         rows = np.repeat(np.arange(len(self)), np.diff(self.indptr))
         if threshold is None:
             return rows, self.indices, self.similarities
@@ -162,7 +162,7 @@ class NeighborGraph(Shown):
         return rows[close], self.indices[close], self.similarities[close]
 
     def neighbors(self, position: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return positions and similarities of all neighbours of one row, most similar first."""
+        """Return positions and similarities of all neighbors of one row, most similar first."""
         first = self.first_rows[position]
         span = slice(self.indptr[first], self.indptr[first + 1])
         if self.same_as is None:
@@ -176,9 +176,9 @@ class NeighborGraph(Shown):
         return found[order], similarities[order]
 
     def degrees(self, threshold: float | None = None) -> np.ndarray:
-        """Return the number of neighbours of each row, equal rows counted; int64, shape (n,)."""
-        rows, neighbours, _ = self.stored(threshold)
-        counts = np.bincount(rows, weights=self.copies[neighbours], minlength=len(self))
+        """Return the number of neighbors of each row, equal rows counted; int64, shape (n,)."""
+        rows, neighbors, _ = self.stored(threshold)
+        counts = np.bincount(rows, weights=self.copies[neighbors], minlength=len(self))
         equal = self.copies[self.first_rows] - 1
         degrees: np.ndarray = counts.astype(np.int64)[self.first_rows] + equal
         return degrees
@@ -194,10 +194,10 @@ class NeighborGraph(Shown):
         A row that equals an earlier one comes in one pair, with the first such row; `expand` gives
         every pair.
         """
-        rows, neighbours, similarities = self.stored()
+        rows, neighbors, similarities = self.stored()
         later = np.flatnonzero(self.first_rows != np.arange(len(self)))
-        first = np.concatenate([np.minimum(rows, neighbours), self.first_rows[later]])
-        second = np.concatenate([np.maximum(rows, neighbours), later])
+        first = np.concatenate([np.minimum(rows, neighbors), self.first_rows[later]])
+        second = np.concatenate([np.maximum(rows, neighbors), later])
         similarities = np.concatenate([similarities, np.ones(len(later), np.float32)])
         _, once = np.unique(first * np.int64(len(self)) + second, return_index=True)
         return first[once], second[once], similarities[once]
@@ -259,7 +259,7 @@ class NeighborGraph(Shown):
             with np.load(path) as file:
                 parts = {name: file[name] for name in file.files}
         except (OSError, ValueError) as error:
-            raise InputError(f"{path} cannot be read as a neighbour graph ({error}).") from error
+            raise InputError(f"{path} cannot be read as a neighbor graph ({error}).") from error
         return cls(
             row_ids=unpacked_texts(parts["row_ids"]),
             indptr=parts["indptr"],
@@ -277,7 +277,7 @@ class NeighborGraph(Shown):
 def compressed_rows(
     rows: np.ndarray, indices: np.ndarray, similarities: np.ndarray, *, n: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``indptr`` and the order that sorts edges by row, similarity (falling), neighbour."""
+    """Return ``indptr`` and the order that sorts edges by row, similarity (falling), neighbor."""
     order = np.lexsort((indices, -similarities, rows))
     counts = np.bincount(rows, minlength=n)
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), order

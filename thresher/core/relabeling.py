@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def replace_labels(
     dataset: datasets.Dataset, label: str, decisions: pa.Table, *, undo: bool
 ) -> datasets.Dataset:
-    """Put the new labels of the relabelled rows into column `label`, or with `undo` the old ones.
+    """Put the new labels of the relabeled rows into column `label`, or with `undo` the old ones.
 
     Parameters
     ----------

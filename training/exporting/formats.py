@@ -13,7 +13,7 @@ from thresher.core.errors import InputError, check_choice
 from thresher.core.signatures import checked
 
 from ..quantization.model import QuantizedModel
-from .artefact import export_onnx
+from .artifact import export_onnx
 from .executorch_file import PTE, ExecutorchModel, save_executorch
 from .program import PROGRAM, ExportedProgram, save_program, write_folder
 from .runtime import ExportedModel, load_onnx

@@ -28,7 +28,7 @@ _FEW_CHANNELS = 4
 def to_blocks(pixels: Tensor) -> Tensor:
     """Return blocks as channels: (n, C, H, W) becomes (n, 4 · C, H / 2, W / 2).
 
-    Channels are in the order (column in the block, colour, row in the block).
+    Channels are in the order (column in the block, color, row in the block).
     """
     _, channels, height, width = pixels.shape
     high, wide = height // _BLOCK, width // _BLOCK

@@ -102,7 +102,7 @@ class DynamicsRecorder(Hook):
 
     def __init__(self, samples: Samples, *, path: str | Path | None = None) -> None:
         if samples.targets is None:
-            raise InputError("Training dynamics need labelled rows.")
+            raise InputError("Training dynamics need labeled rows.")
         self.row_ids = samples.row_ids
         self.path = path
         self._recorded = torch.zeros((0, len(_ARRAYS), len(samples)), dtype=torch.float16)
@@ -123,9 +123,9 @@ class DynamicsRecorder(Hook):
         while len(self._recorded) <= moment.epoch:
             blank = torch.full_like(self._recorded.new_empty(1, *self._recorded.shape[1:]), np.nan)
             self._recorded = torch.cat([self._recorded, blank])
-        labelled = torch.nonzero(batch.targets >= 0).squeeze(1)
-        values = _measure(logits[labelled], batch.targets[labelled])
-        where = torch.from_numpy(batch.positions)[labelled.cpu()]
+        labeled = torch.nonzero(batch.targets >= 0).squeeze(1)
+        values = _measure(logits[labeled], batch.targets[labeled])
+        where = torch.from_numpy(batch.positions)[labeled.cpu()]
         self._recorded[moment.epoch][:, where] = values.to("cpu", torch.float16)
 
     def on_epoch_end(self, moment: Moment) -> None:  # noqa: ARG002

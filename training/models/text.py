@@ -65,7 +65,7 @@ class WordGrid(nn.Module):
 
 
 class WordConvolution(nn.Module):
-    """A residual convolution over three neighbouring words."""
+    """A residual convolution over three neighboring words."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
 """Latency: of one model, and of two by turns.
 
-On a machine that others use too, two measurements one after the other compare the neighbours, not
+On a machine that others use too, two measurements one after the other compare the neighbors, not
 the models. By turns both see the same disturbances, and the ratio is steady where the times are
 not. A call on one thread may be timed by its CPU time instead (`time.thread_time`), in which
 waiting for a processor does not count. The interval of the median ratio is distribution-free

@@ -35,7 +35,7 @@ def magnitude_masks(model: nn.Module, *, amount: float, keep: Collection[str]) -
 
 
 def two_of_four_masks(model: nn.Module, *, keep: Collection[str]) -> Masks:
-    """Mark the two largest of every four neighbouring inputs of each output."""
+    """Mark the two largest of every four neighboring inputs of each output."""
     masks = {}
     for name, weight in _weights(model, keep).items():
         matrix = weight.detach().abs().flatten(1)

@@ -49,7 +49,7 @@ def _merged(graph: fx.GraphModule, source: Any, norm: nn.Module, merge: Any) -> 
     if merge is fold_before:
         possible = isinstance(layer, nn.Linear) and layer.in_features == norm.num_features
     else:
-        # A linear layer over a sequence, (n, l, d), is normalised over l, not over its outputs.
+        # A linear layer over a sequence, (n, l, d), is normalized over l, not over its outputs.
         possible = (
             isinstance(layer, _FOLDABLE)
             and layer.weight.shape[0] == norm.num_features

@@ -30,7 +30,7 @@ class Samples(Shown):
         Images uint8 (n, channels, height, width) with values 0–255, token ids int64 (n, length)
         with 0 for padding, or features float32 (n, d). A model of your own may take others.
     targets : Tensor or None
-        Class codes, int64 (n,), −1 for an unlabelled row; None if no row has a label.
+        Class codes, int64 (n,), −1 for an unlabeled row; None if no row has a label.
     row_ids : ndarray of str, shape (n,)
     weights : Tensor or None
         Weight of each row in the loss, float32 (n,), at least 0.
@@ -96,7 +96,7 @@ class Samples(Shown):
         )
 
     def without_targets(self) -> Samples:
-        """Return the same rows as an unlabelled pool."""
+        """Return the same rows as an unlabeled pool."""
         return Samples(self.inputs, None, self.row_ids, self.weights)
 
     def _check_lengths(self) -> None:
@@ -147,7 +147,7 @@ def samples_from_arrays(
         shared, not copied.
     row_ids : ndarray of str, shape (n,)
     targets : array or column of int, shape (n,), optional
-        −1 for an unlabelled row.
+        −1 for an unlabeled row.
     weights : ndarray of float, shape (n,), optional
 
     Raises

@@ -42,7 +42,7 @@ class HashTokenizer:
     max_tokens : int
         Length of a row.
     word_ngrams : int
-        1 for words, 2 for words and pairs of neighbours.
+        1 for words, 2 for words and pairs of neighbors.
     char_ngrams : tuple of int or None
         Shortest and longest character n-gram, a space before and after the word counted; None
         leaves words in their order, as ``text_cnn`` wants them.

@@ -109,9 +109,9 @@ def search_compact(
     Parameters
     ----------
     samples : Samples
-        Labelled training rows.
+        Labeled training rows.
     validation : Samples
-        Labelled rows to choose by.
+        Labeled rows to choose by.
     folder : path-like
         Everything done is kept there; the same call goes on where it was stopped, and a call with
         other limits reuses what it can.

@@ -1,6 +1,6 @@
 """How alike the details of two images are once one is laid over the other.
 
-The view under which a pair was found is the start; an affine map is then refined by maximising the
+The view under which a pair was found is the start; an affine map is then refined by maximizing the
 enhanced correlation coefficient (Evangelidis and Psarakis, "Parametric image alignment using
 enhanced correlation coefficient maximization", PAMI 2008). What counts is the correlation of
 detail, pixels less a blur over their local strength, where the two overlap: smooth unlike images
@@ -21,7 +21,7 @@ from .views import WHOLE, Look, View, cut
 BLUR = 2.5
 # A half with a smaller share of the detail is not judged by itself.
 TELLING = 0.15
-# Detail of fewer grey values than this is noise.
+# Detail of fewer gray values than this is noise.
 FAINT = 8
 ITERATIONS, CHANGE, SMOOTHING = 12, 1e-3, 3
 # From this correlation on a pair needs no refining; below this overlap it has no meaning.
@@ -38,7 +38,7 @@ def aligned_correlation(
     Parameters
     ----------
     squares : ndarray of uint8, shape (n, s, s)
-        Grey images.
+        Gray images.
     first, second : ndarray of int64, shape (m,)
     seen : sequence of View, length m
         How the first image lies over the second, roughly.
@@ -46,7 +46,7 @@ def aligned_correlation(
     Returns
     -------
     ndarray of float32, shape (m,)
-        In [0, 1]; 0 where an image is of one colour.
+        In [0, 1]; 0 where an image is of one color.
     """
     result = np.zeros(len(first), np.float32)
     pairs = list(zip(first.tolist(), second.tolist(), seen, strict=True))
@@ -84,7 +84,7 @@ def _refined(fixed: np.ndarray, moving: np.ndarray, start: np.ndarray) -> np.nda
         _, refined = cv2.findTransformECC(
             fixed, moving, start, cv2.MOTION_AFFINE, criteria, None, SMOOTHING
         )
-    except cv2.error:  # the two share nothing to align, or one is of one colour
+    except cv2.error:  # the two share nothing to align, or one is of one color
         return None
     return np.asarray(refined)
 
@@ -96,11 +96,11 @@ def _halved(image: np.ndarray) -> np.ndarray:
 
 
 def _scaled(over: np.ndarray, factor: float) -> np.ndarray:
-    """Return the same affine map between images scaled by `factor`; pixel centres stay."""
+    """Return the same affine map between images scaled by `factor`; pixel centers stay."""
     result = over.copy()
-    # A pixel of index i has its centre at i + 1/2.
-    centre = over[:, :2].sum(axis=1) / 2 - 0.5
-    result[:, 2] = (over[:, 2] - centre) * factor + centre
+    # A pixel of index i has its center at i + 1/2.
+    center = over[:, :2].sum(axis=1) / 2 - 0.5
+    result[:, 2] = (over[:, 2] - center) * factor + center
     return result
 
 

@@ -3,7 +3,7 @@
 Each image is looked up by thumbnails of itself, its crops and its mirror image (`image_views`); the
 nearest are laid over each other and compared in detail (`aligned_correlation`). What remains unlike
 counts less where a pair stands out from the other candidates, as the ratio test of Lowe (IJCV 2004)
-has it: in a sea of similar skies the nearest is no copy. Finds re-encoded, resized, recoloured,
+has it: in a sea of similar skies the nearest is no copy. Finds re-encoded, resized, recolored,
 blurred, captioned, slightly turned, cropped and mirrored copies; crops of less than half the side
 need an encoder.
 """
@@ -24,7 +24,7 @@ from thresher.core.signatures import checked
 
 from ..exact import checked_ids, group_by_content
 from .alignment import aligned_correlation
-from .views import SIDE, THUMBNAIL, Look, View, grey_squares, thumbnails, views
+from .views import SIDE, THUMBNAIL, Look, View, gray_squares, thumbnails, views
 
 CHEAP_SEARCH = 1e12
 # Thumbnails less alike than this are not worth aligning.
@@ -101,7 +101,7 @@ def image_graph(
     if asked.shape != (n,):
         raise InputError(f"`queries` must have shape ({n},), got {asked.shape}.")
     ids = checked_ids(row_ids, rows=n)
-    squares, digests = grey_squares(images)
+    squares, digests = gray_squares(images)
     first = _first_equal(digests)
     distinct = np.flatnonzero((first == np.arange(n)) & (digests != ""))
     # A row equal to one that is looked up is looked up with it.

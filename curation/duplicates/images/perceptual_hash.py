@@ -1,6 +1,6 @@
 """Perceptual hashes of images: 64 bits that small edits change little.
 
-The signs of the 8 × 8 lowest frequencies of a 32 × 32 grey thumbnail against their median (Zauner,
+The signs of the 8 × 8 lowest frequencies of a 32 × 32 gray thumbnail against their median (Zauner,
 "Implementation and benchmarking of perceptual image hash functions", 2010). Copies that were
 re-encoded or resized are within a few bits; cropped, turned or captioned ones are not, nor can a
 hash tell look-alikes: `image_duplicates` finds more at ten times the cost. Cost: 0.1 ms an image,
@@ -25,7 +25,7 @@ from .views import gray_of
 SIDE, FREQUENCIES = 32, 8
 BITS = FREQUENCIES * FREQUENCIES
 ROWS = 512
-# A picture whose frequencies are all weaker than this, in grey values, is of one colour.
+# A picture whose frequencies are all weaker than this, in gray values, is of one color.
 BLANK = 1e-3
 
 
@@ -36,7 +36,7 @@ def perceptual_hashes(images: np.ndarray | Sequence[np.ndarray | None]) -> np.nd
     Parameters
     ----------
     images : sequence of ndarray of uint8, shape (h, w, 3), or None for one that cannot be read
-        Those, and images of one colour, get 0.
+        Those, and images of one color, get 0.
 
     Examples
     --------

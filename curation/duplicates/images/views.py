@@ -3,7 +3,7 @@
 A crop of an image is found because the image itself is looked up by its own crops: a grid of 18 at
 85 and 70 % of the side, between which alignment closes the gap. An image with a caption across
 its top or bottom is found by the three quarters that the caption leaves. Each look is a thumbnail
-of 12 × 12 grey values, whose cosine does not change with brightness, contrast and colour.
+of 12 × 12 gray values, whose cosine does not change with brightness, contrast and color.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from thresher.core.errors import InputError
 
 SIDE, THUMBNAIL = 64, 12
 SCALES = (0.85, 0.7)
-# Grey values that a uniform border may span once a JPEG has been at it.
+# Gray values that a uniform border may span once a JPEG has been at it.
 FLAT = 12
 LEAST_LEFT = 0.25
 
@@ -104,8 +104,8 @@ def thumbnails(images: np.ndarray) -> np.ndarray:
     return unit_length(small - small.mean(axis=1, keepdims=True))
 
 
-def grey_squares(images: Iterable[np.ndarray | None]) -> tuple[np.ndarray, np.ndarray]:
-    """Make grey squares of images of any size, and digests of their pixels.
+def gray_squares(images: Iterable[np.ndarray | None]) -> tuple[np.ndarray, np.ndarray]:
+    """Make gray squares of images of any size, and digests of their pixels.
 
     Uniform borders are taken off and the rest is stretched to a square, so that neither bars nor
     another aspect hide a copy.
@@ -134,7 +134,7 @@ def grey_squares(images: Iterable[np.ndarray | None]) -> tuple[np.ndarray, np.nd
 
 
 def gray_of(image: np.ndarray) -> np.ndarray:
-    """Turn RGB, uint8, shape (h, w, 3), into grey values, shape (h, w).
+    """Turn RGB, uint8, shape (h, w, 3), into gray values, shape (h, w).
 
     Raises
     ------
@@ -155,21 +155,21 @@ def gray_of(image: np.ndarray) -> np.ndarray:
 def _square(image: np.ndarray) -> np.ndarray:
     import cv2
 
-    grey = without_borders(gray_of(image))
-    method = cv2.INTER_AREA if min(grey.shape) >= SIDE else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(grey, (SIDE, SIDE), interpolation=method))
+    gray = without_borders(gray_of(image))
+    method = cv2.INTER_AREA if min(gray.shape) >= SIDE else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(gray, (SIDE, SIDE), interpolation=method))
 
 
-def without_borders(grey: np.ndarray) -> np.ndarray:
+def without_borders(gray: np.ndarray) -> np.ndarray:
     """Take uniform bars off two opposite sides of an image, shape (h, w), or off all four.
 
     A bar on one side alone stays, since there it is as likely part of the picture; so does
     everything where less than a quarter of the picture would be left.
     """
-    rows = _between_bars(np.ptp(grey, axis=1))
-    columns = _between_bars(np.ptp(grey, axis=0))
-    inner = grey[rows, columns]
-    return inner if inner.size >= LEAST_LEFT * grey.size else grey
+    rows = _between_bars(np.ptp(gray, axis=1))
+    columns = _between_bars(np.ptp(gray, axis=0))
+    inner = gray[rows, columns]
+    return inner if inner.size >= LEAST_LEFT * gray.size else gray
 
 
 def _between_bars(ranges: np.ndarray) -> slice:

@@ -103,14 +103,14 @@ def where_equal(graph: NeighborGraph, others: np.ndarray | None) -> NeighborGrap
     keys, first, inverse = np.unique(
         graph.first_rows * width + codes, return_index=True, return_inverse=True
     )
-    rows, neighbours, similarities = graph.stored()
-    once = rows < neighbours
-    rows, neighbours, similarities = rows[once], neighbours[once], similarities[once]
+    rows, neighbors, similarities = graph.stored()
+    once = rows < neighbors
+    rows, neighbors, similarities = rows[once], neighbors[once], similarities[once]
     start, stop = (np.searchsorted(keys, at * width) for at in (rows, rows + 1))
     counts = stop - start
     pair = np.repeat(np.arange(len(rows)), counts)
     left = positions(start, counts)
-    wanted = neighbours[pair] * width + keys[left] % width
+    wanted = neighbors[pair] * width + keys[left] % width
     right = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     equal = keys[right] == wanted if len(keys) else np.zeros(0, bool)
     same_as = first[inverse]

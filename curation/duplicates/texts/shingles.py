@@ -54,7 +54,7 @@ def normalized(text: str) -> str:
 
 
 def word_shingles(texts: Sequence[str], n: int) -> Shingles:
-    """Return the word `n`-grams of normalised texts; a text of fewer words is one shingle."""
+    """Return the word `n`-grams of normalized texts; a text of fewer words is one shingle."""
     words = [text.split() for text in texts]
     lengths = np.array([len(part) for part in words], np.int64)
     numbers: dict[str, int] = {}
@@ -63,7 +63,7 @@ def word_shingles(texts: Sequence[str], n: int) -> Shingles:
 
 
 def character_shingles(texts: Sequence[str], n: int) -> Shingles:
-    """Return the character `n`-grams of normalised texts; a shorter text is one shingle."""
+    """Return the character `n`-grams of normalized texts; a shorter text is one shingle."""
     codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype="<u4").astype(np.uint64)
     return _shingles(codes, np.array([len(text) for text in texts], np.int64), n)
 

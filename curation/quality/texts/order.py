@@ -1,6 +1,6 @@
 """Words in an order that the corpus does not know, and texts that end where none ends.
 
-Shuffled words: the mean association of neighbours (`words`) is far below that of the corpus, and
+Shuffled words: the mean association of neighbors (`words`) is far below that of the corpus, and
 no better than after shuffling the text's own words again. Cut texts: how much likelier the last
 word is at any place than at an end, from three sides: whether texts end without a stop, with this
 word, or with a word that is only the beginning of others.

@@ -56,7 +56,7 @@ def _numbers(texts: list[str]) -> np.ndarray:
 
 
 def _pairs(table: TextTable, ids: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs of neighbouring characters within rows, as numbers, and their rows."""
+    """Return the pairs of neighboring characters within rows, as numbers, and their rows."""
     signs = ids[table.codes]
     rows = np.repeat(np.arange(len(table)), table.lengths)
     same = rows[:-1] == rows[1:]

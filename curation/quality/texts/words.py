@@ -1,6 +1,6 @@
 """The words and stops of texts as numbers, rare words by their class, and which follow which.
 
-A bigram model of a corpus fitted on itself: the association of two neighbours is the logarithm of
+A bigram model of a corpus fitted on itself: the association of two neighbors is the logarithm of
 how many times more often the second follows the first than it stands anywhere. A text's own pairs
 are left out of the counts that judge it.
 """

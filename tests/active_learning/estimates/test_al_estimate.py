@@ -81,7 +81,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(truth):
 
 
 def test_bad_input():
-    with pytest.raises(InputError, match="No labelled row"):
+    with pytest.raises(InputError, match="No labeled row"):
         estimate_accuracy(np.array([]))
     with pytest.raises(InputError, match="different lengths"):
         estimate_accuracy(np.ones(3), weights=np.ones(2))

@@ -272,7 +272,7 @@ def test_suspects_are_the_wrong_labels(tmp_path):
         assert "r5" in [row for row, _ in session.suspects(3)]
 
 
-def test_relabel_serves_only_what_others_labelled(tmp_path):
+def test_relabel_serves_only_what_others_labeled(tmp_path):
     with start(tmp_path) as session:
         label(session, session.ask(10, annotator="ann"))
         with pytest.raises(InputError, match="0 rows available"):
@@ -301,7 +301,7 @@ def test_report(tmp_path):
 
 def test_labels_make_a_consensus(tmp_path):
     with start(tmp_path) as session:
-        with pytest.raises(InputError, match="Nothing is labelled"):
+        with pytest.raises(InputError, match="Nothing is labeled"):
             session.labels()
         session.tell({"r0": "ant", "r1": "bee"}, annotator="a")
         session.tell({"r0": "ant", "r1": "bee"}, annotator="b")

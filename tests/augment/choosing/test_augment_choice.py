@@ -96,8 +96,8 @@ def test_pilots_leave_out_rows_without_a_label(digits):
 
     turn = policies.custom(Step("rotate", {"high": 5.0}))
     choose_policy(images, some, candidates=[turn], fit=fit, budget_s=60, rounds=1)
-    labelled = [row for row, label in enumerate(some) if label is not None]
-    assert [sorted(rows.tolist()) for rows in asked] == [labelled, labelled]
+    labeled = [row for row, label in enumerate(some) if label is not None]
+    assert [sorted(rows.tolist()) for rows in asked] == [labeled, labeled]
 
 
 def test_default_candidates_are_distinct_and_sized():

@@ -123,8 +123,8 @@ def test_auto_augment_has_the_published_shape():
 
 
 def test_a_mixed_policy_does_to_each_row_what_one_of_its_parts_does(pictures):
-    grey_or_posterized = OneOf(((Step("grayscale"),), (Step("posterize"),)))
-    parts = [policies.custom(Step("invert")), policies.custom(Step("vflip"), grey_or_posterized),
+    gray_or_posterized = OneOf(((Step("grayscale"),), (Step("posterize"),)))
+    parts = [policies.custom(Step("invert")), policies.custom(Step("vflip"), gray_or_posterized),
              policies.none(), policies.aug_mix()]  # fmt: skip
     policy = policies.mixed(*parts, name="several")
     assert Policy.from_dict(policy.to_dict()) == policy

@@ -72,7 +72,7 @@ def test_weights_count_the_nearest_rows_of_the_shard(monkeypatch):
     positions = np.random.default_rng(1).permutation(300)[:60]
     counts = np.zeros(300)
     for code in (0, 1):
-        for shard in greedy.neighbouring_shards(X, np.flatnonzero(y == code)):
+        for shard in greedy.neighboring_shards(X, np.flatnonzero(y == code)):
             near = np.intersect1d(shard, positions)
             np.add.at(counts, near[(X[shard] @ X[near].T).argmax(axis=1)], 1)
     expected = np.maximum(counts[positions], 1)

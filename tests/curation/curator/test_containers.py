@@ -127,7 +127,7 @@ def test_arrays_with_labels_beside_them(labels):
 
 
 @pytest.mark.parametrize("kind", ["pandas", "arrow", "records", "dataset"])
-def test_relabelled_cells_change_and_no_others(kind):
+def test_relabeled_cells_change_and_no_others(kind):
     x, right, wrong = swapped()
     columns = {f"x{i}": x[:, i] for i in range(6)} | {"label": wrong.astype(np.int16)}
     data = pd.DataFrame(columns)
@@ -277,8 +277,8 @@ def test_nothing_heavy_is_imported_for_arrays():
 
 def test_ids_do_not_depend_on_labels_beside_the_rows():
     x = np.arange(12.0).reshape(6, 2)
-    plain, labelled = open_rows(x), open_rows(x, list("ababab"))
-    assert plain.dataset["row_id"][:] == labelled.dataset["row_id"][:]
+    plain, labeled = open_rows(x), open_rows(x, list("ababab"))
+    assert plain.dataset["row_id"][:] == labeled.dataset["row_id"][:]
 
 
 class TestLoading:

@@ -89,7 +89,7 @@ def test_equal_rows_with_other_numbers_are_a_conflict():
 @pytest.mark.parametrize(
     ("curator", "options", "message"),
     [
-        (Curator(label_action="relabel"), {}, "Only classes are relabelled"),
+        (Curator(label_action="relabel"), {}, "Only classes are relabeled"),
         (Curator(), {"pred_probs": np.full((N, 2), 0.5)}, "`pred_probs` are of classes"),
         (Curator(), {"task": "boxes"}, "`task` must be one of"),
         (Curator([("label", {"dynamics": "x.npz"})]), {}, "`dynamics` is about one class a row"),

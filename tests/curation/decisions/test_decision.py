@@ -76,7 +76,7 @@ def test_test_rows_are_at_most_reviewed():
         assert actions(manifest)["a"] == actions(manifest)["b"] == "review"
 
 
-def test_relabelling_writes_the_suggested_label():
+def test_relabeling_writes_the_suggested_label():
     issues = found(
         ("a", "label", 0.1, None, "dog"), ("b", "label", 0.1), ("c", "label", 0.1, None, "cat")
     )
@@ -162,7 +162,7 @@ def test_findings_name_the_row_that_stays():
 
 
 def test_a_near_copy_of_an_unusable_row_is_judged_by_itself():
-    unusable = ("b", "quality", 0.0, None, None, "blank: one colour")
+    unusable = ("b", "quality", 0.0, None, None, "blank: one color")
     near = decide(found(("a", "near_duplicate", 0.05, "b"), unusable), row_ids=IDS)
     assert [actions(near)[r] for r in "ab"] == ["keep", "drop"]
     equal = decide(found(("a", "exact_duplicate", 0.0, "b"), unusable), row_ids=IDS)

@@ -11,23 +11,23 @@ from thresher.core.errors import InputError
 
 MAKERS = ["acme", "bolt", "corex", "delta", "exxo"]
 THINGS = ["speaker", "toaster", "monitor", "camera", "printer", "router"]
-COLOURS = ["black", "white", "silver"]
+COLORS = ["black", "white", "silver"]
 
 
-def catalogue(n: int, seed: int) -> tuple[list[str], list[str]]:
-    """Return n products as two shops describe them; look-alikes differ by number and colour."""
+def catalog(n: int, seed: int) -> tuple[list[str], list[str]]:
+    """Return n products as two shops describe them; look-alikes differ by number and color."""
     rng = np.random.default_rng(seed)
     left, right = [], []
     for _ in range(n):
-        maker, thing, colour = (str(rng.choice(names)) for names in (MAKERS, THINGS, COLOURS))
+        maker, thing, color = (str(rng.choice(names)) for names in (MAKERS, THINGS, COLORS))
         number = f"{rng.choice(list('abcdef'))}{rng.integers(1000, 9999)}"
-        left.append(f"{maker} {thing} in {colour} - {number} | free delivery")
-        right.append(f"{thing} {number.upper()} by {maker} {colour}, two years guarantee")
+        left.append(f"{maker} {thing} in {color} - {number} | free delivery")
+        right.append(f"{thing} {number.upper()} by {maker} {color}, two years guarantee")
     return left, right
 
 
 def test_all_products_are_found_and_none_twice() -> None:
-    left, right = catalogue(200, seed=0)
+    left, right = catalog(200, seed=0)
     order = np.random.default_rng(1).permutation(200)
     found = match_records(left, [right[row] for row in order], right_ids=order.astype(str))
     matched = found.matched
@@ -37,7 +37,7 @@ def test_all_products_are_found_and_none_twice() -> None:
 
 
 def test_products_without_a_counterpart_stay_alone() -> None:
-    left, right = catalogue(300, seed=2)
+    left, right = catalog(300, seed=2)
     found = match_records(left[:200], right[100:], right_ids=np.arange(100, 300).astype(str))
     right_ones = found.left_ids == found.right_ids
     precision = right_ones[found.matched].mean()
@@ -47,7 +47,7 @@ def test_products_without_a_counterpart_stay_alone() -> None:
 
 
 def test_pairs_are_those_of_brute_force() -> None:
-    left, right = catalogue(60, seed=3)
+    left, right = catalog(60, seed=3)
     right = right[20:]
     weights = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True)
     both = weights.fit_transform([*left, *right]).toarray()
@@ -68,7 +68,7 @@ def test_pairs_are_those_of_brute_force() -> None:
 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    left, right = catalogue(50, seed=4)
+    left, right = catalog(50, seed=4)
     whole = match_records(left, right)
     monkeypatch.setattr("curation.duplicates.closest_pairs.BLOCK_CELLS", 120)
     parts = match_records(left, right)
@@ -77,7 +77,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_another_threshold_takes_other_pairs() -> None:
-    left, right = catalogue(150, seed=5)
+    left, right = catalog(150, seed=5)
     found = match_records(left[:100], right[60:])
     assert found.at(0.99).matched.sum() <= found.at(0.01).matched.sum() <= len(found)
     assert found.at(0).matched.all()
@@ -86,13 +86,13 @@ def test_another_threshold_takes_other_pairs() -> None:
 
 
 def test_texts_without_a_word_match_nothing() -> None:
-    left, right = catalogue(30, seed=6)
+    left, right = catalog(30, seed=6)
     found = match_records([*left, "", "..."], [*right, "", "--"])
     assert not {"30", "31"} & set(found.left_ids[found.matched])
 
 
 def test_too_few_records_are_refused() -> None:
-    left, right = catalogue(12, seed=7)
+    left, right = catalog(12, seed=7)
     with pytest.raises(InputError, match="`right` has 9 records"):
         match_records(left, [*right[:9], "", "?"])
     with pytest.raises(InputError, match="left_ids"):
@@ -132,12 +132,12 @@ def test_equally_worded_sources_show_what_wrong_pairs_are_like(share: float) -> 
 
 
 def test_a_precision_that_nothing_shows_is_not_given() -> None:
-    left, right = catalogue(40, seed=10)
+    left, right = catalog(40, seed=10)
     few = match_records(left, right)
     assert few.expected_precision is None
     assert few.doubt is not None
     assert "pairs are each other's closest" in few.doubt
-    left, right = catalogue(600, seed=11)
+    left, right = catalog(600, seed=11)
     none = match_records(left[:300], right[300:])
     assert none.expected_precision is None
     assert none.doubt is not None

@@ -35,15 +35,15 @@ def images(files):
 
 
 def test_pixels_count_with_shape_and_mode_whatever_the_file():
-    colour = Image.fromarray(picture())
-    grey = Image.fromarray(picture()[:, :, 0])
+    color = Image.fromarray(picture())
+    gray = Image.fromarray(picture()[:, :, 0])
     files = [
-        encoded(colour),
-        encoded(colour, "BMP"),
-        encoded(colour.convert("RGBA")),
+        encoded(color),
+        encoded(color, "BMP"),
+        encoded(color.convert("RGBA")),
         encoded(Image.fromarray(picture().reshape(6, 8, 3))),
-        encoded(grey),
-        encoded(grey.convert("RGB")),
+        encoded(gray),
+        encoded(gray.convert("RGB")),
     ]
     assert groups(content_keys(images(files), by="pixels", columns="image")) == [[0, 1]]
     assert groups(content_keys(images([*files, files[4]]), by="file", columns="image")) == [[4, 6]]
@@ -135,7 +135,7 @@ def frames(kind, seeds, **options):
     return encoded(first, kind, save_all=True, append_images=rest, **options)
 
 
-def test_colour_of_16_bits_is_compared_byte_for_byte():
+def test_color_of_16_bits_is_compared_byte_for_byte():
     import cv2
 
     deep = np.arange(3 * 64, dtype=np.uint16).reshape(8, 8, 3)
@@ -148,16 +148,16 @@ def test_the_way_samples_are_packed_and_turned_does_not_count():
     turned = Image.fromarray(np.rot90(picture(), -1).copy())
     exif = Image.Exif()
     exif[0x0112] = 6
-    colour, palette = Image.fromarray(picture()), Image.fromarray(picture()).quantize(16)
+    color, palette = Image.fromarray(picture()), Image.fromarray(picture()).quantize(16)
     files = [
         encoded(turned),
-        encoded(colour, exif=exif),
+        encoded(color, exif=exif),
         encoded(palette),
         encoded(palette.convert("RGB"), "BMP"),
         encoded(Image.fromarray(picture()[..., 0]), "TIFF", compression="tiff_lzw"),
         encoded(Image.fromarray(picture()[..., 0]).convert("RGB")),
-        encoded(colour),
-        encoded(colour.convert("RGBA"), "WEBP", lossless=True),
+        encoded(color),
+        encoded(color.convert("RGBA"), "WEBP", lossless=True),
     ]
     assert groups(content_hashes(images(files), "image")) == [[0, 1], [2, 3], [4, 5], [6, 7]]
 

@@ -52,7 +52,7 @@ CHANGES = {
     "other aspect": lambda im: cv2.resize(im, (60, 90)),
     "bars": lambda im: np.pad(im, ((20, 20), (0, 0), (0, 0))),
     "caption": lambda im: np.concatenate([im[:64], np.zeros((16, 96, 3), np.uint8)]),
-    "grey": lambda im: np.repeat(im.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8),
+    "gray": lambda im: np.repeat(im.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8),
     "mirrored crop": lambda im: im[6:76, 90:10:-1],
     "quarter turn": lambda im: np.rot90(im),
 }
@@ -118,7 +118,7 @@ def test_only_queries_are_looked_up():
     assert pairs_of(graph) == {(13, 33)}
 
 
-def test_one_colour_is_similar_to_nothing_but_itself():
+def test_one_color_is_similar_to_nothing_but_itself():
     images = np.repeat(np.array([0, 0, 255, 90], np.uint8), 32 * 32 * 3).reshape(4, 32, 32, 3)
     assert pairs_of(image_graph(images, threshold=0.01)) == {(0, 1)}
 

@@ -37,8 +37,8 @@ def test_pairs_are_those_of_brute_force():
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     wanted = (unit @ unit.T >= 0.9) & (others[:, None] == others)
     np.fill_diagonal(wanted, False)
-    rows, neighbours, _ = found.stored()
-    assert set(zip(rows, neighbours, strict=True)) == set(zip(*np.nonzero(wanted), strict=True))
+    rows, neighbors, _ = found.stored()
+    assert set(zip(rows, neighbors, strict=True)) == set(zip(*np.nonzero(wanted), strict=True))
 
 
 def test_only_tables_have_other_columns():

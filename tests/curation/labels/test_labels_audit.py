@@ -36,7 +36,7 @@ def test_audited_rows_are_distinct_and_near_the_boundary():
     assert np.array_equal(rows, found.audit(50))
 
 
-def test_all_rows_may_be_audited_and_unlabelled_ones_are_left_out():
+def test_all_rows_may_be_audited_and_unlabeled_ones_are_left_out():
     found, _ = issues(30)
     assert sorted(found.audit(100).astype(int)) == list(range(30))
     labels = found.labels.copy()
@@ -63,7 +63,7 @@ def test_calibration_brings_the_rate_and_the_flags_nearer():
     assert "calibrated on 100" in calibrated.method
 
 
-def test_the_curve_equals_penalised_logistic_regression():
+def test_the_curve_equals_penalized_logistic_regression():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=400) * 3
     wrong = rng.random(400) < 1 / (1 + np.exp(-(0.5 + 0.7 * logits)))

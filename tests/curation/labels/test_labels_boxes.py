@@ -12,12 +12,12 @@ from thresher.core.errors import InputError
 SQUARE = np.array([[10.0, 10, 50, 50]])
 
 
-def labelled(boxes, labels):
+def labeled(boxes, labels):
     return {"boxes": np.asarray(boxes, dtype=float), "labels": np.asarray(labels)}
 
 
 def predicted(boxes, labels, scores):
-    return labelled(boxes, labels) | {"scores": np.asarray(scores, dtype=float)}
+    return labeled(boxes, labels) | {"scores": np.asarray(scores, dtype=float)}
 
 
 def scene(n=80, seed=0):
@@ -30,7 +30,7 @@ def scene(n=80, seed=0):
         boxes, labels = np.hstack([centers - sizes / 2, centers + sizes / 2]), rng.integers(0, 3, m)
         scores = np.where(rng.random(m) < 0.8, rng.uniform(0.95, 1, m), rng.uniform(0.2, 0.9, m))
         seen = rng.random(m) < 0.9
-        targets.append(labelled(boxes[seen], labels[seen]))
+        targets.append(labeled(boxes[seen], labels[seen]))
         swapped = np.where(rng.random(m) < 0.1, (labels + 1) % 3, labels)
         kept = rng.random(m) < 0.9
         shifted = boxes + rng.normal(size=boxes.shape) * 2
@@ -51,20 +51,20 @@ def test_overlap_by_hand():
 @pytest.mark.parametrize(
     ("target", "prediction", "kind", "word"),
     [
-        (labelled([], []), predicted(SQUARE, [0], [0.99]), "overlooked", "is not labelled"),
+        (labeled([], []), predicted(SQUARE, [0], [0.99]), "overlooked", "is not labeled"),
         (
-            labelled([[10, 10, 90, 90]], [0]),
+            labeled([[10, 10, 90, 90]], [0]),
             predicted(SQUARE, [0], [0.9]),
             "badly located",
             "badly located",
         ),
-        (labelled(SQUARE, [1]), predicted(SQUARE, [0], [0.99]), "swapped", "another class"),
-        (labelled(SQUARE, [0]), predicted([], [], []), "extra", "holds nothing"),
-        (labelled(SQUARE[:, [0, 1, 0, 1]], [0]), predicted([], [], []), "empty", "no area"),
+        (labeled(SQUARE, [1]), predicted(SQUARE, [0], [0.99]), "swapped", "another class"),
+        (labeled(SQUARE, [0]), predicted([], [], []), "extra", "holds nothing"),
+        (labeled(SQUARE[:, [0, 1, 0, 1]], [0]), predicted([], [], []), "empty", "no area"),
     ],
 )
 def test_each_way_to_be_wrong_is_named(target, prediction, kind, word):
-    good = (labelled(SQUARE, [0]), predicted(SQUARE, [0], [0.99]))
+    good = (labeled(SQUARE, [0]), predicted(SQUARE, [0], [0.99]))
     targets, predictions = zip(*[good] * 9, strict=True)
     found = find_box_issues([*targets, target], predictions=[*predictions, prediction])
     assert found.flagged.tolist() == [False] * 9 + [True]
@@ -76,17 +76,17 @@ def test_each_way_to_be_wrong_is_named(target, prediction, kind, word):
     assert word in issue.detail
 
 
-def test_a_box_labelled_twice_counts_as_swapped():
-    twice = labelled(np.concatenate([SQUARE, SQUARE]), ["cat", "dog"])
+def test_a_box_labeled_twice_counts_as_swapped():
+    twice = labeled(np.concatenate([SQUARE, SQUARE]), ["cat", "dog"])
     found = find_box_issues([twice], predictions=[predicted(SQUARE, ["cat"], [0.9])])
     assert of_kind(found, "swapped")[1].tolist() == [True, True]
-    apart = labelled(np.concatenate([SQUARE, SQUARE + 90]), ["cat", "dog"])
+    apart = labeled(np.concatenate([SQUARE, SQUARE + 90]), ["cat", "dog"])
     found = find_box_issues([apart], predictions=[predicted(SQUARE, ["cat"], [0.9])])
     assert not of_kind(found, "swapped")[1].any()
 
 
 def test_a_miss_is_no_evidence_where_the_detector_misses_much():
-    often = [labelled(SQUARE, [0])] * 10
+    often = [labeled(SQUARE, [0])] * 10
     seen, unseen = predicted(SQUARE, [0], [0.99]), predicted([], [], [])
     strong = find_box_issues(often, predictions=[seen] * 9 + [unseen])
     weak = find_box_issues(often, predictions=[seen] * 3 + [unseen] * 7)
@@ -141,7 +141,7 @@ def test_images_are_as_good_as_their_worst_finding():
 
 def test_no_images_and_no_boxes_are_defined():
     assert len(find_box_issues([], predictions=[])) == 0
-    found = find_box_issues([labelled([], [])], predictions=[predicted([], [], [])])
+    found = find_box_issues([labeled([], [])], predictions=[predicted([], [], [])])
     assert found.scores.tolist() == [1]
     assert not found.flagged.any()
     assert len(found.to_issues()) == 0
@@ -151,15 +151,15 @@ def test_no_images_and_no_boxes_are_defined():
     ("target", "prediction", "message"),
     [
         ({"boxes": SQUARE}, predicted(SQUARE, [0], [1]), "image '0' lacks 'labels'"),
-        (labelled(SQUARE, [0]), labelled(SQUARE, [0]), "prediction of image '0' lacks 'scores'"),
-        (labelled(SQUARE, [0, 1]), predicted(SQUARE, [0], [1]), "2 labels, but boxes of shape"),
-        (labelled(SQUARE[:, :3], [0]), predicted(SQUARE, [0], [1]), "boxes of shape"),
-        (labelled(SQUARE * np.nan, [0]), predicted(SQUARE, [0], [1]), "not finite"),
-        (labelled(SQUARE, [0]), predicted(SQUARE, [0], [1.2]), r"in \[0, 1\], got 1.2"),
-        (labelled(SQUARE, [0]), predicted(SQUARE[:, ::-1] - [0, 1, 0, 1], [0], [1]), "negative"),
-        (labelled(SQUARE[:, ::-1] - [0, 1, 0, 1], [0]), predicted(SQUARE, [0], [1]), "no area"),
-        (labelled(SQUARE, ["cat"]), predicted(SQUARE, [0], [1]), "both be codes or both be names"),
-        (labelled(SQUARE, [-1]), predicted(SQUARE, [0], [1]), "Every box needs a label"),
+        (labeled(SQUARE, [0]), labeled(SQUARE, [0]), "prediction of image '0' lacks 'scores'"),
+        (labeled(SQUARE, [0, 1]), predicted(SQUARE, [0], [1]), "2 labels, but boxes of shape"),
+        (labeled(SQUARE[:, :3], [0]), predicted(SQUARE, [0], [1]), "boxes of shape"),
+        (labeled(SQUARE * np.nan, [0]), predicted(SQUARE, [0], [1]), "not finite"),
+        (labeled(SQUARE, [0]), predicted(SQUARE, [0], [1.2]), r"in \[0, 1\], got 1.2"),
+        (labeled(SQUARE, [0]), predicted(SQUARE[:, ::-1] - [0, 1, 0, 1], [0], [1]), "negative"),
+        (labeled(SQUARE[:, ::-1] - [0, 1, 0, 1], [0]), predicted(SQUARE, [0], [1]), "no area"),
+        (labeled(SQUARE, ["cat"]), predicted(SQUARE, [0], [1]), "both be codes or both be names"),
+        (labeled(SQUARE, [-1]), predicted(SQUARE, [0], [1]), "Every box needs a label"),
     ],
 )
 def test_bad_boxes_are_explained(target, prediction, message):
@@ -169,6 +169,6 @@ def test_bad_boxes_are_explained(target, prediction, message):
 
 def test_bad_arguments_are_explained():
     with pytest.raises(InputError, match="1 images, but 0 predictions"):
-        find_box_issues([labelled(SQUARE, [0])], predictions=[])
+        find_box_issues([labeled(SQUARE, [0])], predictions=[])
     with pytest.raises(InputError, match="`confident` must be in"):
         find_box_issues([], predictions=[], confident=2)

@@ -179,8 +179,8 @@ def test_odd_probabilities_give_finite_scores(method):
     never = np.zeros((40, 3))
     never[:, :2] = rng.dirichlet([1, 1], 40)
     cases = [
-        (np.arange(40) % 3, never),  # a class that is labelled but never predicted
-        (np.arange(40) % 2, never[:, [0, 2, 1]]),  # one that is predicted but never labelled
+        (np.arange(40) % 3, never),  # a class that is labeled but never predicted
+        (np.arange(40) % 2, never[:, [0, 2, 1]]),  # one that is predicted but never labeled
         (np.arange(6), np.full((6, 9), 1 / 9)),  # more classes than rows
         (np.arange(40) % 2, np.tile([0.0, 1.0, 0.0], (40, 1))),  # all rows equal
     ]

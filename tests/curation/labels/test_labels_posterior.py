@@ -49,7 +49,7 @@ def test_the_mean_posterior_is_the_noise_rate(rate):
 
 @pytest.mark.parametrize("rate", [0.1, 0.2])
 def test_noise_that_follows_the_classes_is_seen_through(rate):
-    """A good model learns that noise too: it gives the wrong neighbour its share everywhere."""
+    """A good model learns that noise too: it gives the wrong neighbor its share everywhere."""
     probs, labels, wrong = confused(rate)
     for accuracy in (0.0, 1.0):  # by two rates, and by a rate for each pair of classes
         model = fit_noise_model(probs, labels, accuracy=accuracy)

@@ -57,7 +57,7 @@ def test_ridge_with_more_dimensions_than_rows_does_not_look_at_the_row_itself():
     assert (probs.argmax(axis=1) == labels).mean() < 0.75
 
 
-def test_votes_equal_a_loop_over_neighbours():
+def test_votes_equal_a_loop_over_neighbors():
     X, labels = blobs()
     labels = np.where(np.arange(60) % 7 == 0, -1, labels)
     graph = neighbor_graph(X, k=5)

@@ -50,7 +50,7 @@ def test_names_ids_and_issues():
     assert np.array_equal(found.scores, find_token_issues(labels, pred_probs=probs).scores)
     issue = next(iter(found.to_issues()))
     assert issue.row_id.startswith("s")
-    assert "labelled '" in issue.detail
+    assert "labeled '" in issue.detail
     first = next(i for i, row in enumerate(labels) if len(row))
     assert found.tokens.row_ids[0] == f"s{first}/0"
 

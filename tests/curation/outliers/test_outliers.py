@@ -40,7 +40,7 @@ def test_a_row_may_be_odd_for_its_class_only():
     )
 
 
-def test_distances_are_means_over_neighbours():
+def test_distances_are_means_over_neighbors():
     X, _ = clusters(60)
     similarity = X @ X.T
     np.fill_diagonal(similarity, -np.inf)

@@ -74,8 +74,8 @@ def test_statistics_equal_numpy():
     image = photos(1)[0]
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     measured = {name: float(values[0]) for name, values in image_statistics([image]).items()}
-    names = ["height", "width", "low", "high", "spread", "sharpness", "bits", "colour", "mean"]
-    height, width, low, high, spread, sharpness, bits, colour, mean = map(measured.get, names)
+    names = ["height", "width", "low", "high", "spread", "sharpness", "bits", "color", "mean"]
+    height, width, low, high, spread, sharpness, bits, color, mean = map(measured.get, names)
     assert mean == pytest.approx(gray.mean())
     assert (height, width) == gray.shape
     assert low == pytest.approx(np.quantile(gray, 0.02), abs=1)
@@ -91,7 +91,7 @@ def test_statistics_equal_numpy():
     assert bits == pytest.approx(-(shares * np.log2(shares)).sum())
     channels = image.astype(int)
     pairs = [(0, 1), (1, 2), (0, 2)]
-    assert colour == pytest.approx(
+    assert color == pytest.approx(
         max(np.abs(channels[..., a] - channels[..., b]).mean() for a, b in pairs)
     )
 

@@ -14,7 +14,7 @@ SIDE = 96
 
 
 def scenes(n=120, side=SIDE, seed=0):
-    """Draw light blue above green, shapes of warm colours before them, and fine texture."""
+    """Draw light blue above green, shapes of warm colors before them, and fine texture."""
     rng = np.random.default_rng(seed)
     result = []
     for _ in range(n):
@@ -24,8 +24,8 @@ def scenes(n=120, side=SIDE, seed=0):
         image[horizon:] = rng.normal((60, 130, 50), 12, 3)
         for _ in range(6):
             center = tuple(int(place) for place in rng.integers(0, side, 2))
-            colour = rng.normal((170, 110, 70), 30, 3).clip(0, 255).tolist()
-            cv2.ellipse(image, center, (int(rng.integers(4, 20)), 9), 0, 0, 360, colour, -1)
+            color = rng.normal((170, 110, 70), 30, 3).clip(0, 255).tolist()
+            cv2.ellipse(image, center, (int(rng.integers(4, 20)), 9), 0, 0, 360, color, -1)
         texture = cv2.GaussianBlur(rng.normal(0, 40, image.shape).astype(np.float32), (0, 0), 1.5)
         result.append((image + texture).clip(0, 255).astype(np.uint8))
     return result
@@ -191,7 +191,7 @@ def test_lines_of_a_page_are_counted(lines):
     ("kind", "alter"),
     [("negative", lambda image: 255 - image), ("swapped colors", lambda image: image[..., ::-1])],
 )
-def test_negatives_and_swapped_colours_are_found(kind, alter):
+def test_negatives_and_swapped_colors_are_found(kind, alter):
     images = scenes(300, side=32, seed=1)
     rows = np.arange(5, 300, 60)
     for row in rows:

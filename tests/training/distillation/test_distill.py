@@ -15,9 +15,9 @@ from training.rows.samples import samples_from_arrays
 
 def table(n=300, seed=0, classes=6):
     rng = np.random.default_rng(seed)
-    centres = np.random.default_rng(99).normal(size=(classes, 5))
+    centers = np.random.default_rng(99).normal(size=(classes, 5))
     targets = np.arange(n) % classes
-    features = rng.normal(size=(n, 5)) * 0.5 + centres[targets]
+    features = rng.normal(size=(n, 5)) * 0.5 + centers[targets]
     return samples_from_arrays(features, row_ids=np.arange(n).astype(str), targets=targets)
 
 
@@ -179,7 +179,7 @@ def test_given_logits_that_do_not_fit_are_told(logits, options, told):
         distill(net(), logits, table(60), epochs=1, **options)
 
 
-def test_several_teachers_and_unlabelled_rows_among_labelled(teacher):
+def test_several_teachers_and_unlabeled_rows_among_labeled(teacher):
     samples = table()
     samples.targets[::3] = -1
     student = net(width=8)

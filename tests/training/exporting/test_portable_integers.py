@@ -62,7 +62,7 @@ def integer_weights(model: nn.Module) -> Iterator[np.ndarray]:
 
 
 def saturated_sums(inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Add products by neighbouring pairs in 16 bits, and the pairs in 32, as vpmaddubsw does."""
+    """Add products by neighboring pairs in 16 bits, and the pairs in 32, as vpmaddubsw does."""
     products = np.pad(inputs * weights, ((0, 0), (0, weights.shape[1] % 2)))
     pairs = products[:, 0::2] + products[:, 1::2]
     return pairs.clip(-(2**15), 2**15 - 1).sum(1)

@@ -70,7 +70,7 @@ def test_file_is_read_back(tmp_path):
 
 
 def test_blended_rows_and_missing_labels_are_refused():
-    with pytest.raises(InputError, match="labelled"):
+    with pytest.raises(InputError, match="labeled"):
         DynamicsRecorder(table().without_targets())
     with pytest.raises(InputError, match="mix"):
         record(table(), mix=lambda x, y, *_: (x, nn.functional.one_hot(y, 3).float()))

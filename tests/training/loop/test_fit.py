@@ -227,7 +227,7 @@ def test_inputs_of_another_shape_are_told():
         fit(model, table(), epochs=1)
 
 
-def test_unlabelled_rows_are_told():
+def test_unlabeled_rows_are_told():
     samples = table()
     samples.targets[:2] = -1
     with pytest.raises(InputError, match="2 rows have no label"):

@@ -29,7 +29,7 @@ def review(
         typer.Option(metavar="DATA", help="The data, where RUN is a folder of decisions alone."),
     ] = None,
     all_: Annotated[
-        bool, typer.Option("--all", help="Also rows that are to be dropped or relabelled.")
+        bool, typer.Option("--all", help="Also rows that are to be dropped or relabeled.")
     ] = False,
     formulas: Annotated[
         bool,

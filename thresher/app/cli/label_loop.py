@@ -1,4 +1,4 @@
-"""``thresher label next``, ``tell``, ``status`` and ``export``: the loop of labelling."""
+"""``thresher label next``, ``tell``, ``status`` and ``export``: the loop of labeling."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def next_batch(
     Each row says why it was chosen and what the model would say. Pictures are written beside the
     file. Fill in labels (or `skip`), as many as you like, and hand the file to `tell`.
 
-    Example: thresher label next labelling -n 20 --annotator ann --out batch.csv
+    Example: thresher label next labeling -n 20 --annotator ann --out batch.csv
     """
     from active_learning import export_batch
     from active_learning.sessions.row_files import file_format
@@ -69,7 +69,7 @@ def tell(
         typer.Option("--set", help="row_id=label, row_id=skip or row_id=undo; repeatable."),
     ] = None,
     annotator: Annotated[
-        str | None, typer.Option(help="Who labelled; default the file's column.")
+        str | None, typer.Option(help="Who labeled; default the file's column.")
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Take labels that differ as corrections.")
@@ -81,7 +81,7 @@ def tell(
     A label that differs from the one recorded for the same row and annotator is shown and left
     alone, and the command fails, unless --overwrite is given.
 
-    Example: thresher label tell labelling batch.csv
+    Example: thresher label tell labeling batch.csv
     """
     from active_learning import import_answers
 
@@ -118,7 +118,7 @@ def status(
 ) -> None:
     """Say how good the model is, with an interval, and whether more labels are worth it.
 
-    Example: thresher label status labelling --target 0.9
+    Example: thresher label status labeling --target 0.9
     """
     with LabelFolder(folder).open() as session:
         report = session.report(target=target)
@@ -151,9 +151,9 @@ def export(
     method: Annotated[str, typer.Option(help="How several answers become one.")] = "auto",
     as_json: Json = False,
 ) -> None:
-    """Write one label for each labelled row with its quality, or all answers.
+    """Write one label for each labeled row with its quality, or all answers.
 
-    Example: thresher label export labelling labels.parquet
+    Example: thresher label export labeling labels.parquet
     """
     from active_learning import export_answers, export_labels
 

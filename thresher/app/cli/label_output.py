@@ -1,4 +1,4 @@
-"""What the labelling commands print: a table for people, or one JSON object."""
+"""What the labeling commands print: a table for people, or one JSON object."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def report_lines(
 ) -> list[str]:
     """Return a report as lines."""
     lines = [
-        f"{report.labeled:,} of {report.pool:,} rows labelled, {report.answers:,} answers, "
+        f"{report.labeled:,} of {report.pool:,} rows labeled, {report.answers:,} answers, "
         f"{report.skips:,} skipped, cost {report.cost:g}"
     ]
     if report.classes:

@@ -83,7 +83,7 @@ def init(
 
     Rows of the split "test" are left out.
 
-    Example: thresher label init reviews.csv --text review --classes good,bad --out labelling
+    Example: thresher label init reviews.csv --text review --classes good,bad --out labeling
     """
     from active_learning import get_strategy
     from active_learning.tasks import TASKS
@@ -163,7 +163,7 @@ def simulate_strategies(
     out: Annotated[Path | None, typer.Option(help="Folder for curves.json and curves.svg.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what strategies would have reached on data that is labelled already.
+    """Show what strategies would have reached on data that is labeled already.
 
     Test rows are those of the split "test"; without one, a quarter is held out for each seed.
 

@@ -152,7 +152,7 @@ def set_aside(folder: Path) -> dict[str, Any]:
 
 
 def charts(summaries: dict[str, Any]) -> list[Markup]:
-    """Return training and labelling curves, those that the run has."""
+    """Return training and labeling curves, those that the run has."""
     histories = {
         name: summaries[name]["history"]
         for name in ("teacher", "student", "quantize")

@@ -80,7 +80,7 @@ class FindSettings(Group):
         "Share of right pairs that a threshold chosen for texts aims at.", 0.95, gt=0, le=1
     )
     recall: float = setting(
-        "Share of the near neighbours that the search has to find.", 0.999, gt=0, le=1
+        "Share of the near neighbors that the search has to find.", 0.999, gt=0, le=1
     )
     label_method: str = setting("How wrong labels are found.", "auto")
     keep: str = setting(

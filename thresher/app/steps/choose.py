@@ -63,7 +63,7 @@ def choose_labels(
 ) -> Done[np.ndarray]:
     """Choose ``label.budget`` rows to label into ``labels/``, as if the labels were not known.
 
-    Only the chosen rows count as labelled afterwards; the others are a pool for distillation.
+    Only the chosen rows count as labeled afterwards; the others are a pool for distillation.
     """
     settings = run.settings.label
 
@@ -124,7 +124,7 @@ def steps(budget: int, *, rounds: int) -> list[int]:
 def _ask(
     vectors: Embeddings, codes: np.ndarray, *, budgets: Sequence[int], strategy: str, seed: int
 ) -> np.ndarray:
-    """Return the positions that a labelling loop with this strategy would have asked for."""
+    """Return the positions that a labeling loop with this strategy would have asked for."""
     chosen, head, fitted = get_strategy(strategy), LogisticHead(), None
     labeled = np.zeros(len(vectors), bool)
     for number, budget in enumerate(budgets):

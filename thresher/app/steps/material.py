@@ -68,7 +68,7 @@ class Material:
 
     @cached_property
     def pool(self) -> Samples:
-        """Training rows that may be used, labelled or not."""
+        """Training rows that may be used, labeled or not."""
         return self.parts.of(self._only(self.parts.train, self.kept))
 
     @cached_property

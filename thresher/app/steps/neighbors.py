@@ -46,7 +46,7 @@ def search_neighbors(
         }
 
     return run.stage(
-        "neighbours",
+        "neighbors",
         work,
         load=lambda folder: NeighborGraph.load(folder / GRAPH),
         needs=[loaded, embeddings],

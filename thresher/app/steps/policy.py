@@ -57,7 +57,7 @@ def _policy(run: RunFolder, material: Material, *, finished: Path) -> tuple[Poli
         return policies.make(settings.policy), Choice(settings.policy, "asked for")
     side = min(samples.input_shape[1:])
     labels = samples.targets
-    assert labels is not None  # train rows are labelled by construction
+    assert labels is not None  # train rows are labeled by construction
     listed, fit = candidates(side), None
     if settings.pilots:
         listed = list(sized_candidates(side))

@@ -28,7 +28,7 @@ def is_pretrained(model: str) -> bool:
 
 
 def train_pretrained(run: RunFolder, material: Material) -> Done[TrainingRun]:
-    """Train a pretrained teacher on the clean, labelled rows; let it judge texts once.
+    """Train a pretrained teacher on the clean, labeled rows; let it judge texts once.
 
     Only its head and adapters are kept. It is not exported: the run is about its student.
     """

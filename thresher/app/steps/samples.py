@@ -46,7 +46,7 @@ class Parts:
     ----------
     everything : Samples
         Rows in the order of the dataset; a row without a label has the code 0 and is in no
-        labelled part.
+        labeled part.
     train, validation, test : ndarray of int64
         Positions.
     classes : tuple of str
@@ -158,6 +158,6 @@ def _check(train_labels: np.ndarray, test: np.ndarray, schema: Schema) -> None:
         )
     if not len(test):
         raise InputError(
-            "There are no labelled test rows to measure accuracy on. Give a test split, or leave "
+            "There are no labeled test rows to measure accuracy on. Give a test split, or leave "
             "out the split column so that one is made (data.test_fraction)."
         )

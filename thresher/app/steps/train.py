@@ -26,7 +26,7 @@ JUDGED = "judged.npz"
 def train_teacher(
     run: RunFolder, material: Material, policy: Done[Augmenter | None]
 ) -> Done[TrainingRun]:
-    """Train the large model on the clean, labelled rows."""
+    """Train the large model on the clean, labeled rows."""
     return train_plain(
         run,
         material,
@@ -80,7 +80,7 @@ def distil_student(
     policy: Done[Augmenter | None],
     teacher: Done[TrainingRun],
 ) -> Done[TrainingRun]:
-    """Train the compact model on the teacher's answers, on unlabelled rows too."""
+    """Train the compact model on the teacher's answers, on unlabeled rows too."""
     settings, distil = run.settings.student, run.settings.distil
 
     def work(folder: Path, notes: Notes) -> None:

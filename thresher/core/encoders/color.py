@@ -1,4 +1,4 @@
-"""Where which colours are, and how much of each: cosine transform in LAB, histogram in HSV.
+"""Where which colors are, and how much of each: cosine transform in LAB, histogram in HSV.
 
 Cosines lie on a grid (`thresher.core.grid`), so that an image gives the same bits on every
 processor. Cost: about 0.03 CPU-ms for 32 × 32 pixels.

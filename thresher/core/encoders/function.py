@@ -75,7 +75,7 @@ class FunctionEncoder:
         return self
 
     def encode(self, values: Values) -> np.ndarray:
-        """Encode values; empty texts and images of one colour give zeros and are not passed on."""
+        """Encode values; empty texts and images of one color give zeros and are not passed on."""
         rows, filled = _with_content(values, self.modality)
         positions = np.flatnonzero(filled)
         if not len(positions):

@@ -1,4 +1,4 @@
-"""``builtin:image``: edges and colours of a thumbnail, without torch and without a download.
+"""``builtin:image``: edges and colors of a thumbnail, without torch and without a download.
 
 Good for near-duplicates and for layout; it does not know what is in a picture. Fitted on the
 user's own images. CIFAR-10 with 10,000 references: 1-NN .52, 5-NN .57.
@@ -115,7 +115,7 @@ def _describe_chunk(images: np.ndarray) -> np.ndarray:
 
 
 def is_constant(images: np.ndarray) -> np.ndarray:
-    """Tell which images have one colour only, bool, shape (n,)."""
+    """Tell which images have one color only, bool, shape (n,)."""
     return np.asarray((images == images[:, :1, :1]).all(axis=(1, 2, 3)))
 
 
@@ -124,14 +124,14 @@ def as_images(values: Values, *, size: int | None) -> np.ndarray:
 
     With ``size=None`` they keep their height and width.
 
-    Grey images, shape (n, h, w) or (n, h, w, 1), are repeated over the three channels.
+    Gray images, shape (n, h, w) or (n, h, w, 1), are repeated over the three channels.
     """
     images = np.asarray(values)
     if images.ndim == 3:
         images = images[..., None]
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
         raise InputError(
-            "Images must be uint8 of shape (n, h, w, 3), or (n, h, w) for grey, got "
+            "Images must be uint8 of shape (n, h, w, 3), or (n, h, w) for gray, got "
             f"{images.dtype} of shape {images.shape}."
         )
     if 0 in images.shape[1:3]:

@@ -33,7 +33,7 @@ FEW = 2_000
 # (1-NN at .5, .75 and .9: .58 .59 .58; .91 .92 .93; .97 .96 .91), and on subjectivity, reviews and
 # titles in Hausa (at .25, .5 and .75: .80 .80 .80; .64 .66 .65; .65 .64 .63).
 USUAL = {"image": 0.75, "text": 0.5}
-# As wide as `builtin:image`, so that neighbours cost no more than twice as much.
+# As wide as `builtin:image`, so that neighbors cost no more than twice as much.
 DIMENSIONS = 128
 # The mean of texts is drawn to nothing by this many rows more: a few equal ones keep their vectors.
 NO_ROWS = 50

@@ -1,6 +1,6 @@
 """``meaning:text``: the mean of token vectors that were trained elsewhere; no network is run.
 
-The 32,000 × 256 vectors and the tokens are those of WordLlama (D. L. Miller, 2024, MIT licence),
+The 32,000 × 256 vectors and the tokens are those of WordLlama (D. L. Miller, 2024, MIT license),
 made of the token embeddings of large language models. The package is never imported; two of its
 files are read. It knows what English texts are about, and little of word order. Banking77, train to
 test: 1-NN .88; question types (TREC) .48, where `builtin:text` reaches .77. 0.04 CPU-ms a question.

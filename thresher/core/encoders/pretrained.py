@@ -158,7 +158,7 @@ def to_pixels(
     std: tuple[float, ...],
     device: Choice,
 ) -> torch.Tensor:
-    """Resize uint8 images (n, h, w, 3) and normalise them: float32 tensor (n, 3, size, size)."""
+    """Resize uint8 images (n, h, w, 3) and normalize them: float32 tensor (n, 3, size, size)."""
     import torch
 
     from .image import as_images

@@ -25,7 +25,7 @@ BLOCK = 256  # rows in float64 at once, small enough for the processor's cache
 # mean, times a component and for 749 features, they take 42.
 FEATURE_BITS, COMPONENT_BITS = 19, 12
 # With fewer directions than this among the fitted rows, a new row would be squeezed into a space
-# that has no room for its difference; then nothing is centred or reduced.
+# that has no room for its difference; then nothing is centered or reduced.
 FEWEST_DIRECTIONS = 16
 
 
@@ -78,8 +78,8 @@ class Projection:
         else:
             directions = _fix_signs(directions[:, order])
             basis = scale[:, None] * directions * variances[order] ** -0.25
-        centre = on_grid(mean, FEATURE_BITS).astype(np.float32)
-        return cls(centre, on_column_grids(basis, COMPONENT_BITS).astype(np.float32))
+        center = on_grid(mean, FEATURE_BITS).astype(np.float32)
+        return cls(center, on_column_grids(basis, COMPONENT_BITS).astype(np.float32))
 
     def apply(self, features: np.ndarray) -> np.ndarray:
         """Map features, shape (n, D), to float32, shape (n, d)."""

@@ -2,7 +2,7 @@
 
 Words and pairs of words, and characters within words, weighted by TF-IDF (K. Spärck Jones, 1972)
 and reduced by a truncated SVD (S. Deerwester et al., "Indexing by Latent Semantic Analysis", 1990;
-N. Halko et al., 2011, for the randomised algorithm). Banking77, train to test: 1-NN .82.
+N. Halko et al., 2011, for the randomized algorithm). Banking77, train to test: 1-NN .82.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class TextEncoder:
     dimensions : int
         The most components to keep; few or very short texts give fewer.
     random_state : int
-        Of the randomised SVD.
+        Of the randomized SVD.
     """
 
     name = "builtin:text"
@@ -225,7 +225,7 @@ def _components(weights: sp.csr_matrix, *, dimensions: int, random_state: int) -
     n, terms = weights.shape
     most = min(dimensions, n, terms)
     if most < dimensions:
-        # Too few rows or terms for the randomised algorithm: the rows' own directions, exactly.
+        # Too few rows or terms for the randomized algorithm: the rows' own directions, exactly.
         return _exact_components(weights, most)
     svd = TruncatedSVD(dimensions, n_iter=POWER_ITERATIONS, random_state=random_state)
     svd.fit(weights)

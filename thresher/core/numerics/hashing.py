@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# The step between neighbouring states of the generator: 2**64 divided by the golden ratio.
+# The step between neighboring states of the generator: 2**64 divided by the golden ratio.
 STEP = np.uint64(0x9E3779B97F4A7C15)
 FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))

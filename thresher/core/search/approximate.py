@@ -1,7 +1,7 @@
 """Search through a partition: rows meet only the rows of nearby cells.
 
-The number of cells to look into is not tuned by trial: on sampled rows, whose neighbours are found
-exhaustively, the rank of each neighbour's cell tells how many cells reach it. A second sample then
+The number of cells to look into is not tuned by trial: on sampled rows, whose neighbors are found
+exhaustively, the rank of each neighbor's cell tells how many cells reach it. A second sample then
 measures the recall of what was found. The rows that look into one cell are compared with the rows
 it holds in one matrix product, which costs several times less than scanning lists row by row.
 """
@@ -22,7 +22,7 @@ from .partition import cells_needed, count_cells, fit_centroids, meetings, neare
 from .recall import measured_recall
 
 # Rows that the number of cells is chosen on; rows that recall is measured on, more where fewer than
-# enough of them have a neighbour.
+# enough of them have a neighbor.
 CHOSEN_ON = 300
 SAMPLED_ROWS, MOST_SAMPLED_ROWS, ENOUGH_ROWS = 500, 2000, 300
 FEWEST_PROBES = 6
@@ -168,7 +168,7 @@ def _choose_probes(needed: np.ndarray, recall: float) -> int:
 def _true_pairs(
     vectors: np.ndarray, rows: np.ndarray, threshold: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return sorted `rows` and all their neighbours as (place in `rows`, neighbour)."""
+    """Return sorted `rows` and all their neighbors as (place in `rows`, neighbor)."""
     rows = np.sort(rows)
     first, second, _ = pairs_above(vectors[rows], vectors, threshold=threshold)
     other = rows[first] != second
@@ -178,7 +178,7 @@ def _true_pairs(
 def _sample_with_pairs(
     vectors: np.ndarray, order: np.ndarray, threshold: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sample rows, and as many more as it takes until enough have neighbours to measure recall on.
+    """Sample rows, and as many more as it takes until enough have neighbors to measure recall on.
 
     How many that are is foretold by the first ones alone, with a tenth to spare.
     """

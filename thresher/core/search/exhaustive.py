@@ -186,8 +186,8 @@ def top_k(
     Parameters
     ----------
     queries, references : ndarray of float32, shapes (n, d) and (m, d)
-        Unit length or zero. Without `references`, neighbours within `queries`, never the row
-        itself. Zero rows have no neighbours and are nobody's.
+        Unit length or zero. Without `references`, neighbors within `queries`, never the row
+        itself. Zero rows have no neighbors and are nobody's.
     device : {"cpu", "cuda"}
 
     Returns

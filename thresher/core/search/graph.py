@@ -1,4 +1,4 @@
-"""Neighbour graphs from embeddings: the search is chosen by its cost and says what it missed."""
+"""Neighbor graphs from embeddings: the search is chosen by its cost and says what it missed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def neighbor_graph(
         exact one while that is cheap, else the partition. Where a partition would not save work,
         the search is exact in any case.
     recall : float
-        Share of true neighbours, in (0, 1), that an approximate search aims at. The share that it
+        Share of true neighbors, in (0, 1), that an approximate search aims at. The share that it
         reached is measured on rows that are also searched exhaustively.
     device : {"auto", "cpu", "cuda"}
         Where exhaustive search runs; a partition is searched on the CPU.
@@ -63,7 +63,7 @@ def neighbor_graph(
     Returns
     -------
     NeighborGraph
-        All-zero rows have no neighbours. Equal rows are searched once; see `NeighborGraph`.
+        All-zero rows have no neighbors. Equal rows are searched once; see `NeighborGraph`.
 
     Raises
     ------
@@ -244,9 +244,9 @@ def _describe(reached: Reached, plan: _Plan) -> str:
 def _with_copies(
     nearest: Nearest, first: np.ndarray, distinct: np.ndarray, *, k: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Turn neighbours among distinct rows into neighbours among all rows, copies included."""
+    """Turn neighbors among distinct rows into neighbors among all rows, copies included."""
     members, starts, copies = _grouped(first, distinct)
-    # Of each distinct row: itself with similarity 1, then its neighbours; k + 1 rows of each.
+    # Of each distinct row: itself with similarity 1, then its neighbors; k + 1 rows of each.
     own = np.arange(len(distinct))[:, None]
     groups = np.concatenate([own, nearest[0]], axis=1)
     scores = np.concatenate([np.ones((len(own), 1), np.float32), nearest[1]], axis=1)

@@ -9,22 +9,22 @@ from ..neighbors import Recall
 
 
 def measured_recall(found: np.ndarray, true: np.ndarray) -> Recall:
-    """Estimate the share of true neighbours found, with a 95 % interval.
+    """Estimate the share of true neighbors found, with a 95 % interval.
 
-    Neighbours of one row are found or missed together, so pairs are not independent trials. The
+    Neighbors of one row are found or missed together, so pairs are not independent trials. The
     interval is Wilson's (1927) with the number of pairs divided by the design effect of sampling
-    whole rows (Kish, 1965), and never with more trials than rows that have a neighbour when
+    whole rows (Kish, 1965), and never with more trials than rows that have a neighbor when
     nothing was missed, since the design effect cannot be estimated then.
 
     Parameters
     ----------
     found, true : ndarray of int, shape (rows,)
-        Neighbours found and existing, of each sampled row.
+        Neighbors found and existing, of each sampled row.
 
     Returns
     -------
     Recall
-        1 with the interval 0–1 when no sampled row has a neighbour: nothing was measured.
+        1 with the interval 0–1 when no sampled row has a neighbor: nothing was measured.
     """
     total, rows = int(true.sum()), int((true > 0).sum())
     if not total:
