@@ -1,4 +1,4 @@
-"""Items that hold several instances: spans in a text, boxes in an image, turns in a conversation."""
+"""Items that hold several instances: spans in a text, boxes in an image, turns of a chat."""
 
 from __future__ import annotations
 
