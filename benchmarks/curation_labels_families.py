@@ -147,7 +147,7 @@ def slug(name: str) -> str:
 def code_of_method() -> str:
     """Hash the files that judge labels."""
     folder = Path(method.__file__).parent
-    files = [*sorted(folder.glob("*.py")), folder.parent / "label_action.py"]
+    files = [*sorted(folder.glob("*.py")), folder.parent / "decisions" / "label_action.py"]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
