@@ -19,6 +19,7 @@ NO_TRAINING = "needs PyTorch and ONNX (thresher[train])"
 # Files that import them; single tests of other files are marked `train`.
 FILES_THAT_TRAIN = (
     "app/test_docs_training.py",
+    "app/test_file_to_use.py",
     "app/test_models_cli.py",
     "app/test_pipeline.py",
     "app/test_pretrained_run.py",

@@ -12,7 +12,6 @@ import PIL.Image
 import pytest
 from typer.testing import CliRunner
 
-from thresher.app.budget import measure_budget, read_budget
 from thresher.app.cli.commands import app
 from thresher.core.errors import FormError, InputError
 
@@ -109,7 +108,9 @@ def test_annotations_are_read_as_was_said_of_them_alone(curate, tmp_path):
     assert (code, "go with --annotations" in error) == (2, True)
 
 
-@pytest.mark.parametrize("command", ["preview", "audit", "choose"])
+@pytest.mark.parametrize(
+    "command", ["preview", "audit", pytest.param("choose", marks=pytest.mark.train)]
+)
 def test_augmentation_reads_a_table_of_pictures_as_was_said(tmp_path, command):
     rng = np.random.default_rng(0)
     lines = []
@@ -133,6 +134,7 @@ def test_augmentation_reads_a_table_of_pictures_as_was_said(tmp_path, command):
 
 def test_a_budget_says_how_its_rows_are_read(tmp_path):
     torch = pytest.importorskip("torch")
+    from thresher.app.budget import measure_budget, read_budget
     from training import compact_model, export
 
     torch.manual_seed(0)

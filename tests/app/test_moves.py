@@ -53,6 +53,7 @@ def test_a_marker_of_an_earlier_version_is_taken(tmp_path: Path) -> None:
     assert join_machines(marker, ONE) == [ONE]
 
 
+@pytest.mark.train
 def test_a_machine_is_told_by_what_last_bits_depend_on() -> None:
     found = describe_machine(device="cpu", threads="3")
     assert found["threads"] == "3"
@@ -74,6 +75,7 @@ def choices(folder: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.train
 def test_a_run_goes_on_on_a_machine_with_other_processors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
