@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from thresher.core.numerics.softmax import softmax
 from thresher.core.randomness import RandomState, check_random_state
 
 FOLDS = 3
@@ -90,9 +91,3 @@ def fit_logistic(
     start = np.zeros(d * num_classes)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options=options)
     return np.asarray(found.x.reshape(num_classes, d).T)
-
-
-def softmax(values: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis."""
-    shifted = np.exp(values - values.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))

@@ -20,7 +20,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .logistic import softmax
+from thresher.core.numerics.softmax import softmax
+
 from .odds import sigmoid
 
 SHARPNESS = 3.0

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from thresher.core.numerics.softmax import log_softmax
+
 PENALTIES = (0.03, 0.3, 3.0, 30.0)
 
 
@@ -71,9 +73,3 @@ def fit_temperature(outputs: np.ndarray, labels: np.ndarray) -> tuple[float, np.
             break
         best = likelihood, log_probs
     return best[0], np.exp(best[1])
-
-
-def log_softmax(values: np.ndarray) -> np.ndarray:
-    """Log of the softmax over the last axis."""
-    shifted = values - values.max(axis=-1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))

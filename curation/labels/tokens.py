@@ -16,6 +16,7 @@ import numpy as np
 from thresher.core.errors import InputError, check_choice
 from thresher.core.issues import Issues
 from thresher.core.missing import read_numbers, read_values
+from thresher.core.numerics.ragged import place_in_group
 from thresher.core.shown import Shown
 from thresher.core.signatures import checked
 from thresher.core.text_arrays import text_array
@@ -171,7 +172,7 @@ def find_token_issues(
     counts = np.array([len(row) for row in labels], dtype=np.int64)
     arrays = _read_arrays(pred_probs, counts, ids)
     row_of = np.repeat(np.arange(len(ids)), counts)
-    place = np.arange(len(row_of)) - np.repeat(np.cumsum(counts) - counts, counts)
+    place = place_in_group(counts)
     token_ids = [
         f"{ids[row]}/{at}" for row, at in zip(row_of.tolist(), place.tolist(), strict=True)
     ]

@@ -58,7 +58,7 @@ def brief(value: Any) -> str:
     """Return a value in few characters; arrays and tables by what they are, not what they hold."""
     if isinstance(value, np.ndarray):
         return f"<{value.dtype} {value.shape}>"
-    if isinstance(value, pa.Table):
+    if hasattr(value, "num_rows"):  # a table of Arrow, or a dataset of Hugging Face
         return f"<{value.num_rows} rows: {', '.join(value.column_names)}>"
     if isinstance(value, (tuple, list)):
         inside = ", ".join(map(brief, value[:ENTRIES]))
@@ -69,9 +69,6 @@ def brief(value: Any) -> str:
         return "{" + inside + (f", … {len(value)} in all" if len(value) > ENTRIES else "") + "}"
     if isinstance(value, float):
         return f"{value:.4g}"
-    if hasattr(value, "num_rows"):  # a dataset of Hugging Face
-        return f"<{value.num_rows} rows: {', '.join(value.column_names)}>"
     text = repr(value)
-    if isinstance(value, Shown):
-        return text
-    return text if len(text) <= CHARACTERS else f"{text[:CHARACTERS]}…"
+    short = isinstance(value, Shown) or len(text) <= CHARACTERS
+    return text if short else f"{text[:CHARACTERS]}…"
