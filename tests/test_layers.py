@@ -208,4 +208,6 @@ def test_the_wheel_holds_exactly_the_five_packages(tmp_path: Path) -> None:
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"thresher", *MIDDLE}
     assert "thresher/app/report/page.html.j2" in names
+    pages = (ROOT / "thresher/app/web/static").iterdir()
+    assert {f"thresher/app/web/static/{page.name}" for page in pages} <= set(names)
     assert all(f"{package}/py.typed" in names for package in tops)
