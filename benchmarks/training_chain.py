@@ -32,10 +32,10 @@ from torch import nn
 from training_distill import Task, pictures, saved_teacher
 from training_distill import train as train_arm
 
+from thresher.core.exported.session import open_session
 from thresher.core.files import write_json
 from training import compact_model, distill, evaluate, export, prune, quantize
 from training.exporting import ExportedModel
-from training.exporting.runtime import open_session
 from training.profiling.latency import compare_renewed
 
 VIEWS = 4

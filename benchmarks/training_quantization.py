@@ -36,6 +36,7 @@ import torch
 from peers.quantization import PEERS, torchao_call
 
 from augment import Augmenter, policies
+from thresher.core.exported.session import open_session
 from thresher.core.files import write_json
 from thresher.core.images import decode_image
 from training import (
@@ -49,7 +50,6 @@ from training import (
     samples_from_arrays,
 )
 from training.exporting import audit
-from training.exporting.runtime import open_session
 from training.models import CompactModel
 from training.profiling import compare_latency
 from training.quantization import QuantizedModel

@@ -40,11 +40,12 @@ numpydoc_xref_param_type = False
 default_role = "py:obj"  # `name` in a docstring leads to its page, where it has one
 
 PACKAGES = {
-    "thresher.core": "What the four packages share",
+    "thresher.core": "What the five packages share",
     "curation": "Curation",
     "active_learning": "Active learning",
     "augment": "Augmentation",
     "training": "Training",
+    "lifecycle": "After training",
     "thresher.app": "The whole way in one call",
 }
 

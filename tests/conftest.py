@@ -32,6 +32,7 @@ FILES_THAT_TRAIN = (
     "augment/feeding/test_augment_workers.py",
     "augment/test_augmenter.py",
     "core/test_encoders_pretrained.py",
+    "lifecycle/serving/",
     "training/",
 )
 

@@ -10,7 +10,15 @@ from types import ModuleType
 
 import pytest
 
-PACKAGES = ("thresher.core", "curation", "active_learning", "augment", "training", "thresher.app")
+PACKAGES = (
+    "thresher.core",
+    "curation",
+    "active_learning",
+    "augment",
+    "training",
+    "lifecycle",
+    "thresher.app",
+)
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 NAMES = [
     (package, name)

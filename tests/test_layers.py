@@ -1,4 +1,4 @@
-"""The house stands: layers, import cost, and exactly five packages in the wheel."""
+"""The house stands: layers, import cost, and exactly six packages in the wheel."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-MIDDLE = ("curation", "active_learning", "augment", "training")
+MIDDLE = ("curation", "active_learning", "augment", "training", "lifecycle")
 PACKAGES = ("thresher", *MIDDLE)
 # At the top of a package, and modules or folders on the longest way down through its imports.
 ENTRIES = 20
-FLOORS = {"curation": 7, "active_learning": 7, "augment": 7, "training": 11}
+FLOORS = {"curation": 7, "active_learning": 7, "augment": 7, "training": 11, "lifecycle": 7}
 FILE_LINES, FUNCTION_LINES = 350, 90
 # Functions with so many options that describing them takes more; the list may only get shorter.
 LONG = {
@@ -182,11 +182,12 @@ def test_files_and_functions_are_short(package: str) -> None:
     assert long == {name for name in LONG if name.split(".")[0] == package}
 
 
-@pytest.mark.parametrize("package", [*MIDDLE[:3], "thresher.core"])
+@pytest.mark.parametrize("package", [*MIDDLE[:3], "lifecycle", "thresher.core"])
 def test_import_is_cheap_and_loads_no_heavy_library(package: str) -> None:
     program = (
         f"import time, sys; import {package}; heavy = {{'torch', 'sklearn', 'datasets', 'faiss', "
-        "'albumentations', 'onnxruntime'} & set(sys.modules); print(time.process_time(), *heavy)"
+        "'albumentations', 'onnxruntime', 'starlette', 'prometheus_client'} & set(sys.modules); "
+        "print(time.process_time(), *heavy)"
     )
     shown = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
@@ -196,7 +197,7 @@ def test_import_is_cheap_and_loads_no_heavy_library(package: str) -> None:
     assert float(seconds) < 1.0
 
 
-def test_the_wheel_holds_exactly_the_five_packages(tmp_path: Path) -> None:
+def test_the_wheel_holds_exactly_the_six_packages(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
         cwd=ROOT,

@@ -18,8 +18,16 @@ from thresher.core.moved import _FINDER
 
 ROOT = Path(__file__).resolve().parent.parent
 
-OURS = ("thresher", "curation", "active_learning", "augment", "training")
-PACKAGES = ("thresher.core", "curation", "active_learning", "augment", "training", "thresher.app")
+OURS = ("thresher", "curation", "active_learning", "augment", "training", "lifecycle")
+PACKAGES = (
+    "thresher.core",
+    "curation",
+    "active_learning",
+    "augment",
+    "training",
+    "lifecycle",
+    "thresher.app",
+)
 PROMISED = {
     "thresher.core": "with_row_ids load_dataset write_dataset Embeddings embed get_encoder "
     "NeighborGraph neighbor_graph Issues Manifest Labels CostLedger ThresherError",
@@ -29,6 +37,7 @@ PROMISED = {
     "augment": "Augmenter policies MixBatch audit choose_policy preview",
     "training": "compact_model fit distill prune quantize export load_exported check_parity "
     "profile evaluate",
+    "lifecycle": "load_served",
     "thresher.app": "run",
 }
 

@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from .pruning import prune as prune
     from .quantization import quantize as quantize
     from .recipes import recipe as recipe
+    from .rows import HashTokenizer as HashTokenizer
     from .rows.samples import Samples as Samples
     from .rows.samples import samples_from_arrays as samples_from_arrays
     from .rows.token_dropout import TokenDropout as TokenDropout
-    from .rows.tokens import HashTokenizer as HashTokenizer
     from .search import search_compact as search_compact
 
 require_training()
@@ -49,7 +49,7 @@ _HOME = {
     "Cascade": "exits",
     "DynamicsRecorder": "loop.dynamics",
     "ExitLoss": "exits",
-    "HashTokenizer": "rows.tokens",
+    "HashTokenizer": "rows",
     "ModelSpec": "models",
     "Samples": "rows.samples",
     "TokenDropout": "rows.token_dropout",
@@ -89,6 +89,7 @@ moved_modules(
         "loss": "loop.loss",
         "run": "loop.run",
         "samples": "rows.samples",
-        "text": "rows.tokens",
+        "rows.tokens": "rows",
+        "text": "rows",
     },
 )

@@ -11,7 +11,8 @@ OLD_AND_NEW = {
     "training.run": "training.loop.run",
     "training.dynamics": "training.loop.dynamics",
     "training.samples": "training.rows.samples",
-    "training.text": "training.rows.tokens",
+    "training.rows.tokens": "training.rows",
+    "training.text": "training.rows",
 }
 
 

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from thresher.core.errors import InputError
+from thresher.core.tokens import HashTokenizer
 from training import compact_model, evaluate, fit, recipe
 from training.rows.samples import samples_from_arrays
-from training.rows.tokens import HashTokenizer
 from training.torch_runtime.flops import count_flops
 from training.torch_runtime.precision import choose_precision
 

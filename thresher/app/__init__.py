@@ -1,4 +1,4 @@
-"""What joins the four packages: the pipeline, the command line and the report."""
+"""What joins the five packages: the pipeline, the command line and the report."""
 
 from __future__ import annotations
 

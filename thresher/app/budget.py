@@ -28,11 +28,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training import Samples, evaluate, load_exported
 from training.exporting import ExportedModel
-from training.exporting.portability import require_exact
 from training.gate import LIMITS, Measured
 from training.profiling import LatencyRatio, compare, profile
 
 from ..core.errors import FormError, InputError, ThresherWarning, did_you_mean
+from ..core.exported.portability import require_exact
 from ..core.loading import load_dataset
 from ..core.progress import messages
 from .inputs import samples_for

@@ -1,4 +1,4 @@
-"""Four packages with everyday names: make sure that they are ours before they are used."""
+"""Five packages with everyday names: make sure that they are ours before they are used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import thresher
 
 from ..core.errors import ThresherError
 
-PACKAGES = ("curation", "active_learning", "augment", "training")
+PACKAGES = ("curation", "active_learning", "augment", "training", "lifecycle")
 
 
 def check_packages() -> None:

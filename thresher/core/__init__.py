@@ -1,4 +1,4 @@
-"""What the four packages share: rows, encoders, neighbors, issues, manifest, labels, costs.
+"""What the five packages share: rows, encoders, neighbors, issues, manifest, labels, costs.
 
 Names are loaded on first use, so that importing this package costs nothing and never loads torch.
 """

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 # Whose lines are not where a user asked for an old name.
-_INNER = ("thresher", "curation", "active_learning", "augment", "training", "importlib")
+_INNER = (
+    "thresher",
+    "curation",
+    "active_learning",
+    "augment",
+    "training",
+    "lifecycle",
+    "importlib",
+)
 
 
 def moved_modules(package: str, homes: Mapping[str, str]) -> None:

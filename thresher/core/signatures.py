@@ -194,4 +194,12 @@ def _kinds(hint: Any) -> tuple[_Kind, ...]:
     return ()
 
 
-_PACKAGES = ("thresher", "curation", "active_learning", "augment", "training", "torch")
+_PACKAGES = (
+    "thresher",
+    "curation",
+    "active_learning",
+    "augment",
+    "training",
+    "lifecycle",
+    "torch",
+)

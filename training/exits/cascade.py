@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from thresher import __version__
 from thresher.core.errors import InputError
+from thresher.core.files import atomic_path, read_json, write_json
 
 from ..evaluation import Predictor
+from ..exporting.runtime import ExportedModel, load_onnx
 from ..rows.samples import Samples
 from .rule import ExitRule, choose_rule
 from .staged import Stage, StagedPrediction, all_stages, predict_staged
+
+RECORD = "cascade.json"
 
 
 class Cascade:
@@ -81,6 +89,46 @@ class Cascade:
         if self.rule is None:
             raise InputError("This cascade has no rule yet: call `calibrate` with held-out rows.")
         return predict_staged(self._stages(), inputs, rule=self.rule, batch_size=batch_size)
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the models and the rule into one folder, from which ``thresher serve`` answers.
+
+        Raises
+        ------
+        InputError
+            Without a rule, or when a model is not one that `export` wrote as ONNX.
+        """
+        if self.rule is None:
+            raise InputError("This cascade has no rule yet: call `calibrate` with held-out rows.")
+        for model in self.models:
+            if not isinstance(model, ExportedModel) or model.path.suffix != ".onnx":
+                raise InputError(
+                    f"A cascade is saved as ONNX files, and {type(model).__name__} is none: give "
+                    "`Cascade` what `export` or `load_exported` returned."
+                )
+        files = [f"stage-{place}.onnx" for place in range(len(self.models))]
+        with atomic_path(Path(folder)) as temporary:
+            temporary.mkdir()
+            for model, name in zip(self.models, files, strict=True):
+                assert isinstance(model, ExportedModel)
+                shutil.copyfile(model.path, temporary / name)
+            record = {
+                "thresher": __version__,
+                "files": files,
+                "costs": list(self.costs),
+                "rule": self.rule.to_json(),
+            }
+            write_json(temporary / RECORD, record)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, threads: int | None = None) -> Cascade:
+        """Load what `save` wrote, with its rule."""
+        place = Path(folder)
+        record = read_json(place / RECORD)
+        models = [load_onnx(place / name, threads=threads) for name in record["files"]]
+        cascade = cls(models, costs=record["costs"])
+        cascade.rule = ExitRule.from_json(record["rule"])
+        return cascade
 
     def _stages(self) -> list[Stage]:
         def stage(model: Predictor) -> Stage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,11 @@ from torch import nn
 from thresher import __version__
 from thresher.core.choice import available_cpus
 from thresher.core.errors import InputError
+from thresher.core.exported.session import INPUT, open_session
 from thresher.core.files import atomic_path, read_json, write_json
 
 from ..exporting.description import example_rows
-from ..exporting.onnx_file import INPUT, write_onnx
-from ..exporting.runtime import open_session
+from ..exporting.onnx_file import write_onnx
 from .exit_model import ExitModel
 from .rule import ExitRule
 from .staged import Stage, StagedPrediction, predict_staged
@@ -80,6 +80,7 @@ def export_exits(
     folder: str | os.PathLike[str],
     *,
     classes: Sequence[str],
+    preprocessing: Mapping[str, Any] | None = None,
     threads: int | None = None,
 ) -> ExportedExits:
     """Write a calibrated network with exits as ONNX files, and load them.
@@ -92,6 +93,8 @@ def export_exits(
         An old one is replaced as a whole.
     classes : sequence of str
         In the order of the logits.
+    preprocessing : mapping, optional
+        JSON values that tell how a raw row becomes an input row.
     threads : int, optional
         Of the loaded model.
 
@@ -121,6 +124,7 @@ def export_exits(
             "classes": [str(name) for name in classes],
             "rule": model.rule.to_json(),
             "costs": list(model.costs),
+            "preprocessing": dict(preprocessing or {}),
         }
         write_json(temporary / RECORD, record)
     return load_exits(folder, threads=threads)

@@ -16,7 +16,7 @@ import numpy as np
 
 from thresher.core.errors import InputError, check_number
 from thresher.core.interval import wilson_interval
-from thresher.core.numerics.softmax import log_softmax
+from thresher.core.numerics.softmax import confidence, log_softmax
 
 STEPS = 200
 CURVE_POINTS = 25
@@ -166,11 +166,6 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     scales = 2.0 ** np.arange(-3, 3.01, 0.1375)
     rows, exact = np.arange(len(labels)), logits.astype(np.float64)
     return float(max(scales, key=lambda scale: log_softmax(exact / scale)[rows, labels].mean()))
-
-
-def confidence(logits: np.ndarray, temperature: float) -> np.ndarray:
-    """Return the tempered probability of the likeliest class, float64 (n,)."""
-    return np.asarray(np.exp(log_softmax(logits.astype(np.float64) / temperature).max(axis=1)))
 
 
 @dataclass(frozen=True)

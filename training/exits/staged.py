@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from thresher.core.errors import InputError, check_count
+from thresher.core.numerics.softmax import confidence
 
-from .rule import ExitRule, confidence
+from .rule import ExitRule
 
 # From the state of some rows to their logits, float (b, classes), and the state for the next stage.
 Stage = Callable[[Any], tuple[np.ndarray, Any]]

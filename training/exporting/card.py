@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..quantization.layers import PORTABLE_TOP
-from .portability import weight_bound
+from thresher.core.exported.portability import PORTABLE_TOP, weight_bound
 
 _SHOWN = 20
 _INTEGER = 8

@@ -22,12 +22,12 @@ import torch
 from torch import Tensor, nn
 
 from thresher.core.errors import InputError
+from thresher.core.exported.portability import PORTABLE_TOP
+from thresher.core.exported.session import INPUT, OUTPUT
 
-from ..quantization.layers import PORTABLE_TOP
 from .packing import pack_int4
 
 OPSET = 21
-INPUT, OUTPUT = "input", "logits"
 _NAMED = ("Conv", "Gemm", "MatMul", "Gather")
 _SCOPES = "pkg.torch.onnx.name_scopes"
 

@@ -18,10 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from thresher.core.errors import InputError
+from thresher.core.exported.session import InputSpec
 from thresher.core.files import atomic_path, write_json, write_text
 
 from .description import check_classes, describe, example_rows, title
-from .runtime import CARD, RECORD, ExportedModel, InputSpec
+from .runtime import CARD, RECORD, ExportedModel
 
 PROGRAM = "model.pt2"
 _DESCRIPTION = "thresher.json"
@@ -53,7 +54,7 @@ class ExportedProgram(ExportedModel):
         self.classes = metadata["classes"]
         self.preprocessing = metadata["preprocessing"]
         self.quantization = metadata["quantization"]
-        self.input_spec = InputSpec(metadata["input"]["dtype"], tuple(metadata["input"]["shape"]))
+        self.input_spec = InputSpec.from_json(metadata["input"])
         self.size_bytes = self.path.stat().st_size
         self.threads = torch.get_num_threads()
 

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from thresher.core.choice import available_cpus
-from thresher.core.errors import InputError, check_count
+from thresher.core.errors import check_count
+from thresher.core.exported.portability import warn_if_inexact
+from thresher.core.exported.session import INPUT, InputSpec, open_session, read_description
 from thresher.core.text_arrays import text_array
 
 from .audit import FusedOperators, audit
-from .portability import warn_if_inexact
 
-_KEYS = ("classes", "costs", "input", "preprocessing", "quantization", "thresher")
 MODEL, RECORD, CARD = "model.onnx", "export.json", "README.md"
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """What one row of input looks like.
-
-    Attributes
-    ----------
-    dtype : str
-        numpy name: ``"uint8"`` pixels, ``"int64"`` token ids, ``"float32"`` features.
-    shape : tuple of int
-        Without the batch axis: (channels, height, width), (tokens,) or (d,).
-    """
-
-    dtype: str
-    shape: tuple[int, ...]
 
 
 class ExportedModel:
@@ -64,12 +46,12 @@ class ExportedModel:
         self.threads = threads if threads is not None else available_cpus()
         check_count("threads", self.threads, low=1)
         self._session = open_session(self.path, threads=self.threads)
-        metadata = _metadata(self._session, self.path)
+        metadata = read_description(self._session, self.path)
         self.classes: list[str] = metadata["classes"]
         self.preprocessing: dict[str, Any] = metadata["preprocessing"]
         self.quantization: dict[str, Any] | None = metadata["quantization"]
         self.metadata = metadata
-        self.input_spec = InputSpec(metadata["input"]["dtype"], tuple(metadata["input"]["shape"]))
+        self.input_spec = InputSpec.from_json(metadata["input"])
         self.size_bytes = self.path.stat().st_size
         self._fused: FusedOperators | None = None
 
@@ -98,7 +80,7 @@ class ExportedModel:
         rows = self._checked(inputs)
         check_count("batch_size", batch_size, low=1)
         parts = [
-            self._session.run(None, {"input": rows[start : start + batch_size]})[0]
+            self._session.run(None, {INPUT: rows[start : start + batch_size]})[0]
             for start in range(0, len(rows), batch_size)
         ]
         empty = np.zeros((0, len(self.classes)), dtype=np.float32)
@@ -111,15 +93,7 @@ class ExportedModel:
         return names
 
     def _checked(self, inputs: Any) -> np.ndarray:
-        rows = np.ascontiguousarray(np.asarray(inputs))
-        spec = self.input_spec
-        if rows.shape[1:] != spec.shape or rows.ndim != len(spec.shape) + 1:
-            raise InputError(
-                f"`inputs` must have shape (n, {_listed(spec.shape)}), got {rows.shape}."
-            )
-        if rows.dtype != spec.dtype:
-            raise InputError(f"`inputs` must be {spec.dtype}, got {rows.dtype}.")
-        return rows
+        return self.input_spec.checked(np.asarray(inputs))
 
 
 def load_onnx(path: str | os.PathLike[str], *, threads: int | None = None) -> ExportedModel:
@@ -128,34 +102,3 @@ def load_onnx(path: str | os.PathLike[str], *, threads: int | None = None) -> Ex
     model = ExportedModel(file / MODEL if file.is_dir() else file, threads=threads)
     warn_if_inexact(model.path, model.quantization)
     return model
-
-
-def open_session(path: Path, *, threads: int) -> Any:
-    """Open `path` in ONNX Runtime on the CPU with `threads` threads."""
-    import onnxruntime
-
-    if not path.is_file():
-        raise InputError(f"There is no model file {path}.")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's exceptions share no public class of their own.
-        raise InputError(f"ONNX Runtime cannot load {path}: {error}") from error
-
-
-def _metadata(session: Any, path: Path) -> dict[str, Any]:
-    found = session.get_modelmeta().custom_metadata_map
-    try:
-        return {key: json.loads(found[key]) for key in _KEYS}
-    except (KeyError, json.JSONDecodeError) as error:
-        raise InputError(
-            f"{path} holds no description by Thresher ({error}); export the model with "
-            "`training.export`."
-        ) from error
-
-
-def _listed(shape: tuple[int, ...]) -> str:
-    return ", ".join(map(str, shape))

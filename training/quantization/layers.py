@@ -5,10 +5,7 @@ integer kernel computes: integer inputs times integer weights plus an integer bi
 float32 as long as the sum stays under 2**24, and one multiplication at the end. So what is
 simulated is what runs.
 
-Kernels for AVX2, and for AVX-512 without VNNI, add two products of an unsigned input and a signed
-weight in 16 bits and saturate. Weights within ±64 never reach that: 255 · (64 + 64) = 32,640 is at
-most 32,767, whichever inputs a kernel pairs. It is the bound that ONNX Runtime's ``reduce_range``
-and NNCF's overflow fix set. Weights of seven bits and fewer lie within ±63 by themselves.
+How large an integer weight may be is told in `thresher.core.exported.portability`.
 """
 
 from __future__ import annotations
@@ -17,30 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from thresher.core.errors import check_choice
+from thresher.core.exported.portability import weight_top
 
 from .fake import learned_step
 
-WEIGHT_RANGES = ("portable", "full")
-PORTABLE_TOP = 64
 _TINY = 1e-12
 _BIAS_LIMIT = 2.0**30
 _FULL_BITS = 8
-
-
-def weight_top(bits: int, weight_range: str = "portable") -> int:
-    """Return the largest integer weight of a convolution or linear layer.
-
-    Parameters
-    ----------
-    bits : int
-        2 to 8.
-    weight_range : {"portable", "full"}
-        ``portable`` keeps sums of two products within 16 bits; ``full`` uses all of `bits`.
-    """
-    check_choice("weight_range", weight_range, WEIGHT_RANGES)
-    whole = int(2 ** (bits - 1) - 1)
-    return whole if weight_range == "full" else min(whole, PORTABLE_TOP)
 
 
 class QuantizedWeights(nn.Module):

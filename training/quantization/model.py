@@ -9,9 +9,10 @@ from typing import Any
 from torch import Tensor, fx, nn
 
 from thresher.core.choice import Choice
+from thresher.core.exported.portability import weight_top
 
 from .fake import ActivationQuantizer
-from .layers import QuantizedEmbedding, QuantizedWeights, weight_top
+from .layers import QuantizedEmbedding, QuantizedWeights
 
 
 @dataclass(frozen=True)

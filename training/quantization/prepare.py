@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from torch import nn
 
 from thresher.core.errors import InputError, check_choice, check_count, check_number
+from thresher.core.exported.portability import WEIGHT_RANGES
 
-from .layers import WEIGHT_RANGES
 from .model import QuantizedModel
 from .pixels import fold_pixels
 from .placement import Placement

@@ -17,6 +17,7 @@ from thresher.core.errors import (
     check_choice,
     check_count,
 )
+from thresher.core.exported.portability import WEIGHT_RANGES
 from thresher.core.options import Option, filled, picked, with_defaults
 from thresher.core.randomness import check_random_state
 from thresher.core.signatures import checked
@@ -25,7 +26,6 @@ from ..rows.samples import Samples
 from ..torch_runtime.precision import choose_precision
 from ..torch_runtime.seeding import as_seed
 from .judge import Judge, Score
-from .layers import WEIGHT_RANGES
 from .model import QuantizedModel
 from .ranges import RANGE_METHODS
 from .selection import MIXED, Calibration, leave_in_float, mix_bits

@@ -14,13 +14,13 @@ from torch import nn
 
 from thresher.app.budget import measure_budget, read_budget
 from thresher.core.errors import GateError, InputError, ThresherWarning
+from thresher.core.exported.portability import PORTABLE_TOP, weight_bound, weight_top
 from training.exporting import export, load_exported
 from training.exporting.audit import largest_weight
-from training.exporting.portability import weight_bound
 from training.models import FAMILIES, compact_model
 from training.parity import check_parity
 from training.quantization import calibrate, layer_sensitivity, prepare, quantize
-from training.quantization.layers import PORTABLE_TOP, QuantizedWeights, weight_top
+from training.quantization.layers import QuantizedWeights
 from training.rows.samples import Samples
 
 SHAPES = {"image": (3, 16, 16), "text": (12,), "features": (9,)}
@@ -169,12 +169,12 @@ def test_a_widened_layer_is_refused(tmp_path: Path) -> None:
 
 @pytest.fixture
 def saturating(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.exporting.portability.saturates_int8", lambda: True)
+    monkeypatch.setattr("thresher.core.exported.portability.saturates_int8", lambda: True)
 
 
 @pytest.fixture
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.exporting.portability.saturates_int8", lambda: False)
+    monkeypatch.setattr("thresher.core.exported.portability.saturates_int8", lambda: False)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from torch import nn
 
 from thresher.core.errors import InputError, ThresherError
 from thresher.core.progress import Silent, reporting
+from thresher.core.tokens import HashTokenizer
 from training import compact_model, fit
 from training.rows.samples import samples_from_arrays
-from training.rows.tokens import HashTokenizer
 
 
 class Listen(Silent):

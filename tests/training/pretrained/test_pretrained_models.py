@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from thresher.core.errors import InputError
+from thresher.core.tokens import HashTokenizer
 from training import (
     TrainingRun,
     check_parity,
@@ -21,7 +22,6 @@ from training import (
 )
 from training.evaluation import predict_logits
 from training.rows.samples import samples_from_arrays
-from training.rows.tokens import HashTokenizer
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "fine", "bad", "poor", "the", "film"]
 TEXTS = [f"the film {word} {end}" for word in ("good", "fine", "bad", "poor") for end in WORDS[5:]]

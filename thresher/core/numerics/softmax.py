@@ -13,6 +13,11 @@ def softmax(logits: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
     return np.asarray(likely)
 
 
+def confidence(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """Return the tempered probability of the likeliest class, float64 (n,), of logits (n, k)."""
+    return np.asarray(np.exp(log_softmax(logits.astype(np.float64) / temperature).max(axis=1)))
+
+
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """Return the log of the softmax over the last axis, in the precision of `logits`."""
     shifted = logits - logits.max(axis=-1, keepdims=True)

@@ -1,7 +1,11 @@
 """Whether an integer file gives the same answers on this machine as on others.
 
-Files whose weights lie within ±64 do on every processor (`quantization.layers`). Those with wider
-weights, and those that were written before the bound was kept, do where kernels add in 32 bits.
+Kernels for AVX2, and for AVX-512 without VNNI, add two products of an unsigned input and a signed
+weight in 16 bits and saturate. Weights within ±64 never reach that: 255 · (64 + 64) = 32,640 is at
+most 32,767, whichever inputs a kernel pairs. It is the bound that ONNX Runtime's ``reduce_range``
+and NNCF's overflow fix set. Weights of seven bits and fewer lie within ±63 by themselves. Files
+with wider weights, and those that were written before the bound was kept, give the same answers
+where kernels add in 32 bits.
 """
 
 from __future__ import annotations
@@ -11,12 +15,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from thresher.core.cpu import instruction_sets, saturates_int8
-from thresher.core.errors import GateError, ThresherWarning
+from ..cpu import instruction_sets, saturates_int8
+from ..errors import GateError, ThresherWarning, check_choice
 
-from ..quantization.layers import PORTABLE_TOP, weight_top
-
+WEIGHT_RANGES = ("portable", "full")
+PORTABLE_TOP = 64
 _INTEGER = 8
+
+
+def weight_top(bits: int, weight_range: str = "portable") -> int:
+    """Return the largest integer weight of a convolution or linear layer.
+
+    Parameters
+    ----------
+    bits : int
+        2 to 8.
+    weight_range : {"portable", "full"}
+        ``portable`` keeps sums of two products within 16 bits; ``full`` uses all of `bits`.
+    """
+    check_choice("weight_range", weight_range, WEIGHT_RANGES)
+    whole = int(2 ** (bits - 1) - 1)
+    return whole if weight_range == "full" else min(whole, PORTABLE_TOP)
 
 
 def weight_bound(quantization: Mapping[str, Any] | None) -> int:

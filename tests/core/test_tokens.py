@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from thresher.core.errors import InputError
+from thresher.core.tokens import HashTokenizer
 from training import compact_model, evaluate, fit
 from training.rows.samples import samples_from_arrays
-from training.rows.tokens import HashTokenizer
 
 FIXED = [847, 12, 561, 64, 102, 115, 752, 445]
 TEXTS = ["Where is my card?", "", "where IS my   card!", "¿Dónde está?", "a\nb", "卡在哪里", "x"]

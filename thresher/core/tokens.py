@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from thresher.core.errors import InputError, check_count
-from thresher.core.missing import text_list
-from thresher.core.numerics.hashing import splitmix64
-from thresher.core.numerics.ragged import place_in_run
+from .errors import InputError, check_count
+from .missing import text_list
+from .numerics.hashing import splitmix64
+from .numerics.ragged import place_in_run
 
 _NOT_A_WORD = re.compile(r"[^\w\n]+")
 _SPACE, _NEWLINE = ord(" "), ord("\n")

@@ -1,0 +1,22 @@
+"""After training: serve models, watch them, compare them, and know when to train again.
+
+Names are loaded on first use, so that importing this package loads no runtime and no web server.
+No submodule is named like a public function: importing it would hide the function.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from thresher.core.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .serving.served_model import ServedModel as ServedModel
+    from .serving.served_model import load_served as load_served
+
+_HOME = {
+    "ServedModel": "serving.served_model",
+    "load_served": "serving.served_model",
+}
+__all__ = sorted(_HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -1,0 +1,1 @@
+"""Model files that were exported: opening them without PyTorch, and what they say of themselves."""
