@@ -12,6 +12,10 @@ from thresher.core.moved import moved_modules
 
 if TYPE_CHECKING:
     from . import strategies as strategies
+    from .adapters.answer_files import import_answers as import_answers
+    from .adapters.batch_files import export_batch as export_batch
+    from .adapters.label_files import export_answers as export_answers
+    from .adapters.label_files import export_labels as export_labels
     from .agreement import consensus as consensus
     from .annotators.classes import Consensus as Consensus
     from .estimates.accuracy import Estimate as Estimate
@@ -30,10 +34,6 @@ if TYPE_CHECKING:
     from .sessions.batch import SKIP as SKIP
     from .sessions.batch import UNDO as UNDO
     from .sessions.batch import Batch as Batch
-    from .sessions.batch_files import export_batch as export_batch
-    from .sessions.batch_files import import_answers as import_answers
-    from .sessions.label_files import export_answers as export_answers
-    from .sessions.label_files import export_labels as export_labels
     from .sessions.session import Session as Session
     from .simulations.curves import Curves as Curves
     from .simulations.simulation import simulate as simulate
@@ -63,12 +63,12 @@ _HOME = {
     "consensus": "agreement",
     "estimate_accuracy": "estimates.accuracy",
     "estimate_error": "estimates.error",
-    "export_answers": "sessions.label_files",
-    "export_batch": "sessions.batch_files",
-    "export_labels": "sessions.label_files",
+    "export_answers": "adapters.label_files",
+    "export_batch": "adapters.batch_files",
+    "export_labels": "adapters.label_files",
     "get_strategy": "strategies",
     "get_task": "tasks",
-    "import_answers": "sessions.batch_files",
+    "import_answers": "adapters.answer_files",
     "lure_weights": "estimates.accuracy",
     "query": "querying",
     "simulate": "simulations.simulation",
@@ -92,7 +92,7 @@ moved_modules(
         "inner_products": "pool.inner_products",
         "instances": "pool.instances",
         "kinds": "pool.probabilities",
-        "label_files": "sessions.label_files",
+        "label_files": "adapters.label_files",
         "learning_curve": "sessions.learning_curve",
         "linear_fit": "learners.linear_fit",
         "mark_consensus": "annotators.marks",
@@ -105,15 +105,19 @@ moved_modules(
         "replay": "sessions.replay",
         "report": "sessions.report",
         "ridge": "learners.ridge",
-        "roundtrip": "sessions.batch_files",
-        "row_files": "sessions.row_files",
+        "roundtrip": "adapters.batch_files",
+        "row_files": "adapters.row_files",
         "scores": "pool.scores",
         "selection": "pool.selection",
         "serving": "sessions.batch_choice",
         "session": "sessions.session",
         "set_consensus": "annotators.sets",
         "settings": "sessions.settings",
-        "sheet_ids": "sessions.sheet_ids",
+        "sessions.batch_files": "adapters.batch_files",
+        "sessions.label_files": "adapters.label_files",
+        "sessions.row_files": "adapters.row_files",
+        "sessions.sheet_ids": "adapters.sheet_ids",
+        "sheet_ids": "adapters.sheet_ids",
         "simulation": "simulations.simulation",
         "sklearn_learner": "learners.sklearn_learner",
         "small_problems": "learners.blas_threads",

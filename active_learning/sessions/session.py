@@ -31,7 +31,7 @@ from .engine import Engine
 from .report import Report, make_report
 from .second_opinions import most_doubtful, session_consensus
 from .settings import Wanted, open_store
-from .state import State, checked_answers
+from .state import State, checked_answers, placed_answers
 from .store import Ask
 
 MODES = ("new", "relabel", "mixed")
@@ -224,6 +224,26 @@ class Session:
                 now=self._clock(),
             )
         )
+
+    def record(self, answers: Sequence[Answer]) -> int:
+        """Record answers of any annotators that another tool has taken, all or none.
+
+        Parameters
+        ----------
+        answers : sequence of Answer
+            With labels as text, as in a file. A time that is given is kept.
+
+        Returns
+        -------
+        int
+            Answers that were new.
+
+        Raises
+        ------
+        InputError
+            For an unknown row id or a wrong label; then nothing of this call is recorded.
+        """
+        return self._engine.record(placed_answers(self.state, answers, now=self._clock()))
 
     def give_uncertainty(self, uncertainty: np.ndarray | Instances) -> None:
         """Choose by your own model from now on: its uncertainty of each row, shape (n,).

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,10 @@ class State:
             hint = did_you_mean(str(row_id), self.row_ids[:1000].tolist())
             raise InputError(f"The row id {row_id!r} is not in the pool.{hint}")
         return place
+
+    def find(self, row_id: str) -> str:
+        """Return the id that a row has today; an unknown id is an error."""
+        return str(self.row_ids[self.position(row_id)])
 
     def apply_answers(self, answers: Iterable[Answer]) -> None:
         """Take in further answers, in the order of the log."""
@@ -163,7 +167,6 @@ def checked_answers(
     """Turn what was told into answers; an unknown row id or a wrong label is an error."""
     checked = []
     for row, label in answers.items():
-        lease = state.leases.get(state.position(row))
         mark = label if isinstance(label, Mark) else None
         checked.append(
             Answer(
@@ -171,12 +174,35 @@ def checked_answers(
                 encoded(state.task, row, label) if mark is None else None,
                 annotator,
                 "label" if mark is None else mark.value,
-                round=lease.ask if lease and lease.annotator == annotator else 0,
+                round=ask_of(state, str(row), annotator),
                 seconds=seconds.get(row),
                 time=now,
             )
         )
     return checked
+
+
+def placed_answers(state: State, answers: Iterable[Answer], *, now: float) -> list[Answer]:
+    """Check answers whose labels are text as in a file, and say which ask each belongs to."""
+    return [
+        replace(
+            answer,
+            label=(
+                None
+                if answer.label is None
+                else encoded(state.task, answer.row_id, state.task.parse(answer.label))
+            ),
+            round=ask_of(state, answer.row_id, answer.annotator),
+            time=now if answer.time is None else answer.time,
+        )
+        for answer in answers
+    ]
+
+
+def ask_of(state: State, row_id: str, annotator: str) -> int:
+    """Return the ask that a row is out by with an annotator, 0 for none."""
+    lease = state.leases.get(state.position(row_id))
+    return lease.ask if lease and lease.annotator == annotator else 0
 
 
 def encoded(task: Task, row: str, label: Any) -> str:

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from active_learning import query
-from active_learning.sessions.row_files import read_rows, write_rows
+from active_learning.adapters.row_files import read_rows, write_rows
 from thresher.app.cli.commands import app
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "active_learning.md"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from active_learning.sessions.row_files import read_rows
+from active_learning.adapters.row_files import read_rows
 from thresher.core.errors import InputError
 from thresher.core.loading import load_dataset
 from thresher.core.loading.sep_line import delimiter_in, without_sep_line

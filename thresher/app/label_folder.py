@@ -192,9 +192,9 @@ def known_answers(loaded: LoadedDataset, labels: Iterable[Any]) -> dict[str, str
 
 def _shown(name: str) -> str:
     """Keep a column of the data apart from those that the export writes."""
-    from active_learning.sessions.batch_files import COLUMNS
+    from active_learning.adapters.batch_files import TAKEN
 
-    return f"data_{name}" if name in COLUMNS else name
+    return f"data_{name}" if name in TAKEN else name
 
 
 def _write_image(cell: dict[str, Any], row: str, number: int, folder: Path) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from active_learning.sessions.row_files import file_format, write_rows
+from active_learning.adapters.row_files import file_format, write_rows
 from curation.decisions.safeguards import LINKED
 
 from ..core.columns import class_names, read_row_ids, read_splits, take_rows

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from active_learning.sessions.row_files import read_rows
+from active_learning.adapters.row_files import read_rows
 from curation.decisions.safeguards import Decision, keep_twins
 
 from ..core.classes import class_key

@@ -40,7 +40,7 @@ def next_batch(
     Example: thresher label next labeling -n 20 --annotator ann --out batch.csv
     """
     from active_learning import export_batch
-    from active_learning.sessions.row_files import file_format
+    from active_learning.adapters.row_files import file_format
 
     here = LabelFolder(folder)
     if out is not None:  # before rows are leased

@@ -13,7 +13,7 @@ from ..terminal import write_line
 
 if TYPE_CHECKING:
     from active_learning import Curves
-    from active_learning.sessions.batch_files import Conflict
+    from active_learning.adapters.records import Conflict
     from active_learning.sessions.report import Report
 
 

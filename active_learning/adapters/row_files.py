@@ -19,7 +19,17 @@ from thresher.core.sheet_cells import escape_cell
 if TYPE_CHECKING:
     from thresher.core.loading.encoding import Decoded
 
-ENDINGS = {".csv": "csv", ".jsonl": "lines", ".ndjson": "lines", ".parquet": "parquet"}
+# Excel's "Unicode text" ends in .txt.
+ENDINGS = {
+    ".csv": "csv",
+    ".jsonl": "lines",
+    ".ndjson": "lines",
+    ".parquet": "parquet",
+    ".tsv": "csv",
+    ".tab": "csv",
+    ".txt": "csv",
+}
+WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods")
 DELIMITERS = ",;\t"
 
 
@@ -33,10 +43,12 @@ def file_format(
     InputError
         For another ending, or one that is not `allowed` here.
     """
-    found = ENDINGS.get(Path(path).suffix.lower())
+    ending = Path(path).suffix.lower()
+    found = ENDINGS.get(ending)
     if found not in allowed:
         fine = [ending for ending, name in ENDINGS.items() if name in allowed]
-        raise InputError(f"{path} must end in {', '.join(fine[:-1])} or {fine[-1]}.")
+        hint = " Save the sheet as CSV UTF-8." if ending in WORKBOOKS else ""
+        raise InputError(f"{path} must end in {', '.join(fine[:-1])} or {fine[-1]}.{hint}")
     return str(found)
 
 
@@ -61,7 +73,8 @@ def write_rows(
             if kind == "lines":
                 file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
                 return
-            writer = csv.DictWriter(file, columns, restval="")
+            delimiter = "," if Path(path).suffix.lower() == ".csv" else "\t"
+            writer = csv.DictWriter(file, columns, restval="", delimiter=delimiter)
             writer.writeheader()
             made = escape_cell if escape else _same
             writer.writerows(
@@ -72,7 +85,7 @@ def write_rows(
 def read_rows(
     path: str | os.PathLike[str], *, needed: Sequence[str]
 ) -> list[tuple[int, dict[str, Any]]]:
-    """Return line numbers and rows of a CSV or JSON Lines file.
+    """Return line numbers and rows of a CSV or JSON Lines file, or numbers of those of Parquet.
 
     CSV may be separated by commas, semicolons or tabs, with or without a byte order mark, in the
     encodings in which spreadsheets write it.
@@ -83,14 +96,14 @@ def read_rows(
         When the file or a line of it cannot be read (so that no answer is lost unseen), or a row
         lacks one of the columns `needed`.
     """
-    kind = file_format(path, allowed=("csv", "lines"))
-    decoded = _decoded(path)
-    found = _read_lines(path, decoded) if kind == "lines" else _read_csv(path, decoded)
+    kind = file_format(path)
+    found = _READERS[kind](path)
+    unit = "row" if kind == "parquet" else "line"
     for number, row in found:
         missing = [name for name in needed if name not in row]
         if missing:
             raise InputError(
-                f"{path}, line {number}: no column '{missing[0]}'. Columns: "
+                f"{path}, {unit} {number}: no column '{missing[0]}'. Columns: "
                 f"{', '.join(str(name) for name in row)}."
             )
     return found
@@ -108,10 +121,22 @@ def _decoded(path: str | os.PathLike[str]) -> Decoded:
         raise InputError(f"{path} cannot be read ({error}).") from error
 
 
-def _read_csv(path: str | os.PathLike[str], decoded: Decoded) -> list[tuple[int, dict[str, Any]]]:
+def _read_parquet(path: str | os.PathLike[str]) -> list[tuple[int, dict[str, Any]]]:
+    from thresher.core.class_labels import features_in_metadata, with_class_names
+
+    try:
+        table = pq.read_table(path, use_threads=False)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path} cannot be read ({error}).") from error
+    table = with_class_names(table, features_in_metadata(table))
+    return list(enumerate(table.to_pylist(), 1))
+
+
+def _read_csv(path: str | os.PathLike[str]) -> list[tuple[int, dict[str, Any]]]:
     from thresher.core.loading.csv_records import cut_records, read_cells
     from thresher.core.loading.sep_line import delimiter_in, without_sep_line
 
+    decoded = _decoded(path)
     data, said = without_sep_line(decoded.data)
     head = data.lstrip(b"\r\n").partition(b"\n")[0].decode()
     delimiter = max(DELIMITERS, key=head.count) if said is None else delimiter_in(said)
@@ -137,9 +162,17 @@ def _row(
     return dict(zip(names, [*cells, *[None] * (len(names) - len(cells))], strict=True))
 
 
-def _read_lines(path: str | os.PathLike[str], decoded: Decoded) -> list[tuple[int, dict[str, Any]]]:
+def read_lines(path: str | os.PathLike[str]) -> list[tuple[int, dict[str, Any]]]:
+    """Return line numbers and objects of a file of JSON Lines, whatever its name ends in.
+
+    Raises
+    ------
+    InputError
+        When the file or a line of it cannot be read.
+    """
     from thresher.core.loading.json_files import read_row
 
+    decoded = _decoded(path)
     found = []
     for number, line in enumerate(decoded.data.split(b"\n"), 1):
         if not line.strip():
@@ -149,6 +182,9 @@ def _read_lines(path: str | os.PathLike[str], decoded: Decoded) -> list[tuple[in
             raise InputError(f"{path}, line {number}: {reason}.")
         found.append((number, row))
     return found
+
+
+_READERS = {"csv": _read_csv, "lines": read_lines, "parquet": _read_parquet}
 
 
 def _same(value: Any) -> Any:

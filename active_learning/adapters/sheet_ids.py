@@ -15,7 +15,7 @@ from typing import Any
 from thresher.core.errors import InputError
 from thresher.core.missing import is_missing
 
-from .state import State
+from ..sessions.state import State
 
 DIGITS = 15
 WHOLE = re.compile(r"\d+([.,]0+)?")
@@ -38,7 +38,7 @@ class SheetIds:
         """
         text = "" if is_missing(cell) else str(cell)
         try:
-            self._state.position(text)
+            return self._state.find(text)
         except InputError as error:
             found = self._by_number.get(_number(text))
             if found is not None:
@@ -49,7 +49,6 @@ class SheetIds:
                     "the column as text, or label in a .jsonl file."
                 ) from error
             raise
-        return text
 
     @cached_property
     def _by_number(self) -> dict[str, str]:

@@ -8,8 +8,10 @@ from typing import Any
 from thresher.core.labels import latest
 from thresher.core.signatures import checked
 
+from ..sessions.session import Session
 from .row_files import file_format, write_rows
-from .session import Session
+
+ANSWER_COLUMNS = ("row_id", "annotator", "kind", "label", "seconds", "time", "round", "log_id")
 
 
 @checked
@@ -20,7 +22,7 @@ def export_labels(session: Session, path: str | os.PathLike[str], *, method: str
     ----------
     session : Session
     path : path-like
-        Ends in ``.csv``, ``.jsonl``, ``.ndjson`` or ``.parquet``.
+        Ends in ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet``.
     method : str
         See `consensus`.
 
@@ -52,7 +54,13 @@ def export_answers(session: Session, path: str | os.PathLike[str], *, history: b
     """Write the answer of each annotator for each row that counts now; return their number.
 
     With `history`, every answer ever told, in order: skips, corrections and undone ones too. The
-    file can be imported into another session (`import_answers`).
+    file can be imported into another session (`import_answers`); of several answers of an annotator
+    for a row the last in the log counts there.
+
+    Notes
+    -----
+    Columns: ``row_id``, ``annotator``, ``kind`` (label, skip or undo), ``label``, ``seconds``,
+    ``time`` (seconds since 1970), ``round`` (the number of the batch, 0 for none), ``log_id``.
 
     Examples
     --------
@@ -63,23 +71,27 @@ def export_answers(session: Session, path: str | os.PathLike[str], *, history: b
     ...     export_answers(session, "answers.csv")
     2
     """
-    csv = file_format(path) == "csv"
+    kind = file_format(path)
     answers = session.history() if history else latest(session.history())
     rows = [
         {
             "row_id": answer.row_id,
             "annotator": answer.annotator,
+            "kind": answer.kind,
             "label": (
-                answer.kind if answer.label is None else _value(session, answer.label, csv=csv)
+                # A column of Parquet has one type, and not every label is a text.
+                (None if kind == "parquet" else answer.kind)
+                if answer.label is None
+                else _value(session, answer.label, csv=kind == "csv")
             ),
             "seconds": answer.seconds,
             "time": answer.time,
             "round": answer.round,
+            "log_id": answer.id,
         }
         for answer in answers
     ]
-    columns = ("row_id", "annotator", "label", "seconds", "time", "round")
-    write_rows(path, rows, columns=columns)
+    write_rows(path, rows, columns=ANSWER_COLUMNS, escape=True)
     return len(rows)
 
 

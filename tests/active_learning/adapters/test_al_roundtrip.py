@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from active_learning import SKIP, Session, export_batch, export_labels, import_answers
-from active_learning.sessions.batch_files import Conflict
-from active_learning.sessions.row_files import read_rows
+from active_learning.adapters.records import Conflict
+from active_learning.adapters.row_files import read_rows
 from thresher.core.errors import InputError
 
 VECTORS = np.random.default_rng(0).normal(size=(20, 3))
