@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from thresher.core.errors import InputError, check_number
-from thresher.core.labels import Answer
+from thresher.core.labels import Answer, latest
 from thresher.core.missing import is_missing
 
 from ..sessions.batch import Mark
@@ -23,9 +23,11 @@ from ..tasks import Task
 from .sheet_ids import SheetIds
 
 Key = tuple[str, str]
+Content = tuple[str, str | None]
 SHOWN = 5
 # Milliseconds since 1970 are none of the seconds that are meant.
 LONGEST = 1e11
+_NOTHING: Content = (Mark.UNDO.value, None)
 _MARKS = {Mark.SKIP.value: Mark.SKIP, Mark.UNDO.value: Mark.UNDO}
 
 
@@ -159,31 +161,36 @@ class Inbox:
         recorded = self._recorded()
         fresh, conflicts, repeated = [], [], 0
         for key, answer in self._answers.items():
-            before = recorded.get(key)
-            if said(answer) == (before or Mark.UNDO.value):
+            before = recorded.get(key, _NOTHING)
+            if _content(answer) == before:
                 repeated += 1
                 continue
-            if before is not None and answer.kind != Mark.UNDO.value:
-                conflicts.append(Conflict(*key, recorded=before, imported=said(answer)))
+            if before != _NOTHING and answer.kind != Mark.UNDO.value:
+                conflicts.append(Conflict(*key, recorded=_shown(*before), imported=said(answer)))
                 if not overwrite:
                     continue
             fresh.append(answer)
         new = self._session.record(fresh)
         return Imported(new, repeated, self._empty, tuple(conflicts))
 
-    def _recorded(self) -> dict[Key, str]:
+    def _recorded(self) -> dict[Key, Content]:
         """Return what counts now by row and annotator, under the ids that the rows have today."""
         find = self._session.state.find
-        counting = self._session.recorded()
-        return {
-            (find(row), person): label.value if isinstance(label, Mark) else self.task.encode(label)
-            for (row, person), label in counting.items()
-        }
+        counting = latest(self._session.history())
+        return {(find(told.row_id), told.annotator): _content(told) for told in counting}
+
+
+def _content(answer: Answer) -> Content:
+    return answer.kind, answer.label
+
+
+def _shown(kind: str, label: str | None) -> str:
+    return kind if label is None else label
 
 
 def said(answer: Answer) -> str:
     """Return the label of an answer as text, or its mark."""
-    return answer.kind if answer.label is None else answer.label
+    return _shown(answer.kind, answer.label)
 
 
 def mark_of(word: Any) -> Mark | None:
@@ -193,7 +200,7 @@ def mark_of(word: Any) -> Mark | None:
 
 def _later(above: Answer, here: Answer) -> Answer:
     """Return the later of two answers of one annotator for one row."""
-    if said(above) == said(here):
+    if _content(above) == _content(here):
         return here
     if above.id and here.id:
         return max(above, here, key=lambda answer: answer.id)
