@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .sessions.batch import SKIP as SKIP
     from .sessions.batch import UNDO as UNDO
     from .sessions.batch import Batch as Batch
+    from .sessions.desk import Desk as Desk
     from .sessions.session import Session as Session
     from .simulations.curves import Curves as Curves
     from .simulations.simulation import simulate as simulate
@@ -47,6 +48,7 @@ _HOME = {
     "Consensus": "annotators.classes",
     "Context": "pool.context",
     "Curves": "simulations.curves",
+    "Desk": "sessions.desk",
     "Estimate": "estimates.accuracy",
     "Instances": "pool.instances",
     "Learner": "learners.learner",

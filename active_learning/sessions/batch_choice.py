@@ -70,6 +70,17 @@ def choose_batch(
     return batch.mixed(request.n)
 
 
+def available_rows(state: State, request: Request) -> int:
+    """Return how many rows a request could be given."""
+    count = 0
+    if request.mode != "relabel":
+        count += int(state.available(request.annotator, time=request.time).sum())
+    if request.mode != "new":
+        again = state.available_for_relabel(request.annotator, time=request.time)
+        count += int(again.sum())
+    return count
+
+
 class _Batch:
     def __init__(
         self,

@@ -10,10 +10,10 @@ import numpy as np
 
 from thresher.core.labels import Answer
 
-from .batch_choice import Policy, Request, choose_batch
+from .batch_choice import Policy, Request, available_rows, choose_batch
 from .fitted_models import Models, Snapshot, Trainer, fit_models
 from .state import State
-from .store import Ask, Store
+from .store import Ask, LeaseChange, Store
 
 FREE_TRIES = 3
 OPINION_MODES = ("relabel", "mixed")
@@ -36,6 +36,7 @@ class Engine:
     ) -> None:
         self.store, self.policy, self.background = store, policy, background
         self.lock = threading.RLock()
+        self._choosing = threading.Lock()
         self._candidates = candidates
         self._trainer = Trainer(self.fit)
         self._own: tuple[int, np.ndarray | None] = (0, None)
@@ -70,10 +71,11 @@ class Engine:
     def refresh(self) -> State:
         """Take in what this and other processes wrote, and return the state."""
         with self.lock:
-            for ask in self.store.asks_since(self.state.asks_seen):
-                self.state.apply_ask(ask)
-            self.state.apply_answers(self.store.answers_since(self.state.answers_seen))
-            return self.state
+            state = self.state
+            state.apply(
+                *self.store.events_since(state.answers_seen, state.asks_seen, state.changes_seen)
+            )
+            return state
 
     def moment(self) -> State:
         """Return a copy of the state, so that what takes long need not hold others up."""
@@ -81,9 +83,13 @@ class Engine:
             return self.refresh().copy()
 
     def train(self) -> None:
-        """Fit models to the labels that the state holds in the background, where that is wanted."""
+        """Fit models to the labels of then in the background, where that is wanted."""
         if self.background and self.state.labeled.any():
-            self._trainer.submit(Snapshot.of(self.state))
+            self._trainer.submit(self._snapshot)
+
+    def _snapshot(self) -> Snapshot:
+        with self.lock:
+            return Snapshot.of(self.state)
 
     def models_of(self, state: State) -> Models:
         """Return the models of all labels of a state, fitted now if need be."""
@@ -98,51 +104,67 @@ class Engine:
                 self.train()
         return new
 
-    def lease(self, request: Request, *, length: float, now: Callable[[], float]) -> Ask:
+    def lease(
+        self, request: Request, *, length: float, now: Callable[[], float], desk: bool = False
+    ) -> Ask:
         """Choose rows and lease them for `length` seconds, whatever other processes do meanwhile.
 
-        Rows are chosen outside the database's write lock. When others came first, again, at most
-        `FREE_TRIES` times; then inside it.
+        Rows are chosen outside the database's write lock, and while answers go on being recorded.
+        When others came first, again, at most `FREE_TRIES` times; then inside it.
         """
-        with self.lock:
+        with self._choosing:
             for _ in range(FREE_TRIES):
-                ask = self._choose(replace(request, time=now()), length)
-                if self._record(ask):
-                    self.refresh()
+                ask = self._choose(self.moment(), replace(request, time=now()), length)
+                if self._record(replace(ask, desk=int(desk))):
                     return ask
-            with self.store.labels.transaction():
-                ask = self._choose(replace(request, time=now()), length)
+            with self.lock, self.store.labels.transaction():
+                state = self.refresh()
+                ask = self._choose(state, replace(request, time=now()), length)
                 answers, _ = self.store.counts()
-                self.store.insert_ask(replace(ask, answers_at=answers))
+                self.store.insert_ask(replace(ask, answers_at=answers, desk=int(desk)))
             self.refresh()
             return ask
 
-    def _choose(self, request: Request, length: float) -> Ask:
-        self.refresh()
+    def change_leases(self, changes: Sequence[LeaseChange]) -> None:
+        """Renew leases, or give them back."""
+        if not changes:
+            return
+        with self.lock:
+            with self.store.labels.transaction():
+                self.store.insert_changes(changes)
+            self.refresh()
+
+    def available(self, request: Request) -> int:
+        """Return how many rows could be leased by a request now."""
+        with self.lock:
+            return available_rows(self.refresh(), request)
+
+    def _choose(self, state: State, request: Request, length: float) -> Ask:
         number, own = self._own_uncertainty()
-        models = self._models(held_out=request.mode in OPINION_MODES)
-        rows = choose_batch(self.policy, self.state, models, replace(request, uncertainty=own))
+        models = self._models(state, held_out=request.mode in OPINION_MODES)
+        rows = choose_batch(self.policy, state, models, replace(request, uncertainty=own))
         snapshot = models.snapshot if models else None
         return Ask(
-            id=self.state.asks_seen + 1,
+            id=state.asks_seen + 1,
             annotator=request.annotator,
             mode=request.mode,
             n=request.n,
             audit=request.audit,
             time=request.time,
             expires=request.time + length,
-            answers_seen=self.state.answers_seen,
+            answers_seen=state.answers_seen,
             model_answers=snapshot.answers_seen if snapshot else 0,
             model_asks=snapshot.asks_seen if snapshot else 0,
             answers_at=0,
             uncertainty=number,
+            changes_seen=state.changes_seen,
             rows=tuple(rows),
         )
 
-    def _models(self, *, held_out: bool) -> Models | None:
+    def _models(self, state: State, *, held_out: bool) -> Models | None:
         if self.background:
             return self._trainer.latest(held_out=held_out)
-        return self.models_of(self.state) if self.state.labeled.any() else None
+        return self.models_of(state) if state.labeled.any() else None
 
     def _own_uncertainty(self) -> tuple[int, np.ndarray | None]:
         number = self.store.last_uncertainty()
@@ -154,7 +176,22 @@ class Engine:
         served = {row.position for row in ask.rows if row.arm != "claimed"}
 
         def still_valid() -> bool:
-            newer = self.store.answers_since(ask.answers_seen)
-            return not any(self.state.position(answer.row_id) in served for answer in newer)
+            state = self.state
+            answers, _, changes = self.store.events_since(
+                ask.answers_seen, ask.id - 1, ask.changes_seen
+            )
+            touched = {state.position(answer.row_id) for answer in answers}
+            touched |= {one.position for one in changes if one.position is not None}
+            changed = {(one.ask, one.annotator) for one in changes if one.position is None}
+            touched |= {
+                place
+                for place, lease in state.leases.items()
+                if (lease.ask, lease.annotator) in changed
+            }
+            return not touched & served
 
-        return self.store.record_ask(ask, still_valid=still_valid)
+        with self.lock:
+            self.refresh()
+            recorded = self.store.record_ask(ask, still_valid=still_valid)
+            self.refresh()
+        return recorded

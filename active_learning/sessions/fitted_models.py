@@ -91,7 +91,7 @@ def fit_models(
 
 
 class Trainer:
-    """Fits the newest snapshot in a thread; older ones that wait are dropped.
+    """Fits the newest labels in a thread; what is asked for meanwhile is one further fit.
 
     Once models are published, the thread makes their held-out outputs too, unless something newer
     waits, so that a second opinion need not wait for them either.
@@ -100,7 +100,7 @@ class Trainer:
     def __init__(self, fit: Callable[[Snapshot], Models]) -> None:
         self._fit = fit
         self._lock = threading.Lock()
-        self._waiting: Snapshot | None = None
+        self._waiting: Callable[[], Snapshot] | None = None
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
         self._models: Models | None = None
@@ -129,8 +129,8 @@ class Trainer:
                 self._models = models
         return models
 
-    def submit(self, snapshot: Snapshot) -> None:
-        """Fit in the background, after what is being fitted now."""
+    def submit(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Fit what `snapshot` returns then in the background, after what is being fitted now."""
         with self._lock:
             self._waiting = snapshot
             if self._thread is None:
@@ -151,7 +151,7 @@ class Trainer:
                     self._thread = None
                     return
             try:
-                self._publish(self._fit(snapshot))
+                self._publish(self._fit(snapshot()))
             except Exception as error:
                 with self._lock:
                     self._error = error

@@ -1,7 +1,8 @@
 """Session files of older versions, brought up to date in place.
 
-Format 1 had classification only and no uncertainties of the caller's own. No answer is touched: a
-table gets a column, and the settings say what went without saying.
+Format 1 had classification only and no uncertainties of the caller's own; in format 2 a lease could
+be neither renewed nor given back. No answer is touched: a table gets columns, and the settings say
+what went without saying.
 """
 
 from __future__ import annotations
@@ -23,19 +24,38 @@ def migrate(labels: Labels, *, to: str) -> None:
     there = _format(labels)
     if there in (None, to):
         return
-    if there != "1":
+    if there not in STEPS:
+        known = ", ".join(STEPS)
         raise InputError(
-            f"{labels.path} holds a session of format {there}, this version reads 1 and {to}. Open "
-            "it with the version that wrote it, export its answers (`thresher label export "
+            f"{labels.path} holds a session of format {there}, this version reads {known} and {to}."
+            " Open it with the version that wrote it, export its answers (`thresher label export "
             "--history`), and import them into a new file."
         )
     execute = labels.connection.execute
-    execute("ALTER TABLE asks ADD COLUMN uncertainty INTEGER NOT NULL DEFAULT 0")
     execute("DROP TRIGGER IF EXISTS settings_no_update")
+    for step in range(list(STEPS).index(there), len(STEPS)):
+        list(STEPS.values())[step](labels)
     execute("UPDATE settings SET value = ? WHERE name = 'session_format'", (json.dumps(to),))
+
+
+def _tasks(labels: Labels) -> None:
+    """Go from format 1 to 2."""
+    execute = labels.connection.execute
+    execute("ALTER TABLE asks ADD COLUMN uncertainty INTEGER NOT NULL DEFAULT 0")
     added = {"task": "classification", "task_options": {}}
     for name, value in added.items():
         execute("INSERT INTO settings VALUES (?, ?)", (name, json.dumps(value)))
+
+
+def _lease_changes(labels: Labels) -> None:
+    """Go from format 2 to 3; the new tables are made where all tables are."""
+    for column in ("changes_seen", "desk"):
+        labels.connection.execute(
+            f"ALTER TABLE asks ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0"
+        )
+
+
+STEPS = {"1": _tasks, "2": _lease_changes}
 
 
 def _format(labels: Labels) -> str | None:

@@ -24,7 +24,11 @@ def replay(
     models: Models | None = None
     different = []
     for ask in asks:
-        state.apply_answers(store.answers_since(state.answers_seen, until=ask.answers_seen))
+        state.apply(
+            store.answers_since(state.answers_seen, until=ask.answers_seen),
+            [],
+            store.changes_since(state.changes_seen, until=ask.changes_seen),
+        )
         models = _models_at(ask, store, new_state, fit=fit, known=models)
         own = store.uncertainty(ask.uncertainty) if ask.uncertainty else None
         request = Request(ask.annotator, ask.n, ask.mode, ask.audit, ask.time, own)

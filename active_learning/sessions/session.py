@@ -121,8 +121,8 @@ class Session:
             settings.random_state,
             settings.task,
         )
-        self._clock = clock
-        self._engine = Engine(
+        self.clock = clock
+        self.engine = Engine(
             store, self.policy, candidates=context.candidates, background=background
         )
 
@@ -135,15 +135,15 @@ class Session:
     @property
     def state(self) -> State:
         """Labels and leases as last read from the file."""
-        return self._engine.state
+        return self.engine.state
 
     def close(self) -> None:
         """Wait for the training that runs and close the file."""
-        self._engine.close()
+        self.engine.close()
 
     def wait(self) -> None:
         """Return when the newest model is fitted."""
-        self._engine.wait()
+        self.engine.wait()
 
     @checked
     def ask(
@@ -178,9 +178,9 @@ class Session:
         check_count("n", n, low=1)
         check_choice("mode", mode, MODES)
         share = self.audit if audit is None else check_number("audit", audit, low=0, high=1)
-        request = Request(annotator, n, mode, share, self._clock())
+        request = Request(annotator, n, mode, share, self.clock())
         length = lease_seconds(lease)
-        ask = self._engine.lease(request, length=length, now=self._clock)
+        ask = self.engine.lease(request, length=length, now=self.clock)
         rows = tuple(row for row in ask.rows if row.arm != "claimed")
         ids = self.policy.embeddings.row_ids[[row.position for row in rows]]
         return Batch(ask.id, ask.annotator, ids, rows, ask.expires)
@@ -215,13 +215,13 @@ class Session:
         InputError
             For an unknown row id or a wrong label; then nothing of this call is recorded.
         """
-        return self._engine.record(
+        return self.engine.record(
             checked_answers(
                 self.state,
                 answers,
                 annotator=annotator,
                 seconds=seconds or {},
-                now=self._clock(),
+                now=self.clock(),
             )
         )
 
@@ -255,12 +255,12 @@ class Session:
         values = uncertainty_of(plain(uncertainty), None, row_ids=ids)
         if values is None:
             raise InputError("Give the uncertainty of each row, or `Instances`.")
-        self._engine.store.record_uncertainty(values, time=self._clock())
+        self.engine.store.record_uncertainty(values, time=self.clock())
 
     def recorded(self) -> dict[tuple[str, str], Any]:
         """Return what counts now for each row id and annotator: a label, or `SKIP`."""
-        with self._engine.lock:
-            state = self._engine.refresh()
+        with self.engine.lock:
+            state = self.engine.refresh()
             return {
                 (answer.row_id, answer.annotator): (
                     SKIP if answer.label is None else self.task.decode(answer.label)
@@ -271,16 +271,16 @@ class Session:
 
     def history(self) -> list[Answer]:
         """Return every answer ever told, oldest first; corrected and undone ones too."""
-        return self._engine.store.answers_since(0)
+        return self.engine.store.answers_since(0)
 
     def asks(self) -> list[Ask]:
         """Return every ask with its rows, arms and propensities, oldest first."""
-        return self._engine.store.asks_since(0)
+        return self.engine.store.asks_since(0)
 
     def open_leases(self) -> dict[str, tuple[str, float]]:
         """Return annotator and end of the lease of each row that is out now, by row id."""
-        with self._engine.lock:
-            return self._engine.refresh().open_leases(self._clock())
+        with self.engine.lock:
+            return self.engine.refresh().open_leases(self.clock())
 
     @checked
     def labels(self, *, method: str = "auto") -> Consensus:
@@ -288,19 +288,19 @@ class Session:
 
         With ``"auto"`` the classifier has a say as soon as two annotators have answered.
         """
-        state = self._engine.moment()
+        state = self.engine.moment()
         if not state.labeled.any():
             raise InputError("Nothing is labeled yet.")
-        return session_consensus(state, self._engine.models_of(state), method=method)
+        return session_consensus(state, self.engine.models_of(state), method=method)
 
     @checked
     def suspects(self, n: int) -> list[tuple[str, float]]:
         """Return the `n` labeled rows whose label is most in doubt, with scores, low = bad."""
         check_count("n", n, low=1)
-        state = self._engine.moment()
+        state = self.engine.moment()
         if not state.labeled.any():
             return []
-        return most_doubtful(state, self._engine.models_of(state), n=n)
+        return most_doubtful(state, self.engine.models_of(state), n=n)
 
     @checked
     def report(self, *, target: float | None = None) -> Report:
@@ -311,8 +311,8 @@ class Session:
         target : float, optional
             Accuracy to reach, or mean absolute error; the labels still needed are predicted.
         """
-        state = self._engine.moment()
-        answers = self._engine.store.answers_since(0)
+        state = self.engine.moment()
+        answers = self.engine.store.answers_since(0)
         return make_report(self.policy, state, answers=answers, target=target)
 
     def replay(self) -> list[int]:
@@ -322,5 +322,5 @@ class Session:
         """
         from .replay import replay
 
-        engine = self._engine
+        engine = self.engine
         return replay(self.policy, engine.store, engine.new_state, fit=engine.fit)

@@ -6,7 +6,8 @@ again from a prefix of the log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +20,8 @@ from thresher.core.rows import with_letters
 
 from ..tasks import Task
 from .batch import Mark
-from .store import Ask, AskedRow
+from .settled_targets import SettledTargets
+from .store import Ask, AskedRow, LeaseChange
 
 
 @dataclass(frozen=True)
@@ -47,20 +49,28 @@ class State:
         n = len(row_ids)
         self.row_ids, self.task, self.candidates = row_ids, task, candidates
         self._position = {row: place for place, row in enumerate(row_ids.tolist())}
+        # What each annotator said of a row; replaced when it changes, so that copies share it.
         self.answers: dict[int, dict[str, Answer]] = {}
         self.labeled = np.zeros(n, dtype=bool)
         self._chosen = np.zeros(n, dtype=bool)
+        self._told = np.zeros(n, dtype=bool)
+        self._rows_of: dict[str, set[int]] = {}
         self.drawn: dict[int, AskedRow] = {}
         self.leases: dict[int, Lease] = {}
         self.answers_seen = 0
         self.asks_seen = 0
+        self.changes_seen = 0
+        self._targets = SettledTargets(task, n)
 
     def copy(self) -> State:
         """Return a state that later answers and asks do not change."""
         other = copy(self)
-        other.answers = {place: dict(given) for place, given in self.answers.items()}
+        other.answers = self.answers.copy()
         other.labeled, other._chosen = self.labeled.copy(), self._chosen.copy()
+        other._told = self._told.copy()
+        other._rows_of = {name: rows.copy() for name, rows in self._rows_of.items()}
         other.drawn, other.leases = dict(self.drawn), dict(self.leases)
+        other._targets = self._targets.copy()
         return other
 
     def position(self, row_id: str) -> int:
@@ -81,11 +91,17 @@ class State:
         """Take in further answers, in the order of the log."""
         for answer in answers:
             place = self.position(answer.row_id)
-            by_person = self.answers.setdefault(place, {})
+            by_person = self.answers.get(place, {}).copy()
             by_person.pop(answer.annotator, None)
             if answer.kind != "undo":
                 by_person[answer.annotator] = answer
+                self._rows_of.setdefault(answer.annotator, set()).add(place)
+            else:
+                self._rows_of.get(answer.annotator, set()).discard(place)
+            self.answers[place] = by_person
             self.labeled[place] = any(a.kind == "label" for a in by_person.values())
+            self._told[place] = True
+            self._targets.changed(place)
             lease = self.leases.get(place)
             if lease and lease.annotator == answer.annotator and answer.id > lease.answers_at:
                 del self.leases[place]
@@ -103,12 +119,54 @@ class State:
                 self.leases[row.position] = lease
         self.asks_seen = ask.id
 
+    def apply(
+        self, answers: Sequence[Answer], asks: Sequence[Ask], changes: Sequence[LeaseChange]
+    ) -> None:
+        """Take in all that is new in the log, each kind in its order.
+
+        A change of leases comes after the answers that were there before it, and before the first
+        ask that knew of it.
+        """
+        waiting, told = deque(changes), deque(answers)
+
+        def catch_up(last: int) -> None:
+            while waiting and waiting[0].id <= last:
+                change = waiting.popleft()
+                while told and told[0].id <= change.answers_at:
+                    self.apply_answers([told.popleft()])
+                self._apply_change(change)
+
+        for ask in asks:
+            catch_up(ask.changes_seen)
+            self.apply_ask(ask)
+        catch_up(changes[-1].id if changes else 0)
+        self.apply_answers(told)
+
+    def _apply_change(self, change: LeaseChange) -> None:
+        if change.position is not None:
+            places = [change.position]
+        else:
+            whose = change.ask, change.annotator
+            places = [
+                place
+                for place, lease in self.leases.items()
+                if (lease.ask, lease.annotator) == whose
+            ]
+        for place in places:
+            if change.expires <= 0:
+                self.leases.pop(place, None)
+            else:
+                self.leases[place] = Lease(
+                    change.annotator, change.expires, change.answers_at, change.ask
+                )
+        self.changes_seen = change.id
+
     @property
     def strategic(self) -> np.ndarray:
         """The mask of rows chosen on purpose, shape (n,): by the strategy, or told unasked."""
-        mask = self._chosen.copy()
-        mask[[place for place in self.answers if place not in self.drawn]] = True
-        return mask
+        mask = self._told.copy()
+        mask[list(self.drawn)] = False
+        return np.asarray(mask | self._chosen)
 
     def leased(self, time: float) -> np.ndarray:
         """Return the mask of rows with an open lease, shape (n,)."""
@@ -127,8 +185,17 @@ class State:
     def answered_by(self, annotator: str) -> np.ndarray:
         """Return the mask of rows that an annotator labeled or skipped, shape (n,)."""
         mask = np.zeros(len(self.row_ids), dtype=bool)
-        mask[[place for place, given in self.answers.items() if annotator in given]] = True
+        rows = self._rows_of.get(annotator, set())
+        mask[np.fromiter(rows, dtype=np.int64, count=len(rows))] = True
         return mask
+
+    def has_answer(self, place: int, annotator: str) -> bool:
+        """Whether an annotator labeled or skipped a row."""
+        return place in self._rows_of.get(annotator, ())
+
+    def answers_of_each(self) -> dict[str, int]:
+        """Return how many rows each annotator has labeled or skipped."""
+        return {name: len(rows) for name, rows in self._rows_of.copy().items()}
 
     def available(self, annotator: str, *, time: float) -> np.ndarray:
         """Return the mask of rows without a label that may be served now, shape (n,)."""
@@ -148,7 +215,7 @@ class State:
     def settled(self) -> tuple[np.ndarray, np.ndarray]:
         """Return positions, ascending, and targets of the labeled rows; see `Task.targets`."""
         rows = np.flatnonzero(self.labeled)
-        return rows, self.task.targets([self.texts(place) for place in rows.tolist()])
+        return rows, self._targets.of(rows, texts=self.texts)
 
     def audited(self) -> np.ndarray:
         """Return the labeled rows that the audit arm drew and the strategy never chose."""

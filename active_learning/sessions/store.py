@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from thresher.core.labels import Answer, Labels
 
 from .migration import migrate
 
-SESSION_FORMAT = "2"
+SESSION_FORMAT = "3"
 TABLES = (
     "CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS asks (id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -23,18 +23,26 @@ TABLES = (
     " time REAL NOT NULL,"
     " expires REAL NOT NULL, answers_seen INTEGER NOT NULL, model_answers INTEGER NOT NULL,"
     " model_asks INTEGER NOT NULL, answers_at INTEGER NOT NULL,"
-    " uncertainty INTEGER NOT NULL DEFAULT 0)",
+    " uncertainty INTEGER NOT NULL DEFAULT 0, changes_seen INTEGER NOT NULL DEFAULT 0,"
+    " desk INTEGER NOT NULL DEFAULT 0)",
     "CREATE TABLE IF NOT EXISTS asked (ask INTEGER NOT NULL REFERENCES asks (id),"
     " slot INTEGER NOT NULL, position INTEGER NOT NULL, arm TEXT NOT NULL, score REAL,"
     " propensity REAL, available INTEGER NOT NULL, suggestion TEXT, confidence REAL,"
     " reason TEXT NOT NULL, PRIMARY KEY (ask, slot)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS uncertainties (id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " time REAL NOT NULL, zipped BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS lease_changes (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " ask INTEGER NOT NULL, position INTEGER, annotator TEXT NOT NULL, expires REAL NOT NULL,"
+    " answers_at INTEGER NOT NULL, time REAL NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS desk_answers (annotator TEXT NOT NULL, key TEXT NOT NULL,"
+    " answer INTEGER NOT NULL, late INTEGER NOT NULL, blind INTEGER NOT NULL,"
+    " PRIMARY KEY (annotator, key)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS desk_answers_by_answer ON desk_answers (answer)",
 )
-PROTECTED = ("settings", "asks", "asked", "uncertainties")
+PROTECTED = ("settings", "asks", "asked", "uncertainties", "lease_changes", "desk_answers")
 ASK_COLUMNS = (
     "id, annotator, mode, n, audit, time, expires, answers_seen, model_answers, model_asks,"
-    " answers_at, uncertainty"
+    " answers_at, uncertainty, changes_seen, desk"
 )
 
 
@@ -77,7 +85,8 @@ class Ask:
     ``answers_seen`` answers and all earlier asks were known to the choice; the model was fitted on
     ``model_answers`` answers and ``model_asks`` asks (0 and 0 without a model); ``answers_at``
     answers were there when the rows were leased; ``uncertainty`` is the number of the caller's own
-    uncertainties, 0 for none. Times in seconds since 1970.
+    uncertainties, 0 for none; ``changes_seen`` lease changes were known to the choice; ``desk``
+    says that a `Desk` asked. Times in seconds since 1970.
     """
 
     id: int
@@ -92,7 +101,38 @@ class Ask:
     model_asks: int
     answers_at: int
     uncertainty: int = 0
+    changes_seen: int = 0
+    desk: int = 0
     rows: tuple[AskedRow, ...] = ()
+
+
+@dataclass(frozen=True)
+class LeaseChange:
+    """Leases renewed, given back or given again.
+
+    Attributes
+    ----------
+    ask : int
+        The ask that leased the rows; 0 for a row that nobody asked for.
+    position : int or None
+        The row in the pool; None for all rows of the ask that are leased still.
+    annotator : str
+    expires : float
+        New end of the lease; 0 for rows that are given back.
+    answers_at : int
+        Answers in the file then, filled in when it is recorded.
+    time : float
+    id : int
+        Place among the changes from 1, given when it is recorded.
+    """
+
+    ask: int
+    position: int | None
+    annotator: str
+    expires: float
+    time: float
+    answers_at: int = 0
+    id: int = 0
 
 
 class Store:
@@ -161,26 +201,55 @@ class Store:
             asks = execute("SELECT coalesce(max(id), 0) FROM asks").fetchone()[0]
         return int(answers), int(asks)
 
+    def events_since(
+        self, answers: int, asks: int, changes: int
+    ) -> tuple[list[Answer], list[Ask], list[LeaseChange]]:
+        """Return all answers, asks and lease changes after those, as of one moment."""
+        with self.labels.snapshot():
+            return self.answers_since(answers), self.asks_since(asks), self.changes_since(changes)
+
     def answers_since(self, seen: int, *, until: int | None = None) -> list[Answer]:
         """Return the answers after `seen`, in order."""
         return self.labels.since(seen, until=until)
 
-    def asks_since(self, seen: int) -> list[Ask]:
-        """Return the asks after `seen`, in order, with their rows."""
+    def asks_since(self, seen: int, *, until: int = 2**62) -> list[Ask]:
+        """Return the asks after `seen`, up to `until`, in order, with their rows."""
         with self.labels.lock:
             execute = self.labels.connection.execute
             asks = execute(
-                f"SELECT {ASK_COLUMNS} FROM asks WHERE id > ? ORDER BY id", (seen,)
+                f"SELECT {ASK_COLUMNS} FROM asks WHERE id > ? AND id <= ? ORDER BY id",
+                (seen, until),
             ).fetchall()
             rows: dict[int, list[AskedRow]] = {ask[0]: [] for ask in asks}
             for row in execute(
                 "SELECT ask, position, arm, score, propensity, available, suggestion, confidence,"
-                " reason FROM asked WHERE ask > ? ORDER BY ask, slot",
-                (seen,),
+                " reason FROM asked WHERE ask > ? AND ask <= ? ORDER BY ask, slot",
+                (seen, asks[-1][0] if asks else seen),
             ):
-                if row[0] in rows:
-                    rows[row[0]].append(AskedRow(*row[1:]))
+                rows[row[0]].append(AskedRow(*row[1:]))
         return [replace(Ask(*ask), rows=tuple(rows[ask[0]])) for ask in asks]
+
+    def changes_since(self, seen: int, *, until: int = 2**62) -> list[LeaseChange]:
+        """Return the lease changes after `seen`, up to `until`, in order."""
+        with self.labels.lock:
+            found = self.labels.connection.execute(
+                "SELECT ask, position, annotator, expires, time, answers_at, id FROM lease_changes"
+                " WHERE id > ? AND id <= ? ORDER BY id",
+                (seen, until),
+            ).fetchall()
+        return [LeaseChange(*change) for change in found]
+
+    def insert_changes(self, changes: Sequence[LeaseChange]) -> None:
+        """Append lease changes; the caller holds the transaction."""
+        answers, _ = self.counts()
+        self.labels.connection.executemany(
+            "INSERT INTO lease_changes (ask, position, annotator, expires, time, answers_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (one.ask, one.position, one.annotator, one.expires, one.time, answers)
+                for one in changes
+            ],
+        )
 
     def record_ask(self, ask: Ask, *, still_valid: Callable[[], bool]) -> bool:
         """Append an ask in one transaction; return whether it was still up to date.
@@ -198,7 +267,7 @@ class Store:
     def insert_ask(self, ask: Ask) -> None:
         """Append an ask; the caller holds the transaction."""
         self.labels.connection.execute(
-            f"INSERT INTO asks ({ASK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO asks ({ASK_COLUMNS}) VALUES ({', '.join('?' * 14)})",
             astuple(replace(ask, rows=()))[:-1],
         )
         self.labels.connection.executemany(

@@ -48,6 +48,20 @@ class InputError(ThresherError, ValueError):
     exit_code = 2
 
 
+class StorageError(InputError):
+    """Nothing was written, since the disk is full or another process holds the file.
+
+    Attributes
+    ----------
+    full : bool
+        Whether the disk, or the share of it that may be used, is full.
+    """
+
+    def __init__(self, message: str, *, full: bool) -> None:
+        super().__init__(message)
+        self.full = full
+
+
 class FormError(InputError):
     """A file can be read once an option says how; the message names it for Python and terminal.
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from .errors import InputError, check_choice
+from .errors import InputError, StorageError, check_choice
 
 # "THRL" in the header of the file tells it from other SQLite files.
 APPLICATION = 0x5448524C
@@ -51,7 +51,7 @@ SCHEMA = pa.schema(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What one annotator said about one row.
 
@@ -196,17 +196,22 @@ class Labels:
             self.connection.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, wait: float | None = None) -> Iterator[None]:
         """Hold the only write access during the block; an error takes everything back.
+
+        Parameters
+        ----------
+        wait : float, optional
+            Seconds to wait while another process writes; default those of the file.
 
         Raises
         ------
-        InputError
-            When the disk is full, or another process kept writing for the whole timeout.
+        StorageError
+            When the disk is full, or another process kept writing for all that time.
         """
         with self.lock:
             try:
-                self.connection.execute("BEGIN IMMEDIATE")
+                self._begin(self.timeout if wait is None else wait)
                 try:
                     yield
                 except BaseException:
@@ -215,10 +220,32 @@ class Labels:
                 self.connection.execute("COMMIT")
             except sqlite3.OperationalError as error:
                 self._rollback()
-                raise InputError(
+                raise StorageError(
                     f"Nothing was written to {self.path} ({error}). Answers recorded before are "
-                    "safe; free the disk or the lock and send these again."
+                    "safe; free the disk or the lock and send these again.",
+                    full=error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL,
                 ) from error
+
+    def _begin(self, wait: float) -> None:
+        execute = self.connection.execute
+        execute(f"PRAGMA busy_timeout = {round(1000 * wait)}")
+        try:
+            execute("BEGIN IMMEDIATE")
+        finally:
+            execute(f"PRAGMA busy_timeout = {round(1000 * self.timeout)}")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let all reads of the block see the file as of one moment."""
+        with self.lock:
+            if self.connection.in_transaction:
+                yield
+                return
+            self.connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._rollback()
 
     def _rollback(self) -> None:
         if self.connection.in_transaction:
@@ -238,37 +265,42 @@ class Labels:
         An answer that repeats what the annotator's last one for the row says is not written again,
         so that sending twice is harmless. The same holds for an undo with nothing to undo.
         """
-        now = time.time()
-        written = 0
         with self.transaction():
-            for answer in answers:
-                if self._says_nothing_new(answer):
-                    continue
-                self.connection.execute(
-                    "INSERT INTO answers (row_id, annotator, kind, label, round, seconds, time) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        answer.row_id,
-                        answer.annotator,
-                        answer.kind,
-                        answer.label,
-                        answer.round,
-                        answer.seconds,
-                        now if answer.time is None else answer.time,
-                    ),
-                )
-                written += 1
-        return written
+            return sum(self.append(answer)[1] for answer in answers)
 
-    def _says_nothing_new(self, answer: Answer) -> bool:
-        last = self.connection.execute(
-            "SELECT kind, label FROM answers WHERE row_id = ? AND annotator = ? "
+    def append(self, answer: Answer) -> tuple[int, bool]:
+        """Append one answer unless it says nothing new; the caller holds the transaction.
+
+        Returns the id of the answer that says so, 0 for an undo with nothing to undo, and whether
+        it is new.
+        """
+        said, last = self._last(answer.row_id, answer.annotator)
+        nothing_to_undo = answer.kind == "undo" and said in (None, ("undo", None))
+        if nothing_to_undo or said == (answer.kind, answer.label):
+            return last, False
+        cursor = self.connection.execute(
+            "INSERT INTO answers (row_id, annotator, kind, label, round, seconds, time) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                answer.row_id,
+                answer.annotator,
+                answer.kind,
+                answer.label,
+                answer.round,
+                answer.seconds,
+                time.time() if answer.time is None else answer.time,
+            ),
+        )
+        return int(cursor.lastrowid or 0), True
+
+    def _last(self, row_id: str, annotator: str) -> tuple[tuple[str, str | None] | None, int]:
+        """Return what the annotator's last answer for a row says, and its id."""
+        found = self.connection.execute(
+            "SELECT kind, label, id FROM answers WHERE row_id = ? AND annotator = ? "
             "ORDER BY id DESC LIMIT 1",
-            (answer.row_id, answer.annotator),
+            (row_id, annotator),
         ).fetchone()
-        if answer.kind == "undo":
-            return last is None or last[0] == "undo"
-        return bool(last == (answer.kind, answer.label))
+        return (None, 0) if found is None else (tuple(found[:2]), found[2])
 
     def since(self, seen: int = 0, *, until: int | None = None) -> list[Answer]:
         """Return the answers with an id above `seen`, up to `until`, in the order recorded."""

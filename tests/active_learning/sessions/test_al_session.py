@@ -195,7 +195,11 @@ def test_a_file_of_format_1_is_brought_up_to_date(tmp_path):
             "DELETE FROM settings WHERE name IN ('task', 'task_options')",
             "UPDATE settings SET value = '\"1\"' WHERE name = 'session_format'",
             "ALTER TABLE asks DROP COLUMN uncertainty",
+            "ALTER TABLE asks DROP COLUMN changes_seen",
+            "ALTER TABLE asks DROP COLUMN desk",
             "DROP TABLE uncertainties",
+            "DROP TABLE lease_changes",
+            "DROP TABLE desk_answers",
         ):
             connection.execute(statement)
     connection.close()
@@ -212,7 +216,7 @@ def test_a_full_disk_takes_nothing_away(tmp_path):
     with start(tmp_path) as session:
         batch = session.ask(5, annotator="ann")
         label(session, batch)
-        connection = session._engine.store.labels.connection
+        connection = session.engine.store.labels.connection
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(InputError, match=r"Nothing was written .*full.*safe"):
