@@ -243,7 +243,7 @@ class Session:
         InputError
             For an unknown row id or a wrong label; then nothing of this call is recorded.
         """
-        return self._engine.record(placed_answers(self.state, answers, now=self._clock()))
+        return self.engine.record(placed_answers(self.state, answers, now=self.clock()))
 
     def give_uncertainty(self, uncertainty: np.ndarray | Instances) -> None:
         """Choose by your own model from now on: its uncertainty of each row, shape (n,).
