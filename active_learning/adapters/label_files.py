@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from thresher.core.labels import latest
 from thresher.core.signatures import checked
 
 from ..sessions.session import Session
+from .formats import format_of
 from .row_files import file_format, write_rows
-
-ANSWER_COLUMNS = ("row_id", "annotator", "kind", "label", "seconds", "time", "round", "log_id")
+from .table_writing import label_value
 
 
 @checked
@@ -42,7 +43,7 @@ def export_labels(session: Session, path: str | os.PathLike[str], *, method: str
     """
     csv = file_format(path) == "csv"
     found = session.labels(method=method)
-    labels = [_value(session, text, csv=csv) for text in found.labels.tolist()]
+    labels = [label_value(session.task, text, csv=csv) for text in found.labels.tolist()]
     values = zip(found.row_ids.tolist(), labels, found.scores.tolist(), strict=True)
     columns = ("row_id", "label", "score")
     write_rows(path, [dict(zip(columns, row, strict=True)) for row in values], columns=columns)
@@ -50,17 +51,36 @@ def export_labels(session: Session, path: str | os.PathLike[str], *, method: str
 
 
 @checked
-def export_answers(session: Session, path: str | os.PathLike[str], *, history: bool = False) -> int:
+def export_answers(
+    session: Session,
+    path: str | os.PathLike[str],
+    *,
+    history: bool = False,
+    format: str | None = None,  # noqa: A002 — the word that users look for
+    content: Mapping[str, Mapping[str, Any]] | None = None,
+) -> int:
     """Write the answer of each annotator for each row that counts now; return their number.
 
-    With `history`, every answer ever told, in order: skips, corrections and undone ones too. The
-    file can be imported into another session (`import_answers`); of several answers of an annotator
-    for a row the last in the log counts there.
+    The file can be imported into another session (`import_answers`); of several answers of an
+    annotator for a row the last in the log counts there.
+
+    Parameters
+    ----------
+    session : Session
+    path : path-like
+    history : bool
+        Write every answer ever told, in order: corrections and undone ones too.
+    format : str, optional
+        ``"csv"``, ``"jsonl"``, ``"parquet"`` or ``"prodigy"``; default by the name's ending.
+    content : mapping of row id to a mapping, optional
+        What the rows hold, such as ``{"text": …}`` or ``{"image": path}``, for formats of other
+        tools; tables leave it out.
 
     Notes
     -----
-    Columns: ``row_id``, ``annotator``, ``kind`` (label, skip or undo), ``label``, ``seconds``,
-    ``time`` (seconds since 1970), ``round`` (the number of the batch, 0 for none), ``log_id``.
+    Columns of tables: ``row_id``, ``annotator``, ``kind`` (label, skip or undo), ``label``,
+    ``seconds``, ``time`` (seconds since 1970), ``round`` (the number of the batch, 0 for none),
+    ``log_id``.
 
     Examples
     --------
@@ -71,32 +91,7 @@ def export_answers(session: Session, path: str | os.PathLike[str], *, history: b
     ...     export_answers(session, "answers.csv")
     2
     """
-    kind = file_format(path)
+    chosen = format_of(path, wanted=format, by_ending=True)
     answers = session.history() if history else latest(session.history())
-    rows = [
-        {
-            "row_id": answer.row_id,
-            "annotator": answer.annotator,
-            "kind": answer.kind,
-            "label": (
-                # A column of Parquet has one type, and not every label is a text.
-                (None if kind == "parquet" else answer.kind)
-                if answer.label is None
-                else _value(session, answer.label, csv=kind == "csv")
-            ),
-            "seconds": answer.seconds,
-            "time": answer.time,
-            "round": answer.round,
-            "log_id": answer.id,
-        }
-        for answer in answers
-    ]
-    write_rows(path, rows, columns=ANSWER_COLUMNS, escape=True)
-    return len(rows)
-
-
-def _value(session: Session, text: str, *, csv: bool) -> Any:
-    if csv:
-        return text
-    label = session.task.decode(text)
-    return list(label) if isinstance(label, tuple) else label
+    chosen.write_answers(session.task, answers, path, content=content or {})
+    return len(answers)

@@ -81,7 +81,7 @@ def test_the_whole_loop(folder: Path) -> None:
         assert fill(path) == batch["rows"]
         assert call("tell", folder, path)["new"] == 12
         assert call("tell", folder, path) == {
-            "new": 0, "repeated": 12, "empty": 0, "conflicts": [],
+            "format": "csv", "new": 0, "repeated": 12, "empty": 0, "conflicts": [],
         }  # fmt: skip
     found = call("status", folder, "--target", "0.8")
     assert (found["labeled"], found["pool"], found["open_leases"]) == (24, 60, 0)
@@ -101,6 +101,36 @@ def test_the_batch_says_what_to_look_at_and_why(folder: Path) -> None:
     assert set(row) >= {"row_id", "x", "y", "suggestion", "reason", "label"}
     place = int(row["row_id"][1:])
     assert row["x"] == pytest.approx(POINTS[place, 0], abs=1e-4)
+
+
+def test_other_formats_go_out_and_come_back(folder: Path) -> None:
+    path = folder.parent / "b.jsonl"
+    batch = call("next", folder, "-n", "6", "--annotator", "ann", "--out", path,
+                 "--format", "prodigy")  # fmt: skip
+    tasks = [json.loads(line) for line in path.read_text().splitlines()]
+    assert tasks[0]["text"].startswith("x: ")  # its columns as lines of one text
+    done = [
+        task | {"answer": "accept", "accept": [TRUTH[task["row_id"]]], "_annotator_id": "data-ann"}
+        for task in tasks
+    ]
+    path.write_text("".join(json.dumps(each) + "\n" for each in done))
+    assert "Read as prodigy: 6 new, 0 known already" in run("tell", folder, path).stdout
+    assert call("tell", folder, path)["format"] == "prodigy"
+    assert "no column 'label'" in error_of("tell", folder, path, "--format", "jsonl")
+    for name, form in (("p.jsonl", "prodigy"), ("a.parquet", "parquet"), ("a.tsv", "csv")):
+        out = folder.parent / name
+        assert call("export", folder, out, "--answers", "--format", form)["rows"] == 6
+        assert call("tell", folder, out) == {
+            "format": form, "new": 0, "repeated": 6, "empty": 0, "conflicts": [],
+        }  # fmt: skip
+    written = [json.loads(line) for line in (folder.parent / "p.jsonl").read_text().splitlines()]
+    assert {each["row_id"]: each["text"] for each in written} == {
+        each["row_id"]: each["text"] for each in tasks
+    }
+    assert [each["row_id"] for each in written] == batch["rows"]
+    assert "Did you mean 'prodigy'" in error_of("next", folder, "--format", "prodigi")
+    assert "not as parquet" in error_of("next", folder, "--format", "parquet")
+    assert call("next", folder, "-n", "1", "--format", "jsonl")["file"].endswith(".jsonl")
 
 
 def test_conflicts_are_shown_and_left(folder: Path) -> None:

@@ -192,7 +192,7 @@ def known_answers(loaded: LoadedDataset, labels: Iterable[Any]) -> dict[str, str
 
 def _shown(name: str) -> str:
     """Keep a column of the data apart from those that the export writes."""
-    from active_learning.adapters.batch_files import TAKEN
+    from active_learning.adapters.table_writing import TAKEN
 
     return f"data_{name}" if name in TAKEN else name
 

@@ -25,11 +25,15 @@ def next_batch(
     n: Annotated[int, typer.Option("-n", "--rows", help="Rows to hand out.")] = 20,
     *,
     out: Annotated[
-        Path | None, typer.Option(help="CSV or JSONL file; default in FOLDER/batches.")
+        Path | None, typer.Option(help="File, .csv or .jsonl; default in FOLDER/batches.")
     ] = None,
     annotator: Annotator = "",
     lease: Annotated[str, typer.Option(help="Time until rows go to others: 90s, 2h, 1d.")] = "2h",
     mode: Annotated[str, typer.Option(help="new, relabel (second opinions) or mixed.")] = "new",
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", help="csv, jsonl or prodigy; default by the file's ending."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Hand out rows as a file whose column `label` is to be filled.
@@ -40,18 +44,17 @@ def next_batch(
     Example: thresher label next labeling -n 20 --annotator ann --out batch.csv
     """
     from active_learning import export_batch
-    from active_learning.adapters.row_files import file_format
+    from active_learning.adapters.formats import batch_format
 
     here = LabelFolder(folder)
-    if out is not None:  # before rows are leased
-        file_format(out, allowed=("csv", "lines"))
+    chosen = batch_format(out, wanted=format_)  # before rows are leased
     with here.open() as session:
         batch = session.ask(n, annotator=annotator, lease=lease, mode=mode)
-        name = f"{batch.number:04d}-{safe_name(annotator or 'batch')}.csv"
+        name = f"{batch.number:04d}-{safe_name(annotator or 'batch')}{chosen.endings[0]}"
         path = out or folder / "batches" / name
         ids = batch.row_ids.tolist()
         content = here.content(ids, images=path.with_name(f"{path.stem}-images"))
-        export_batch(batch, path, content=content)
+        export_batch(batch, path, content=content, format=chosen.name, task=session.task)
     result = {"batch": batch.number, "file": str(path), "rows": ids, "expires": batch.expires}
     lines = [
         f"{len(ids)} rows in {path}, yours for {lease}",
@@ -74,9 +77,18 @@ def tell(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Take labels that differ as corrections.")
     ] = False,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="csv, jsonl, parquet or prodigy; default what the file looks like."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Record the labels of a filled file; twice, in parts or in any order is fine.
+    """Record the labels of a file; twice, in parts or in any order is fine.
+
+    FILE is a batch that was filled in, exported answers, or what another tool has written; as what
+    it was read is said.
 
     A label that differs from the one recorded for the same row and annotator is shown and left
     alone, and the command fails, unless --overwrite is given.
@@ -84,6 +96,7 @@ def tell(
     Example: thresher label tell labeling batch.csv
     """
     from active_learning import import_answers
+    from active_learning.adapters.formats import format_of
 
     if (file is None) == (not set_):
         raise InputError("Give a filled FILE, or --set row_id=label.")
@@ -92,15 +105,22 @@ def tell(
             new = session.tell(_given(session, set_ or []), annotator=annotator or "")
             say({"new": new}, [f"{new} new"], as_json=as_json)
             return
-        found = import_answers(session, file, annotator=annotator, overwrite=overwrite)
+        read_as = format_of(file, wanted=format_).name
+        found = import_answers(
+            session, file, annotator=annotator, overwrite=overwrite, format=read_as
+        )
     conflicts = [vars(conflict) for conflict in found.conflicts]
     result = {
+        "format": read_as,
         "new": found.new,
         "repeated": found.repeated,
         "empty": found.empty,
         "conflicts": conflicts,
     }
-    lines = [f"{found.new} new, {found.repeated} known already, {found.empty} without a label"]
+    lines = [
+        f"Read as {read_as}: {found.new} new, {found.repeated} known already, "
+        f"{found.empty} without a label"
+    ]
     say(result, lines + conflict_lines(found.conflicts), as_json=as_json)
     if conflicts and not overwrite:
         raise ThresherError(
@@ -148,18 +168,35 @@ def export(
     history: Annotated[
         bool, typer.Option("--history", help="Every answer ever told, corrections included.")
     ] = False,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="csv, jsonl, parquet or prodigy; default by the file's ending."
+        ),
+    ] = None,
     method: Annotated[str, typer.Option(help="How several answers become one.")] = "auto",
     as_json: Json = False,
 ) -> None:
     """Write one label for each labeled row with its quality, or all answers.
 
+    Formats of other tools hold all answers, with the texts or images of their rows.
+
     Example: thresher label export labeling labels.parquet
     """
     from active_learning import export_answers, export_labels
+    from active_learning.adapters.formats import format_of
 
-    with LabelFolder(folder).open() as session:
-        if answers or history:
-            rows = export_answers(session, file, history=history)
+    here = LabelFolder(folder)
+    chosen = format_of(file, wanted=format_, by_ending=True)
+    with here.open() as session:
+        if answers or history or chosen.holds_content:
+            content = None
+            if chosen.holds_content:
+                ids = list({answer.row_id: None for answer in session.history()})
+                content = here.content(ids, images=file.with_name(f"{file.stem}-images"))
+            rows = export_answers(
+                session, file, history=history, format=chosen.name, content=content
+            )
         else:
             rows = export_labels(session, file, method=method)
     say({"file": str(file), "rows": rows}, [f"{rows:,} rows in {file}"], as_json=as_json)
