@@ -240,3 +240,37 @@ def test_differences_are_shown_with_their_place_and_as_they_are_called(curate, t
     code, shown = curate("diff", tmp_path / "one", tmp_path / "two")
     assert code == 0
     assert "[/r5] (x.csv:7)" in shown
+
+
+def test_clean_data_never_replace_the_decisions(curate, reviews, run, tmp_path):
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    code, error = curate("apply", run, reviews, "--out", run)
+    assert (code, "would overwrite the decisions" in error.replace("\n", " ")) == (2, True)
+    assert curate("apply", run, reviews, "--out", tmp_path / "c.csv")[0] == 0
+    code, error = curate("undo", run, tmp_path / "c.csv", "--out", run)
+    assert (code, "would overwrite the decisions" in error.replace("\n", " ")) == (2, True)
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+
+
+def test_ids_that_begin_like_escaped_formulas_come_back_from_json_lines(curate, tmp_path):
+    ids = ["'=1", "=1", " a", "a", *"bcdefgh"]
+    texts = ["one text here", "one text here", "two texts here", "two texts here", *"bcdefgh"]
+    data, sheet = tmp_path / "d.jsonl", tmp_path / "s.jsonl"
+    data.write_text(
+        "".join(
+            json.dumps({"row_id": name, "text": text}) + "\n"
+            for name, text in zip(ids, texts, strict=True)
+        )
+    )
+    assert curate("duplicates", data, "--text", "text", "--manifest", tmp_path / "m")[0] == 0
+    options = ["--data", data, "--out", sheet, "--all"]
+    assert curate("review", tmp_path / "m", *options)[0] == 0
+    lines = [json.loads(line) for line in sheet.read_text().splitlines()]
+    assert {line["row_id"] for line in lines} == {"=1", "a"}
+    lines += [{"row_id": "'=1", "verdict": "reject"}, {"row_id": " a", "verdict": "drop"}]
+    lines[0]["verdict"] = lines[1]["verdict"] = "reject"
+    sheet.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    options = ["--verdicts", sheet, "--out", tmp_path / "c.jsonl"]
+    assert curate("apply", tmp_path / "m", data, *options)[0] == 0
+    left = [json.loads(line)["row_id"] for line in (tmp_path / "c.jsonl").read_text().splitlines()]
+    assert left == ["'=1", "=1", "a", *"bcdefgh"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from thresher.app.verdicts import Verdict, with_verdicts
+from thresher.app.verdict import Verdict
+from thresher.app.verdicts import with_verdicts
 from thresher.core.errors import InputError
 from thresher.core.issues import Issues
 from thresher.core.manifest import Manifest

@@ -7,7 +7,8 @@ import pytest
 
 from curation import decide
 from thresher.app.review_sheet import findings_by_row, propose
-from thresher.app.verdicts import VERDICTS, Verdict, with_verdicts
+from thresher.app.verdict import VERDICTS, Verdict
+from thresher.app.verdicts import with_verdicts
 from thresher.core.errors import InputError
 from thresher.core.issues import Issue, Issues
 
@@ -55,6 +56,8 @@ def check_carried_out(one, old, rows, found):
     elif one.verdict == "keep_other":
         assert row["action"] == "keep"
         assert rows[old["twin"]]["action"] == "drop"
+    elif one.verdict == "drop":
+        assert row["action"] == "drop"
     elif old["action"] != "keep":
         assert (row["action"], row["new_label"]) == propose(old, found)
 

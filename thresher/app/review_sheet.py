@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from ..core.issues import Issue, Issues
 from ..core.loaded import LoadedDataset
 from ..core.manifest import Manifest
 from .places import Place, Places
+from .verdict import Verdict
 
 COLUMNS = (
     "row_id",
@@ -63,6 +65,7 @@ def write_review(
     *,
     actions: Iterable[str] = ("review",),
     escape: bool = True,
+    verdicts: Mapping[str, Verdict] = MappingProxyType({}),
 ) -> int:
     """Write the rows to look at as CSV or JSON Lines, and return their number.
 
@@ -77,6 +80,8 @@ def write_review(
         Rows with these decisions.
     escape : bool
         Whether CSV cells that a spreadsheet would run as formulas get an apostrophe.
+    verdicts : mapping of str to Verdict
+        What was said already, by row id; such rows are written whatever their decision.
 
     Raises
     ------
@@ -84,14 +89,55 @@ def write_review(
         For another ending.
     """
     file_format(path, allowed=("csv", "lines"))
-    chosen = [row for row in reviewed.manifest.table.to_pylist() if row["action"] in set(actions)]
+    wanted = set(actions)
+    chosen = [
+        row
+        for row in reviewed.manifest.table.to_pylist()
+        if row["action"] in wanted or row["row_id"] in verdicts
+    ]
     chosen.sort(key=_urgency)
-    named = {row["row_id"] for row in chosen} | {row["twin"] for row in chosen if row["twin"]}
-    contents = _contents(reviewed, named, Path(path))
-    found = findings_by_row(reviewed.issues, named)
-    lines = [_line(row, reviewed, contents, found.get(row["row_id"], [])) for row in chosen]
+    folder = Path(path).with_name(Path(path).name + ".pictures")
+    lines = sheet_lines(reviewed, chosen, verdicts=verdicts, pictures=folder)
     write_rows(path, lines, columns=COLUMNS, escape=escape)
     return len(lines)
+
+
+def sheet_lines(
+    reviewed: Reviewed,
+    chosen: Sequence[dict[str, Any]],
+    *,
+    verdicts: Mapping[str, Verdict] = MappingProxyType({}),
+    pictures: Path | None = None,
+) -> list[dict[str, Any]]:
+    """Return the lines of a sheet, with the columns of `COLUMNS`.
+
+    Parameters
+    ----------
+    reviewed : Reviewed
+    chosen : sequence of dict
+        Lines of the manifest.
+    verdicts : mapping of str to Verdict
+    pictures : Path, optional
+        A folder for pictures that lie in no file of their own; without it they are left out.
+    """
+    named = {row["row_id"] for row in chosen} | {row["twin"] for row in chosen if row["twin"]}
+    contents = _contents(reviewed, named, pictures)
+    found = findings_by_row(reviewed.issues, named)
+    return [
+        _line(row, reviewed, contents, found.get(row["row_id"], []))
+        | _said(verdicts.get(row["row_id"]))
+        for row in chosen
+    ]
+
+
+def _said(verdict: Verdict | None) -> dict[str, str]:
+    if verdict is None:
+        return {"verdict": "", "label": "", "note": ""}
+    return {
+        "verdict": verdict.verdict,
+        "label": verdict.label or "",
+        "note": verdict.note or "",
+    }
 
 
 def findings_by_row(issues: Issues, row_ids: set[str] | None = None) -> dict[str, list[Issue]]:
@@ -140,7 +186,7 @@ def _line(
     content, label, split = contents.get(row["row_id"], unread)
     twin_content, twin_label, _ = contents.get(twin_id or "", ("", "", ""))
     found = sorted(found, key=lambda one: one.check != row["reason"])
-    action, better = propose(row, found)
+    _, better = propose(row, found)
     suggested = better or next((one.suggested for one in found if one.suggested), None)
     return {
         "row_id": row["row_id"],
@@ -158,20 +204,24 @@ def _line(
         "twin_line": twin.line or "",
         "twin_label": twin_label,
         "twin_content": twin_content,
-        "proposal": _worded(action, better, twin=bool(twin_id) and row["reason"] in LINKED),
-        "verdict": "",
-        "label": "",
-        "note": "",
+        "proposal": proposal(row, found),
     }
 
 
-def _worded(action: str, label: str | None, *, twin: bool) -> str:
+def proposal(row: dict[str, Any], found: list[Issue]) -> str:
+    """Return in words what accepting a decision does; see `propose`."""
+    if row["action"] == "keep":
+        return "keep this row"
+    action, label = propose(row, found)
     if action == "relabel":
         return f"relabel as {label}"
+    twin = row["twin"] and row["reason"] in LINKED
     return "drop this row, keep the twin" if twin else "drop this row"
 
 
-def _contents(reviewed: Reviewed, wanted: set[str], path: Path) -> dict[str, tuple[str, str, str]]:
+def _contents(
+    reviewed: Reviewed, wanted: set[str], pictures: Path | None
+) -> dict[str, tuple[str, str, str]]:
     """Return what a person sees of each row, a text or a picture's path, its label and split."""
     loaded, schema = reviewed.loaded, reviewed.loaded.schema
     ids = read_row_ids(loaded.dataset).tolist()
@@ -182,7 +232,7 @@ def _contents(reviewed: Reviewed, wanted: set[str], path: Path) -> dict[str, tup
     names = [ids[place] for place in at.tolist()]
     if schema.modality == "image":
         images = [record[schema.inputs[0]] for record in records]
-        shown = _pictures(names, images, reviewed.places, path)
+        shown = _pictures(names, images, reviewed.places, pictures)
     else:
         shown = [_text(record) for record in records]
     found = zip(names, shown, labels, read_splits(rows).tolist(), strict=True)
@@ -199,7 +249,7 @@ def _text(record: dict[str, Any]) -> str:
 
 
 def _pictures(
-    names: list[str], images: list[dict[str, Any]], places: Places, path: Path
+    names: list[str], images: list[dict[str, Any]], places: Places, folder: Path | None
 ) -> list[str]:
     """Return where each picture lies, and write those that lie nowhere by themselves."""
     own = [places.of(name).path for name in names]
@@ -207,10 +257,9 @@ def _pictures(
         bool(p) and Path(p or "").suffix.lower() != "" and Path(p or "").is_file() for p in own
     ]
     alone = [here and _is_picture(p or "") for here, p in zip(lying, own, strict=True)]
-    folder = path.with_name(path.name + ".pictures")
     missing = [at for at, found in enumerate(alone) if not found]
     shown = [p or "" for p in own]
-    if not missing:
+    if not missing or folder is None:
         return shown
     with atomic_path(folder) as temporary:
         temporary.mkdir()

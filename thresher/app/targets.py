@@ -41,6 +41,16 @@ def check_target(path: Path | None, *, option: str, data: str = "") -> None:
     check_writable(path, option=option)
 
 
+def check_spares(path: Path, *, option: str, decisions: Path) -> None:
+    """Raise where clean data written to `path` would replace the decisions that they rest on."""
+    target, kept = path.resolve(), decisions.resolve()
+    if target == kept or target in kept.parents:
+        raise InputError(
+            f"{option} {path} would overwrite the decisions in {decisions}. Give it another name; "
+            "nothing was touched."
+        )
+
+
 def check_writable(path: Path, *, option: str) -> None:
     """Raise before any work is done where no file can be made at `path`."""
     folder = path.resolve().parent

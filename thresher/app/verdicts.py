@@ -1,128 +1,29 @@
-"""Verdicts of people about decisions: read from a filled review, checked whole, then applied."""
+"""Verdicts of people about decisions: one rule, checked whole, then applied."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from active_learning.adapters.row_files import read_rows
 from curation.decisions.safeguards import Decision, keep_twins
 
 from ..core.classes import class_key
-from ..core.errors import InputError, did_you_mean
-from ..core.issues import Issues
+from ..core.errors import did_you_mean
+from ..core.issues import Issue, Issues
 from ..core.manifest import Manifest
-from ..core.sheet_cells import unescape_cell
 from .review_sheet import findings_by_row, propose
+from .verdict import Verdict, VerdictError
 
-VERDICTS = ("accept", "reject", "relabel", "keep_other")
-NUMBER = re.compile(r"0*(\d+)([.,]0+)?")
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a person said of one row, and in which line of the file."""
-
-    row_id: str
-    verdict: str
-    line: int
-    label: str | None = None
-    note: str | None = None
+# Why a row goes that nobody but a person wants dropped.
+ASKED_FOR = "verdict"
 
 
-def read_verdicts(path: str | os.PathLike[str], manifest: Manifest) -> list[Verdict]:
-    """Read a review that was filled in; lines without a verdict are undecided and left out.
-
-    Delimiter, byte order mark, order and case of columns, further columns and what a spreadsheet
-    makes of numbers do not matter.
-
-    Raises
-    ------
-    InputError
-        For an unknown row or verdict, a new label without ``relabel`` or the other way round, and
-        two verdicts about one row; the lines are named.
-    """
-    known = _RowNames(manifest.row_ids.tolist())
-    found: dict[str, Verdict] = {}
-    for line, cells in read_rows(path, needed=()):
-        row = _named(cells)
-        for column in ("row_id", "verdict"):
-            if column not in row:
-                raise InputError(
-                    f"{path}, line {line}: there is no column {column!r}. Columns: "
-                    f"{', '.join(row)}."
-                )
-        try:
-            one = _read_line(row, line, known)
-        except InputError as error:
-            raise InputError(f"{path}, line {line}: {error} Nothing was applied.") from error
-        if one is None:
-            continue
-        before = found.setdefault(one.row_id, one)
-        if (before.verdict, before.label) != (one.verdict, one.label):
-            raise InputError(
-                f"{path}, lines {before.line} and {line}: row {one.row_id} has the verdicts "
-                f"{before.verdict!r} and {one.verdict!r}. Keep one of them. Nothing was applied."
-            )
-    return list(found.values())
-
-
-def _named(cells: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(name).strip().lower(): value for name, value in cells.items() if name is not None}
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(unescape_cell(value)).strip()
-
-
-def _read_line(row: dict[str, Any], line: int, known: _RowNames) -> Verdict | None:
-    said = re.sub(r"[\s-]+", "_", _text(row["verdict"]).lower())
-    label, note = _text(row.get("label")), _text(row.get("note")) or None
-    if not said:
-        if label:
-            raise InputError(f"the label {label!r} has no verdict; write 'relabel' beside it.")
-        return None
-    if said not in VERDICTS:
-        raise InputError(
-            f"{_text(row['verdict'])!r} is no verdict; write one of {', '.join(VERDICTS)}, or "
-            f"nothing.{did_you_mean(said, VERDICTS)}"
-        )
-    row_id = known.find(_text(row["row_id"]))
-    if said == "relabel" and not label:
-        raise InputError("'relabel' needs the new label in the column 'label'.")
-    if said != "relabel" and label:
-        raise InputError(f"the verdict is {said!r}, but there is a new label, {label!r}.")
-    return Verdict(row_id, said, line, label or None, note)
-
-
-class _RowNames:
-    """Finds rows by what a spreadsheet leaves of their ids."""
-
-    def __init__(self, row_ids: Sequence[str]) -> None:
-        self.exact = set(row_ids)
-        self.loose: dict[str, list[str]] = {}
-        for row_id in row_ids:
-            self.loose.setdefault(_loose(row_id), []).append(row_id)
-
-    def find(self, text: str) -> str:
-        if text in self.exact:
-            return text
-        found = self.loose.get(_loose(text), [])
-        if len(found) != 1:
-            what = "is not in the manifest" if not found else "could be several rows"
-            raise InputError(f"the row id {text!r} {what}.")
-        return found[0]
-
-
-def _loose(row_id: str) -> str:
-    number = NUMBER.fullmatch(row_id.strip())
-    return number[1] if number else row_id.strip().casefold()
+def _both(first: Verdict, second: Verdict) -> str:
+    """Return where two verdicts were said, to begin a sentence."""
+    if first.line is None or second.line is None:
+        return f"The verdicts on rows {first.row_id} and {second.row_id}"
+    low, high = sorted((first.line, second.line))
+    return f"Lines {low} and {high}"
 
 
 def with_verdicts(
@@ -140,7 +41,8 @@ def with_verdicts(
     manifest : Manifest
     verdicts : sequence of Verdict
         ``accept`` does what is proposed, ``reject`` keeps the row as it is, ``relabel`` gives it
-        another label, ``keep_other`` keeps the row and drops its twin instead.
+        another label, ``keep_other`` keeps the row and drops its twin instead, ``drop`` drops it
+        whatever is proposed.
     issues : Issues
         The findings that the decisions rest on.
     new_labels : bool
@@ -150,11 +52,12 @@ def with_verdicts(
 
     Raises
     ------
-    InputError
+    VerdictError
         When verdicts contradict each other or cannot be carried out; their lines are named.
     """
     rows = {row["row_id"]: row for row in manifest.table.to_pylist()}
-    decided = _Decided(rows, issues, new_labels=new_labels)
+    labels = {row["old_label"] for row in rows.values() if row["old_label"]}
+    decided = _Decided(rows, findings_by_row(issues), labels=labels, new_labels=new_labels)
     for one in verdicts:
         decided.take(one)
     decided.check()
@@ -183,27 +86,53 @@ def with_verdicts(
     )
 
 
-def record_of(path: Path, *, by: str) -> dict[str, Any]:
-    """Return who gave verdicts, when, and the file that holds them."""
-    return {
-        "by": by,
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "file": path.name,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-    }
+def check_each(
+    rows: Sequence[dict[str, Any]],
+    verdicts: Sequence[Verdict],
+    *,
+    found: Mapping[str, list[Issue]],
+    labels: Collection[str],
+    new_labels: bool = False,
+) -> None:
+    """Raise where a verdict cannot be carried out whatever is said of other rows.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Lines of the manifest: those of the rows and of their twins.
+    verdicts : sequence of Verdict
+    found : mapping
+        Findings by row id.
+    labels : collection of str
+        All labels that rows have.
+    new_labels : bool
+
+    Raises
+    ------
+    VerdictError
+    """
+    decided = _Decided(
+        {row["row_id"]: row for row in rows}, found, labels=labels, new_labels=new_labels
+    )
+    for one in verdicts:
+        decided.take(one)
 
 
 class _Decided:
     """The decisions of a manifest, changed verdict by verdict."""
 
     def __init__(
-        self, rows: dict[str, dict[str, Any]], issues: Issues, *, new_labels: bool
+        self,
+        rows: dict[str, dict[str, Any]],
+        found: Mapping[str, list[Issue]],
+        *,
+        labels: Collection[str],
+        new_labels: bool,
     ) -> None:
-        self.rows, self.found, self.new_labels = rows, findings_by_row(issues), new_labels
+        self.rows, self.found, self.labels, self.new_labels = rows, found, labels, new_labels
         self.changed: dict[str, Decision] = {}
-        self.stays: dict[str, int] = {}
-        self.goes: dict[str, int] = {}
-        self.labels = {row["old_label"] for row in rows.values() if row["old_label"]}
+        self.stays: dict[str, Verdict] = {}
+        self.goes: dict[str, Verdict] = {}
         # A spreadsheet writes TRUE for true, and other systems accents in another form.
         self.spelled = {class_key(label): label for label in self.labels}
 
@@ -217,6 +146,8 @@ class _Decided:
             self._keep(one, self._relabel(one, one.label or "", evidence))
         elif one.verdict == "keep_other":
             self._swap(one, row)
+        elif one.verdict == "drop":
+            self._drop(one.row_id, one, Decision("drop", ASKED_FOR))
         elif row["action"] == "keep":
             self._keep(one, Decision("keep"))
         else:
@@ -224,34 +155,37 @@ class _Decided:
             if action == "relabel":
                 self._keep(one, self._relabel(one, better or "", evidence))
             else:
-                self._drop(one.row_id, one.line, Decision("drop", *evidence))
+                self._drop(one.row_id, one, Decision("drop", *evidence))
 
     def _keep(self, one: Verdict, decision: Decision) -> None:
-        self.stays[one.row_id] = one.line
+        self.stays[one.row_id] = one
         self.changed[one.row_id] = decision
 
-    def _drop(self, row_id: str, line: int, decision: Decision) -> None:
-        self.goes[row_id] = line
-        self.changed.setdefault(row_id, decision)
+    def _drop(self, row_id: str, one: Verdict, decision: Decision) -> None:
+        self.goes[row_id] = one
+        if row_id not in self.changed or self.changed[row_id].reason == ASKED_FOR:
+            self.changed[row_id] = decision  # a copy that names the row that stays says more
 
     def _swap(self, one: Verdict, row: dict[str, Any]) -> None:
         twin = row["twin"]
         if twin not in self.rows:
-            raise InputError(
-                f"Line {one.line}: row {one.row_id} has no twin, so there is no other."
+            raise VerdictError(
+                f"{one.said}: row {one.row_id} has no twin, so there is no other.", one
             )
         self._keep(one, Decision("keep"))
-        self._drop(twin, one.line, Decision("drop", row["reason"], row["score"], one.row_id))
+        self._drop(twin, one, Decision("drop", row["reason"], row["score"], one.row_id))
 
     def _relabel(self, one: Verdict, label: str, evidence: tuple[Any, Any, Any]) -> Decision:
         old = self.rows[one.row_id]["old_label"]
         label = self.spelled.get(class_key(label), label)
         if not self.labels:
-            raise InputError(f"Line {one.line}: the manifest knows no labels, so none is changed.")
+            raise VerdictError(f"{one.said}: the rows have no labels, so none is changed.", one)
         if label not in self.labels and not self.new_labels:
-            raise InputError(
-                f"Line {one.line}: no row has the label {label!r}."
-                f"{did_you_mean(label, self.labels)} Allow it with --new-labels."
+            allow = "Allow it with --new-labels." if one.line else "Add it as a new label."
+            raise VerdictError(
+                f"{one.said}: no row has the label {label!r}."
+                f"{did_you_mean(label, self.labels)} {allow}",
+                one,
             )
         if label == old:
             return Decision("keep")
@@ -261,19 +195,26 @@ class _Decided:
         """Raise where one verdict keeps a row that another one drops, or a pair is lost."""
         torn = [row_id for row_id in self.stays if row_id in self.goes]
         if torn:
-            first, second = sorted((self.stays[torn[0]], self.goes[torn[0]]))
-            raise InputError(
-                f"Lines {first} and {second} contradict each other: one keeps row {torn[0]}, the "
-                "other drops it. Nothing was applied."
+            keeps, drops = self.stays[torn[0]], self.goes[torn[0]]
+            raise VerdictError(
+                f"{_both(keeps, drops)} contradict each other: one keeps row {torn[0]}, the other "
+                "drops it. Nothing was applied.",
+                keeps,
+                drops,
             )
-        for row_id, line in self.goes.items():
-            twin = self.rows[row_id]["twin"]
-            if self.rows[row_id]["reason"] == "conflict" and twin in self.goes:
-                first, second = sorted((line, self.goes[twin]))
-                raise InputError(
-                    f"Lines {first} and {second} drop two rows of equal content, {row_id} and "
-                    f"{twin}. Reject or relabel the one that is right. Nothing was applied."
-                )
+        for row_id, one in self.goes.items():
+            other = self.goes.get(self.rows[row_id]["twin"])
+            if self.rows[row_id]["reason"] != "conflict" or other is None:
+                continue
+            if one.verdict == other.verdict == "drop":
+                continue  # asked for in so many words
+            raise VerdictError(
+                f"{_both(one, other)} drop two rows of equal content, {row_id} and "
+                f"{self.rows[row_id]['twin']}. Reject or relabel the one that is right. Nothing "
+                "was applied.",
+                one,
+                other,
+            )
 
     def settle(self) -> list[Decision]:
         """Return all decisions, in which the twin of a dropped row stays."""
@@ -289,11 +230,12 @@ class _Decided:
         for row_id, decision in zip(ids, decisions, strict=True):
             if row_id in self.goes and decision.action != "drop":
                 twin = self.changed[row_id].twin
-                line, other = self.goes[row_id], self.goes.get(twin or "")
-                raise InputError(
-                    f"Line {line} drops row {row_id} as a copy of {twin}, which does not stay"
-                    f"{'' if other is None else f' by line {other}'}, or has another label. Reject "
-                    "one of them. Nothing was applied."
+                one, other = self.goes[row_id], self.goes.get(twin or "")
+                by = "" if other is None or other.line is None else f" by line {other.line}"
+                raise VerdictError(
+                    f"{one.said} drops row {row_id} as a copy of {twin}, which does not stay{by}, "
+                    "or has another label. Reject one of them. Nothing was applied.",
+                    *(each for each in (one, other) if each is not None),
                 )
         return decisions
 

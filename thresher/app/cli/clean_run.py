@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from curation.decisions.decide import with_final_twins
 
 from ...core.errors import InputError
@@ -28,6 +30,8 @@ from .finding_source import clean_format, columns_of
 # In the folder of a run: decisions about every row of the source, and what was found.
 DECISIONS, FINDINGS, CLEAN = "decisions", "findings.csv", "clean"
 ISSUES = "issues.parquet"
+# What the stage of a run has decided, about the rows that it used.
+STAGE_DECISIONS = Path("manifest", "decisions")
 
 
 def write_clean_data(
@@ -46,8 +50,27 @@ def write_clean_data(
     out : Path, optional
         Default ``clean`` in the run's folder, in the form of the source.
     """
+    loaded, manifest, findings = decide_about_source(data, run, settings)
+    write_dataset(as_dataset(findings), run / FINDINGS)
+    target, kind = (out, None) if out is not None else _as_came(data, loaded, run / CLEAN)
+    return apply_manifest(manifest, loaded, target, format=kind)
+
+
+def decide_about_source(
+    data: str, run: Path, settings: Settings
+) -> tuple[LoadedDataset, Manifest, pa.Table]:
+    """Write ``decisions/``: those of a finished run about every row of its source.
+
+    Returns
+    -------
+    loaded : LoadedDataset
+        The rows as they came.
+    manifest : Manifest
+    findings : pyarrow.Table
+        With the places of their rows.
+    """
     loaded = load_by_columns(data, settings.data, seed=settings.seed)
-    decided = Manifest.load(run / "manifest" / "decisions")
+    decided = Manifest.load(run / STAGE_DECISIONS)
     columns = columns_of(loaded, _said(settings))
     decided = replace(decided, header={**decided.header, "columns": columns})
     manifest = cover_all_rows(decided, loaded, action="drop")
@@ -55,10 +78,7 @@ def write_clean_data(
     issues = Issues.concat([found, loaded.set_aside])
     places = places_of(loaded)
     save_decisions(manifest, issues, places, run / DECISIONS)
-    findings = with_places(issues.table, places, manifest)
-    write_dataset(as_dataset(findings), run / FINDINGS)
-    target, kind = (out, None) if out is not None else _as_came(data, loaded, run / CLEAN)
-    return apply_manifest(manifest, loaded, target, format=kind)
+    return loaded, manifest, with_places(issues.table, places, manifest)
 
 
 def is_whole(settings: Settings) -> bool:
@@ -107,9 +127,11 @@ def issues_in(folder: Path) -> Issues:
 
 def manifest_in(folder: Path) -> Manifest:
     """Load the manifest of a folder, or that of the run that the folder holds."""
-    inside = folder / DECISIONS
-    here = (folder / "manifest.json").is_file() or not inside.is_dir()
-    return Manifest.load(folder if here else inside)
+    if not (folder / "manifest.json").is_file():
+        for inside in (folder / DECISIONS, folder / STAGE_DECISIONS):
+            if inside.is_dir():
+                return Manifest.load(inside)
+    return Manifest.load(folder)
 
 
 def _said(settings: Settings) -> dict[str, Any]:

@@ -55,31 +55,27 @@ def apply(
 
     Example: thresher curate apply clean.csv.run reviews.csv --verdicts review.csv --out clean.csv
     """
-    from ..cleaning import apply_manifest
     from ..console import shown_progress
-    from ..places import places_of
-    from ..targets import check_target
-    from .clean_run import manifest_in, save_decisions
-    from .curate_review import judged
+    from ..targets import check_spares, check_target
+    from .clean_run import manifest_in
     from .finding_output import describe_clean
-    from .finding_source import clean_format, read_rows
+    from .judging import apply_decisions, decisions_beside, judged
 
     if verdicts is None and (decided is not None or by is not None or new_labels):
         raise InputError("--manifest, --by and --new-labels go with --verdicts FILE.")
     check_target(out, option="--out", data=data)
+    check_spares(out, option="--out", decisions=manifest)
+    issues, folder = None, manifest
     if verdicts is None:
-        decisions, folder = manifest_in(manifest), manifest
+        decisions = manifest_in(manifest)
     else:
-        folder = out.with_name(out.name + ".manifest") if decided is None else decided
+        folder = decisions_beside(out) if decided is None else decided
         check_target(folder, option="--manifest", data=data)
         decisions, issues = judged(manifest, verdicts, by=by, new_labels=new_labels)
     with shown_progress():
-        loaded = read_rows(data, **decisions.header.get("columns", {}))
-        chosen = clean_format(data, loaded, format, out)
-        cleaned = apply_manifest(decisions, loaded, out, format=chosen)
+        cleaned = apply_decisions(decisions, data, out, format=format, issues=issues, keep=folder)
     said = {}
     if verdicts is not None:
-        save_decisions(decisions, issues, places_of(loaded), folder)
         told = len(decisions.header["verdicts"][-1]["rows"])
         said = {"verdicts": told, "manifest": str(folder), "decisions": decisions.counts()}
     if as_json:
@@ -104,11 +100,12 @@ def undo(
 
     Example: thresher curate undo decisions/ clean.csv --out reviews-again.csv
     """
-    from ..targets import check_target
+    from ..targets import check_spares, check_target
     from ..undoing import undo_manifest
     from .clean_run import manifest_in
 
     check_target(out, option="--out", data=str(clean))
+    check_spares(out, option="--out", decisions=manifest)
     rows = undo_manifest(manifest_in(manifest), clean, out, format=format)
     write_line(json.dumps({"path": str(out), "rows": rows}) if as_json else f"{out}: {rows:,} rows")
 

@@ -1,0 +1,234 @@
+"""Rows and findings of a review as arrays by row number, so that a page asks for no row by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.decisions.safeguards import DUPLICATES
+
+from ...core.columns import class_names, read_row_ids, read_splits
+from ...core.issues import Issue, Issues
+from ...core.manifest import ACTIONS
+from ..report.content import CHECKS
+from ..report.findings_page import CORE_SET
+from ..review_sheet import ORDER, Reviewed
+
+# The list of all decisions that change or question a row.
+DECIDED = "decisions"
+NOT_READ = ""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Findings in the order in which they are shown; each array has shape (m,).
+
+    Attributes
+    ----------
+    rows, twins : ndarray of int32
+        Row numbers; −1 for no twin, or one outside the data.
+    scores : ndarray of float32
+        0–1, low = bad; of a copy, 1 − its similarity to the kept row. NaN for none.
+    suggested : ndarray of int32
+        Positions in `ReviewTable.labels`; −1 for none.
+    grouped : bool
+        Whether findings with one twin stand together, the surest first, groups by their surest.
+    """
+
+    rows: np.ndarray
+    twins: np.ndarray
+    scores: np.ndarray
+    suggested: np.ndarray
+    grouped: bool = False
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, order: np.ndarray, *, grouped: bool = False) -> Listed:
+        """Return some findings, in another order."""
+        return Listed(
+            self.rows[order],
+            self.twins[order],
+            self.scores[order],
+            self.suggested[order],
+            grouped=grouped,
+        )
+
+
+class ReviewTable:
+    """What a review looks at, by row number: the place of a row in the manifest.
+
+    Attributes
+    ----------
+    reviewed : Reviewed
+    row_ids : pyarrow.Array of string, shape (n,)
+    actions : ndarray of uint8, shape (n,)
+        Positions in `ACTIONS`.
+    reasons : ndarray of int16, shape (n,)
+        Positions in `checks`; −1 for none.
+    labels : list of str
+        All labels that rows have or findings suggest, those of rows first, sorted.
+    given : ndarray of int32, shape (n,)
+        The label of each row, a position in `labels`; −1 for none.
+    splits : ndarray of object, shape (n,)
+        Empty for a row that was set aside in reading.
+    checks : tuple of str
+        Those with findings, the most pressing first.
+    """
+
+    def __init__(self, reviewed: Reviewed) -> None:
+        self.reviewed = reviewed
+        table = reviewed.manifest.table.combine_chunks()
+        self.row_ids = _texts(table["row_id"])
+        self.actions = _codes(table["action"], ACTIONS).astype(np.uint8)
+        found = reviewed.issues.table.combine_chunks()
+        named = set(pc.unique(found["check"]).to_pylist())
+        known = [check for check in (*ORDER, "coreset") if check in named]
+        self.checks = (*known, *sorted(named.difference(known)))
+        self.reasons = _codes(table["reason"], self.checks).astype(np.int16)
+        self.scores = table["score"].to_numpy().astype(np.float32)
+        self.twins = self.numbers(_texts(table["twin"]))
+        own = _sorted(table["old_label"])
+        others = [_sorted(column) for column in (table["new_label"], found["suggested"])]
+        self.own_labels = frozenset(own)
+        self.labels = [*own, *sorted(set().union(*others).difference(own))]
+        self.given = _codes(table["old_label"], self.labels)
+        self.new_labels = _codes(table["new_label"], self.labels)
+        self._found = found
+        self._finding_rows = self.numbers(_texts(found["row_id"]))
+        self._finding_twins = self.numbers(_texts(found["twin"]))
+
+    def __len__(self) -> int:
+        return len(self.row_ids)
+
+    def numbers(self, row_ids: pa.Array) -> np.ndarray:
+        """Return the numbers of rows by id, −1 for those that are not in the manifest; int32."""
+        found = pc.index_in(row_ids, value_set=self.row_ids, skip_nulls=True)
+        return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), np.int32)
+
+    def numbers_of(self, row_ids: Iterable[str]) -> np.ndarray:
+        """Return the numbers of rows by id, −1 for those that are not in the manifest; int32."""
+        return self.numbers(pa.array(list(row_ids), pa.string()))
+
+    @cached_property
+    def at_loaded(self) -> np.ndarray:
+        """Where each row stands in ``reviewed.loaded.dataset``; −1 for one set aside; int64."""
+        ids = pa.array(read_row_ids(self.reviewed.loaded.dataset), pa.string())
+        found = pc.index_in(self.row_ids, value_set=ids)
+        return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
+
+    @cached_property
+    def splits(self) -> np.ndarray:
+        """The split of each row, empty for one that was set aside; ndarray of object."""
+        known = np.append(read_splits(self.reviewed.loaded.dataset).astype(object), NOT_READ)
+        found: np.ndarray = known[self.at_loaded]
+        return found
+
+    @cached_property
+    def shown_labels(self) -> pa.ChunkedArray:
+        """The labels as `reviewed.loaded` has them, null for none; shape of its dataset."""
+        loaded = self.reviewed.loaded
+        if loaded.schema.label is None:
+            return pa.chunked_array([pa.nulls(len(loaded.dataset), pa.string())])
+        return class_names(loaded.dataset, loaded.schema.label)
+
+    def listed(self, name: str) -> Listed:
+        """Return the findings of a check, or with `DECIDED` the decisions, in the order shown."""
+        if name == DECIDED:
+            return self._decided()
+        at = np.flatnonzero(pc.equal(self._found["check"], name).to_numpy(zero_copy_only=False))
+        part = self._found.take(pa.array(at))
+        listed = Listed(
+            self._finding_rows[at],
+            self._finding_twins[at],
+            part["score"].to_numpy().astype(np.float32),
+            _codes(part["suggested"], self.labels),
+        )
+        listed = listed.take(np.flatnonzero(listed.rows >= 0))
+        return grouped(listed) if name in DUPLICATES else listed.take(_worst_first(listed))
+
+    def _decided(self) -> Listed:
+        rows = np.flatnonzero(self.actions != ACTIONS.index("keep"))
+        place = np.array([ORDER.index(c) if c in ORDER else len(ORDER) for c in self.checks] + [99])
+        scores = np.nan_to_num(self.scores[rows], nan=0.0)
+        order = np.lexsort((rows, scores, place[self.reasons[rows]]))
+        rows = rows[order].astype(np.int32)
+        return Listed(rows, self.twins[rows], self.scores[rows], self._better(rows))
+
+    def _better(self, rows: np.ndarray) -> np.ndarray:
+        """Return the label that a decision or a finding about each row proposes, −1 for none."""
+        better: np.ndarray = self.new_labels[rows].copy()
+        first = np.full(len(self), -1, np.int32)
+        codes = _codes(self._found["suggested"], self.labels)
+        useful = np.flatnonzero((codes >= 0) & (self._finding_rows >= 0))[::-1]
+        first[self._finding_rows[useful]] = codes[useful]
+        better[better < 0] = first[rows[better < 0]]
+        return better
+
+    @cached_property
+    def _findings_by_row(self) -> tuple[np.ndarray, np.ndarray]:
+        order = np.argsort(self._finding_rows, kind="stable")
+        return order, self._finding_rows[order]
+
+    def findings_of(self, rows: Sequence[int]) -> dict[int, list[tuple[Issue, int]]]:
+        """Return all findings about some rows, each with the number of its twin, −1 for none."""
+        order, sorted_rows = self._findings_by_row
+        low = np.searchsorted(sorted_rows, rows, side="left")
+        high = np.searchsorted(sorted_rows, rows, side="right")
+        at = [order[a:b] for a, b in zip(low.tolist(), high.tolist(), strict=True)]
+        every = np.concatenate([*at, np.empty(0, np.int64)])
+        listed = zip(
+            Issues(self._found.take(pa.array(every))),
+            self._finding_twins[every].tolist(),
+            strict=True,
+        )
+        return {row: [next(listed) for _ in part] for row, part in zip(rows, at, strict=True)}
+
+    def decisions_of(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the lines of the manifest about some rows."""
+        taken = self.reviewed.manifest.table.take(pa.array(rows, pa.int64()))
+        decisions: list[dict[str, Any]] = taken.to_pylist()
+        return decisions
+
+    def titles(self) -> dict[str, tuple[str, str]]:
+        """Return the title and the meaning of each check."""
+        named = {**CHECKS, "coreset": CORE_SET}
+        return {check: named.get(check, (check.replace("_", " "), "")) for check in self.checks}
+
+
+def grouped(listed: Listed) -> Listed:
+    """Put findings with one twin together: groups by their lowest score, within it by score."""
+    if not len(listed):
+        return listed.take(np.empty(0, np.int64), grouped=True)
+    names, group = np.unique(listed.twins, return_inverse=True)
+    lowest = np.full(len(names), np.inf, np.float32)
+    np.minimum.at(lowest, group, listed.scores)
+    # A copy of a row outside the data stands by itself.
+    alone = listed.twins < 0
+    first = np.where(alone, listed.scores, lowest[group])
+    order = np.lexsort((listed.rows, listed.scores, np.where(alone, -1, group), first))
+    return listed.take(order, grouped=True)
+
+
+def _worst_first(listed: Listed) -> np.ndarray:
+    return np.lexsort((listed.rows, listed.scores))
+
+
+def _texts(column: Any) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _codes(column: Any, names: Sequence[str]) -> np.ndarray:
+    """Return the position of each text in `names`, −1 for null and others; int32."""
+    found = pc.index_in(_texts(column), value_set=pa.array(names, pa.string()), skip_nulls=True)
+    return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), np.int32)
+
+
+def _sorted(column: Any) -> list[str]:
+    return sorted(set(pc.unique(column).drop_null().to_pylist()))

@@ -1,0 +1,200 @@
+"""What the review page asks for; all of it goes to a `ReviewDesk`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ....core.errors import InputError
+from ...reviewing.cards import WHOLE, cards, search
+from ...reviewing.desk import ReviewDesk
+from ...reviewing.export import export
+from ...reviewing.overview import overview, split_codes, verdict_codes
+from ...reviewing.table import DECIDED
+from ..answering import Endpoint, read_body, text_of
+from ..page import Page
+from .packing import pack
+
+# Cards in one answer, and characters of a search.
+MOST_CARDS, MOST_TEXT = 400, 1000
+# Row numbers of a verdict on all of some million rows.
+MOST_BODY = 64_000_000
+Work = Callable[[ReviewDesk, Mapping[str, Any]], Response]
+
+
+def review_page(desk: ReviewDesk) -> Page:
+    """Return the review of some decisions as a page of a site."""
+    reads: dict[str, Work] = {
+        "overview": _overview,
+        "list": _list,
+        "rows": _rows,
+        "cards": _cards,
+        "search": _search,
+        "verdicts": _verdicts,
+        "map": _map,
+        "preview": _preview,
+    }
+    changes: dict[str, Work] = {
+        "say": _say,
+        "undo": _undo,
+        "apply": _apply,
+        "export": _export,
+    }
+    return Page(
+        "review",
+        "Review",
+        (
+            *(Route(f"/{name}", _reading(desk, work)) for name, work in reads.items()),
+            *(
+                Route(f"/{name}", _changing(desk, work), methods=["POST"])
+                for name, work in changes.items()
+            ),
+        ),
+    )
+
+
+def _reading(desk: ReviewDesk, work: Work) -> Endpoint:
+    async def read(request: Request) -> Response:
+        return await run_in_threadpool(work, desk, dict(request.query_params))
+
+    return read
+
+
+def _changing(desk: ReviewDesk, work: Work) -> Endpoint:
+    async def change(request: Request) -> Response:
+        body = await read_body(request, most_bytes=MOST_BODY)
+        return await run_in_threadpool(work, desk, body)
+
+    return change
+
+
+def _binary(arrays: Mapping[str, np.ndarray], **said: Any) -> Response:
+    return Response(pack(arrays, **said), media_type="application/octet-stream")
+
+
+def _overview(desk: ReviewDesk, asked: Mapping[str, Any]) -> Response:
+    del asked
+    return JSONResponse(overview(desk))
+
+
+def _list(desk: ReviewDesk, asked: Mapping[str, Any]) -> Response:
+    name = text_of(asked, "of")
+    if name not in (DECIDED, *desk.table.checks):
+        raise InputError(f"There is no list {name!r}: {', '.join((DECIDED, *desk.table.checks))}.")
+    listed = desk.table.listed(name)
+    arrays = {
+        "rows": listed.rows,
+        "twins": listed.twins,
+        "scores": listed.scores,
+        "suggested": listed.suggested,
+    }
+    return _binary(arrays, grouped=listed.grouped)
+
+
+def _rows(desk: ReviewDesk, asked: Mapping[str, Any]) -> Response:
+    del asked
+    table = desk.table
+    codes, names = split_codes(table)
+    arrays: dict[str, np.ndarray] = {
+        "actions": table.actions,
+        "reasons": table.reasons,
+        "given": table.given,
+        "splits": codes,
+    }
+    return _binary(arrays, splits=names)
+
+
+def _cards(desk: ReviewDesk, asked: Mapping[str, Any]) -> Response:
+    rows = _numbers(text_of(asked, "rows").split(","), desk)
+    if len(rows) > MOST_CARDS:
+        raise InputError(f"At most {MOST_CARDS} rows at once, got {len(rows)}.")
+    length = {"length": WHOLE} if "whole" in asked else {}
+    return JSONResponse(cards(desk.table, rows, **length))
+
+
+def _search(desk: ReviewDesk, asked: Mapping[str, Any]) -> Response:
+    text = text_of(asked, "text")[:MOST_TEXT]
+    return _binary({"rows": search(desk.table, text).astype(np.int32)})
+
+
+def _verdicts(desk: ReviewDesk, asked: Mapping[str, Any]) -> Response:
+    desk.journal.catch_up()
+    if asked.get("since") == str(desk.journal.last):
+        return _binary({}, last=desk.journal.last)
+    arrays, said = verdict_codes(desk)
+    return _binary(arrays, **said)
+
+
+def _map(desk: ReviewDesk, asked: Mapping[str, Any]) -> Response:
+    del asked
+    return _binary({"places": desk.map().ravel()})
+
+
+def _preview(desk: ReviewDesk, asked: Mapping[str, Any]) -> Response:
+    del asked
+    return JSONResponse(desk.preview())
+
+
+def _say(desk: ReviewDesk, body: Mapping[str, Any]) -> Response:
+    label, note = body.get("label"), body.get("note")
+    step = desk.say(
+        text_of(body, "verdict"),
+        _numbers(body.get("rows"), desk),
+        person=_person(body),
+        label=None if label is None else text_of(body, "label"),
+        note=None if note is None else text_of(body, "note"),
+        new_label=body.get("new_label") is True,
+    )
+    return JSONResponse({"step": step.id, "rows": len(step.rows)})
+
+
+def _undo(desk: ReviewDesk, body: Mapping[str, Any]) -> Response:
+    step = desk.undo(_person(body))
+    if step is None:
+        return JSONResponse({"undone": None})
+    said = {"verdict": step.verdict, "label": step.label, "note": step.note}
+    return JSONResponse({"undone": said | {"rows": step.rows.tolist()}})
+
+
+def _apply(desk: ReviewDesk, body: Mapping[str, Any]) -> Response:
+    out = text_of(body, "out").strip()
+    if not out:
+        raise InputError("Name a file for the clean data.")
+    return JSONResponse(desk.apply(Path(out).expanduser()).to_json())
+
+
+def _export(desk: ReviewDesk, body: Mapping[str, Any]) -> Response:
+    kind = text_of(body, "format")
+    rows = _numbers(body.get("rows"), desk)
+    return Response(
+        export(desk, rows, kind=kind),
+        media_type="text/csv; charset=utf-8" if kind == "csv" else "application/jsonl",
+    )
+
+
+def _numbers(values: Any, desk: ReviewDesk) -> list[int]:
+    if not isinstance(values, list):
+        raise InputError(f"`rows` must be a list of row numbers, got {values!r:.80}.")
+    try:
+        numbers = [int(value) for value in values]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"`rows` must hold row numbers ({error}).") from error
+    if numbers and not 0 <= min(numbers) <= max(numbers) < len(desk.table):
+        raise InputError(
+            f"Row numbers go from 0 to {len(desk.table) - 1}, got {min(numbers)} to {max(numbers)}."
+        )
+    return numbers
+
+
+def _person(body: Mapping[str, Any]) -> str:
+    name = text_of(body, "person", default="").strip()
+    if not name or len(name) > 200:
+        raise InputError("Say who you are: `person` is a name of 1 to 200 characters.")
+    return name
