@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from . import strategies as strategies
     from .adapters.answer_files import import_answers as import_answers
     from .adapters.batch_files import export_batch as export_batch
+    from .adapters.hugging_face.export import export_dataset as export_dataset
     from .adapters.label_files import export_answers as export_answers
     from .adapters.label_files import export_labels as export_labels
     from .agreement import consensus as consensus
@@ -67,6 +68,7 @@ _HOME = {
     "estimate_error": "estimates.error",
     "export_answers": "adapters.label_files",
     "export_batch": "adapters.batch_files",
+    "export_dataset": "adapters.hugging_face.export",
     "export_labels": "adapters.label_files",
     "get_strategy": "strategies",
     "get_task": "tasks",

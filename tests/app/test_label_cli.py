@@ -133,6 +133,31 @@ def test_other_formats_go_out_and_come_back(folder: Path) -> None:
     assert call("next", folder, "-n", "1", "--format", "jsonl")["file"].endswith(".jsonl")
 
 
+def test_a_dataset_for_the_hub_is_a_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    path, out = folder.parent / "b.csv", folder.parent / "dataset"
+    rows = call("next", folder, "-n", "9", "--annotator", "ann", "--out", path)["rows"]
+    fill(path)
+    call("tell", folder, path)
+    found = call("export", folder, out, "--format", "huggingface", "--anonymous")
+    assert found == {"file": str(out), "rows": 9, "pushed": None}
+    part = datasets.load_dataset(str(out), cache_dir=str(folder.parent / "cache"))["train"]
+    assert part.column_names[:4] == ["row_id", "x", "y", "label"]
+    name = part.features["label"].int2str
+    assert {row["row_id"]: name(row["label"]) for row in part} == {row: TRUTH[row] for row in rows}
+    assert part[0]["answers"][0]["annotator"] == "annotator 1"
+    assert "leave --answers out" in error_of(
+        "export", folder, out, "--format", "huggingface", "--answers"
+    )
+    assert "--format huggingface" in error_of("export", folder, path, "--push", "me/labels")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    text = error_of("export", folder, out, "--format", "huggingface", "--push", "me/labels")
+    assert "did not take 'me/labels'" in text
+    assert "hf auth login" in text
+
+
 def test_conflicts_are_shown_and_left(folder: Path) -> None:
     path = folder.parent / "b.csv"
     row = call("next", folder, "-n", "1", "--annotator", "ann", "--out", path)["rows"][0]

@@ -19,10 +19,12 @@ from ..core.embeddings import Embeddings
 from ..core.errors import InputError
 from ..core.files import atomic_path, read_json, write_json
 from ..core.loaded import LoadedDataset
-from ..core.schema import Schema
+from ..core.schema import ROW_ID, SPLIT, Schema
 from ..core.writing import write_dataset
 
 if TYPE_CHECKING:
+    import datasets
+
     from active_learning import Session
 
 FORMAT = 1
@@ -130,6 +132,14 @@ class LabelFolder:
                 "Start a new folder and import the answers of this one."
             )
         return Schema.from_json(head["schema"])
+
+    def rows(self) -> datasets.Dataset:
+        """Return what the rows hold: ids, splits and the columns that are labeled by."""
+        import datasets
+
+        dataset = datasets.load_from_disk(str(self.folder / "rows"))
+        there = [name for name in (ROW_ID, SPLIT) if name in dataset.column_names]
+        return dataset.select_columns([*there, *self.schema.inputs])
 
     def content(self, row_ids: Sequence[str], *, images: Path) -> dict[str, dict[str, Any]]:
         """Return what to look at for each row: its text, its numbers, or the path of its image.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import label_loop, label_start
+from . import label_export, label_loop, label_start
 
 app = typer.Typer(
     name="label",
@@ -21,6 +21,6 @@ for command in (
     label_loop.tell,
     label_loop.status,
     label_start.simulate_strategies,
-    label_loop.export,
+    label_export.export,
 ):
     app.command(NAMES.get(command.__name__))(command)

@@ -1,4 +1,4 @@
-"""``thresher label next``, ``tell``, ``status`` and ``export``: the loop of labeling."""
+"""``thresher label next``, ``tell`` and ``status``: the loop of labeling."""
 
 from __future__ import annotations
 
@@ -156,50 +156,6 @@ def status(
     }
     lines = report_lines(report, quality=quality, suspects=doubtful)
     say(result, [*lines, f"{open_leases} rows are out with annotators"], as_json=as_json)
-
-
-def export(
-    folder: Folder,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, JSONL or Parquet.")],
-    *,
-    answers: Annotated[
-        bool, typer.Option("--answers", help="Each annotator's answer, not one label a row.")
-    ] = False,
-    history: Annotated[
-        bool, typer.Option("--history", help="Every answer ever told, corrections included.")
-    ] = False,
-    format_: Annotated[
-        str | None,
-        typer.Option(
-            "--format", help="csv, jsonl, parquet or prodigy; default by the file's ending."
-        ),
-    ] = None,
-    method: Annotated[str, typer.Option(help="How several answers become one.")] = "auto",
-    as_json: Json = False,
-) -> None:
-    """Write one label for each labeled row with its quality, or all answers.
-
-    Formats of other tools hold all answers, with the texts or images of their rows.
-
-    Example: thresher label export labeling labels.parquet
-    """
-    from active_learning import export_answers, export_labels
-    from active_learning.adapters.formats import format_of
-
-    here = LabelFolder(folder)
-    chosen = format_of(file, wanted=format_, by_ending=True)
-    with here.open() as session:
-        if answers or history or chosen.holds_content:
-            content = None
-            if chosen.holds_content:
-                ids = list({answer.row_id: None for answer in session.history()})
-                content = here.content(ids, images=file.with_name(f"{file.stem}-images"))
-            rows = export_answers(
-                session, file, history=history, format=chosen.name, content=content
-            )
-        else:
-            rows = export_labels(session, file, method=method)
-    say({"file": str(file), "rows": rows}, [f"{rows:,} rows in {file}"], as_json=as_json)
 
 
 def _given(session: Session, items: list[str]) -> dict[str, Any]:
