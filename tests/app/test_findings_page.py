@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from curation import Curator, decide
-from thresher.app.report.findings_page import write_findings_page
+from thresher.app.pages.findings_page import write_findings_page
 from thresher.core.issues import Issues
 from thresher.core.loaded import LoadedDataset
 from thresher.core.loading import load_dataset

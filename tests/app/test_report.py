@@ -10,8 +10,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from thresher.app.report.charts import line_chart
-from thresher.app.report.gallery import thumbnail
+from thresher.app.pages.charts import line_chart
+from thresher.app.pages.gallery import thumbnail
 from thresher.core.svg import Axis
 
 

@@ -10,7 +10,7 @@ from sklearn.datasets import load_wine
 from typer.testing import CliRunner
 
 from thresher.app.cli.commands import app
-from thresher.app.report.scatter import Point, front_of, scatter_chart
+from thresher.app.pages.scatter import Point, front_of, scatter_chart
 from thresher.core.errors import GateError
 from thresher.core.svg import log_ticks
 from training import load_exported

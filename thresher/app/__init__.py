@@ -1,4 +1,9 @@
-"""What joins the five packages: the pipeline, the command line and the report."""
+"""What joins the five packages: one function for each command of ``thresher``, and the settings.
+
+A command's words joined by ``_`` are the function's name: ``thresher curate labels`` is
+`curate_labels`. Each takes the data first and the rest by keyword, returns what it did as an
+object, and prints nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,74 @@ from thresher.core.lazy import lazy_names
 from .guard import check_packages
 
 if TYPE_CHECKING:
+    from .applying import curate_apply as curate_apply
+    from .applying import curate_diff as curate_diff
+    from .applying import curate_review as curate_review
+    from .applying import curate_undo as curate_undo
+    from .budget import gate as gate
+    from .curating import curate as curate
+    from .exported_models import predict as predict
+    from .exported_models import profile as profile
+    from .findings.checks import curate_coreset as curate_coreset
+    from .findings.checks import curate_labels as curate_labels
+    from .findings.checks import curate_outliers as curate_outliers
+    from .findings.checks import curate_quality as curate_quality
+    from .findings.checks import curate_report as curate_report
+    from .findings.copies import curate_duplicates as curate_duplicates
+    from .findings.copies import curate_leakage as curate_leakage
+    from .findings.matching import curate_match as curate_match
+    from .installation import doctor as doctor
+    from .labeling.exporting import label_export as label_export
+    from .labeling.loop import label_next as label_next
+    from .labeling.loop import label_status as label_status
+    from .labeling.loop import label_tell as label_tell
+    from .labeling.start import label_init as label_init
+    from .labeling.start import label_simulate as label_simulate
+    from .pages.run_report import report as report
     from .pipeline import run as run
+    from .pipeline import train as train
+    from .policy_choice import augment_audit as augment_audit
+    from .policy_choice import augment_choose as augment_choose
+    from .policy_choice import augment_preview as augment_preview
+    from .searching import search as search
+    from .settings import Settings as Settings
+    from .sharded import curate_shards as curate_shards
 
 check_packages()
 
-_HOME = {"run": "pipeline"}
+_HOME = {
+    "Settings": "settings",
+    "augment_audit": "policy_choice",
+    "augment_choose": "policy_choice",
+    "augment_preview": "policy_choice",
+    "curate": "curating",
+    "curate_apply": "applying",
+    "curate_coreset": "findings.checks",
+    "curate_diff": "applying",
+    "curate_duplicates": "findings.copies",
+    "curate_labels": "findings.checks",
+    "curate_leakage": "findings.copies",
+    "curate_match": "findings.matching",
+    "curate_outliers": "findings.checks",
+    "curate_quality": "findings.checks",
+    "curate_report": "findings.checks",
+    "curate_review": "applying",
+    "curate_shards": "sharded",
+    "curate_undo": "applying",
+    "doctor": "installation",
+    "gate": "budget",
+    "label_export": "labeling.exporting",
+    "label_init": "labeling.start",
+    "label_next": "labeling.loop",
+    "label_simulate": "labeling.start",
+    "label_status": "labeling.loop",
+    "label_tell": "labeling.loop",
+    "predict": "exported_models",
+    "profile": "exported_models",
+    "report": "pages.run_report",
+    "run": "pipeline",
+    "search": "searching",
+    "train": "pipeline",
+}
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from ..core.images import read_images
 from ..core.loaded import LoadedDataset
 from ..core.loading import load_dataset
 from ..core.progress import messages
+from .read_options import ImageOptions
 
 if TYPE_CHECKING:
     from .pilots import PilotRuns
@@ -48,35 +49,20 @@ class LabelledImages:
 
 
 def read_training_images(
-    data: str,
-    *,
-    label: str | None = None,
-    image: str | None = None,
-    where: dict[str, str] | None = None,
-    size: int,
-    limit: int | None = None,
-    **form: Any,
+    data: Any, *, size: int, limit: int | None = None, **options: Unpack[ImageOptions]
 ) -> LabelledImages:
     """Read the training rows of an image folder or file, scaled to squares of `size` pixels.
 
     Parameters
     ----------
-    data : str
+    data
         As for `thresher.core.load_dataset`.
     limit : int, optional
         At most so many rows: evenly over the classes, the same ones every time.
-    **form
-        How files are read, such as ``encoding="gb18030"``: as for `load_dataset`.
+    **options
+        As for `load_dataset`.
     """
-    loaded = load_dataset(
-        data,
-        label=label,
-        image=image,
-        where=where,
-        keep_unlabeled=True,
-        test_fraction=0,
-        **form,
-    )
+    loaded = load_dataset(data, keep_unlabeled=True, test_fraction=0, **options)
     messages(loaded.role_lines)
     schema = loaded.schema
     if schema.modality != "image":

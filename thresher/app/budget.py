@@ -19,6 +19,7 @@ Paths are relative to the file.
 
 from __future__ import annotations
 
+import os
 import tomllib
 import warnings
 from pathlib import Path
@@ -28,13 +29,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training import Samples, evaluate, load_exported
 from training.exporting import ExportedModel
-from training.gate import LIMITS, Measured
+from training.gate import LIMITS, GateCheck, Measured, judge_gate
 from training.profiling import LatencyRatio, compare, profile
 
 from ..core.errors import FormError, InputError, ThresherWarning, did_you_mean
 from ..core.exported.portability import require_exact
 from ..core.loading import load_dataset
 from ..core.progress import messages
+from ..core.signatures import checked
 from .inputs import samples_for
 from .whole_rows import with_all_numbers
 
@@ -65,6 +67,43 @@ class Budget(BaseModel):
     na: tuple[str, ...] = ()
     threads: int = Field(1, ge=1)
     limits: dict[str, float]
+
+
+@checked
+def gate(budget: str | os.PathLike[str]) -> list[GateCheck]:
+    """Check a model against a budget: the limits of a TOML file, each with what was measured.
+
+    Parameters
+    ----------
+    budget : path-like
+        A file as above; its paths are relative to it.
+
+    Returns
+    -------
+    list of GateCheck
+        Each says whether its limit is ``met``, and whether that is ``certain``.
+
+    Raises
+    ------
+    InputError
+        As `read_budget` does.
+    GateError
+        When a file is not exact on this machine.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from training import compact_model, export
+    >>> from thresher.app import gate
+    >>> network = compact_model("mlp", num_classes=2, input_shape=(4,), width=8)
+    >>> _ = export(network, "small", classes=["no", "yes"])
+    >>> lines = ["model = 'small'", "[limits]", "max_bytes = 400_000"]
+    >>> _ = Path("budget.toml").write_text(chr(10).join(lines))
+    >>> [check.met for check in gate("budget.toml")]
+    [True]
+    """
+    plan = read_budget(Path(budget))
+    return judge_gate(plan.limits, measure_budget(plan))
 
 
 def read_budget(path: Path) -> Budget:

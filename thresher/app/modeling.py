@@ -20,7 +20,7 @@ from .steps.train import distil_student, train_plain, train_teacher
 from .steps.verify import verify_models
 
 
-def train(run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedDataset]) -> None:
+def train_models(run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedDataset]) -> None:
     """Train, compress and verify with the run's number of threads; then give the old one back."""
     before = torch.get_num_threads()
     torch.set_num_threads(int(run.threads.value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,14 +11,14 @@ from typing import Any
 
 import thresher
 
-from ..core.errors import InputError, require_training
+from ..core.errors import InputError, check_choice, require_training
 from ..core.files import write_text
 from ..core.loaded import LoadedDataset
 from .costs import total_costs
-from .report import write_report
+from .pages.run_report import write_report
 from .result import RunResult
 from .savings import gates, lines, metrics
-from .settings import Settings, to_toml
+from .settings import Settings, settings_of, to_toml
 from .stages import Done, RunFolder, open_run
 from .steps.decide import apply_manifest, decide_rows
 from .steps.embed import embed_rows
@@ -33,7 +34,7 @@ def run(
     source: Source,
     *,
     out: str | os.PathLike[str],
-    settings: Settings | None = None,
+    settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
     until: str = "report",
 ) -> RunResult:
     """Clean a dataset, train on it, compress the model, and verify what is exported.
@@ -47,10 +48,10 @@ def run(
         What `thresher.core.load_dataset` takes.
     out : path-like
         Folder of the run.
-    settings : Settings, optional
-        See `thresher.app.settings.resolve`.
-    until : str
-        ``"report"``, or ``"curate"`` to stop after the clean dataset was written.
+    settings : mapping, path-like or Settings, optional
+        Nested values such as ``{"teacher": {"epochs": 5}}``, or a TOML file with them.
+    until : {"report", "curate"}
+        ``"curate"`` stops after the clean dataset was written.
 
     Returns
     -------
@@ -66,30 +67,71 @@ def run(
 
     Examples
     --------
+    >>> import datasets
+    >>> numbers = {"x": list(range(60)), "label": ["low"] * 30 + ["high"] * 30}
+    >>> rows = datasets.Dataset.from_dict(numbers)
     >>> from thresher.app import run
-    >>> done = run("digits", out="runs/first", until="find")
+    >>> done = run(rows, out="runs/first", until="curate")
     >>> done.folder.name
     'first'
     """
+    check_choice("until", until, PARTS)
     if until == "report":
         require_training()
-    settings = settings or Settings()
-    with open_run(Path(out), settings) as folder:
+    asked = settings_of(settings)
+    with open_run(Path(out), asked) as folder:
         loaded = load_rows(folder, source)
         if until == "report" and loaded.value.schema.label is None:
             raise InputError(
                 "Training needs labels: name the column with --label. To clean the data alone, "
                 "use `thresher curate`."
             )
-        if any(settings.plant.model_dump().values()):
+        if any(asked.plant.model_dump().values()):
             loaded = plant(folder, loaded)
-        clean = curate(folder, loaded) if settings.curate else loaded
+        clean = clean_rows(folder, loaded) if asked.curate else loaded
         if until == "report":
             # Only now, so that cleaning data does not wait for torch.
-            from .modeling import train
+            from .modeling import train_models
 
-            train(folder, loaded, clean)
+            train_models(folder, loaded, clean)
         return finish(folder)
+
+
+def train(
+    source: Source,
+    *,
+    out: str | os.PathLike[str],
+    settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
+) -> RunResult:
+    """Train, distil, quantize, export and verify on the data as they are, without curation.
+
+    Parameters
+    ----------
+    source, out, settings
+        As in `run`.
+
+    Returns
+    -------
+    RunResult
+
+    Raises
+    ------
+    InputError
+        As `run` does.
+
+    Examples
+    --------
+    >>> import datasets
+    >>> numbers = {"x": list(range(60)), "label": ["low"] * 30 + ["high"] * 30}
+    >>> rows = datasets.Dataset.from_dict(numbers)
+    >>> from thresher.app import train
+    >>> short = {"epochs": 1, "width": 8}
+    >>> done = train(rows, out="runs/plain", settings={"teacher": short, "student": short})
+    >>> done.report.name
+    'report.html'
+    """
+    asked = settings_of(settings).model_copy(update={"curate": False})
+    return run(source, out=out, settings=asked)
 
 
 def plan(settings: Settings, *, until: str = "report") -> list[str]:
@@ -111,7 +153,7 @@ def plan(settings: Settings, *, until: str = "report") -> list[str]:
     return [*stages, "export", "verify", "report"]
 
 
-def curate(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[LoadedDataset]:
+def clean_rows(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[LoadedDataset]:
     """Find, decide, apply."""
     embeddings = embed_rows(run, loaded)
     graph = search_neighbors(run, loaded, embeddings)

@@ -170,10 +170,10 @@ def samples_from_arrays(
         if inputs.dtype != np.uint8:
             raise InputError(f"Images must be uint8 with values 0–255, got {inputs.dtype}.")
         tensor = torch.from_numpy(np.ascontiguousarray(inputs)).permute(0, 3, 1, 2)
-    elif np.issubdtype(inputs.dtype, np.integer):
-        tensor = torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.int64))
     else:
-        tensor = torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32))
+        kind = np.int64 if np.issubdtype(inputs.dtype, np.integer) else np.float32
+        # Arrow's columns cannot be written to, and PyTorch warns of those.
+        tensor = torch.from_numpy(np.require(inputs, kind, ["C", "W"]))
     return Samples(
         tensor,
         None if targets is None else torch.from_numpy(_codes(targets)),

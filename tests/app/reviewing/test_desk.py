@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 
-from thresher.app.cli.review_opening import open_desk
+from thresher.app.review_opening import open_desk
 from thresher.app.verdict import VERDICTS
 from thresher.core.errors import InputError
 from thresher.core.manifest import Manifest

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from thresher.app import run
-from thresher.app.cli.review_opening import open_desk
+from thresher.app.review_opening import open_desk
 from thresher.app.settings import Settings
 from thresher.core.errors import InputError
 from thresher.core.manifest import Manifest

@@ -11,11 +11,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from ...core.errors import InputError
 from ..console import shown_progress
 from ..terminal import Terminal, write_line
-from .file_form import takes_form
-from .options import Data, Image, Json, Label, Where, help_of, pairs
+from .options import Data, Json, help_of, image_options, read_as, with_options
 
 app = typer.Typer(
     name="augment",
@@ -30,90 +28,70 @@ Policies = Annotated[
 ]
 Size = Annotated[int, typer.Option(help="Images are cut and scaled to squares of this side.")]
 Seed = Annotated[int, typer.Option(help=help_of("seed"))]
-AUDITED = 600
 # Rows that cannot be used, named at most.
 SHOWN = 10
 
 
 @app.command()
-@takes_form()
+@with_options(image_options)
 def preview(
     data: Data,
     out: Annotated[Path, typer.Option(help="A .html page or a .png picture.")],
     *,
     policy: Policies = None,
-    label: Label = None,
-    image: Image = None,
-    where: Where = None,
     rows: Annotated[int, typer.Option(help="Rows shown, evenly over the classes.")] = 6,
     views: Annotated[int, typer.Option(help="Versions of each row.")] = 8,
     size: Size = 64,
     seed: Seed = 0,
     as_json: Json = False,
-    form: dict[str, Any],
+    **columns: Any,
 ) -> None:
     """Draw rows of yours under one or several policies.
 
     Example: thresher augment preview photos --policy standard --policy trivial_augment --out p.html
     """
-    from augment import preview as draw
+    from .. import augment_preview
 
-    from ..augmentation import read_policies, read_training_images
-    from ..report.preview_page import write_preview_page
-
-    if out.suffix not in (".html", ".png"):
-        raise InputError(f"`--out` must end in .html or .png, got {out.name}.")
-    if rows < 1:
-        raise InputError(f"`--rows` must be at least 1, got {rows}.")
-    listed = read_policies(policy or [], size=size)
     with shown_progress():
-        images = read_training_images(
-            data, label=label, image=image, where=pairs(where), size=size, limit=rows, **form
+        drawn = augment_preview(
+            data,
+            out=out,
+            policies=policy or (),
+            rows=rows,
+            views=views,
+            size=size,
+            random_state=seed,
+            **read_as(**columns),
         )
-    _say_set_aside(images.set_aside)
-    if out.suffix == ".html":
-        write_preview_page(out, listed, images, views=views, seed=seed, origin=data)
-    else:
-        ids = images.row_ids.tolist()
-        drawn = draw(images.pixels, policies=listed, row_ids=ids, views=views, random_state=seed)
-        drawn.save(out)
-    found = {"out": str(out), "policies": [one.name for one in listed], "rows": len(images.pixels)}
+    _say_set_aside(drawn.set_aside)
+    found = {"out": str(out), "policies": drawn.policies, "rows": drawn.rows}
     write_line(json.dumps(found, sort_keys=True) if as_json else out)
 
 
 @app.command()
-@takes_form()
+@with_options(image_options)
 def audit(
     data: Data,
     *,
     policy: Annotated[str, typer.Option(help="A name or a JSON file.")] = "trivial_augment",
-    label: Label = None,
-    image: Image = None,
-    where: Where = None,
-    rows: Annotated[int, typer.Option(help="Labeled rows used at most.")] = AUDITED,
+    rows: Annotated[int, typer.Option(help="Labeled rows used at most.")] = 600,
     size: Size = 32,
     seed: Seed = 0,
     as_json: Json = False,
-    form: dict[str, Any],
+    **columns: Any,
 ) -> None:
     """Say for each operation of a policy whether your labels speak against it.
 
     Example: thresher augment audit photos --policy standard --size 32
     """
-    from augment import audit as measure
+    from .. import augment_audit
 
-    from ..augmentation import read_policy, read_training_images
-
-    wanted = read_policy(policy, size=size)
     with shown_progress():
-        images = read_training_images(
-            data, label=label, image=image, where=pairs(where), size=size, limit=rows, **form
+        found = augment_audit(
+            data, policy=policy, rows=rows, size=size, random_state=seed, **read_as(**columns)
         )
-    _say_set_aside(images.set_aside)
-    with shown_progress():
-        report = measure(
-            images.pixels, images.labels, policy=wanted, max_rows=rows, random_state=seed
-        )
+    _say_set_aside(found.set_aside)
+    report = found.report
     table = report.to_table()
     reasons = {row["reason"] for row in table}
     if as_json:
@@ -121,10 +99,10 @@ def audit(
         write_line(json.dumps({**summary, "left_out": report.left_out, "operations": table}))
         return
     if len(reasons) == 1 and all(row["verdict"] == "not assessable" for row in table):
-        write_line(f"{wanted.name}: not assessable, {reasons.pop()}.")
+        write_line(f"{found.policy}: not assessable, {reasons.pop()}.")
         return
     write_line(
-        f"{wanted.name}: {report.rows} rows; the teacher, which never saw the row it judges, is "
+        f"{found.policy}: {report.rows} rows; the teacher, which never saw the row it judges, is "
         f"right on {report.teacher_accuracy:.0%}."
     )
     _print_audit(table)
@@ -161,7 +139,7 @@ def _print_audit(table: list[dict[str, Any]]) -> None:
 
 
 @app.command()
-@takes_form()
+@with_options(image_options)
 def choose(
     data: Data,
     *,
@@ -171,14 +149,11 @@ def choose(
         int, typer.Option(help="Short training runs of each candidate at most; 0: none.")
     ] = 0,
     policy: Policies = None,
-    label: Label = None,
-    image: Image = None,
-    where: Where = None,
-    rows: Annotated[int, typer.Option(help="Labeled rows used at most.")] = AUDITED,
+    rows: Annotated[int, typer.Option(help="Labeled rows used at most.")] = 600,
     size: Size = 32,
     seed: Seed = 0,
     as_json: Json = False,
-    form: dict[str, Any],
+    **columns: Any,
 ) -> None:
     """Choose a policy for your images and say why.
 
@@ -188,30 +163,22 @@ def choose(
 
     Example: thresher augment choose photos --budget-s 20 --out policy.json
     """
-    from augment import Augmenter, choose_policy
-    from augment.choosing.choose import sized_candidates
+    from .. import augment_choose
 
-    from ..augmentation import pilot_runs, read_policies, read_training_images
-
-    candidates = read_policies(policy, size=size) if policy else list(sized_candidates(size))
     with shown_progress():
-        images = read_training_images(
-            data, label=label, image=image, where=pairs(where), size=size, limit=rows, **form
-        )
-    _say_set_aside(images.set_aside)
-    with shown_progress():
-        fit = pilot_runs(images, candidates, budget_s=budget_s, rounds=pilots, out=out)
-        chosen = choose_policy(
-            images.pixels,
-            images.labels,
-            candidates=candidates,
-            fit=fit,
+        outcome = augment_choose(
+            data,
+            out=out,
             budget_s=budget_s,
-            rounds=max(1, pilots),
+            pilots=pilots,
+            policies=policy or (),
+            rows=rows,
+            size=size,
             random_state=seed,
+            **read_as(**columns),
         )
-    if out is not None:
-        Augmenter(chosen.policy, random_state=seed).save(out)
+    _say_set_aside(outcome.set_aside)
+    chosen = outcome.chosen
     if as_json:
         found = {
             "policy": chosen.policy.to_dict(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,8 +11,7 @@ import typer
 
 import thresher
 
-from ..costs import parse_prices, total_costs
-from ..doctor import describe, examine
+from ..costs import parse_prices
 from ..result import RunResult
 from ..terminal import write_line
 from .augment import app as augment_app
@@ -29,7 +29,7 @@ from .options import (
     settings_from,
 )
 from .search import add_search
-from .whole_run import go
+from .whole_run import go, show_plan
 
 app = typer.Typer(
     name="thresher",
@@ -46,7 +46,7 @@ app.add_typer(augment_app, name="augment")
 add_commands(app)
 add_search(app)
 
-Asked = tuple[Path, dict[str, Any]]
+Asked = tuple[Callable[..., RunResult], Path, dict[str, Any]]
 
 # The shares that --plant uses; any of them can be set on its own, as in --set plant.leaked=0.1.
 PLANTED = {"copies": 0.03, "near_copies": 0.03, "swapped_labels": 0.03, "leaked": 0.05}
@@ -77,12 +77,12 @@ def run(
     more |= {"plant": PLANTED} if plant else {}
     more |= {"budget": {"rows": rows}} if rows is not None else {}
     more |= {"label": {"budget": labels}} if labels is not None else {}
-    return out, more | _training(teacher, price_per_hour)
+    return thresher.app.run, out, more | _training(teacher, price_per_hour)
 
 
 def train(*, out: Out, teacher: Teacher = None, price_per_hour: Prices = None) -> Asked:
     """Train, distil, quantize, export and verify on the data as they are, without curation."""
-    return out, {"curate": False, **_training(teacher, price_per_hour)}
+    return thresher.app.train, out, {"curate": False, **_training(teacher, price_per_hour)}
 
 
 def _training(teacher: str | None, price_per_hour: list[str] | None) -> dict[str, Any]:
@@ -94,9 +94,12 @@ def _training(teacher: str | None, price_per_hour: list[str] | None) -> dict[str
 def _go(
     asked: Asked, *, data: str, dry_run: bool, as_json: bool, set_: list[str] | None, **columns: Any
 ) -> None:
-    out, more = asked
+    function, out, more = asked
     settings = settings_from(overrides=set_, more=more, **columns)
-    go(data, out, settings, until="report", dry_run=dry_run, as_json=as_json)
+    if dry_run:
+        show_plan(settings, until="report", as_json=as_json)
+    else:
+        go(function, data, out, settings, as_json=as_json)
 
 
 for whole in (run, train):
@@ -111,21 +114,21 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write report.html of a run again, with another price of the machine if one is given."""
-    from ..report import write_report
+    from .. import report as write
 
-    prices = parse_prices(price_per_hour)
-    path = write_report(folder, prices=prices)
-    if not as_json:
-        write_line(path)
-        return
-    result = RunResult.load(folder)
-    stages = [stage["cost"] for stage in result.stages]
-    costs = total_costs(stages, prices=prices) if prices else result.costs
-    write_line(json.dumps({"report": str(path), "costs": costs}, sort_keys=True))
+    found = write(folder, price_per_hour=parse_prices(price_per_hour))
+    if as_json:
+        said = {"report": str(found.path), "costs": found.costs}
+        write_line(json.dumps(said, sort_keys=True))
+    else:
+        write_line(found.path)
 
 
 @app.command()
 def doctor(*, as_json: Json = False) -> None:
     """Show versions, threads and devices, and what would be chosen and why."""
+    from .. import doctor as examine
+    from ..installation import describe
+
     found = examine()
     write_line(json.dumps(found, sort_keys=True) if as_json else describe(found))

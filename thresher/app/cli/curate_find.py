@@ -1,19 +1,28 @@
-"""``thresher curate duplicates | leakage | labels | outliers | quality | coreset``.
+"""``thresher curate duplicates | leakage | labels | outliers | quality | coreset | report``.
 
-Each function turns a command's own options into a `Search`; `finding_command` makes the command.
+Each names its own options and the function of `thresher.app` that gets them; `finding_command`
+makes the command.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ...core.errors import InputError, check_number
+from .. import (
+    curate_coreset,
+    curate_duplicates,
+    curate_labels,
+    curate_leakage,
+    curate_outliers,
+    curate_quality,
+    curate_report,
+)
 from .file_form import takes_form
-from .finding import Search
-from .finding_source import read_annotations, read_benchmark
+from .finding import Asked
 
 Threshold = Annotated[
     float | None, typer.Option(help="Similarity that counts as near, in (0, 1]; else chosen.")
@@ -74,23 +83,23 @@ def duplicates(
     encoder: Encoder = "auto",
     embeddings: Vectors = None,
     work: Work = None,
-) -> Search:
+) -> Asked:
     """Find equal and nearly equal rows.
 
     Every row to drop has a kept twin that close.
 
     Example: thresher curate duplicates reviews.csv --clean unique.csv
     """
-    if exact and (crops or turns):
-        raise InputError("Give --exact, or --crops and --turns: equal content has no crops.")
-    near = [] if exact else [("near_duplicate", {"keep": keep})]
-    return Search(
-        (("exact_duplicate", {"keep": keep}), *near),
+    return partial(
+        curate_duplicates,
         threshold=threshold,
+        exact=exact,
+        keep=keep,
+        crops=crops,
+        turns=turns,
         encoder=encoder,
         embeddings=embeddings,
         work=work,
-        compare=compare_by(crops=crops, turns=turns),
     )
 
 
@@ -118,7 +127,7 @@ def leakage(
         int | None, typer.Option(min=1, help="Words of a sequence, for --benchmark; usually 13.")
     ] = None,
     benchmark_form: dict[str, Any],
-) -> Search:
+) -> Asked:
     """Find training rows that give test rows away.
 
     Dropping them leaves no close pair between the splits.
@@ -127,34 +136,19 @@ def leakage(
 
     Example: thresher curate leakage train.jsonl --benchmark bench.jsonl --clean clean.jsonl
     """
-    compare = compare_by(crops=crops, turns=turns)
-    if benchmark is None:
-        if words is not None or benchmark_text is not None or benchmark_form:
-            raise InputError("--words and --benchmark-… go with --benchmark DATA.")
-        return Search(
-            ("leakage",),
-            threshold=threshold,
-            encoder=encoder,
-            embeddings=embeddings,
-            work=work,
-            compare=compare,
-            needs=("splits",),
-        )
-    if compare != "auto" or encoder != "auto" or embeddings is not None or work is not None:
-        raise InputError("--benchmark compares words: it takes no encoder, vectors, crops or work.")
-    options: dict[str, Any] = {
-        "benchmark": read_benchmark(benchmark, text=benchmark_text, form=benchmark_form)
-    }
-    options |= {} if words is None else {"n": words}
-    options |= {} if threshold is None else {"threshold": threshold}
-    return Search((("contamination", options),))
-
-
-def compare_by(*, crops: bool, turns: bool) -> str:
-    """Return how pictures are compared, as `curation.Curator` names it."""
-    if turns:
-        return "turns"
-    return "crops" if crops else "auto"
+    return partial(
+        curate_leakage,
+        threshold=threshold,
+        crops=crops,
+        turns=turns,
+        encoder=encoder,
+        embeddings=embeddings,
+        work=work,
+        benchmark=benchmark,
+        benchmark_text=benchmark_text,
+        benchmark_form=benchmark_form,
+        words=words,
+    )
 
 
 @takes_form(of="annotations", what="the annotations")
@@ -171,41 +165,43 @@ def labels(
     annotations: Annotations = None,
     dynamics: Dynamics = None,
     annotations_form: dict[str, Any],
-) -> Search:
+) -> Asked:
     """Find labels that look wrong, each with a better one.
 
     Says which share of all labels is probably wrong, and how many of the findings are.
 
     Example: thresher curate labels reviews.csv --label stars --pred-probs probs.npy
     """
-    options: dict[str, Any] = {"method": method}
-    if annotations is not None:
-        options["annotations"] = read_annotations(annotations, annotations_form)
-    elif annotations_form:
-        raise InputError("--annotations-… go with --annotations FILE.")
-    options |= {} if dynamics is None else {"dynamics": str(dynamics)}
-    return Search(
-        (("label", options),),
-        label_action=action,
+    return partial(
+        curate_labels,
+        method=method,
+        action=action,
         encoder=encoder,
         embeddings=embeddings,
         work=work,
         pred_probs=pred_probs,
-        needs=("label",),
+        annotations=annotations,
+        annotations_form=annotations_form,
+        dynamics=dynamics,
     )
 
 
-def outliers(*, encoder: Encoder = "auto", embeddings: Vectors = None, work: Work = None) -> Search:
+def outliers(*, encoder: Encoder = "auto", embeddings: Vectors = None, work: Work = None) -> Asked:
     """Find rows far from all others of their class.
 
     They are there to be looked at: none is dropped.
 
     Example: thresher curate outliers photos/
     """
-    return Search(("outlier",), encoder=encoder, embeddings=embeddings, work=work)
+    return partial(
+        curate_outliers,
+        encoder=encoder,
+        embeddings=embeddings,
+        work=work,
+    )
 
 
-def quality() -> Search:
+def quality() -> Asked:
     """Find unreadable, blank, blurred, garbled or odd rows.
 
     Rows that hold nothing are dropped, odd ones are there to be looked at. Of the data as a whole
@@ -213,7 +209,7 @@ def quality() -> Search:
 
     Example: thresher curate quality photos/ --out bad.csv
     """
-    return Search(("quality",), drop_unusable=True, corpus=True)
+    return curate_quality
 
 
 def coreset(
@@ -228,20 +224,18 @@ def coreset(
     encoder: Encoder = "auto",
     embeddings: Vectors = None,
     work: Work = None,
-) -> Search:
+) -> Asked:
     """Choose the rows to train on when not all can be.
 
     Where there are labels, class by class.
 
     Example: thresher curate coreset photos/ --share 0.3 --clean photos-30/
     """
-    if (rows is None) == (share is None):
-        raise InputError("Give the size of the core set: --rows N or --share 0.3.")
-    if share is not None:
-        check_number("--share", share, low=0, high=1, low_open=True)
-    return Search(
-        (("coreset", {"n": rows or 1, "method": method}),),
+    return partial(
+        curate_coreset,
+        rows=rows,
         share=share,
+        method=method,
         encoder=encoder,
         embeddings=embeddings,
         work=work,
@@ -256,22 +250,19 @@ def report(
     embeddings: Vectors = None,
     work: Work = None,
     pred_probs: Probabilities = None,
-) -> Search:
+) -> Asked:
     """Write one page with the findings of all checks.
 
     The page stands alone: no network, no script, and no more than 2 MB, however many rows.
 
     Example: thresher curate report reviews.csv --out report.html
     """
-    return Search(
-        None,
+    return partial(
+        curate_report,
         threshold=threshold,
-        label_action=action,
+        action=action,
         encoder=encoder,
         embeddings=embeddings,
         work=work,
         pred_probs=pred_probs,
-        drop_unusable=True,
-        corpus=True,
-        page=True,
     )

@@ -10,7 +10,6 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from ...core.errors import InputError
 from ..places import Places
 from ..terminal import result_console, write_line
 from .finding import Format
@@ -55,35 +54,27 @@ def apply(
 
     Example: thresher curate apply clean.csv.run reviews.csv --verdicts review.csv --out clean.csv
     """
+    from .. import curate_apply
     from ..console import shown_progress
-    from ..targets import check_spares, check_target
-    from .clean_run import manifest_in
     from .finding_output import describe_clean
-    from .judging import apply_decisions, decisions_beside, judged
 
-    if verdicts is None and (decided is not None or by is not None or new_labels):
-        raise InputError("--manifest, --by and --new-labels go with --verdicts FILE.")
-    check_target(out, option="--out", data=data)
-    check_spares(out, option="--out", decisions=manifest)
-    issues, folder = None, manifest
-    if verdicts is None:
-        decisions = manifest_in(manifest)
-    else:
-        folder = decisions_beside(out) if decided is None else decided
-        check_target(folder, option="--manifest", data=data)
-        decisions, issues = judged(manifest, verdicts, by=by, new_labels=new_labels)
     with shown_progress():
-        cleaned = apply_decisions(decisions, data, out, format=format, issues=issues, keep=folder)
-    said = {}
-    if verdicts is not None:
-        told = len(decisions.header["verdicts"][-1]["rows"])
-        said = {"verdicts": told, "manifest": str(folder), "decisions": decisions.counts()}
+        done = curate_apply(
+            manifest,
+            data,
+            out=out,
+            format=format,
+            verdicts=verdicts,
+            decided=decided,
+            by=by,
+            new_labels=new_labels,
+        )
     if as_json:
-        write_line(json.dumps(cleaned.to_json() | said, sort_keys=True))
+        write_line(json.dumps(done.to_json(), sort_keys=True))
         return
-    write_line(describe_clean(cleaned))
-    if said:
-        write_line(f"verdicts: {told:,}; the decisions with them: {folder}")
+    write_line(describe_clean(done.clean))
+    if done.verdicts is not None:
+        write_line(f"verdicts: {done.verdicts:,}; the decisions with them: {done.folder}")
 
 
 def undo(
@@ -100,13 +91,9 @@ def undo(
 
     Example: thresher curate undo decisions/ clean.csv --out reviews-again.csv
     """
-    from ..targets import check_spares, check_target
-    from ..undoing import undo_manifest
-    from .clean_run import manifest_in
+    from .. import curate_undo
 
-    check_target(out, option="--out", data=str(clean))
-    check_spares(out, option="--out", decisions=manifest)
-    rows = undo_manifest(manifest_in(manifest), clean, out, format=format)
+    rows = curate_undo(manifest, clean, out=out, format=format)
     write_line(json.dumps({"path": str(out), "rows": rows}) if as_json else f"{out}: {rows:,} rows")
 
 
@@ -124,22 +111,17 @@ def diff(
 
     Example: thresher curate diff decisions-0.9/ decisions-0.95/
     """
-    from ...core.writing import write_dataset
-    from ..given import as_dataset
-    from .clean_run import manifest_in, places_in
+    from .. import curate_diff
 
-    table, places = manifest_in(first).diff(manifest_in(second)), places_in(first)
-    for name, column in places.columns(table["row_id"].to_pylist()).items():
-        table = table.append_column(name, column)
-    if out is not None:
-        write_dataset(as_dataset(table), out)
+    found = curate_diff(first, second, out=out)
+    table = found.table
     rows = table.slice(0, show).to_pylist()
     if as_json:
         write_line(json.dumps({"differences": len(table), "rows": rows}, sort_keys=True))
         return
     write_line(f"{len(table):,} rows differ")
     if rows:
-        result_console().print(_differences(rows, places))
+        result_console().print(_differences(rows, found.places))
 
 
 def _differences(rows: list[dict[str, Any]], places: Places) -> Table:

@@ -1,4 +1,4 @@
-"""``thresher curate review`` and what brings its verdicts back."""
+"""``thresher curate review``: what people look at, as a table."""
 
 from __future__ import annotations
 
@@ -44,19 +44,14 @@ def review(
 
     Example: thresher curate review clean.csv.run --out review.csv
     """
-    from ..review_sheet import write_review
-    from ..targets import check_target
-    from .review_opening import open_review, said_in_page
+    from .. import curate_review
 
-    check_target(out, option="--out", data=data or "")
-    reviewed = open_review(run, data)
     actions = ("review", "drop", "relabel") if all_ else ("review",)
-    said = said_in_page(run, reviewed.manifest)
-    rows = write_review(reviewed, out, actions=actions, escape=not formulas, verdicts=said)
+    found = curate_review(run, out=out, data=data, actions=actions, formulas=formulas)
     if as_json:
-        write_line(json.dumps({"path": str(out), "rows": rows}, sort_keys=True))
+        write_line(json.dumps({"path": str(out), "rows": found.rows}, sort_keys=True))
         return
-    write_line(f"{out}: {rows:,} rows to look at")
-    if rows:
+    write_line(f"{out}: {found.rows:,} rows to look at")
+    if found.rows:
         back = f"thresher curate apply {run} {data or 'DATA'} --verdicts {out} --out clean.csv"
         write_line(f"Fill the column `verdict`, then: {back}")

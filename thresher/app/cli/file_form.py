@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any, get_args
 
 import typer
 
-from ...core.errors import FormError
 from .options import Delimiter, Encoding, Header, MaxUnpacked, Na
 
 FORM: dict[str, Any] = {
@@ -67,13 +65,3 @@ def _option(name: str, of: str, what: str) -> Any:
         flag += f"/--no-{of}-header"
     text = f"As --{usual}, of {what}."
     return Annotated[get_args(FORM[name])[0], typer.Option(flag, help=text)]
-
-
-@contextmanager
-def asked_with(of: str) -> Iterator[None]:
-    """Name the options of one source where its file cannot be read without one."""
-    try:
-        yield
-    except FormError as error:
-        option = error.option.replace("_", "-")
-        raise error.called(f"--{of}-{option}" if of else f"--{option}") from error

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from ...core.errors import InputError
-from ..label_folder import LabelFolder
 from .label_loop import Folder
 from .label_output import say
 from .options import Json
-
-if TYPE_CHECKING:
-    from active_learning import Session
-    from active_learning.adapters.formats import FileFormat
 
 HUB = "huggingface"
 
@@ -58,45 +52,22 @@ def export(
 
     Example: thresher label export labeling labels.parquet
     """
-    from active_learning import export_dataset, export_labels
-    from active_learning.adapters.formats import format_of
+    from .. import label_export
 
-    here = LabelFolder(folder)
+    rows = label_export(
+        folder,
+        file,
+        answers=answers,
+        history=history,
+        format=format_,
+        method=method,
+        push=push,
+        private=private,
+        anonymous=anonymous,
+    )
     if format_ == HUB:
-        if answers or history:
-            raise InputError("A Hugging Face dataset holds all answers: leave --answers out.")
-        with here.open() as session:
-            rows = export_dataset(
-                session,
-                file,
-                rows=here.rows(),
-                method=method,
-                anonymous=anonymous,
-                push=push,
-                private=private,
-            )
         shown = f"{file}, and at https://huggingface.co/datasets/{push}" if push else str(file)
-        say({"file": str(file), "rows": rows, "pushed": push}, [f"{rows:,} rows in {shown}"],
-            as_json=as_json)  # fmt: skip
-        return
-    if push is not None or private or anonymous:
-        raise InputError("--push, --private and --anonymous are for --format huggingface.")
-    chosen = format_of(file, wanted=format_, by_ending=True)
-    with here.open() as session:
-        if answers or history or chosen.holds_content:
-            rows = _answers(here, session, file, chosen, history=history)
-        else:
-            rows = export_labels(session, file, method=method)
-    say({"file": str(file), "rows": rows}, [f"{rows:,} rows in {file}"], as_json=as_json)
-
-
-def _answers(
-    here: LabelFolder, session: Session, file: Path, chosen: FileFormat, *, history: bool
-) -> int:
-    from active_learning import export_answers
-
-    content = None
-    if chosen.holds_content:
-        ids = list({session.state.find(answer.row_id): None for answer in session.history()})
-        content = here.content(ids, images=file.with_name(f"{file.stem}-images"))
-    return export_answers(session, file, history=history, format=chosen.name, content=content)
+        result = {"file": str(file), "rows": rows, "pushed": push}
+    else:
+        shown, result = str(file), {"file": str(file), "rows": rows}
+    say(result, [f"{rows:,} rows in {shown}"], as_json=as_json)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ...core.errors import InputError, ThresherError
-from ...core.file_names import safe_name
-from ..label_folder import LabelFolder
 from .label_output import conflict_lines, report_json, report_lines, say
 from .options import Json
-
-if TYPE_CHECKING:
-    from active_learning import Session
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder made by `init`.")]
 Annotator = Annotated[str, typer.Option(help="Who labels; empty for nobody in particular.")]
@@ -43,18 +38,13 @@ def next_batch(
 
     Example: thresher label next labeling -n 20 --annotator ann --out batch.csv
     """
-    from active_learning import export_batch
-    from active_learning.adapters.formats import batch_format
+    from .. import label_next
 
-    here = LabelFolder(folder)
-    chosen = batch_format(out, wanted=format_)  # before rows are leased
-    with here.open() as session:
-        batch = session.ask(n, annotator=annotator, lease=lease, mode=mode)
-        name = f"{batch.number:04d}-{safe_name(annotator or 'batch')}{chosen.endings[0]}"
-        path = out or folder / "batches" / name
-        ids = batch.row_ids.tolist()
-        content = here.content(ids, images=path.with_name(f"{path.stem}-images"))
-        export_batch(batch, path, content=content, format=chosen.name, task=session.task)
+    handed = label_next(
+        folder, n, out=out, annotator=annotator, lease=lease, mode=mode, format=format_
+    )
+    batch, path = handed.batch, handed.file
+    ids = batch.row_ids.tolist()
     result = {"batch": batch.number, "file": str(path), "rows": ids, "expires": batch.expires}
     lines = [
         f"{len(ids)} rows in {path}, yours for {lease}",
@@ -95,30 +85,26 @@ def tell(
 
     Example: thresher label tell labeling batch.csv
     """
-    from active_learning import import_answers
-    from active_learning.adapters.formats import format_of
+    from .. import label_tell
 
     if (file is None) == (not set_):
         raise InputError("Give a filled FILE, or --set row_id=label.")
-    with LabelFolder(folder).open() as session:
-        if file is None:
-            new = session.tell(_given(session, set_ or []), annotator=annotator or "")
-            say({"new": new}, [f"{new} new"], as_json=as_json)
-            return
-        read_as = format_of(file, wanted=format_).name
-        found = import_answers(
-            session, file, annotator=annotator, overwrite=overwrite, format=read_as
-        )
+    if file is None:
+        new = label_tell(folder, _answers(set_ or []), annotator=annotator).imported.new
+        say({"new": new}, [f"{new} new"], as_json=as_json)
+        return
+    told = label_tell(folder, file, annotator=annotator, overwrite=overwrite, format=format_)
+    found = told.imported
     conflicts = [vars(conflict) for conflict in found.conflicts]
     result = {
-        "format": read_as,
+        "format": told.format,
         "new": found.new,
         "repeated": found.repeated,
         "empty": found.empty,
         "conflicts": conflicts,
     }
     lines = [
-        f"Read as {read_as}: {found.new} new, {found.repeated} known already, "
+        f"Read as {told.format}: {found.new} new, {found.repeated} known already, "
         f"{found.empty} without a label"
     ]
     say(result, lines + conflict_lines(found.conflicts), as_json=as_json)
@@ -140,32 +126,24 @@ def status(
 
     Example: thresher label status labeling --target 0.9
     """
-    with LabelFolder(folder).open() as session:
-        report = session.report(target=target)
-        doubtful = session.suspects(suspects) if suspects > 0 else []
-        quality: dict[str, float] = {}
-        if report.answers > report.labeled:  # without a shared row nobody can be compared
-            found = session.labels()
-            names = found.annotators.tolist()
-            quality = dict(zip(names, found.annotator_quality.tolist(), strict=True))
-        open_leases = len(session.open_leases())
-    result = report_json(report) | {
-        "annotator_quality": quality,
-        "suspects": [{"row_id": row, "score": score} for row, score in doubtful],
-        "open_leases": open_leases,
+    from .. import label_status
+
+    found = label_status(folder, target=target, suspects=suspects)
+    result = report_json(found.report) | {
+        "annotator_quality": found.annotator_quality,
+        "suspects": [{"row_id": row, "score": score} for row, score in found.suspects],
+        "open_leases": found.open_leases,
     }
-    lines = report_lines(report, quality=quality, suspects=doubtful)
-    say(result, [*lines, f"{open_leases} rows are out with annotators"], as_json=as_json)
+    lines = report_lines(found.report, quality=found.annotator_quality, suspects=found.suspects)
+    say(result, [*lines, f"{found.open_leases} rows are out with annotators"], as_json=as_json)
 
 
-def _given(session: Session, items: list[str]) -> dict[str, Any]:
-    from active_learning.sessions.batch import Mark
-
-    answers: dict[str, Any] = {}
+def _answers(items: list[str]) -> dict[str, str]:
+    """Read answers as ``row_id=label``."""
+    found: dict[str, str] = {}
     for item in items:
         row, equals, text = item.rpartition("=")
         if not equals or not row:
             raise InputError(f"`--set` takes row_id=label, got {item!r}.")
-        mark = text.lower() in ("skip", "undo") and text not in session.classes
-        answers[row] = Mark(text.lower()) if mark else session.task.parse(text)
-    return answers
+        found[row] = text
+    return found

@@ -6,28 +6,12 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
-import pyarrow as pa
 import typer
 from rich.table import Table
 
-from ...core.columns import read_row_ids
 from ...core.errors import GateError
-from ...core.numerics.softmax import softmax
 from ..terminal import Terminal, write_line
-from .options import (
-    Data,
-    Delimiter,
-    Encoding,
-    Features,
-    Header,
-    Image,
-    Json,
-    MaxUnpacked,
-    Na,
-    Text,
-    Where,
-)
+from .options import Data, Json, input_options, read_as, with_options
 
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="An exported model: its folder or .onnx file.")
@@ -49,15 +33,11 @@ def profile(
 
     Example: thresher profile runs/first/models/onnx/int8 --batch 1 --batch 64 --threads 1
     """
-    from training import load_exported
-    from training.profiling import profile as measure
+    from .. import profile as measure
 
-    found = [
-        measure(
-            load_exported(model, threads=count), batch_sizes=batch or (1, 64), seconds=seconds
-        ).to_json()
-        for count in threads or [1]
-    ]
+    sizes, counts = batch or (1, 64), threads or (1,)
+    profiles = measure(model, batch_sizes=sizes, threads=counts, seconds=seconds)
+    found = [one.to_json() for one in profiles]
     if as_json:
         write_line(json.dumps(found, sort_keys=True))
     else:
@@ -73,14 +53,11 @@ def gate(
 
     Example: thresher gate budget.toml
     """
-    from training.gate import judge_gate
-
-    from ..budget import measure_budget, read_budget
+    from .. import gate as judge
     from ..console import shown_progress
 
-    plan = read_budget(budget)
     with shown_progress():
-        checks = judge_gate(plan.limits, measure_budget(plan))
+        checks = judge(budget)
     if as_json:
         write_line(json.dumps([vars(check) for check in checks], sort_keys=True))
     else:
@@ -92,64 +69,25 @@ def gate(
         raise GateError("Limits not met: " + "; ".join(missed) + ".")
 
 
+@with_options(input_options)
 def predict(
     model: Model,
     data: Data,
     out: Annotated[Path, typer.Option(help="A .csv, .jsonl or .parquet file to write.")],
-    *,
-    image: Image = None,
-    text: Text = None,
-    features: Features = None,
-    where: Where = None,
-    delimiter: Delimiter = None,
-    header: Header = None,
-    encoding: Encoding = None,
-    max_unpacked: MaxUnpacked = None,
-    na: Na = None,
+    **columns: Any,
 ) -> None:
     """Write the most likely class of every row, with its probability.
 
     Example: thresher predict runs/first/models/onnx/int8 new.csv --out predicted.csv
     """
-    from training import load_exported
-    from training.evaluation import predict_logits
-
-    from ...core.writing import write_dataset
+    from .. import predict as predict_rows
     from ..console import shown_progress
-    from ..given import as_dataset
-    from ..inputs import samples_for
-    from ..whole_rows import with_all_numbers
-    from .finding_source import read_rows
 
-    loaded_model = load_exported(model)
-    columns = loaded_model.preprocessing.get("columns")
     with shown_progress():
-        rows = read_rows(
-            data,
-            label="none",
-            image=image,
-            text=text or loaded_model.preprocessing.get("text"),
-            features=features or (",".join(columns) if columns else None),
-            where=where,
-            delimiter=delimiter,
-            header=header,
-            encoding=encoding,
-            max_unpacked=max_unpacked,
-            na=na,
-        )
-        rows = with_all_numbers(rows)
-    logits = predict_logits(loaded_model, samples_for(loaded_model, rows)).astype(np.float64)
-    probs = softmax(logits)
-    table = pa.table(
-        {
-            "row_id": read_row_ids(rows.dataset),
-            "label": np.asarray(loaded_model.classes)[probs.argmax(axis=1)],
-            "probability": probs.max(axis=1),
-        }
-    )
-    write_dataset(as_dataset(table), out)
-    aside = f"; {len(rows.set_aside)} rows could not be read" if len(rows.set_aside) else ""
-    write_line(f"{len(table):,} rows predicted into {out}{aside}")
+        found = predict_rows(model, data, out=out, **read_as(**columns))
+    aside = len(found.set_aside)
+    said = f"; {aside} rows could not be read" if aside else ""
+    write_line(f"{len(found.table):,} rows predicted into {out}{said}")
 
 
 def _show_profiles(found: list[dict[str, Any]]) -> None:

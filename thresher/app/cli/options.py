@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from ...core.errors import InputError
 from ..settings import Settings, meaning, resolve
 
+Command = TypeVar("Command", bound=Callable[..., None])
 Data = Annotated[
     str,
     typer.Argument(
@@ -90,6 +91,49 @@ def command_of(
     return command
 
 
+def with_options(shared: Callable[..., None]) -> Callable[[Command], Command]:
+    """Give a command that ends in ``**columns`` the options that `shared` declares."""
+    common = inspect.signature(shared, eval_str=True).parameters.values()
+
+    def decorate(command: Command) -> Command:
+        own = inspect.signature(command, eval_str=True).parameters.values()
+        parameters = [*(each for each in own if each.kind is not each.VAR_KEYWORD), *common]
+        command.__dict__["__signature__"] = inspect.Signature(parameters)
+        command.__annotations__ = {each.name: each.annotation for each in parameters}
+        return command
+
+    return decorate
+
+
+def input_options(
+    *,
+    image: Image = None,
+    text: Text = None,
+    features: Features = None,
+    where: Where = None,
+    delimiter: Delimiter = None,
+    header: Header = None,
+    encoding: Encoding = None,
+    max_unpacked: MaxUnpacked = None,
+    na: Na = None,
+) -> None:
+    """Declare what says how inputs are read; only its signature is used."""
+
+
+def image_options(
+    *,
+    label: Label = None,
+    image: Image = None,
+    where: Where = None,
+    delimiter: Delimiter = None,
+    header: Header = None,
+    encoding: Encoding = None,
+    max_unpacked: MaxUnpacked = None,
+    na: Na = None,
+) -> None:
+    """Declare what says how labeled images are read; only its signature is used."""
+
+
 def column_options(
     data: Data,
     *,
@@ -118,46 +162,26 @@ def settings_from(
     *,
     config: Path | None,
     overrides: list[str] | None,
-    label: str | None,
-    task: str | None,
-    image: str | None,
-    text: str | None,
-    features: str | None,
-    where: list[str] | None,
-    delimiter: str | None,
-    header: bool | None,
-    encoding: str | None,
-    max_unpacked: float | None,
-    na: list[str] | None,
     seed: int | None,
     device: str | None,
-    more: dict[str, Any] | None = None,
-    defaults: dict[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    **columns: Any,
 ) -> Settings:
     """Merge a config file, ``--set`` and the options of their own into checked settings."""
-    columns = {
-        "label": label,
-        "task": task,
-        "image": image,
-        "text": text,
-        "features": [name.strip() for name in features.split(",")] if features else None,
-        "where": pairs(where),
-        "delimiter": delimiter,
-        "header": header,
-        "encoding": encoding,
-        "max_unpacked": max_unpacked,
-        "na": na or None,
-    }
-    values: dict[str, Any] = {
-        "data": {name: value for name, value in columns.items() if value is not None},
-        **{
-            name: value
-            for name, value in {"seed": seed, "device": device}.items()
-            if value is not None
-        },
-        **(more or {}),
-    }
+    own = {name: value for name, value in (("seed", seed), ("device", device)) if value is not None}
+    values: dict[str, Any] = {"data": read_as(**columns), **own, **(more or {})}
     return resolve(config=config, overrides=overrides or (), values=values, defaults=defaults)
+
+
+def read_as(**columns: Any) -> dict[str, Any]:
+    """Return what was said of how data are read, as functions take it; the rest is left out."""
+    said = {name: value for name, value in columns.items() if value not in (None, [])}
+    if said.get("features"):
+        said["features"] = [name.strip() for name in said["features"].split(",")]
+    if "where" in said:
+        said["where"] = pairs(said["where"])
+    return said
 
 
 def pairs(where: list[str] | None) -> dict[str, str] | None:

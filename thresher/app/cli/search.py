@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from ...core.errors import GateError
 from ..terminal import result_console, write_line
-from .options import (
-    Data,
-    Delimiter,
-    Device,
-    Encoding,
-    Features,
-    Header,
-    Image,
-    Json,
-    Label,
-    MaxUnpacked,
-    Na,
-    Seed,
-    Text,
-    Where,
-    pairs,
-)
+from .options import Data, Device, Json, Label, Seed, input_options, read_as, with_options
 
 if TYPE_CHECKING:
     from ..searching import SearchOutcome
@@ -39,6 +23,7 @@ Bits = Annotated[
 ]
 
 
+@with_options(input_options)
 def search(
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder of the search. The same folder goes on.")],
@@ -58,18 +43,10 @@ def search(
     epochs: Annotated[int | None, typer.Option(help="Of the finalists.")] = None,
     budget: Annotated[float | None, typer.Option(help="Seconds to aim at.")] = None,
     label: Label = None,
-    image: Image = None,
-    text: Text = None,
-    features: Features = None,
-    where: Where = None,
-    delimiter: Delimiter = None,
-    header: Header = None,
-    encoding: Encoding = None,
-    max_unpacked: MaxUnpacked = None,
-    na: Na = None,
     seed: Seed = None,
     device: Device = None,
     as_json: Json = False,
+    **columns: Any,
 ) -> None:
     """Try networks, pruning and bits against this machine; keep what meets the limits.
 
@@ -77,49 +54,40 @@ def search(
 
     Example: thresher search reviews.csv --max-ms 0.2 --max-bytes 200000 --out small
     """
+    from .. import search as find
     from ..console import shown_progress
-    from ..report.search_page import write_search_page
-    from ..searching import SearchOptions, search_data
-    from ..settings import DataSettings
 
-    columns = DataSettings(
-        label=label,
-        image=image,
-        text=text,
-        features=[name.strip() for name in features.split(",")] if features else None,
-        where=pairs(where),
-        delimiter=delimiter,
-        header=header,
-        encoding=encoding,
-        max_unpacked=max_unpacked,
-        na=na or [],
-    )
-    options = SearchOptions(
-        max_ms=max_ms,
-        max_bytes=max_bytes,
-        min_accuracy=min_accuracy,
-        batch_size=batch,
-        threads=threads,
-        families=family,
-        widths=width,
-        bits=bits or [32, 8, 4],
-        prune=[0.5] if prune is None else [share for share in prune if share],
-        epochs=epochs,
-        budget_s=budget,
-        random_state=seed or 0,
-    )
+    grid: dict[str, Any] = {
+        "families": family,
+        "widths": width,
+        "bits": bits,
+        "prune": prune,
+        "device": device,
+    }
     with shown_progress():
-        outcome = search_data(data, out, columns, options, device=device or "auto")
-    page = write_search_page(outcome.result, origin=Path(data).name)
+        outcome = find(
+            data,
+            out=out,
+            max_ms=max_ms,
+            max_bytes=max_bytes,
+            min_accuracy=min_accuracy,
+            batch_size=batch,
+            threads=threads,
+            epochs=epochs,
+            budget_s=budget,
+            random_state=seed or 0,
+            **{name: value for name, value in grid.items() if value is not None},
+            **read_as(label=label, **columns),
+        )
     if as_json:
-        write_line(json.dumps({**outcome.to_json(), "page": str(page)}, sort_keys=True))
+        write_line(json.dumps(outcome.to_json(), sort_keys=True))
     else:
-        _show(outcome, page)
+        _show(outcome)
     if outcome.result.chosen is None:
         raise GateError(outcome.result.reason)
 
 
-def _show(outcome: SearchOutcome, page: Path) -> None:
+def _show(outcome: SearchOutcome) -> None:
     result = outcome.result
     table = Table("Candidate", "Accuracy", "p50 ms", "Bytes", "MFLOP", "")
     for one in result.front:
@@ -140,7 +108,7 @@ def _show(outcome: SearchOutcome, page: Path) -> None:
             f"On test rows: {100 * outcome.test.accuracy:.1f} % ({100 * low:.1f}–{100 * high:.1f})"
         )
         write_line(f"Model: {result.folder / 'models' / result.chosen.variant.name}")
-    write_line(f"Page: {page}")
+    write_line(f"Page: {outcome.page}")
 
 
 def add_search(app: typer.Typer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from ...core.errors import GateError
@@ -13,9 +14,9 @@ from ..terminal import write_line
 
 
 def go(
-    data: str, out: Path, settings: Settings, *, until: str, dry_run: bool, as_json: bool
+    function: Callable[..., RunResult], data: str, out: Path, settings: Settings, *, as_json: bool
 ) -> None:
-    """Run the stages, or with `dry_run` say which they are, and print what came of it.
+    """Run the stages, and print what came of it.
 
     Raises
     ------
@@ -24,24 +25,14 @@ def go(
     """
     from ..tables import print_result
 
-    if dry_run:
-        show_plan(settings, until=until, as_json=as_json)
-        return
-    result = do(data, out, settings, until=until)
+    with shown_progress():
+        result = function(data, out=out, settings=settings)
     if as_json:
         write_line(json.dumps(result.to_json(), sort_keys=True))
     else:
         print_result(result)
     if result.missed_gates:
         raise GateError(f"Not met: {'; '.join(result.missed_gates)}.")
-
-
-def do(data: str, out: Path, settings: Settings, *, until: str) -> RunResult:
-    """Run the stages with progress shown."""
-    from ..pipeline import run
-
-    with shown_progress():
-        return run(data, out=out, settings=settings, until=until)
 
 
 def show_plan(settings: Settings, *, until: str, as_json: bool) -> None:

@@ -16,8 +16,8 @@ from curation.decisions.safeguards import DUPLICATES
 from ...core.columns import class_names, read_row_ids, read_splits
 from ...core.issues import Issue, Issues
 from ...core.manifest import ACTIONS
-from ..report.content import CHECKS
-from ..report.findings_page import CORE_SET
+from ..pages.content import CHECKS
+from ..pages.findings_page import CORE_SET
 from ..review_sheet import ORDER, Reviewed
 
 # The list of all decisions that change or question a row.

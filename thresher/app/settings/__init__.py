@@ -20,7 +20,7 @@ from .models import (
     QuantizeSettings,
     TeacherSettings,
 )
-from .resolving import resolve
+from .resolving import resolve, settings_of
 from .run import Settings
 from .writing import to_toml
 
@@ -46,5 +46,6 @@ __all__ = [
     "groups",
     "meaning",
     "resolve",
+    "settings_of",
     "to_toml",
 ]

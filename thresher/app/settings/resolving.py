@@ -44,6 +44,32 @@ def resolve(
         raise InputError(_explain(error)) from error
 
 
+def settings_of(
+    given: Settings | Mapping[str, Any] | str | os.PathLike[str] | None,
+    *,
+    defaults: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Return checked settings of a run, from what a function was given.
+
+    Parameters
+    ----------
+    given : Settings, mapping or path-like, optional
+        Settings as they are, nested values such as ``{"teacher": {"epochs": 5}}``, or a TOML file.
+    defaults : mapping, optional
+        Nested values that take the place of the settings' own defaults, but not of `Settings`.
+
+    Raises
+    ------
+    InputError
+        As `resolve` does.
+    """
+    if isinstance(given, Settings):
+        return given
+    if given is None or isinstance(given, Mapping):
+        return resolve(values=given, defaults=defaults)
+    return resolve(config=given, defaults=defaults)
+
+
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -26,7 +26,14 @@ from .models import (
 
 
 class Settings(Group):
-    """All settings of a run."""
+    """All settings of a run; ``resolve`` merges those of a file and others.
+
+    Examples
+    --------
+    >>> from thresher.app import Settings
+    >>> Settings(data={"label": "stars"}).data.label
+    'stars'
+    """
 
     seed: int = setting("Seed of everything random.", 0, ge=0, lt=2**32)
     device: Literal["auto", "cpu", "cuda"] = setting("Where to compute: auto, cpu or cuda.", "auto")

@@ -15,7 +15,7 @@ pytest.importorskip("httpx", reason="needs httpx")
 
 from starlette.testclient import TestClient
 
-from thresher.app.cli.review_opening import open_desk
+from thresher.app.review_opening import open_desk
 from thresher.app.web.application import make_app
 from thresher.app.web.review.site import review_site
 

@@ -36,8 +36,15 @@ EXTRAS = {
 }
 
 
-def examine() -> dict[str, Any]:
-    """Collect versions, processors, devices, network settings and the choices that follow."""
+def doctor() -> dict[str, Any]:
+    """Collect versions, processors, devices, network settings and the choices that follow.
+
+    Examples
+    --------
+    >>> from thresher.app import doctor
+    >>> doctor()["device"]["value"] in ("cpu", "cuda")
+    True
+    """
     device = choose_device("auto")
     return {
         "thresher": thresher.__version__,
@@ -70,7 +77,7 @@ def _torch() -> dict[str, Any]:
 
 
 def describe(found: dict[str, Any]) -> str:
-    """Return the findings of `examine` as text for people."""
+    """Return the findings of `doctor` as text for people."""
     device = found["device"]
     lines = [
         f"Thresher {found['thresher']} on Python {found['python']}, {found['platform']}",

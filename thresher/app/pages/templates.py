@@ -10,7 +10,7 @@ from ..tables import percent
 def template(name: str) -> Template:
     """Return a template of this package; everything put into it is escaped."""
     environment = Environment(
-        loader=PackageLoader("thresher.app", "report"),
+        loader=PackageLoader("thresher.app", "pages"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ...core.errors import InputError
-from ...core.issues import Issues
-from ...core.manifest import Manifest
+from ..core.errors import InputError
+from ..core.issues import Issues
+from ..core.manifest import Manifest
 
 if TYPE_CHECKING:
-    from ..cleaning import Cleaned
+    from .cleaning import Cleaned
 
 
 def judged(
     run: Path, verdicts: Path, *, by: str | None, new_labels: bool
 ) -> tuple[Manifest, Issues]:
     """Return the decisions of a folder after the verdicts of a file, and their findings."""
-    from ..verdict_files import read_verdicts, record_of
-    from ..verdicts import with_verdicts
     from .clean_run import issues_in, manifest_in
+    from .verdict_files import read_verdicts, record_of
+    from .verdicts import with_verdicts
 
     manifest, issues = manifest_in(run), issues_in(run)
     said = read_verdicts(verdicts, manifest)
@@ -46,7 +46,7 @@ def decisions_beside(out: Path) -> Path:
 
 def apply_decisions(
     decisions: Manifest,
-    data: str,
+    data: Any,
     out: Path,
     *,
     format: str | None = None,  # noqa: A002 — as in write_dataset
@@ -58,19 +58,19 @@ def apply_decisions(
     Parameters
     ----------
     decisions : Manifest
-    data : str
+    data
     out : Path
     format : str, optional
     issues : Issues, optional
         What decisions after verdicts rest on; None where there were none.
     keep : Path
     """
-    from ..cleaning import apply_manifest
-    from ..places import places_of
     from .clean_run import save_decisions
-    from .finding_source import clean_format, read_rows
+    from .cleaning import apply_manifest
+    from .places import places_of
+    from .sources import clean_format, read_again
 
-    loaded = read_rows(data, **decisions.header.get("columns", {}))
+    loaded = read_again(data, decisions)
     chosen = clean_format(data, loaded, format, out)
     cleaned = apply_manifest(decisions, loaded, out, format=chosen)
     if issues is not None:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core.errors import InputError
-from ...core.manifest import Manifest
-from ..review_sheet import Reviewed
-from ..verdict import Verdict
+from ..core.errors import InputError
+from ..core.manifest import Manifest
+from .review_sheet import Reviewed
+from .verdict import Verdict
 
 if TYPE_CHECKING:
-    from ..cleaning import Cleaned
-    from ..reviewing.desk import Finish, ReviewDesk
+    from .cleaning import Cleaned
+    from .reviewing.desk import Finish, ReviewDesk
 
 VECTORS = Path("embeddings", "vectors")
 REVIEW = "review"
 
 
-def open_review(run: Path, data: str | None) -> Reviewed:
+def open_review(run: Path, data: Any) -> Reviewed:
     """Return what a review looks at, from a run's folder, or from decisions and the data.
 
     Raises
@@ -26,10 +26,10 @@ def open_review(run: Path, data: str | None) -> Reviewed:
     InputError
         When the folder holds neither, or needs the data beside it.
     """
-    from ..places import places_of
-    from ..steps.load import read_loaded, read_places
     from .clean_run import issues_in, manifest_in
-    from .finding_source import read_rows
+    from .places import places_of
+    from .sources import read_again
+    from .steps.load import read_loaded, read_places
 
     folder = review_source(run)
     if data is None:
@@ -42,13 +42,13 @@ def open_review(run: Path, data: str | None) -> Reviewed:
         return Reviewed(manifest, issues, read_loaded(rows), read_places(folder))
     if data is None:
         raise InputError(f"{folder} holds decisions without the rows: name the data with --data.")
-    loaded = read_rows(data, **manifest.header.get("columns", {}))
+    loaded = read_again(data, manifest)
     return Reviewed(manifest, issues, loaded, places_of(loaded))
 
 
 def review_source(run: Path) -> Path:
     """Return the folder of a run, also where the clean file that it made is named."""
-    from .curate_all import run_folder
+    from .clean_run import run_folder
 
     folder = run if run.is_dir() else run_folder(run)
     if not folder.is_dir():
@@ -77,7 +77,7 @@ def complete_run(folder: Path) -> None:
 
 def run_settings(folder: Path) -> Any:
     """Return the settings of a finished run, None where the folder is none."""
-    from ..settings.resolving import resolve
+    from .settings.resolving import resolve
 
     config = folder / "config.toml"
     return resolve(config=config) if config.is_file() else None
@@ -85,8 +85,8 @@ def run_settings(folder: Path) -> Any:
 
 def origin_of(folder: Path) -> str | None:
     """Return the source of a run where it can be read again: a path that is still there."""
-    from ...core.files import read_json
-    from ..targets import sources
+    from ..core.files import read_json
+    from .targets import sources
 
     head = folder / "loaded" / "schema.json"
     origin = read_json(head)["origin"] if head.is_file() else ""
@@ -104,9 +104,9 @@ def open_desk(run: Path, data: str | None, *, embeddings: Path | None = None) ->
     embeddings : Path, optional
         Vectors for the map; default those of the run.
     """
-    from ...core.embeddings import Embeddings
-    from ..reviewing.desk import ReviewDesk
-    from .finding_source import read_vectors
+    from ..core.embeddings import Embeddings
+    from .reviewing.desk import ReviewDesk
+    from .sources import read_vectors
 
     folder, reviewed = review_source(run), open_review(run, data)
     vectors = read_vectors(embeddings, reviewed.loaded) if embeddings is not None else None
@@ -125,7 +125,7 @@ def kept_beside(folder: Path) -> Path:
 
 def said_in_page(run: Path, manifest: Manifest) -> dict[str, Verdict]:
     """Return the verdicts that people gave in the page so far, by row id."""
-    from ..reviewing.journal import JOURNAL, Journal, verdicts_of
+    from .reviewing.journal import JOURNAL, Journal, verdicts_of
 
     path = kept_beside(review_source(run)) / JOURNAL
     if not path.is_file():
@@ -140,7 +140,7 @@ def said_in_page(run: Path, manifest: Manifest) -> dict[str, Verdict]:
 
 def finish_of(folder: Path, data: str | None) -> Finish:
     """Return how a page applies the decisions of a folder."""
-    from ..reviewing.desk import Finish
+    from .reviewing.desk import Finish
 
     source = data or origin_of(folder) or ""
     return Finish(
@@ -152,7 +152,7 @@ def finish_of(folder: Path, data: str | None) -> Finish:
 
 
 def _proposed(folder: Path, source: str) -> Path:
-    from ...core.packing import data_suffix
+    from ..core.packing import data_suffix
 
     named = Path(source.partition(",")[0].rpartition("=")[2] or "data")
     suffix = data_suffix(named) or (".csv" if named.is_file() else "")
@@ -175,9 +175,9 @@ def _refused(folder: Path, source: str) -> str:
 
 
 def _write(folder: Path, source: str, verdicts: Path, out: Path, *, by: str) -> Cleaned:
-    from ..cleaning import undo_folder
-    from ..targets import check_spares, check_target
+    from .cleaning import undo_folder
     from .judging import apply_decisions, decisions_beside, judged
+    from .targets import check_spares, check_target
 
     keep = decisions_beside(out)
     check_target(out, option="The file", data=source)

@@ -14,18 +14,18 @@ import pyarrow as pa
 
 from curation.decisions.decide import with_final_twins
 
-from ...core.errors import InputError
-from ...core.issues import Issues
-from ...core.loaded import LoadedDataset
-from ...core.manifest import Manifest
-from ...core.packing import name_parts
-from ...core.writing import SUFFIXES, write_dataset
-from ..cleaning import Cleaned, apply_manifest, cover_all_rows
-from ..given import as_dataset, given_rows
-from ..places import Places, places_of, with_places
-from ..settings import Settings
-from ..steps.load import PLACES, load_by_columns
-from .finding_source import clean_format, columns_of
+from ..core.errors import InputError
+from ..core.issues import Issues
+from ..core.loaded import LoadedDataset
+from ..core.manifest import Manifest
+from ..core.packing import name_parts
+from ..core.writing import SUFFIXES, write_dataset
+from .cleaning import Cleaned, apply_manifest, cover_all_rows
+from .given import as_dataset, given_rows
+from .places import Places, places_of, with_places
+from .settings import Settings
+from .sources import clean_format, columns_of
+from .steps.load import PLACES, load_by_columns
 
 # In the folder of a run: decisions about every row of the source, and what was found.
 DECISIONS, FINDINGS, CLEAN = "decisions", "findings.csv", "clean"
@@ -35,13 +35,13 @@ STAGE_DECISIONS = Path("manifest", "decisions")
 
 
 def write_clean_data(
-    data: str, run: Path, settings: Settings, *, out: Path | None = None
+    data: Any, run: Path, settings: Settings, *, out: Path | None = None
 ) -> Cleaned:
     """Apply the decisions of a finished run to its source.
 
     Parameters
     ----------
-    data : str
+    data
         The source of the run.
     run : Path
         Gets ``decisions/`` and ``findings.csv``.
@@ -57,7 +57,7 @@ def write_clean_data(
 
 
 def decide_about_source(
-    data: str, run: Path, settings: Settings
+    data: Any, run: Path, settings: Settings
 ) -> tuple[LoadedDataset, Manifest, pa.Table]:
     """Write ``decisions/``: those of a finished run about every row of its source.
 
@@ -79,6 +79,11 @@ def decide_about_source(
     places = places_of(loaded)
     save_decisions(manifest, issues, places, run / DECISIONS)
     return loaded, manifest, with_places(issues.table, places, manifest)
+
+
+def run_folder(out: Path) -> Path:
+    """Return the folder of the run that makes a file of clean data."""
+    return out.with_name(out.name + ".run")
 
 
 def is_whole(settings: Settings) -> bool:
@@ -138,7 +143,7 @@ def _said(settings: Settings) -> dict[str, Any]:
     """Return what settings say of the data beside the columns' roles, as `read_rows` takes it."""
     said = settings.data
     return {
-        "where": [f"{name}={value}" for name, value in (said.where or {}).items()],
+        "where": said.where,
         "delimiter": said.delimiter,
         "header": said.header,
         "encoding": said.encoding,
@@ -148,7 +153,7 @@ def _said(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _as_came(data: str, loaded: LoadedDataset, target: Path) -> tuple[Path, str | None]:
+def _as_came(data: Any, loaded: LoadedDataset, target: Path) -> tuple[Path, str | None]:
     """Return where clean data go and their format: that of the source."""
     names = {name_parts(part.name)[1:] for part in given_rows(loaded).parts}
     suffix, packing = names.pop() if len(names) == 1 else ("", "")

@@ -1,83 +1,85 @@
-"""What a finding command reads: the rows, and vectors or probabilities of the user's own."""
+"""What is read to find something: the rows, and vectors or probabilities of the user's own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...core.columns import read_texts
-from ...core.embeddings import Embeddings
-from ...core.errors import InputError
-from ...core.lifted import warn_of_one_direction
-from ...core.loaded import LoadedDataset
-from ...core.loading import load_dataset
-from ...core.loading.cells import without_markers
-from ...core.loading.hub import is_saved
-from ...core.loading.parts import joined
-from ...core.loading.several_texts import names_of
-from ...core.loading.table_form import form_of
-from ...core.loading.tables import is_table, read_table
-from ...core.loading.telling import tell
-from ...core.progress import messages
-from ...core.text_arrays import unpacked_texts
-from ..given import given_rows
-from ..places import HASHED
-from .file_form import asked_with
-from .options import pairs
+from ..core.columns import read_texts
+from ..core.embeddings import Embeddings
+from ..core.errors import FormError, InputError
+from ..core.lifted import warn_of_one_direction
+from ..core.loaded import LoadedDataset
+from ..core.loading import load_dataset
+from ..core.loading.cells import without_markers
+from ..core.loading.hub import is_saved
+from ..core.loading.parts import joined
+from ..core.loading.several_texts import names_of
+from ..core.loading.table_form import form_of
+from ..core.loading.tables import is_table, read_table
+from ..core.loading.telling import tell
+from ..core.manifest import Manifest
+from ..core.progress import messages
+from ..core.text_arrays import unpacked_texts
+from .given import given_rows
+from .places import HASHED
+from .read_options import ColumnOptions
 
 ANSWERS = ("row_id", "annotator", "label")
 
 
 def read_rows(
-    data: str,
+    data: Any,
     *,
-    label: str | None = None,
-    image: str | None = None,
-    text: str | None = None,
-    features: str | None = None,
-    where: list[str] | None = None,
-    delimiter: str | None = None,
-    header: bool | None = None,
-    encoding: str | None = None,
-    max_unpacked: float | None = None,
-    na: Sequence[str] | None = None,
     row_id: str | None = None,
     split: str | None = None,
-    task: str | None = None,
+    **columns: Unpack[ColumnOptions],
 ) -> LoadedDataset:
     """Read a user's rows as they are, and say which columns were taken for what.
 
     No test rows are held out, and none needs a label.
     """
     loaded = load_dataset(
-        data,
-        label=label,
-        task=task,
-        image=image,
-        text=text,
-        features=[name.strip() for name in features.split(",")] if features else None,
-        where=pairs(where),
-        delimiter=delimiter,
-        header=header,
-        encoding=encoding,
-        max_unpacked=max_unpacked,
-        na=na or (),
-        row_id=row_id,
-        split=split,
-        keep_unlabeled=True,
-        test_fraction=0,
+        data, row_id=row_id, split=split, keep_unlabeled=True, test_fraction=0, **columns
     )
     messages(loaded.role_lines)
     return loaded
 
 
+def read_again(data: Any, manifest: Manifest) -> LoadedDataset:
+    """Read the rows that a manifest was made of, by the columns that its header names."""
+    said = dict(manifest.header.get("columns", {}))
+    if said.get("features"):
+        said["features"] = said["features"].split(",")
+    if isinstance(said.get("where"), list):  # as of version 0.1
+        said["where"] = dict(item.split("=", 1) for item in said["where"])
+    return read_rows(data, **{name: value for name, value in said.items() if value is not None})
+
+
+def path_of(data: Any) -> str:
+    """Return what was given as the name of files, or an empty text for rows in memory."""
+    return os.fspath(data) if isinstance(data, (str, os.PathLike)) else ""
+
+
+@contextmanager
+def asked_with(of: str) -> Iterator[None]:
+    """Name the options of one source where its file cannot be read without one."""
+    try:
+        yield
+    except FormError as error:
+        option = error.option.replace("_", "-")
+        raise error.called(f"--{of}-{option}" if of else f"--{option}") from error
+
+
 def read_text_rows(
-    data: str,
+    data: Any,
     *,
     text: str | None,
     of: str = "",
@@ -119,19 +121,24 @@ def row_numbers(loaded: LoadedDataset) -> dict[str | None, int]:
     return {row_id: at for at, row_id in enumerate(given_rows(loaded).row_ids.tolist(), 1)}
 
 
-def clean_format(data: str, loaded: LoadedDataset, wanted: str | None, out: Path) -> str | None:
+def clean_format(data: Any, loaded: LoadedDataset, wanted: str | None, out: Path) -> str | None:
     """Return the format of clean data: what was asked for, or that of an image folder read."""
-    path = Path(data).expanduser()
-    if wanted is not None or out.suffix or loaded.schema.modality != "image" or not path.is_dir():
+    named = path_of(data)
+    path = Path(named).expanduser()
+    of_images = loaded.schema.modality == "image" and bool(named) and path.is_dir()
+    if wanted is not None or out.suffix or not of_images:
         return wanted
     tables = is_saved(path) or any(is_table(found) for found in path.iterdir())
     return None if tables else "imagefolder"
 
 
-def read_vectors(path: Path | None, loaded: LoadedDataset) -> Embeddings | None:
+def read_vectors(
+    given: str | os.PathLike[str] | Embeddings | None, loaded: LoadedDataset
+) -> Embeddings | None:
     """Read vectors of the user's own: .npy or .npz in the order of the data, or a saved folder."""
-    if path is None:
-        return None
+    if given is None or isinstance(given, Embeddings):
+        return given
+    path = Path(given)
     ids = given_rows(loaded).row_ids[given_rows(loaded).positions]
     if path.is_dir():
         return Embeddings.load(path)
@@ -142,13 +149,17 @@ def read_vectors(path: Path | None, loaded: LoadedDataset) -> Embeddings | None:
     return Embeddings.from_vectors(_of_usable_rows(matrix, loaded, path), row_ids=ids)
 
 
-def read_probabilities(path: Path | None, loaded: LoadedDataset) -> np.ndarray | None:
+def read_probabilities(
+    given: str | os.PathLike[str] | np.ndarray | None, loaded: LoadedDataset
+) -> np.ndarray | None:
     """Read probabilities, float64, shape (n, K), of the sorted class names.
 
-    A file .npz may hold ``classes``, the names of its columns, in an order of its own.
+    A file .npz may hold ``classes``, the names of its columns, in an order of its own. An array is
+    taken as it is, one line for each usable row.
     """
-    if path is None:
-        return None
+    if given is None or not isinstance(given, (str, os.PathLike)):
+        return given
+    path = Path(given)
     matrix, row_ids = _read_matrix(path, names=("pred_probs", "probs", "probabilities"))
     classes = loaded.schema.classes
     if path.suffix == ".npz":
@@ -171,8 +182,20 @@ def read_probabilities(path: Path | None, loaded: LoadedDataset) -> np.ndarray |
     return np.asarray(matrix[[place[row_id] for row_id in ids.tolist()]])
 
 
-def read_annotations(path: Path, form: Mapping[str, Any]) -> pa.Table:
+def read_annotations(given: str | os.PathLike[str] | pa.Table, form: Mapping[str, Any]) -> pa.Table:
     """Read annotators' answers: a table with ``row_id``, ``annotator`` and ``label`` as text."""
+    named = "The table of annotations" if isinstance(given, pa.Table) else given
+    table = given if isinstance(given, pa.Table) else _annotation_file(Path(given), form)
+    missing = [name for name in ANSWERS if name not in table.column_names]
+    if missing:
+        raise InputError(
+            f"{named} has no column {missing[0]!r}; one row for each answer is needed, with "
+            f"{', '.join(ANSWERS)}. It has {', '.join(table.column_names)}."
+        )
+    return pa.table({name: pc.cast(table[name], pa.string()) for name in ANSWERS})
+
+
+def _annotation_file(path: Path, form: Mapping[str, Any]) -> pa.Table:
     said = dict(form)
     absent = said.pop("na", ())
     if not is_table(path):
@@ -182,17 +205,10 @@ def read_annotations(path: Path, form: Mapping[str, Any]) -> pa.Table:
     tell(source)
     if not source.parts:
         raise InputError(f"{path} cannot be read: {source.bad[0].detail}.")
-    table = without_markers(joined(source.parts), absent)
-    missing = [name for name in ANSWERS if name not in table.column_names]
-    if missing:
-        raise InputError(
-            f"{path} has no column {missing[0]!r}; one row for each answer is needed, with "
-            f"{', '.join(ANSWERS)}. It has {', '.join(table.column_names)}."
-        )
-    return pa.table({name: pc.cast(table[name], pa.string()) for name in ANSWERS})
+    return without_markers(joined(source.parts), absent)
 
 
-def read_benchmark(data: str, *, text: str | None, form: Mapping[str, Any]) -> list[str]:
+def read_benchmark(data: Any, *, text: str | None, form: Mapping[str, Any]) -> list[str]:
     """Read the texts of a benchmark in their order; rows without one are empty."""
     loaded = read_text_rows(data, text=text, of="benchmark", form=form)
     given = given_rows(loaded)

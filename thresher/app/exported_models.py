@@ -1,0 +1,147 @@
+"""What is done with exported models: measured here, and asked about rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Unpack
+
+import numpy as np
+import pyarrow as pa
+
+from training import load_exported
+from training.evaluation import predict_logits
+from training.profiling import Profile
+from training.profiling import profile as measure
+
+from ..core.columns import read_row_ids
+from ..core.issues import Issues
+from ..core.numerics.softmax import softmax
+from ..core.options import picked
+from ..core.signatures import checked
+from ..core.writing import write_dataset
+from .given import as_dataset
+from .inputs import samples_for
+from .read_options import InputOptions
+from .sources import read_rows
+from .whole_rows import with_all_numbers
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of rows.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        ``row_id``, ``label`` (the most likely class) and ``probability`` of each row.
+    set_aside : Issues
+        Rows that could not be read.
+    """
+
+    table: pa.Table
+    set_aside: Issues
+
+
+@checked
+def profile(
+    model: PathLike,
+    *,
+    batch_sizes: Sequence[int] = (1, 64),
+    threads: Sequence[int] = (1,),
+    seconds: float = 0.5,
+) -> list[Profile]:
+    """Measure what an exported model costs here: bytes, operations, memory, latency, energy.
+
+    Parameters
+    ----------
+    model : path-like
+        Its folder or ``.onnx`` file.
+    batch_sizes : sequence of int
+    threads : sequence of int
+        Threads of the runtime; one profile is made for each.
+    seconds : float
+        Time for each measurement.
+
+    Raises
+    ------
+    InputError
+        When there is no model.
+
+    Examples
+    --------
+    >>> from training import compact_model, export
+    >>> from thresher.app import profile
+    >>> network = compact_model("mlp", num_classes=2, input_shape=(4,), width=8)
+    >>> _ = export(network, "small", classes=["no", "yes"])
+    >>> [one.parameters for one in profile("small", batch_sizes=[1], seconds=0.01)]
+    [162]
+    """
+    sizes = tuple(batch_sizes)
+    return [
+        measure(load_exported(model, threads=count), batch_sizes=sizes, seconds=seconds)
+        for count in threads
+    ]
+
+
+@checked
+def predict(
+    model: PathLike,
+    data: Any,
+    *,
+    out: PathLike | None = None,
+    **options: Unpack[InputOptions],
+) -> Predictions:
+    """Say the most likely class of every row, with its probability.
+
+    Parameters
+    ----------
+    model : path-like
+        An exported model: its folder or ``.onnx`` file.
+    data : path, str, mapping or datasets.Dataset
+        What `thresher.core.load_dataset` takes; columns are those that the model was trained on.
+    out : path-like, optional
+        A .csv, .jsonl or .parquet file for the table.
+    **options
+
+    Returns
+    -------
+    Predictions
+
+    Raises
+    ------
+    InputError
+        For rows of another kind than the model takes.
+
+    Examples
+    --------
+    >>> import datasets
+    >>> from training import compact_model, export
+    >>> from thresher.app import predict
+    >>> network = compact_model("mlp", num_classes=2, input_shape=(1,), width=8)
+    >>> how = {"kind": "features", "columns": ["x"]}
+    >>> _ = export(network, "small", classes=["low", "high"], preprocessing=how)
+    >>> rows = datasets.Dataset.from_dict({"x": [1, 2, 3]})
+    >>> predict("small", rows).table.column_names
+    ['row_id', 'label', 'probability']
+    """
+    loaded_model = load_exported(model)
+    how = loaded_model.preprocessing
+    asked: dict[str, Any] = {"text": how.get("text"), "features": how.get("columns")}
+    asked |= {name: value for name, value in picked(InputOptions, options).items() if value}
+    rows = with_all_numbers(read_rows(data, label="none", **asked))
+    logits = predict_logits(loaded_model, samples_for(loaded_model, rows)).astype(np.float64)
+    probs = softmax(logits)
+    table = pa.table(
+        {
+            "row_id": read_row_ids(rows.dataset),
+            "label": np.asarray(loaded_model.classes)[probs.argmax(axis=1)],
+            "probability": probs.max(axis=1),
+        }
+    )
+    if out is not None:
+        write_dataset(as_dataset(table), out)
+    return Predictions(table, rows.set_aside)

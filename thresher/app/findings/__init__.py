@@ -1,0 +1,1 @@
+"""What the checks find in a user's data: rows are read, searched, decided about and shown."""

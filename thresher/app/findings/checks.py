@@ -1,0 +1,284 @@
+"""The checks one by one over a user's data, as `thresher.app` has them.
+
+Each reads the data, finds, decides about every row, and writes what was asked for. Messages name
+options as the command line has them; the arguments have the same names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Unpack
+
+from ...core.errors import InputError, check_number
+from ...core.signatures import checked
+from ..sources import read_annotations
+from .looking import look
+from .options import FindingOptions
+from .search import Probabilities, Search, Vectors
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from .outcome import Outcome
+
+PathLike = str | os.PathLike[str]
+
+
+@checked
+def curate_labels(
+    data: Any,
+    *,
+    method: str = "auto",
+    action: str = "auto",
+    encoder: str = "auto",
+    embeddings: Vectors = None,
+    work: PathLike | None = None,
+    pred_probs: Probabilities = None,
+    annotations: str | os.PathLike[str] | pa.Table | None = None,
+    annotations_form: Mapping[str, Any] | None = None,
+    dynamics: PathLike | None = None,
+    **options: Unpack[FindingOptions],
+) -> Outcome:
+    """Find labels that look wrong, each with a better one.
+
+    Parameters
+    ----------
+    data, encoder, embeddings, work
+        As in `curate_duplicates`.
+    method : str
+        See `curation.find_label_issues`.
+    action : {"drop", "relabel", "review", "none", "auto"}
+        What becomes of wrong labels; ``"auto"`` drops them where it is sure that there are any.
+    pred_probs : path-like or ndarray of float, shape (n, K), optional
+        Out-of-sample probabilities of the sorted classes.
+    annotations : path-like or pyarrow.Table, optional
+        Answers of several annotators, in the columns row_id, annotator and label.
+    annotations_form : mapping, optional
+        How their file is read, as `benchmark_form` in `curate_leakage`.
+    dynamics : path-like, optional
+        What each row did in training: the file of a `training.DynamicsRecorder`.
+    **options
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    InputError
+        Also when the data has no label.
+
+    Examples
+    --------
+    >>> import datasets
+    >>> numbers = {"x": list(range(60)), "label": ["low"] * 30 + ["high"] * 30}
+    >>> rows = datasets.Dataset.from_dict(numbers)
+    >>> from thresher.app import curate_labels
+    >>> found = curate_labels(rows, action="review")
+    >>> found.manifest.counts()["drop"]
+    0
+    """
+    asked: dict[str, Any] = {"method": method}
+    if annotations is not None:
+        asked["annotations"] = read_annotations(annotations, annotations_form or {})
+    elif annotations_form:
+        raise InputError("--annotations-… go with --annotations FILE.")
+    asked |= {} if dynamics is None else {"dynamics": os.fspath(dynamics)}
+    search = Search(
+        (("label", asked),),
+        label_action=action,
+        encoder=encoder,
+        embeddings=embeddings,
+        work=work,
+        pred_probs=pred_probs,
+        needs=("label",),
+    )
+    return look(search, data, command="labels", options=options)
+
+
+@checked
+def curate_outliers(
+    data: Any,
+    *,
+    encoder: str = "auto",
+    embeddings: Vectors = None,
+    work: PathLike | None = None,
+    **options: Unpack[FindingOptions],
+) -> Outcome:
+    """Find rows unlike all others of their class; they are there to be looked at.
+
+    Parameters
+    ----------
+    data, encoder, embeddings, work
+        As in `curate_duplicates`.
+    **options
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    InputError
+        For data that cannot be read.
+
+    Examples
+    --------
+    >>> import datasets
+    >>> numbers = {"x": list(range(60)), "label": ["low"] * 30 + ["high"] * 30}
+    >>> rows = datasets.Dataset.from_dict(numbers)
+    >>> from thresher.app import curate_outliers
+    >>> found = curate_outliers(rows)
+    >>> found.manifest.counts()["drop"]
+    0
+    """
+    search = Search(("outlier",), encoder=encoder, embeddings=embeddings, work=work)
+    return look(search, data, command="outliers", options=options)
+
+
+@checked
+def curate_quality(data: Any, **options: Unpack[FindingOptions]) -> Outcome:
+    """Find unreadable, blank, blurred, garbled or odd rows; what holds nothing is dropped.
+
+    Parameters
+    ----------
+    data
+        As in `curate_duplicates`.
+    **options
+
+    Returns
+    -------
+    Outcome
+        Its ``corpus`` says which classes are rare, whether the rows are sorted, and what gives a
+        label away.
+
+    Raises
+    ------
+    InputError
+        For data that cannot be read.
+
+    Examples
+    --------
+    >>> import datasets
+    >>> from thresher.app import curate_quality
+    >>> found = curate_quality(datasets.Dataset.from_dict({"text": ["a red car", " ", "a boat"]}))
+    >>> found.manifest.counts()["drop"]
+    1
+    """
+    search = Search(("quality",), drop_unusable=True, corpus=True)
+    return look(search, data, command="quality", options=options)
+
+
+@checked
+def curate_coreset(
+    data: Any,
+    *,
+    rows: int | None = None,
+    share: float | None = None,
+    method: str = "auto",
+    encoder: str = "auto",
+    embeddings: Vectors = None,
+    work: PathLike | None = None,
+    **options: Unpack[FindingOptions],
+) -> Outcome:
+    """Choose the rows to train on when not all can be; where there are labels, class by class.
+
+    Parameters
+    ----------
+    data, encoder, embeddings, work
+        As in `curate_duplicates`.
+    rows : int, optional
+        Keep this many training rows.
+    share : float, optional
+        Keep this share of the training rows, in (0, 1], instead.
+    method : str
+        See `curation.select_coreset`.
+    **options
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    InputError
+        When neither `rows` nor `share` is given, or both are.
+
+    Examples
+    --------
+    >>> import datasets
+    >>> numbers = {"x": list(range(60)), "label": ["low"] * 30 + ["high"] * 30}
+    >>> rows = datasets.Dataset.from_dict(numbers)
+    >>> from thresher.app import curate_coreset
+    >>> found = curate_coreset(rows, rows=6, method="random")
+    >>> found.manifest.counts()["keep"]
+    6
+    """
+    if (rows is None) == (share is None):
+        raise InputError("Give the size of the core set: --rows N or --share 0.3.")
+    if share is not None:
+        check_number("--share", share, low=0, high=1, low_open=True)
+    search = Search(
+        (("coreset", {"n": rows or 1, "method": method}),),
+        share=share,
+        encoder=encoder,
+        embeddings=embeddings,
+        work=work,
+    )
+    return look(search, data, command="coreset", options=options)
+
+
+@checked
+def curate_report(
+    data: Any,
+    *,
+    threshold: float | None = None,
+    action: str = "auto",
+    encoder: str = "auto",
+    embeddings: Vectors = None,
+    work: PathLike | None = None,
+    pred_probs: Probabilities = None,
+    **options: Unpack[FindingOptions],
+) -> Outcome:
+    """Write one page with the findings of all checks, to the file that `out` names.
+
+    Parameters
+    ----------
+    data, threshold, encoder, embeddings, work
+        As in `curate_duplicates`.
+    action, pred_probs
+        As in `curate_labels`.
+    **options
+
+    Returns
+    -------
+    Outcome
+        Its ``written["findings"]`` is the page.
+
+    Raises
+    ------
+    InputError
+        When `out` is missing.
+
+    Examples
+    --------
+    >>> import datasets
+    >>> from thresher.app import curate_report
+    >>> rows = datasets.Dataset.from_dict({"text": ["a red car", "a blue boat", "a red car"]})
+    >>> curate_report(rows, out="report.html").written["findings"].name
+    'report.html'
+    """
+    search = Search(
+        None,
+        threshold=threshold,
+        label_action=action,
+        encoder=encoder,
+        embeddings=embeddings,
+        work=work,
+        pred_probs=pred_probs,
+        drop_unusable=True,
+        corpus=True,
+        page=True,
+    )
+    return look(search, data, command="report", options=options)

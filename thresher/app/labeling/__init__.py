@@ -1,0 +1,1 @@
+"""A labeling session in a folder: started, handed out as files, told, judged, exported."""

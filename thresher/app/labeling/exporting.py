@@ -1,0 +1,111 @@
+"""Labels and answers of a session for training, for others and for the Hub."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...core.errors import InputError
+from ...core.signatures import checked
+from ..label_folder import LabelFolder
+
+if TYPE_CHECKING:
+    from active_learning import Session
+    from active_learning.adapters.formats import FileFormat
+
+PathLike = str | os.PathLike[str]
+HUB = "huggingface"
+
+
+@checked
+def label_export(
+    folder: PathLike,
+    file: PathLike,
+    *,
+    answers: bool = False,
+    history: bool = False,
+    format: str | None = None,  # noqa: A002 — as in export_answers
+    method: str = "auto",
+    push: str | None = None,
+    private: bool = False,
+    anonymous: bool = False,
+) -> int:
+    """Write one label for each labeled row with its quality, or all answers; return their number.
+
+    Formats of other tools hold all answers, with the texts or images of their rows.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made by `label_init`.
+    file : path-like
+        CSV, JSONL or Parquet; or the folder of a Hugging Face dataset.
+    answers : bool
+        Each annotator's answer instead of one label for each row.
+    history : bool
+        Every answer ever told, corrections included.
+    format : {"csv", "jsonl", "parquet", "prodigy", "huggingface"}, optional
+        By default that of the file's ending; ``"huggingface"`` is a folder for `load_dataset`, with
+        rows, labels, what each annotator said, and a card.
+    method : str
+        How several answers become one; see `active_learning.consensus`.
+    push : str, optional
+        Put a Hugging Face dataset on the Hub too, as ``"OWNER/NAME"``.
+    private : bool
+        Make a new repository of the Hub a private one.
+    anonymous : bool
+        Number the annotators in a Hugging Face dataset.
+
+    Raises
+    ------
+    InputError
+        For a file of another kind.
+
+    Examples
+    --------
+    >>> import datasets
+    >>> rows = datasets.Dataset.from_dict({"text": ["works well", "broke at once", "very good"]})
+    >>> from thresher.app import label_export, label_init, label_next, label_tell
+    >>> _ = label_init(rows, out="labeling", classes=["good", "bad"])
+    >>> row_ids = label_next("labeling", 2).batch.row_ids.tolist()
+    >>> _ = label_tell("labeling", dict(zip(row_ids, ["good", "bad"])))
+    >>> label_export("labeling", "labels.csv")
+    2
+    """
+    from active_learning import export_dataset, export_labels
+    from active_learning.adapters.formats import format_of
+
+    here, path = LabelFolder(Path(folder)), Path(file)
+    if format == HUB:
+        if answers or history:
+            raise InputError("A Hugging Face dataset holds all answers: leave --answers out.")
+        with here.open() as session:
+            return export_dataset(
+                session,
+                path,
+                rows=here.rows(),
+                method=method,
+                anonymous=anonymous,
+                push=push,
+                private=private,
+            )
+    if push is not None or private or anonymous:
+        raise InputError("--push, --private and --anonymous are for --format huggingface.")
+    chosen = format_of(path, wanted=format, by_ending=True)
+    with here.open() as session:
+        if answers or history or chosen.holds_content:
+            return _answers(here, session, path, chosen, history=history)
+        return export_labels(session, path, method=method)
+
+
+def _answers(
+    here: LabelFolder, session: Session, file: Path, chosen: FileFormat, *, history: bool
+) -> int:
+    from active_learning import export_answers
+
+    content = None
+    if chosen.holds_content:
+        ids = list({session.state.find(answer.row_id): None for answer in session.history()})
+        content = here.content(ids, images=file.with_name(f"{file.stem}-images"))
+    return export_answers(session, file, history=history, format=chosen.name, content=content)

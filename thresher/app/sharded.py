@@ -1,0 +1,192 @@
+"""Curation over many files, out of core, by several workers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from curation.sharded import (
+    apply_to_shards,
+    clean_paths,
+    embed_shards,
+    read_shard_column,
+)
+from curation.sharded import curate_shards as decide_shards
+from curation.sharded.embedding import compared_columns
+from curation.sharded.parquet_files import parquet_schema
+
+from ..core.errors import InputError
+from ..core.manifest import Manifest
+from ..core.progress import messages
+from ..core.role_words import KIND, role_lines
+from ..core.schema import ROW_ID
+from ..core.signatures import checked
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class CuratedShards:
+    """What was decided about many files.
+
+    Attributes
+    ----------
+    manifest : Manifest
+    folder : Path
+        That holds it.
+    roles : dict of str to str
+        What was taken for what.
+    clean : list of Path
+        Clean files, where some were asked for.
+    """
+
+    manifest: Manifest
+    folder: Path
+    roles: dict[str, str]
+    clean: list[Path]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        header = self.manifest.header
+        return {
+            "manifest": str(self.folder),
+            "roles": self.roles,
+            "rows": len(self.manifest),
+            **self.manifest.counts(),
+            **{name: header[name] for name in ("pairs", "recall", "search")},
+            "clean": [str(path) for path in self.clean],
+        }
+
+
+@checked
+def curate_shards(
+    sources: Sequence[PathLike],
+    *,
+    work: PathLike,
+    threshold: float = 0.9,
+    column: str | None = None,
+    encoder: str = "auto",
+    label: str | None = None,
+    split: str | None = None,
+    pred_probs: Sequence[PathLike] = (),
+    executor: str = "serial",
+    workers: int | None = None,
+    recall: float = 0.995,
+    clean: PathLike | None = None,
+    random_state: int = 0,
+) -> CuratedShards:
+    """Curate more rows than fit in memory, over many files.
+
+    Finds near duplicates, and wrong labels where `pred_probs` is given. The manifest is the same
+    whatever the executor, the workers and the cut into files; a call that was interrupted goes on
+    when it is made again.
+
+    Parameters
+    ----------
+    sources : sequence of path-like
+        Parquet files; or .npy files of vectors; or folders of embeddings.
+    work : path-like
+        Folder that keeps what is done.
+    threshold : float
+        Cosine of near duplicates.
+    column, encoder, label, split : str, optional
+        Of Parquet files: the column to compare and its encoder, the labels, the splits.
+    pred_probs : sequence of path-like
+        .npy files of probabilities, to judge labels by.
+    executor : {"serial", "processes", "ray"}
+    workers : int, optional
+        By default one a processor.
+    recall : float
+        Share of pairs to aim at.
+    clean : path-like, optional
+        Folder where each Parquet file is written anew, as decided.
+    random_state : int
+
+    Returns
+    -------
+    CuratedShards
+
+    Raises
+    ------
+    InputError
+        For sources of several kinds, and columns that they do not have.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thresher.app import curate_shards
+    >>> vectors = np.random.default_rng(0).normal(size=(100, 32)).astype(np.float32)
+    >>> np.save("vectors.npy", np.concatenate([vectors, vectors[:5]]))
+    >>> curate_shards(["vectors.npy"], work="work").manifest.counts()["drop"]
+    5
+    """
+    paths, here = [Path(path) for path in sources], Path(work)
+    target = None if clean is None else Path(clean)
+    _check_sources(paths, {"--label": label, "--split": split, "--clean": target})
+    if target is not None:
+        clean_paths(paths, target)
+    roles = _roles(paths, column=column, label=label, split=split, judged=len(pred_probs) > 0)
+    messages(role_lines({}, roles))
+    parts: Sequence[Path] = paths
+    if paths[0].suffix == ".parquet":
+        parts = embed_shards(
+            paths,
+            here,
+            column=column,
+            encoder=encoder,
+            executor=executor,
+            workers=workers,
+            random_state=random_state,
+        )
+    manifest = decide_shards(
+        parts,
+        here,
+        threshold=threshold,
+        pred_probs=[Path(path) for path in pred_probs] or None,
+        labels=_read(paths, label),
+        splits=_read(paths, split),
+        executor=executor,
+        workers=workers,
+        recall=recall,
+        random_state=random_state,
+    )
+    written = [] if target is None else apply_to_shards(manifest, paths, target, label=label)
+    return CuratedShards(manifest, here / "manifest", roles, list(written))
+
+
+def _check_sources(sources: list[Path], asked: Mapping[str, object]) -> None:
+    named = [name for name, value in asked.items() if value is not None]
+    other = [path for path in sources if path.suffix != ".parquet"]
+    if other and (named or len(other) < len(sources)):
+        raise InputError(
+            f"{', '.join(named) or 'Mixed sources'}: only for Parquet files; {other[0]} is none."
+        )
+
+
+def _roles(
+    sources: list[Path], *, column: str | None, label: str | None, split: str | None, judged: bool
+) -> dict[str, str]:
+    """Return what is taken for what, in words; the first file speaks for all."""
+    if sources[0].suffix != ".parquet":
+        key = "none, rows are counted" if sources[0].suffix == ".npy" else "row ids of the vectors"
+        return {"vectors": ", ".join(path.name for path in sources), "label": "none beside vectors",
+                "key": key}  # fmt: skip
+    modality, compared = compared_columns(sources[0], column=column)
+    names = parquet_schema(sources[0]).names
+    found = {KIND[modality]: ", ".join(compared), "label": "none"}
+    if label is not None:
+        found["label"] = label if judged else f"{label} (not judged without --pred-probs)"
+    found["key"] = ROW_ID if ROW_ID in names else "none, rows are counted"
+    if split is not None:
+        found["split"] = split
+    beside = [name for name in names if name not in (*compared, label, split, ROW_ID)]
+    return found | ({"beside": ", ".join(beside)} if beside else {})
+
+
+def _read(sources: list[Path], column: str | None) -> np.ndarray | None:
+    return None if column is None else read_shard_column(sources, column)
