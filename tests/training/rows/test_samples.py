@@ -17,6 +17,15 @@ def test_images_become_channels_first_without_a_copy():
     assert np.array_equal(samples.inputs[1, 2].numpy(), images[1, :, :, 2])
 
 
+def test_rows_that_cannot_be_written_to_are_copied_without_a_warning():
+    for kind in (np.float32, np.int64):
+        rows = np.ones((3, 2), kind)
+        rows.flags.writeable = False
+        samples = samples_from_arrays(rows, row_ids=IDS)
+        assert not np.shares_memory(samples.inputs.numpy(), rows)
+        assert samples.inputs.tolist() == rows.tolist()
+
+
 def test_take_keeps_every_part_in_step():
     samples = samples_from_arrays(
         np.eye(3), row_ids=IDS, targets=np.array([0, 1, -1]), weights=np.array([1, 2, 3])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import thresher
 
@@ -31,8 +32,22 @@ from .options import (
 from .search import add_search
 from .whole_run import go, show_plan
 
+# The help begins with what most people look for.
+FIRST = ("run", "curate", "label", "augment", "train", "predict")
+
+
+class Ordered(TyperGroup):
+    """Lists the main commands first."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands in the order of the help."""
+        names = super().list_commands(ctx)
+        return [*FIRST, *(name for name in names if name not in FIRST)]
+
+
 app = typer.Typer(
     name="thresher",
+    cls=Ordered,
     help="The same model out of fewer rows, labels, training seconds and bytes.",
     no_args_is_help=True,
     add_completion=False,
