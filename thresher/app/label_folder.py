@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,30 +142,38 @@ class LabelFolder:
         there = [name for name in (ROW_ID, SPLIT) if name in dataset.column_names]
         return dataset.select_columns([*there, *self.schema.inputs])
 
+    @cached_property
+    def _placed(self) -> tuple[datasets.Dataset, dict[str, int]]:
+        """The rows, and the place of each by its id."""
+        dataset = self.rows()
+        return dataset, {row: place for place, row in enumerate(read_row_ids(dataset).tolist())}
+
+    def cells(self, row_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return, by row id, the input columns by name; images as the bytes of their files."""
+        dataset, place = self._placed
+        rows = take_rows(dataset, np.array([place[row] for row in row_ids], dtype=np.int64))
+        schema = self.schema
+        columns = {name: read_column(rows, name).to_pylist() for name in schema.inputs}
+        if schema.modality == "image":
+            columns = {name: [cell["bytes"] for cell in cells] for name, cells in columns.items()}
+        return {
+            row: {name: values[number] for name, values in columns.items()}
+            for number, row in enumerate(row_ids)
+        }
+
     def content(self, row_ids: Sequence[str], *, images: Path) -> dict[str, dict[str, Any]]:
         """Return what to look at for each row: its text, its numbers, or the path of its image.
 
         Images are written into the folder `images`.
         """
-        import datasets
-
-        dataset = datasets.load_from_disk(str(self.folder / "rows"))
-        place = {row: number for number, row in enumerate(read_row_ids(dataset).tolist())}
-        rows = take_rows(dataset, np.array([place[row] for row in row_ids], dtype=np.int64))
-        schema = self.schema
+        cells, schema = self.cells(row_ids), self.schema
         if schema.modality == "image":
-            cells = read_column(rows, schema.inputs[0]).to_pylist()
             images.mkdir(parents=True, exist_ok=True)
-            paths = [
-                _write_image(cell, row, number, images)
-                for number, (row, cell) in enumerate(zip(row_ids, cells, strict=True))
-            ]
-            return {row: {"image": path} for row, path in zip(row_ids, paths, strict=True)}
-        columns = {name: read_column(rows, name).to_pylist() for name in schema.inputs}
-        return {
-            row: {_shown(name): values[number] for name, values in columns.items()}
-            for number, row in enumerate(row_ids)
-        }
+            return {
+                row: {"image": _write_image(cells[row][schema.inputs[0]], row, number, images)}
+                for number, row in enumerate(row_ids)
+            }
+        return {row: {_shown(name): value for name, value in cells[row].items()} for row in row_ids}
 
 
 def costs_of(loaded: LoadedDataset, *, column: str | None) -> np.ndarray | None:
@@ -207,8 +216,7 @@ def _shown(name: str) -> str:
     return f"data_{name}" if name in TAKEN else name
 
 
-def _write_image(cell: dict[str, Any], row: str, number: int, folder: Path) -> str:
-    data = cell["bytes"]
+def _write_image(data: bytes, row: str, number: int, folder: Path) -> str:
     name = re.sub(r"[^\w.-]+", "_", row)[:80]
     path = folder / f"{number:04d}-{name}.{SIGNATURES.get(data[:2], 'img')}"
     path.write_bytes(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import label_export, label_loop, label_start
+from . import label_export, label_loop, label_start, label_studio
 
 app = typer.Typer(
     name="label",
@@ -22,5 +22,6 @@ for command in (
     label_loop.status,
     label_start.simulate_strategies,
     label_export.export,
+    label_studio.sync,
 ):
     app.command(NAMES.get(command.__name__))(command)

@@ -1,0 +1,76 @@
+"""The commands of the page on Label Studio run, here and with the real server."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from active_learning.adapters.row_files import write_rows
+from thresher.app.cli.commands import app
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "active_learning/adapters/label_studio"))
+
+from fake_label_studio import TOKEN, URL, FakeLabelStudio
+from label_studio_server import real_url  # noqa: F401 -- a fixture
+from people_of_label_studio import Place
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "label_studio.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^thresher (label .*)$", TEXT, re.MULTILINE)
+ENDLESS = ("--watch",)
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.label_studio)])
+def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """Give a server; requests to that of the page go to it."""
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", TOKEN)
+    fake = FakeLabelStudio() if request.param == "fake" else None
+    url = URL if fake else request.getfixturevalue("real_url")
+    if fake:
+        made, transport = httpx.Client, httpx.MockTransport(fake.handle)
+        monkeypatch.setattr(httpx, "Client", lambda **_: made(transport=transport))
+    with httpx.Client(timeout=120) as http:
+        yield Place(url, http, fake)
+
+
+def test_commands_run(server: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = np.array(["fine", "great", "poor", "slow", "nice", "food", "room", "staff"])
+    rng = np.random.default_rng(0)
+    rows = [{"review": " ".join(rng.choice(words, 6))} for _ in range(120)]
+    write_rows("reviews.csv", rows, columns=["review"])
+    assert {line.split()[1] for line in COMMANDS} >= {"init", "sync", "status"}
+    for line in COMMANDS:
+        if any(word in line for word in ENDLESS):
+            continue  # `test_al_label_studio_webhook.py` watches
+        words_of = shlex.split(line.replace("http://localhost:8080", server.url))
+        result = CliRunner().invoke(app, words_of)
+        assert result.exit_code == 0, (line, result.exception)
+        if words_of[1] == "sync":
+            label_all(server, int(result.stdout.split("/projects/")[1].split("/")[0]))
+    assert "50 new answers, 20 rows handed out" in result_of_second_sync(tmp_path, server)
+
+
+def result_of_second_sync(folder: Path, server: Place) -> str:
+    result = CliRunner().invoke(app, ["label", "sync", str(folder / "labeling"), "-n", "50"])
+    assert result.exit_code == 0, result.exception
+    return result.stdout
+
+
+def label_all(server: Place, project: int) -> None:
+    item: dict[str, Any] = {"from_name": "label", "to_name": "text", "type": "choices"}
+    for task in server.tasks(project):
+        if not task["annotations"]:
+            label = "good" if "great" in task["data"]["text"] else "bad"
+            result = [{**item, "value": {"choices": [label]}}]
+            server.call("POST", f"/api/tasks/{task['id']}/annotations",
+                        json={"result": result, "lead_time": 1.0})  # fmt: skip
