@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
+
+pytest.importorskip("httpx", reason="needs thresher[labelstudio]")
+
+import httpx
 from typer.testing import CliRunner
 
 from active_learning.adapters.row_files import write_rows

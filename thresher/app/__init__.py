@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .findings.matching import curate_match as curate_match
     from .installation import doctor as doctor
     from .labeling.exporting import label_export as label_export
+    from .labeling.label_studio import label_sync as label_sync
     from .labeling.loop import label_next as label_next
     from .labeling.loop import label_status as label_status
     from .labeling.loop import label_tell as label_tell
@@ -75,6 +76,7 @@ _HOME = {
     "label_next": "labeling.loop",
     "label_simulate": "labeling.start",
     "label_status": "labeling.loop",
+    "label_sync": "labeling.label_studio",
     "label_tell": "labeling.loop",
     "predict": "exported_models",
     "profile": "exported_models",

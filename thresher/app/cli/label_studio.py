@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...core.errors import InputError, ThresherError, check_count, check_number
-from ..label_folder import LabelFolder
-from ..label_studio import URL, connected
+from ...core.errors import ThresherError
 from .label_loop import Folder
 from .label_output import say
 from .options import Json
 
 if TYPE_CHECKING:
-    from active_learning.adapters.label_studio.connection import Connection
-    from active_learning.adapters.label_studio.rounds import Exchange
+    from ..labeling.label_studio import Synced
 
 SHOWN = 5
 
@@ -31,7 +26,9 @@ def sync(
     ] = 20,
     url: Annotated[
         str | None,
-        typer.Option(help=f"Address of the server; default that of the last time, else {URL}."),
+        typer.Option(
+            help="Address of the server; default that of the last time, else http://localhost:8080."
+        ),
     ] = None,
     project: Annotated[
         int | None,
@@ -62,72 +59,39 @@ def sync(
 
     Example: thresher label sync labeling -n 50 --url http://localhost:8080
     """
-    check_count("rows", rows, low=0)
-    check_number("every", every, low=0.1)
-    if listen is not None and not watch:
-        raise InputError("`--listen` needs --watch: without it nobody waits for a call.")
-    with connected(LabelFolder(folder), url=url, project=project) as connection:
-        if watch:
-            _watch(connection, rows, mode=mode, every=every, listen=listen, as_json=as_json)
-            return
-        from active_learning.adapters.label_studio.rounds import exchange
+    from .. import label_sync
 
-        found = exchange(connection, n=rows, mode=mode, everything=everything)
-        _say(found, connection, as_json=as_json)
-    if found.pulled.set_aside:
+    found = label_sync(
+        folder,
+        rows=rows,
+        url=url,
+        project=project,
+        mode=mode,
+        everything=everything,
+        watch=watch,
+        every=every,
+        listen=listen,
+        say=lambda one: _say(one, as_json=as_json),
+    )
+    _say(found, as_json=as_json)
+    if found.set_aside:
         raise ThresherError(
-            f"{len(found.pulled.set_aside)} annotations cannot be used and were left out. Mend "
-            "them there, and give the command again."
+            f"{len(found.set_aside)} annotations cannot be used and were left out. Mend them "
+            "there, and give the command again."
         )
 
 
-def _watch(
-    connection: Connection,
-    rows: int,
-    *,
-    mode: str,
-    every: float,
-    listen: str | None,
-    as_json: bool,
-) -> None:
-    from active_learning.adapters.label_studio.rounds import watch
-    from active_learning.adapters.label_studio.server import UnreachableError
-    from active_learning.adapters.label_studio.webhook import listening
-
-    def told(found: Exchange | UnreachableError) -> None:
-        if isinstance(found, UnreachableError):
-            say({"error": str(found)}, [f"{found} Trying again."], as_json=as_json)
-        else:
-            _say(found, connection, as_json=as_json)
-
-    wake = threading.Event()
-    with listening(connection, listen, wake) if listen else nullcontext():
-        watch(
-            connection, n=rows, mode=mode, every=every, wake=wake, stop=threading.Event(), say=told
-        )
-
-
-def _say(found: Exchange, connection: Connection, *, as_json: bool) -> None:
-    pulled = found.pulled
-    result: dict[str, Any] = {
-        "new": pulled.new,
-        "set_aside": list(pulled.set_aside),
-        "foreign": pulled.foreign,
-        "handed_out": list(found.handed),
-        "waiting": found.waiting,
-        "project": connection.project,
-        "address": connection.address,
-    }
+def _say(found: Synced | ThresherError, *, as_json: bool) -> None:
+    if isinstance(found, ThresherError):
+        say({"error": str(found)}, [f"{found} Trying again."], as_json=as_json)
+        return
     lines = [
-        f"{pulled.new} new answers, {len(found.handed)} rows handed out, {found.waiting} wait at "
-        f"{connection.address}",
-        *_shown("cannot be used", pulled.set_aside),
+        f"{found.new} new answers, {len(found.handed_out)} rows handed out, {found.waiting} wait "
+        f"at {found.address}",
+        *(f"  cannot be used: {reason}" for reason in found.set_aside[:SHOWN]),
     ]
-    if pulled.foreign:
-        lines.append(f"{pulled.foreign} tasks there are none of the session's rows")
-    say(result, lines, as_json=as_json)
-
-
-def _shown(what: str, items: Sequence[str]) -> list[str]:
-    more = [f"  … and {len(items) - SHOWN} more"] if len(items) > SHOWN else []
-    return [f"  {what}: {item}" for item in items[:SHOWN]] + more
+    if len(found.set_aside) > SHOWN:
+        lines.append(f"  … and {len(found.set_aside) - SHOWN} more")
+    if found.foreign:
+        lines.append(f"{found.foreign} tasks there are none of the session's rows")
+    say(asdict(found), lines, as_json=as_json)

@@ -6,8 +6,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
+
+pytest.importorskip("httpx", reason="needs thresher[labelstudio]")
+
+import httpx
 
 for name in ("fake_label_studio", "people_of_label_studio"):
     pytest.register_assert_rewrite(name)

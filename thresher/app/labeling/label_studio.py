@@ -1,0 +1,202 @@
+"""A labeling folder and a Label Studio project: rows go there, and what people say comes back."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...core.errors import InputError, ThresherError, check_count, check_number
+from ...core.signatures import checked
+from ..label_folder import LabelFolder
+
+if TYPE_CHECKING:
+    from active_learning.adapters.label_studio.config import Shown
+    from active_learning.adapters.label_studio.connection import Connection
+    from active_learning.adapters.label_studio.rounds import Exchange
+
+PathLike = str | os.PathLike[str]
+LINKS = "label_studio.db"
+URL = "http://localhost:8080"
+TOKEN = "LABEL_STUDIO_API_KEY"
+KINDS = {"image": "image", "text": "text", "features": "numbers"}
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What one exchange with a Label Studio project did.
+
+    Attributes
+    ----------
+    new : int
+        Answers that the session did not have: labels, skips, corrections, and ones taken back.
+    set_aside : tuple of str
+        Annotations that cannot be used, each with its reason.
+    foreign : int
+        Tasks that were read and are none of the session's rows.
+    handed_out : tuple of str
+        Ids of the rows that went there.
+    waiting : int
+        Tasks that nobody has answered yet.
+    project : int
+    address : str
+        Where people label.
+    """
+
+    new: int
+    set_aside: tuple[str, ...]
+    foreign: int
+    handed_out: tuple[str, ...]
+    waiting: int
+    project: int
+    address: str
+
+
+@checked
+def label_sync(
+    folder: PathLike,
+    *,
+    rows: int = 20,
+    url: str | None = None,
+    project: int | None = None,
+    mode: str = "new",
+    everything: bool = False,
+    watch: bool = False,
+    every: float = 5.0,
+    listen: str | None = None,
+    say: Callable[[Synced | ThresherError], object] = print,
+    stop: threading.Event | None = None,
+) -> Synced:
+    """Label in Label Studio: read what people said there, then hand rows out until enough wait.
+
+    The first time makes a project whose page fits the task. Its token, from the page Account &
+    Settings, is read from the environment variable ``LABEL_STUDIO_API_KEY``. Killed at any moment,
+    or called twice, it sends no row twice and loses no answer.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made by `label_init`.
+    rows : int
+        Tasks that shall wait there for an answer.
+    url : str, optional
+        Address of the server; default that of the last time, else ``http://localhost:8080``.
+    project : int, optional
+        One that is there already.
+    mode : {"new", "relabel", "mixed"}
+        ``"relabel"`` asks for second opinions.
+    everything : bool
+        Read all tasks again, not only what changed.
+    watch : bool
+        Go on every few seconds, until interrupted or stopped.
+    every : float
+        Seconds between looks, with `watch`.
+    listen : str, optional
+        With `watch`, host and port at which the server may call this machine, to look sooner.
+    say : callable
+        With `watch`, takes each exchange that did something, and the error of a server that is
+        down.
+    stop : threading.Event, optional
+        Ends a `watch` when it is set.
+
+    Returns
+    -------
+    Synced
+        Of the one exchange, or of the last look of a watch.
+
+    Raises
+    ------
+    InputError
+        For a folder without a session, a wrong address, or a project that asks something else.
+    ThresherError
+        When the server cannot be reached or refuses.
+
+    Examples
+    --------
+    >>> import datasets
+    >>> rows = datasets.Dataset.from_dict({"text": ["works well", "broke at once", "very good"]})
+    >>> from thresher.app import label_init, label_sync
+    >>> from thresher.core import ThresherError
+    >>> _ = label_init(rows, out="labeling", classes=["good", "bad"])
+    >>> try:
+    ...     label_sync("labeling", url="localhost:8080")
+    ... except ThresherError as error:
+    ...     print(error)
+    `url` must begin with http:// or https://, got 'localhost:8080'.
+    """
+    from active_learning.adapters.label_studio.rounds import exchange
+
+    check_count("rows", rows, low=0)
+    check_number("every", every, low=0.1)
+    if listen is not None and not watch:
+        raise InputError("`listen` needs `watch`: without it nobody waits for a call.")
+    with connected(LabelFolder(Path(folder)), url=url, project=project) as connection:
+        if watch:
+            end = threading.Event() if stop is None else stop
+            _watch(connection, rows, mode=mode, every=every, listen=listen, say=say, stop=end)
+            rows = 0
+        found = exchange(connection, n=rows, mode=mode, everything=everything)
+        return _synced(connection, found)
+
+
+def _watch(
+    connection: Connection,
+    rows: int,
+    *,
+    mode: str,
+    every: float,
+    listen: str | None,
+    say: Callable[[Synced | ThresherError], object],
+    stop: threading.Event,
+) -> None:
+    from active_learning.adapters.label_studio.rounds import watch
+    from active_learning.adapters.label_studio.webhook import listening
+
+    def told(found: Exchange | ThresherError) -> None:
+        say(found if isinstance(found, ThresherError) else _synced(connection, found))
+
+    wake = threading.Event()
+    with listening(connection, listen, wake) if listen else nullcontext():
+        watch(connection, n=rows, mode=mode, every=every, wake=wake, stop=stop, say=told)
+
+
+def _synced(connection: Connection, found: Exchange) -> Synced:
+    pulled = found.pulled
+    return Synced(
+        pulled.new,
+        pulled.set_aside,
+        pulled.foreign,
+        found.handed,
+        found.waiting,
+        connection.project,
+        connection.address,
+    )
+
+
+def shown_of(folder: LabelFolder) -> Shown:
+    """Return what people see of the rows of a folder."""
+    from active_learning.adapters.label_studio.config import Shown
+
+    schema = folder.schema
+    return Shown(KINDS[schema.modality], schema.inputs, folder.cells)
+
+
+@contextmanager
+def connected(
+    folder: LabelFolder, *, url: str | None = None, project: int | None = None
+) -> Iterator[Connection]:
+    """Connect a folder's session with its project; see `label_sync`."""
+    from active_learning.adapters.label_studio.connection import connect
+    from active_learning.adapters.label_studio.links import Links
+    from active_learning.adapters.label_studio.server import LabelStudio
+
+    with closing(Links(folder.folder / LINKS)) as links:
+        address = url or links.values().get("url", URL)
+        server = LabelStudio(address, os.environ.get(TOKEN, ""))
+        with closing(server), folder.open() as session:
+            title = folder.folder.resolve().name
+            yield connect(session, links, server, shown_of(folder), title=title, project=project)
