@@ -72,8 +72,9 @@ def with_model(
     if context.given_uncertainty is not None:
         signals.pop("given_uncertainty", None)
     context = replace(context, **signals)
-    vectors, width = context.vectors, fitted.outputs.shape[1]
+    width = fitted.outputs.shape[1]
     if "ensemble_probs" in strategy.needs:
+        vectors = context.vectors
         ensemble = committee_probs(
             learner,
             vectors[fitted.rows],
@@ -84,7 +85,7 @@ def with_model(
         )
         context = replace(context, ensemble_probs=ensemble)
     if "dropout_probs" in strategy.needs:
-        dropped = dropout_probs(fitted.predict, vectors, random_state=seed)
+        dropped = dropout_probs(fitted.predict, context.vectors, random_state=seed)
         context = replace(context, dropout_probs=dropped)
     return context
 

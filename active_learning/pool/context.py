@@ -14,7 +14,6 @@ import numpy as np
 
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
-from thresher.core.grid import exact_rows
 from thresher.core.matrices import as_matrix
 from thresher.core.options import filled
 from thresher.core.randomness import RandomState, check_random_state
@@ -30,6 +29,7 @@ from .arrays import (
     uncertainty_of,
     vectors_and_ids,
 )
+from .grid_rows import GridRows
 from .inner_products import device_of
 from .options import PoolOptions
 from .probabilities import ONE_LABEL, Kind
@@ -68,6 +68,8 @@ class Context:
         What the probabilities mean: one label a row, or each class on its own.
     device : str or None
         The torch device that multiplies embeddings; None for numpy.
+    grid : GridRows or None
+        The embeddings on a grid, where they are kept from one query to the next.
 
     Examples
     --------
@@ -96,6 +98,7 @@ class Context:
     class_counts: np.ndarray | None = None
     kind: Kind = ONE_LABEL
     device: str | None = None
+    grid: GridRows | None = None
 
     def __len__(self) -> int:
         return len(self.row_ids)
@@ -122,15 +125,23 @@ class Context:
             return self.given_uncertainty
         return self.kind.margin(self.probs)
 
-    @cached_property
+    @property
     def vectors(self) -> np.ndarray:
         """The embeddings, float32, shape (n, d); an error names them when they are missing.
 
         On a grid where products are exact, so that every processor picks the same rows.
         """
+        return self._rows_on_grid.whole
+
+    def vectors_at(self, positions: np.ndarray) -> np.ndarray:
+        """Return some rows of `vectors`, without making all of them."""
+        return self._rows_on_grid.at(positions)
+
+    @cached_property
+    def _rows_on_grid(self) -> GridRows:
         if self.embeddings is None:
             raise InputError("This strategy needs `embeddings`.")
-        return exact_rows(self.embeddings)
+        return self.grid or GridRows(self.embeddings)
 
     @property
     def probs(self) -> np.ndarray:
@@ -181,6 +192,7 @@ class Context:
             class_counts=self.class_counts,
             kind=self.kind,
             device=self.device,
+            grid=None if self.embeddings is None else GridRows(self.embeddings[positions]),
         )
 
     def with_pending(self, positions: np.ndarray) -> Context:
@@ -252,6 +264,7 @@ def make_context(
         class_counts=None if counts is None else np.asarray(plain(counts), dtype=np.float64),
         kind=kind,
         device=device_of(embeddings),
+        grid=None if vectors is None else GridRows(vectors),
     )
 
 

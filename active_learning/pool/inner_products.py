@@ -7,13 +7,19 @@ and their products travel. Rows come from `Context.vectors`, where products are 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-# Takes rows of float32, shape (b, d) or (d,); returns products, shape (b, m) or (m,).
-InnerProducts = Callable[[np.ndarray], np.ndarray]
+
+class InnerProducts(Protocol):
+    """Takes rows of float32, shape (b, d) or (d,); returns products, shape (b, m) or (m,).
+
+    They are written into `out` where it is given: memory that is used again is already there.
+    """
+
+    def __call__(self, rows: np.ndarray, /, out: np.ndarray | None = None) -> np.ndarray:
+        """Return the products."""
 
 
 def inner_products(matrix: np.ndarray, *, device: str | None) -> InnerProducts:
@@ -23,15 +29,19 @@ def inner_products(matrix: np.ndarray, *, device: str | None) -> InnerProducts:
     ----------
     matrix : ndarray of float32, shape (m, d)
     device : str or None
-        A torch device, to which `matrix` is copied once; None for numpy. The function's results are
-        new arrays in this machine's memory either way.
+        A torch device, to which `matrix` is copied once; None for numpy. The function's results lie
+        in this machine's memory either way.
     """
     if device is None:
-        return lambda rows: np.asarray(rows @ matrix.T)
+        return lambda rows, out=None: np.asarray(np.matmul(rows, matrix.T, out=out))
     there = _tensor(matrix, device)
 
-    def products(rows: np.ndarray) -> np.ndarray:
-        return np.asarray((_tensor(rows, device) @ there.T).cpu().numpy())
+    def products(rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        found = np.asarray((_tensor(rows, device) @ there.T).cpu().numpy())
+        if out is None:
+            return found
+        out[...] = found
+        return out
 
     return products
 
@@ -41,13 +51,13 @@ def closeness(matrix: np.ndarray, *, device: str | None) -> InnerProducts:
 
     Exactly 0 for equal rows, whose products with themselves are not quite 1 on a grid.
     """
-    products, halves = inner_products(matrix, device=device), squared_norms(matrix) / 2
+    # One product of longer rows, (x, 1, −‖x‖² / 2) by (y, −‖y‖² / 2, 1): exact as well.
+    halves, ones = squared_norms(matrix) / -2, np.ones(len(matrix), np.float32)
+    products = inner_products(np.column_stack([matrix, halves, ones]), device=device)
 
-    def close(rows: np.ndarray) -> np.ndarray:
-        result = products(rows)
-        result -= halves
-        result -= squared_norms(rows)[:, None] / 2
-        return result
+    def close(rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        own, one = squared_norms(rows) / -2, np.ones(len(rows), np.float32)
+        return products(np.column_stack([rows, one, own]), out)
 
     return close
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from thresher.core.ties import lowest_first
 
 from ..learners.learner import Learner
 from ..pool.context import Context, make_context
+from ..pool.grid_rows import GridRows
 from ..pool.selection import Picks
 from ..rounds import choose, with_model
 from ..strategies.strategy import Strategy, draw_without_replacement
@@ -33,6 +35,11 @@ class Policy:
     weights: np.ndarray | None
     seed: int
     task: Task
+
+    @cached_property
+    def grid(self) -> GridRows:
+        """The embeddings as strategies take them, kept from batch to batch."""
+        return GridRows(self.embeddings.vectors)
 
 
 @dataclass(frozen=True)
@@ -159,7 +166,7 @@ class _Batch:
             random_state=self.rng,
         )
         return with_model(
-            context,
+            replace(context, grid=self.policy.grid),
             self.models.selecting if self.models else None,
             learner=self.policy.learner,
             strategy=self.policy.strategy,

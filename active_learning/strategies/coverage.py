@@ -163,8 +163,11 @@ class _LazySearch:
         covered = self.points.covered.astype(np.float32)
         weights = self.points.weights.astype(np.float32)
         bounds = np.empty(len(self.rows))
+        room: np.ndarray | None = None
         for block in self._blocks(np.arange(len(self.rows))):
-            values = self.kernel(self.close(self.rows[block]))
+            if room is None:
+                room = np.empty((len(block), len(weights)), np.float32)
+            values = self.kernel(self.close(self.rows[block], room[: len(block)]))
             values -= covered
             np.maximum(values, 0, out=values)
             gains = np.zeros(len(block))

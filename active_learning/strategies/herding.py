@@ -138,7 +138,9 @@ class ProbCover:
         useful = picks.take(np.flatnonzero(picks.scores > 0))
         if len(useful) == n:
             return picks
-        rest = np.setdiff1d(context.available, useful.positions)
+        left = np.ones(len(context), dtype=bool)
+        left[useful.positions] = False
+        rest = context.available[left[context.available]]
         order, _ = draw_without_replacement(
             context.preference[rest], n=n - len(useful), rng=context.rng
         )
@@ -156,18 +158,19 @@ def cover_pool(
     reason: str = "coverage",
 ) -> Picks:
     """Cover the pool's rows, each counted with `mass`, shape (n_pool,), by `n` available rows."""
-    vectors = context.vectors
     places, weights = representatives(mass, size=max_points, rng=context.rng)
     rows = _candidates(context, n=n, size=max_points, places=places)
-    pool = vectors[places]
+    pool = context.vectors_at(places)
     points = Points(
         vectors=pool,
         weights=weights,
-        covered=cover(pool, vectors[context.covered], kernel=kernel, device=context.device),
+        covered=cover(
+            pool, context.vectors_at(context.covered), kernel=kernel, device=context.device
+        ),
         device=context.device,
     )
     chosen, gains = greedy_coverage(
-        vectors[rows], points, n=n, kernel=kernel, worth=1.0 / context.costs[rows]
+        context.vectors_at(rows), points, n=n, kernel=kernel, worth=1.0 / context.costs[rows]
     )
     total = max(float(weights.sum()), 1e-30)
     return Picks.of(rows[chosen], scores=gains / total, reason=reason)
@@ -200,7 +203,7 @@ def representatives(
 
 def _chances(mass: np.ndarray, size: int) -> np.ndarray:
     """Return min(1, c · mass) with the c whose sum is `size`, or of all rows that have any mass."""
-    falling = -np.sort(-mass, kind="stable")
+    falling = np.sort(mass)[::-1]
     left = np.cumsum(falling[::-1])[::-1]
     # With k rows counted as themselves the others share what is left for size − k draws.
     count = np.arange(size)
@@ -215,8 +218,9 @@ def _candidates(context: Context, *, n: int, size: int | None, places: np.ndarra
     limit = len(rows) if size is None else max(CANDIDATES_PER_POINT * size, 4 * n)
     if len(rows) <= limit:
         return rows
-    known = np.intersect1d(rows, places)
-    others = np.setdiff1d(rows, known)
+    known_mask = np.zeros(len(context), dtype=bool)
+    known_mask[places] = True
+    known, others = rows[known_mask[rows]], rows[~known_mask[rows]]
     chosen = context.rng.choice(others, limit - len(known), replace=False)
     return np.sort(np.concatenate([known, chosen]))
 
@@ -233,7 +237,7 @@ def labeled_radius(context: Context, *, largest: float = 1.0, smallest: float = 
         return largest
     if len(covered) > MAX_POINTS:
         covered = context.rng.choice(covered, MAX_POINTS, replace=False)
-    vectors = context.vectors[covered]
+    vectors = context.vectors_at(covered)
     close = closeness(vectors, device=context.device)(vectors)
     np.fill_diagonal(close, -np.inf)
     nearest = np.sqrt(-2.0 * close.max(axis=1))
@@ -246,9 +250,11 @@ def pure_radius(context: Context, *, clusters: int, purity: float, sample: int =
     After section 3.3 of Yehuda et al. (2022). Balls are around at most `sample` rows and hold
     at most ten times as many.
     """
-    vectors = context.vectors
-    if len(vectors) > 10 * sample:
-        vectors = vectors[np.sort(context.rng.choice(len(vectors), 10 * sample, replace=False))]
+    if len(context) > 10 * sample:
+        rows = np.sort(context.rng.choice(len(context), 10 * sample, replace=False))
+        vectors = context.vectors_at(rows)
+    else:
+        vectors = context.vectors
     clusters = min(clusters, len(vectors))
     _, cluster = k_means(vectors, clusters=clusters, rng=context.rng, device=context.device)
     centers = context.rng.choice(len(vectors), min(sample, len(vectors)), replace=False)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from thresher.core.ties import highest_first
+from thresher.core.ties import highest_first, smallest_first
 
 from ..pool.context import Context
 from ..pool.selection import Picks
@@ -70,7 +70,7 @@ def draw_without_replacement(
     floor = 1e-12 * total / max(1, len(positive)) if total > 0 else 1.0
     mass = positive + floor
     race = rng.standard_exponential(len(mass)) / mass
-    order = np.argsort(race, kind="stable")[:n]
+    order = smallest_first(race, n=n)
     taken = np.concatenate([[0.0], np.cumsum(mass[order])[:-1]])
     left = np.maximum(mass.sum() - taken, mass[order])
     return order, mass[order] / left

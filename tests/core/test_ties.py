@@ -10,6 +10,7 @@ from thresher.core.ties import (
     highest_places,
     lowest_first,
     settled,
+    smallest_first,
 )
 
 RNG = np.random.default_rng(0)
@@ -48,3 +49,16 @@ def test_highest_places_of_rows_full_of_ties(count):
     expected = [sorted(np.argsort(-row, kind="stable")[:count]) for row in scores]
     assert highest_places(scores, count).tolist() == np.array(expected).tolist()
     assert highest_places(scores[:0], count).shape == (0, count)
+
+
+@pytest.mark.parametrize("n", [1, 7, 60, None])
+def test_the_smallest_come_as_in_a_stable_sort_of_all(n):
+    rng = np.random.default_rng(0)
+    for values in (
+        rng.integers(5, size=500).astype(float),
+        rng.normal(size=500),
+        np.where(rng.random(500) < 0.99, np.nan, rng.normal(size=500)),
+        np.where(np.arange(500) % 2, np.inf, -np.inf),
+    ):
+        expected = np.argsort(values, kind="stable")[:n]
+        np.testing.assert_array_equal(smallest_first(values, n=n), expected)

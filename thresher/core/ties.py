@@ -33,12 +33,25 @@ def settled(scores: np.ndarray) -> np.ndarray:
 
 def highest_first(scores: np.ndarray, *, n: int | None = None) -> np.ndarray:
     """Return the places of the `n` highest scores, shape (m,), best first, ties by place."""
-    return np.argsort(-settled(scores), kind="stable")[:n]
+    return smallest_first(-settled(scores), n=n)
 
 
 def lowest_first(scores: np.ndarray, *, n: int | None = None) -> np.ndarray:
     """Return the places of the `n` lowest scores, shape (m,), lowest first, ties by place."""
-    return np.argsort(settled(scores), kind="stable")[:n]
+    return smallest_first(settled(scores), n=n)
+
+
+def smallest_first(values: np.ndarray, *, n: int | None = None) -> np.ndarray:
+    """Return the places of the `n` smallest values, shape (m,), smallest first, ties by place.
+
+    As a stable sort of all, without sorting all when `n` is small.
+    """
+    if n is not None and 0 < n < len(values) // 8:
+        last = np.partition(values, n - 1)[n - 1]
+        few = np.flatnonzero(values <= last)
+        if len(few) >= n:  # else the last one is NaN
+            return np.asarray(few[np.argsort(values[few], kind="stable")][:n])
+    return np.argsort(values, kind="stable")[:n]
 
 
 def first_highest(scores: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@ import pytest
 
 from active_learning import query
 from active_learning.pool.probabilities import MANY_LABELS
+from active_learning.pool.scores import COLUMN_VALUES, margin_uncertainty
 from thresher.core.errors import InputError
 
 
@@ -32,3 +33,13 @@ def test_predictions_of_several_models():
         query(strategy="uncertainty", predictions=predictions[:1], n=1)
     with pytest.raises(InputError, match="NaN or infinite values, first for row '0'"):
         query(strategy="uncertainty", predictions=np.full((2, 3), np.nan), n=1)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3, 17])
+def test_margin_is_the_gap_of_the_two_largest(classes):
+    rng = np.random.default_rng(0)
+    probs = rng.dirichlet(np.ones(classes), size=COLUMN_VALUES // classes + 50).astype(np.float32)
+    probs[:9] = 1 / classes
+    top = np.sort(probs.astype(np.float64), axis=1)[:, -2:]
+    expected = 1.0 - (top[:, -1] - top[:, 0]) if classes > 1 else np.zeros(len(probs))
+    np.testing.assert_array_equal(margin_uncertainty(probs), expected)
