@@ -18,7 +18,7 @@ from thresher.app.cli.default_command import DEFAULT
 from thresher.core.options import family_of
 
 CLI = Path(thresher.app.__file__).parent / "cli"
-PACKAGES = ("curation", "active_learning", "augment", "training")
+PACKAGES = ("curation", "active_learning", "augment", "training", "lifecycle")
 HOW = "CONTRIBUTING.md says how to add a command"
 # Beside the one that bundles options; a function of these has described each of them.
 PARAMETERS = 12

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ..console import shown_progress
 from ..terminal import Terminal, write_line
-from .options import Data, Json, help_of, image_options, read_as, with_options
+from .options import IMAGE_OPTIONS, Data, Json, help_of, read_as, with_options
 
 app = typer.Typer(
     name="augment",
@@ -33,7 +33,7 @@ SHOWN = 10
 
 
 @app.command()
-@with_options(image_options)
+@with_options(IMAGE_OPTIONS)
 def preview(
     data: Data,
     out: Annotated[Path, typer.Option(help="A .html page or a .png picture.")],
@@ -69,7 +69,7 @@ def preview(
 
 
 @app.command()
-@with_options(image_options)
+@with_options(IMAGE_OPTIONS)
 def audit(
     data: Data,
     *,
@@ -139,7 +139,7 @@ def _print_audit(table: list[dict[str, Any]]) -> None:
 
 
 @app.command()
-@with_options(image_options)
+@with_options(IMAGE_OPTIONS)
 def choose(
     data: Data,
     *,

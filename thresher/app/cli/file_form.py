@@ -9,15 +9,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from .options import Delimiter, Encoding, Header, MaxUnpacked, Na
-
-FORM: dict[str, Any] = {
-    "delimiter": Delimiter,
-    "header": Header,
-    "encoding": Encoding,
-    "max_unpacked": MaxUnpacked,
-    "na": Na,
-}
+from .options import FILE_OPTIONS as FORM
 
 
 def takes_form(*, of: str = "", what: str = "") -> Callable[[Callable[..., Any]], Any]:

@@ -8,24 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import (
-    Data,
-    Delimiter,
-    Encoding,
-    Features,
-    Header,
-    Image,
-    Json,
-    Label,
-    MaxUnpacked,
-    Na,
-    Task,
-    Text,
-    Where,
-    command_of,
-    help_of,
-    read_as,
-)
+from .options import COLUMN_OPTIONS, Data, Json, command_of, help_of, read_as, with_options
 
 if TYPE_CHECKING:
     from ..findings.outcome import Outcome
@@ -52,20 +35,10 @@ Seed = Annotated[int, typer.Option(help=help_of("seed"))]
 Asked = Callable[..., "Outcome"]
 
 
+@with_options(COLUMN_OPTIONS, ahead=True)
 def shared_options(
     data: Data,
     *,
-    label: Label = None,
-    task: Task = None,
-    image: Image = None,
-    text: Text = None,
-    features: Features = None,
-    where: Where = None,
-    delimiter: Delimiter = None,
-    header: Header = None,
-    encoding: Encoding = None,
-    max_unpacked: MaxUnpacked = None,
-    na: Na = None,
     out: Findings = None,
     manifest: ManifestFolder = None,
     clean: Clean = None,
@@ -73,6 +46,7 @@ def shared_options(
     show: Show = 5,
     seed: Seed = 0,
     as_json: Json = False,
+    **columns: Any,
 ) -> None:
     """Declare what every finding command takes; only its signature is used."""
 

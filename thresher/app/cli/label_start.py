@@ -10,7 +10,7 @@ import typer
 from ...core.errors import InputError
 from ..console import shown_progress
 from .label_output import curve_lines, say
-from .options import Data, Json, help_of, input_options, read_as, with_options
+from .options import INPUT_OPTIONS, Data, Json, help_of, read_as, with_options
 
 Vectors = Annotated[
     Path | None,
@@ -19,7 +19,7 @@ Vectors = Annotated[
 Encoder = Annotated[str, typer.Option(help="Encoder where no vectors are given; built in: auto.")]
 
 
-@with_options(input_options)
+@with_options(INPUT_OPTIONS)
 def init(
     data: Data,
     out: Annotated[Path, typer.Option(help="New folder of the session.")],
@@ -81,7 +81,7 @@ def init(
     )
 
 
-@with_options(input_options)
+@with_options(INPUT_OPTIONS)
 def simulate_strategies(
     data: Data,
     label: Annotated[str, typer.Option(help="Column with the labels, all known.")],

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ...core.errors import GateError
 from ..terminal import Terminal, write_line
-from .options import Data, Json, input_options, read_as, with_options
+from .options import INPUT_OPTIONS, Data, Json, read_as, with_options
 
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="An exported model: its folder or .onnx file.")
@@ -69,7 +69,7 @@ def gate(
         raise GateError("Limits not met: " + "; ".join(missed) + ".")
 
 
-@with_options(input_options)
+@with_options(INPUT_OPTIONS)
 def predict(
     model: Model,
     data: Data,

@@ -91,13 +91,20 @@ def command_of(
     return command
 
 
-def with_options(shared: Callable[..., None]) -> Callable[[Command], Command]:
-    """Give a command that ends in ``**columns`` the options that `shared` declares."""
-    common = inspect.signature(shared, eval_str=True).parameters.values()
+def with_options(
+    options: Mapping[str, Any], *, ahead: bool = False
+) -> Callable[[Command], Command]:
+    """Give a command that ends in ``**columns`` a group of options, after its own or before."""
+    common = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in options.items()
+    ]
 
     def decorate(command: Command) -> Command:
-        own = inspect.signature(command, eval_str=True).parameters.values()
-        parameters = [*(each for each in own if each.kind is not each.VAR_KEYWORD), *common]
+        given = inspect.signature(command, eval_str=True).parameters.values()
+        own = [each for each in given if each.kind is not each.VAR_KEYWORD]
+        first = sum(each.kind is not each.KEYWORD_ONLY for each in own) if ahead else len(own)
+        parameters = [*own[:first], *common, *own[first:]]
         command.__dict__["__signature__"] = inspect.Signature(parameters)
         command.__annotations__ = {each.name: each.annotation for each in parameters}
         return command
@@ -105,55 +112,36 @@ def with_options(shared: Callable[..., None]) -> Callable[[Command], Command]:
     return decorate
 
 
-def input_options(
-    *,
-    image: Image = None,
-    text: Text = None,
-    features: Features = None,
-    where: Where = None,
-    delimiter: Delimiter = None,
-    header: Header = None,
-    encoding: Encoding = None,
-    max_unpacked: MaxUnpacked = None,
-    na: Na = None,
-) -> None:
-    """Declare what says how inputs are read; only its signature is used."""
+# What says how files, inputs, labeled images and labeled rows are read.
+FILE_OPTIONS: dict[str, Any] = {
+    "delimiter": Delimiter,
+    "header": Header,
+    "encoding": Encoding,
+    "max_unpacked": MaxUnpacked,
+    "na": Na,
+}
+INPUT_OPTIONS: dict[str, Any] = {
+    "image": Image,
+    "text": Text,
+    "features": Features,
+    "where": Where,
+    **FILE_OPTIONS,
+}
+IMAGE_OPTIONS: dict[str, Any] = {"label": Label, "image": Image, "where": Where, **FILE_OPTIONS}
+COLUMN_OPTIONS: dict[str, Any] = {"label": Label, "task": Task, **INPUT_OPTIONS}
 
 
-def image_options(
-    *,
-    label: Label = None,
-    image: Image = None,
-    where: Where = None,
-    delimiter: Delimiter = None,
-    header: Header = None,
-    encoding: Encoding = None,
-    max_unpacked: MaxUnpacked = None,
-    na: Na = None,
-) -> None:
-    """Declare what says how labeled images are read; only its signature is used."""
-
-
+@with_options(COLUMN_OPTIONS, ahead=True)
 def column_options(
     data: Data,
     *,
-    label: Label = None,
-    task: Task = None,
-    image: Image = None,
-    text: Text = None,
-    features: Features = None,
-    where: Where = None,
-    delimiter: Delimiter = None,
-    header: Header = None,
-    encoding: Encoding = None,
-    max_unpacked: MaxUnpacked = None,
-    na: Na = None,
     config: Config = None,
     set_: Set = None,
     seed: Seed = None,
     device: Device = None,
     dry_run: DryRun = False,
     as_json: Json = False,
+    **columns: Any,
 ) -> None:
     """Declare what every command with settings takes; only its signature is used."""
 

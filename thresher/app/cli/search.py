@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ...core.errors import GateError
 from ..terminal import result_console, write_line
-from .options import Data, Device, Json, Label, Seed, input_options, read_as, with_options
+from .options import INPUT_OPTIONS, Data, Device, Json, Label, Seed, read_as, with_options
 
 if TYPE_CHECKING:
     from ..searching import SearchOutcome
@@ -23,7 +23,7 @@ Bits = Annotated[
 ]
 
 
-@with_options(input_options)
+@with_options(INPUT_OPTIONS)
 def search(
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder of the search. The same folder goes on.")],
