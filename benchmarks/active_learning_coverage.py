@@ -36,10 +36,11 @@ from sklearn.datasets import load_digits
 from active_learning import Session, estimate_accuracy
 from active_learning.learners.crossfit import cross_fit
 from active_learning.learners.learner import Learner, Predictor, constant_predictor
-from active_learning.learners.logistic import LogisticHead, fit_temperature, softmax
+from active_learning.learners.logistic import LogisticHead, softmax
 from active_learning.sessions.audit_arm import Audit
 from thresher.core.embeddings import Embeddings
 from thresher.core.files import write_json
+from thresher.core.numerics.temperature import fit_temperature
 
 POOL, BATCH, ROUNDS, AUDIT = 600, 20, 5, 0.2
 PENALTY = 0.1

@@ -87,14 +87,3 @@ def logits_of(vectors: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> np.
         np.matmul(rows, weights, out=logits[start : start + BLOCK])
     logits += bias
     return logits
-
-
-def best_temperature(log_loss: Callable[[float], float]) -> float:
-    """Return the temperature in [0.1, 10] of least loss; `log_loss` takes its logarithm.
-
-    Guo et al. (2017), "On Calibration of Modern Neural Networks".
-    """
-    from scipy.optimize import minimize_scalar
-
-    limit = float(np.log(10.0))
-    return float(np.exp(minimize_scalar(log_loss, bounds=(-limit, limit), method="bounded").x))

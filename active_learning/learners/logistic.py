@@ -15,12 +15,12 @@ import numpy as np
 from thresher.core.errors import check_number
 from thresher.core.moved import renamed
 from thresher.core.numerics.softmax import softmax
+from thresher.core.numerics.temperature import fit_temperature
 
 from .blas_threads import one_thread
 from .learner import Predictor, constant_predictor
 from .linear_fit import (
     LEAST_FOR_TEMPERATURE,
-    best_temperature,
     fit_linear,
     held_out_logits,
     logits_of,
@@ -128,19 +128,6 @@ def fit_logistic(
 
     # A faint pull on the bias keeps it finite for classes without a row.
     return fit_linear(vectors, log_loss, outputs=num_classes, strength=strength, bias_pull=1e-4)
-
-
-def fit_temperature(logits: np.ndarray, codes: np.ndarray) -> float:
-    """Return the temperature in [0.1, 10] with the least cross-entropy on held-out logits."""
-    rows = np.arange(len(codes))
-
-    def loss(log_temperature: float) -> float:
-        scaled = logits * np.exp(-log_temperature)
-        top = scaled.max(axis=1)
-        log_sum = np.log(np.exp(scaled - top[:, None]).sum(axis=1)) + top
-        return float((log_sum - scaled[rows, codes]).mean())
-
-    return best_temperature(loss)
 
 
 def span(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

@@ -12,12 +12,12 @@ from functools import partial
 import numpy as np
 
 from thresher.core.errors import check_number
+from thresher.core.numerics.temperature import best_temperature
 
 from .blas_threads import one_thread
 from .learner import Predictor
 from .linear_fit import (
     LEAST_FOR_TEMPERATURE,
-    best_temperature,
     fit_linear,
     held_out_logits,
     logits_of,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from thresher.core.grid import exact_rows
+from thresher.core.numerics.kmeans import cluster_sums, sampled_rows
 
 from ..pool.inner_products import inner_products, squared_norms
 from .seeding import squared_distance_sampling
@@ -49,11 +50,8 @@ def k_means(
         Nearest centroid of each row.
     """
     rows = np.arange(len(vectors)) if rows is None else rows
-    chosen = rows
-    if len(rows) > POINTS_PER_CENTROID * clusters:
-        places = rng.choice(len(rows), POINTS_PER_CENTROID * clusters, replace=False)
-        chosen = rows[np.sort(places)]
-    sample = vectors[chosen]
+    places = sampled_rows(len(rows), most=POINTS_PER_CENTROID * clusters, rng=rng)
+    sample = vectors[rows if places is None else rows[places]]
     centroids = sample[_seeds(sample, clusters=clusters, rng=rng, device=device)].copy()
     before = np.full(len(sample), -1)
     for _ in range(rounds):
@@ -61,7 +59,10 @@ def k_means(
         if (assignment == before).all():
             break
         before = assignment
-        _move(centroids, sample, assignment=assignment)
+        counts = np.bincount(assignment, minlength=clusters)
+        held = counts > 0
+        sums = cluster_sums(sample, assignment, clusters=clusters)[held]
+        centroids[held] = exact_rows(sums / counts[held, None])
     step = max(1, BLOCK_VALUES // len(centroids))
     parts = [
         assign(vectors[rows[start : start + step]], centroids, device=device)
@@ -94,10 +95,3 @@ def _seeds(
         worth=np.ones(len(points)),
     )
     return places
-
-
-def _move(centroids: np.ndarray, points: np.ndarray, *, assignment: np.ndarray) -> None:
-    order = np.argsort(assignment, kind="stable")
-    present, starts, counts = np.unique(assignment[order], return_index=True, return_counts=True)
-    sums = np.add.reduceat(points[order], starts, axis=0)
-    centroids[present] = exact_rows(sums / counts[:, None])

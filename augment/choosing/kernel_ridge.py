@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.numerics.folds import spread_over_folds
+
 RIDGE = 0.1
 
 
@@ -51,10 +53,6 @@ def stratified_folds(
     labels: np.ndarray, *, folds: int, generator: np.random.Generator
 ) -> np.ndarray:
     """Return a fold number (n,) for each row, every class spread evenly over the folds."""
-    fold = np.empty(len(labels), dtype=np.intp)
-    start = 0
-    for label in np.unique(labels):
-        members = generator.permutation(np.flatnonzero(labels == label))
-        fold[members] = (start + np.arange(len(members))) % folds
-        start += len(members)
-    return fold
+    classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    drawn = [generator.permutation(members) for members in classes]
+    return spread_over_folds(np.concatenate([np.empty(0, np.int64), *drawn]), folds)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from thresher.core.grid import exact_rows
+from thresher.core.numerics.kmeans import cluster_sums, sampled_rows, unit_on_grid
 
 BLOCK_CELLS = 8_000_000
 MOST_SAMPLED = 64
@@ -26,9 +26,8 @@ def spherical_kmeans(
     cluster_of : ndarray of int64, shape (n,)
     """
     k = max(1, min(k, len(vectors)))
-    sample = vectors
-    if len(vectors) > k * MOST_SAMPLED:
-        sample = vectors[np.sort(rng.choice(len(vectors), k * MOST_SAMPLED, replace=False))]
+    places = sampled_rows(len(vectors), most=k * MOST_SAMPLED, rng=rng)
+    sample = vectors if places is None else vectors[places]
     centers = _seeds(sample, k, rng)
     for _ in range(iterations):
         nearest, similarity = assign(sample, centers)
@@ -67,15 +66,8 @@ def _seeds(vectors: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
 def _means(
     vectors: np.ndarray, nearest: np.ndarray, centers: np.ndarray, similarity: np.ndarray
 ) -> np.ndarray:
-    from scipy.sparse import csr_array
-
-    n = len(vectors)
-    members = csr_array((np.ones(n, np.float32), (nearest, np.arange(n))), shape=(len(centers), n))
-    sums = np.asarray(members @ vectors, dtype=np.float32)
-    norms = np.linalg.norm(sums, axis=1)
-    lost = np.flatnonzero(norms == 0)
-    if len(lost):
-        # An empty cluster starts again at the rows that fit their center worst.
-        sums[lost] = vectors[np.argsort(similarity, kind="stable")[: len(lost)]]
-        norms = np.linalg.norm(sums, axis=1)
-    return exact_rows(sums / np.maximum(norms, 1e-12)[:, None])
+    sums = cluster_sums(vectors, nearest, clusters=len(centers))
+    lost = np.flatnonzero(~sums.any(axis=1))
+    # An empty cluster starts again at the rows that fit their center worst.
+    sums[lost] = vectors[np.argsort(similarity, kind="stable")[: len(lost)]]
+    return unit_on_grid(sums)

@@ -18,6 +18,7 @@ import numpy as np
 from thresher.core.classes import class_key
 from thresher.core.errors import InputError
 from thresher.core.missing import read_values, whole_numbers
+from thresher.core.numerics.softmax import softmax
 from thresher.core.text_arrays import text_array
 from thresher.core.ties import first_highest
 
@@ -194,8 +195,7 @@ def _update(
         )
         said = np.where(codes == k, np.log(right[answers.annotators, k]), wrong)
         logs[:, k] += np.bincount(answers.rows, weights=said, minlength=n)
-    odds = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+    return softmax(logs)
 
 
 def _counts(answers: Answers, codes: np.ndarray, *, n: int, num_classes: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from thresher.core.numerics.folds import spread_over_folds
 from thresher.core.numerics.softmax import softmax
 from thresher.core.randomness import RandomState, check_random_state
 
@@ -58,10 +59,7 @@ def stratified_folds(
     """Return a fold for each row, shape (n,), with the rows of each class spread evenly."""
     random = check_random_state(random_state)
     shuffled = random.permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    fold_of = np.empty(len(labels), dtype=np.int64)
-    fold_of[by_class] = np.arange(len(labels)) % folds
-    return fold_of
+    return spread_over_folds(shuffled[np.argsort(labels[shuffled], kind="stable")], folds)
 
 
 def fit_logistic(

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.numerics.softmax import softmax
+
 FEWEST_IMAGES = 100
 FITTED_IMAGES = 5_000
 FOLDS = 5
@@ -131,8 +133,7 @@ def _temperature(evidence: np.ndarray) -> float:
 
 
 def _posterior(evidence: np.ndarray, scale: float) -> np.ndarray:
-    values = np.exp(scale * (evidence - evidence.max(axis=1, keepdims=True)))
-    return np.asarray(values / values.sum(axis=1, keepdims=True))
+    return softmax(scale * (evidence - evidence.max(axis=1, keepdims=True)))
 
 
 def _judge(evidence: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:

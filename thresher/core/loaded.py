@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .choice import Choice
@@ -22,13 +22,47 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class GivenPart:
-    """A run of rows that came from one file or one split.
+class FilePart:
+    """What is remembered of one file or one split, beside its rows.
 
     Attributes
     ----------
     name : str
         The file or split, as it is called in messages; empty for a table in memory.
+    folder : Path or None
+        Folder of the file, from which paths in its cells start; None for a table in memory.
+    features : mapping of str to datasets feature
+        What a Hugging Face source says of its columns, such as the names behind class codes.
+    titles : tuple of str or None
+        Names of the columns as a file of delimited text has them, none where it has no header;
+        None for other tables.
+    stored : pyarrow.Schema or None
+        Types and metadata in a Parquet file, before columns were brought to usual types.
+    line_end : str or None
+        What ends the lines of a file of text, where that is no newline.
+    sep_line : str or None
+        The first line of a file of delimited text that says the delimiter, such as ``sep=;``.
+    lines : pyarrow.LargeBinaryArray, shape (n,), or None
+        The rows of a JSON or JSON Lines file, each on a line of its own, as UTF-8.
+    """
+
+    name: str
+    _: KW_ONLY
+    folder: Path | None = None
+    features: Mapping[str, Any] = field(default_factory=dict)
+    titles: tuple[str, ...] | None = None
+    stored: pa.Schema | None = None
+    line_end: str | None = None
+    sep_line: str | None = None
+    lines: pa.Array | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class GivenPart(FilePart):
+    """A run of rows that came from one file or one split.
+
+    Attributes
+    ----------
     rows : int
     numbers : ndarray of int64, shape (rows,)
         Line or row numbers in the file, from 1.
@@ -36,34 +70,12 @@ class GivenPart:
         The source's own name of the split, where a key, a file name or a folder says it.
     schema : pyarrow.Schema
         Columns and types of this part alone; other parts may have others.
-    features : mapping of str to datasets feature
-        What the part says of its columns.
-    titles : tuple of str or None
-        Names of the columns as a file of delimited text has them, none where it has no header.
-    folder : Path or None
-        Folder of the file, from which paths in its cells start; None for a table in memory.
-    stored : pyarrow.Schema or None
-        Types and metadata in a Parquet file, before columns were brought to usual types.
-    line_end : str or None
-        What ends the lines of a file of text, where that is no newline.
-    sep_line : str or None
-        The first line of a file of delimited text that says the delimiter, such as ``sep=;``.
-    lines : pyarrow.LargeBinaryArray, shape (rows,), or None
-        The rows of a JSON or JSON Lines file, each on a line of its own, as UTF-8.
     """
 
-    name: str
     rows: int
     numbers: np.ndarray
     split: str | None
     schema: pa.Schema
-    features: Mapping[str, Any] = field(default_factory=dict)
-    titles: tuple[str, ...] | None = None
-    folder: Path | None = None
-    stored: pa.Schema | None = None
-    line_end: str | None = None
-    sep_line: str | None = None
-    lines: pa.Array | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, repr=False)

@@ -16,7 +16,8 @@ import numpy as np
 
 from thresher.core.errors import InputError, check_number
 from thresher.core.interval import wilson_interval
-from thresher.core.numerics.softmax import confidence, log_softmax
+from thresher.core.numerics.softmax import confidence
+from thresher.core.numerics.temperature import likeliest_temperature
 
 STEPS = 200
 CURVE_POINTS = 25
@@ -163,9 +164,7 @@ def exit_curve(
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """Return the temperature with the highest likelihood, from 1/8 to 8 in steps of a tenth."""
-    scales = 2.0 ** np.arange(-3, 3.01, 0.1375)
-    rows, exact = np.arange(len(labels)), logits.astype(np.float64)
-    return float(max(scales, key=lambda scale: log_softmax(exact / scale)[rows, labels].mean()))
+    return likeliest_temperature(logits, labels, temperatures=2.0 ** np.arange(-3, 3.01, 0.1375))
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@ import pytest
 
 from active_learning import SklearnLearner, TorchLearner
 from active_learning.learners.learner import committee_probs, dropout_probs
-from active_learning.learners.logistic import LogisticHead, fit_logistic, fit_temperature, softmax
+from active_learning.learners.logistic import LogisticHead, fit_logistic, softmax
 from thresher.core.embeddings import unit_length
 from thresher.core.errors import InputError
+from thresher.core.numerics.temperature import fit_temperature
 
 
 def blobs(n=300, classes=4, seed=0):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..choice import Choice
 from ..class_labels import with_class_names
 from ..classes import class_text
 from ..issues import Issue
-from ..loaded import GivenPart
+from ..loaded import FilePart, GivenPart
 from ..missing import is_missing
 from ..split_names import SPLIT_NAMES
 from .table_form import TableForm
@@ -25,49 +25,24 @@ UNNAMED = ""  # name of a table in memory
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(FilePart):
     """One table of a source.
 
     Attributes
     ----------
-    name : str
-        File or split name, for naming rows.
     table : pyarrow.Table
     split : str or None
         ``train``, ``validation`` or ``test`` when the file or key says so.
-    key : str or None
-        The source's own name of that split, such as ``dev``; default `split`.
     numbers : ndarray of int64, shape (n,), or None
         Line or row numbers in the file, from 1; None counts 1, 2, ….
-    folder : Path or None
-        Folder that relative paths in the cells start from.
-    features : mapping of str to datasets feature
-        What a Hugging Face source says of its columns, such as the names behind class codes.
-    titles : tuple of str or None
-        Names of the columns as a file of delimited text has them, none where it has no header;
-        None for other tables.
-    stored : pyarrow.Schema or None
-        Types and metadata in a Parquet file, before columns were brought to usual types.
-    line_end : str or None
-        What ends the lines of a file of text, where that is no newline.
-    sep_line : str or None
-        The first line of a file of delimited text that says the delimiter, such as ``sep=;``.
-    lines : pyarrow.LargeBinaryArray, shape (n,), or None
-        The rows of a JSON or JSON Lines file, each on a line of its own, as UTF-8.
+    key : str or None
+        The source's own name of that split, such as ``dev``; default `split`.
     """
 
-    name: str
     table: pa.Table
     split: str | None = None
     numbers: np.ndarray | None = None
-    folder: Path | None = None
-    features: Mapping[str, Any] = field(default_factory=dict)
-    titles: tuple[str, ...] | None = None
     key: str | None = None
-    stored: pa.Schema | None = None
-    line_end: str | None = None
-    sep_line: str | None = None
-    lines: pa.Array | None = field(default=None, repr=False)
 
     def row_numbers(self) -> np.ndarray:
         """Return the line or row numbers, int64, shape (n,)."""
@@ -76,18 +51,11 @@ class Part:
     def given(self) -> GivenPart:
         """Return what is remembered of the part beside its rows."""
         return GivenPart(
-            self.name,
-            len(self.table),
-            self.row_numbers(),
-            self.key or self.split,
-            self.table.schema,
-            self.features,
-            self.titles,
-            self.folder,
-            self.stored,
-            self.line_end,
-            self.sep_line,
-            self.lines,
+            rows=len(self.table),
+            numbers=self.row_numbers(),
+            split=self.key or self.split,
+            schema=self.table.schema,
+            **{each.name: getattr(self, each.name) for each in fields(FilePart)},
         )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..grid import exact_rows
+from ..numerics.kmeans import cluster_sums, unit_on_grid
 from ..progress import track
 from ..ties import highest_places
 
@@ -39,20 +40,10 @@ def fit_centroids(vectors: np.ndarray, cells: int, rng: np.random.Generator) -> 
     centroids = sample[rng.choice(count, cells, replace=False)].copy()
     for _ in range(ITERATIONS):
         owner = nearest_cells(sample, centroids, 1)[:, 0]
-        centroids = _means(sample, owner, cells=cells)
+        centroids = unit_on_grid(cluster_sums(sample, owner, clusters=cells))
         empty = np.flatnonzero(~centroids.any(axis=1))
         centroids[empty] = sample[rng.choice(count, len(empty))]
     return centroids
-
-
-def _means(rows: np.ndarray, owner: np.ndarray, *, cells: int) -> np.ndarray:
-    order = np.argsort(owner, kind="stable")
-    held, starts = np.unique(owner[order], return_index=True)
-    sums = np.zeros((cells, rows.shape[1]), np.float32)
-    sums[held] = np.add.reduceat(rows[order], starts, axis=0)
-    norms = np.linalg.norm(sums, axis=1, keepdims=True)
-    np.divide(sums, norms, out=sums, where=norms > 0)
-    return exact_rows(sums)
 
 
 def nearest_cells(vectors: np.ndarray, centroids: np.ndarray, count: int) -> np.ndarray:
