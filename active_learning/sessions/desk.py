@@ -213,13 +213,20 @@ class Desk:
         return told.taken
 
     @checked
-    def undo(self, annotator: str, *, lease: str, key: str) -> DeskRow | None:
+    def undo(
+        self, annotator: str, *, lease: str, key: str, row_id: str | None = None
+    ) -> DeskRow | None:
         """Take back the annotator's last answer at a desk; return its row to show it again.
 
         Again and again, one answer further back each time; None when there is none left. The row is
         leased to the tab. An undo that is sent again under the same key does nothing more.
+
+        With `row_id`, the answer for that row: a tab takes back what was said in it, whatever was
+        said in another tab since.
         """
         _named("key", key)
+        if row_id is not None:
+            row_id = str(self.session.state.row_ids[self.session.state.position(row_id)])
         with self._filler.lock:
             self._check_open()
             line = self._filler.line(_named("annotator", annotator, empty=True))
@@ -227,7 +234,13 @@ class Desk:
         state, store, now = self._engine.state, self._engine.store, self._clock()
         told = self._writer.submit(
             lambda: write_undo(
-                store, state, annotator, key=key, expires=now + self._length, now=now
+                store,
+                state,
+                annotator,
+                row_id=row_id,
+                key=key,
+                expires=now + self._length,
+                now=now,
             )
         )
         if told is None or told.again is None:

@@ -60,11 +60,18 @@ def write_answer(
 
 
 def write_undo(
-    store: Store, state: State, annotator: str, *, key: str, expires: float, now: float
+    store: Store,
+    state: State,
+    annotator: str,
+    *,
+    row_id: str | None,
+    key: str,
+    expires: float,
+    now: float,
 ) -> Told | None:
     """Take back the last answer that an annotator gave at a desk, and lease its row again.
 
-    None when there is none left.
+    The last of all, or the last for a row. None when there is none left.
     """
     log = DeskLog(store)
     known = log.answer_of_key(annotator, key)
@@ -72,7 +79,7 @@ def write_undo(
         row_id, batch = log.row_of(known[0])
         repeated = Taken(known[0], False, False, True)
     else:
-        found = log.last_counting(annotator)
+        found = log.last_counting(annotator, row_id=row_id)
         if found is None:
             return None
         row_id, batch = found

@@ -38,16 +38,21 @@ class DeskLog:
             ).fetchone()
         return found[0], found[1]
 
-    def last_counting(self, annotator: str) -> tuple[str, int] | None:
-        """Return row id and round of the last answer given at a desk that counts still."""
+    def last_counting(self, annotator: str, *, row_id: str | None = None) -> tuple[str, int] | None:
+        """Return row id and round of the last answer given at a desk that counts still.
+
+        Of all rows, or of one.
+        """
+        of_row = "" if row_id is None else " AND row_id = ?"
         with self._labels.lock:
             found = self._labels.connection.execute(
                 "SELECT row_id, round FROM answers AS said WHERE annotator = ? AND kind <> 'undo'"
+                f"{of_row}"
                 " AND id = (SELECT max(id) FROM answers WHERE row_id = said.row_id"
                 " AND annotator = said.annotator)"
                 " AND EXISTS (SELECT 1 FROM desk_answers WHERE answer = said.id)"
                 " ORDER BY id DESC LIMIT 1",
-                (annotator,),
+                (annotator,) if row_id is None else (annotator, row_id),
             ).fetchone()
         return None if found is None else (found[0], found[1])
 

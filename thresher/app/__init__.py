@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .policy_choice import augment_choose as augment_choose
     from .policy_choice import augment_preview as augment_preview
     from .searching import search as search
+    from .serving import serve_labels as serve_labels
     from .settings import Settings as Settings
     from .sharded import curate_shards as curate_shards
 
@@ -83,6 +84,7 @@ _HOME = {
     "report": "pages.run_report",
     "run": "pipeline",
     "search": "searching",
+    "serve_labels": "serving",
     "train": "pipeline",
 }
 __all__ = sorted(_HOME)

@@ -97,8 +97,8 @@ class LabelFolder:
                 session.tell(known, annotator=DATA)
         return cls(folder)
 
-    def open(self, start: Start | None = None) -> Session:
-        """Open the session; models are fitted when rows are asked for, in this process."""
+    def open(self, start: Start | None = None, *, background: bool = False) -> Session:
+        """Open the session; models are fitted when rows are asked for, or in the background."""
         from active_learning import Session
 
         given: dict[str, Any] = {}
@@ -115,7 +115,7 @@ class LabelFolder:
             embeddings=Embeddings.load(self.folder / "embeddings"),
             candidates=self._array("candidates"),
             costs=self._array("costs"),
-            background=False,
+            background=background,
             **given,
         )
 

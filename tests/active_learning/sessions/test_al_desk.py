@@ -172,6 +172,20 @@ def test_undo_goes_back_to_any_depth(tmp_path):
         assert session.replay() == []
 
 
+def test_a_tab_undoes_its_own_row_whatever_was_said_in_another(tmp_path):
+    with start(tmp_path) as session, Desk(session, batch=4) as desk:
+        first, second = (*take(desk), *take(desk))
+        answer(desk, first)
+        answer(desk, second, SKIP)
+        for _ in range(2):  # sent again, it does nothing more
+            assert desk.undo("ann", lease="t", key="x", row_id=first.row_id) == first
+        assert session.recorded() == {(second.row_id, "ann"): SKIP}
+        assert desk.undo("ann", lease="t", key="y", row_id=first.row_id) is None
+        assert desk.undo("ann", lease="t", key="z") == second
+        with pytest.raises(InputError, match="is not in the pool"):
+            desk.undo("ann", lease="t", key="w", row_id="nowhere")
+
+
 def test_blind_rows_have_no_suggestion_and_that_is_in_the_log(tmp_path):
     with start(tmp_path, audit=0.5) as session, Desk(session, batch=5) as desk:
         session.tell(TRUTH_OF_SOME, annotator="z")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 STATIC = Path(__file__).parents[3] / "thresher/app/web/static"
-FILES = sorted(path for path in STATIC.iterdir() if path.suffix in (".js", ".html", ".css"))
+FILES = sorted(path for path in STATIC.iterdir() if path.suffix in (".js", ".html", ".css", ".svg"))
 MARKUP = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|createContextualFragment|srcdoc"
 PROGRAMS = r"\beval\(|new Function|setTimeout\(\s*['\"`]|javascript:"
 

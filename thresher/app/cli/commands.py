@@ -30,6 +30,7 @@ from .options import (
     settings_from,
 )
 from .search import add_search
+from .serve_labels import serve_labels
 from .whole_run import go, show_plan
 
 # The help begins with what most people look for.
@@ -60,6 +61,7 @@ app.add_typer(label_app, name="label")
 app.add_typer(augment_app, name="augment")
 add_commands(app)
 add_search(app)
+app.command()(serve_labels)
 
 Asked = tuple[Callable[..., RunResult], Path, dict[str, Any]]
 

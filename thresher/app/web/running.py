@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import secrets
 import socket
-import sys
-import webbrowser
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -15,7 +14,6 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from ...core.errors import InputError
-from ..terminal import write_line
 
 LEAST_TOKEN = 16
 
@@ -45,6 +43,7 @@ def bound(place: Place) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((place.host, place.port))
+        listening.listen(128)  # before the link is shown
     except (OSError, OverflowError) as error:
         listening.close()
         taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
@@ -77,9 +76,14 @@ def _own_address(host: str) -> str:
 
 
 def serve(
-    app: ASGIApp, place: Place, *, annotators: Sequence[str] = (), browser: bool = True
+    app: ASGIApp,
+    place: Place,
+    *,
+    annotators: Sequence[str],
+    say: Callable[[Mapping[str, str]], object],
+    stop: threading.Event | None,
 ) -> None:
-    """Print the links and answer until Ctrl-C.
+    """Answer until interrupted or stopped; the application is closed in either case.
 
     Parameters
     ----------
@@ -88,18 +92,12 @@ def serve(
         With its token.
     annotators : sequence of str
         Each gets a link of their own.
-    browser : bool
-        Open the first link in a browser of this machine.
+    say : callable
+        Takes the links by name, once the server listens.
+    stop : threading.Event or None
     """
     with bound(place) as listening:
         port = int(listening.getsockname()[1])
-        links = [link(place, port, annotator=name) for name in annotators or ("",)]
-        for name, url in zip(annotators or ("",), links, strict=True):
-            write_line(f"{name}: {url}" if name else url)
-        write_line("Ctrl-C ends it; all that was answered is saved.")
-        sys.stdout.flush()
-        if browser:
-            webbrowser.open(links[0])
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -109,7 +107,13 @@ def serve(
             timeout_graceful_shutdown=5,
             ws="none",
         )
-        try:
-            uvicorn.Server(config).run(sockets=[listening])
-        except KeyboardInterrupt:
-            write_line("Ended.")
+        server = uvicorn.Server(config)
+        say({name: link(place, port, annotator=name) for name in annotators or ("",)})
+        if stop is not None:
+            threading.Thread(target=_end, args=(server, stop), daemon=True).start()
+        server.run(sockets=[listening])
+
+
+def _end(server: uvicorn.Server, stop: threading.Event) -> None:
+    stop.wait()
+    server.should_exit = True

@@ -1,0 +1,97 @@
+"""The pages on which people label, served until they are stopped."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from ..core.errors import require
+from ..core.signatures import checked
+
+PathLike = str | os.PathLike[str]
+
+
+@checked
+def serve_labels(
+    folder: PathLike,
+    *,
+    annotators: Sequence[str] = (),
+    target: float | None = None,
+    mode: str = "new",
+    batch: int = 20,
+    lease: str = "10m",
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    allow_hosts: Sequence[str] = (),
+    token: str = "",
+    say: Callable[[Mapping[str, str]], object] = print,
+    stop: threading.Event | None = None,
+) -> None:
+    """Serve a page to label on, until interrupted or stopped.
+
+    The links hold a key; without it nothing is shown. Needs ``thresher[web]``.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made by `label_init`.
+    annotators : sequence of str
+        Who may label; anybody, under any name, when there are none.
+    target : float, optional
+        Accuracy (or mean error) at which labeling may stop.
+    mode : {"new", "relabel", "mixed"}
+        ``"relabel"`` asks for second opinions.
+    batch : int
+        Rows that are chosen at once for a person.
+    lease : str
+        How long rows wait for a page of which nothing is heard.
+    host : str
+        Address to listen on; ``"0.0.0.0"`` lets other machines in.
+    port : int
+        0 for any free one.
+    allow_hosts : sequence of str
+        Further names under which the server may be called.
+    token : str
+        Key in the links, so that they outlive the server; by default a new one each time.
+    say : callable
+        Takes the link of each annotator by name, once the server listens; the name is empty where
+        anybody may label.
+    stop : threading.Event, optional
+        Ends the server when it is set.
+
+    Raises
+    ------
+    MissingExtraError
+        When Starlette or uvicorn is not installed.
+    InputError
+        For a folder without a session, one that another process serves, a port in use, or a short
+        token.
+
+    Examples
+    --------
+    >>> import threading
+    >>> import datasets
+    >>> rows = datasets.Dataset.from_dict({"text": ["works well", "broke at once", "very good"]})
+    >>> from thresher.app import label_init, serve_labels
+    >>> _ = label_init(rows, out="labeling", classes=["good", "bad"])
+    >>> stop = threading.Event()
+    >>> def look(links):
+    ...     print(links["ann"].startswith("http://127.0.0.1:"))
+    ...     stop.set()
+    >>> serve_labels("labeling", annotators=["ann"], port=0, say=look, stop=stop)
+    True
+    """
+    for module in ("starlette", "uvicorn"):
+        require(module, extra="web")
+    from .web.application import make_app
+    from .web.label.opening import LabelOptions
+    from .web.opening import open_site
+    from .web.running import Place, serve
+
+    place = Place(host, port, token).with_token()
+    options = LabelOptions(tuple(annotators), batch, lease, mode, target)
+    site = open_site(Path(folder), options)
+    app = make_app(site, token=place.token, names=allow_hosts)
+    serve(app, place, annotators=options.annotators, say=say, stop=stop)
