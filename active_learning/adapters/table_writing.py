@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from thresher.core.errors import InputError, ThresherWarning
@@ -14,8 +14,8 @@ from ..sessions.batch import Batch
 from ..tasks import Task
 from .row_files import file_format, write_rows
 from .sheet_ids import changed_by_sheets
+from .shown import Content
 
-Content = Mapping[str, Mapping[str, Any]]
 ANSWER_COLUMNS = ("row_id", "annotator", "kind", "label", "seconds", "time", "round", "log_id")
 COLUMNS = ("row_id", "annotator", "suggestion", "confidence", "arm", "reason", "label")
 # Whoever sees the model's word tends to agree: the rows it is measured by go out without.

@@ -10,12 +10,12 @@ from typing import Any
 
 from thresher.core.errors import InputError, check_choice
 from thresher.core.labels import Answer
-from thresher.core.missing import is_missing
 
 from ...sessions.batch import Batch
 from ...tasks import Task
 from ..row_files import write_rows
-from ..table_writing import BLIND, Content
+from ..shown import Content, shown_row
+from ..table_writing import BLIND
 
 VIEWS = {
     "classification": "choice",
@@ -83,19 +83,8 @@ def _write(path: str | os.PathLike[str], rows: list[dict[str, Any]]) -> None:
 
 
 def _shown(task: Task, row_id: str, content: Content) -> dict[str, Any]:
-    """Return what a person sees: an image, a text, or several columns as lines of one."""
-    columns = content.get(row_id, {})
-    if not is_missing(columns.get("image")):
-        return {"row_id": row_id, "image": str(columns["image"])}
-    if len(columns) > 1 and task.name == "spans":
-        raise InputError(
-            f"Spans lie in one text; row {row_id!r} has the columns {', '.join(columns)}."
-        )
-    if len(columns) == 1:
-        (value,) = columns.values()
-        return {"row_id": row_id, "text": "" if value is None else str(value)}
-    lines = [f"{name}: {value}" for name, value in columns.items()]
-    return {"row_id": row_id, "text": "\n".join(lines) or row_id}
+    kind, value = shown_row(task, row_id, content)
+    return {"row_id": row_id, kind: value}
 
 
 def _judgment(task: Task, text: str | None) -> dict[str, Any]:
