@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .findings.copies import curate_leakage as curate_leakage
     from .findings.matching import curate_match as curate_match
     from .installation import doctor as doctor
+    from .labeling.argilla import label_argilla as label_argilla
     from .labeling.exporting import label_export as label_export
     from .labeling.label_studio import label_sync as label_sync
     from .labeling.loop import label_next as label_next
@@ -72,6 +73,7 @@ _HOME = {
     "curate_undo": "applying",
     "doctor": "installation",
     "gate": "budget",
+    "label_argilla": "labeling.argilla",
     "label_export": "labeling.exporting",
     "label_init": "labeling.start",
     "label_next": "labeling.loop",

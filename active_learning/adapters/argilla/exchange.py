@@ -7,53 +7,44 @@ and a correction that was made here lasts until the answer there changes.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from thresher.core.errors import InputError
 from thresher.core.files import read_json, write_json
 from thresher.core.labels import Answer, latest
 
-from ...sessions.batch import Batch, Mark
 from ...sessions.session import Session
 from ...sessions.store import AskedRow
-from ..sheet_ids import SheetIds
 from ..shown import Content, shown_row
 from ..table_writing import BLIND
-from .connection import Server, check_questions, talking_to
+from .connection import Server, check_questions, sdk, talking_to
+from .incoming import Pulled, Reading, Said, read_records
 from .outgoing import Outgoing, record_of
-from .questions import IMAGE, TEXT, check_task, label_of, make_settings
+from .questions import IMAGE, TEXT, check_task, make_settings
 
 HANDED_TO = "argilla"  # who holds the lease of rows that anybody there may label
 FORMAT = 1
-Said = dict[str, dict[str, list[str | None]]]
 
 
 @dataclass(frozen=True)
-class Pulled:
-    """What reading the answers did.
+class Exchange:
+    """What one round did.
 
     Attributes
     ----------
-    new : int
-        Answers that the session did not have: labels, skips, corrections and ones taken back.
-    known : int
-        Answers that were read before.
+    pulled : Pulled
+    handed : tuple of str
+        Ids of the rows that went there.
     waiting : int
-        Records of the session's rows that nobody has answered.
-    foreign : int
-        Records that are none of the session's rows.
-    set_aside : tuple of str
-        Answers that cannot be used, each with its reason.
+        Records that nobody has answered.
     """
 
-    new: int
-    known: int
+    pulled: Pulled
+    handed: tuple[str, ...]
     waiting: int
-    foreign: int
-    set_aside: tuple[str, ...]
 
 
 class ArgillaDataset:
@@ -104,13 +95,53 @@ class ArgillaDataset:
         """Workspace and name."""
         return f"{self.workspace}/{self.name}"
 
-    def send(self, batch: Batch, *, content: Content) -> int:
-        """Put the rows of a batch there, with what the model says of those that may show it.
+    def exchange(
+        self, n: int, *, content: Callable[[Sequence[str]], Content], lease: float | str = "30d"
+    ) -> Exchange:
+        """Take the answers in, then hand rows out until `n` records wait for one.
 
-        A row that is there already is changed in place: its answers stay.
+        Rows go with what the model says of them, but for those that it is measured by. Rows that an
+        interrupted call had handed out and not sent are sent first; a row that is there already is
+        changed in place, and its answers stay.
+
+        Parameters
+        ----------
+        n : int
+        content : callable
+            Returns what people see of rows, by their ids; see `export_batch`.
+        lease : float or str
+            How long the rows are kept for the server; see `Session.ask`.
         """
-        rows = zip(batch.row_ids.tolist(), batch.rows, strict=True)
-        return self._upsert([self._asked(row_id, row) for row_id, row in rows], content)
+        reading = self._read()
+        pulled = reading.pulled if reading else Pulled(0, 0, 0, 0, ())
+        rows = self._unsent(set(reading.said) if reading else set())
+        number = min(n - pulled.waiting - len(rows), self._open_rows())
+        if number > 0:
+            batch = self.session.ask(number, annotator=HANDED_TO, lease=lease)
+            asked = zip(batch.row_ids.tolist(), batch.rows, strict=True)
+            rows += [self._asked(row_id, row) for row_id, row in asked]
+        if rows:
+            self._upsert(rows, content([row.row_id for row in rows]))
+        handed = tuple(row.row_id for row in rows)
+        return Exchange(pulled, handed, pulled.waiting + len(handed))
+
+    def _unsent(self, there: set[str]) -> list[Outgoing]:
+        """Return the rows that are leased to the server and not there."""
+        held = {
+            row for row, (holder, _) in self.session.open_leases().items() if holder == HANDED_TO
+        }
+        state, rows = self.session.state, {}
+        for ask in self.session.asks():
+            for row in ask.rows if ask.annotator == HANDED_TO else ():
+                row_id = str(state.row_ids[row.position])
+                if row_id in held - there and not state.labeled[row.position]:
+                    rows[row_id] = self._asked(row_id, row)
+        return list(rows.values())
+
+    def _open_rows(self) -> int:
+        """Return how many rows an ask can get."""
+        self.session.recorded()  # so that the state knows what other processes did
+        return int(self.session.state.available(HANDED_TO, time=time.time()).sum())
 
     def send_answers(self, *, content: Content) -> tuple[int, tuple[str, ...]]:
         """Put all answers that count there, as responses of the users who have the same names.
@@ -140,15 +171,22 @@ class ArgillaDataset:
 
         Drafts are no answers. An answer in a record that was deleted stays here.
         """
-        if self._dataset is None:
+        reading = self._read()
+        if reading is None:
             raise InputError(f"There is no dataset {self.where} at {self.server.url} yet.")
-        reading = _Reading(self)
-        fresh = reading.changes(self._said)
-        new = self.session.record(fresh)
-        known = sum(map(len, reading.said.values())) - sum(each.kind != "undo" for each in fresh)
+        return reading.pulled
+
+    def _read(self) -> Reading | None:
+        """Read all records and tell what is new to the session; None without a dataset."""
+        if self._dataset is None:
+            return None
+        records = self.server.records(self._dataset)
+        names = self.server.people(self.workspace)
+        reading = read_records(self.session, records, names=names, before=self._said)
+        self.session.record(reading.fresh)
         self._said |= reading.said
         self._remember()
-        return Pulled(new, known, reading.waiting, reading.foreign, tuple(reading.set_aside))
+        return reading
 
     def _asked(self, row_id: str, row: AskedRow) -> Outgoing:
         # Where spans lie the model does not know, only which classes there are.
@@ -178,17 +216,15 @@ class ArgillaDataset:
         return len(models)
 
     def _make(self, *, image: bool) -> None:
-        import argilla
-
         client = self.server.client
         with talking_to(self.server.url):
-            settings = make_settings(
-                self.session.task, image=image, people=self._people, client=client
-            )
-            self._dataset = argilla.Dataset(
+            settings = make_settings(self.session.task, image=image, people=self._people)
+            made = sdk().Dataset(
                 self.name, workspace=self.workspace, settings=settings, client=client
-            ).create()
+            )
+            self._dataset = made.create()
         self._of_images = image
+        self._remember()
 
     def _remembered(self) -> Said:
         if not self._memory.exists():
@@ -207,57 +243,3 @@ class ArgillaDataset:
     def _remember(self) -> None:
         here = {"format": FORMAT, "url": self.server.url, "dataset": self.where}
         write_json(self._memory, {**here, "said": self._said})
-
-
-class _Reading:
-    """All records of a dataset, read once."""
-
-    def __init__(self, dataset: ArgillaDataset) -> None:
-        self.said: Said = {}
-        self.waiting = self.foreign = 0
-        self.set_aside: list[str] = []
-        self._task = dataset.session.task
-        self._names = dataset.server.people(dataset.workspace)
-        find = SheetIds(dataset.session.state).find
-        for record in dataset.server.records(dataset._dataset):
-            try:
-                row_id = find(record.external_id)
-            except InputError:
-                self.foreign += 1
-                continue
-            before = dataset._said.get(row_id, {})
-            self.said[row_id] = self._of_row(row_id, record.responses or [], before)
-            self.waiting += not self.said[row_id]
-
-    def _of_row(
-        self, row_id: str, responses: Sequence[Any], before: Mapping[str, list[str | None]]
-    ) -> dict[str, list[str | None]]:
-        """Return kind and label of each person; one that cannot be used changes nothing."""
-        found = {}
-        for response in responses:
-            person = self._names.get(str(response.user_id), str(response.user_id))
-            try:
-                label = label_of(self._task, response)
-                mark = label if isinstance(label, Mark) else None
-                if label is not None:
-                    text = None if mark else self._task.encode(label)
-                    found[person] = [mark.value if mark else "label", text]
-            except InputError as error:
-                self.set_aside.append(f"row {row_id!r}, answer of {person}: {error}")
-                if person in before:
-                    found[person] = before[person]
-        return found
-
-    def changes(self, before: Said) -> list[Answer]:
-        """Return answers that say what each person says about each row, where that changed."""
-        fresh = []
-        for row_id, said in self.said.items():
-            known = before.get(row_id, {})
-            fresh += [
-                Answer(row_id, text, person, str(kind))
-                for person, (kind, text) in said.items()
-                if known.get(person) != [kind, text]
-            ]
-            gone = known.keys() - said.keys()
-            fresh += [Answer(row_id, annotator=person, kind="undo") for person in sorted(gone)]
-        return fresh

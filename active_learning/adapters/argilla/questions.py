@@ -29,7 +29,7 @@ def options_of(task: Task) -> list[str]:
     return [*task.classes, *([none_of(task)] if task.name == "multi_label" else [])]
 
 
-def make_settings(task: Task, *, image: bool, people: int, client: Any) -> Any:
+def make_settings(task: Task, *, image: bool, people: int) -> Any:
     """Return the settings of a dataset for a task.
 
     Parameters
@@ -39,7 +39,6 @@ def make_settings(task: Task, *, image: bool, people: int, client: Any) -> Any:
         Whether an image is shown; else a text.
     people : int
         Answers after which Argilla counts a record as done.
-    client : argilla.Argilla
 
     Raises
     ------
@@ -49,25 +48,18 @@ def make_settings(task: Task, *, image: bool, people: int, client: Any) -> Any:
     import argilla
 
     check_task(task)
-    shown = (
-        argilla.ImageField(name=IMAGE, client=client)
-        if image
-        else argilla.TextField(name=TEXT, client=client)
-    )
-    why = argilla.TextField(
-        name=WHY, title="why this row was chosen", required=False, client=client
-    )
+    shown = argilla.ImageField(name=IMAGE) if image else argilla.TextField(name=TEXT)
+    why = argilla.TextField(name=WHY, title="why this row was chosen", required=False)
     return argilla.Settings(
         fields=[shown, why],
-        questions=[_question(task, client)],
+        questions=[_question(task)],
         distribution=argilla.TaskDistribution(min_submitted=people),
     )
 
 
 def check_task(task: Task) -> None:
     """Raise `InputError` when Argilla has no question for a task, or does not take its classes."""
-    if task.name not in TASKS:
-        check_choice("task", task.name, TASKS)
+    check_choice("task", task.name, TASKS)
     long = [name for name in task.classes if len(name) > LONGEST]
     if long:
         raise InputError(
@@ -76,19 +68,19 @@ def check_task(task: Task) -> None:
         )
 
 
-def _question(task: Task, client: Any) -> Any:
+def _question(task: Task) -> Any:
     import argilla
 
     options = options_of(task)
     if task.name == "classification":
-        return argilla.LabelQuestion(name=QUESTION, labels=options, client=client)
+        return argilla.LabelQuestion(name=QUESTION, labels=options)
     if task.name == "multi_label":
-        return argilla.MultiLabelQuestion(name=QUESTION, labels=options, client=client)
+        return argilla.MultiLabelQuestion(name=QUESTION, labels=options)
     if task.name == "spans":
         return argilla.SpanQuestion(
-            name=QUESTION, field=TEXT, labels=options, allow_overlapping=True, client=client
+            name=QUESTION, field=TEXT, labels=options, allow_overlapping=True
         )
-    return argilla.TextQuestion(name=QUESTION, title="number", client=client)
+    return argilla.TextQuestion(name=QUESTION, title="number")
 
 
 def value_of(task: Task, text: str) -> Any:

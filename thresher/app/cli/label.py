@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import label_export, label_loop, label_start, label_studio
+from . import label_argilla, label_export, label_loop, label_start, label_studio
 
 app = typer.Typer(
     name="label",
@@ -23,5 +23,6 @@ for command in (
     label_start.simulate_strategies,
     label_export.export,
     label_studio.sync,
+    label_argilla.argilla,
 ):
     app.command(NAMES.get(command.__name__))(command)

@@ -122,7 +122,7 @@ class FakeArgilla:
         return self.datasets[key]
 
     def change_dataset(self, key: str, _: Any, body: Json) -> Json:
-        self.datasets[key] |= {name: body[name] for name in body if name in ("guidelines", "name")}
+        self.datasets[key] |= {name: body[name] for name in body if name not in ("id", "status")}
         return self.datasets[key]
 
     def drop_dataset(self, key: str, _: Any, __: Any) -> Json:

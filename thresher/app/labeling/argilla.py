@@ -1,0 +1,85 @@
+"""A labeling folder and a dataset in Argilla."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...core.errors import check_count
+from ...core.signatures import checked
+from ..label_folder import LabelFolder
+
+if TYPE_CHECKING:
+    from active_learning.adapters.argilla.exchange import Exchange
+
+PathLike = str | os.PathLike[str]
+MEMORY = "argilla.json"
+
+
+@checked
+def label_argilla(
+    folder: PathLike,
+    dataset: str,
+    *,
+    rows: int = 20,
+    url: str | None = None,
+    workspace: str | None = None,
+    people: int = 1,
+) -> Exchange:
+    """Take in what people said in a dataset of Argilla, then hand rows out until enough wait there.
+
+    The dataset is made at the first time. Killed at any moment, or given twice, this sends no row
+    twice and loses no answer.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made by `label_init`.
+    dataset : str
+        Its name there.
+    rows : int
+        Records that shall wait for an answer.
+    url : str, optional
+        Address of the server; by default the variable ARGILLA_API_URL, else
+        ``http://localhost:6900``. The key is in the variable ARGILLA_API_KEY.
+    workspace : str, optional
+        Needed when there are several.
+    people : int
+        Answers after which Argilla counts a record as done.
+
+    Returns
+    -------
+    Exchange
+        What came in (``pulled``), what went out (``handed``), and how many records wait.
+
+    Raises
+    ------
+    InputError
+        For boxes, for which Argilla has no question, a wrong key, and a dataset that asks something
+        else.
+    ThresherError
+        When no server answers.
+
+    Examples
+    --------
+    >>> from thresher.app import label_argilla
+    >>> label_argilla("labeling", "reviews")  # doctest: +SKIP
+    """
+    from active_learning.adapters.argilla.connection import Server
+    from active_learning.adapters.argilla.exchange import ArgillaDataset
+
+    check_count("rows", rows, low=0)
+    check_count("people", people)
+    here = LabelFolder(Path(folder))
+    with here.open() as session, tempfile.TemporaryDirectory() as images:
+        there = ArgillaDataset(
+            session,
+            dataset,
+            memory=here.folder / MEMORY,
+            server=Server(url=url),
+            workspace=workspace,
+            people=people,
+        )
+        return there.exchange(rows, content=lambda ids: here.content(ids, images=Path(images)))
