@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from .exits import with_exits as with_exits
     from .exporting import export as export
     from .exporting import load_exported as load_exported
+    from .loop.batches import Batch as Batch
     from .loop.dynamics import DynamicsRecorder as DynamicsRecorder
     from .loop.fit import fit as fit
+    from .loop.hooks import Hook as Hook
+    from .loop.hooks import Moment as Moment
     from .loop.run import TrainingRun as TrainingRun
     from .models import ModelSpec as ModelSpec
     from .models import build_model as build_model
@@ -46,11 +49,14 @@ if TYPE_CHECKING:
 require_training()
 
 _HOME = {
+    "Batch": "loop.batches",
     "Cascade": "exits",
     "DynamicsRecorder": "loop.dynamics",
     "ExitLoss": "exits",
     "HashTokenizer": "rows",
+    "Hook": "loop.hooks",
     "ModelSpec": "models",
+    "Moment": "loop.hooks",
     "Samples": "rows.samples",
     "TokenDropout": "rows.token_dropout",
     "TrainingRun": "loop.run",

@@ -17,7 +17,7 @@ from thresher.core.errors import InputError, check_number
 from thresher.core.labels import Answer, latest
 from thresher.core.missing import is_missing
 
-from ..sessions.batch import Mark
+from ..sessions.batch import NoLabel
 from ..sessions.session import Session
 from ..tasks import Task
 from .sheet_ids import SheetIds
@@ -27,8 +27,8 @@ Content = tuple[str, str | None]
 SHOWN = 5
 # Milliseconds since 1970 are none of the seconds that are meant.
 LONGEST = 1e11
-_NOTHING: Content = (Mark.UNDO.value, None)
-_MARKS = {Mark.SKIP.value: Mark.SKIP, Mark.UNDO.value: Mark.UNDO}
+_NOTHING: Content = (NoLabel.UNDO.value, None)
+_MARKS = {NoLabel.SKIP.value: NoLabel.SKIP, NoLabel.UNDO.value: NoLabel.UNDO}
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Inbox:
             self._empty += 1
             return
         given = annotator if self._annotator is None else self._annotator
-        mark = label if isinstance(label, Mark) else None
+        mark = label if isinstance(label, NoLabel) else None
         answer = Answer(
             self._ids.find(row_id),
             None if mark else self.task.encode(label),
@@ -165,7 +165,7 @@ class Inbox:
             if _content(answer) == before:
                 repeated += 1
                 continue
-            if before != _NOTHING and answer.kind != Mark.UNDO.value:
+            if before != _NOTHING and answer.kind != NoLabel.UNDO.value:
                 conflicts.append(Conflict(*key, recorded=_shown(*before), imported=said(answer)))
                 if not overwrite:
                     continue
@@ -193,7 +193,7 @@ def said(answer: Answer) -> str:
     return _shown(answer.kind, answer.label)
 
 
-def mark_of(word: Any) -> Mark | None:
+def mark_of(word: Any) -> NoLabel | None:
     """Return the mark that a word of a file names, None for any other value."""
     return _MARKS.get(word.strip().lower()) if isinstance(word, str) else None
 

@@ -16,14 +16,14 @@ from .store import AskedRow
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-class Mark(Enum):
+class NoLabel(Enum):
     """What can be told in place of a label."""
 
     SKIP = "skip"
     UNDO = "undo"
 
 
-SKIP, UNDO = Mark.SKIP, Mark.UNDO
+SKIP, UNDO = NoLabel.SKIP, NoLabel.UNDO
 
 
 @dataclass(frozen=True, repr=False)

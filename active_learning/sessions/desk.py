@@ -13,7 +13,7 @@ from thresher.core.errors import InputError, check_choice, check_count, check_nu
 from thresher.core.labels import Answer
 from thresher.core.signatures import checked
 
-from .batch import SKIP, Mark, lease_seconds
+from .batch import SKIP, NoLabel, lease_seconds
 from .desk_answers import Told, write_answer, write_undo
 from .desk_filler import Filler, Terms
 from .desk_reporter import Reporter
@@ -293,7 +293,7 @@ class Desk:
         return 3600.0 * len(recent) / max(now - recent[0], 1.0) if recent else None
 
     def _answer(self, annotator: str, row_id: str, label: Any, seconds: float | None) -> Answer:
-        if isinstance(label, Mark) and label is not SKIP:
+        if isinstance(label, NoLabel) and label is not SKIP:
             raise InputError("Take an answer back by `undo`, which shows its row again.")
         text = None if label is SKIP else encoded(self.session.task, row_id, label)
         kind = "skip" if label is SKIP else "label"

@@ -19,7 +19,7 @@ from thresher.core.labels import Answer
 from thresher.core.rows import with_letters
 
 from ..tasks import Task
-from .batch import Mark
+from .batch import NoLabel
 from .settled_targets import SettledTargets
 from .store import Ask, AskedRow, LeaseChange
 
@@ -234,7 +234,7 @@ def checked_answers(
     """Turn what was told into answers; an unknown row id or a wrong label is an error."""
     checked = []
     for row, label in answers.items():
-        mark = label if isinstance(label, Mark) else None
+        mark = label if isinstance(label, NoLabel) else None
         checked.append(
             Answer(
                 str(row),

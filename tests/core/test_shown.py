@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from curation import find_label_issues, find_near_duplicates
@@ -63,3 +64,21 @@ def test_a_notebook_shows_names_as_text_and_never_as_markup() -> None:
 def test_long_tables_are_cut_in_a_notebook(rows: int) -> None:
     issues = Issues.from_columns("label", row_ids=map(str, range(rows)), scores=[0.5] * rows)
     assert issues._repr_html_().count("<tr") <= 13
+
+
+def test_a_notebook_converts_the_rows_it_shows_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = Manifest.keep_all([f"row {n}" for n in range(5_000)])
+    embeddings = Embeddings.from_vectors(np.eye(64), row_ids=[f"row {n}" for n in range(64)])
+    lengths = []
+    made = pd.DataFrame.to_html
+    monkeypatch.setattr(
+        pd.DataFrame, "to_html", lambda self, **how: lengths.append(len(self)) or made(self, **how)
+    )
+    shown = manifest._repr_html_()
+    assert "row 9<" in shown
+    assert "row 10<" not in shown
+    assert "The first 10 of 5,000 rows" in shown
+    if isinstance(embeddings, ShownRows):
+        assert "The first 10 of 64 rows" in embeddings._repr_html_()
+    assert max(lengths) == 10
+    assert len(manifest.to_pandas()) == 5_000

@@ -35,23 +35,31 @@ class ShownRows(Shown):
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a DataFrame with a line for each row."""
+        return self._frame(None)
+
+    def _repr_html_(self) -> str:
+        """Show the first rows; the others are not converted."""
+        shown = self._frame(ROWS)
+        table = getattr(self, "table", None)
+        total = table.num_rows if isinstance(table, pa.Table) else len(self.row_ids)  # type: ignore[attr-defined]
+        more = f"<p>The first {ROWS} of {total:,} rows</p>" if total > len(shown) else ""
+        return f"<p>{escape(repr(self))}</p>{shown.to_html()}{more}"
+
+    def _frame(self, first: int | None) -> pd.DataFrame:
         import pandas as pd
 
         table = getattr(self, "table", None)
         if isinstance(table, pa.Table):
-            return table.to_pandas()
+            return (table if first is None else table.slice(0, first)).to_pandas()
         n = len(self.row_ids)  # type: ignore[attr-defined]
         values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
         return pd.DataFrame(
             {
-                name: value
+                name: value[:first]
                 for name, value in values.items()
                 if isinstance(value, np.ndarray) and value.shape == (n,)
             }
         )
-
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(repr(self))}</p>{self.to_pandas().to_html(max_rows=ROWS)}"
 
 
 def brief(value: Any) -> str:

@@ -24,6 +24,13 @@ class Batch:
         Rows in the training samples.
     epoch, step : int
         Counted from 0; the step over the whole run.
+
+    Examples
+    --------
+    >>> from torch.nn.functional import cross_entropy
+    >>> from training import Batch
+    >>> def loss(model, batch: Batch):  # what `fit` takes as `loss`
+    ...     return cross_entropy(model(batch.inputs), batch.targets)
     """
 
     inputs: Tensor

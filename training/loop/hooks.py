@@ -30,6 +30,13 @@ class Moment:
         What the model gave for `batch`, detached; None if it gave something else.
     history : list of dict
         As in `TrainingRun`.
+
+    Examples
+    --------
+    >>> from training import Hook, Moment
+    >>> class Watch(Hook):
+    ...     def on_step_end(self, moment: Moment) -> None:
+    ...         print(f"step {moment.step} of {moment.total_steps}: {moment.loss:.3f}")
     """
 
     model: nn.Module
@@ -49,6 +56,22 @@ class Hook:
 
     A hook that keeps something returns it, as tensors and plain values, from `state`; it is
     stored in checkpoints and given back to `restore`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from training import Hook, compact_model, fit, samples_from_arrays
+    >>> class Count(Hook):
+    ...     steps = 0
+    ...     def on_step_end(self, moment):
+    ...         self.steps += 1
+    >>> x, y = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32), np.arange(64) % 2
+    >>> rows = samples_from_arrays(x, row_ids=np.arange(64).astype(str), targets=y)
+    >>> count = Count()
+    >>> model = compact_model("mlp", num_classes=2, input_shape=(4,), width=8)
+    >>> _ = fit(model, rows, epochs=2, batch_size=16, hooks=[count])
+    >>> count.steps
+    8
     """
 
     def on_batch(self, moment: Moment) -> None:

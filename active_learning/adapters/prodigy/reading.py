@@ -14,7 +14,7 @@ from typing import Any
 from thresher.core.errors import InputError
 from thresher.core.missing import is_missing
 
-from ...sessions.batch import SKIP, Mark
+from ...sessions.batch import SKIP, NoLabel
 from ...tasks import Task
 from ..records import Inbox
 from ..row_files import read_lines
@@ -185,7 +185,7 @@ class _Judged:
         self.said[name] = example["answer"] == "accept"
         self.example, self.line = example, line
 
-    def label(self, task: Task) -> str | list[str] | Mark | None:
+    def label(self, task: Task) -> str | list[str] | NoLabel | None:
         """Return the label that follows, None where it is open."""
         accepted = [name for name in task.classes if self.said.get(name)]
         open_ = [name for name in task.classes if name not in self.said]

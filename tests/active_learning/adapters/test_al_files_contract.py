@@ -10,15 +10,15 @@ from contract import CASES, CHECKS, Adapter
 
 from active_learning import export_answers, import_answers
 from active_learning.adapters.row_files import file_format, read_rows, write_rows
-from active_learning.sessions.batch import Mark
+from active_learning.sessions.batch import NoLabel
 
 
 def change(place: Path, row_id: str, annotator: str, label: Any) -> None:
     """Overwrite one answer in a file as a script would do it."""
     rows = [row for _, row in read_rows(place, needed=("row_id",))]
     (row,) = (row for row in rows if (row["row_id"], row["annotator"]) == (row_id, annotator))
-    row["kind"] = label.value if isinstance(label, Mark) else "label"
-    row["label"] = None if isinstance(label, Mark) else label
+    row["kind"] = label.value if isinstance(label, NoLabel) else "label"
+    row["label"] = None if isinstance(label, NoLabel) else label
     if file_format(place) == "parquet" and label == "much":  # a column has one type
         for each in rows:
             each["label"] = str(each["label"])

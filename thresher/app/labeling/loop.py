@@ -183,13 +183,13 @@ def label_tell(
 
 def _record(session: Session, answers: Mapping[str, Any], *, annotator: str) -> Imported:
     from active_learning.adapters.records import Imported
-    from active_learning.sessions.batch import Mark
+    from active_learning.sessions.batch import NoLabel
 
     said = dict(answers)
     for row, answer in answers.items():
         if isinstance(answer, str):
             mark = answer.lower() in ("skip", "undo") and answer not in session.classes
-            said[row] = Mark(answer.lower()) if mark else session.task.parse(answer)
+            said[row] = NoLabel(answer.lower()) if mark else session.task.parse(answer)
     new = session.tell(said, annotator=annotator)
     return Imported(new=new, repeated=len(said) - new, empty=0, conflicts=())
 
