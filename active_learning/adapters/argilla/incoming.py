@@ -9,7 +9,7 @@ from typing import Any
 from thresher.core.errors import InputError
 from thresher.core.labels import Answer
 
-from ...sessions.batch import Mark
+from ...sessions.batch import NoLabel
 from ...sessions.session import Session
 from ...tasks import Task
 from ..sheet_ids import SheetIds
@@ -113,7 +113,7 @@ def _of_row(
         person = names.get(str(response.user_id), str(response.user_id))
         try:
             label = label_of(task, response)
-            mark = label if isinstance(label, Mark) else None
+            mark = label if isinstance(label, NoLabel) else None
             if label is not None:
                 text = None if mark else task.encode(label)
                 found[person] = [mark.value if mark else "label", text]

@@ -6,7 +6,7 @@ from typing import Any
 
 from thresher.core.errors import InputError, check_choice
 
-from ...sessions.batch import SKIP, Mark
+from ...sessions.batch import SKIP, NoLabel
 from ...tasks import Task
 
 QUESTION, TEXT, IMAGE, WHY = "label", "text", "image", "why"
@@ -91,7 +91,7 @@ def value_of(task: Task, text: str) -> Any:
     return text if task.name == "regression" else label
 
 
-def label_of(task: Task, response: Any) -> Any | Mark | None:
+def label_of(task: Task, response: Any) -> Any | NoLabel | None:
     """Return the label of a response, `SKIP` for a discarded one, None for a draft.
 
     Raises

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from active_learning import SKIP, Session
 from active_learning.adapters.argilla.connection import Server
 from active_learning.adapters.argilla.exchange import ArgillaDataset
-from active_learning.sessions.batch import Mark
+from active_learning.sessions.batch import NoLabel
 from thresher.app.cli.commands import app
 from thresher.core.errors import InputError, ThresherError
 
@@ -99,7 +99,7 @@ def fetch(session: Session, place: Place, *, overwrite: bool = False) -> Found:
 
 
 def change(place: Place, row_id: str, annotator: str, label: Any) -> None:
-    if isinstance(label, Mark):
+    if isinstance(label, NoLabel):
         status = "discarded" if label is SKIP else "deleted"
         place.fake.respond(row_id, annotator, status)
         return
