@@ -11,12 +11,24 @@ from typing import TYPE_CHECKING
 from thresher.core.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from .serving.app import serving_app as serving_app
+    from .serving.litserve_file import write_litserve as write_litserve
+    from .serving.measuring import measure_requests as measure_requests
+    from .serving.options import ServingOptions as ServingOptions
+    from .serving.planning import ServingPlan as ServingPlan
+    from .serving.running import serve as serve
     from .serving.served_model import ServedModel as ServedModel
     from .serving.served_model import load_served as load_served
 
 _HOME = {
     "ServedModel": "serving.served_model",
+    "ServingPlan": "serving.planning",
+    "ServingOptions": "serving.options",
+    "measure_requests": "serving.measuring",
     "load_served": "serving.served_model",
+    "serve": "serving.running",
+    "serving_app": "serving.app",
+    "write_litserve": "serving.litserve_file",
 }
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -24,6 +24,7 @@ FILES_THAT_TRAIN = (
     "app/test_pipeline.py",
     "app/test_pretrained_run.py",
     "app/test_search_cli.py",
+    "app/test_serve_cli.py",
     "augment/feeding/test_augment_dataset.py",
     "augment/test_augment_fuzz.py",
     "augment/kernels/test_augment_memory.py",

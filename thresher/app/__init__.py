@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .labeling.loop import label_tell as label_tell
     from .labeling.start import label_init as label_init
     from .labeling.start import label_simulate as label_simulate
+    from .model_server import serve as serve
     from .pages.run_report import report as report
     from .pipeline import run as run
     from .pipeline import train as train
@@ -86,6 +87,7 @@ _HOME = {
     "report": "pages.run_report",
     "run": "pipeline",
     "search": "searching",
+    "serve": "model_server",
     "serve_labels": "serving",
     "train": "pipeline",
 }

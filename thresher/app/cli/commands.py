@@ -31,10 +31,11 @@ from .options import (
 )
 from .search import add_search
 from .serve_labels import serve_labels
+from .serve_model import serve
 from .whole_run import go, show_plan
 
 # The help begins with what most people look for.
-FIRST = ("run", "curate", "label", "augment", "train", "predict")
+FIRST = ("run", "curate", "label", "augment", "train", "predict", "serve")
 
 
 class Ordered(TyperGroup):
@@ -61,6 +62,7 @@ app.add_typer(label_app, name="label")
 app.add_typer(augment_app, name="augment")
 add_commands(app)
 add_search(app)
+app.command()(serve)
 app.command()(serve_labels)
 
 Asked = tuple[Callable[..., RunResult], Path, dict[str, Any]]

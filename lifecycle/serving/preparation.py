@@ -1,0 +1,63 @@
+"""From raw rows, texts and image files, to the input of a model, by what its file says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from thresher.core.errors import InputError
+from thresher.core.exported.session import InputSpec
+from thresher.core.images import UnreadableImage, decode_image, fit_square
+from thresher.core.tokens import HashTokenizer
+
+from .bodies import IMAGE_ROWS, TEXT_ROWS
+
+# From raw rows to input rows of those that can be used, and why the others cannot, by place.
+Prepare = Callable[[Sequence[bytes]], tuple[np.ndarray, dict[int, str]]]
+
+
+def preparation_of(preprocessing: dict[str, Any], spec: InputSpec) -> dict[str, Prepare]:
+    """Return how raw rows of each kind that the model takes become input.
+
+    Raises
+    ------
+    InputError
+        When the model's description of its preparation cannot be followed.
+    """
+    kind = preprocessing.get("kind")
+    if kind == "text" and "tokenizer" in preprocessing:
+        return {TEXT_ROWS: _texts(preprocessing["tokenizer"])}
+    if kind == "image" and spec.dtype == "uint8" and len(spec.shape) == 3:
+        return {IMAGE_ROWS: _images(int(preprocessing.get("size", spec.shape[1])), spec)}
+    return {}
+
+
+def _texts(described: dict[str, Any]) -> Prepare:
+    try:
+        tokenizer = HashTokenizer.from_json(described)
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"The model's tokenizer is none of Thresher's ({error}); serve it with token ids."
+        ) from error
+
+    def prepare(rows: Sequence[bytes]) -> tuple[np.ndarray, dict[int, str]]:
+        return tokenizer.encode([row.decode("utf-8") for row in rows]), {}
+
+    return prepare
+
+
+def _images(size: int, spec: InputSpec) -> Prepare:
+    def prepare(rows: Sequence[bytes]) -> tuple[np.ndarray, dict[int, str]]:
+        images, errors = [], {}
+        for place, row in enumerate(rows):
+            try:
+                images.append(fit_square(decode_image(row, shrink_to=size), size))
+            except UnreadableImage as error:
+                errors[place] = f"is no image that can be used: {error.reason}"
+        if not images:
+            return np.zeros((0, *spec.shape), np.uint8), errors
+        return np.ascontiguousarray(np.stack(images).transpose(0, 3, 1, 2)), errors
+
+    return prepare

@@ -1,0 +1,84 @@
+"""``thresher serve``: an exported model behind HTTP."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TextIO
+
+import lifecycle
+
+from ..core.signatures import checked
+
+if TYPE_CHECKING:
+    from lifecycle.serving.service import Service
+
+
+@checked
+def serve(
+    model: str | os.PathLike[str],
+    *,
+    options: lifecycle.ServingOptions | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    log: TextIO | None = None,
+    grace_s: float = 30.0,
+    ready: Callable[[str, Service], None] | None = None,
+) -> None:
+    """Serve an exported model over HTTP until the process gets SIGINT or SIGTERM.
+
+    Parameters
+    ----------
+    model : path-like
+        A folder of `training.export`, `training.export_exits` or `training.Cascade.save`.
+    options : lifecycle.ServingOptions, optional
+        Limits, caches, batches.
+    host : str
+    port : int
+        0 takes a free one.
+    log : text file, optional
+        Receives one line of JSON for each request.
+    grace_s : float
+        Seconds that requests under way have at the end.
+    ready : callable, optional
+        Is given the address and the service once requests are taken.
+
+    Raises
+    ------
+    InputError
+        When the model cannot be served or the port is taken.
+
+    Examples
+    --------
+    >>> import os, signal
+    >>> from thresher.app import serve
+    >>> from training import compact_model, export
+    >>> network = compact_model("mlp", num_classes=2, input_shape=(4,), width=8)
+    >>> _ = export(network, "small", classes=["no", "yes"])
+    >>> def ready(address, service):
+    ...     print(service.model.classes)
+    ...     os.kill(os.getpid(), signal.SIGINT)
+    >>> serve("small", port=0, ready=ready)
+    ['no', 'yes']
+    """
+    lifecycle.serve(
+        model, options=options, host=host, port=port, log=log, grace_s=grace_s, ready=ready
+    )
+
+
+def measured(
+    model: str | os.PathLike[str], options: lifecycle.ServingOptions
+) -> tuple[lifecycle.ServingPlan, list[str]]:
+    """Return how a model would be served here, what requests cost, and what that means."""
+    plan = lifecycle.measure_requests(model, options=options)
+    return plan, plan.advice()
+
+
+def for_litserve(model: str | os.PathLike[str], file: str | os.PathLike[str]) -> None:
+    """Write a script that serves a model with LitServe."""
+    lifecycle.write_litserve(model, file)
+
+
+def options_of(**given: object) -> lifecycle.ServingOptions:
+    """Return checked options."""
+    return lifecycle.ServingOptions(**given)  # type: ignore[arg-type]
