@@ -96,8 +96,9 @@ def test_the_server_says_where_it_is_answers_and_stops(folder: Path) -> None:
     with urllib.request.urlopen(request, timeout=20) as answer:
         assert json.loads(answer.read())["labels"][0] in ("no", "yes")
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 0
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=30) == 0
     assert "batches of at most" in said
     assert "Traceback" not in said
     (line,) = (folder / "log.jsonl").read_text().splitlines()
