@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from thresher.core.errors import InputError
@@ -21,7 +21,7 @@ from ...sessions.store import AskedRow
 from ..shown import Content, shown_row
 from ..table_writing import BLIND
 from .connection import Server, check_questions, sdk, talking_to
-from .incoming import Pulled, Reading, Said, read_records
+from .incoming import Pulled, Said, read_records
 from .outgoing import Outgoing, record_of
 from .questions import IMAGE, TEXT, check_task, make_settings
 
@@ -112,16 +112,14 @@ class ArgillaDataset:
         lease : float or str
             How long the rows are kept for the server; see `Session.ask`.
         """
-        reading = self._read()
-        pulled = reading.pulled if reading else Pulled(0, 0, 0, 0, ())
-        rows = self._unsent(set(reading.said) if reading else set())
+        pulled, there = (Pulled(0, 0, 0, 0, ()), set()) if self._dataset is None else self._read()
+        rows = self._unsent(there)
         number = min(n - pulled.waiting - len(rows), self._open_rows())
         if number > 0:
             batch = self.session.ask(number, annotator=HANDED_TO, lease=lease)
             asked = zip(batch.row_ids.tolist(), batch.rows, strict=True)
             rows += [self._asked(row_id, row) for row_id, row in asked]
-        if rows:
-            self._upsert(rows, content([row.row_id for row in rows]))
+        self._upsert(rows, content([row.row_id for row in rows]) if rows else {})
         handed = tuple(row.row_id for row in rows)
         return Exchange(pulled, handed, pulled.waiting + len(handed))
 
@@ -130,26 +128,33 @@ class ArgillaDataset:
         held = {
             row for row, (holder, _) in self.session.open_leases().items() if holder == HANDED_TO
         }
-        state, rows = self.session.state, {}
+        state = self.session.state
+        wanted = {row for row in held - there if not state.labeled[state.position(row)]}
+        return [row for row_id, row in self._asked_before().items() if row_id in wanted]
+
+    def _asked_before(self) -> dict[str, Outgoing]:
+        """Return the rows that were ever handed to the server, as at the last time."""
+        rows = {}
         for ask in self.session.asks():
             for row in ask.rows if ask.annotator == HANDED_TO else ():
-                row_id = str(state.row_ids[row.position])
-                if row_id in held - there and not state.labeled[row.position]:
-                    rows[row_id] = self._asked(row_id, row)
-        return list(rows.values())
+                row_id = str(self.session.state.row_ids[row.position])
+                rows[row_id] = self._asked(row_id, row)
+        return rows
 
     def _open_rows(self) -> int:
         """Return how many rows an ask can get."""
         self.session.recorded()  # so that the state knows what other processes did
         return int(self.session.state.available(HANDED_TO, time=time.time()).sum())
 
-    def send_answers(self, *, content: Content) -> tuple[int, tuple[str, ...]]:
+    def send_answers(
+        self, *, content: Callable[[Sequence[str]], Content]
+    ) -> tuple[int, tuple[str, ...]]:
         """Put all answers that count there, as responses of the users who have the same names.
 
         Returns
         -------
-        rows : int
-        unknown : tuple of str
+        answers : int
+        strangers : tuple of str
             Annotators who are no users there; their answers stay here.
         """
         users = {name: key for key, name in self.server.people(self.workspace).items()}
@@ -160,33 +165,35 @@ class ArgillaDataset:
                 by_row.setdefault(self.session.state.find(answer.row_id), []).append(answer)
             else:
                 unknown.add(answer.annotator)
+        asked = self._asked_before()
         rows = [
-            Outgoing(row, said=tuple((users[answer.annotator], answer.label) for answer in given))
+            replace(
+                asked.get(row, Outgoing(row)),
+                said=tuple((users[answer.annotator], answer.label) for answer in given),
+            )
             for row, given in by_row.items()
         ]
-        return self._upsert(rows, content), tuple(sorted(unknown))
+        self._upsert(rows, content(list(by_row)))
+        return sum(map(len, by_row.values())), tuple(sorted(unknown))
 
     def pull(self) -> Pulled:
         """Take in what people said there: labels, skips, edits, and answers that are gone.
 
         Drafts are no answers. An answer in a record that was deleted stays here.
         """
-        reading = self._read()
-        if reading is None:
-            raise InputError(f"There is no dataset {self.where} at {self.server.url} yet.")
-        return reading.pulled
-
-    def _read(self) -> Reading | None:
-        """Read all records and tell what is new to the session; None without a dataset."""
         if self._dataset is None:
-            return None
+            raise InputError(f"There is no dataset {self.where} at {self.server.url} yet.")
+        return self._read()[0]
+
+    def _read(self) -> tuple[Pulled, set[str]]:
+        """Tell what is new there to the session; return which of its rows are there, too."""
         records = self.server.records(self._dataset)
         names = self.server.people(self.workspace)
         reading = read_records(self.session, records, names=names, before=self._said)
-        self.session.record(reading.fresh)
+        pulled = reading.pulled(self.session.record(reading.fresh))
         self._said |= reading.said
         self._remember()
-        return reading
+        return pulled, set(reading.said)
 
     def _asked(self, row_id: str, row: AskedRow) -> Outgoing:
         # Where spans lie the model does not know, only which classes there are.
@@ -194,11 +201,11 @@ class ArgillaDataset:
             return Outgoing(row_id, row.reason)
         return Outgoing(row_id, row.reason, row.suggestion, row.confidence)
 
-    def _upsert(self, rows: Sequence[Outgoing], content: Content) -> int:
+    def _upsert(self, rows: Sequence[Outgoing], content: Content) -> None:
         task = self.session.task
         shown = {row.row_id: shown_row(task, row.row_id, content) for row in rows}
         if not rows:
-            return 0
+            return
         kinds = {kind for kind, _ in shown.values()}
         if self._dataset is None:
             self._make(image=kinds == {IMAGE})
@@ -213,7 +220,6 @@ class ArgillaDataset:
                 record_of(task, row, {wanted: shown[row.row_id][1]}, self._dataset) for row in rows
             ]
             self.server.upsert(self._dataset, models)
-        return len(models)
 
     def _make(self, *, image: bool) -> None:
         client = self.server.client

@@ -26,7 +26,7 @@ class Pulled:
     Attributes
     ----------
     new : int
-        Answers that were not there at the last time: labels, skips, edits and ones taken back.
+        Answers that the session did not have: labels, skips, edits and ones taken back.
     known : int
         Answers that were read before.
     waiting : int
@@ -54,7 +54,9 @@ class Reading:
         What is there now, by row and person.
     fresh : list of Answer
         What changed since the last time.
-    pulled : Pulled
+    foreign : int
+    set_aside : list of str
+        See `Pulled`.
     """
 
     said: Said = field(default_factory=dict)
@@ -62,13 +64,12 @@ class Reading:
     foreign: int = 0
     set_aside: list[str] = field(default_factory=list)
 
-    @property
-    def pulled(self) -> Pulled:
-        """The counts."""
+    def pulled(self, new: int) -> Pulled:
+        """Return the counts, when `new` answers of the fresh ones were not known otherwise."""
         answers = sum(map(len, self.said.values()))
         told = sum(answer.kind != "undo" for answer in self.fresh)
         waiting = sum(not said for said in self.said.values())
-        return Pulled(len(self.fresh), answers - told, waiting, self.foreign, tuple(self.set_aside))
+        return Pulled(new, answers - told, waiting, self.foreign, tuple(self.set_aside))
 
 
 def read_records(

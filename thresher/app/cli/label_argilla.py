@@ -27,6 +27,10 @@ def argilla(
     ] = None,
     workspace: Annotated[str | None, typer.Option(help="Needed when there are several.")] = None,
     people: Annotated[int, typer.Option(help="Answers after which a record is done there.")] = 1,
+    answers: Annotated[
+        bool,
+        typer.Option("--answers", help="Send the answers of here there, to users of those names."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Label in Argilla: answers come back, rows go there with suggestions until enough wait.
@@ -38,8 +42,16 @@ def argilla(
     """
     from .. import label_argilla
 
-    found = label_argilla(folder, dataset, rows=rows, url=url, workspace=workspace, people=people)
-    pulled = found.pulled
+    done = label_argilla(
+        folder,
+        dataset,
+        rows=rows,
+        url=url,
+        workspace=workspace,
+        people=people,
+        answers=answers,
+    )
+    found, pulled = done.exchange, done.exchange.pulled
     result = {
         "new": pulled.new,
         "known": pulled.known,
@@ -47,19 +59,23 @@ def argilla(
         "set_aside": list(pulled.set_aside),
         "handed_out": list(found.handed),
         "waiting": found.waiting,
+        "sent": done.sent,
+        "strangers": list(done.strangers),
     }
-    aside = [f"  cannot be used: {item}" for item in pulled.set_aside[:SHOWN]]
-    more = len(pulled.set_aside) - SHOWN
     lines = [
         f"{pulled.new} new answers, {len(found.handed)} rows handed out, {found.waiting} wait in "
-        f"{dataset}",
-        *aside,
-        *([f"  … and {more} more"] if more > 0 else []),
-        *(
-            [f"{pulled.foreign} records there are none of the session's rows"]
-            * bool(pulled.foreign)
-        ),
+        f"{dataset}"
     ]
+    if answers:
+        lines.append(f"{done.sent} answers of here sent there")
+    if done.strangers:
+        named = ", ".join(name or "(unnamed)" for name in done.strangers)
+        lines.append(f"no users there, their answers stay here: {named}")
+    if pulled.foreign:
+        lines.append(f"{pulled.foreign} records there are none of the session's rows")
+    lines += [f"  cannot be used: {item}" for item in pulled.set_aside[:SHOWN]]
+    more = len(pulled.set_aside) - SHOWN
+    lines += [f"  … and {more} more"] if more > 0 else []
     say(result, lines, as_json=as_json)
     if pulled.set_aside:
         raise ThresherError(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...core.errors import check_count
 from ...core.signatures import checked
@@ -18,6 +20,25 @@ PathLike = str | os.PathLike[str]
 MEMORY = "argilla.json"
 
 
+@dataclass(frozen=True)
+class Exchanged:
+    """What came in and went out.
+
+    Attributes
+    ----------
+    exchange : Exchange
+        What came in (``pulled``), which rows went out (``handed``), and how many records wait.
+    sent : int
+        Answers of the session that were sent.
+    strangers : tuple of str
+        Annotators who are no users there: their answers were not sent.
+    """
+
+    exchange: Exchange
+    sent: int
+    strangers: tuple[str, ...]
+
+
 @checked
 def label_argilla(
     folder: PathLike,
@@ -27,7 +48,8 @@ def label_argilla(
     url: str | None = None,
     workspace: str | None = None,
     people: int = 1,
-) -> Exchange:
+    answers: bool = False,
+) -> Exchanged:
     """Take in what people said in a dataset of Argilla, then hand rows out until enough wait there.
 
     The dataset is made at the first time. Killed at any moment, or given twice, this sends no row
@@ -48,11 +70,12 @@ def label_argilla(
         Needed when there are several.
     people : int
         Answers after which Argilla counts a record as done.
+    answers : bool
+        Send the answers of the session there first, as those of the users with the same names.
 
     Returns
     -------
-    Exchange
-        What came in (``pulled``), what went out (``handed``), and how many records wait.
+    Exchanged
 
     Raises
     ------
@@ -82,4 +105,9 @@ def label_argilla(
             workspace=workspace,
             people=people,
         )
-        return there.exchange(rows, content=lambda ids: here.content(ids, images=Path(images)))
+
+        def content(ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+            return here.content(ids, images=Path(images))
+
+        sent, strangers = there.send_answers(content=content) if answers else (0, ())
+        return Exchanged(there.exchange(rows, content=content), sent, strangers)

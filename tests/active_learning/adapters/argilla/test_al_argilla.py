@@ -86,7 +86,7 @@ def memory_of(session: Session) -> Path:
 def send(session: Session, place: Place, content: Any) -> None:
     server = Server(url=place.fake.url, key=KEY)
     there = ArgillaDataset(session, "labels", memory=memory_of(session), server=server)
-    _, unknown = there.send_answers(content=content)
+    _, unknown = there.send_answers(content=lambda _: content)
     assert unknown == ()
 
 
@@ -197,7 +197,7 @@ def test_a_round_that_was_cut_goes_on(session: Session, fake: FakeArgilla, tmp_p
     there.pull()
     there._memory.unlink()  # killed between the session's log and the memory
     again = opened(session, fake, tmp_path)
-    assert (again.pull().new, len(session.history())) == (1, 1)
+    assert (again.pull().new, len(session.history())) == (0, 1)
 
 
 def test_the_pool_ends(session: Session, fake: FakeArgilla, tmp_path: Path) -> None:
@@ -241,11 +241,11 @@ def test_answers_of_strangers_stay_here(
     session.tell({"r1": "good", "r2": SKIP}, annotator="ann")
     session.tell({"r1": "bad", "r3": "bad"}, annotator="nobody there")
     there = opened(session, fake, tmp_path)
-    assert there.send_answers(content=texts(IDS)) == (2, ("nobody there",))
-    assert there.send_answers(content=texts(IDS)) == (2, ("nobody there",))
+    for _ in range(2):
+        assert there.send_answers(content=texts) == (2, ("nobody there",))
     assert [each["status"] for each in fake.record("r1")["responses"]] == ["submitted"]
     assert [each["status"] for each in fake.record("r2")["responses"]] == ["discarded"]
-    assert there.pull().new == 2
+    assert there.pull().new == 0
     assert len(session.history()) == 4  # they were here already
 
 
@@ -336,6 +336,13 @@ def test_the_command_says_what_it_did(
     fake.respond(row, "ann", "submitted", "good")
     found = json.loads(call("argilla", folder, "labels", "-n", "3", "--json").stdout)
     assert (found["new"], len(found["handed_out"]), found["waiting"]) == (1, 1, 3)
+    call("tell", folder, "--set", f"{list(records)[1]}=bad", "--annotator", "bob")
+    call("tell", folder, "--set", f"{list(records)[2]}=bad", "--annotator", "zoe")
+    shown = call("argilla", folder, "labels", "-n", "3", "--answers")
+    assert "2 answers of here sent there" in shown.stdout, shown.exception
+    assert "no users there, their answers stay here: zoe" in shown.stdout
+    assert "0 new answers" in shown.stdout
+    assert records[list(records)[1]]["fields"]["why"]
     fake.respond(row, "ann", "submitted", "gone")
     shown = call("argilla", folder, "labels", "-n", "0")
     assert shown.exit_code == 1
