@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -86,3 +87,26 @@ def stranger(site: Callable[..., Site]) -> Iterator[TestClient]:
 def friend(stranger: TestClient) -> TestClient:
     stranger.get("/", params={"token": TOKEN})
     return stranger
+
+
+BROWSERS = (("chromium", "chromedriver"), ("google-chrome", "chromedriver"))
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Headless Chromium, started once; tests set its size and colors themselves."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
+    found = [(shutil.which(one), shutil.which(other)) for one, other in BROWSERS]
+    program, driver_program = next((pair for pair in found if all(pair)), (None, None))
+    if program is None or driver_program is None:
+        pytest.skip("needs a browser: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(executable_path=driver_program)
+    driver = webdriver.Chrome(options=options, service=service)
+    yield driver
+    driver.quit()

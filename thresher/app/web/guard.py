@@ -35,7 +35,8 @@ HEADERS = {
 # Shown instead of a redirect: after one that another site began, browsers withhold the cookie.
 WELCOME = (
     '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={where}">'
-    '<title>Thresher</title><p><a href="{where}">Go on</a></p>'
+    '<link rel="icon" href="/static/icon.svg"><title>Thresher</title>'
+    '<p><a href="{where}">Go on</a></p>'
 )
 
 

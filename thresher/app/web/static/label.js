@@ -62,6 +62,7 @@ class Labeler {
     const above = this.content.getBoundingClientRect().top + window.scrollY;
     const room = window.innerHeight - above - this.pad.offsetHeight - 32;
     this.card.style.setProperty("--room", `${Math.max(200, Math.floor(room))}px`);
+    document.documentElement.style.scrollPaddingBottom = `${this.pad.offsetHeight}px`; // nothing is scrolled behind it
   }
 
   // The next row, or why there is none.
@@ -142,12 +143,11 @@ class Labeler {
     if (!row) return;
     const seconds = this.seconds();
     this.history.push({ row, kind, label, seconds });
-    this.current = null;
     const message = { annotator: this.annotator, lease: this.queue.lease, row: row.row, kind, seconds };
     if (kind === "label") message.label = label;
     this.outbox.put(message);
     if (kind === "label") this.progress.count(1, seconds);
-    this.advance();
+    this.advance(); // once: what the outbox reports finds a row on the page until here
   }
 
   async undo() {
