@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from thresher.core.signatures import checked
 
@@ -17,6 +18,7 @@ def import_answers(
     path: str | os.PathLike[str],
     *,
     annotator: str | None = None,
+    names: Mapping[str, str] | None = None,
     overwrite: bool = False,
     format: str | None = None,  # noqa: A002 — the word that users look for
 ) -> Imported:
@@ -31,12 +33,14 @@ def import_answers(
         (``[]`` for none); spans and boxes are a JSON list. Or what another tool has written.
     annotator : str, optional
         Who labeled; default the file's column, else unnamed.
+    names : mapping of str to str, optional
+        What annotators are called here, by what the file calls them.
     overwrite : bool
         Record labels that differ from the recorded ones as corrections; otherwise they are only
         reported. ``undo`` is never a conflict.
     format : str, optional
-        One of ``"csv"``, ``"jsonl"``, ``"parquet"`` and ``"prodigy"``; default by the name's ending
-        and what the file holds.
+        One of ``"csv"``, ``"jsonl"``, ``"parquet"``, ``"prodigy"`` and ``"label-studio"``; default
+        by the name's ending and what the file holds.
 
     Raises
     ------
@@ -54,6 +58,6 @@ def import_answers(
     ...     import_answers(session, "batch.csv", annotator="ann").new
     1
     """
-    inbox = Inbox(session, source=str(path), annotator=annotator)
+    inbox = Inbox(session, source=str(path), annotator=annotator, names=names)
     format_of(path, wanted=format).read(inbox, path)
     return inbox.record(overwrite=overwrite)

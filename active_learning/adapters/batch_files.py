@@ -34,14 +34,14 @@ def export_batch(
     ----------
     batch : Batch
     path : path-like
-        Ends in ``.csv``, ``.jsonl`` or ``.ndjson``.
+        Ends in ``.csv``, ``.jsonl`` or ``.ndjson``; in ``.json`` for Label Studio.
     content : mapping of row id to a mapping, optional
         Further columns for whoever labels, such as ``{"text": …}``; they come after ``row_id``.
     escape : bool
         Whether CSV cells that a spreadsheet would run as formulas get an apostrophe before them;
         `import_answers` reads them as they were.
     format : str, optional
-        ``"csv"``, ``"jsonl"`` or ``"prodigy"``; default by the name's ending.
+        ``"csv"``, ``"jsonl"``, ``"prodigy"`` or ``"label-studio"``; default by the name's ending.
     task : Task, optional
         That of the session, ``session.task``; another tool is told the classes by it.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from thresher.core.errors import InputError, check_choice
 
 from . import prodigy, table_reading, table_writing
+from .label_studio import file_reading, file_writing
 from .records import Inbox
 from .row_files import ENDINGS, file_format
 
@@ -65,10 +66,21 @@ _LISTED = (
         prodigy.write_batch,
         holds_content=True,
     ),
+    FileFormat(
+        "label-studio",
+        (".json", ".csv", ".tsv"),
+        file_reading.read,
+        file_writing.write_answers,
+        file_writing.write_batch,
+        holds_content=True,
+    ),
 )
 FORMATS: dict[str, FileFormat] = {each.name: each for each in _LISTED}
 # Asked of a file in this order; the first that knows it as its own reads it.
-_CLAIMS: tuple[tuple[str, Callable[[Path], bool]], ...] = (("prodigy", prodigy.is_prodigy),)
+_CLAIMS: tuple[tuple[str, Callable[[Path], bool]], ...] = (
+    ("prodigy", prodigy.is_prodigy),
+    ("label-studio", file_reading.is_label_studio),
+)
 _OF_KIND = {"csv": "csv", "lines": "jsonl", "parquet": "parquet"}
 
 

@@ -71,7 +71,8 @@ def export_answers(
     history : bool
         Write every answer ever told, in order: corrections and undone ones too.
     format : str, optional
-        ``"csv"``, ``"jsonl"``, ``"parquet"`` or ``"prodigy"``; default by the name's ending.
+        ``"csv"``, ``"jsonl"``, ``"parquet"``, ``"prodigy"`` or ``"label-studio"``; default by the
+        name's ending.
     content : mapping of row id to a mapping, optional
         What the rows hold, such as ``{"text": …}`` or ``{"image": path}``, for formats of other
         tools; tables leave it out.

@@ -7,7 +7,7 @@ that was read is recorded together or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,11 +73,21 @@ class Inbox:
         The file or the server, for messages.
     annotator : str, optional
         Who answered all of them; default what each answer says, else unnamed.
+    names : mapping of str to str, optional
+        What people are called here, by what the source calls them.
     """
 
-    def __init__(self, session: Session, *, source: str, annotator: str | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        *,
+        source: str,
+        annotator: str | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
         self.task: Task = session.task
         self._session, self._source, self._annotator = session, source, annotator
+        self._names = names or {}
         self._ids = SheetIds(session.state)
         self._answers: dict[Key, Answer] = {}
         self._wrong: list[str] = []
@@ -127,11 +137,12 @@ class Inbox:
             self._empty += 1
             return
         given = annotator if self._annotator is None else self._annotator
+        person = "" if is_missing(given) else str(given)
         mark = label if isinstance(label, NoLabel) else None
         answer = Answer(
             self._ids.find(row_id),
             None if mark else self.task.encode(label),
-            "" if is_missing(given) else str(given),
+            self._names.get(person, person),
             mark.value if mark else "label",
             seconds=None if is_missing(seconds) else _number("seconds", seconds),
             time=None if is_missing(time) else _moment(time),

@@ -57,6 +57,7 @@ def pull(connection: Connection, *, everything: bool = False) -> Pulled:
     newest = max((str(task["updated_at"]) for task in tasks), key=_moment, default=cursor)
     links.match((task, row, None) for task, row in reading.rows.items())
     links.replace(reading.said, gone=gone, cursor=newest)
+    links.remember(connection.server.people)
     return Pulled(new, tuple(reading.set_aside), reading.foreign)
 
 

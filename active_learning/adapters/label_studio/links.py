@@ -30,6 +30,7 @@ TABLES = (
     " label TEXT, seconds REAL, moment REAL NOT NULL, annotation INTEGER NOT NULL,"
     " PRIMARY KEY (task, annotator)) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS said_of_row ON said (row_id)",
+    "CREATE TABLE IF NOT EXISTS people (number INTEGER PRIMARY KEY, name TEXT NOT NULL)",
 )
 
 
@@ -137,6 +138,19 @@ class Links:
             self._connection.executemany(
                 "INSERT OR REPLACE INTO link VALUES (?, ?)", list(values.items())
             )
+
+    def remember(self, people: Mapping[int, str]) -> None:
+        """Note the names of people by their numbers, as files of the server call them."""
+        with self._transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO people VALUES (?, ?)", list(people.items())
+            )
+
+    def people(self) -> dict[str, str]:
+        """Return the names of people by their numbers as text."""
+        with self._lock:
+            found = self._connection.execute("SELECT number, name FROM people").fetchall()
+        return {str(number): name for number, name in found}
 
     def last_ask(self) -> int:
         """Return the number of the newest ask of which the rows are here, 0 for none."""

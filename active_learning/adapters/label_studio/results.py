@@ -228,16 +228,16 @@ _READERS: Mapping[str, Callable[[Items, str | None], Any]] = {
 def flat_items(cell: Any, task: Task) -> list[dict[str, Any]]:
     """Return the items of a cell of a JSON-MIN or CSV export, which leaves their frame out.
 
-    There a single choice is a text, several are ``{"choices": […]}``, a number is a number, and
-    spans and boxes are lists of their values.
+    There a single choice is a text, several are ``{"choices": […]}``, and numbers, spans and boxes
+    are lists of their values.
     """
+    if isinstance(cell, str) and cell in task.classes:
+        return [{"value": {"choices": [cell]}}]
     if isinstance(cell, str) and cell[:1] in "[{":
         with suppress(json.JSONDecodeError):  # a class whose name begins with a bracket
             cell = json.loads(cell)
-    if task.name == "regression":
-        return [{"value": {"number": cell}}]
-    if isinstance(cell, str):
-        return [{"value": {"choices": [cell]}}]
+    if isinstance(cell, (str, int, float)):
+        return [{"value": {"number": cell} if task.name == "regression" else {"choices": [cell]}}]
     if isinstance(cell, Mapping):
         return [{"value": dict(cell)}]
     if isinstance(cell, list) and all(isinstance(value, Mapping) for value in cell):

@@ -80,7 +80,7 @@ class LabelStudio:
         self._failed = httpx.TransportError
         self._http = http or httpx.Client(timeout=httpx.Timeout(TIMEOUT_S, connect=10.0))
         self._access: str | None = None
-        self._people: dict[int, str] = {}
+        self.people: dict[int, str] = {}  # of those who were asked for
         self.now: datetime | None = None  # by its clock, at its last answer
 
     def close(self) -> None:
@@ -162,11 +162,11 @@ class LabelStudio:
 
     def name_of(self, user: int) -> str:
         """Return the e-mail address of a user, or the number of one who is gone."""
-        if user not in self._people:  # somebody new, or gone
-            self._people[user] = str(user)
+        if user not in self.people:  # somebody new, or gone
+            self.people[user] = str(user)
             found = self._read("/api/users")
-            self._people |= {one["id"]: one["email"] for one in found if one.get("email")}
-        return self._people[user]
+            self.people |= {one["id"]: one["email"] for one in found if one.get("email")}
+        return self.people[user]
 
     def webhooks(self, project: int) -> list[dict[str, Any]]:
         """Return the webhooks of a project."""

@@ -235,7 +235,9 @@ def test_tasks_for_prodigy_show_classes_and_what_the_model_says(tmp_path: Path) 
         content = {row: {"review": f"text of {row}"} for row in batch.row_ids.tolist()}
         with pytest.raises(InputError, match="give `task="):
             export_batch(batch, path, content=content, format="prodigy")
-        with pytest.raises(InputError, match="goes out as csv, jsonl or prodigy, not as parquet"):
+        with pytest.raises(
+            InputError, match="goes out as csv, jsonl, prodigy or label-studio, not as parquet"
+        ):
             export_batch(batch, tmp_path / "b.parquet", content=content)
         export_batch(batch, path, content=content, format="prodigy", task=session.task)
         tasks = lines_of(path)

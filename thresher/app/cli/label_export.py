@@ -30,7 +30,7 @@ def export(
         str | None,
         typer.Option(
             "--format",
-            help="csv, jsonl, parquet, prodigy or huggingface; default by the file's ending.",
+            help="csv, jsonl, parquet, prodigy, label-studio, huggingface; default by the ending.",
         ),
     ] = None,
     method: Annotated[str, typer.Option(help="How several answers become one.")] = "auto",

@@ -27,7 +27,9 @@ def next_batch(
     mode: Annotated[str, typer.Option(help="new, relabel (second opinions) or mixed.")] = "new",
     format_: Annotated[
         str | None,
-        typer.Option("--format", help="csv, jsonl or prodigy; default by the file's ending."),
+        typer.Option(
+            "--format", help="csv, jsonl, prodigy or label-studio; default by the ending."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -64,13 +66,20 @@ def tell(
     annotator: Annotated[
         str | None, typer.Option(help="Who labeled; default the file's column.")
     ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="THERE=HERE", help="What someone is called in the file, and here; repeatable."
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Take labels that differ as corrections.")
     ] = False,
     format_: Annotated[
         str | None,
         typer.Option(
-            "--format", help="csv, jsonl, parquet or prodigy; default what the file looks like."
+            "--format",
+            help="csv, jsonl, parquet, prodigy or label-studio; default what it looks like.",
         ),
     ] = None,
     as_json: Json = False,
@@ -93,7 +102,10 @@ def tell(
         new = label_tell(folder, _answers(set_ or []), annotator=annotator).imported.new
         say({"new": new}, [f"{new} new"], as_json=as_json)
         return
-    told = label_tell(folder, file, annotator=annotator, overwrite=overwrite, format=format_)
+    names = dict(_pair(item, "--name", "THERE=HERE") for item in name or ())
+    told = label_tell(
+        folder, file, annotator=annotator, names=names, overwrite=overwrite, format=format_
+    )
     found = told.imported
     conflicts = [vars(conflict) for conflict in found.conflicts]
     result = {
@@ -140,10 +152,11 @@ def status(
 
 def _answers(items: list[str]) -> dict[str, str]:
     """Read answers as ``row_id=label``."""
-    found: dict[str, str] = {}
-    for item in items:
-        row, equals, text = item.rpartition("=")
-        if not equals or not row:
-            raise InputError(f"`--set` takes row_id=label, got {item!r}.")
-        found[row] = text
-    return found
+    return dict(_pair(item, "--set", "row_id=label") for item in items)
+
+
+def _pair(item: str, option: str, form: str) -> tuple[str, str]:
+    left, equals, right = item.rpartition("=")
+    if not equals or not left:
+        raise InputError(f"`{option}` takes {form}, got {item!r}.")
+    return left, right

@@ -45,7 +45,7 @@ def label_export(
         Each annotator's answer instead of one label for each row.
     history : bool
         Every answer ever told, corrections included.
-    format : {"csv", "jsonl", "parquet", "prodigy", "huggingface"}, optional
+    format : {"csv", "jsonl", "parquet", "prodigy", "label-studio", "huggingface"}, optional
         By default that of the file's ending; ``"huggingface"`` is a folder for `load_dataset`, with
         rows, labels, what each annotator said, and a card.
     method : str

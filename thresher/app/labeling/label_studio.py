@@ -185,6 +185,16 @@ def shown_of(folder: LabelFolder) -> Shown:
     return Shown(KINDS[schema.modality], schema.inputs, folder.cells)
 
 
+def people_of(folder: Path) -> dict[str, str]:
+    """Return the names of the people of a folder's server by their numbers, as far as known."""
+    from active_learning.adapters.label_studio.links import Links
+
+    if not (folder / LINKS).exists():
+        return {}
+    with closing(Links(folder / LINKS)) as links:
+        return links.people()
+
+
 @contextmanager
 def connected(
     folder: LabelFolder, *, url: str | None = None, project: int | None = None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.file_names import safe_name
 from ...core.signatures import checked
 from ..label_folder import LabelFolder
+from .label_studio import people_of
 
 if TYPE_CHECKING:
     from active_learning import Batch, Session
@@ -84,7 +85,7 @@ def label_next(
         Time until the rows go to others, such as ``"90s"``, ``"2h"`` or ``"1d"``.
     mode : {"new", "relabel", "mixed"}
         ``"relabel"`` asks for second opinions.
-    format : {"csv", "jsonl", "prodigy"}, optional
+    format : {"csv", "jsonl", "prodigy", "label-studio"}, optional
         By default that of the file's ending.
 
     Returns
@@ -127,6 +128,7 @@ def label_tell(
     answers: PathLike | Mapping[str, Any],
     *,
     annotator: str | None = None,
+    names: Mapping[str, str] | None = None,
     overwrite: bool = False,
     format: str | None = None,  # noqa: A002 — as in import_answers
 ) -> Told:
@@ -142,9 +144,12 @@ def label_tell(
         unless a class is called so.
     annotator : str, optional
         Who labeled; by default the file's column.
+    names : mapping of str to str, optional
+        What annotators are called here, by what the file calls them. Files of Label Studio give
+        numbers; `label_sync` has noted whose they are.
     overwrite : bool
         Take labels of a file that differ from the recorded ones as corrections.
-    format : {"csv", "jsonl", "parquet", "prodigy"}, optional
+    format : {"csv", "jsonl", "parquet", "prodigy", "label-studio"}, optional
         Of a file; by default what it looks like.
 
     Returns
@@ -175,8 +180,14 @@ def label_tell(
         if isinstance(answers, Mapping):
             return Told(_record(session, answers, annotator=annotator or ""))
         read_as = format_of(Path(answers), wanted=format).name
+        known = people_of(Path(folder)) if read_as == "label-studio" else {}
         found = import_answers(
-            session, answers, annotator=annotator, overwrite=overwrite, format=read_as
+            session,
+            answers,
+            annotator=annotator,
+            names=known | dict(names or {}),
+            overwrite=overwrite,
+            format=read_as,
         )
     return Told(found, read_as)
 
