@@ -135,9 +135,9 @@ class Desk:
             At most so many.
         have : sequence of str, optional
             Row ids that the tab shows, keeps ready or has answers for that were not sent yet. Rows
-            that it was given before and that are not among them are given again: so a page that
-            was loaded again, or outlived the server, loses none. By default it has all it was
-            given.
+            that it was given before and that are not among them are given again, and those among
+            them that nobody else has are leased to it again: so a page that was loaded again, or
+            outlived the server, loses none. By default it has all it was given.
 
         Raises
         ------
@@ -146,19 +146,26 @@ class Desk:
         """
         check_count("count", count, low=0, high=1000)
         filler = self._filler
+        known = [self._row_id(row) for row in have or ()]
         with filler.lock:
             self._check_open()
             line = filler.line(_named("annotator", annotator, empty=True))
             tab = line.tab(_named("lease", lease), expires=self._clock() + self._length)
             rows = line.take(
-                tab, count=count, have=have, fits=lambda row: filler.fits(annotator, row)
+                tab,
+                count=count,
+                have=None if have is None else known,
+                fits=lambda row: filler.fits(annotator, row),
             )
+            strange = [row for row in known if line.find(row) is None]
+            gone = tuple(row for row in strange if filler.is_gone(annotator, row))
+            line.claims.update({row: lease for row in strange if row not in gone})
             status = "choosing" if line.status == "rows" else line.status
             line.wanted = line.wanted or len(rows) < count
             filler.lock.notify_all()
         if not rows and count and filler.problem is not None:
             raise filler.problem
-        return Handout(tuple(rows), "rows" if rows else status)
+        return Handout(tuple(rows), "rows" if rows else status, gone)
 
     @checked
     def answer(
@@ -195,7 +202,7 @@ class Desk:
         """
         if seconds is not None:
             check_number("seconds", seconds, low=0)
-        row_id = str(self.session.state.row_ids[self.session.state.position(row_id)])
+        row_id = self._row_id(row_id)
         answer = self._answer(annotator, row_id, label, seconds)
         _named("key", key)
         with self._filler.lock:
@@ -291,6 +298,11 @@ class Desk:
         times = self._labeled_at.copy()
         recent = [moment for moment in times if moment > now - RATE_WINDOW]
         return 3600.0 * len(recent) / max(now - recent[0], 1.0) if recent else None
+
+    def _row_id(self, row_id: str) -> str:
+        """Return a row id as the pool spells it; an unknown one is an error."""
+        state = self._engine.state
+        return str(state.row_ids[state.position(row_id)])
 
     def _answer(self, annotator: str, row_id: str, label: Any, seconds: float | None) -> Answer:
         if isinstance(label, NoLabel) and label is not SKIP:

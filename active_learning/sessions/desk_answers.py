@@ -91,7 +91,7 @@ def write_undo(
     lease = state.leases.get(place)
     if lease is None or lease.annotator == annotator or lease.expires <= now:
         store.insert_changes([LeaseChange(batch, place, annotator, expires, now)])
-    asked = log.asked(batch, place) or _unasked(place)
+    asked = log.asked(batch, place) or unasked(place)
     again = desk_row(state.task, str(state.row_ids[place]), asked, batch=batch)
     return Told(annotator, row_id, repeated, again=again)
 
@@ -126,5 +126,6 @@ def _was_blind(log: DeskLog, batch: int, place: int) -> bool:
     return asked is not None and asked.arm == "audit"
 
 
-def _unasked(place: int) -> AskedRow:
+def unasked(place: int) -> AskedRow:
+    """Return a row that nobody asked for, as if it had been asked."""
     return AskedRow(place, "told", 0.0, 1.0, 0, None, None, "told without being asked")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from thresher.core.errors import InputError, ThresherError
 
 from .batch_choice import Request
+from .desk_answers import unasked
 from .desk_line import Line
 from .desk_log import DeskLog
 from .desk_rows import DeskRow, Status, desk_row
@@ -71,10 +72,7 @@ class Filler:
         lease = state.leases.get(place)
         open_still = lease is not None and lease.expires > self._clock()
         mine = lease is not None and lease.annotator == annotator
-        answered = state.has_answer(place, annotator) or (
-            self._terms.mode == "new" and bool(state.labeled[place])
-        )
-        return open_still and mine and not answered
+        return open_still and mine and not self._answered(annotator, place)
 
     def _work(self) -> None:
         while True:
@@ -104,12 +102,14 @@ class Filler:
         needy = [
             (len(line.waiting), annotator)
             for annotator, line in self.lines.items()
-            if line.tabs
-            and len(line.waiting) <= self._terms.batch
-            and (line.status in ("rows", "choosing") or line.wanted)
-            and now >= self._tried.get(annotator, 0.0)
+            if line.claims
+            or (line.tabs and self._is_short(line) and now >= self._tried.get(annotator, 0.0))
         ]
         return min(needy)[1] if needy else None
+
+    def _is_short(self, line: Line) -> bool:
+        few = len(line.waiting) <= self._terms.batch
+        return few and (line.status in ("rows", "choosing") or line.wanted)
 
     def _fill(self, annotator: str) -> None:
         """Put rows into a line, or write down why there are none."""
@@ -118,6 +118,7 @@ class Filler:
             line.wanted = False
         rows = [] if line.adopted else self._held_before(annotator)
         line.adopted = True
+        self._lease_again(annotator)
         status: Status = "rows"
         if len(rows) <= self._terms.batch:
             chosen, status = self._choose(annotator)
@@ -153,6 +154,55 @@ class Filler:
                 if row.arm != "claimed"
             ], "rows"
         return [], "choosing"
+
+    def _lease_again(self, annotator: str) -> None:
+        """Lease rows to tabs that say to have them, unless somebody else was faster."""
+        with self.lock:
+            line = self.lines[annotator]
+            claims, line.claims = line.claims, {}
+        if not claims:
+            return
+        engine, log, now = self._engine, DeskLog(self._engine.store), self._clock()
+        places = {row: engine.state.position(row) for row in claims}
+        asks = log.last_asks(annotator, places.values())
+        rows = [
+            desk_row(
+                engine.state.task,
+                row,
+                log.asked(asks.get(place, 0), place) or unasked(place),
+                batch=asks.get(place, 0),
+            )
+            for row, place in places.items()
+        ]
+        with engine.lock:
+            with engine.store.labels.transaction():
+                engine.refresh()
+                rows = [row for row in rows if not self.is_gone(annotator, row.row_id)]
+                end = now + self._terms.length
+                engine.store.insert_changes(
+                    [
+                        LeaseChange(row.batch, places[row.row_id], annotator, end, now)
+                        for row in rows
+                    ]
+                )
+            engine.refresh()
+        with self.lock:
+            for row in rows:
+                line.hold(line.tab(claims[row.row_id], expires=end), row)
+
+    def is_gone(self, annotator: str, row_id: str) -> bool:
+        """Whether a row is with somebody else, or was answered."""
+        state, place = self._engine.state, self._engine.state.position(row_id)
+        lease = state.leases.get(place)
+        others = lease is not None and lease.annotator != annotator
+        return self._answered(annotator, place) or bool(
+            others and lease and lease.expires > self._clock()
+        )
+
+    def _answered(self, annotator: str, place: int) -> bool:
+        state = self._engine.state
+        by_others = self._terms.mode == "new" and bool(state.labeled[place])
+        return state.has_answer(place, annotator) or by_others
 
     def _held_before(self, annotator: str) -> list[DeskRow]:
         """Return rows that an earlier desk leased to the annotator and that are open still."""

@@ -26,6 +26,8 @@ class Line:
     tabs : dict of str to Tab
     status : Status
         Why nothing waits.
+    claims : dict of str to str
+        Rows that a tab says to have and that this desk did not give it, with the tab's name.
     wanted : bool
         Whether the annotator came and found too few rows.
     adopted : bool
@@ -37,6 +39,7 @@ class Line:
     def __init__(self) -> None:
         self.waiting: deque[DeskRow] = deque()
         self.tabs: dict[str, Tab] = {}
+        self.claims: dict[str, str] = {}
         self.status: Status = "choosing"
         self.wanted = True
         self.adopted = False
@@ -59,10 +62,13 @@ class Line:
         if have is not None:
             shown = set(have)
             for row in [row for row in self.waiting if row.row_id in shown]:
-                self.waiting.remove(row)
-                tab.held[row.row_id] = row
+                self.hold(tab, row)
             lost = [row for row in tab.held.values() if row.row_id not in shown]
-            rows += [row for row in lost if fits(row)][:count]
+            for row in lost:
+                if not fits(row):
+                    del tab.held[row.row_id]
+                elif len(rows) < count:
+                    rows.append(row)
         while self.waiting and len(rows) < count:
             row = self.waiting.popleft()
             if fits(row):
@@ -74,6 +80,11 @@ class Line:
         """Let rows wait, unless they are here already."""
         here = {row.row_id for row in self.rows()}
         self.waiting.extend(row for row in rows if row.row_id not in here)
+
+    def hold(self, tab: Tab, row: DeskRow) -> None:
+        """Give a row to a tab, wherever it was."""
+        self.drop(row.row_id)
+        tab.held[row.row_id] = row
 
     def drop(self, row_id: str) -> DeskRow | None:
         """Take a row out wherever it is, since it was answered; return it."""

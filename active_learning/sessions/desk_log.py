@@ -65,6 +65,21 @@ class DeskLog:
             ).fetchone()
         return None if found is None else AskedRow(*found)
 
+    def last_asks(self, annotator: str, positions: Iterable[int]) -> dict[int, int]:
+        """Return the last ask by which an annotator was given each of some rows, if any.
+
+        Reads all that was ever asked.
+        """
+        wanted = list(positions)
+        marks = ", ".join("?" * len(wanted))
+        with self._labels.lock:
+            found = self._labels.connection.execute(
+                f"SELECT position, max(ask) FROM asked JOIN asks ON asks.id = asked.ask WHERE"
+                f" annotator = ? AND arm <> 'claimed' AND position IN ({marks}) GROUP BY position",
+                (annotator, *wanted),
+            ).fetchall()
+        return dict(found)
+
     def rows_asked(self, ask: int) -> list[AskedRow]:
         """Return the rows of an ask that were served, in order."""
         with self._labels.lock:

@@ -77,10 +77,14 @@ class Handout:
         ``"choosing"``: rows will be there in a moment; ``"taken"``: all that is left is with other
         annotators; ``"done"``: nothing is left for this annotator; ``"empty"``: the pool has no
         row that may be asked.
+    gone : tuple of str
+        Row ids among those that the tab said to have that are with somebody else now, or labeled by
+        somebody else: a page need not show them any more.
     """
 
     rows: tuple[DeskRow, ...]
     status: Status
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from active_learning import SKIP, UNDO, Desk, Session
+from active_learning import SKIP, UNDO, Desk, Session, get_strategy
 from active_learning.sessions.desk_filler import LINGER
 from thresher.core.errors import InputError, StorageError, ThresherError
 
@@ -95,8 +95,6 @@ def test_next_does_not_wait_for_a_choice_or_for_a_model(tmp_path):
         def select(self, context, n):
             if context.labeled.any():
                 held.wait(10)
-            from active_learning import get_strategy
-
             return get_strategy("random").select(context, n)
 
     with start(tmp_path, strategy=Slow(), audit=0.0) as session, Desk(session, batch=4) as desk:
@@ -449,19 +447,34 @@ def test_failure_in_the_background_is_told_and_ends(tmp_path):
     broken = threading.Event()
     broken.set()
 
+    class Fragile:
+        name, needs = "margin", frozenset()
+
+        def select(self, context, n):
+            if broken.is_set():
+                raise ValueError("no way")
+            return get_strategy("random").select(context, n)
+
+    opened = start(tmp_path, strategy=Fragile(), audit=0.0)
+    with opened as session, Desk(session, batch=2) as desk:
+        with pytest.raises(ThresherError, match=r"Rows could not be chosen.*no way"):
+            until(lambda: desk.next("ann", lease="t").rows)
+        assert "no way" in desk.progress().problem
+        broken.clear()
+        until(lambda: desk.progress().problem is None)
+        assert desk.next("ann", lease="t").rows
+
+
+def test_failed_training_is_told_once_and_rows_go_on(tmp_path):
     def learner(vectors, codes, *, num_classes, random_state):
-        if broken.is_set():
-            raise ValueError("no way")
-        return lambda rows: np.full((len(rows), num_classes), 1 / num_classes, np.float32)
+        raise ValueError("no model")
 
     with start(tmp_path, learner=learner) as session:
         session.tell({"r0": "ant"})
         session.wait()
         with Desk(session, batch=2) as desk:
-            with pytest.raises(ThresherError, match="no way"):
+            with pytest.raises(ThresherError, match="Training in the background failed: no model"):
                 until(lambda: desk.next("ann", lease="t").rows)
-            assert "no way" in desk.progress().problem
-            broken.clear()
             until(lambda: desk.progress().problem is None)
             assert desk.next("ann", lease="t").rows
 
@@ -521,3 +534,26 @@ def test_killed_desks_lose_nothing_and_lease_nothing_twice(tmp_path):
             got = until(lambda: desk.next("a", lease="new", count=50).rows)
             assert {row.row_id for row in got} >= set(mine)
             assert not {row.row_id for row in got} & {row for row, _ in told}
+
+
+def test_a_page_that_outlived_a_desk_keeps_what_nobody_else_has(tmp_path):
+    with start(tmp_path) as session:
+        with Desk(session, batch=4) as desk:
+            rows = take(desk, count=5)
+        have = [row.row_id for row in rows]
+        assert session.open_leases() == {}
+        with Desk(session, batch=4) as desk:
+            session.tell({have[0]: "ant"}, annotator="zoe")
+            desk.next("ann", lease="t", count=0, have=have)
+            until(lambda: set(have[1:]) <= set(session.open_leases()))
+            assert {session.open_leases()[row][0] for row in have[1:]} == {"ann"}
+            got = desk.next("ann", lease="t", count=3, have=have)
+            assert got.gone == (have[0],)
+            assert not {row.row_id for row in got.rows} & set(have)
+            assert take(desk, "bob", count=9)
+            assert answer(desk, rows[1]).late is False
+            assert desk.next("ann", lease="t", count=4, have=[]).rows[0] == rows[2]
+            with pytest.raises(InputError, match="'nope' is not in the pool"):
+                desk.next("ann", lease="t", have=["nope"])
+        assert session.replay() == []
+        assert session.history()[-1].round == 1
