@@ -14,7 +14,7 @@ from thresher.core.missing import id_texts, is_missing, read_values
 from thresher.core.signatures import checked
 from thresher.core.text_arrays import in_texts
 
-from .annotators.answers import Opinions, check_columns
+from .annotators.answers import check_columns, table_of
 from .annotators.classes import Consensus
 from .pool.arrays import plain
 from .tasks import TASKS, Task, get_task
@@ -83,7 +83,7 @@ def consensus(
         task = _task_of(task, [label for label in given if not is_missing(label)], classes)
     check_choice("method", method, task.methods)
     texts = [_encoded(task, ids[place], given[place]) for place in np.flatnonzero(there).tolist()]
-    opinions = Opinions.of(ids[there], people[there], np.array(texts, dtype=object))
+    opinions = table_of(ids[there], people[there], np.array(texts, dtype=object))
     probs = None if pred_probs is None else as_matrix("pred_probs", plain(pred_probs))
     outputs = _of_answered(probs, ids, opinions.row_ids)
     return task.consensus(opinions, outputs=outputs, method=method)

@@ -1,7 +1,6 @@
 """Several annotators: consensus labels, and how good each annotator is.
 
-Votes are a long table (rows, annotators, codes), one entry for each answer, so that sparse crowds
-cost only what they hold.
+Votes are a long table, one entry for each answer.
 
 * majority: the most frequent answer.
 * Dawid–Skene (1979): a confusion matrix for each annotator and a prior, by expectation
@@ -16,39 +15,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.answer_table import AnswerTable
 from thresher.core.errors import InputError, check_choice
 from thresher.core.shown import ShownRows
 from thresher.core.text_arrays import text_array
 from thresher.core.ties import first_highest
 
 from ..pool.arrays import check_pred_probs
-from .answers import Opinions
+from .answers import table_of
 
 METHODS = ("auto", "majority", "dawid_skene", "crowdlab")
 
 
 @dataclass(frozen=True)
-class Votes:
-    """Answers as a long table.
+class Votes(AnswerTable):
+    """Answers that are classes.
 
     Attributes
     ----------
-    rows : ndarray of int64, shape (v,)
-        Row number of each answer, 0 … n − 1.
-    annotators : ndarray of int64, shape (v,)
-        Annotator number of each answer, 0 … a − 1.
     codes : ndarray of int64, shape (v,)
         Class of each answer, 0 … c − 1.
-    row_ids : ndarray of str, shape (n,)
-    names : ndarray of str, shape (a,)
     classes : tuple of str, length c
     """
 
-    rows: np.ndarray
-    annotators: np.ndarray
     codes: np.ndarray
-    row_ids: np.ndarray
-    names: np.ndarray
     classes: tuple[str, ...]
 
     @classmethod
@@ -62,17 +52,17 @@ class Votes:
     ) -> Votes:
         """Make votes from three columns of equal length v, one answer each.
 
-        See `Opinions.of`.
+        See `table_of`.
 
         Raises
         ------
         InputError
             When the columns differ in length, or a label is not among `classes`.
         """
-        return cls.of_opinions(Opinions.of(row_ids, annotators, labels), classes=classes)
+        return cls.of_table(table_of(row_ids, annotators, labels), classes=classes)
 
     @classmethod
-    def of_opinions(cls, table: Opinions, *, classes: tuple[str, ...] | None) -> Votes:
+    def of_table(cls, table: AnswerTable, *, classes: tuple[str, ...] | None) -> Votes:
         """Make votes from answers whose labels are classes; default those that occur.
 
         Raises
@@ -88,13 +78,11 @@ class Votes:
             )
         order = np.argsort(text_array(names), kind="stable")
         codes = order[np.searchsorted(text_array(names)[order], table.labels)]
-        return cls(table.rows, table.annotators, codes, table.row_ids, table.names, names)
+        return cls(**vars(table), codes=codes, classes=names)
 
     def counts(self) -> np.ndarray:
         """Return the votes of each row for each class, float64, shape (n, c)."""
-        shape = len(self.row_ids), len(self.classes)
-        flat = np.bincount(self.rows * shape[1] + self.codes, minlength=shape[0] * shape[1])
-        return flat.reshape(shape).astype(np.float64)
+        return self.counts_of(self.codes, num_classes=len(self.classes))
 
 
 @dataclass(frozen=True, repr=False)
@@ -147,17 +135,14 @@ def label_consensus(votes: Votes, *, pred_probs: np.ndarray | None, method: str)
     else:
         probs = majority(votes)
     best = first_highest(probs)
-    right = probs[votes.rows, votes.codes]
-    answers = np.bincount(votes.annotators, minlength=len(votes.names))
-    quality = np.bincount(votes.annotators, weights=right, minlength=len(votes.names))
     return Consensus(
         votes.row_ids,
         text_array(votes.classes)[best],
         probs[np.arange(len(probs)), best],
         probs,
         votes.names,
-        quality / np.maximum(answers, 1),
-        answers,
+        votes.mean_by_annotator(probs[votes.rows, votes.codes]),
+        votes.answers(),
         votes.classes,
         method,
     )

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from thresher.core.answer_table import AnswerTable
 from thresher.core.text_arrays import text_array
 from thresher.core.ties import first_highest
 
-from .answers import Opinions
 from .classes import Consensus
 
 SAME = 0.5
@@ -46,7 +46,7 @@ class Marking(Protocol):
         """Return the intersection over the union of two marks."""
 
 
-def mark_consensus(opinions: Opinions, marking: Marking) -> Consensus:
+def mark_consensus(opinions: AnswerTable, marking: Marking) -> Consensus:
     """Find the marks of each row.
 
     Returns

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from thresher.core.answer_table import AnswerTable
 from thresher.core.text_arrays import text_array
 
-from .answers import Opinions
 from .classes import Consensus
 
 ROUNDS = 30
@@ -22,7 +22,7 @@ KEPT = 3.0  # answers' worth of the crowd in each annotator's bias and spread
 
 
 def number_consensus(
-    opinions: Opinions,
+    opinions: AnswerTable,
     values: np.ndarray,
     *,
     encode: Callable[[float], str],
@@ -32,7 +32,7 @@ def number_consensus(
 
     Parameters
     ----------
-    opinions : Opinions
+    opinions : AnswerTable
     values : ndarray of float64, shape (v,)
         The number of each answer.
     encode : callable
@@ -67,7 +67,7 @@ def number_consensus(
 
 
 def _weighted(
-    opinions: Opinions, values: np.ndarray, start: np.ndarray
+    opinions: AnswerTable, values: np.ndarray, start: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return values (n,), each annotator's variance (a,), and the weight of each answer (v,)."""
     rows, people, a = opinions.rows, opinions.annotators, len(opinions.names)

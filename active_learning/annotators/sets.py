@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 
+from thresher.core.answer_table import AnswerTable
 from thresher.core.text_arrays import text_array
 
-from .answers import Opinions
 from .classes import Consensus, Votes, choose_method, dawid_skene, majority
 
 NO_YES = ("no", "yes")
 
 
 def set_consensus(
-    opinions: Opinions,
+    opinions: AnswerTable,
     said: np.ndarray,
     *,
     classes: tuple[str, ...],
@@ -26,7 +26,7 @@ def set_consensus(
 
     Parameters
     ----------
-    opinions : Opinions
+    opinions : AnswerTable
     said : ndarray of bool, shape (v, c)
         Which classes each answer names.
     classes : tuple of str, length c
@@ -42,14 +42,7 @@ def set_consensus(
     """
     probs = np.empty((len(opinions.row_ids), len(classes)))
     for code in range(len(classes)):
-        votes = Votes(
-            opinions.rows,
-            opinions.annotators,
-            said[:, code].astype(np.int64),
-            opinions.row_ids,
-            opinions.names,
-            NO_YES,
-        )
+        votes = Votes(**vars(opinions), codes=said[:, code].astype(np.int64), classes=NO_YES)
         chosen = choose_method(votes) if method == "auto" else method
         counted = dawid_skene(votes) if chosen == "dawid_skene" else majority(votes)
         probs[:, code] = counted[:, 1]

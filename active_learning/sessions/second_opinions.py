@@ -14,7 +14,7 @@ from thresher.core.errors import InputError
 from thresher.core.text_arrays import text_array
 from thresher.core.ties import first_highest, lowest_first
 
-from ..annotators.answers import Opinions
+from ..annotators.answers import table_of
 from ..annotators.classes import Consensus, Votes, crowdlab_weights
 from ..tasks.classification import Classification
 from .fitted_models import Models
@@ -86,7 +86,7 @@ def _crowdlab_scores(state: State, probs: np.ndarray, *, rows: np.ndarray) -> np
     names, person = np.unique(people, return_inverse=True)
     code = {name: number for number, name in enumerate(state.task.classes)}
     codes = np.array([code[text] for text in texts.tolist()])
-    votes = Votes(place_of, person, codes, state.row_ids[known], names, state.task.classes)
+    votes = Votes(place_of, person, texts, state.row_ids[known], names, codes, state.task.classes)
     weights = crowdlab_weights(votes, probs[known])
     imagined = float(weights.annotators.mean())
     total = weights.model * probs[rows] + imagined / c
@@ -131,5 +131,5 @@ def session_consensus(state: State, models: Models | None, *, method: str) -> Co
     if outputs is not None:
         ids = state.row_ids[np.unique(positions)]
         outputs = outputs[[state.position(row) for row in np.sort(ids).tolist()]]
-    opinions = Opinions.of(state.row_ids[positions], people, texts)
+    opinions = table_of(state.row_ids[positions], people, texts)
     return state.task.consensus(opinions, outputs=outputs, method=method)

@@ -17,7 +17,8 @@ from ..pool.probabilities import ONE_LABEL, Kind
 from .right_or_wrong import RightOrWrong
 
 if TYPE_CHECKING:
-    from ..annotators.answers import Opinions
+    from thresher.core.answer_table import AnswerTable
+
     from ..annotators.classes import Consensus
     from ..learners.learner import Learner
 
@@ -94,12 +95,12 @@ class Classification(RightOrWrong):
         return cohen_kappa(first.argmax(axis=1), second.argmax(axis=1), num_classes=first.shape[1])
 
     def consensus(
-        self, opinions: Opinions, *, outputs: np.ndarray | None, method: str
+        self, opinions: AnswerTable, *, outputs: np.ndarray | None, method: str
     ) -> Consensus:
         """Find one class for each row; see `active_learning.consensus`."""
         from ..annotators.classes import Votes, label_consensus
 
-        votes = Votes.of_opinions(opinions, classes=self.classes or None)
+        votes = Votes.of_table(opinions, classes=self.classes or None)
         return label_consensus(votes, pred_probs=outputs, method=method)
 
 

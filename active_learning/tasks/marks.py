@@ -20,7 +20,8 @@ from .classification import check_class
 from .multi_label import MultiLabel, read_json_list
 
 if TYPE_CHECKING:
-    from ..annotators.answers import Opinions
+    from thresher.core.answer_table import AnswerTable
+
     from ..annotators.classes import Consensus
 
 
@@ -85,7 +86,7 @@ class Marks(MultiLabel, ABC):
         """Return the intersection over the union of two marks."""
 
     def consensus(
-        self, opinions: Opinions, *, outputs: np.ndarray | None, method: str
+        self, opinions: AnswerTable, *, outputs: np.ndarray | None, method: str
     ) -> Consensus:
         """Keep the marks that most annotators of a row made; the model has no say."""
         from ..annotators.marks import mark_consensus

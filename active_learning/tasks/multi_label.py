@@ -17,7 +17,8 @@ from .classification import check_class, cohen_kappa
 from .right_or_wrong import RightOrWrong
 
 if TYPE_CHECKING:
-    from ..annotators.answers import Opinions
+    from thresher.core.answer_table import AnswerTable
+
     from ..annotators.classes import Consensus
     from ..learners.learner import Learner
 
@@ -106,7 +107,7 @@ class MultiLabel(RightOrWrong):
         return cohen_kappa(one, other, num_classes=2)
 
     def consensus(
-        self, opinions: Opinions, *, outputs: np.ndarray | None, method: str
+        self, opinions: AnswerTable, *, outputs: np.ndarray | None, method: str
     ) -> Consensus:
         """Find one set for each row, class by class; the classifier has no say."""
         from ..annotators.sets import set_consensus

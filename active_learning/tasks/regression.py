@@ -15,7 +15,8 @@ from ..estimates.error import estimate_error
 from ..pool.probabilities import ONE_LABEL, Kind
 
 if TYPE_CHECKING:
-    from ..annotators.answers import Opinions
+    from thresher.core.answer_table import AnswerTable
+
     from ..annotators.classes import Consensus
     from ..learners.learner import Learner
 
@@ -142,7 +143,7 @@ class Regression:
         return max(0.0, 1.0 - float(((one - other) ** 2).mean()) / variance)
 
     def consensus(
-        self, opinions: Opinions, *, outputs: np.ndarray | None, method: str
+        self, opinions: AnswerTable, *, outputs: np.ndarray | None, method: str
     ) -> Consensus:
         """Find one number for each row; the model has no say."""
         from ..annotators.numbers import number_consensus

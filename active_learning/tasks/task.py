@@ -11,7 +11,8 @@ from ..estimates.accuracy import DrawnLosses, Estimate
 from ..pool.probabilities import Kind
 
 if TYPE_CHECKING:
-    from ..annotators.answers import Opinions
+    from thresher.core.answer_table import AnswerTable
+
     from ..annotators.classes import Consensus
     from ..learners.learner import Learner
 
@@ -100,6 +101,6 @@ class Task(Protocol):
         """Return how far two models' outputs for the same rows agree beyond chance, at most 1."""
 
     def consensus(
-        self, opinions: Opinions, *, outputs: np.ndarray | None, method: str
+        self, opinions: AnswerTable, *, outputs: np.ndarray | None, method: str
     ) -> Consensus:
         """Find one label for each row; see `active_learning.consensus`."""

@@ -10,11 +10,11 @@ what a wrong answer says is the same for all. Costs O(answers · classes) time a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from thresher.core.answer_table import AnswerTable
 from thresher.core.classes import class_key
 from thresher.core.errors import InputError
 from thresher.core.missing import read_values, whole_numbers
@@ -37,32 +37,16 @@ PRIOR_ANSWERS = 3.0
 LEAST = 1e-4
 
 
-@dataclass(frozen=True)
-class Answers:
-    """Answers as a long table: positions of rows and of annotators, and labels, shape (v,) each."""
-
-    rows: np.ndarray
-    annotators: np.ndarray
-    labels: np.ndarray
-
-    def take(self, mask: np.ndarray) -> Answers:
-        """Return some of the answers."""
-        return Answers(self.rows[mask], self.annotators[mask], self.labels[mask])
-
-
 def read_answers(
     annotations: Annotations,
     row_ids: np.ndarray | None,
     *,
     classes: Sequence[str] | None = None,
-) -> tuple[Answers, np.ndarray]:
+) -> AnswerTable:
     """Read a votes array or a long table; see `find_label_issues`.
 
-    Returns
-    -------
-    answers : Answers
-    row_ids : ndarray of str, shape (n,)
-        Those given; without them positions for an array, and the distinct ids of a table.
+    Its row ids are those given; without them positions for an array, and the distinct ids of a
+    table.
 
     Raises
     ------
@@ -82,13 +66,13 @@ def read_answers(
     if unknown:
         raise InputError(f"`annotations` has rows that are not known: {', '.join(unknown[:5])}.")
     rows = np.array([position[row_id] for row_id in ids.tolist()], dtype=np.int64)
-    people = np.unique(annotators, return_inverse=True)[1]
-    return Answers(rows[given], people[given], labels[given]), known
+    names, people = np.unique(annotators, return_inverse=True)
+    return AnswerTable(rows, people, labels, known, names).take(given)
 
 
 def _from_array(
     votes: np.ndarray, row_ids: np.ndarray | None, classes: Sequence[str] | None
-) -> tuple[Answers, np.ndarray]:
+) -> AnswerTable:
     if votes.ndim != 2:
         raise InputError(
             f"`annotations` must have two dimensions (rows, annotators), got {votes.ndim}, or be a "
@@ -99,7 +83,8 @@ def _from_array(
         raise InputError(f"There are {len(known)} rows, but {len(votes)} rows of `annotations`.")
     labels, given = _given(votes, classes)
     rows, people = np.nonzero(given)
-    return Answers(rows, people, labels[rows, people]), known
+    names = np.arange(votes.shape[1]).astype(str)
+    return AnswerTable(rows, people, labels[rows, people], known, names)
 
 
 def _column(table: Any, name: str) -> Any:
@@ -128,32 +113,32 @@ def _given(labels: Any, classes: Sequence[str] | None) -> tuple[np.ndarray, np.n
     return values, ~missing
 
 
-def majority_codes(answers: Answers, codes: np.ndarray, *, n: int, num_classes: int) -> np.ndarray:
+def majority_codes(answers: AnswerTable, codes: np.ndarray, *, num_classes: int) -> np.ndarray:
     """Return the most frequent answer of each row, int64, shape (n,), −1 without any answer.
 
     Ties go to the class that is more frequent overall.
     """
     if not num_classes:
-        return np.full(n, -1, dtype=np.int64)
-    counts = _counts(answers, codes, n=n, num_classes=num_classes)
+        return np.full(len(answers.row_ids), -1, dtype=np.int64)
+    counts = answers.counts_of(codes, num_classes=num_classes)
     shares = counts.sum(axis=0) / max(1.0, counts.sum())
     return np.where(counts.any(axis=1), first_highest(counts + 0.5 * shares), -1)
 
 
 def class_posterior(
-    answers: Answers, codes: np.ndarray, probs: np.ndarray | None, *, n: int, num_classes: int
+    answers: AnswerTable, codes: np.ndarray, probs: np.ndarray | None, *, num_classes: int
 ) -> np.ndarray:
     """Return the probability of each class for each row, float64, shape (n, K).
 
     Parameters
     ----------
-    answers : Answers
+    answers : AnswerTable
     codes : ndarray of int64, shape (v,)
         Class of each answer.
     probs : ndarray of float, shape (n, K), optional
         Prior of each row.
     """
-    counts = _counts(answers, codes, n=n, num_classes=num_classes)
+    counts = answers.counts_of(codes, num_classes=num_classes)
     shares = (counts.sum(axis=0) + 1) / (counts.sum() + num_classes)
     start = counts + (shares if probs is None else probs)
     posterior: np.ndarray = start / start.sum(axis=1, keepdims=True)
@@ -170,7 +155,7 @@ def class_posterior(
 
 
 def _update(
-    answers: Answers, codes: np.ndarray, posterior: np.ndarray, prior: np.ndarray
+    answers: AnswerTable, codes: np.ndarray, posterior: np.ndarray, prior: np.ndarray
 ) -> np.ndarray:
     """Fit the rates to a posterior, shape (n, K), and return the posterior that they give."""
     n, num_classes = posterior.shape
@@ -196,8 +181,3 @@ def _update(
         said = np.where(codes == k, np.log(right[answers.annotators, k]), wrong)
         logs[:, k] += np.bincount(answers.rows, weights=said, minlength=n)
     return softmax(logs)
-
-
-def _counts(answers: Answers, codes: np.ndarray, *, n: int, num_classes: int) -> np.ndarray:
-    flat = np.bincount(answers.rows * num_classes + codes, minlength=n * num_classes)
-    return flat.reshape(n, num_classes).astype(np.float64)

@@ -191,9 +191,7 @@ def _by_answers(inputs: LabelInputs, evidence: Evidence | None, judged: np.ndarr
     rows, prior = np.flatnonzero(judged), None
     if evidence is not None and len(np.unique(inputs.labels[rows])) > 1:
         prior = sharpened(evidence.probs)
-    posterior = class_posterior(
-        answers, codes, prior, n=len(judged), num_classes=len(inputs.classes)
-    )
+    posterior = class_posterior(answers, codes, prior, num_classes=len(inputs.classes))
     scores = np.ones(len(judged))
     scores[rows] = posterior[rows, inputs.labels[rows]]
     people = int(answers.annotators.max(initial=-1)) + 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thresher.core.answer_table import AnswerTable
 from thresher.core.classes import (
     class_codes,
     class_lookup,
@@ -20,7 +21,7 @@ from thresher.core.errors import InputError
 from thresher.core.matrices import as_matrix
 from thresher.core.missing import id_texts, read_values, whole_numbers
 
-from .annotators import Answers, majority_codes, read_answers
+from .annotators import majority_codes, read_answers
 
 if TYPE_CHECKING:
     from .annotators import Annotations
@@ -41,7 +42,7 @@ class LabelInputs:
     classes: tuple[str, ...]
     vectors: np.ndarray | None
     pred_probs: list[np.ndarray]
-    answers: Answers | None = None
+    answers: AnswerTable | None = None
     answer_codes: np.ndarray | None = None
 
 
@@ -64,7 +65,8 @@ def read_inputs(
     ids = _row_ids(n, row_ids=row_ids, own=own_ids, others=(embeddings, pred_probs))
     answers = None
     if annotations is not None:
-        answers, ids = read_answers(annotations, ids, classes=classes)
+        answers = read_answers(annotations, ids, classes=classes)
+        ids = answers.row_ids
     assert ids is not None  # there are labels or annotations, and each has ids
     if embeddings is not None and len(embeddings) != len(ids):
         raise InputError(f"There are {len(ids)} labels, but {len(embeddings)} embeddings.")
@@ -109,12 +111,12 @@ def _row_ids(
 
 def _encode_both(
     labels: np.ndarray | Sequence[int] | Sequence[str] | None,
-    answers: Answers | None,
+    answers: AnswerTable | None,
     *,
     classes: Sequence[str] | None,
     width: int,
     n: int,
-) -> tuple[np.ndarray, Answers | None, np.ndarray | None, tuple[str, ...]]:
+) -> tuple[np.ndarray, AnswerTable | None, np.ndarray | None, tuple[str, ...]]:
     """Encode labels and answers by the same classes; answers that are the code −1 are none."""
     if answers is None:
         codes, names = encode_labels(labels, classes=classes, width=width)
@@ -134,7 +136,7 @@ def _encode_both(
     there = told >= 0
     answers, told = answers.take(there), told[there]
     if own is None:
-        own = majority_codes(answers, told, n=n, num_classes=len(names))
+        own = majority_codes(answers, told, num_classes=len(names))
     return own, answers, told, names
 
 

@@ -33,10 +33,10 @@ def long(votes):
 def test_two_sure_annotators_beat_by_hand():
     # Two annotators who always agree, and one who contradicts them once.
     votes = np.array([[0, 0, 0], [1, 1, 1], [0, 0, 0], [1, 1, 1], [0, 0, 1], [1, 1, 1]])
-    answers, _ = read_answers(votes, None)
-    posterior = class_posterior(answers, answers.labels, None, n=6, num_classes=2)
+    answers = read_answers(votes, None)
+    posterior = class_posterior(answers, answers.labels, None, num_classes=2)
     assert posterior.argmax(axis=1).tolist() == [0, 1, 0, 1, 0, 1]
-    assert majority_codes(answers, answers.labels, n=6, num_classes=2).tolist() == [
+    assert majority_codes(answers, answers.labels, num_classes=2).tolist() == [
         0,
         1,
         0,
