@@ -1,4 +1,4 @@
-"""Preview: a grid picture of rows × views, so that a person sees what a policy does."""
+"""Preview: a grid image of rows × views, so that a person sees what a policy does."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ LABEL_HEIGHT = 14
 
 @dataclass(frozen=True)
 class Preview:
-    """A picture, uint8 (H, W, 3)."""
+    """An image, uint8 (H, W, 3)."""
 
     pixels: np.ndarray
 
     def to_png(self) -> bytes:
-        """Return the picture as PNG."""
+        """Return the image as PNG."""
         from PIL import Image
 
         buffer = BytesIO()
@@ -40,7 +40,7 @@ class Preview:
         return buffer.getvalue()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture as PNG, atomically."""
+        """Write the image as PNG, atomically."""
         with atomic_path(path) as temporary:
             temporary.write_bytes(self.to_png())
 
@@ -76,7 +76,7 @@ def preview(
     views
         Versions of each image: those of epoch 0, 1, …
     zoom
-        Pixels of the picture for one of the image; by default small images become about 64 pixels.
+        Pixels of the grid for one of the image; by default small images become about 64 pixels.
     caption
         Whether the name of each policy stands above its lines.
     random_state

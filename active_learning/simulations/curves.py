@@ -145,7 +145,7 @@ class Curves(Shown):
         write_json(path, report)
 
     def to_svg(self, path: str | os.PathLike[str]) -> None:
-        """Write the mean curves with a band of one standard deviation as an SVG picture."""
+        """Write the mean curves with a band of one standard deviation as an SVG image."""
         lines = [
             Line(
                 name,

@@ -51,8 +51,8 @@ class AugmentedDataset:
     --------
     >>> import numpy as np
     >>> from augment import AugmentedDataset, Augmenter, policies
-    >>> pictures = np.zeros((8, 32, 32, 3), dtype=np.uint8)
-    >>> rows = AugmentedDataset(list(zip(pictures, range(8))), Augmenter(policies.standard()))
+    >>> images = np.zeros((8, 32, 32, 3), dtype=np.uint8)
+    >>> rows = AugmentedDataset(list(zip(images, range(8))), Augmenter(policies.standard()))
     >>> rows.set_epoch(1)
     >>> rows[5][0].shape, rows[5][1]
     ((32, 32, 3), 5)

@@ -1,6 +1,6 @@
 """Memory of results, used again once nobody holds it; images a block at a time.
 
-Memory that a process touches for the first time is dear: on a virtual machine a fresh batch of
+Memory that a process touches for the first time is costly: on a virtual machine a fresh batch of
 224-pixel images cost 70 µs an image, flipping them 10. A block is handed out again only when no
 array or tensor refers to it any more, which CPython's reference counts tell.
 """

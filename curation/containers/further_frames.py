@@ -1,4 +1,4 @@
-"""Pictures are compared by their first frame; copies have to agree in all further ones."""
+"""Images are compared by their first frame; copies have to agree in all further ones."""
 
 from __future__ import annotations
 

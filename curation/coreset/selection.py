@@ -35,7 +35,7 @@ DEMAND_BITS = 12
 # Multiply-adds of facility location's look at every row: about twenty seconds of one core.
 DEAREST = 1e11
 # Geometry pays where the embeddings know the classes: a network that learns from raw pixels or
-# texts gains nothing where they do not, whatever a probe on them gains. Pictures of CIFAR-10 in the
+# texts gains nothing where they do not, whatever a probe on them gains. Images of CIFAR-10 in the
 # built-in embedding, told for .55, lose 2 to 3 points to random rows; texts of rt-polarity, told
 # for .73, gain.
 KNOWS_CLASSES = 0.7
@@ -99,7 +99,7 @@ def select_coreset(
         ``"uncertain_coverage"``, facility location in which a row counts the more, the less a
         leave-one-out probe can decide on its class (as uncertainty herding weighs coverage: Bae,
         Oliveira and Sutherland, 2025); needs `labels`. ``"auto"``: ccs when difficulties are
-        given; random where the embeddings do not tell the classes apart or geometry would be dear;
+        given; random where the embeddings do not tell the classes apart or geometry costs too much;
         else uncertain coverage or facility location, whichever serves a probe better (see
         `trial`); facility location without labels.
     scores : ndarray of float, shape (n_rows,), optional
@@ -182,7 +182,7 @@ def _choose_method(
         return "ccs", "difficulties were given"
     rows, d = embeddings.vectors.shape
     if rows * min(rows, greedy.SHARD) * d > DEAREST:
-        return "random", f"facility location would be dear for {rows} rows"
+        return "random", f"facility location would be costly for {rows} rows"
     if probe is None:
         return "facility_location", "cheap for this many rows"
     trial = Trial(exact_rows(embeddings.vectors), classes, rng=rng)

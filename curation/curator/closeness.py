@@ -12,9 +12,9 @@ from .rows import DecodedImages, Rows
 # Encoders of texts, beside which copies are found by their words.
 BY_TEXT = ("auto", "builtin:text", "joined:text")
 SHINGLES, COSINE = "Jaccard similarity of shingles", "Cosine similarity"
-LOOKS = "Likeness of pictures laid over each other"
+LOOKS = "Likeness of images laid over each other"
 # Numbers are near duplicates only when they are all but equal (`NEARLY_EQUAL`); vectors
-# of unknown make when they are as close as copies are in most encoders; pictures when most of what
+# of unknown make when they are as close as copies are in most encoders; images when most of what
 # is unlike in them is explained by an edit.
 NEAR_FEATURES, NEAR_OWN, NEAR_LOOKS = 0.9999, 0.95, 0.5
 NEARLY_EQUAL = "numbers that differ by a few hundredths of their usual spread"

@@ -91,7 +91,7 @@ class Comparison:
             self.closeness, self.graph = searched
         if compare != "auto" and (rows.modality != "image" or self.own_vectors):
             what = "vectors of your own" if self.own_vectors else f"data of kind {rows.modality!r}"
-            raise InputError(f"`compare` {compare!r} looks at pictures, and these are {what}.")
+            raise InputError(f"`compare` {compare!r} looks at images, and these are {what}.")
 
     @cached_property
     def encoded(self) -> Encoded:

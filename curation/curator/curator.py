@@ -51,10 +51,10 @@ class Curator(Habits):
     encoder : str, Encoder or callable
         See `thresher.core.get_encoder`; ``"auto"`` takes the joined one of the modality where its
         weights are installed, else the built-in one. Near duplicates of texts are then found by
-        their words, of pictures by the built-in part.
+        their words, of images by the built-in part.
     compare : {"auto", "crops", "turns"}
         How near duplicates and leaks are looked for: ``"auto"`` by words in texts, else by vectors;
-        pictures also by many looks, which need no encoder (`image_graph`): ``"crops"`` finds
+        images also by many looks, which need no encoder (`image_graph`): ``"crops"`` finds
         cropped and mirrored copies too, ``"turns"`` also those turned by quarters.
     work_folder : path-like, optional
         Keeps vectors and close pairs, so that `fit` on the same rows goes on where a killed

@@ -42,7 +42,7 @@ class Encoded:
     encoded: int
 
     def surface(self) -> Encoded:
-        """Return the part by which copies are found: pictures of one kind are no copies."""
+        """Return the part by which copies are found: images of one kind are no copies."""
         if not isinstance(self.encoder, JoinedEncoder):
             return self
         vectors = self.encoder.surface_of(self.embeddings)

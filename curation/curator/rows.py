@@ -153,7 +153,7 @@ class Rows:
     def others(self) -> np.ndarray | None:
         """Hashes of what vectors do not show, uint64, shape (n,); None where that is nothing.
 
-        Of a table, the other columns; of pictures, all frames but the first.
+        Of a table, the other columns; of images, all frames but the first.
         """
         if self.modality == "image":
             return frames_beyond_the_first(self.dataset, self.columns[0])

@@ -1,4 +1,4 @@
-"""What makes two rows equal: file bytes, samples of pictures, normalized text, or all columns.
+"""What makes two rows equal: file bytes, samples of images, normalized text, or all columns.
 
 One key a row, for `find_exact_duplicates` and `exact_graph`. Keys of files, pixels and texts have
 128 bits of BLAKE2; columns are compared value by value where their hashes agree. Cost: one pass
@@ -18,7 +18,7 @@ from thresher.core.arrow_kinds import is_string
 from thresher.core.columns import read_column, read_texts
 from thresher.core.content import equal_rows
 from thresher.core.errors import InputError, check_choice, check_column
-from thresher.core.image_samples import picture_digest
+from thresher.core.image_samples import image_digest
 from thresher.core.images import UnreadableImage, image_bytes, map_blocks
 from thresher.core.schema import ROW_ID
 from thresher.core.signatures import checked
@@ -109,7 +109,7 @@ def _pixel_keys(files: list[bytes | None]) -> list[str]:
 
 def _pixels(data: bytes) -> str:
     try:
-        return picture_digest(data, kinds=True).hex()
+        return image_digest(data, kinds=True).hex()
     except UnreadableImage:
         return ""
 

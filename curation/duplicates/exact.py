@@ -94,7 +94,7 @@ def find_exact_duplicates(
 ) -> ExactDuplicates:
     """Group rows by content.
 
-    What counts as equal is what was hashed: file bytes, all samples of a picture, a text, all
+    What counts as equal is what was hashed: file bytes, all samples of an image, a text, all
     columns; see `content_keys`.
 
     Parameters

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Levels that lines of one color may span, for JPEG leaves ripples near the picture; in the half
+# Levels that lines of one color may span, for JPEG leaves ripples near the image; in the half
 # that is farther from it what a decoder filled in does not vary, unlike sky and sea.
 TOLERANCE, FILLED = 12, 3
 
@@ -40,7 +40,7 @@ def measure_borders(gray: np.ndarray) -> Borders:
     return Borders(cut, bars)
 
 
-# Share of an inner edge along which the picture must differ from the bar: what stands before a
+# Share of an inner edge along which the image must differ from the bar: what stands before a
 # plain ground touches the ground's last line in few places. Less where bars on the other two edges
 # leave but a part of it: a frame.
 STRAIGHT, FRAMED = 0.6, 0.4
@@ -73,7 +73,7 @@ class _Flat(NamedTuple):
         return cls(_side(lines, lowest, highest), _side(lines[::-1], lowest[::-1], highest[::-1]))
 
     def framed(self) -> bool:
-        """Tell whether the picture reaches both ends, or ends there in straight lines."""
+        """Tell whether the image reaches both ends, or ends there in straight lines."""
         return all(side.share == 0 or side.straight > FRAMED for side in self)
 
     def bars(self) -> float:

@@ -30,7 +30,7 @@ WIDEST_ASPECT = 3.0
 BLUR_SIDE, GRID_SIDE, BLOCK_SIDE = 16, 32, 64
 # Noise of 18 levels; fur and grass reach 17 on thumbnails.
 NOISY = 18.0
-# Steps of real pictures lie on a grid for less than .4; enlarged pixels saved as JPEG from .55 on.
+# Steps of real images lie on a grid for less than .4; enlarged pixels saved as JPEG from .55 on.
 GRID = 0.5
 # Steps at the edges of blocks 2.4 times those inside; photographs stay below 2.3.
 BLOCKS = 0.38

@@ -125,7 +125,7 @@ def _colors(image: np.ndarray) -> tuple[float, float, float]:
 def _weakest_edge(gray: np.ndarray, spread: float) -> float:
     """Return log10 of the sharpest edges in the direction that has the least sharp ones.
 
-    The 99.9th percentile of the absolute second difference over the standard deviation: a picture
+    The 99.9th percentile of the absolute second difference over the standard deviation: an image
     with any part in focus has sharp edges in all directions, a shaken one lacks those along its
     movement, and one out of focus lacks all.
     """

@@ -176,4 +176,4 @@ def test_all_checks_together_find_crops(curate, tmp_path):
     assert "looks of each image" in found["near_duplicate"]["method"]
     pd.DataFrame({"text": sentences(20)}).to_csv(tmp_path / "rows.csv", index=False)
     code, error = curate("all", tmp_path / "rows.csv", "--turns", "--out", tmp_path / "texts")
-    assert (code, "looks at pictures" in error) == (2, True)
+    assert (code, "looks at images" in error) == (2, True)

@@ -26,10 +26,10 @@ class PilotRuns:
     Parameters
     ----------
     samples
-        Labeled training pictures; runs are asked for positions in them.
+        Labeled training images; runs are asked for positions in them.
     num_classes
     seconds
-        Wall time that one run aims at; the passes over the rows follow from it, though not fewer
+        Wall time that one run aims at; the epochs follow from it, though not fewer
         than anything is learned in.
     device
         As in `training.fit`.

@@ -1,6 +1,6 @@
-"""Keys that are equal where the content of rows is: stored values, pictures, texts.
+"""Keys that are equal where the content of rows is: stored values, images, texts.
 
-Texts and pictures are compared by 128 bits of BLAKE2, columns value by value where hashes agree.
+Texts and images are compared by 128 bits of BLAKE2, columns value by value where hashes agree.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .arrow_kinds import is_binary, is_list, is_number, is_string
 from .columns import read_column, read_texts, take_column
 from .errors import InputError
 from .fingerprint import fingerprint
-from .image_samples import picture_digest
+from .image_samples import image_digest
 from .images import UnreadableImage, image_bytes, map_blocks
 from .rows import digests, hexadecimal, row_hashes
 
@@ -61,13 +61,13 @@ def _image_hashes(dataset: datasets.Dataset, column: str) -> np.ndarray:
 
 
 def _pixel_digests(_: int, files: list[bytes | None]) -> np.ndarray:
-    joined = b"".join(_picture(data or b"") for data in files)
+    joined = b"".join(_image_key(data or b"") for data in files)
     return np.frombuffer(joined, "<u8").astype(np.uint64).reshape(-1, 2)
 
 
-def _picture(data: bytes) -> bytes:
+def _image_key(data: bytes) -> bytes:
     try:
-        return picture_digest(data)
+        return image_digest(data)
     except UnreadableImage:
         return hashlib.blake2b(b"file" + data, digest_size=16).digest()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-# Phones append further pictures (depth, gain) and list them in a segment of this name.
-FURTHER_PICTURES = b"MPF\0"
+# Phones append further images (depth, gain) and list them in a segment of this name.
+FURTHER_IMAGES = b"MPF\0"
 HEAD = 2**16
 
 
@@ -21,7 +21,7 @@ class Header:
         Whether it is whole, and 8-bit gray or RGB without transparency or frames.
     gray : bool
     alone : bool
-        Whether the file holds no further picture.
+        Whether the file holds no further image.
     """
 
     height: int
@@ -55,7 +55,7 @@ def _jpeg_header(data: bytes) -> Header | None:
         return None
     # Entropy-coded data holds no FF D9 but the end marker; thumbnails in the header may.
     whole = data.rfind(b"\xff\xd9", position) >= 0
-    alone = FURTHER_PICTURES not in data[:HEAD]
+    alone = FURTHER_IMAGES not in data[:HEAD]
     return Header(size[0], size[1], whole and components in (1, 3), components == 1, alone)
 
 

@@ -1,6 +1,6 @@
-"""The samples that an image file stores, for telling whether two files hold the same picture.
+"""The samples that an image file stores, for telling whether two files hold the same.
 
-`thresher.core.images.decode_image` shows a picture in 8-bit RGB: transparency is laid over a
+`thresher.core.images.decode_image` shows an image in 8-bit RGB: transparency is laid over a
 ground, 16 bits become 8, an animation becomes its first frame. That may find a copy and must not
 call it equal. Here everything counts: transparency, all bits, the CMYK inks, all frames and pages
 and how long each is shown. The turn that EXIF asks for is applied, as it is part of what is seen;
@@ -44,8 +44,8 @@ class _Frame:
     shown: str = ""
 
 
-def picture_digest(data: bytes, *, kinds: bool = False) -> bytes:
-    """Return 16 bytes that are equal where two files hold the same picture.
+def image_digest(data: bytes, *, kinds: bool = False) -> bytes:
+    """Return 16 bytes that are equal where two files hold the same image.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def _widened(frame: _Frame) -> np.ndarray:
 def further_frames(data: bytes) -> bytes | None:
     """Return a digest of all frames or pages after the first, or None where there is but one.
 
-    A second picture that a phone puts behind a JPEG is no frame.
+    A second image that a phone puts behind a JPEG is no frame.
 
     Raises
     ------

@@ -52,7 +52,7 @@ def decode_image(data: bytes, *, shrink_to: int | None = None) -> np.ndarray:
 
     Gray, palette and CMYK images are converted, 16-bit ones by their high byte, others of more than
     8 bits by their range. Transparent pixels are laid over white, over black where all else is
-    white; animations give their first frame; the EXIF orientation is applied. Two pictures that
+    white; animations give their first frame; the EXIF orientation is applied. Two images that
     look alike so need not be equal: see `thresher.core.image_samples`.
 
     Parameters

@@ -55,7 +55,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Frame:
-    """The size of a picture and the margins around its data, in pixels."""
+    """The size of an image and the margins around its data, in pixels."""
 
     width: int
     height: int

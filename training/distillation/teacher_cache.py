@@ -30,7 +30,7 @@ class TeacherCache:
     """Mean logits of the teachers for `views` views of every row, float16 (views, n, classes).
 
     View v of a row is what the augmentation makes of it in epoch v; a student that trains on
-    view ``epoch % views`` sees exactly the pictures that the teacher judged.
+    view ``epoch % views`` sees exactly the images that the teacher judged.
 
     Parameters
     ----------

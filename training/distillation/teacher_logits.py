@@ -38,7 +38,7 @@ def teacher_logits(
         From some of `values` to logits, float (b, classes); such as
         `PretrainedModel.predict_values`.
     values : sequence
-        The raw rows, texts or pictures.
+        The raw rows, texts or images.
     row_ids : ndarray of str, shape (n,)
         Of the same rows in the same order, which is that of the student's samples.
     file : path-like, optional

@@ -24,7 +24,7 @@ RECORD = "cascade.json"
 
 
 class Cascade:
-    """Models from cheap to dear that take the same rows.
+    """Models from cheap to costly that take the same rows.
 
     Parameters
     ----------

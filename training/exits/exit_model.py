@@ -1,6 +1,6 @@
 """A network with exits: heads on the way, trained together with the last one.
 
-Teerapittayanon et al., "BranchyNet", ICPR 2016. The heads are a mean over the picture and one
+Teerapittayanon et al., "BranchyNet", ICPR 2016. The heads are a mean over the image and one
 linear layer, so that they cost next to nothing.
 """
 

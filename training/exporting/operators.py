@@ -59,7 +59,7 @@ class OnnxRound(nn.Module):
 
 
 class OnnxPixels(nn.Module):
-    """DequantizeLinear on the uint8 picture itself."""
+    """DequantizeLinear on the uint8 image itself."""
 
     scale: Tensor
     zero_point: Tensor
@@ -180,7 +180,7 @@ class OnnxGlobalAveragePool(nn.Module):
 
 
 class OnnxGlobalMaxPool(nn.Module):
-    """MaxPool over the whole picture, which has a vectorized integer kernel; ReduceMax has none."""
+    """MaxPool over the whole image, which has a vectorized integer kernel; ReduceMax has none."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the largest value of each channel, (n, C, 1, 1)."""

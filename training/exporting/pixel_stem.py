@@ -6,7 +6,7 @@ the size the same sums are a 2 x 2 convolution of stride 1 with direct kernels: 
 faster, equal to the bit (networks of 16 and 32 channels, 32 px, batch 64).
 
 SpaceToDepth would do it, but ONNX Runtime has it on bytes only in its newest versions. Two moves,
-first of the columns of a block and then of its rows, take 1 microsecond a picture of 32 px more;
+first of the columns of a block and then of its rows, take 1 microsecond an image of 32 px more;
 one move of both at once, which copies byte by byte, 10 more.
 """
 
@@ -38,7 +38,7 @@ def to_blocks(pixels: Tensor) -> Tensor:
 
 
 class BlockPixels(OnnxPixels):
-    """Blocks of the uint8 picture as channels, and DequantizeLinear."""
+    """Blocks of the uint8 image as channels, and DequantizeLinear."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return pixel values minus the constant one, (n, 4 · C, H / 2, W / 2)."""

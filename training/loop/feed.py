@@ -30,9 +30,9 @@ class Feed:
     augment, mix : callable, optional
         As in `fit`.
     first_size : FirstSize, optional
-        When pictures are shrunk, after they are augmented.
+        When images are shrunk, after they are augmented.
     memory_format : str
-        Of batches of pictures.
+        Of batches of images.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Feed:
         return Batch(laid_out, targets, weights, positions, epoch, step)
 
     def side_of(self, epoch: int) -> int | None:
-        """Return the side that pictures are shrunk to in this pass, or None."""
+        """Return the side that images are shrunk to in this epoch, or None."""
         return None if self.first_size is None else self.first_size.side_of(epoch)
 
     def _part(self, values: Tensor | None, index: Tensor) -> Tensor | None:

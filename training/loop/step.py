@@ -86,7 +86,7 @@ class Stepper:
         """Do one optimizer step on the rows at `positions`; fills in the moment's rest."""
         state = self.state
         set_learning_rate(state.optimizer, moment.lr)
-        # Larger pictures cost more, and have another shape to compile for.
+        # Larger images cost more, and have another shape to compile for.
         size = str(self.feed.side_of(moment.epoch) or "whole")
         self._counted = size in state.flops_per_row
         self._first = size not in self._sizes  # also of a run that goes on from a checkpoint

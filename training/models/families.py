@@ -141,7 +141,7 @@ def _check_shape(name: str, family: Family, shape: tuple[int, ...]) -> None:
         )
     if family.modality == "image" and min(shape[1:]) < SMALLEST_IMAGE:
         raise InputError(
-            f"Image models take pictures of at least {SMALLEST_IMAGE} px, got {shape[1:]}. "
+            f"Image models take images of at least {SMALLEST_IMAGE} px, got {shape[1:]}. "
             "Read the images at a larger size."
         )
 
@@ -166,6 +166,6 @@ def _stem_stride(family: Family, shape: tuple[int, ...], asked: int | None) -> i
     if asked < 1 or asked & (asked - 1) or smallest // (asked * family.shrinks) < 1:
         raise InputError(
             f"`stem_stride` must be a power of two of at most {smallest // family.shrinks} for "
-            f"pictures of {smallest} px, got {asked}."
+            f"images of {smallest} px, got {asked}."
         )
     return asked

@@ -1,4 +1,4 @@
-"""A shallow, wide CNN that reaches high accuracy in few passes over the data.
+"""A shallow, wide CNN that reaches high accuracy in few epochs.
 
 After Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024: three blocks of
 convolution, pooling, convolution, with all 3x3 convolutions dense; here with ReLU, which integer
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from .network import CompactModel, conv_bn_relu, picture_classifier, stem
+from .network import CompactModel, conv_bn_relu, image_classifier, stem
 from .spec import ModelSpec
 
 
@@ -33,4 +33,4 @@ def build_fast(spec: ModelSpec) -> CompactModel:
         _block(width, 4 * width),
         _block(4 * width, 4 * width),
     ]
-    return picture_classifier(spec, layers, channels=4 * width)
+    return image_classifier(spec, layers, channels=4 * width)

@@ -6,7 +6,7 @@ Applications", 2017.
 
 from __future__ import annotations
 
-from .network import CompactModel, conv_bn_relu, picture_classifier, stem
+from .network import CompactModel, conv_bn_relu, image_classifier, stem
 from .spec import ModelSpec
 
 _STAGES = ((2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (8, 1))
@@ -20,4 +20,4 @@ def build_mobile(spec: ModelSpec) -> CompactModel:
         layers.append(conv_bn_relu(channels, channels, stride=stride, groups=channels))
         layers.append(conv_bn_relu(channels, factor * spec.width, kernel=1))
         channels = factor * spec.width
-    return picture_classifier(spec, layers, channels=channels)
+    return image_classifier(spec, layers, channels=channels)

@@ -66,10 +66,10 @@ def stem(channels_in: int, channels_out: int, *, stride: int) -> list[nn.Module]
     return list(layers)
 
 
-def picture_classifier(spec: ModelSpec, layers: list[nn.Module], *, channels: int) -> CompactModel:
+def image_classifier(spec: ModelSpec, layers: list[nn.Module], *, channels: int) -> CompactModel:
     """Put `layers`, which end with so many channels, between pixels and logits.
 
-    What they return is averaged over the picture, and dropped out where the spec says so.
+    What they return is averaged over the image, and dropped out where the spec says so.
     """
     pooled: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten(1)]
     if spec.dropout:

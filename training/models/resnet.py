@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .network import CompactModel, conv_bn_relu, picture_classifier, stem
+from .network import CompactModel, conv_bn_relu, image_classifier, stem
 from .spec import ModelSpec
 
 BLOCKS_PER_STAGE = {"resnet8": 1, "resnet20": 3}
@@ -48,4 +48,4 @@ def build_resnet(spec: ModelSpec) -> CompactModel:
             stride = 2 if stage and not block else 1
             layers.append(ResidualBlock(channels, factor * spec.width, stride=stride))
             channels = factor * spec.width
-    return picture_classifier(spec, layers, channels=channels)
+    return image_classifier(spec, layers, channels=channels)

@@ -51,7 +51,7 @@ class TokenBag(nn.Module):
 
 
 class WordGrid(nn.Module):
-    """Word vectors as a picture of height 1, float32 (n, size, 1, length), for convolutions."""
+    """Word vectors as an image of height 1, float32 (n, size, 1, length), for convolutions."""
 
     def __init__(self, vocabulary: int, size: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """Muon: momentum whose matrix updates are made orthogonal, so that all directions learn alike.
 
 Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024. Filters count as
-matrices of (outputs, inputs · height · width). A step of 128 pictures through `fast` of width 48
+matrices of (outputs, inputs · height · width). A step of 128 images through `fast` of width 48
 spends about a tenth of its time here.
 """
 

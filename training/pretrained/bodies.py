@@ -19,7 +19,7 @@ TextVectors = Callable[[nn.Module, dict[str, Tensor]], Tensor]
 
 
 class ImageBody(nn.Module):
-    """A network on pictures; resizing and normalization are inside.
+    """A network on images; resizing and normalization are inside.
 
     Parameters
     ----------
@@ -76,20 +76,20 @@ class ImageBody(nn.Module):
         return self.of_network(self.network, (pixels - self.mean) * self.scale)
 
     def prepare(self, values: Any) -> np.ndarray:
-        """Check pictures, uint8 (n, h, w, 3), which need no preparation."""
+        """Check images, uint8 (n, h, w, 3), which need no preparation."""
         images = np.asarray(values)
         if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
             raise InputError(
-                f"Pictures must be uint8 (n, height, width, 3), all of one size; got {images.dtype}"
+                f"Images must be uint8 (n, height, width, 3), all of one size; got {images.dtype}"
                 f" {images.shape}. `thresher.core.images.read_images` reads them so."
             )
         return images
 
     def check(self, inputs: Tensor) -> None:
-        """Raise unless `inputs` are pictures."""
+        """Raise unless `inputs` are images."""
         if inputs.ndim != 4 or inputs.shape[1] != 3:
             raise InputError(
-                f"The model takes pictures (n, 3, height, width), got shape {tuple(inputs.shape)}."
+                f"The model takes images (n, 3, height, width), got shape {tuple(inputs.shape)}."
             )
 
 

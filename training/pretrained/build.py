@@ -61,7 +61,7 @@ def pretrained_model(
     Returns
     -------
     PretrainedModel
-        On the CPU. `PretrainedModel.samples` makes its rows from texts or pictures.
+        On the CPU. `PretrainedModel.samples` makes its rows from texts or images.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""Pixels as they are: the first convolution works on the uint8 picture itself.
+"""Pixels as they are: the first convolution works on the uint8 image itself.
 
-Normalization, y = factor · x + shift per channel, is merged into the convolution, and the picture
+Normalization, y = factor · x + shift per channel, is merged into the convolution, and the image
 becomes the quantized activation with scale 1. Nothing is rounded and four operators are saved.
 Zero padding then stands for one pixel value in all channels, the mean one, so that borders differ
 slightly where the channels' means differ.
@@ -34,7 +34,7 @@ class PixelInput(nn.Module):
         self.register_buffer("zero_point", torch.tensor(zero_point, dtype=torch.int32))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return float32 of the same shape as the picture, which holds 0–255."""
+        """Return float32 of the same shape as the image, which holds 0–255."""
         return x.float() - self.zero_point
 
 

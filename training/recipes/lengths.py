@@ -63,7 +63,7 @@ def usual_epochs(
     if needed > high:
         return needed, f"{plan.least_steps} steps are the least that learns from few rows"
     if affordable >= high:
-        return high, "more passes would help little"
+        return high, "more epochs would help little"
     least = max(low, needed)
     if affordable <= least:
         return least, f"the least that learns, although {seconds:.0f} s allow {affordable}"

@@ -1,7 +1,7 @@
 """Recipes: which model, and how long and how to train it, for the data and time at hand.
 
 A time is counted on a fixed reference, two cores of a server CPU (or one GPU), whatever the machine
-at hand has, so that the same data gives the same network and as many passes everywhere.
+at hand has, so that the same data gives the same network and as many epochs everywhere.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ ROLES = ("teacher", "student")
 _SMALLEST_BATCH = 16
 _STEPS_AN_EPOCH = 20
 _MOST_VIEWS = 8
-# 5,000 pictures of CIFAR-10: width 64 reached 61.6 % in 320 steps, width 16 65.5 % in 1,080.
-# 17,495 pictures of CIFAR-10: width 64 reached 76.5 % in 10 passes, width 32 80.1 % in 24, which
+# 5,000 images of CIFAR-10: width 64 reached 61.6 % in 320 steps, width 16 65.5 % in 1,080.
+# 17,495 images of CIFAR-10: width 64 reached 76.5 % in 10 epochs, width 32 80.1 % in 24, which
 # took about as long.
 _TEACHER_STEPS, _TEACHER_EPOCHS = 1000, 16
 _NARROWEST_TEACHER = 32
@@ -54,7 +54,7 @@ class Recipe:
     cached_views : int
         For `distill` with augmentation: views of each row that the teacher judges once.
     temperature : float
-        For `distill`: 4 for pictures; 2 elsewhere, where 4 measured worse than no teacher at all
+        For `distill`: 4 for images; 2 elsewhere, where 4 measured worse than no teacher at all
         (Banking77: 89.9 % at 4, 90.6 % at 2, 90.2 % alone).
     seconds : float
         Expected time of training, wall, on this machine when idle: that of the reference, less with
@@ -216,7 +216,7 @@ def _network(
 
 def _usual_width(plan: Plan, role: str, *, tiny: bool) -> tuple[int, str]:
     if tiny and role == "teacher":
-        return plan.width // 2, f"pictures of at most {TINY_IMAGE} px hold little"
+        return plan.width // 2, f"images of at most {TINY_IMAGE} px hold little"
     return plan.width, f"the usual {role}"
 
 

@@ -153,7 +153,7 @@ def samples_from_arrays(
     Raises
     ------
     InputError
-        When rows differ in shape, such as pictures of several sizes or color modes, and when
+        When rows differ in shape, such as images of several sizes or color modes, and when
         targets are missing, names or fractions.
 
     Examples
@@ -217,7 +217,7 @@ def _one_array(inputs: np.ndarray | Sequence[np.ndarray], row_ids: np.ndarray) -
         if shape != shapes[0]:
             raise InputError(
                 f"All rows must have one shape; row {row_ids[0]} has {shapes[0]} and row {row_id} "
-                f"{shape}. `thresher.core.images.read_images` brings pictures to one size and to "
+                f"{shape}. `thresher.core.images.read_images` brings images to one size and to "
                 "RGB."
             )
     return np.stack(rows) if rows else np.zeros((0, 0), dtype=np.float32)

@@ -1,6 +1,6 @@
 """Texts with some tokens left out, another choice every epoch.
 
-The text counterpart of cropping a picture: Iyyer et al., "Deep Unordered Composition Rivals
+The text counterpart of cropping an image: Iyyer et al., "Deep Unordered Composition Rivals
 Syntactic Methods for Text Classification", 2015 (word dropout). Banking77, 108,000 weights: 91.7 %
 with 30 % of the tokens left out, 91.0 % with all of them.
 """

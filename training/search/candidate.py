@@ -9,7 +9,9 @@ from typing import Any
 from thresher.core.errors import ThresherError
 
 FLOAT_BITS = 32
-STATES = ("finished", "too dear", "dropped", "not reached", "not possible")
+STATES = ("finished", "too costly", "dropped", "not reached", "not possible")
+# As version 0.1 wrote them.
+_OLD_STATES = {"too dear": "too costly"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Candidate:
     ----------
     variant : Variant
     state : str
-        ``"finished"`` (trained in full, exported, measured in ONNX Runtime), ``"too dear"`` (not
+        ``"finished"`` (trained in full, exported, measured in ONNX Runtime), ``"too costly"`` (not
         trained: too slow or too large), ``"dropped"`` (others were better after few epochs),
         ``"not reached"`` (the time was up), ``"not possible"`` or ``"failed"`` (an error ended its
         training, export or measurement; a later call tries again).
@@ -102,6 +104,7 @@ class Candidate:
     def from_json(cls, value: dict[str, Any]) -> Candidate:
         """Read what `to_json` gave."""
         kept = {key: entry for key, entry in value.items() if key != "name"}
+        kept["state"] = _OLD_STATES.get(kept["state"], kept["state"])
         kept["variant"] = Variant(**value["variant"])
         kept["costs"] = None if value["costs"] is None else Costs(**value["costs"])
         kept["interval"] = None if value["interval"] is None else tuple(value["interval"])

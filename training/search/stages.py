@@ -77,7 +77,7 @@ class Search:
             why = self.target.hopeless(costs, shrunk=self.space.most_pruned)
             if not why:
                 return None
-        return Candidate(variant, "too dear", f"untrained: {why}", costs=costs)
+        return Candidate(variant, "too costly", f"untrained: {why}", costs=costs)
 
     def _costs(self, variant: Variant) -> Costs:
         record = self.finisher.record

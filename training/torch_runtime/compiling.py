@@ -38,7 +38,7 @@ def choose_compiled(
     if compiled != "auto":
         return Choice(compiled, "asked for")
     if device != "cuda":
-        # A step on Zen 4, pictures of 32 px: resnet8 5 to 10 % less, fast 11 to 16 % more.
+        # A step on Zen 4, images of 32 px: resnet8 5 to 10 % less, fast 11 to 16 % more.
         return Choice("off", "on CPUs it wins with some networks and loses with others")
     if any(layer._forward_hooks for layer in model.modules()):
         return Choice("off", "something watches the model's layers")

@@ -1,4 +1,4 @@
-"""How pictures and the weights of convolutions lie in memory, and why.
+"""How images and the weights of convolutions lie in memory, and why.
 
 Channels last is what convolutions are fastest on. Where a known fault of a CPU kernel would make
 gradients wrong or end the process, memory is contiguous instead.
@@ -22,7 +22,7 @@ def choose_memory_format(model: nn.Module, inputs: Tensor, *, device: str) -> Ch
 
     The rule looks at layers and at the version of oneDNN, not at the CPU, so that all machines
     decide alike. For the networks concerned contiguous is also the fastest: a step of resnet8 of
-    width 4 on 128 pictures of 32 px takes 35 ms of CPU time, 39 with channels last elsewhere.
+    width 4 on 128 images of 32 px takes 35 ms of CPU time, 39 with channels last elsewhere.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def with_exceptions(choice: Choice, guard: GradientGuard) -> Choice:
 
 
 def arranged(inputs: Tensor, memory_format: str = CHANNELS_LAST) -> Tensor:
-    """Return a batch as it is to lie in memory; the format is that of pictures."""
+    """Return a batch as it is to lie in memory; the format is that of images."""
     if inputs.ndim == _AXES:
         return inputs.to(memory_format=_FORMATS[memory_format])
     return inputs.contiguous()

@@ -47,7 +47,7 @@ def image_graph(
     turned: bool = False,
     candidates: int = 10,
 ) -> NeighborGraph:
-    """Find pairs of images that show the same picture.
+    """Find pairs of images that show the same.
 
     Costs 10–20 CPU-milliseconds an image and 6,000 n² multiply-adds (300 n² without `crops`); from
     80,000 images on, thumbnails are compared through a partition instead.
@@ -209,7 +209,7 @@ class _Looked:
 def _partitioned(
     asked: np.ndarray, held: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (row, other, similarity) of nearly all nearest looks, where comparing all is dear."""
+    """Return (row, other, similarity) of nearly all nearest views, where all would be too many."""
     n = len(asked)
     same = asked is held
     # Looks of the other kind take half of the places.

@@ -25,7 +25,7 @@ from .views import gray_of
 SIDE, FREQUENCIES = 32, 8
 BITS = FREQUENCIES * FREQUENCIES
 ROWS = 512
-# A picture whose frequencies are all weaker than this, in gray values, is of one color.
+# An image whose frequencies are all weaker than this, in gray values, is of one color.
 BLANK = 1e-3
 
 

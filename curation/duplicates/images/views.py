@@ -163,8 +163,8 @@ def _square(image: np.ndarray) -> np.ndarray:
 def without_borders(gray: np.ndarray) -> np.ndarray:
     """Take uniform bars off two opposite sides of an image, shape (h, w), or off all four.
 
-    A bar on one side alone stays, since there it is as likely part of the picture; so does
-    everything where less than a quarter of the picture would be left.
+    A bar on one side alone stays, since there it is as likely part of the image; so does
+    everything where less than a quarter of the image would be left.
     """
     rows = _between_bars(np.ptp(gray, axis=1))
     columns = _between_bars(np.ptp(gray, axis=0))

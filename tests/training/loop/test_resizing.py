@@ -71,7 +71,7 @@ def test_a_stopped_run_goes_on_with_the_same_bits(tmp_path):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"first_size": 24}, "pictures have 24 px"),
+        ({"first_size": 24}, "images have 24 px"),
         ({"first_size": 0}, r"`first_size` must be in \[1"),
         ({"first_size": 16, "first_share": 1.5}, "`first_share` must be in"),
     ],
@@ -83,7 +83,7 @@ def test_sizes_that_cannot_be_are_told(options, told):
 
 def test_sizes_too_small_for_the_model_are_told():
     model = compact_model("fast", num_classes=2, input_shape=(3, 24, 24), width=4)
-    with pytest.raises(InputError, match="cannot take pictures of 2 px"):
+    with pytest.raises(InputError, match="cannot take images of 2 px"):
         fit(model, pictures(), epochs=2, first_size=2)
 
 
@@ -92,5 +92,5 @@ def test_only_pictures_can_shrink():
         np.eye(6, dtype=np.float32), row_ids=np.arange(6).astype(str), targets=np.arange(6) % 2
     )
     model = compact_model("mlp", num_classes=2, input_shape=(6,), width=4)
-    with pytest.raises(InputError, match="shrinks pictures"):
+    with pytest.raises(InputError, match="shrinks images"):
         fit(model, rows, epochs=1, first_size=4)

@@ -118,7 +118,7 @@ def test_other_limits_reuse_the_folder_and_skip_what_is_too_large(searched, monk
     )
     assert again.chosen.costs.size_bytes == smallest
     (wide,) = [c for c in again.candidates if c.variant.width == 512]
-    assert wide.state == "too dear"
+    assert wide.state == "too costly"
     assert wide.accuracy is None
 
 
@@ -128,7 +128,7 @@ def test_a_limit_that_nothing_meets_trains_nothing(tmp_path, monkeypatch):
         TRAIN, VALIDATION, folder=tmp_path / "s", max_bytes=10, **(SMALL | {"bits": (8,)})
     )
     assert found.chosen is None
-    assert {c.state for c in found.candidates} == {"too dear"}
+    assert {c.state for c in found.candidates} == {"too costly"}
     with pytest.raises(LookupError):
         found.load()
 
@@ -228,3 +228,9 @@ def test_a_folder_of_other_rows_is_refused(searched, tmp_path):
         search_compact(TRAIN, VALIDATION, folder=tmp_path)
     with pytest.raises(InputError, match="label"):
         search_compact(TRAIN, VALIDATION.without_targets(), folder=tmp_path / "s")
+
+
+def test_a_search_of_version_0_1_is_read_in_the_words_of_today():
+    candidate = made("a", 0.9, 1.0, 100, state="too costly")
+    old = candidate.to_json() | {"state": "too dear"}
+    assert Candidate.from_json(old) == candidate

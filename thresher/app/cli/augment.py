@@ -36,7 +36,7 @@ SHOWN = 10
 @with_options(IMAGE_OPTIONS)
 def preview(
     data: Data,
-    out: Annotated[Path, typer.Option(help="A .html page or a .png picture.")],
+    out: Annotated[Path, typer.Option(help="A .html page or a .png image.")],
     *,
     policy: Policies = None,
     rows: Annotated[int, typer.Option(help="Rows shown, evenly over the classes.")] = 6,

@@ -45,7 +45,7 @@ KEEP = typer.Option(
 )
 Crops = Annotated[
     bool,
-    typer.Option("--crops", help="Pictures: also cropped and mirrored copies; needs no encoder."),
+    typer.Option("--crops", help="Images: also cropped and mirrored copies; needs no encoder."),
 ]
 Turns = Annotated[bool, typer.Option("--turns", help="As --crops, and those turned by quarters.")]
 Work = Annotated[

@@ -35,7 +35,7 @@ def next_batch(
 ) -> None:
     """Hand out rows as a file whose column `label` is to be filled.
 
-    Each row says why it was chosen and what the model would say. Pictures are written beside the
+    Each row says why it was chosen and what the model would say. Images are written beside the
     file. Fill in labels (or `skip`), as many as you like, and hand the file to `tell`.
 
     Example: thresher label next labeling -n 20 --annotator ann --out batch.csv

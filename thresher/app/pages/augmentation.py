@@ -12,19 +12,19 @@ from ..augmentation import POLICY, PREVIEW
 
 
 def augmentation(folder: Path, choices: dict[str, str]) -> dict[str, Any] | None:
-    """Return the policy's name, steps and picture, or None for a run without augmentation."""
+    """Return the policy's name, steps and image, or None for a run without augmentation."""
     home = folder / "augment"
     if not (home / POLICY).is_file() or not (home / PREVIEW).is_file():
         return None
     policy = read_json(home / POLICY)["policy"]
     if not policy["nodes"]:
         return None
-    picture = base64.b64encode((home / PREVIEW).read_bytes()).decode()
+    image = base64.b64encode((home / PREVIEW).read_bytes()).decode()
     return {
         "name": policy["name"],
         "steps": [_step(node) for node in policy["nodes"]],
         "reason": choices.get("augment: augmentation", ""),
-        "picture": f"data:image/png;base64,{picture}",
+        "image": f"data:image/png;base64,{image}",
     }
 
 

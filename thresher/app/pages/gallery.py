@@ -1,4 +1,4 @@
-"""Rows as a person sees them: small pictures or short texts, with what was found about them."""
+"""Rows as a person sees them: small images or short texts, with what was found about them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ...core.manifest import Manifest
 from ...core.text_arrays import in_texts
 from ..places import Places
 
-# Large enough to judge by; a page of some 140 pictures stays below 2 MB at this many bytes each.
+# Large enough to judge by; a page of some 140 images stays below 2 MB at this many bytes each.
 THUMBNAIL, MOST_BYTES, QUALITIES = 160, 8_000, (80, 60, 40, 20, 10)
 SMALL = 80
 TEXT_LENGTH = 160
@@ -26,7 +26,7 @@ TEXT_LENGTH = 160
 
 @dataclass(frozen=True)
 class Card:
-    """One row: its name with file and line, a picture as a data URI or a text, and its label.
+    """One row: its name with file and line, an image as a data URI or a text, and its label.
 
     ``link`` opens the image, or the file that holds the row.
     """
@@ -35,7 +35,7 @@ class Card:
     name: str
     split: str
     label: str
-    picture: str = ""
+    image: str = ""
     text: str = ""
     link: str = ""
 
@@ -109,7 +109,7 @@ def _cards(loaded: LoadedDataset, wanted: Sequence[str], places: Places) -> dict
             link=_link(places.of(record["row_id"]).path),
             split=str(splits[index]),
             label=str(labels[index]),
-            picture=thumbnail(values[0]) if schema.modality == "image" else "",
+            image=thumbnail(values[0]) if schema.modality == "image" else "",
             text="" if schema.modality == "image" else _text(values, schema.inputs),
         )
         cards[card.row_id] = card
@@ -132,7 +132,7 @@ def _text(values: Sequence[object], names: Sequence[str]) -> str:
 
 
 def thumbnail(value: dict[str, bytes] | bytes) -> str:
-    """Return a small picture as a data URI; what cannot be decoded gives an empty text."""
+    """Return a small image as a data URI; what cannot be decoded gives an empty text."""
     data = value if isinstance(value, bytes) else value.get("bytes")
     try:
         pixels = decode_image(data or b"")

@@ -18,11 +18,11 @@ EXPLAINED = 3
 
 @dataclass(frozen=True)
 class PolicyCard:
-    """One policy: its picture as a data URI, and in words what was done to the first rows."""
+    """One policy: its image as a data URI, and in words what was done to the first rows."""
 
     name: str
     operations: str
-    picture: str
+    image: str
     width: int
     done: list[tuple[str, str]]
 

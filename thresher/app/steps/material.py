@@ -61,7 +61,7 @@ class Material:
         """What shapes the inputs and how they are computed on, beside the rows."""
         return {
             "image_size": self.settings.image_size,
-            "device": self.device,  # the size of pictures follows from it
+            "device": self.device,  # the size of images follows from it
             "threads": self.threads,
             "precision": self.precision,
         }

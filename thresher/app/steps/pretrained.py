@@ -1,4 +1,4 @@
-"""A pretrained model as the teacher of a run: on the same pictures, or on the raw texts."""
+"""A pretrained model as the teacher of a run: on the same images, or on the raw texts."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def load_teacher(material: Material, settings: TeacherSettings, *, seed: int) ->
     modality = material.train.modality
     if modality == "features":
         raise InputError(
-            f"The teacher {settings.model!r} takes pictures or texts, and these rows are numbers. "
+            f"The teacher {settings.model!r} takes images or texts, and these rows are numbers. "
             "Leave out --teacher."
         )
     return pretrained_model(
@@ -96,7 +96,7 @@ def load_teacher(material: Material, settings: TeacherSettings, *, seed: int) ->
 
 
 class Rows:
-    """Rows as the teacher takes them: pictures as they are, texts in its own tokens."""
+    """Rows as the teacher takes them: images as they are, texts in its own tokens."""
 
     def __init__(self, model: PretrainedModel, material: Material) -> None:
         self.model = model

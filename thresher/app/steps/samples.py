@@ -113,7 +113,7 @@ def split_off(row_ids: np.ndarray, labels: np.ndarray, train: np.ndarray) -> np.
 def image_size(
     rows: datasets.Dataset, column: str, *, asked: int | str, device: str
 ) -> tuple[int, Choice | None]:
-    """Choose the side of the training images in pixels, from the pictures at hand."""
+    """Choose the side of the training images in pixels, from the images at hand."""
     if isinstance(asked, int):
         return asked, None
     step = max(1, len(rows) // SIZED_ROWS)

@@ -22,7 +22,7 @@ from .pretrained import (
 
 @dataclass(frozen=True)
 class ImageModel:
-    """A loaded model without classification layer, and how it wants its pictures.
+    """A loaded model without classification layer, and how it wants its images.
 
     Attributes
     ----------

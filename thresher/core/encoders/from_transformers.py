@@ -96,7 +96,7 @@ def _image_function(
 
 
 def image_vectors(model: Any, pixels: torch.Tensor) -> torch.Tensor:
-    """Return one vector a picture, (n, d), from normalized pixels (n, 3, size, size)."""
+    """Return one vector an image, (n, d), from normalized pixels (n, 3, size, size)."""
     if hasattr(model, "get_image_features"):
         return as_tensor(model.get_image_features(pixel_values=pixels))
     hidden: torch.Tensor = model(pixel_values=pixels).last_hidden_state

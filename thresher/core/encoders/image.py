@@ -1,6 +1,6 @@
 """``builtin:image``: edges and colors of a thumbnail, without torch and without a download.
 
-Good for near-duplicates and for layout; it does not know what is in a picture. Fitted on the
+Good for near-duplicates and for layout; it does not know what is in an image. Fitted on the
 user's own images. CIFAR-10 with 10,000 references: 1-NN .52, 5-NN .57.
 """
 

@@ -1,6 +1,6 @@
 """``joined:image`` and ``joined:text``: surface and meaning side by side in one vector.
 
-Neither alone is right: meaning tells what a picture or a text is about, surface tells copies,
+Neither alone is right: meaning tells what an image or a text is about, surface tells copies,
 layout and wording. Each part has unit length and is scaled so that the cosine of two joined vectors
 is ``(1 - weight) · surface + weight · meaning``; the weight follows the labels where there are any.
 Cost: that of both parts, and for up to 2,000 rows that of meaning a second time, to fit.
@@ -26,7 +26,7 @@ from .storage import StoredEncoder, not_fitted
 from .weighing import WEIGHTS, Weighing, weigh_by_labels
 
 VERSION = 1
-FIT_ROWS = {"image": 5_000, "text": 50_000}  # pictures in memory take .08 MB each
+FIT_ROWS = {"image": 5_000, "text": 50_000}  # images in memory take .08 MB each
 # Rows from which the space of meaning and the weight are found.
 FEW = 2_000
 # Without labels. Chosen on training rows of CIFAR-10 and Imagenette and on scikit-learn's digits
@@ -37,7 +37,7 @@ USUAL = {"image": 0.75, "text": 0.5}
 DIMENSIONS = 128
 # The mean of texts is drawn to nothing by this many rows more: a few equal ones keep their vectors.
 NO_ROWS = 50
-# Small pictures are enlarged to 96 pixels instead of 160: CIFAR-10 at a third of the time.
+# Small images are enlarged to 96 pixels instead of 160: CIFAR-10 at a third of the time.
 SMALL, SMALL_SIDE, SMALL_ROWS = 40, 96, 20_000
 # Shares of whole words between which token vectors go from hardly knowing a language to knowing it.
 FOREIGN, FAMILIAR = 0.25, 0.6
@@ -88,7 +88,7 @@ class JoinedEncoder:
         return self.stored().fingerprint
 
     def see(self, side: int) -> None:
-        """Prepare for pictures of about `side` pixels: small ones are read as they are."""
+        """Prepare for images of about `side` pixels: small ones are read as they are."""
         if self.modality == "image" and side:
             small = side <= SMALL
             options = {"side": SMALL_SIDE} if small else {}
@@ -196,7 +196,7 @@ def _parts(modality: str, random_state: int) -> tuple[Any, Any]:
 
 
 def _space(meant: np.ndarray, modality: str) -> Projection:
-    """Fit the space of meaning: components of pictures, the distance from the mean of texts."""
+    """Fit the space of meaning: components of images, the distance from the mean of texts."""
     meant = meant[meant.any(axis=1)]
     if modality == "image":
         widths = (meant.shape[1],)

@@ -1,9 +1,9 @@
 """``meaning:image``: EfficientNet-Lite0, trained on ImageNet, in 8-bit integers.
 
 The weights come from a package on the index, known by their hash; ONNX Runtime runs them, without
-PyTorch. It knows what is in a picture as far as it resembles the thousand classes of ImageNet.
+PyTorch. It knows what is in an image as far as it resembles the thousand classes of ImageNet.
 Imagenette, whose classes are among those: 1-NN .94, where `builtin:image` has .35.
-2.0 CPU-ms a picture at 160 pixels (AVX-512 with VNNI).
+2.0 CPU-ms an image at 160 pixels (AVX-512 with VNNI).
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ BATCH = 32
 
 
 class ImageMeaningEncoder:
-    """What the last layer finds, summed over the picture: float32 of unit length, shape (n, 1280).
+    """What the last layer finds, summed over the image: float32 of unit length, shape (n, 1280).
 
     Parameters
     ----------
     side : {160, 96}
-        Pixels that the network sees; pictures that are smaller are enlarged.
+        Pixels that the network sees; images that are smaller are enlarged.
     """
 
     name = "meaning:image"

@@ -23,7 +23,7 @@ from .protocol import Values
 if TYPE_CHECKING:
     import datasets
 
-SEEN = 64  # pictures whose size is looked at
+SEEN = 64  # images whose size is looked at
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def _decode(files: pa.ChunkedArray, size: int) -> np.ndarray:
 
 
 def usual_side(source: Source) -> int:
-    """Return the median of the shorter sides of some pictures, in pixels; 0 where there is none."""
+    """Return the median of the shorter sides of some images, in pixels; 0 where there is none."""
     if source.modality != "image" or not len(source.row_ids):
         return 0
     if isinstance(source, ArraySource):
