@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
-from inspect import signature
+from inspect import signature, unwrap
 from pathlib import Path
 from types import FunctionType, ModuleType
 
@@ -139,3 +139,23 @@ def test_one_thing_has_one_name(package: str) -> None:
             assert parameter not in ONE_WORD or name in OTHERWISE, (
                 f"{package}.{name} calls `{ONE_WORD[parameter]}` `{parameter}`"
             )
+
+
+# Beside the one family of options; these are such bundles themselves.
+PARAMETERS = 12
+BUNDLES = {"Context.__init__", "ServingOptions.__init__"}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_functions_have_few_parameters(package: str) -> None:
+    for name, function in functions_of(package):
+        own = [
+            parameter.name
+            for parameter in signature(unwrap(function)).parameters.values()
+            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            and parameter.name != "self"
+        ]
+        assert len(own) <= PARAMETERS or name in BUNDLES, (
+            f"{package}.{name} has {len(own)} parameters: bundle options in a family "
+            f"(thresher/core/options.py)"
+        )

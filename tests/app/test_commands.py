@@ -20,9 +20,6 @@ from thresher.core.options import family_of
 CLI = Path(thresher.app.__file__).parent / "cli"
 PACKAGES = ("curation", "active_learning", "augment", "training", "lifecycle")
 HOW = "CONTRIBUTING.md says how to add a command"
-# Beside the one that bundles options; a function of these has described each of them.
-PARAMETERS = 12
-MANY = {"curate_shards"}
 
 
 def commands(group: typer.Typer, *words: str) -> Iterator[str]:
@@ -73,7 +70,6 @@ def test_functions_take_data_first_and_the_rest_by_keyword(name: str) -> None:
     placed = [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
     assert len(placed) <= 2, f"{name} takes {', '.join(placed)} by place: at most two may be"
     own = [each for each in parameters if each.kind is not each.VAR_KEYWORD]
-    assert len(own) <= PARAMETERS or name in MANY, f"{name} has {len(own)} parameters"
     bundles = len(parameters) > len(own)
     assert bundles == (family_of(function) is not None)
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from curation.sharded.parquet_files import parquet_schema
 
 from ..core.errors import InputError
 from ..core.manifest import Manifest
+from ..core.options import Option, filled
 from ..core.progress import messages
 from ..core.role_words import KIND, role_lines
 from ..core.schema import ROW_ID
@@ -63,22 +64,28 @@ class CuratedShards:
         }
 
 
+class ShardOptions(TypedDict, total=False):
+    """Which columns of Parquet files are used."""
+
+    column: Annotated[str | None, Option(None, "Column to compare.")]
+    encoder: Annotated[str, Option("auto", "Encoder of that column.")]
+    label: Annotated[str | None, Option(None, "Label column.")]
+    split: Annotated[str | None, Option(None, "Split column.")]
+
+
 @checked
 def curate_shards(
     sources: Sequence[PathLike],
     *,
     work: PathLike,
     threshold: float = 0.9,
-    column: str | None = None,
-    encoder: str = "auto",
-    label: str | None = None,
-    split: str | None = None,
     pred_probs: Sequence[PathLike] = (),
     executor: str = "serial",
     workers: int | None = None,
     recall: float = 0.995,
     clean: PathLike | None = None,
     random_state: int = 0,
+    **options: Unpack[ShardOptions],
 ) -> CuratedShards:
     """Curate more rows than fit in memory, over many files.
 
@@ -94,8 +101,6 @@ def curate_shards(
         Folder that keeps what is done.
     threshold : float
         Cosine of near duplicates.
-    column, encoder, label, split : str, optional
-        Of Parquet files: the column to compare and its encoder, the labels, the splits.
     pred_probs : sequence of path-like
         .npy files of probabilities, to judge labels by.
     executor : {"serial", "processes", "ray"}
@@ -106,6 +111,7 @@ def curate_shards(
     clean : path-like, optional
         Folder where each Parquet file is written anew, as decided.
     random_state : int
+    **options
 
     Returns
     -------
@@ -127,6 +133,8 @@ def curate_shards(
     """
     paths, here = [Path(path) for path in sources], Path(work)
     target = None if clean is None else Path(clean)
+    asked = filled(ShardOptions, options)
+    column, label, split = asked["column"], asked["label"], asked["split"]
     _check_sources(paths, {"--label": label, "--split": split, "--clean": target})
     if target is not None:
         clean_paths(paths, target)
@@ -138,7 +146,7 @@ def curate_shards(
             paths,
             here,
             column=column,
-            encoder=encoder,
+            encoder=asked["encoder"],
             executor=executor,
             workers=workers,
             random_state=random_state,
