@@ -91,6 +91,10 @@ class Engine:
         with self.lock:
             return Snapshot.of(self.state)
 
+    def newest(self) -> Models | None:
+        """Return the newest models that are fitted, None before the first; this never waits."""
+        return self._trainer.latest()
+
     def models_of(self, state: State) -> Models:
         """Return the models of all labels of a state, fitted now if need be."""
         return self._trainer.train(Snapshot.of(state))

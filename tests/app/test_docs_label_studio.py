@@ -30,7 +30,7 @@ from people_of_label_studio import Place
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "label_studio.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^thresher (label .*)$", TEXT, re.MULTILINE)
-ENDLESS = ("--watch",)
+ENDLESS = ("--watch", "ml-backend")
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.label_studio)])
@@ -56,7 +56,7 @@ def test_commands_run(server: Place, tmp_path: Path, monkeypatch: pytest.MonkeyP
     rows_of_files: list[str] = []
     for line in COMMANDS:
         if any(word in line for word in ENDLESS):
-            continue  # `test_al_label_studio_webhook.py` watches
+            continue  # tested in test_al_label_studio_webhook.py and test_ml_backend.py
         words_of = shlex.split(line.replace("http://localhost:8080", server.url))
         if words_of[1] == "tell":
             rows_of_files = label_by_file(server)

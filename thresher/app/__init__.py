@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .installation import doctor as doctor
     from .labeling.argilla import label_argilla as label_argilla
     from .labeling.exporting import label_export as label_export
+    from .labeling.label_studio import label_ml_backend as label_ml_backend
     from .labeling.label_studio import label_sync as label_sync
     from .labeling.loop import label_next as label_next
     from .labeling.loop import label_status as label_status
@@ -77,6 +78,7 @@ _HOME = {
     "label_argilla": "labeling.argilla",
     "label_export": "labeling.exporting",
     "label_init": "labeling.start",
+    "label_ml_backend": "labeling.label_studio",
     "label_next": "labeling.loop",
     "label_simulate": "labeling.start",
     "label_status": "labeling.loop",

@@ -23,6 +23,7 @@ for command in (
     label_start.simulate_strategies,
     label_export.export,
     label_studio.sync,
+    label_studio.ml_backend,
     label_argilla.argilla,
 ):
     app.command(NAMES.get(command.__name__))(command)

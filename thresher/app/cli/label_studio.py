@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...core.errors import ThresherError
+from ..terminal import write_line
 from .label_loop import Folder
 from .label_output import say
 from .options import Json
@@ -95,3 +98,32 @@ def _say(found: Synced | ThresherError, *, as_json: bool) -> None:
     if found.foreign:
         lines.append(f"{found.foreign} tasks there are none of the session's rows")
     say(asdict(found), lines, as_json=as_json)
+
+
+def ml_backend(
+    folder: Folder,
+    *,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Address to listen on; others than this machine need a password in "
+            "THRESHER_ML_BACKEND_PASSWORD."
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 for any free one.")] = 9090,
+) -> None:
+    """Serve suggestions of the newest model to Label Studio, as its ML backend.
+
+    Connect the address that is printed under Settings, Model. The model learns in the background
+    from what `sync` records; no request waits for it. Ctrl-C ends the server.
+
+    Example: thresher label ml-backend labeling --port 9090
+    """
+    from .. import label_ml_backend
+
+    def told(address: str) -> None:
+        write_line(f"{address}  (in Label Studio: Settings, Model, Connect Model)")
+        sys.stdout.flush()
+
+    with contextlib.suppress(KeyboardInterrupt):
+        label_ml_backend(folder, host=host, port=port, say=told)

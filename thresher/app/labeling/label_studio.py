@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core.errors import InputError, ThresherError, check_count, check_number
+from ...core.errors import InputError, ThresherError, check_count, check_number, require
 from ...core.signatures import checked
 from ..label_folder import LabelFolder
 
@@ -23,6 +23,7 @@ PathLike = str | os.PathLike[str]
 LINKS = "label_studio.db"
 URL = "http://localhost:8080"
 TOKEN = "LABEL_STUDIO_API_KEY"
+PASSWORD = "THRESHER_ML_BACKEND_PASSWORD"
 KINDS = {"image": "image", "text": "text", "features": "numbers"}
 
 
@@ -210,3 +211,74 @@ def connected(
         with closing(server), folder.open() as session:
             title = folder.folder.resolve().name
             yield connect(session, links, server, shown_of(folder), title=title, project=project)
+
+
+@checked
+def label_ml_backend(
+    folder: PathLike,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 9090,
+    say: Callable[[str], object] = print,
+    stop: threading.Event | None = None,
+) -> None:
+    """Serve suggestions of the session's newest model to Label Studio, until interrupted.
+
+    Label Studio calls it a model, or ML backend. Rows that measure the model get no suggestion. The
+    model learns in the background from what `label_sync` or others record; no request waits for
+    that. Needs ``thresher[web]``.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made by `label_init`.
+    host : str
+        Address to listen on. One that other machines reach needs a password in the environment
+        variable ``THRESHER_ML_BACKEND_PASSWORD``; the user is ``thresher``.
+    port : int
+        0 for any free one.
+    say : callable
+        Takes the address once the server listens.
+    stop : threading.Event, optional
+        Ends the server when it is set.
+
+    Raises
+    ------
+    MissingExtraError
+        When Starlette or uvicorn is not installed.
+    InputError
+        For a folder without a session, one of spans or boxes, an open address without a password,
+        or a port in use.
+
+    Examples
+    --------
+    >>> import threading
+    >>> import datasets
+    >>> rows = datasets.Dataset.from_dict({"text": ["works well", "broke at once", "very good"]})
+    >>> from thresher.app import label_init, label_ml_backend
+    >>> _ = label_init(rows, out="labeling", classes=["good", "bad"])
+    >>> stop = threading.Event()
+    >>> def look(address):
+    ...     print(address.rpartition(":")[0])
+    ...     stop.set()
+    >>> label_ml_backend("labeling", port=0, say=look, stop=stop)
+    http://127.0.0.1
+    """
+    for module in ("starlette", "uvicorn"):
+        require(module, extra="web")
+    from active_learning.adapters.label_studio.suggesting import Suggester
+
+    from ..web.ml_backend import make_backend
+    from ..web.running import Place, bound, run
+
+    password = os.environ.get(PASSWORD, "")
+    if not password and host not in ("127.0.0.1", "::1", "localhost"):
+        raise InputError(
+            f"Whoever reaches {host} could ask for suggestions: set a password in {PASSWORD}, or "
+            "listen on 127.0.0.1."
+        )
+    with LabelFolder(Path(folder)).open(background=True) as session:
+        app = make_backend(Suggester(session), password=password)
+        with bound(Place(host, port)) as listening:
+            say(f"http://{host}:{listening.getsockname()[1]}")
+            run(app, listening, stop=stop)

@@ -98,20 +98,25 @@ def serve(
     """
     with bound(place) as listening:
         port = int(listening.getsockname()[1])
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            lifespan="on",
-            server_header=False,
-            timeout_graceful_shutdown=5,
-            ws="none",
-        )
-        server = uvicorn.Server(config)
         say({name: link(place, port, annotator=name) for name in annotators or ("",)})
-        if stop is not None:
-            threading.Thread(target=_end, args=(server, stop), daemon=True).start()
-        server.run(sockets=[listening])
+        run(app, listening, stop=stop)
+
+
+def run(app: ASGIApp, listening: socket.socket, *, stop: threading.Event | None) -> None:
+    """Answer at a socket until interrupted or stopped."""
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        ws="none",
+    )
+    server = uvicorn.Server(config)
+    if stop is not None:
+        threading.Thread(target=_end, args=(server, stop), daemon=True).start()
+    server.run(sockets=[listening])
 
 
 def _end(server: uvicorn.Server, stop: threading.Event) -> None:

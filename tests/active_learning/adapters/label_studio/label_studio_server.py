@@ -51,6 +51,7 @@ def real_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             env=kept | {
                 "LABEL_STUDIO_BASE_DATA_DIR": str(folder), "DJANGO_DB": "sqlite",
                 "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true", "SSRF_PROTECTION_ENABLED": "false",
+                "ML_BLOCK_LOCAL_IP": "false",
                 "SENTRY_DSN": "", "FRONTEND_SENTRY_DSN": "", "COLLECT_ANALYTICS": "0",
                 "LATEST_VERSION_CHECK": "0",
             },
