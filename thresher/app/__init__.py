@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .policy_choice import augment_preview as augment_preview
     from .searching import search as search
     from .serving import serve_labels as serve_labels
+    from .serving import serve_review as serve_review
     from .settings import Settings as Settings
     from .sharded import curate_shards as curate_shards
 
@@ -91,6 +92,7 @@ _HOME = {
     "search": "searching",
     "serve": "model_server",
     "serve_labels": "serving",
+    "serve_review": "serving",
     "train": "pipeline",
 }
 __all__ = sorted(_HOME)

@@ -56,6 +56,15 @@ def review_source(run: Path) -> Path:
     return folder
 
 
+def holds_decisions(run: Path) -> bool:
+    """Tell whether a folder is that of a run, or of decisions."""
+    from .clean_run import DECISIONS, STAGE_DECISIONS, run_folder
+
+    folder = run if run.is_dir() else run_folder(run)
+    inside = (Path("manifest.json"), DECISIONS, STAGE_DECISIONS)
+    return any((folder / name).exists() for name in inside)
+
+
 def complete_run(folder: Path) -> None:
     """Bring a run's decisions about the rows that it used to all rows of its source, once.
 

@@ -1,4 +1,4 @@
-"""The pages on which people label, served until they are stopped."""
+"""The pages on which people label and review, served until they are stopped."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..core.errors import require
 from ..core.signatures import checked
+
+if TYPE_CHECKING:
+    from .web.page import Site
+    from .web.running import Place
 
 PathLike = str | os.PathLike[str]
 
@@ -36,7 +41,7 @@ def serve_labels(
     Parameters
     ----------
     folder : path-like
-        Made by `label_init`.
+        Made by `label_init`; that of a run shows its findings, as `serve_review` does.
     annotators : sequence of str
         Who may label; anybody, under any name, when there are none.
     target : float, optional
@@ -83,15 +88,96 @@ def serve_labels(
     >>> serve_labels("labeling", annotators=["ann"], port=0, say=look, stop=stop)
     True
     """
-    for module in ("starlette", "uvicorn"):
-        require(module, extra="web")
-    from .web.application import make_app
+    _require_web()
     from .web.label.opening import LabelOptions
     from .web.opening import open_site
-    from .web.running import Place, serve
+    from .web.running import Place
 
     place = Place(host, port, token).with_token()
     options = LabelOptions(tuple(annotators), batch, lease, mode, target)
-    site = open_site(Path(folder), options)
+    _serve(open_site(Path(folder), options), place, allow_hosts, say=say, stop=stop)
+
+
+@checked
+def serve_review(
+    run: PathLike,
+    *,
+    data: str | None = None,
+    embeddings: PathLike | None = None,
+    people: Sequence[str] = (),
+    host: str = "127.0.0.1",
+    port: int = 8766,
+    allow_hosts: Sequence[str] = (),
+    token: str = "",
+    say: Callable[[Mapping[str, str]], object] = print,
+    stop: threading.Event | None = None,
+) -> None:
+    """Serve a page to review findings on, until interrupted or stopped.
+
+    Verdicts are kept in the folder ``review`` of the run, or in one beside decisions alone; nothing
+    is changed before somebody applies them. Needs ``thresher[web]``.
+
+    Parameters
+    ----------
+    run : path-like
+        Folder of a run, or of decisions.
+    data : str, optional
+        The data, where `run` is a folder of decisions alone.
+    embeddings : path-like, optional
+        Vectors for the map (``.npy``, ``.npz`` or a saved folder); default those of the run.
+    people : sequence of str
+        Who may review; anybody, under any name, when there are none.
+    host, port, allow_hosts, token, say, stop
+        As in `serve_labels`.
+
+    Raises
+    ------
+    MissingExtraError
+        When Starlette or uvicorn is not installed.
+    InputError
+        For a folder without decisions, decisions without their data, verdicts about other
+        decisions, a port in use, or a short token.
+
+    Examples
+    --------
+    >>> import threading
+    >>> import datasets
+    >>> texts = ["it works very well", "it works very well", "it broke at once"]
+    >>> _ = datasets.Dataset.from_dict({"text": texts}).to_csv("reviews.csv")
+    >>> from thresher.app import curate_duplicates, serve_review
+    >>> _ = curate_duplicates("reviews.csv", manifest="found")
+    >>> stop = threading.Event()
+    >>> def look(links):
+    ...     print(links["ann"].startswith("http://127.0.0.1:"))
+    ...     stop.set()
+    >>> serve_review("found", data="reviews.csv", people=["ann"], port=0, say=look, stop=stop)
+    True
+    """
+    _require_web()
+    from .web.opening import open_review_site
+    from .web.running import Place
+
+    place = Place(host, port, token).with_token()
+    vectors = None if embeddings is None else Path(embeddings)
+    site = open_review_site(Path(run), data=data, embeddings=vectors, people=tuple(people))
+    _serve(site, place, allow_hosts, say=say, stop=stop)
+
+
+def _require_web() -> None:
+    for module in ("starlette", "uvicorn"):
+        require(module, extra="web")
+
+
+def _serve(
+    site: Site,
+    place: Place,
+    allow_hosts: Sequence[str],
+    *,
+    say: Callable[[Mapping[str, str]], object],
+    stop: threading.Event | None,
+) -> None:
+    from .web.application import make_app
+    from .web.running import serve
+
     app = make_app(site, token=place.token, names=allow_hosts)
-    serve(app, place, annotators=options.annotators, say=say, stop=stop)
+    serve(app, place, annotators=site.annotators, say=say, stop=stop)

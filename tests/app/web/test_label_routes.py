@@ -415,7 +415,7 @@ def test_all_rows_done_is_said(tmp_path: Path, opened: Callable[..., Page]) -> N
 
 
 def test_what_cannot_be_served_is_said(tmp_path: Path, opened: Callable[..., Page]) -> None:
-    with pytest.raises(InputError, match="holds no labeling session"):
+    with pytest.raises(InputError, match="holds neither a labeling session nor a run"):
         open_site(tmp_path, LabelOptions())
     folder = text_session(tmp_path / "boxes", task="boxes")
     with pytest.raises(InputError, match="needs rows with image, these have text"):

@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from http.cookiejar import CookieJar
 from pathlib import Path
 
@@ -18,6 +20,7 @@ pytest.importorskip("uvicorn", reason="needs thresher[web]")
 
 from typer.testing import CliRunner
 
+from thresher.app import serve_labels, serve_review
 from thresher.app.cli.commands import app
 from thresher.app.web.running import Place, bound, link
 from thresher.core.errors import InputError, MissingExtraError
@@ -102,3 +105,27 @@ def test_a_folder_without_a_session_is_said_before_anything_is_served(tmp_path: 
     found = CliRunner().invoke(app, ["serve-labels", str(tmp_path), "--no-browser"]).exception
     assert isinstance(found, InputError)
     assert "thresher label init DATA" in str(found)
+
+
+def test_a_run_is_served_as_a_review(decisions: Path, reviews: Path) -> None:
+    stop, seen = threading.Event(), {}
+
+    def look(links: Mapping[str, str]) -> None:
+        seen.update(links)
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        opener.open(links["ann"]).close()
+        with opener.open(links["ann"].partition("?")[0]) as page:
+            seen["page"] = page.geturl()
+        stop.set()
+
+    def answer(links: Mapping[str, str]) -> None:
+        threading.Thread(target=look, args=(links,)).start()
+
+    serve_review(decisions, data=str(reviews), people=["ann"], port=0, say=answer, stop=stop)
+    assert seen["page"].endswith("/review")
+    with pytest.raises(InputError, match="name the data with --data"):
+        serve_labels(decisions, port=0)
+    with pytest.raises(InputError, match="leave out the target, mode"):
+        serve_labels(decisions, target=0.9, port=0)
+    with pytest.raises(InputError, match="There is no folder"):
+        serve_review(decisions / "nothing", port=0)

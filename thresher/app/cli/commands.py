@@ -32,6 +32,7 @@ from .options import (
 from .search import add_search
 from .serve_labels import serve_labels
 from .serve_model import serve
+from .serve_review import serve_review
 from .whole_run import go, show_plan
 
 # The help begins with what most people look for.
@@ -64,6 +65,7 @@ add_commands(app)
 add_search(app)
 app.command()(serve)
 app.command()(serve_labels)
+app.command()(serve_review)
 
 Asked = tuple[Callable[..., RunResult], Path, dict[str, Any]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -57,17 +57,11 @@ def serve_labels(
     The link that is printed holds a key; without it nothing is shown. Ctrl-C ends the server, and
     a page that is still open keeps its answers until it runs again.
 
+    The folder of a run shows its findings instead, see `thresher serve-review`.
+
     Example: thresher serve-labels labeling --annotator ann --annotator bob
     """
     from ..serving import serve_labels as serve
-
-    def say(links: Mapping[str, str]) -> None:
-        for name, link in links.items():
-            write_line(f"{name}: {link}" if name else link)
-        write_line("Ctrl-C ends it; all that was answered is saved.")
-        sys.stdout.flush()
-        if browser:
-            webbrowser.open(next(iter(links.values())))
 
     with contextlib.suppress(KeyboardInterrupt):
         serve(
@@ -81,6 +75,20 @@ def serve_labels(
             port=port,
             allow_hosts=allow_host or (),
             token=token or "",
-            say=say,
+            say=links_said(browser=browser),
         )
     write_line("Ended.")
+
+
+def links_said(*, browser: bool) -> Callable[[Mapping[str, str]], None]:
+    """Return what prints the links of a server, and opens the first one here."""
+
+    def say(links: Mapping[str, str]) -> None:
+        for name, link in links.items():
+            write_line(f"{name}: {link}" if name else link)
+        write_line("Ctrl-C ends it; all that was answered is saved.")
+        sys.stdout.flush()
+        if browser:
+            webbrowser.open(next(iter(links.values())))
+
+    return say

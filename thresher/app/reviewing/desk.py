@@ -97,6 +97,7 @@ class ReviewDesk:
         label: str | None = None,
         note: str | None = None,
         new_label: bool = False,
+        key: str | None = None,
     ) -> Step:
         """Check a verdict about some rows by the rule for all verdicts, and put it on disk.
 
@@ -112,6 +113,8 @@ class ReviewDesk:
         note : str, optional
         new_label : bool
             Whether `label` may be one that no row has.
+        key : str, optional
+            What was sent under a key before is not recorded again.
 
         Raises
         ------
@@ -125,9 +128,8 @@ class ReviewDesk:
             raise InputError("A new label goes with the verdict 'relabel', and with no other.")
         if verdict != NOTHING:
             self._check(verdict, numbers, label, new_label=new_label)
-        return self.journal.record(
-            verdict, numbers, person=person, label=label, note=(note or "").strip() or None
-        )
+        note = (note or "").strip() or None
+        return self.journal.record(verdict, numbers, person=person, label=label, note=note, key=key)
 
     def _checked(self, rows: Sequence[int]) -> np.ndarray:
         numbers = np.unique(np.asarray(rows if len(rows) else [], np.int64))
@@ -154,9 +156,9 @@ class ReviewDesk:
         known = self.table.own_labels if verdict == "relabel" else set(self.table.labels)
         check_each(lines, said, found=by_id, labels=known, new_labels=new_label)
 
-    def undo(self, person: str) -> Step | None:
+    def undo(self, person: str, *, key: str | None = None) -> Step | None:
         """Take back the last step of a person; None where there is none left."""
-        return self.journal.undo(person)
+        return self.journal.undo(person, key=key)
 
     def decided(self) -> Manifest:
         """Return the decisions after the verdicts so far.

@@ -21,6 +21,8 @@ from ..verdict import VERDICTS, Verdict
 
 # The file in the folder of a review.
 JOURNAL = "verdicts.db"
+# Seconds until a page hears that another process keeps writing; it sends again.
+PATIENCE_S = 5.0
 # What takes the verdict of a row away again.
 NOTHING = "none"
 CODES = (NOTHING, *VERDICTS)
@@ -34,6 +36,7 @@ CREATE TABLE IF NOT EXISTS steps (
   note TEXT,
   rows TEXT NOT NULL,
   undoes INTEGER REFERENCES steps (id),
+  key TEXT UNIQUE,
   CHECK ((verdict IS NULL) = (undoes IS NOT NULL))
 )"""
 DECISIONS = "CREATE TABLE IF NOT EXISTS decisions (fingerprint TEXT NOT NULL)"
@@ -97,7 +100,7 @@ class Journal:
         self._undone: set[int] = set()
         self._of_row = np.zeros(len(self.row_ids), np.int64)
         self.last = 0
-        self.file = Labels(path)
+        self.file = Labels(path, timeout=PATIENCE_S)
         try:
             self._begin(decisions)
             self.catch_up()
@@ -132,6 +135,7 @@ class Journal:
         person: str,
         label: str | None = None,
         note: str | None = None,
+        key: str | None = None,
     ) -> Step:
         """Append one verdict about some rows, which is on disk when this returns.
 
@@ -145,19 +149,27 @@ class Journal:
         label : str, optional
             With ``"relabel"`` alone.
         note : str, optional
+        key : str, optional
+            What was sent under a key before is not written again.
 
         Raises
         ------
-        InputError
+        StorageError
             When nothing could be written: a full disk, or another process that keeps writing.
         """
         names = json.dumps([self.row_ids[row] for row in np.unique(rows).tolist()])
-        return self._append(person, verdict, label, note, names, None)
+        return self._append(person, verdict, label, note, names, None, key)
 
-    def undo(self, person: str) -> Step | None:
-        """Take back the last step of a person that was not taken back yet; None without one."""
+    def undo(self, person: str, *, key: str | None = None) -> Step | None:
+        """Take back the last step of a person that was not taken back yet; None without one.
+
+        What was sent under a `key` before is not done again; its step is returned.
+        """
         with self.file.lock:
             self.catch_up()
+            before = self._keyed(key)
+            if before is not None:
+                return self._steps[before.undoes or before.id]
             mine = (
                 step.id
                 for step in reversed(self._steps.values())
@@ -166,7 +178,7 @@ class Journal:
             last = next(mine, None)
             if last is None:
                 return None
-            self._append(person, None, None, None, "[]", last)
+            self._append(person, None, None, None, "[]", last, key)
             return self._steps[last]
 
     def _append(
@@ -177,17 +189,31 @@ class Journal:
         note: str | None,
         names: str,
         undoes: int | None,
+        key: str | None,
     ) -> Step:
         with self.file.lock:
             with self.file.transaction():
+                before = self._keyed(key)
+                if before is not None:
+                    return before
                 cursor = self.file.connection.execute(
-                    "INSERT INTO steps (person, time, verdict, label, note, rows, undoes) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (person, time.time(), verdict, label, note, names, undoes),
+                    "INSERT INTO steps (person, time, verdict, label, note, rows, undoes, key) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (person, time.time(), verdict, label, note, names, undoes, key),
                 )
                 added = int(cursor.lastrowid or 0)
             self.catch_up()
             return self._steps[added]
+
+    def _keyed(self, key: str | None) -> Step | None:
+        if key is None:
+            return None
+        select = "SELECT id FROM steps WHERE key = ?"
+        found = self.file.connection.execute(select, (key,)).fetchone()
+        if found is None:
+            return None
+        self.catch_up()
+        return self._steps[found[0]]
 
     def catch_up(self) -> int:
         """Read what was added since, also by other processes, and return the last step's id."""

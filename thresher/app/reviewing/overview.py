@@ -46,6 +46,7 @@ def overview(desk: ReviewDesk) -> dict[str, Any]:
         "labels": table.labels[:MOST_LABELS],
         "own_labels": sum(label in table.own_labels for label in table.labels[:MOST_LABELS]),
         "all_labels": len(table.labels),
+        "splits": split_codes(table)[1],
         "has_map": desk.vectors is not None,
         "refused": desk.finish.refused,
     }

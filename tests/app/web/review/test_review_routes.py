@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from thresher.app.review_opening import open_desk
 from thresher.app.web.application import make_app
+from thresher.app.web.review.messages import take_messages
 from thresher.app.web.review.site import review_site
 
 HOST, TOKEN = "http://127.0.0.1:8765", "token-of-the-tests"
@@ -49,8 +50,16 @@ def client(decisions, reviews, tmp_path):
         yield client
 
 
-def said(client, **body):
-    return client.post("/api/review/say", json={"person": "ann", **body})
+def send(client, *messages):
+    answer = client.post("/api/review/messages", json={"messages": list(messages)})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["replies"]
+
+
+def said(client, key="", **body):
+    message = {"key": key or f"k{client.desk.journal.last}", "kind": "say", "person": "ann", **body}
+    (reply,) = send(client, message)
+    return reply
 
 
 def number(client, row_id):
@@ -85,8 +94,7 @@ def test_texts_with_markup_come_as_they_are(client):
 
 def test_verdicts_are_said_undone_and_read_by_other_tabs(client):
     at = [number(client, name) for name in ("k050", "k051")]
-    first = said(client, verdict="accept", rows=at, note="sure").json()
-    assert (first["step"], first["rows"]) == (1, 2)
+    assert said(client, verdict="accept", rows=at, note="sure")["step"] == 1
     said(client, verdict="relabel", rows=at[:1], label="bad")
     arrays, head = unpacked(client.get("/api/review/verdicts"))
     codes = client.get("/api/review/overview").json()["verdicts"]
@@ -100,9 +108,13 @@ def test_verdicts_are_said_undone_and_read_by_other_tabs(client):
     }
     again, head = unpacked(client.get("/api/review/verdicts", params={"since": head["last"]}))
     assert (again, head) == ({}, {"last": 2})
-    undone = client.post("/api/review/undo", json={"person": "ann"}).json()["undone"]
-    assert undone == {"verdict": "relabel", "label": "bad", "note": None, "rows": at[:1]}
-    assert client.post("/api/review/undo", json={"person": "bob"}).json() == {"undone": None}
+    undo = {"key": "u1", "kind": "undo", "person": "ann"}
+    for _ in range(2):  # what is sent again is not done again
+        (reply,) = send(client, undo)
+        assert reply["undone"] == {"verdict": "relabel", "label": "bad", "rows": at[:1]}
+    (reply,) = send(client, {**undo, "key": "u2", "person": "bob"})
+    assert reply["undone"] is None
+    assert client.desk.journal.last == 3
 
 
 @pytest.mark.parametrize(
@@ -123,17 +135,24 @@ def test_verdicts_are_said_undone_and_read_by_other_tabs(client):
     ],
 )
 def test_what_cannot_be_said_is_refused_in_words(client, body, says):
-    answer = said(client, **body)
-    assert answer.status_code == 400
-    assert says in answer.json()["error"]
-    assert client.desk.journal.last == 0
+    good = {"key": "g", "kind": "say", "person": "ann", "verdict": "accept", "rows": [1]}
+    bad = {"key": "b", "kind": "say", "person": "ann", **body}
+    wrong, fine = send(client, bad, good)
+    assert says in wrong["error"]
+    assert "retry" not in wrong
+    assert (fine["saved"], client.desk.journal.last) == (True, 1)
 
 
 def test_reading_changes_nothing_and_changing_needs_a_post(client):
-    for name in ("say", "undo", "apply", "export"):
+    for name in ("messages", "apply", "export"):
         assert client.get(f"/api/review/{name}").status_code == 405
-    answer = client.post("/api/review/say", content=b"{}", headers={"content-type": "text/plain"})
+    answer = client.post("/api/review/messages", content=b"{}", headers={"content-type": "a/b"})
     assert answer.status_code == 415
+    for body in ({}, {"messages": "x"}, {"messages": [1]}, {"messages": [{}]}):
+        assert client.post("/api/review/messages", json=body).status_code == 400
+    for message in ({"key": "", "kind": "undo"}, {"key": "k", "kind": "burn"}):
+        (reply,) = send(client, message)
+        assert reply["error"]
     assert client.get("/api/review/list", params={"of": "secrets"}).status_code == 400
     assert client.get("/api/review/cards", params={"rows": "1,x"}).status_code == 400
     assert client.get("/api/review/cards", params={"rows": ",".join("1" * 401)}).status_code == 400
@@ -172,3 +191,28 @@ def test_applying_says_first_what_it_will_do_and_then_does_it(client, tmp_path, 
         answer = client.post("/api/review/apply", json={"out": str(path)})
         assert answer.status_code == 400, answer.text
     assert client.post("/api/review/apply", json={"out": " "}).status_code == 400
+
+
+def test_a_disk_that_is_full_is_said_and_messages_can_be_sent_again(client):
+    connection = client.desk.journal.file.connection
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    message = {"kind": "say", "person": "ann", "verdict": "reject", "rows": [1], "note": "x" * 9000}
+    replies = send(client, *({**message, "key": f"k{at}"} for at in range(3)))
+    assert [reply.get("retry") for reply in replies] == [True] * 3
+    assert {reply["status"] for reply in replies} == {507}
+    assert "full" in replies[0]["error"]
+    assert client.desk.journal.last == 0
+    connection.execute("PRAGMA max_page_count = 100000")
+    for _ in range(2):
+        replies = send(client, *({**message, "key": f"k{at}"} for at in range(3)))
+        assert [reply["step"] for reply in replies] == [1, 2, 3]
+    assert client.desk.journal.last == 3
+
+
+def test_only_named_people_are_listened_to(client):
+    message = {"key": "k", "kind": "say", "verdict": "reject", "rows": [1], "person": "eve"}
+    for person, taken in (("eve", False), ("ann", True)):
+        (reply,) = take_messages(client.desk, [{**message, "person": person}], people=["ann"])
+        assert ("error" not in reply) == taken
+        assert taken or "one of 'ann', got 'eve'" in reply["error"]

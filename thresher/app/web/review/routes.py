@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from ...reviewing.overview import overview, split_codes, verdict_codes
 from ...reviewing.table import DECIDED
 from ..answering import Endpoint, read_body, text_of
 from ..page import Page
+from .messages import row_numbers, take_messages
 from .packing import pack
 
 # Cards in one answer, and characters of a search.
@@ -29,8 +30,16 @@ MOST_BODY = 64_000_000
 Work = Callable[[ReviewDesk, Mapping[str, Any]], Response]
 
 
-def review_page(desk: ReviewDesk) -> Page:
-    """Return the review of some decisions as a page of a site."""
+def review_page(desk: ReviewDesk, *, people: Sequence[str] = ()) -> Page:
+    """Return the review of some decisions as a page of a site.
+
+    Only `people` may give verdicts, or anybody where there are none.
+    """
+
+    def messages(desk: ReviewDesk, body: Mapping[str, Any]) -> Response:
+        replies = take_messages(desk, body.get("messages"), people=people)
+        return JSONResponse({"replies": replies})
+
     reads: dict[str, Work] = {
         "overview": _overview,
         "list": _list,
@@ -42,8 +51,7 @@ def review_page(desk: ReviewDesk) -> Page:
         "preview": _preview,
     }
     changes: dict[str, Work] = {
-        "say": _say,
-        "undo": _undo,
+        "messages": messages,
         "apply": _apply,
         "export": _export,
     }
@@ -112,7 +120,7 @@ def _rows(desk: ReviewDesk, asked: Mapping[str, Any]) -> Response:
 
 
 def _cards(desk: ReviewDesk, asked: Mapping[str, Any]) -> Response:
-    rows = _numbers(text_of(asked, "rows").split(","), desk)
+    rows = row_numbers(text_of(asked, "rows").split(","), desk)
     if len(rows) > MOST_CARDS:
         raise InputError(f"At most {MOST_CARDS} rows at once, got {len(rows)}.")
     length = {"length": WHOLE} if "whole" in asked else {}
@@ -142,27 +150,6 @@ def _preview(desk: ReviewDesk, asked: Mapping[str, Any]) -> Response:
     return JSONResponse(desk.preview())
 
 
-def _say(desk: ReviewDesk, body: Mapping[str, Any]) -> Response:
-    label, note = body.get("label"), body.get("note")
-    step = desk.say(
-        text_of(body, "verdict"),
-        _numbers(body.get("rows"), desk),
-        person=_person(body),
-        label=None if label is None else text_of(body, "label"),
-        note=None if note is None else text_of(body, "note"),
-        new_label=body.get("new_label") is True,
-    )
-    return JSONResponse({"step": step.id, "rows": len(step.rows)})
-
-
-def _undo(desk: ReviewDesk, body: Mapping[str, Any]) -> Response:
-    step = desk.undo(_person(body))
-    if step is None:
-        return JSONResponse({"undone": None})
-    said = {"verdict": step.verdict, "label": step.label, "note": step.note}
-    return JSONResponse({"undone": said | {"rows": step.rows.tolist()}})
-
-
 def _apply(desk: ReviewDesk, body: Mapping[str, Any]) -> Response:
     out = text_of(body, "out").strip()
     if not out:
@@ -172,29 +159,8 @@ def _apply(desk: ReviewDesk, body: Mapping[str, Any]) -> Response:
 
 def _export(desk: ReviewDesk, body: Mapping[str, Any]) -> Response:
     kind = text_of(body, "format")
-    rows = _numbers(body.get("rows"), desk)
+    rows = row_numbers(body.get("rows"), desk)
     return Response(
         export(desk, rows, kind=kind),
         media_type="text/csv; charset=utf-8" if kind == "csv" else "application/jsonl",
     )
-
-
-def _numbers(values: Any, desk: ReviewDesk) -> list[int]:
-    if not isinstance(values, list):
-        raise InputError(f"`rows` must be a list of row numbers, got {values!r:.80}.")
-    try:
-        numbers = [int(value) for value in values]
-    except (TypeError, ValueError) as error:
-        raise InputError(f"`rows` must hold row numbers ({error}).") from error
-    if numbers and not 0 <= min(numbers) <= max(numbers) < len(desk.table):
-        raise InputError(
-            f"Row numbers go from 0 to {len(desk.table) - 1}, got {min(numbers)} to {max(numbers)}."
-        )
-    return numbers
-
-
-def _person(body: Mapping[str, Any]) -> str:
-    name = text_of(body, "person", default="").strip()
-    if not name or len(name) > 200:
-        raise InputError("Say who you are: `person` is a name of 1 to 200 characters.")
-    return name

@@ -28,7 +28,7 @@ def review_site(desk: ReviewDesk, *, title: str, people: tuple[str, ...] = ()) -
     return Site(
         title=title,
         key=desk.table.reviewed.manifest.fingerprint,
-        pages=[review_page(desk)],
+        pages=[review_page(desk, people=people)],
         pictures=ReviewPictures(desk.table) if images else None,
         close=desk.close,
         annotators=people,
