@@ -52,7 +52,7 @@ class Desk:
     Raises
     ------
     InputError
-        When another process has a desk on the session's file.
+        When another desk is open on the session's file.
 
     Examples
     --------
@@ -90,7 +90,8 @@ class Desk:
             self._alone.acquire()
         except Timeout as error:
             raise InputError(
-                f"Another process has a desk on {labels.path}. Close it, or use its page."
+                f"Another desk is open on {labels.path}, here or in another process. Close it, or "
+                "use its page."
             ) from error
         self._labeled_at: deque[float] = deque()
         self._closed = False

@@ -45,7 +45,13 @@ class DeskLog:
         """
         of_row = "" if row_id is None else " AND row_id = ?"
         with self._labels.lock:
-            found = self._labels.connection.execute(
+            execute = self._labels.connection.execute
+            # The index of annotators is asked first: without a find the log is read to its start.
+            if not execute(
+                "SELECT 1 FROM desk_answers WHERE annotator = ?", (annotator,)
+            ).fetchone():
+                return None
+            found = execute(
                 "SELECT row_id, round FROM answers AS said WHERE annotator = ? AND kind <> 'undo'"
                 f"{of_row}"
                 " AND id = (SELECT max(id) FROM answers WHERE row_id = said.row_id"

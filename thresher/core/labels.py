@@ -310,12 +310,14 @@ class Labels:
                 "WHERE id > ? AND id <= ? ORDER BY id",
                 (seen, 2**62 if until is None else until),
             ).fetchall()
+        # Millions of answers say few different things: each text is kept once.
+        texts: dict[str | None, str | None] = {}
         return [
             Answer(
                 row_id=row[1],
-                label=row[4],
-                annotator=row[2],
-                kind=row[3],
+                label=texts.setdefault(row[4], row[4]),
+                annotator=str(texts.setdefault(row[2], row[2])),
+                kind=str(texts.setdefault(row[3], row[3])),
                 round=row[5],
                 seconds=row[6],
                 time=row[7],

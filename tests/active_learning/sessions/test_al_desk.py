@@ -428,7 +428,7 @@ def test_one_desk_at_a_time_and_a_closed_one_says_so(tmp_path):
         desk = Desk(session)
         with (
             start(tmp_path) as other,
-            pytest.raises(InputError, match="Another process has a desk"),
+            pytest.raises(InputError, match="Another desk is open"),
         ):
             Desk(other)
         desk.close()
