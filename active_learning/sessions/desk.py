@@ -316,8 +316,6 @@ class Desk:
         """Bring memory up to date with what is on disk now."""
         self._engine.refresh()
         told = [one for one in written if one is not None]
-        if any(one.taken.new for one in told):
-            self._engine.train()
         now = time.monotonic()
         self._labeled_at.extend(now for one in told if one.label)
         while self._labeled_at and self._labeled_at[0] <= now - RATE_WINDOW:

@@ -1,4 +1,4 @@
-"""The thread that keeps rows ready for every annotator, so that nobody waits for a choice."""
+"""The thread that keeps rows and a model ready, so that nobody waits for a choice."""
 
 from __future__ import annotations
 
@@ -84,6 +84,7 @@ class Filler:
                 if self._closed:
                     return
             try:
+                self._engine.train_when_rested()
                 self._keep_leases()
                 if annotator is not None:
                     self._fill(annotator)

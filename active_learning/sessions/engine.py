@@ -39,6 +39,7 @@ class Engine:
         self._choosing = threading.Lock()
         self._candidates = candidates
         self._trainer = Trainer(self.fit)
+        self.trained_on = 0
         self._own: tuple[int, np.ndarray | None] = (0, None)
         self.state = self.new_state()
         self.refresh()
@@ -84,8 +85,14 @@ class Engine:
 
     def train(self) -> None:
         """Fit models to the labels of then in the background, where that is wanted."""
+        self.trained_on = self.state.answers_seen
         if self.background and self.state.labeled.any():
             self._trainer.submit(self._snapshot)
+
+    def train_when_rested(self) -> None:
+        """Fit models to labels that no fit began with, in half of the time at most."""
+        if self.trained_on != self.state.answers_seen and self._trainer.is_rested():
+            self.train()
 
     def _snapshot(self) -> Snapshot:
         with self.lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,6 +106,12 @@ class Trainer:
         self._error: Exception | None = None
         self._models: Models | None = None
         self._held_out: Models | None = None
+        self._took = self._ended = 0.0
+
+    def is_rested(self) -> bool:
+        """Whether nothing was being fitted for as long as the last fit took."""
+        with self._lock:
+            return self._thread is None and time.monotonic() - self._ended >= self._took
 
     def latest(self, *, held_out: bool = False) -> Models | None:
         """Return the newest finished models; raise what went wrong in the background.
@@ -144,11 +151,13 @@ class Trainer:
             thread.join()
 
     def _work(self) -> None:
+        began = time.monotonic()
         while True:
             with self._lock:
                 snapshot, self._waiting = self._waiting, None
                 if snapshot is None:
-                    self._thread = None
+                    self._thread, self._ended = None, time.monotonic()
+                    self._took = self._ended - began
                     return
             try:
                 self._publish(self._fit(snapshot()))

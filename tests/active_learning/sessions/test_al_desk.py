@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -557,3 +558,82 @@ def test_a_page_that_outlived_a_desk_keeps_what_nobody_else_has(tmp_path):
                 desk.next("ann", lease="t", have=["nope"])
         assert session.replay() == []
         assert session.history()[-1].round == 1
+
+
+def test_a_desk_and_other_processes_share_a_file(tmp_path):
+    served, errors = [], []
+
+    def work(step):
+        try:
+            for _ in range(8):
+                step()
+        except Exception as error:
+            errors.append(error)
+
+    with start(tmp_path) as session, start(tmp_path) as other, Desk(session, batch=2) as desk:
+
+        def ask():
+            batch = other.ask(2, annotator="cli", lease="1h")
+            served.extend(batch.row_ids.tolist())
+            other.tell({row: TRUTH[row] for row in batch.row_ids}, annotator="cli")
+
+        def label(name):
+            (row,) = take(desk, name)
+            served.append(row.row_id)
+            answer(desk, row, annotator=name)
+            desk.renew(name, "t")
+
+        steps = [ask, *(partial(label, name) for name in "abc")]
+        threads = [threading.Thread(target=work, args=(step,)) for step in steps]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        assert len(served) == len(set(served)) == 40
+        assert {row for row, _ in other.recorded()} == set(served)
+        assert other.open_leases() == session.open_leases()
+    with start(tmp_path) as session:
+        assert session.replay() == []
+        assert session.open_leases() == {}
+
+
+def test_answers_at_a_desk_make_models(tmp_path):
+    with start(tmp_path, audit=0.0) as session, Desk(session, batch=2) as desk:
+        for row in take(desk, count=6):
+            assert row.suggestion is None
+            answer(desk, row)
+
+        def suggested():
+            (row,) = take(desk)
+            answer(desk, row)
+            return row.suggestion
+
+        assert until(suggested) in CLASSES
+        until(lambda: session.engine.state.answers_seen == session.engine.trained_on)
+
+
+def test_what_was_accepted_while_a_desk_was_closed_is_on_disk(tmp_path):
+    accepted, refused = [], []
+    with start(tmp_path) as session:
+        desk = Desk(session, batch=10)
+        rows = take(desk, count=20)
+
+        def send(row):
+            try:
+                answer(desk, row)
+            except InputError as error:
+                refused.append(str(error))
+            else:
+                accepted.append(row.row_id)
+
+        threads = [threading.Thread(target=send, args=(row,)) for row in rows]
+        for thread in threads:
+            thread.start()
+        desk.close()
+        for thread in threads:
+            thread.join()
+        assert len(accepted) + len(refused) == len(rows)
+        assert all("The desk is closed" in text for text in refused)
+        assert {row for row, _ in session.recorded()} == set(accepted)
+        assert session.open_leases() == {}
