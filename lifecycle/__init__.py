@@ -11,6 +11,13 @@ from typing import TYPE_CHECKING
 from thresher.core.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from .comparing.asymptotic import AsymptoticSequence as AsymptoticSequence
+    from .comparing.betting import BettingSequence as BettingSequence
+    from .comparing.canary import Canary as Canary
+    from .comparing.groups import ABTest as ABTest
+    from .comparing.guard import Guard as Guard
+    from .comparing.sample_size import rows_needed as rows_needed
+    from .comparing.shadow import Shadow as Shadow
     from .serving.app import serving_app as serving_app
     from .serving.litserve_file import write_litserve as write_litserve
     from .serving.measuring import measure_requests as measure_requests
@@ -29,6 +36,13 @@ _HOME = {
     "serve": "serving.running",
     "serving_app": "serving.app",
     "write_litserve": "serving.litserve_file",
+    "AsymptoticSequence": "comparing.asymptotic",
+    "BettingSequence": "comparing.betting",
+    "Canary": "comparing.canary",
+    "ABTest": "comparing.groups",
+    "Guard": "comparing.guard",
+    "rows_needed": "comparing.sample_size",
+    "Shadow": "comparing.shadow",
 }
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -1,0 +1,1 @@
+"""Two models compared while in use: sequences that may be looked at at any time, shadow, canary."""
