@@ -72,8 +72,21 @@ def table():
     return pa.table({**{name: pa.array(values) for name, values in base.items()}, **columns()})
 
 
+def written_to_parquet():
+    """Return the columns that this version of pyarrow writes; new ones write all."""
+    whole, names = table(), []
+    for name in whole.column_names:
+        try:
+            pq.write_table(whole.select([name]), pa.BufferOutputStream())
+        except pa.ArrowNotImplementedError:
+            assert int(pa.__version__.split(".")[0]) < 26, name
+        else:
+            names.append(name)
+    return names
+
+
 def test_no_column_stops_a_file_and_all_come_back_as_they_came(tmp_path):
-    pq.write_table(table(), tmp_path / "in.parquet")
+    pq.write_table(table().select(written_to_parquet()), tmp_path / "in.parquet")
     stored = pq.ParquetFile(tmp_path / "in.parquet").read()
     loaded = load_dataset(tmp_path / "in.parquet", text="text", label="label", test_fraction=0)
     assert len(loaded.dataset) == N

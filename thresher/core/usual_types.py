@@ -7,6 +7,7 @@ about most of them, so none may stop a file, and what is written has the type th
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -23,7 +24,20 @@ def usual_type(kind: pa.DataType) -> pa.DataType:
         return pa.decimal128(kind.precision, kind.scale)
     if pa.types.is_string_view(kind) or pa.types.is_union(kind) or pa.types.is_interval(kind):
         return pa.string()
-    return pa.binary() if pa.types.is_binary_view(kind) else _usual_nested(kind)
+    few = pa.types.is_fixed_size_binary(kind) and not _holds_few_bytes()
+    return pa.binary() if few or pa.types.is_binary_view(kind) else _usual_nested(kind)
+
+
+@cache
+def _holds_few_bytes() -> bool:
+    """Tell whether this version of `datasets` holds bytes of one length; 5.0 does not, 5.2 does."""
+    from datasets import Features
+
+    try:
+        Features.from_arrow_schema(pa.schema([("x", pa.binary(1))]))
+    except ValueError:
+        return False
+    return True
 
 
 def _usual_nested(kind: pa.DataType) -> pa.DataType:
