@@ -46,7 +46,7 @@ PACKAGES = {
     "augment": "Augmentation",
     "training": "Training",
     "lifecycle": "After training",
-    "thresher.app": "The whole way in one call",
+    "thresher.app": "A function for each command",
 }
 
 

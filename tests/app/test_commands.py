@@ -6,8 +6,10 @@ import ast
 import contextlib
 import inspect
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -108,3 +110,23 @@ def test_functions_print_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert found.clean is not None
     assert (found.clean.kept, found.clean.dropped) == (2, 1)
     assert again.manifest.counts()["drop"] == 1
+
+
+def test_the_page_of_the_run_shows_functions_that_do_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["fine", "poor", "food", "room", "staff", "slow", "great", "view"]
+    lines = [
+        f"{words[i % 8]} {words[i // 8]} number {i},{'good' if i % 2 else 'bad'}" for i in range(60)
+    ]
+    Path("reviews.csv").write_text("\n".join(["review,stars", *lines, lines[0]]), encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "run.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(block, "run.md", "exec"), names)
+    assert names["done"].clean.kept + names["done"].clean.dropped == 61
+    assert names["done"].clean.dropped >= 1
+    assert names["done"].result.report.is_file()
+    assert len(names["found"].manifest) == 61
+    assert Path("labeling", "labels.db").is_file()
