@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from active_learning import SKIP, UNDO, Session, SklearnLearner
+from active_learning import SKIP, UNDO, Desk, Session, SklearnLearner
 from thresher.core.errors import InputError, ThresherError
 
 RNG = np.random.default_rng(0)
@@ -210,6 +210,30 @@ def test_a_file_of_format_1_is_brought_up_to_date(tmp_path):
     with sqlite3.connect(tmp_path / "s.db") as connection, pytest.raises(sqlite3.DatabaseError):
         connection.execute("UPDATE settings SET value = 'x'")
     connection.close()
+
+
+def test_a_file_of_format_2_gets_changes_of_leases(tmp_path):
+    with start(tmp_path) as session:
+        label(session, session.ask(10, annotator="ann"))
+        rows = session.ask(10, annotator="bob").row_ids.tolist()
+    with sqlite3.connect(tmp_path / "s.db") as connection:
+        for statement in (
+            "DROP TRIGGER settings_no_update",
+            "UPDATE settings SET value = '\"2\"' WHERE name = 'session_format'",
+            "ALTER TABLE asks DROP COLUMN changes_seen",
+            "ALTER TABLE asks DROP COLUMN desk",
+            "DROP TABLE lease_changes",
+            "DROP TABLE desk_answers",
+        ):
+            connection.execute(statement)
+    connection.close()
+    with start(tmp_path) as session:
+        assert set(session.open_leases()) == set(rows)
+        assert [ask.desk for ask in session.asks()] == [0, 0]
+        with Desk(session, batch=2) as desk:
+            assert desk.undo("ann", lease="t", key="k") is None  # none was given at a desk
+        assert set(session.open_leases()) == set(rows)
+        assert session.replay() == []
 
 
 def test_a_full_disk_takes_nothing_away(tmp_path):
