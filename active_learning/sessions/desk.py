@@ -23,6 +23,8 @@ from .session import MODES, Session
 from .state import encoded
 
 RATE_WINDOW = 600.0
+# Seconds that a locked file is waited for while a desk is open: people wait behind it.
+PATIENCE = 5.0
 LONGEST_NAME = 200
 
 
@@ -93,6 +95,7 @@ class Desk:
                 f"Another desk is open on {labels.path}, here or in another process. Close it, or "
                 "use its page."
             ) from error
+        self._timeout, labels.timeout = labels.timeout, PATIENCE
         self._labeled_at: deque[float] = deque()
         self._closed = False
         self._filler = Filler(
@@ -119,6 +122,7 @@ class Desk:
         self._writer.close()
         self._filler.close()
         self._reporter.close()
+        self._engine.store.labels.timeout = self._timeout
         self._alone.release()
 
     @checked

@@ -19,7 +19,6 @@ from thresher.core.errors import InputError
 from thresher.core.labels import Labels
 
 COLLECT = 0.005
-WAIT = 5.0
 
 R = TypeVar("R")
 
@@ -102,7 +101,7 @@ class Writer(Generic[R]):
 
     def _write(self, group: list[Entry[R]]) -> None:
         try:
-            with self._lock, self._labels.transaction(wait=WAIT):
+            with self._lock, self._labels.transaction():
                 self._prepare()
                 for entry in group:
                     self._write_one(entry)

@@ -196,22 +196,19 @@ class Labels:
             self.connection.close()
 
     @contextmanager
-    def transaction(self, *, wait: float | None = None) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """Hold the only write access during the block; an error takes everything back.
-
-        Parameters
-        ----------
-        wait : float, optional
-            Seconds to wait while another process writes; default those of the file.
 
         Raises
         ------
         StorageError
-            When the disk is full, or another process kept writing for all that time.
+            When the disk is full, or another process kept writing for the whole timeout.
         """
         with self.lock:
             try:
-                self._begin(self.timeout if wait is None else wait)
+                # The timeout may have been changed since the file was opened.
+                self.connection.execute(f"PRAGMA busy_timeout = {round(1000 * self.timeout)}")
+                self.connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield
                 except BaseException:
@@ -225,14 +222,6 @@ class Labels:
                     "safe; free the disk or the lock and send these again.",
                     full=error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL,
                 ) from error
-
-    def _begin(self, wait: float) -> None:
-        execute = self.connection.execute
-        execute(f"PRAGMA busy_timeout = {round(1000 * wait)}")
-        try:
-            execute("BEGIN IMMEDIATE")
-        finally:
-            execute(f"PRAGMA busy_timeout = {round(1000 * self.timeout)}")
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -407,7 +407,7 @@ def test_a_full_disk_is_told_to_all_and_takes_nothing(tmp_path):
 
 
 def test_a_locked_file_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("active_learning.sessions.desk_writer.WAIT", 0.2)
+    monkeypatch.setattr("active_learning.sessions.desk.PATIENCE", 0.2)
     with start(tmp_path) as session, Desk(session) as desk:
         row, other = take(desk, count=2)
         until(lambda: session.engine.state.asks_seen == 1)
@@ -637,3 +637,22 @@ def test_what_was_accepted_while_a_desk_was_closed_is_on_disk(tmp_path):
         assert all("The desk is closed" in text for text in refused)
         assert {row for row, _ in session.recorded()} == set(accepted)
         assert session.open_leases() == {}
+
+
+def test_nobody_waits_long_behind_a_locked_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("active_learning.sessions.desk.PATIENCE", 0.2)
+    with start(tmp_path) as session:
+        before = session.engine.store.labels.timeout
+        with Desk(session, batch=2) as desk:
+            take(desk)
+            with sqlite3.connect(tmp_path / "s.db", isolation_level=None) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                # Another annotator's rows have to be leased meanwhile, in vain.
+                with pytest.raises(StorageError, match="locked"):
+                    until(lambda: desk.next("bob", lease="t").rows)
+                assert "locked" in desk.progress().problem
+                connection.execute("ROLLBACK")
+            connection.close()
+            until(lambda: desk.progress().problem is None)
+            assert take(desk, "bob")
+        assert session.engine.store.labels.timeout == before
