@@ -52,7 +52,11 @@ def review_source(run: Path) -> Path:
 
     folder = run if run.is_dir() else run_folder(run)
     if not folder.is_dir():
-        raise InputError(f"There is no folder {run}. Name that of a run, or of decisions.")
+        what = f"{run} is a file, not a folder" if run.is_file() else f"There is no folder {run}"
+        raise InputError(
+            f"{what}. Name that of a run, or of decisions: the commands that find, and `curate "
+            "report`, write one with --manifest FOLDER."
+        )
     return folder
 
 

@@ -234,7 +234,8 @@ class _Decided:
                 by = "" if other is None or other.line is None else f" by line {other.line}"
                 raise VerdictError(
                     f"{one.said} drops row {row_id} as a copy of {twin}, which does not stay{by}, "
-                    "or has another label. Reject one of them. Nothing was applied.",
+                    "or has another label. Reject one of them, or say 'drop' where the row is to "
+                    "go in any case. Nothing was applied.",
                     *(each for each in (one, other) if each is not None),
                 )
         return decisions

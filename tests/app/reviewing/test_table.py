@@ -146,3 +146,22 @@ def test_rows_without_findings_and_no_findings_at_all():
     assert len(table.listed(DECIDED)) == 0
     (card,) = cards(table, [0])
     assert (card["proposal"], card["findings"], card["given"]) == ("keep this row", [], None)
+
+
+def test_findings_about_rows_outside_the_decisions_are_shown_beside_them():
+    reviewed = random_review(1)
+    bad = Issue("a.jpg", "quality", 0.0, detail="not an image")
+    other = Issue("benchmark:3", "contamination", 0.1, twin=reviewed.loaded.row_ids[2])
+    issues = Issues.concat([reviewed.issues, Issues.from_rows([bad, other])])
+    table = ReviewTable(Reviewed(reviewed.manifest, issues, reviewed.loaded, Places.none()))
+    assert (len(table), table.decided) == (42, 40)
+    numbers = table.numbers_of(["a.jpg", "benchmark:3"]).tolist()
+    assert sorted(numbers) == [40, 41]
+    assert numbers[0] in table.listed("quality").rows
+    assert table.checks[-1] == "contamination"
+    assert table.listed("contamination").twins.tolist() == [2]
+    assert not set(numbers) & set(table.listed(DECIDED).rows.tolist())
+    made = cards(table, [numbers[1], 3, numbers[0]])
+    assert [card["id"] for card in made] == ["benchmark:3", "r03", "a.jpg"]
+    assert [card["action"] for card in made][::2] == ["outside"] * 2
+    assert search(table, "a.jpg").tolist() == [numbers[0]]

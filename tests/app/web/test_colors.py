@@ -7,24 +7,27 @@ from pathlib import Path
 
 import pytest
 
-STYLE = Path(__file__).parents[3] / "thresher/app/web/static/style.css"
+STATIC = Path(__file__).parents[3] / "thresher/app/web/static"
+SHEETS = ("style.css", "review.css")
 INKS = ("ink", "soft", "accent", "bad", "warn")
 PAIRS = [
     *((ink, ground) for ink in INKS for ground in ("paper", "wash", "raised")),
     ("accent", "tint"),
     ("bad", "bad-tint"),
     ("warn", "warn-tint"),
+    ("good", "good-tint"),
     ("on-accent", "accent"),
     *((f"c{number}", "paper") for number in range(8)),
 ]  # fmt: skip
 
 
 def themes() -> dict[str, dict[str, str]]:
-    light, dark = re.findall(r":root \{(.*?)\}", STYLE.read_text(encoding="utf-8"), re.DOTALL)[:2]
-    found = {
-        name: dict(re.findall(r"--([\w-]+):(#[0-9a-f]{3,6})", text))
-        for name, text in (("light", light), ("dark", dark))
-    }
+    found: dict[str, dict[str, str]] = {"light": {}, "dark": {}}
+    for sheet in SHEETS:
+        text = (STATIC / sheet).read_text(encoding="utf-8")
+        parts = re.findall(r":root \{(.*?)\}", text, re.DOTALL)[:2]
+        for name, part in zip(found, parts, strict=True):
+            found[name] |= dict(re.findall(r"--([\w-]+):(#[0-9a-f]{3,6})", part))
     assert found["light"].keys() == found["dark"].keys()
     return found
 

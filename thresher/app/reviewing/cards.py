@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 from ...core.columns import take_rows
 from ...core.issues import Issue
 from ..review_sheet import proposal, propose
-from .table import ReviewTable
+from .table import OUTSIDE, ReviewTable
 
 SHORT, WHOLE = 400, 1_000_000
+NOTHING_DECIDED = "not among the rows that are decided about"
 
 
 def cards(table: ReviewTable, rows: Sequence[int], *, length: int = SHORT) -> list[dict[str, Any]]:
@@ -45,7 +46,8 @@ def _card(
     place = table.reviewed.places.of(line["row_id"])
     found = sorted(found, key=lambda one: one[0].check != line["reason"])
     first = [one for one, _ in found]
-    action, better = ("keep", None) if line["action"] == "keep" else propose(line, first)
+    stays = line["action"] in ("keep", OUTSIDE)
+    action, better = (line["action"], None) if stays else propose(line, first)
     return {
         "row": row,
         "id": line["row_id"],
@@ -55,7 +57,7 @@ def _card(
         "action": line["action"],
         "reason": line["reason"],
         "twin": int(table.twins[row]),
-        "proposal": proposal(line, first),
+        "proposal": NOTHING_DECIDED if action == OUTSIDE else proposal(line, first),
         "proposed": action,
         "better": better,
         "findings": [_finding(one, twin) for one, twin in found],
@@ -105,7 +107,7 @@ def search(table: ReviewTable, text: str) -> np.ndarray:
     ndarray of int64, sorted
     """
     hits = _hits(table.row_ids, text)
-    hits |= _hits(table.reviewed.manifest.table["old_label"], text)
+    hits[: table.decided] |= _hits(table.reviewed.manifest.table["old_label"], text)
     places = table.reviewed.places.table
     if len(places):
         named = np.flatnonzero(_hits(places["file"], text) | _hits(places["path"], text))

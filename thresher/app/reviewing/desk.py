@@ -80,7 +80,7 @@ class ReviewDesk:
         self._mapping = threading.Lock()
         self.journal = Journal(
             folder / JOURNAL,
-            row_ids=self.table.row_ids.to_pylist(),
+            row_ids=reviewed.manifest.row_ids.tolist(),
             decisions=reviewed.manifest.fingerprint,
         )
 
@@ -138,11 +138,20 @@ class ReviewDesk:
         if numbers[0] < 0 or numbers[-1] >= len(self.table):
             wrong = numbers[0] if numbers[0] < 0 else numbers[-1]
             raise InputError(f"There is no row {wrong}: they go from 0 to {len(self.table) - 1}.")
+        if numbers[-1] >= self.table.decided:
+            raise InputError(
+                f"{self.table.row_ids[int(numbers[-1])].as_py()} was set aside in reading, or is "
+                "of other data: there is nothing to decide about it."
+            )
         return numbers
 
     def _check(
         self, verdict: str, numbers: np.ndarray, label: str | None, *, new_label: bool
     ) -> None:
+        # Whether a verdict can be carried out by itself hangs on the verdict and its label and, for
+        # keeping this copy, on whether there is another: a million rows need not be looked at.
+        alone = numbers[self.table.twins[numbers] < 0] if verdict == "keep_other" else numbers
+        numbers = (alone if len(alone) else numbers)[:1]
         twins = self.table.twins[numbers]
         lines = self.table.decisions_of(np.union1d(numbers, twins[twins >= 0]).tolist())
         ids = self.table.row_ids.take(numbers).to_pylist()

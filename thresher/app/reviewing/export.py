@@ -23,13 +23,14 @@ def export(desk: ReviewDesk, rows: Sequence[int], *, kind: str) -> bytes:
     ----------
     desk : ReviewDesk
     rows : sequence of int
-        Row numbers.
+        Row numbers; those that nothing is decided about are left out.
     kind : {"csv", "jsonl"}
         In CSV, cells that a spreadsheet would run as formulas get an apostrophe.
     """
     check_choice("format", kind, KINDS)
     reviewed = desk.table.reviewed
-    chosen = desk.table.decisions_of(list(dict.fromkeys(rows)))
+    inside = [row for row in dict.fromkeys(rows) if row < desk.table.decided]
+    chosen = desk.table.decisions_of(inside)
     said = {one.row_id: one for one in verdicts_of(desk.journal)}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"rows{KINDS[kind]}")

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ...core.manifest import ACTIONS
 from .desk import ReviewDesk
 from .journal import CODES
-from .table import DECIDED, ReviewTable
+from .table import DECIDED, ROW_ACTIONS, ReviewTable
 
 MOST_LABELS = 5_000
 
@@ -19,7 +18,7 @@ def overview(desk: ReviewDesk) -> dict[str, Any]:
     table = desk.table
     loaded = table.reviewed.loaded
     counts = table.reviewed.issues.counts()
-    changed = int((table.actions != ACTIONS.index("keep")).sum())
+    changed = int((table.actions[: table.decided] != ROW_ACTIONS.index("keep")).sum())
     lists = [
         {
             "name": check,
@@ -40,7 +39,7 @@ def overview(desk: ReviewDesk) -> dict[str, Any]:
         "origin": loaded.origin,
         "modality": loaded.schema.modality,
         "lists": [decided, *lists],
-        "actions": list(ACTIONS),
+        "actions": list(ROW_ACTIONS),
         "checks": list(table.checks),
         "verdicts": list(CODES),
         "labels": table.labels[:MOST_LABELS],

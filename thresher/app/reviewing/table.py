@@ -23,6 +23,9 @@ from ..review_sheet import ORDER, Reviewed
 # The list of all decisions that change or question a row.
 DECIDED = "decisions"
 NOT_READ = ""
+# Of rows that nothing is decided about: they were set aside in reading, or are of other data.
+OUTSIDE = "outside"
+ROW_ACTIONS = (*ACTIONS, OUTSIDE)
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,17 @@ class Listed:
 class ReviewTable:
     """What a review looks at, by row number: the place of a row in the manifest.
 
+    Findings may be about rows that nothing is decided about, such as files that could not be read;
+    these have the numbers after those of the manifest.
+
     Attributes
     ----------
     reviewed : Reviewed
+    decided : int
+        Rows of the manifest.
     row_ids : pyarrow.Array of string, shape (n,)
     actions : ndarray of uint8, shape (n,)
-        Positions in `ACTIONS`.
+        Positions in `ROW_ACTIONS`.
     reasons : ndarray of int16, shape (n,)
         Positions in `checks`; −1 for none.
     labels : list of str
@@ -85,21 +93,26 @@ class ReviewTable:
     def __init__(self, reviewed: Reviewed) -> None:
         self.reviewed = reviewed
         table = reviewed.manifest.table.combine_chunks()
-        self.row_ids = _texts(table["row_id"])
-        self.actions = _codes(table["action"], ACTIONS).astype(np.uint8)
         found = reviewed.issues.table.combine_chunks()
-        named = set(pc.unique(found["check"]).to_pylist())
-        known = [check for check in (*ORDER, "coreset") if check in named]
-        self.checks = (*known, *sorted(named.difference(known)))
-        self.reasons = _codes(table["reason"], self.checks).astype(np.int16)
-        self.scores = table["score"].to_numpy().astype(np.float32)
-        self.twins = self.numbers(_texts(table["twin"]))
-        own = _sorted(table["old_label"])
+        self.decided = len(table)
+        own, named = _texts(table["row_id"]), pc.unique(found["row_id"])
+        outside = named.filter(pc.invert(pc.is_in(named, value_set=own)))
+        self.row_ids = pa.concat_arrays([own, outside])
+        more = len(outside)
+        checks = set(pc.unique(found["check"]).to_pylist())
+        known = [check for check in (*ORDER, "coreset") if check in checks]
+        self.checks = (*known, *sorted(checks.difference(known)))
+        actions = _codes(table["action"], ACTIONS)
+        self.actions = _padded(actions, more, ROW_ACTIONS.index(OUTSIDE)).astype(np.uint8)
+        self.reasons = _padded(_codes(table["reason"], self.checks), more, -1).astype(np.int16)
+        self.scores = _padded(table["score"].to_numpy().astype(np.float32), more, np.nan)
+        self.twins = _padded(self.numbers(_texts(table["twin"])), more, -1)
+        labels = _sorted(table["old_label"])
         others = [_sorted(column) for column in (table["new_label"], found["suggested"])]
-        self.own_labels = frozenset(own)
-        self.labels = [*own, *sorted(set().union(*others).difference(own))]
-        self.given = _codes(table["old_label"], self.labels)
-        self.new_labels = _codes(table["new_label"], self.labels)
+        self.own_labels = frozenset(labels)
+        self.labels = [*labels, *sorted(set().union(*others).difference(labels))]
+        self.given = _padded(_codes(table["old_label"], self.labels), more, -1)
+        self.new_labels = _padded(_codes(table["new_label"], self.labels), more, -1)
         self._found = found
         self._finding_rows = self.numbers(_texts(found["row_id"]))
         self._finding_twins = self.numbers(_texts(found["twin"]))
@@ -150,11 +163,10 @@ class ReviewTable:
             part["score"].to_numpy().astype(np.float32),
             _codes(part["suggested"], self.labels),
         )
-        listed = listed.take(np.flatnonzero(listed.rows >= 0))
         return grouped(listed) if name in DUPLICATES else listed.take(_worst_first(listed))
 
     def _decided(self) -> Listed:
-        rows = np.flatnonzero(self.actions != ACTIONS.index("keep"))
+        rows = np.flatnonzero(self.actions[: self.decided] != ACTIONS.index("keep"))
         place = np.array([ORDER.index(c) if c in ORDER else len(ORDER) for c in self.checks] + [99])
         scores = np.nan_to_num(self.scores[rows], nan=0.0)
         order = np.lexsort((rows, scores, place[self.reasons[rows]]))
@@ -166,7 +178,7 @@ class ReviewTable:
         better: np.ndarray = self.new_labels[rows].copy()
         first = np.full(len(self), -1, np.int32)
         codes = _codes(self._found["suggested"], self.labels)
-        useful = np.flatnonzero((codes >= 0) & (self._finding_rows >= 0))[::-1]
+        useful = np.flatnonzero(codes >= 0)[::-1]
         first[self._finding_rows[useful]] = codes[useful]
         better[better < 0] = first[rows[better < 0]]
         return better
@@ -191,10 +203,15 @@ class ReviewTable:
         return {row: [next(listed) for _ in part] for row, part in zip(rows, at, strict=True)}
 
     def decisions_of(self, rows: Sequence[int]) -> list[dict[str, Any]]:
-        """Return the lines of the manifest about some rows."""
-        taken = self.reviewed.manifest.table.take(pa.array(rows, pa.int64()))
-        decisions: list[dict[str, Any]] = taken.to_pylist()
-        return decisions
+        """Return the lines of the manifest about some rows; of others, lines that say so."""
+        inside = [row for row in rows if row < self.decided]
+        taken = self.reviewed.manifest.table.take(pa.array(inside, pa.int64()))
+        lines = iter(taken.to_pylist())
+        nothing = dict.fromkeys(taken.column_names) | {"action": OUTSIDE}
+        return [
+            next(lines) if row < self.decided else nothing | {"row_id": self.row_ids[row].as_py()}
+            for row in rows
+        ]
 
     def titles(self) -> dict[str, tuple[str, str]]:
         """Return the title and the meaning of each check."""
@@ -214,6 +231,11 @@ def grouped(listed: Listed) -> Listed:
     first = np.where(alone, listed.scores, lowest[group])
     order = np.lexsort((listed.rows, listed.scores, np.where(alone, -1, group), first))
     return listed.take(order, grouped=True)
+
+
+def _padded(values: np.ndarray, more: int, value: float) -> np.ndarray:
+    """Add a value for each row that nothing is decided about."""
+    return np.concatenate([values, np.full(more, value, values.dtype)])
 
 
 def _worst_first(listed: Listed) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ from thresher.app.review_opening import open_desk
 from thresher.app.settings import Settings
 from thresher.core.manifest import Manifest
 
+from ...conftest import call_thresher
 from .conftest import serving
 
 pytestmark = pytest.mark.browser
@@ -417,3 +419,65 @@ def test_the_desk_is_closed_with_the_server(decisions, reviews, tmp_path):
     with serving(folder, str(reviews)):
         pass
     open_desk(folder, str(reviews)).close()
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Images with copies, and files that are none, one with a name that looks like markup."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("photos") / "photos"
+    for name in ("cat", "dog"):
+        (folder / name).mkdir(parents=True)
+    for at in range(24):
+        small = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+        pixels = cv2.resize(small, (240, 160), interpolation=cv2.INTER_CUBIC)
+        name = "cat" if at % 2 else "dog"
+        cv2.imwrite(str(folder / name / f"{at:02d}.png"), pixels)
+        if at < 3:
+            cv2.imwrite(str(folder / name / f"{at:02d}-copy.jpg"), pixels)
+    (folder / "cat" / "<img src=x onerror=hit()>.jpg").write_bytes(b"no image")
+    (folder / "dog" / "drawing.jpg").write_bytes(b"<svg onload='hit()'/>")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found_photos(photos, tmp_path_factory):
+    found = tmp_path_factory.mktemp("found") / "found"
+    call_thresher("curate", "duplicates", photos, "--manifest", found, "--json")
+    return found
+
+
+def test_images_are_shown_and_broken_files_are_named(chromium, found_photos, photos, tmp_path):
+    folder = shutil.copytree(found_photos, tmp_path / "found")
+    with serving(folder, str(photos)) as served:
+        page = Page(chromium, served)
+        loaded = "[...document.querySelectorAll('.card img')].filter((i) => i.naturalWidth).length"
+        page.driver.execute_script("review.openRows([0, 1, 2], 'Some')")
+        page.wait(f"{loaded} === 3")
+        page.open("quality")
+        page.wait("document.querySelectorAll('.card .broken').length === 2")
+        broken = page.js(
+            "[...document.querySelectorAll('.card .broken')].map((e) => e.textContent)"
+        )
+        assert any("<img src=x onerror=hit()>.jpg" in text for text in broken)
+        assert all("not an image" in text for text in broken)
+        assert page.js("document.querySelectorAll('.card svg').length") == 0
+        page.key("a")
+        page.wait("document.getElementById('banner').textContent.includes('nothing to decide')")
+        assert page.verdicts() == {}
+        unexpected = [one for one in page.troubles() if "422" not in one]
+        assert unexpected == []
+        chromium.get("about:blank")
+
+
+def test_a_note_stands_beside_the_verdict(page):
+    page.open("near_duplicate")
+    page.key("r")
+    page.driver.execute_script("review.go({place: 0, inner: 1})")
+    page.key("e")
+    page.wait("document.querySelector('dialog[open] textarea')")
+    page.type("a better scan")
+    page.key("Enter", "\r", windowsVirtualKeyCode=13)
+    page.saved()
+    ((_, step),) = page.served.desk.journal.verdicts()
+    assert (step.verdict, step.note) == ("reject", "a better scan")

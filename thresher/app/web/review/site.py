@@ -61,6 +61,7 @@ class ReviewPictures:
         if at >= 0:
             return self._usable.data(at)
         path = self._table.reviewed.places.of(self._table.row_ids[number].as_py()).path
-        if path is None or Path(path).suffix.lower() not in IMAGE_SUFFIXES:
-            return b""
-        return Path(path).read_bytes()
+        if path is not None and Path(path).suffix.lower() in IMAGE_SUFFIXES:
+            return Path(path).read_bytes()
+        found = self._table.findings_of([number])[number]
+        raise OSError("; ".join(one.detail for one, _ in found if one.detail) or "not there")

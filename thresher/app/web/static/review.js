@@ -4,7 +4,7 @@ import { get, Offline, Outbox, Refused } from "./api.js";
 import { announce, el, name, show, visible } from "./dom.js";
 import { arrays, List, listOfRows, Verdicts } from "./review_data.js";
 import { cardNode, figure, inspect, short, waitingNode, WORDS } from "./review_card.js";
-import { applyDialog, bulkDialog, exportRows, personDialog, relabelDialog } from "./review_dialogs.js";
+import { applyDialog, bulkDialog, exportRows, noteDialog, personDialog, relabelDialog } from "./review_dialogs.js";
 import { Grid } from "./review_grid.js";
 import { PlotMap } from "./review_map.js";
 import { Toolbar } from "./review_tools.js";
@@ -41,7 +41,7 @@ class Review {
 
   build() {
     this.help = helpDialog([[["A"], "accept: do what is proposed"], [["R"], "reject: keep the row as it is"], [["L"], "relabel; Enter takes what is suggested"], [["K"], "keep this copy, drop its twin instead"],
-      [["D"], "drop the row whatever is proposed"], [["U"], "take the verdict away"], [["Z"], "undo, to any depth"], [["←", "→", "↑", "↓"], "move"], [["Space"], "choose; Shift with an arrow chooses more"], [["Esc"], "choose none"],
+      [["D"], "drop the row whatever is proposed"], [["U"], "take the verdict away"], [["E"], "a note beside the verdict"], [["Z"], "undo, to any depth"], [["←", "→", "↑", "↓"], "move"], [["Space"], "choose; Shift with an arrow chooses more"], [["Esc"], "choose none"],
       [["Shift", "A"], "accept all copies of the group"], [["Shift", "R"], "reject all copies of the group"], [["B"], "verdicts for many rows at once"], [["[", "]"], "move the threshold"], [["/"], "search"], [["N"], "next row without a verdict"], [["Enter"], "look at it at large"], [["?"], "these keys"]]);
     this.sidebar = el("nav", { class: "lists", "aria-label": "Lists" });
     this.picker = el("select", { class: "picker", "aria-label": "List", onchange: () => this.open(this.picker.value) });
@@ -323,8 +323,9 @@ class Review {
     if (!rows.length || this.outbox.size >= MOST_UNSENT) return;
     const single = rows.length === 1 && !this.chosen.size && !more.stay && this.current !== "map";
     const person = this.person || "unnamed";
-    this.verdicts.set(rows, verdict, { label: more.label, person });
-    this.outbox.put({ kind: "say", verdict, rows, person, ...(more.label ? { label: more.label, new_label: Boolean(more.fresh) } : {}) });
+    const said = { ...(more.label ? { label: more.label, new_label: Boolean(more.fresh) } : {}), ...(more.note ? { note: more.note } : {}) };
+    this.verdicts.set(rows, verdict, { ...said, person });
+    this.outbox.put({ kind: "say", verdict, rows, person, ...said });
     announce(`${rows.length === 1 ? "" : `${number(rows.length)} rows `}${WORDS[verdict] ?? "no verdict"}`);
     this.chosen.clear();
     this.counted();
@@ -346,6 +347,14 @@ class Review {
     const card = this.cards.get(rows[0]);
     const offered = rows.length === 1 ? card?.findings.find((one) => one.suggested)?.suggested ?? card?.better : null;
     relabelDialog(this.overview, { rows: rows.length, offered, given: rows.length === 1 ? card?.given : null, chosen: (label, fresh) => this.say("relabel", rows, { label, fresh }) });
+  }
+
+  // A note beside the verdict of the row in focus, which is said again with it.
+  note() {
+    const row = this.looked;
+    const verdict = row >= 0 ? this.verdicts.of(row) : null;
+    if (!verdict) { announce("A note goes with a verdict: give one first."); return; }
+    noteDialog(verdict.note ?? "", (note) => this.say(verdict.verdict, [row], { label: verdict.label, fresh: true, note, stay: true }));
   }
 
   bulk() {
@@ -422,7 +431,7 @@ class Review {
     if (shown === this.lookedAt) return;
     this.lookedAt = shown;
     show(this.side, el("button", { class: "plain close", type: "button", onclick: () => this.large(false) }, "Back to the list"),
-      ...inspect(this.about, card, twin, { verdict: this.verdicts.of(row), titles: this.titles, onverdict: (verdict) => this.say(verdict, [row], { stay: true }), onopen: (at, whole) => this.whole(at, whole) }).filter(Boolean));
+      ...inspect(this.about, card, twin, { verdict: this.verdicts.of(row), titles: this.titles, onverdict: (verdict) => this.say(verdict, [row], { stay: true }), onnote: () => this.note(), onopen: (at, whole) => this.whole(at, whole) }).filter(Boolean));
   }
 
   async whole(row, full) {
@@ -509,7 +518,7 @@ class Review {
     if (/^(Arrow|Page|Home|End)/.test(key)) return this.list && this.current !== "map" && !event.target.closest?.(".toolbar, .lists") ? () => this.move(key, event.shiftKey) : null;
     const onButton = event.target.closest?.("button, summary, a");
     if ((key === " " || key === "Enter") && onButton) return null;
-    return { l: () => this.relabel(), z: () => this.undo(), b: () => this.bulk(), n: () => this.next(), "?": () => this.help.showModal(), "/": () => this.tools.search.focus(), "[": () => this.tools.nudge(-1), "]": () => this.tools.nudge(1),
+    return { l: () => this.relabel(), e: () => this.note(), z: () => this.undo(), b: () => this.bulk(), n: () => this.next(), "?": () => this.help.showModal(), "/": () => this.tools.search.focus(), "[": () => this.tools.nudge(-1), "]": () => this.tools.nudge(1),
       " ": () => { const [row] = [this.rowAt(this.focus)]; if (row >= 0) this.toggle(row); }, Enter: () => this.large(true), Escape: () => { this.chosen.clear(); this.paint(); } }[key];
   }
 }

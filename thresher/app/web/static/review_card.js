@@ -17,12 +17,17 @@ const closeness = new Set(["exact_duplicate", "near_duplicate", "leakage"]);
 export const figure = (finding) => (closeness.has(finding.check) ? (1 - finding.score).toFixed(2) : finding.score.toFixed(2));
 
 // What is decided happens without a verdict; what is only asked needs one.
-const intent = (card) => (card.action === "review" ? "If accepted: " : "Decided: ");
+const INTENTS = { review: "If accepted: ", outside: "" };
+const intent = (card) => INTENTS[card.action] ?? "Decided: ";
+
+// An image of fewer pixels is enlarged so that each is seen as it is.
+const TINY = 80;
 
 // What the card is of: its image, or its texts.
 function content(about, card, { whole = false } = {}) {
   if (card.picture || (card.fields.length === 0 && about.pictures)) {
-    return picture(whole ? media(about, card.row) : thumb(about, card.row), { label: `Image of ${card.name}`, className: whole ? "whole" : "small" });
+    const crisp = (image) => { if (image && image.naturalWidth <= TINY) image.classList.add("tiny"); };
+    return picture(whole ? media(about, card.row) : thumb(about, card.row), { label: `Image of ${visible(card.name)}`, className: whole ? "whole" : "small", onload: crisp });
   }
   if (card.fields.length === 1) return el("p", { class: "text", dir: "auto" }, visible(card.fields[0].text), card.fields[0].length > card.fields[0].text.length ? "…" : null);
   return el("dl", { class: "fields" }, card.fields.map((field) => [el("dt", {}, visible(field.name)), el("dd", { dir: "auto" }, visible(field.text))]));
@@ -64,7 +69,7 @@ export function waitingNode(row) {
 }
 
 // A row at large: its content, its twin beside it, and all that was found about it.
-export function inspect(about, card, twin, { verdict, titles, onverdict, onopen }) {
+export function inspect(about, card, twin, { verdict, titles, onverdict, onnote, onopen }) {
   const one = (each, role) => el("figure", {}, content(about, each, { whole: true }),
     el("figcaption", {}, role ? el("b", {}, role) : null, name(each.name), each.split ? el("span", { class: "soft" }, ` · ${visible(each.split)}`) : null,
       each.given ? el("span", {}, " · ", name(each.given)) : null));
@@ -79,9 +84,11 @@ export function inspect(about, card, twin, { verdict, titles, onverdict, onopen 
     cut ? el("button", { class: "plain", type: "button", onclick: () => onopen(card.row, true) }, `Show all ${card.fields.reduce((sum, field) => sum + field.length, 0).toLocaleString("en")} characters`) : null,
     el("p", { class: "will" }, verdict ? badge(verdict) : el("span", {}, el("b", {}, intent(card)), visible(card.proposal))),
     verdict?.label ? el("p", { class: "small" }, "New label: ", name(verdict.label)) : null,
+    verdict?.note ? el("p", { class: "small" }, "Note: ", visible(verdict.note)) : null,
     verdict?.person ? el("p", { class: "small soft" }, "Said by ", name(verdict.person)) : null,
     el("ul", { class: "found" }, card.findings.map(finding)),
     card.findings.length ? null : el("p", { class: "soft" }, "Nothing was found about this row."),
-    verdict ? el("button", { class: "plain", type: "button", onclick: () => onverdict("none") }, "Take this verdict away ", el("kbd", {}, "U")) : null,
+    verdict ? el("div", { class: "group" }, el("button", { class: "plain", type: "button", onclick: () => onverdict("none") }, "Take this verdict away ", el("kbd", {}, "U")),
+      el("button", { class: "plain", type: "button", onclick: onnote }, "Note ", el("kbd", {}, "E"))) : null,
   ];
 }

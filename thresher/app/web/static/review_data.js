@@ -22,7 +22,7 @@ export function unpack(buffer) {
 }
 
 // How many of the first `count` rising values lie at or below a limit.
-export function atMost(values, limit, count = values.length) {
+export function upTo(values, limit, count = values.length) {
   let low = 0;
   let high = count;
   while (low < high) {
@@ -78,8 +78,8 @@ export class List {
 
   refresh() {
     const whole = this.shown ? this.shownLowest : this.lowest;
-    this.count = this.cuttable ? atMost(whole, this.limit) : whole.length;
-    this.findings = this.cuttable ? atMost(this.sorted, this.limit) : this.rows.length;
+    this.count = this.cuttable ? upTo(whole, this.limit) : whole.length;
+    this.findings = this.cuttable ? upTo(this.sorted, this.limit) : this.rows.length;
     this.placed = this.order === "first" || this.order === "last" ? null : this.byLabel();
   }
 
@@ -118,7 +118,7 @@ export class List {
     if (!this.grouped) return [unit];
     const start = this.starts[unit];
     const end = this.starts[unit + 1];
-    const count = this.cuttable ? atMost(this.scores.subarray(start, end), this.limit) : end - start;
+    const count = this.cuttable ? upTo(this.scores.subarray(start, end), this.limit) : end - start;
     return Array.from({ length: count }, (_, at) => start + at);
   }
 
@@ -149,7 +149,7 @@ export class List {
   // Numbers of findings in equal parts of the scores, for the picture above the slider.
   histogram(parts) {
     const edges = Array.from({ length: parts + 1 }, (_, at) => this.low + ((this.high - this.low) * at) / parts);
-    const below = edges.map((edge) => atMost(this.sorted, edge));
+    const below = edges.map((edge) => upTo(this.sorted, edge));
     return below.slice(1).map((count, at) => count - (at ? below[at] : 0));
   }
 }
@@ -201,9 +201,9 @@ export class Verdicts {
   }
 
   // What is being sent, so that it is seen at once.
-  set(rows, verdict, { label = null, person }) {
+  set(rows, verdict, { label = null, person, note = null }) {
     const code = this.names.indexOf(verdict);
-    this.said.push({ label, person, note: null });
+    this.said.push({ label, person, note });
     for (const row of rows) {
       this.count += (code > 0) - (this.codes[row] > 0);
       this.codes[row] = code;

@@ -68,6 +68,15 @@ export function bulkDialog({ scopes, open, said }) {
   count();
 }
 
+export function noteDialog(note, chosen) {
+  const input = el("textarea", { "aria-label": "Note", rows: 3, maxlength: 2000 });
+  input.value = note;
+  const node = dialog("A note", el("p", { class: "soft" }, "It stands beside the verdict in the manifest."),
+    el("form", { method: "dialog", onsubmit: () => chosen(input.value.trim()) }, input, el("button", { class: "main" }, "Keep it")), cancel());
+  input.addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.shiftKey) { event.preventDefault(); node.close(); chosen(input.value.trim()); } });
+  input.focus();
+}
+
 export function personDialog(person, names, chosen) {
   const input = el("input", { type: "text", "aria-label": "Your name", value: person, maxlength: "200", list: "people" });
   const node = dialog("Who reviews", el("p", { class: "soft" }, "Your name stands beside each verdict in the manifest, and undo takes back your own steps."),

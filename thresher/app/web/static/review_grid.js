@@ -10,7 +10,7 @@ export class Grid {
   // draw(place, columns): an element for the line that begins at a place.
   constructor({ draw, scrolled }) {
     Object.assign(this, { draw, scrolled });
-    this.space = el("div", { class: "space" });
+    this.space = el("div", { class: "space", role: "rowgroup" });
     this.node = el("div", { class: "lines", tabindex: "-1" }, this.space);
     this.lines = new Map();
     this.count = 0;
