@@ -15,6 +15,7 @@ const KEEP_CARDS = 4000;
 const FAR_RIGHT = 1e9;
 const KEPT = "thresher/reviewer";
 const KEYS = { a: "accept", r: "reject", k: "keep_other", d: "drop", u: "none" };
+const narrow = () => matchMedia("(max-width: 1020px)").matches;
 const number = (value) => value.toLocaleString("en");
 const main = document.getElementById("main");
 
@@ -200,6 +201,7 @@ class Review {
 
   // Draws what is on screen anew, with the focus where it was.
   paint() {
+    if (this.current === "map") { this.look(); return; }
     const held = this.grid.node.contains(document.activeElement) && document.activeElement !== this.grid.node;
     const scrolled = new Map([...this.grid.lines].map(([at, line]) => [at, line.querySelector(".strip")?.scrollLeft]));
     this.grid.redraw();
@@ -233,7 +235,7 @@ class Review {
     if (event.ctrlKey || event.metaKey) this.toggle(row);
     else if (event.shiftKey && this.anchor) this.chooseTo(this.focus);
     else this.anchor = { ...this.focus };
-    if (matchMedia("(max-width: 1020px)").matches && event.detail === 1 && this.lastTap === row) this.large(true);
+    if (narrow() && event.detail === 1 && this.lastTap === row) this.large(true);
     this.lastTap = row;
   }
 
@@ -329,6 +331,7 @@ class Review {
     announce(`${rows.length === 1 ? "" : `${number(rows.length)} rows `}${WORDS[verdict] ?? "no verdict"}`);
     this.chosen.clear();
     this.counted();
+    if (this.current === "map") this.map?.colorBy(this.map.mode);
     this.paint();
     if (single) this.advance();
   }
@@ -430,9 +433,11 @@ class Review {
     const shown = `${row}/${twin?.row}/${JSON.stringify(this.verdicts.of(row))}`;
     if (shown === this.lookedAt) return;
     this.lookedAt = shown;
-    show(this.side, el("button", { class: "plain close", type: "button", onclick: () => this.large(false) }, "Back to the list"),
+    show(this.side, this.closing(),
       ...inspect(this.about, card, twin, { verdict: this.verdicts.of(row), titles: this.titles, onverdict: (verdict) => this.say(verdict, [row], { stay: true }), onnote: () => this.note(), onopen: (at, whole) => this.whole(at, whole) }).filter(Boolean));
   }
+
+  closing() { return el("button", { class: "plain close", type: "button", onclick: () => this.large(false) }, this.current === "map" ? "Back to the map" : "Back to the list"); }
 
   async whole(row, full) {
     if (!full) { this.openRows([row], "Another row"); return; }
@@ -467,14 +472,21 @@ class Review {
     this.look(this.looked ?? -1);
   }
 
-  pointed(row) { this.chosen.clear(); this.want(row); this.looked = row; this.look(row); }
+  pointed(row) {
+    this.chosen.clear();
+    this.want(row);
+    this.looked = row;
+    this.look(row);
+    if (narrow()) this.large(true);
+  }
 
   lassoed(rows) {
     this.chosen = new Set(rows);
     this.target.textContent = `${number(rows.length)} chosen`;
-    const show_ = el("button", { type: "button", class: "main", onclick: () => this.openRows(rows, "Rows in the lasso") }, `Show these ${number(rows.length)} rows`);
-    show(this.side, el("h2", {}, `${number(rows.length)} rows in the lasso`), rows.length ? show_ : null, el("p", { class: "soft" }, "A verdict now is about all of them."));
+    const opening = el("button", { type: "button", class: "main", onclick: () => { this.large(false); this.openRows(rows, "Rows in the lasso"); } }, `Show these ${number(rows.length)} rows`);
+    show(this.side, this.closing(), el("h2", {}, `${number(rows.length)} rows in the lasso`), rows.length ? opening : null, el("p", { class: "soft" }, "A verdict now is about all of them."));
     this.lookedAt = null;
+    if (rows.length && narrow()) this.large(true);
   }
 
   async columns() { this.rows ??= (await this.trying(arrays("/api/review/rows"))); return this.rows; }
