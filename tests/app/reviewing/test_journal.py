@@ -8,12 +8,13 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from thresher.app.reviewing import journal as journal_module
-from thresher.app.reviewing.journal import CODES, NOTHING, Journal
+from thresher.app.reviewing.journal import CODES, NOTHING, Journal, verdicts_of
 from thresher.core.errors import InputError, StorageError
 
 IDS = [f"r{at}" for at in range(12)]
@@ -38,7 +39,9 @@ def test_the_last_verdict_of_a_row_counts_and_is_read_back(path):
     journal.record("relabel", np.array([3]), person="bob", label="cat")
     journal.record(NOTHING, np.array([1]), person="ann")
     assert state(journal) == {3: ("relabel", "cat")}
-    assert (len(journal), journal.people(), journal.last) == (1, ["bob"], 3)
+    assert (len(journal), journal.last) == (1, 3)
+    ((verdict, person),) = verdicts_of(journal).items()
+    assert (verdict.row_id, verdict.label, person) == ("r3", "cat", "bob")
     journal.close()
     again = opened(path)
     assert state(again) == {3: ("relabel", "cat")}
@@ -85,6 +88,29 @@ def test_two_processes_see_what_the_other_said(path):
     assert state(mine) == {0: ("accept", None), 1: ("accept", None)}
     mine.close()
     theirs.close()
+
+
+def test_threads_may_say_undo_and_read_at_a_time(path):
+    journal = opened(path)
+
+    def go(person):
+        rng = np.random.default_rng(len(person))
+        for _ in range(60):
+            if rng.random() < 0.5:
+                journal.undo(person)
+            else:
+                journal.record("accept", rng.choice(12, 6, replace=False), person=person)
+
+    with ThreadPoolExecutor(4) as pool:
+        writing = [pool.submit(go, "x" * number) for number in range(1, 4)]
+        while not all(one.done() for one in writing):
+            assert set(verdicts_of(journal).values()) <= {"x", "xx", "xxx"}
+        for one in writing:
+            one.result()
+    again = opened(path)
+    assert verdicts_of(again) == verdicts_of(journal)
+    again.close()
+    journal.close()
 
 
 SAYING = """

@@ -178,7 +178,7 @@ class ReviewDesk:
             When some contradict each other.
         """
         reviewed = self.table.reviewed
-        said = verdicts_of(self.journal)
+        said = list(verdicts_of(self.journal))
         return with_verdicts(reviewed.manifest, said, issues=reviewed.issues, new_labels=True)
 
     def preview(self) -> dict[str, Any]:
@@ -207,15 +207,6 @@ class ReviewDesk:
             numbers = self.table.numbers_of(error.row_ids)
             return result | {"error": str(error), "rows": numbers.tolist()}
 
-    def save_verdicts(self) -> Path:
-        """Write the verdicts that count as a file that `thresher curate apply` takes."""
-        path = self.folder / SHEET
-        write_verdicts(path, verdicts_of(self.journal), people=self._people())
-        return path
-
-    def _people(self) -> list[str]:
-        return [step.person for _, step in self.journal.verdicts()]
-
     def apply(self, out: Path) -> Cleaned:
         """Write clean data as decided, by way of the file of verdicts.
 
@@ -227,8 +218,9 @@ class ReviewDesk:
         if self.finish.refused:
             raise InputError(self.finish.refused)
         self.journal.catch_up()
-        people = ", ".join(sorted(set(self._people())))
-        return self.finish.write(self.save_verdicts(), out, people)
+        said, sheet = verdicts_of(self.journal), self.folder / SHEET
+        write_verdicts(sheet, list(said), people=list(said.values()))
+        return self.finish.write(sheet, out, ", ".join(sorted(set(said.values()))))
 
     @cached_property
     def _places(self) -> np.ndarray:

@@ -276,8 +276,9 @@ class Journal:
 
     def verdicts(self) -> Iterator[tuple[int, Step]]:
         """Yield each row that has a verdict with the step that gave it, in the rows' order."""
-        for row in self.judged().tolist():
-            yield row, self._steps[int(self._of_row[row])]
+        now = self.state()
+        for row, step in zip(now["rows"].tolist(), now["steps"].tolist(), strict=True):
+            yield row, now["said"][step]
 
     def state(self) -> dict[str, Any]:
         """Return the verdicts that count, as arrays.
@@ -294,14 +295,15 @@ class Journal:
             said = {step: self._steps[step] for step in np.unique(steps).tolist()}
             return {"last": self.last, "rows": rows, "steps": steps, "said": said}
 
-    def people(self) -> list[str]:
-        """Return who gave the verdicts that count, by name."""
-        return sorted({step.person for step in self.state()["said"].values()})
 
+def verdicts_of(journal: Journal) -> dict[Verdict, str]:
+    """Return the verdicts that count, as a file would hold them in the order of the rows.
 
-def verdicts_of(journal: Journal) -> list[Verdict]:
-    """Return the verdicts that count, in the order of the rows, as a file would hold them."""
-    return [
-        Verdict(journal.row_ids[row], str(step.verdict), label=step.label, note=step.note)
+    Each with the name of the person who gave it.
+    """
+    return {
+        Verdict(
+            journal.row_ids[row], str(step.verdict), label=step.label, note=step.note
+        ): step.person
         for row, step in journal.verdicts()
-    ]
+    }

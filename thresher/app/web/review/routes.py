@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ....core.errors import InputError
-from ...reviewing.cards import WHOLE, cards, search
+from ...reviewing.cards import SHORT, WHOLE, cards, search
 from ...reviewing.desk import ReviewDesk
 from ...reviewing.export import export
 from ...reviewing.overview import overview, split_codes, verdict_codes
@@ -23,8 +23,8 @@ from ..page import Page
 from .messages import row_numbers, take_messages
 from .packing import pack
 
-# Cards in one answer, and characters of a search.
-MOST_CARDS, MOST_TEXT = 400, 1000
+# Cards in one answer, with whole texts, and characters of a search.
+MOST_CARDS, MOST_WHOLE, MOST_TEXT = 400, 4, 1000
 # Row numbers of a verdict on all of some million rows.
 MOST_BODY = 64_000_000
 Work = Callable[[ReviewDesk, Mapping[str, Any]], Response]
@@ -121,10 +121,11 @@ def _rows(desk: ReviewDesk, asked: Mapping[str, Any]) -> Response:
 
 def _cards(desk: ReviewDesk, asked: Mapping[str, Any]) -> Response:
     rows = row_numbers(text_of(asked, "rows").split(","), desk)
-    if len(rows) > MOST_CARDS:
-        raise InputError(f"At most {MOST_CARDS} rows at once, got {len(rows)}.")
-    length = {"length": WHOLE} if "whole" in asked else {}
-    return JSONResponse(cards(desk.table, rows, **length))
+    whole = "whole" in asked
+    most = MOST_WHOLE if whole else MOST_CARDS
+    if len(rows) > most:
+        raise InputError(f"At most {most} rows at once, got {len(rows)}.")
+    return JSONResponse(cards(desk.table, rows, length=WHOLE if whole else SHORT))
 
 
 def _search(desk: ReviewDesk, asked: Mapping[str, Any]) -> Response:
