@@ -18,7 +18,7 @@ from .desk_answers import Told, write_answer, write_undo
 from .desk_filler import Filler, Terms
 from .desk_reporter import Reporter
 from .desk_rows import DeskProgress, DeskRow, Handout, Taken
-from .desk_writer import Writer
+from .desk_writer import DeskClosedError, Writer
 from .session import MODES, Session
 from .state import encoded
 
@@ -332,7 +332,7 @@ class Desk:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise InputError("The desk is closed. Open a new one and send this again.")
+            raise DeskClosedError
 
 
 def _named(what: str, name: str, *, empty: bool = False) -> str:

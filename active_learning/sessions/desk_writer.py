@@ -23,6 +23,13 @@ COLLECT = 0.005
 R = TypeVar("R")
 
 
+class DeskClosedError(InputError):
+    """Nothing was recorded, since the desk was closed before."""
+
+    def __init__(self) -> None:
+        super().__init__("The desk is closed. Open a new one and send this again.")
+
+
 @dataclass
 class Entry(Generic[R]):
     """Something to be written, called inside the transaction, and what came of it."""
@@ -68,7 +75,7 @@ class Writer(Generic[R]):
         entry = Entry(write)
         with self._some:
             if self._closed:
-                raise InputError("The desk is closed. Open a new one and send this again.")
+                raise DeskClosedError
             self._entries.append(entry)
             self._some.notify()
         entry.written.wait()

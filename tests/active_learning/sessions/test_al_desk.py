@@ -14,6 +14,7 @@ import pytest
 
 from active_learning import SKIP, UNDO, Desk, Session, get_strategy
 from active_learning.sessions.desk_filler import LINGER
+from active_learning.sessions.desk_writer import DeskClosedError
 from thresher.core.errors import InputError, StorageError, ThresherError
 
 RNG = np.random.default_rng(0)
@@ -439,7 +440,7 @@ def test_one_desk_at_a_time_and_a_closed_one_says_so(tmp_path):
             lambda: desk.undo("ann", lease="t", key="k"),
             lambda: desk.answer("ann", "r0", "ant", lease="t", key="k"),
         ):
-            with pytest.raises(InputError, match="The desk is closed"):
+            with pytest.raises(DeskClosedError, match="The desk is closed"):
                 call()
         Desk(session).close()
 

@@ -18,6 +18,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from active_learning import Desk
+from active_learning.sessions.desk_writer import DeskClosedError
 from thresher.app.web.application import make_app
 from thresher.app.web.label.opening import LabelOptions
 from thresher.app.web.opening import open_site
@@ -66,7 +67,7 @@ class Page:
         """Send messages; return the replies."""
         whole = [{"key": f"k{next(self.keys)}", **ANN, "seconds": 1.5, **m} for m in messages]
         answer = self.post("answers", messages=whole)
-        assert answer.status_code == 200, answer.text
+        self.status = answer.status_code
         replies = answer.json()["replies"]
         assert [reply["key"] for reply in replies] == [m["key"] for m in whole]
         return list(replies)
@@ -285,6 +286,21 @@ def test_requests_that_make_no_sense_are_refused_in_words(
     assert len(answer.json()["error"]) > 15
 
 
+def test_an_answer_that_meets_a_closed_desk_may_come_again(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = page.next(1)[0]
+
+    def closed(*_: Any, **__: Any) -> None:
+        raise DeskClosedError
+
+    monkeypatch.setattr(Desk, "answer", closed)
+    reply = page.send(label(row))[0]
+    assert reply["retry"]
+    assert page.status == reply["status"] == 503
+    assert reply["error"] == "The server is ending. Answers are taken once it runs again."
+
+
 @pytest.mark.parametrize(("full", "status"), [(True, 507), (False, 503)])
 def test_a_full_disk_or_a_locked_file_is_said_and_the_answers_come_again(
     page: Page, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, full: bool, status: int
@@ -304,6 +320,11 @@ def test_a_full_disk_or_a_locked_file_is_said_and_the_answers_come_again(
     assert [(reply["retry"], reply["status"]) for reply in others] == [(True, status)] * 2
     assert "Free the disk" in others[0]["error"]
     assert len(tried) == 2  # what comes after would not stay in order
+    assert page.status == 200
+    tried.clear()
+    tried.append("the next one fails")
+    assert page.send(label(rows[1]))[0]["retry"]
+    assert page.status == status
     page.send(label(rows[1]), label(rows[2]))
     assert len(log(tmp_path / "lab")) == 3
 

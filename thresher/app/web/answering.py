@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ...core.errors import InputError, ThresherError
+from ...core.errors import InputError, StorageError, ThresherError
 
 MOST_BYTES = 8_000_000
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -27,8 +27,14 @@ def refusal(error: str, *, status: int, **more: Any) -> JSONResponse:
 def on_thresher_error(request: Request, error: Exception) -> Response:
     """Word what the user can mend."""
     del request
-    status = 413 if isinstance(error, TooLargeError) else 400
-    return refusal(str(error), status=getattr(error, "status", status))
+    if isinstance(error, StorageError):
+        return refusal(str(error), status=storage_status(error))
+    return refusal(str(error), status=413 if isinstance(error, TooLargeError) else 400)
+
+
+def storage_status(error: StorageError) -> int:
+    """Return 507 for a full disk, 503 for a file that another process holds."""
+    return 507 if error.full else 503
 
 
 def on_http_error(request: Request, error: Exception) -> Response:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ....core.errors import InputError, StorageError, ThresherError, check_choice
-from ..answering import text_of, whole_of
+from ..answering import storage_status, text_of, whole_of
 from .row_content import RowContent
 
 if TYPE_CHECKING:
@@ -76,10 +76,15 @@ class Mailbox:
         return replies
 
     def _reply(self, key: str, message: Mapping[str, Any]) -> dict[str, Any]:
+        from active_learning.sessions.desk_writer import DeskClosedError
+
         try:
             return self._record(key, message)
         except StorageError as error:
-            return {"error": str(error), "retry": True, "status": 507 if error.full else 503}
+            return {"error": str(error), "retry": True, "status": storage_status(error)}
+        except DeskClosedError:
+            text = "The server is ending. Answers are taken once it runs again."
+            return {"error": text, "retry": True, "status": 503}
         except ThresherError as error:
             return {"error": str(error)}
 

@@ -51,7 +51,7 @@ class LabelRoutes:
             Route("/progress", self._progress, methods=["GET"]),
             Route("/text/{number:int}", self._text, methods=["GET"]),
             Route("/next", _posted(self._next), methods=["POST"]),
-            Route("/answers", _posted(self._answers), methods=["POST"]),
+            Route("/answers", self._answers, methods=["POST"]),
             Route("/undo", _posted(self._undo), methods=["POST"]),
             Route("/renew", _posted(self._renew), methods=["POST"]),
             Route("/release", _posted(self._release), methods=["POST"]),
@@ -111,8 +111,12 @@ class LabelRoutes:
             "blind": row.blind,
         }
 
-    def _answers(self, body: dict[str, Any]) -> dict[str, Any]:
-        return {"replies": self._mailbox.take(body.get("messages"))}
+    async def _answers(self, request: Request) -> Response:
+        body = await read_body(request)
+        replies = await run_in_threadpool(self._mailbox.take, body.get("messages"))
+        if replies and replies[0].get("retry"):  # nothing was recorded
+            return JSONResponse({**replies[0], "replies": replies}, replies[0]["status"])
+        return JSONResponse({"replies": replies})
 
     def _undo(self, body: dict[str, Any]) -> dict[str, Any]:
         person = Person.of(body, self._annotators)
