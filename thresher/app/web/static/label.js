@@ -6,7 +6,7 @@ import { banner, helpDialog, start, typing } from "./shell.js";
 import { contentOf } from "./label_content.js";
 import { Progress } from "./label_progress.js";
 import { Queue } from "./label_queue.js";
-import { OneNumber, OneClass, SeveralClasses } from "./label_tasks.js";
+import { OneNumber, OneClass, SeveralClasses, percent } from "./label_tasks.js";
 import { Spans } from "./label_spans.js";
 import { Boxes } from "./label_boxes.js";
 
@@ -82,7 +82,7 @@ class Labeler {
     const ownText = this.session.task === "spans";
     this.content.replaceChildren(ownText ? this.input.text : contentOf(row, { frame }));
     this.card.dataset.row = row.row;
-    this.reason.textContent = row.blind ? "Blind row: drawn at random to measure the model, so its suggestion is not shown." : `Why this row: ${row.reason}`;
+    this.reason.textContent = row.blind ? "Blind row: drawn at random to measure the model, so its suggestion is not shown." : `${row.reason}${this.suggested(row)}`;
     this.reason.classList.toggle("blind", row.blind);
     this.card.hidden = this.pad.hidden = false;
     this.waiting.hidden = true;
@@ -93,10 +93,15 @@ class Labeler {
     if (row.content.image) this.queue.forgetImages(new Set([row.row, ...this.queue.rows.map((other) => other.row), ...this.history.slice(-3).map((entry) => entry.row.row)]));
   }
 
+  suggested(row) {
+    if (this.session.task !== "classification" || row.suggestion === null) return "";
+    const sure = row.probability === null ? "" : ` (${percent(row.probability)})`;
+    return ` It suggests ${visible(row.suggestion_text)}${sure}.`.replace(/^ It/, row.reason.startsWith("The model") ? " It" : " The model");
+  }
+
   inWords(row) {
     const what = row.content.image ? `Image of row ${row.id}` : row.content.text !== undefined ? row.content.text.slice(0, 300) : row.content.columns.slice(0, 12).map(([title, value]) => `${title} ${value}`).join(", ");
-    const suggested = row.blind || row.suggestion === null ? "" : ` Suggested: ${row.suggestion}.`;
-    return visible(`${what}.${suggested}`);
+    return visible(`${what}. ${this.reason.textContent}`);
   }
 
   wait() {

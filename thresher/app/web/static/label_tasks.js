@@ -4,7 +4,7 @@
 import { el, announce, visible } from "./dom.js";
 import { Classes } from "./label_classes.js";
 
-const percent = (share) => (share === null || share === undefined ? "" : `${Math.round(share * 100)} %`);
+export const percent = (share) => (share === null || share === undefined ? "" : share > 0.995 ? "> 99 %" : `${Math.round(share * 100)} %`);
 
 // One class: its key is the whole answer.
 export class OneClass {
