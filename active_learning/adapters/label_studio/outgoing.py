@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
+from ...sessions.batch_choice import Request
 from ...sessions.session import Session
-from ...sessions.store import AskedRow
+from ...sessions.store import AskedRow, LeaseChange
 from ..sheet_ids import SheetIds
 from .connection import Connection, row_of
 from .links import Handed
@@ -37,8 +36,13 @@ def push(
     session, links = connection.session, connection.links
     _note_asks(connection)
     send(connection)
-    number = min(n - len(links.waiting()), _open_rows(session, mode))
-    if number <= 0:
+    wanted = n - len(links.waiting())
+    if wanted <= 0:
+        return []
+    _give_back(session)
+    request = Request(ANNOTATOR, n=1, mode=mode, audit=session.audit, time=session.clock())
+    number = min(wanted, session.engine.available(request))
+    if not number:
         return []
     before = links.last_ask()
     session.ask(number, annotator=ANNOTATOR, lease=lease, mode=mode)
@@ -47,22 +51,28 @@ def push(
     return [row.row_id for row in links.handed(after=before)]
 
 
-def _open_rows(session: Session, mode: str) -> int:
-    """Return how many rows an ask can get."""
-    session.recorded()  # so that the state knows what other processes did
-    now, number = time.time(), 0
-    if mode != "relabel":
-        number += int(session.state.available(ANNOTATOR, time=now).sum())
-    if mode != "new":
-        number += int(session.state.available_for_relabel(ANNOTATOR, time=now).sum())
-    return number
+def _give_back(session: Session) -> None:
+    """End the leases of rows that have a label, so that others can be asked about them.
+
+    Rows are leased to the server, and one of its people answers under another name.
+    """
+    engine = session.engine
+    with engine.lock:
+        state, now = engine.refresh(), session.clock()
+        engine.change_leases(
+            [
+                LeaseChange(lease.ask, place, ANNOTATOR, expires=0.0, time=now)
+                for place, lease in state.leases.items()
+                if lease.annotator == ANNOTATOR and lease.expires > now and state.labeled[place]
+            ]
+        )
 
 
 def _note_asks(connection: Connection) -> None:
     """Note the rows of asks for the server: the session's log has them, whoever was killed."""
     session, last = connection.session, connection.links.last_ask()
-    for ask in session.asks():
-        if ask.id > last and ask.annotator == ANNOTATOR:
+    for ask in session.engine.store.asks_since(last):
+        if ask.annotator == ANNOTATOR:
             ids = [str(session.state.row_ids[row.position]) for row in ask.rows if _served(row)]
             connection.links.hand_out([Handed(ask.id, slot, row) for slot, row in enumerate(ids)])
 
@@ -145,6 +155,6 @@ def _import(connection: Connection, rows: list[Handed]) -> None:
 def _asked(session: Session, numbers: set[int]) -> dict[int, list[AskedRow]]:
     return {
         ask.id: [row for row in ask.rows if _served(row)]
-        for ask in session.asks()
+        for ask in session.engine.store.asks_since(min(numbers) - 1)
         if ask.id in numbers
     }

@@ -26,6 +26,7 @@ INSTALL = (
     "then THRESHER_LABEL_STUDIO=FOLDER"
 )
 START_S = 540
+PASSWORD = "secret-password-1"
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +47,7 @@ def real_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process = subprocess.Popen(
             [Path(environment, "bin", "label-studio"), "start", "--no-browser",
              "--internal-host", "127.0.0.1", "--port", str(port), "--data-dir", folder,
-             "--username", "ann@example.com", "--password", "a-password-of-tests",
+             "--username", "ann@example.com", "--password", PASSWORD,
              "--user-token", TOKEN],
             env=kept | {
                 "LABEL_STUDIO_BASE_DATA_DIR": str(folder), "DJANGO_DB": "sqlite",

@@ -240,3 +240,20 @@ def test_a_foreign_or_damaged_file_of_links_is_refused(tmp_path: Path) -> None:
     session_at(tmp_path).close()
     with pytest.raises(InputError, match="another program"):
         Links(tmp_path / "labels.db")
+
+
+@pytest.mark.label_studio
+def test_tokens_of_the_real_server_are_taken(real_url: str) -> None:
+    """A personal token, which is exchanged, and a legacy one; a revoked one is refused."""
+    with httpx.Client(timeout=120) as http:
+        place = Place(real_url, http, None)
+        both = {"api_tokens_enabled": True, "legacy_api_tokens_enabled": True}
+        place.call("POST", "/api/jwt/settings", json=both)
+        token = place.call("POST", "/api/token")["token"]
+        numbers = {project["id"] for project in place.server().projects()}
+        assert {project["id"] for project in place.server(token).projects()} == numbers
+        place.call("POST", "/api/token/blacklist", json={"refresh": token})
+        with pytest.raises(ServerError, match="does not accept the token"):
+            next(place.server(token).projects())
+        with pytest.raises(ServerError, match=r"401: Invalid token"):
+            next(place.server("no-token-at-all").projects())

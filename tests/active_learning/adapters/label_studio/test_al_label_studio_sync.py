@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from people_of_label_studio import CLASSES, IMAGE, TEXT, Desk, Place, desk_at
 
 from active_learning import SKIP
 from active_learning.adapters.label_studio.incoming import pull
-from active_learning.adapters.label_studio.outgoing import push
+from active_learning.adapters.label_studio.outgoing import ANNOTATOR, push
 
 ANN, BOB = "ann@example.com", "bob@example.com"
 
@@ -194,6 +195,36 @@ def test_labels_of_every_kind_come_back(
     encode = desk.task.encode
     said = {key: encode(label) for key, label in recorded(desk).items()}
     assert said == {(row, ANN): encode(label) for row, label in zip(rows, labels, strict=True)}
+
+
+def test_a_second_opinion_is_a_task_of_its_own(place: Place, tmp_path: Path) -> None:
+    desk = desk_at(place, tmp_path)
+    rows = push(desk.connection, n=6)
+    for number, task in enumerate(desk.tasks()):
+        desk.annotate(task, CLASSES[number % 2], by=ANN)
+    pull(desk.connection)
+    (again,) = push(desk.connection, n=1, mode="relabel")
+    assert again in rows
+    assert push(desk.connection, n=1, mode="relabel") == []  # it waits
+    second = desk.tasks()[-1]
+    assert (second["data"]["row_id"], second["data"]["ask"]) == (again, 2)
+    desk.annotate(second, "größe", by=BOB)
+    pull(desk.connection)
+    assert recorded(desk)[again, BOB] == "größe"
+    assert recorded(desk)[again, ANN] in CLASSES[:2]
+    assert desk.connection.session.replay() == []
+
+
+def test_a_row_that_is_asked_again_while_its_task_waits_gets_no_second_one(
+    place: Place, tmp_path: Path
+) -> None:
+    desk = desk_at(place, tmp_path, rows=5)
+    assert len(push(desk.connection, n=5, lease="1s")) == 5
+    time.sleep(1.1)
+    again = desk.connection.session.ask(5, annotator=ANNOTATOR)  # as if more were wanted
+    assert push(desk.connection, n=5) == []
+    assert len(again) == len(desk.tasks()) == 5
+    assert desk.connection.links.unsent() == []
 
 
 def test_what_cannot_be_used_is_named_and_changes_nothing(place: Place, tmp_path: Path) -> None:
