@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from .comparing.guard import Guard as Guard
     from .comparing.sample_size import rows_needed as rows_needed
     from .comparing.shadow import Shadow as Shadow
+    from .monitoring.accuracy import estimate_accuracy as estimate_accuracy
+    from .monitoring.calibration import calibration_error as calibration_error
+    from .monitoring.drift import compare_rows as compare_rows
+    from .monitoring.ring import RequestRing as RequestRing
+    from .monitoring.ring import read_requests as read_requests
+    from .monitoring.watch import Watch as Watch
     from .serving.app import serving_app as serving_app
     from .serving.litserve_file import write_litserve as write_litserve
     from .serving.measuring import measure_requests as measure_requests
@@ -26,6 +32,9 @@ if TYPE_CHECKING:
     from .serving.running import serve as serve
     from .serving.served_model import ServedModel as ServedModel
     from .serving.served_model import load_served as load_served
+    from .triggers.trigger import Trigger as Trigger
+    from .triggers.trigger import TriggerRules as TriggerRules
+    from .triggers.trigger import dry_run as dry_run
 
 _HOME = {
     "ServedModel": "serving.served_model",
@@ -43,6 +52,15 @@ _HOME = {
     "Guard": "comparing.guard",
     "rows_needed": "comparing.sample_size",
     "Shadow": "comparing.shadow",
+    "estimate_accuracy": "monitoring.accuracy",
+    "calibration_error": "monitoring.calibration",
+    "compare_rows": "monitoring.drift",
+    "RequestRing": "monitoring.ring",
+    "read_requests": "monitoring.ring",
+    "Watch": "monitoring.watch",
+    "Trigger": "triggers.trigger",
+    "TriggerRules": "triggers.trigger",
+    "dry_run": "triggers.trigger",
 }
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -23,7 +23,7 @@ from .sequence_state import check_alpha, field, finite_values
 
 KIND = "guard"
 _SIZES = 8
-_ALL_STARTS = 2.109743  # sum over n >= 2 of 1 / (n log(n)^2), rounded up
+ALL_STARTS = 2.109743  # sum over n >= 2 of 1 / (n log(n)^2), rounded up
 
 
 class Guard:
@@ -35,6 +35,8 @@ class Guard:
         Highest mean that is fine, inside (0, 1).
     alpha : float
         Share of runs in which it may ever tell though the mean never was above `limit`.
+    every : int
+        A change may begin at every so-many-th value; fewer beginnings are found sooner each.
 
     Examples
     --------
@@ -48,27 +50,47 @@ class Guard:
     1020
     """
 
-    def __init__(self, *, limit: float, alpha: float = 0.01) -> None:
+    def __init__(self, *, limit: float, alpha: float = 0.01, every: int = 1) -> None:
         check_number("limit", limit, low=0, high=1, low_open=True)
         if limit >= 1:
             raise InputError("`limit` must lie below 1: no mean of values in [0, 1] is above 1.")
         self.limit, self.alpha = float(limit), check_alpha(alpha)
+        self.every = check_count("every", every)
         # Bets for alternatives from barely above the limit to always 1, on a logarithmic grid.
         beyond = limit + (1 - limit) * np.geomspace(0.02, 0.9, _SIZES)
-        self._bets = (beyond - limit) / (limit * (1 - limit))
+        # Each is the share of the capital that a value of 0 loses.
+        self._bets = (beyond - limit) / (1 - limit)
         self.n = 0
         self.tripped_at: int | None = None
         self._capital = np.zeros(_SIZES)
         self._kept = 1.0
 
-    def add(self, values: ArrayLike) -> None:
-        """Add values, shape (n,), each in [0, 1]."""
-        for value in finite_values(values, low=0, high=1):
+    def add(self, values: ArrayLike, *, limits: ArrayLike | None = None) -> None:
+        """Add values.
+
+        Parameters
+        ----------
+        values : array, shape (n,)
+            Each in [0, 1].
+        limits : array, shape (n,), optional
+            Highest mean that is fine for each value, inside (0, 1), known before the value; by
+            default `limit` for all.
+        """
+        given = finite_values(values, low=0, high=1)
+        fine = np.full(len(given), self.limit)
+        if limits is not None:
+            fine = finite_values(limits, low=1e-9, high=1, what="limits")
+        if len(fine) != len(given):
+            raise InputError(f"{len(given)} values have {len(fine)} limits; give one for each.")
+        for value, limit in zip(given.tolist(), fine.tolist(), strict=True):
+            if self.n % self.every == 0:
+                start = self.n // self.every + 2
+                later = 1 / (ALL_STARTS * start * math.log(start) ** 2)
+                self._kept -= later
+                self._capital += later / _SIZES
             self.n += 1
-            later = 1 / (_ALL_STARTS * (self.n + 1) * math.log(self.n + 1) ** 2)
-            self._kept -= later
-            won = 1 + self._bets * (value - self.limit)
-            self._capital = np.minimum((self._capital + later / _SIZES) * won, 1e280)
+            self._capital *= 1 + self._bets * (value - limit) / limit
+            self._capital = np.minimum(self._capital, 1e280)
             if self.tripped_at is None and self.evidence >= 1 / self.alpha:
                 self.tripped_at = self.n
 
@@ -79,7 +101,7 @@ class Guard:
 
     def to_json(self) -> dict[str, Any]:
         """Return the state; numbers keep all their bits in JSON."""
-        options = {"limit": self.limit, "alpha": self.alpha}
+        options = {"limit": self.limit, "alpha": self.alpha, "every": self.every}
         state = {"n": self.n, "tripped_at": self.tripped_at, "kept": self._kept}
         return {"kind": KIND, **options, **state, "capital": self._capital.tolist()}
 
@@ -95,6 +117,7 @@ class Guard:
         made = cls(
             limit=field(state, "limit", float, where=where),
             alpha=field(state, "alpha", float, where=where),
+            every=field(state, "every", int, where=where),
         )
         made.n = check_count("n", field(state, "n", int, where=where), low=0)
         made._kept = field(state, "kept", float, where=where)

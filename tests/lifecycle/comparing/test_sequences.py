@@ -141,6 +141,11 @@ def test_the_capital_of_a_guard_is_a_mixture_over_starts_and_bets() -> None:
     from_start = np.cumprod(factors[::-1], axis=0)[::-1]
     expected = (weights[:, None] * from_start).sum() / 8 + 1 - weights.sum()
     assert guard.evidence == pytest.approx(expected)
+    same = Guard(limit=0.4)
+    same.add(values, limits=np.full(200, 0.4))
+    assert same.evidence == guard.evidence
+    with pytest.raises(InputError, match="200 values have 3 limits"):
+        same.add(values, limits=[0.1] * 3)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""A model in use, watched: a log of requests, accuracy from few labels, calibration, drift."""

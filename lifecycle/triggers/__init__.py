@@ -1,0 +1,1 @@
+"""When training again pays: rules, and what they would have done."""
