@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import datasets
+import pyarrow as pa
 import pytest
 import typer
 
 import thresher.app
 from thresher.app.cli.commands import app
 from thresher.app.cli.default_command import DEFAULT
+from thresher.core.errors import InputError
 from thresher.core.options import family_of
 
 CLI = Path(thresher.app.__file__).parent / "cli"
@@ -130,3 +133,29 @@ def test_the_page_of_the_run_shows_functions_that_do_what_it_says(
     assert names["done"].result.report.is_file()
     assert len(names["found"].manifest) == 61
     assert Path("labeling", "labels.db").is_file()
+
+
+def test_functions_take_tables_in_memory_and_name_what_they_cannot_use() -> None:
+    rows = datasets.Dataset.from_dict({"row_id": list("abcd"), "text": ["x y", "z", "v w", "u"],
+                                       "label": ["p", "q", "p", "q"]})  # fmt: skip
+    answers = {"row_id": ["a", "a", "b"], "annotator": ["1", "2", "1"], "label": ["p", "q", "q"]}
+    by_people = thresher.app.curate_labels(rows, label="label", annotations=answers)
+    assert (
+        by_people.curator.methods_
+        == thresher.app.curate_labels(
+            rows, label="label", annotations=pa.table(answers)
+        ).curator.methods_
+    )
+    with pytest.raises(InputError, match="no column 'annotator'"):
+        thresher.app.curate_labels(rows, label="label", annotations={"row_id": ["a"]})
+    with pytest.raises(InputError, match="a file or a table, got int"):
+        thresher.app.curate_labels(rows, label="label", annotations=3)
+    with pytest.raises(InputError, match="There are no files"):
+        thresher.app.curate_shards([], work="work")
+    with pytest.raises(InputError, match="Did you mean 'threshold'"):
+        thresher.app.curate_duplicates(rows, treshold=0.9)
+
+
+def test_results_print_in_one_line() -> None:
+    rows = datasets.Dataset.from_dict({"text": ["a red car", "a blue boat", "a red car"]})
+    assert "\n" not in repr(thresher.app.curate_duplicates(rows, exact=True))

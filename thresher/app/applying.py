@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ..core.errors import InputError
 from ..core.manifest import Manifest
+from ..core.shown import Shown, ShownRows
 from ..core.signatures import checked
 from ..core.writing import write_dataset
 from .clean_run import manifest_in, places_in
@@ -28,8 +29,8 @@ from .undoing import undo_manifest
 PathLike = str | os.PathLike[str]
 
 
-@dataclass(frozen=True)
-class Applied:
+@dataclass(frozen=True, repr=False)
+class Applied(Shown):
     """Decisions that were applied.
 
     Attributes
@@ -58,8 +59,8 @@ class Applied:
         return self.clean.to_json() | ({} if self.verdicts is None else told)
 
 
-@dataclass(frozen=True)
-class Differences:
+@dataclass(frozen=True, repr=False)
+class Differences(ShownRows):
     """Rows that two manifests decide differently.
 
     Attributes
@@ -74,8 +75,8 @@ class Differences:
     places: Places
 
 
-@dataclass(frozen=True)
-class ReviewTable:
+@dataclass(frozen=True, repr=False)
+class ReviewTable(Shown):
     """A table whose column ``verdict`` is to be filled, and how many rows it has."""
 
     path: Path

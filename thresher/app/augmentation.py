@@ -67,8 +67,8 @@ def read_training_images(
     schema = loaded.schema
     if schema.modality != "image":
         raise InputError(
-            f"Augmentation policies are for images; {data} holds {schema.modality}. For texts and "
-            "features see augment.text and augment.tabular, which are off by default."
+            f"Augmentation policies are for images; these rows hold {schema.modality}. For texts "
+            "and features see augment.text and augment.tabular, which are off by default."
         )
     if not 4 <= size <= 1024:
         raise InputError(f"`--size` must be 4 to 1024 pixels, got {size}.")

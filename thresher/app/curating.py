@@ -11,6 +11,7 @@ from typing import Any
 
 from ..core.errors import InputError
 from ..core.packing import data_suffix
+from ..core.shown import Shown
 from ..core.signatures import checked
 from ..core.writing import SUFFIXES
 from .clean_run import check_whole, is_whole, run_folder, write_clean_data
@@ -27,8 +28,8 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True)
-class Curated:
+@dataclass(frozen=True, repr=False)
+class Curated(Shown):
     """What `curate` did.
 
     Attributes

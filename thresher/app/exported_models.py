@@ -19,6 +19,7 @@ from ..core.columns import read_row_ids
 from ..core.issues import Issues
 from ..core.numerics.softmax import softmax
 from ..core.options import picked
+from ..core.shown import ShownRows
 from ..core.signatures import checked
 from ..core.writing import write_dataset
 from .given import as_dataset
@@ -30,8 +31,8 @@ from .whole_rows import with_all_numbers
 PathLike = str | os.PathLike[str]
 
 
-@dataclass(frozen=True)
-class Predictions:
+@dataclass(frozen=True, repr=False)
+class Predictions(ShownRows):
     """What a model says of rows.
 
     Attributes

@@ -12,6 +12,7 @@ from augment import Augmenter, audit, choose_policy, preview
 from augment.choosing.choose import sized_candidates
 
 from ..core.errors import InputError
+from ..core.shown import Shown
 from ..core.signatures import checked
 from .augmentation import pilot_runs, read_policies, read_policy, read_training_images
 from .pages.preview_page import write_preview_page
@@ -26,8 +27,8 @@ AUDITED = 600
 SetAside = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
-class Preview:
+@dataclass(frozen=True, repr=False)
+class Preview(Shown):
     """A page or image of rows under policies; ``set_aside`` names rows that cannot be used."""
 
     path: Path
@@ -36,8 +37,8 @@ class Preview:
     set_aside: SetAside = ()
 
 
-@dataclass(frozen=True)
-class Audit:
+@dataclass(frozen=True, repr=False)
+class Audit(Shown):
     """What labels say of a policy; ``set_aside`` names rows that cannot be used."""
 
     policy: str
@@ -45,8 +46,8 @@ class Audit:
     set_aside: SetAside = ()
 
 
-@dataclass(frozen=True)
-class Choice:
+@dataclass(frozen=True, repr=False)
+class Choice(Shown):
     """A policy that was chosen, and why; ``set_aside`` names rows that cannot be used."""
 
     chosen: PolicyChoice

@@ -16,6 +16,7 @@ from training.search import SearchResult
 
 from ..core.options import Option, filled, options_of
 from ..core.progress import messages
+from ..core.shown import Shown
 from ..core.signatures import checked
 from .pages.search_page import write_search_page
 from .read_options import InputOptions
@@ -43,8 +44,8 @@ class SearchOptions(InputOptions, total=False):
     device: Annotated[str, Option("auto", meaning("device"))]
 
 
-@dataclass(frozen=True)
-class SearchOutcome:
+@dataclass(frozen=True, repr=False)
+class SearchOutcome(Shown):
     """A search and what the chosen file reaches on rows that took no part in it.
 
     Attributes

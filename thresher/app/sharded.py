@@ -26,13 +26,14 @@ from ..core.options import Option, filled
 from ..core.progress import messages
 from ..core.role_words import KIND, role_lines
 from ..core.schema import ROW_ID
+from ..core.shown import Shown
 from ..core.signatures import checked
 
 PathLike = str | os.PathLike[str]
 
 
-@dataclass(frozen=True)
-class CuratedShards:
+@dataclass(frozen=True, repr=False)
+class CuratedShards(Shown):
     """What was decided about many files.
 
     Attributes
@@ -169,6 +170,8 @@ def curate_shards(
 
 def _check_sources(sources: list[Path], asked: Mapping[str, object]) -> None:
     named = [name for name, value in asked.items() if value is not None]
+    if not sources:
+        raise InputError("There are no files: name Parquet or .npy files, or folders of vectors.")
     other = [path for path in sources if path.suffix != ".parquet"]
     if other and (named or len(other) < len(sources)):
         raise InputError(

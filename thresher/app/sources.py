@@ -182,10 +182,18 @@ def read_probabilities(
     return np.asarray(matrix[[place[row_id] for row_id in ids.tolist()]])
 
 
-def read_annotations(given: str | os.PathLike[str] | pa.Table, form: Mapping[str, Any]) -> pa.Table:
+def read_annotations(given: Any, form: Mapping[str, Any]) -> pa.Table:
     """Read annotators' answers: a table with ``row_id``, ``annotator`` and ``label`` as text."""
-    named = "The table of annotations" if isinstance(given, pa.Table) else given
-    table = given if isinstance(given, pa.Table) else _annotation_file(Path(given), form)
+    named = path_of(given) or "The table of annotations"
+    if path_of(given):
+        table = _annotation_file(Path(given), form)
+    else:
+        try:
+            table = pa.table(given)  # of Arrow, a mapping of columns, a DataFrame
+        except (TypeError, ValueError, pa.ArrowException) as error:
+            raise InputError(
+                f"Annotations are a file or a table, got {type(given).__name__} ({error})."
+            ) from error
     missing = [name for name in ANSWERS if name not in table.column_names]
     if missing:
         raise InputError(

@@ -18,8 +18,6 @@ from .options import FindingOptions
 from .search import Probabilities, Search, Vectors
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from .outcome import Outcome
 
 PathLike = str | os.PathLike[str]
@@ -35,7 +33,7 @@ def curate_labels(
     embeddings: Vectors = None,
     work: PathLike | None = None,
     pred_probs: Probabilities = None,
-    annotations: str | os.PathLike[str] | pa.Table | None = None,
+    annotations: Any = None,
     annotations_form: Mapping[str, Any] | None = None,
     dynamics: PathLike | None = None,
     **options: Unpack[FindingOptions],
@@ -52,8 +50,9 @@ def curate_labels(
         What becomes of wrong labels; ``"auto"`` drops them where it is sure that there are any.
     pred_probs : path-like or ndarray of float, shape (n, K), optional
         Out-of-sample probabilities of the sorted classes.
-    annotations : path-like or pyarrow.Table, optional
-        Answers of several annotators, in the columns row_id, annotator and label.
+    annotations : path-like or table, optional
+        Answers of several annotators, in the columns row_id, annotator and label: a file, an Arrow
+        table, a mapping of columns or a DataFrame.
     annotations_form : mapping, optional
         How their file is read, as `benchmark_form` in `curate_leakage`.
     dynamics : path-like, optional

@@ -14,6 +14,7 @@ import pyarrow as pa
 from ...core.columns import read_row_ids, read_texts
 from ...core.loaded import LoadedDataset
 from ...core.loading.options import FileOptions
+from ...core.shown import ShownRows
 from ...core.signatures import checked
 from ..sources import read_text_rows, row_numbers
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from curation.duplicates.record_matching import RecordMatches
 
 
-@dataclass(frozen=True)
-class MatchedFiles:
+@dataclass(frozen=True, repr=False)
+class MatchedFiles(ShownRows):
     """Pairs of records, each the other's closest, most probable first.
 
     Attributes

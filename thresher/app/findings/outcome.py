@@ -16,6 +16,7 @@ from ...core.issues import Issue, Issues
 from ...core.loaded import LoadedDataset
 from ...core.manifest import Manifest
 from ...core.packing import data_suffix
+from ...core.shown import Shown
 from ...core.writing import FORMATS as DATA_FORMATS
 from ...core.writing import SUFFIXES, write_dataset
 from ..cleaning import Cleaned
@@ -37,8 +38,8 @@ TITLES = {
 }
 
 
-@dataclass(frozen=True)
-class Outcome:
+@dataclass(frozen=True, repr=False)
+class Outcome(Shown):
     """What a command found, decided and wrote."""
 
     command: str

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.file_names import safe_name
+from ...core.shown import Shown
 from ...core.signatures import checked
 from ..label_folder import LabelFolder
 from .label_studio import people_of
@@ -21,24 +22,24 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 
 
-@dataclass(frozen=True)
-class HandedOut:
+@dataclass(frozen=True, repr=False)
+class HandedOut(Shown):
     """Rows that were handed out, and the file whose column ``label`` is to be filled."""
 
     batch: Batch
     file: Path
 
 
-@dataclass(frozen=True)
-class Told:
+@dataclass(frozen=True, repr=False)
+class Told(Shown):
     """What was recorded, and as what a file was read; None where answers were no file."""
 
     imported: Imported
     format: str | None = None
 
 
-@dataclass(frozen=True)
-class Status:
+@dataclass(frozen=True, repr=False)
+class Status(Shown):
     """How good the model of a session is, and what is open.
 
     Attributes

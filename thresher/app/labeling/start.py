@@ -18,6 +18,7 @@ from ...core.errors import InputError, check_choice
 from ...core.loaded import LoadedDataset
 from ...core.options import Option, filled, picked
 from ...core.schema import TASKS as KINDS
+from ...core.shown import Shown
 from ...core.signatures import checked
 from ..label_folder import LabelFolder, Start, costs_of, kept_rows, known_answers
 from ..read_options import InputOptions
@@ -50,8 +51,8 @@ class StartOptions(VectorOptions, total=False):
     random_state: Annotated[int, Option(0, "Seed of everything random.")]
 
 
-@dataclass(frozen=True)
-class Started:
+@dataclass(frozen=True, repr=False)
+class Started(Shown):
     """A new session.
 
     Attributes

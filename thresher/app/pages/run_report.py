@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...core.errors import check_choice
 from ...core.files import write_text
+from ...core.shown import Shown
 from ...core.signatures import checked
-from ..costs import total_costs
+from ..costs import DEVICES, total_costs
 from ..result import RunResult
 from .content import collect
 from .run_findings import only_cleaned, write_cleaning_report
 from .templates import template
 
 
-@dataclass(frozen=True)
-class RunReport:
+@dataclass(frozen=True, repr=False)
+class RunReport(Shown):
     """The page of a run, and what the run cost by the prices that were given."""
 
     path: Path
@@ -57,6 +59,8 @@ def report(
     >>> report("runs/first", price_per_hour={"cpu": 0.1}).path.name
     'report.html'
     """
+    for device in price_per_hour or ():
+        check_choice("price_per_hour", device, DEVICES)
     path = write_report(Path(folder), prices=price_per_hour)
     result = RunResult.load(Path(folder))
     stages = [stage["cost"] for stage in result.stages]
