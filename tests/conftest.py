@@ -33,6 +33,7 @@ FILES_THAT_TRAIN = (
     "augment/feeding/test_augment_workers.py",
     "augment/test_augmenter.py",
     "core/test_encoders_pretrained.py",
+    "core/test_tokens.py",
     "lifecycle/serving/",
     "training/",
 )

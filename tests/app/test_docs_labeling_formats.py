@@ -77,7 +77,8 @@ def test_the_commands_run(folder: Path) -> None:
 
 
 @pytest.mark.skipif(
-    find_spec("argilla") is None, reason="needs Argilla's SDK: pip install 'thresher[argilla]'"
+    not getattr(find_spec("argilla"), "origin", None),
+    reason="needs Argilla's SDK: pip install 'thresher[argilla]'",
 )
 def test_the_command_for_argilla_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "tests" / "active_learning" / "adapters" / "argilla"))

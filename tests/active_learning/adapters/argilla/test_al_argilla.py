@@ -26,7 +26,7 @@ from thresher.app.cli.commands import app
 from thresher.core.errors import InputError, ThresherError
 
 pytestmark = pytest.mark.skipif(
-    find_spec("argilla") is None or find_spec("requests") is None,
+    not getattr(find_spec("argilla"), "origin", None) or find_spec("requests") is None,
     reason="needs Argilla's SDK: pip install 'thresher[argilla]'",
 )
 
