@@ -99,9 +99,28 @@ class Answerer:
             )
         if not len(rows.content):
             return self._empty(rows)
+        if self.cache is None and self.near is None and isinstance(rows.content, np.ndarray):
+            return await self._plain(rows, rows.content, deadline=deadline, left=left)
         if self.cache is None:
             return await self._fresh(rows, None, deadline=deadline, left=left)
         return await self._with_cache(rows, self.cache, deadline=deadline, left=left)
+
+    async def _plain(
+        self, rows: Rows, inputs: np.ndarray, *, deadline: float, left: LeftYet
+    ) -> Answers:
+        """Answer rows that no cache is asked about."""
+        n = len(inputs)
+        job = Job(n, classes=len(self.model.classes), settled=_forgotten)
+        self.batcher.submit(self.model, job, inputs)
+        self._ran_row(inputs[0].copy())
+        await self._wait([job], deadline, left)
+        if not rows.errors:
+            return Answers(job.logits, job.stages, {MODEL: n}, job.errors)
+        found, places = self._empty(rows), rows.places
+        found.logits[places], found.stages[places] = job.logits, job.stages
+        found.sources[MODEL] = n
+        found.errors.update({int(places[at]): text for at, text in job.errors.items()})
+        return found
 
     async def _with_cache(
         self, rows: Rows, cache: Cache, *, deadline: float, left: LeftYet
@@ -208,10 +227,10 @@ class Answerer:
         return settled
 
     async def _wait(self, jobs: list[Job], deadline: float, left: LeftYet) -> None:
+        if not any(job.open for job in jobs):
+            return
         loop = asyncio.get_running_loop()
         waiting = Waiting(jobs, loop)
-        if waiting.future.done():
-            return
         timer = loop.call_at(deadline, waiting.end, EXPIRED)
         # A client can only leave meanwhile where there is something to wait for.
         watcher = asyncio.create_task(_watch(left, waiting)) if self.batcher.waits else None
@@ -285,6 +304,10 @@ def _gather(
     for job, (ours, theirs) in by_job.items():
         found.logits[places[ours]] = job.logits[theirs]
         found.stages[places[ours]] = job.stages[theirs]
+
+
+def _forgotten(_job: Job, _rows: Sequence[int], _answered: bool) -> None:
+    """Keep nothing of rows that are done."""
 
 
 async def _watch(left: LeftYet, waiting: Waiting) -> None:

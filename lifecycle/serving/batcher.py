@@ -1,6 +1,8 @@
 """Batches without a timer: what queued while the last batch ran is the next one.
 
-An idle server runs a row at once; a busy one fills its batches by itself. Rows that are not sure at
+With a thread for the model, requests gather while it runs. Without one, a request is run as it is
+read: for models of a fraction of a millisecond every further turn of the loop costs more than
+joining rows would save. Rows that are not sure at
 one stage of a model wait for the next stage in a queue of their own: a later stage runs when its
 batch is full, when nothing else is there to run, or when it was passed over a few times.
 """
@@ -121,8 +123,8 @@ class Batcher:
 
     @property
     def waits(self) -> bool:
-        """Whether rows queued now may have to wait for a batch before theirs."""
-        return self.threaded or self.under_way > self.largest
+        """Whether rows that are queued may have to wait for a batch before theirs."""
+        return self.threaded or self.under_way > 0
 
     @property
     def idle(self) -> bool:
@@ -141,20 +143,29 @@ class Batcher:
         return self._queues[key]
 
     def _wake(self) -> None:
-        if not self.busy:
-            self.busy = True
+        if self.busy:
+            return
+        self.busy = True
+        if self._pool is None:
+            self._turn()
+        else:
             # Requests that are read in the same turn of the loop join the batch.
             self._loop.call_soon(self._turn)
 
+    def _go_on(self) -> None:
+        """Run what is left after others had their turn."""
+        self._queues = {key: queue for key, queue in self._queues.items() if queue.parts}
+        if self._queues:
+            self._loop.call_soon(self._turn)
+        else:
+            self.busy = False
+
     def _turn(self) -> None:
         queue = self._next()
-        if queue is None:
-            self.busy = False
-            return
         parts, dropped = self._wanted(queue)
         if not parts:
             self._ran(queue.model, queue.stage, 0, 0.0, dropped)
-            self._loop.call_soon(self._turn)
+            self._go_on()
             return
         state = parts[0].state if len(parts) == 1 else np.concatenate([p.state for p in parts])
         if self._pool is None:
@@ -163,13 +174,11 @@ class Batcher:
         done = self._loop.run_in_executor(self._pool, _timed, queue, state)
         done.add_done_callback(lambda one: self._finish(queue, parts, dropped, *one.result()))
 
-    def _next(self) -> StageQueue | None:
+    def _next(self) -> StageQueue:
         """Choose what runs: a later stage if its batch is full or waited long, else the first."""
-        for key in [key for key, queue in self._queues.items() if not queue.parts]:
-            del self._queues[key]
         queues = sorted(self._queues.values(), key=lambda queue: queue.stage)
-        if not queues:
-            return None
+        if len(queues) == 1:
+            return queues[0]
         able = (q for q in queues if q.rows >= self.largest or q.passed_over >= PATIENCE)
         chosen = max(able, key=lambda queue: queue.stage, default=queues[0])
         for queue in queues:
@@ -191,7 +200,6 @@ class Batcher:
     def _finish(
         self, queue: StageQueue, parts: list[Part], dropped: int, outcome: Outcome, seconds: float
     ) -> None:
-        self._loop.call_soon(self._turn)
         n = len(outcome.rows) + len(outcome.failed)
         share = _SMOOTHING if self.seconds_a_row else 1.0
         self.seconds_a_row += share * (seconds / n - self.seconds_a_row)
@@ -200,6 +208,7 @@ class Batcher:
             self._settle(queue, part, outcome, start)
             start += len(part.rows)
         self._ran(queue.model, queue.stage, n, seconds, dropped)
+        self._go_on()
 
     def _settle(self, queue: StageQueue, part: Part, outcome: Outcome, start: int) -> None:
         """Hand a part its share of a batch: answers, failures, and rows that go on."""

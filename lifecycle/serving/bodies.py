@@ -9,6 +9,8 @@ import base64
 import binascii
 import io
 import json
+import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -98,10 +100,12 @@ def _taken(preprocessing: Mapping[str, Any]) -> str:
 
 
 def _raw(body: bytes, headers: Mapping[bytes, bytes], spec: InputSpec) -> np.ndarray:
-    dtype = headers.get(b"x-dtype", spec.dtype.encode()).decode("latin-1").strip()
-    if dtype != spec.dtype:
-        raise Refusal(400, f"X-Dtype is {dtype[:_SHOWN]!r}; the model takes {spec.dtype!r}.")
-    size = int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize
+    if b"x-dtype" in headers:
+        given = headers[b"x-dtype"].decode("latin-1").strip()
+        if given != spec.dtype:
+            raise Refusal(400, f"X-Dtype is {given[:_SHOWN]!r}; the model takes {spec.dtype!r}.")
+    dtype = np.dtype(spec.dtype)
+    size = math.prod(spec.shape) * dtype.itemsize
     n, rest = divmod(len(body), size)
     if rest:
         raise Refusal(
@@ -111,7 +115,8 @@ def _raw(body: bytes, headers: Mapping[bytes, bytes], spec: InputSpec) -> np.nda
         )
     if b"x-shape" in headers:
         _check_shape(headers[b"x-shape"].decode("latin-1"), (n, *spec.shape))
-    return np.frombuffer(body, dtype=np.dtype(spec.dtype).newbyteorder("<")).reshape(n, *spec.shape)
+    rows = np.frombuffer(body, dtype=dtype).reshape(n, *spec.shape)
+    return rows if sys.byteorder == "little" else rows.byteswap()
 
 
 def _check_shape(given: str, found: tuple[int, ...]) -> None:

@@ -39,8 +39,8 @@ class Job:
 
     @property
     def wanted(self) -> bool:
-        """Whether a request still waits for it."""
-        return any(not one.future.done() for one in self._waiting)
+        """Whether a request still waits for it, or none had the time to."""
+        return not self._waiting or any(not one.future.done() for one in self._waiting)
 
     def add(self, waiting: Waiting) -> None:
         """Let a request wait for this job."""

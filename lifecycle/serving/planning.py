@@ -22,8 +22,12 @@ from .served_model import ServedModel
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 MANY = 64  # rows of a request that is called large
-HOP_MS = 2.0  # of one row: from here on a hop to another thread is lost in the noise
+# What handing rows to a thread and back costs; it pays where joining rows saves more, or where the
+# loop would be held up for long by a single row.
+HOP_MS = 0.1
+LONGEST_ROW_MS = 2.0
 LONGEST_BATCH_MS = 50.0
+BATCH_MS = 0.2  # what the server does for a batch, however many rows: queues, counters
 _GAIN = 0.03
 _ROUNDS = 5
 
@@ -123,8 +127,8 @@ def _batch(row_ms: dict[int, float], options: ServingOptions) -> Choice:
     if options.batch is not None:
         return Choice(str(options.batch), "asked for")
     able = [size for size in row_ms if size == 1 or size * row_ms[size] <= LONGEST_BATCH_MS]
-    least = min(row_ms[size] for size in able)
-    chosen = next(size for size in able if row_ms[size] <= (1 + _GAIN) * least)
+    whole = {size: row_ms[size] + BATCH_MS / size for size in able}
+    chosen = next(size for size in able if whole[size] <= (1 + _GAIN) * min(whole.values()))
     gain = 1 - row_ms[chosen] / row_ms[1]
     reason = f"{row_ms[chosen]:.3f} ms of CPU a row, {row_ms[1]:.3f} one by one ({gain:.0%} less)"
     if able[-1] != SIZES[-1]:
@@ -135,8 +139,13 @@ def _batch(row_ms: dict[int, float], options: ServingOptions) -> Choice:
 def _threaded(row_ms: dict[int, float], options: ServingOptions) -> Choice:
     if options.threaded is not None:
         return Choice("yes" if options.threaded else "no", "asked for")
-    if row_ms[1] > HOP_MS:
+    saved = row_ms[1] - min(row_ms.values())
+    if row_ms[1] > LONGEST_ROW_MS:
         return Choice("yes", f"a row takes {row_ms[1]:.1f} ms, in which requests can be read")
+    if saved > HOP_MS:
+        return Choice("yes", f"rows of several requests together save {saved:.2f} ms each")
     return Choice(
-        "no", f"a row takes {row_ms[1]:.3f} ms; handing it to a thread would cost as much again"
+        "no",
+        f"a row takes {row_ms[1]:.3f} ms; joining those of several requests would save {saved:.3f} "
+        f"and cost {HOP_MS:g}",
     )

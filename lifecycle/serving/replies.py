@@ -18,6 +18,7 @@ from .served_model import ServedModel
 Reply = tuple[int, list[tuple[bytes, bytes]], bytes]
 _DIGITS = 6
 _UNANSWERED = 422
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # made once: half the time
 
 
 def accepted_reply(answers: Answers, model: ServedModel, *, accept: bytes, query: bytes) -> Reply:
@@ -59,11 +60,9 @@ def _all(query: bytes) -> bool:
 
 
 def _json(answers: Answers, model: ServedModel, *, every: bool) -> bytes:
-    probs = softmax(answers.logits.astype(np.float64))
-    codes = answers.logits.argmax(axis=1)
-    top = probs[np.arange(len(codes)), codes]
-    labels: list[str | None] = [model.classes[code] for code in codes.tolist()]
-    shown: list[object] = np.round(probs if every else top, _DIGITS).tolist()
+    logits = answers.logits.astype(np.float64)
+    labels: list[str | None] = [model.classes[code] for code in logits.argmax(axis=1).tolist()]
+    shown: list[object] = (softmax(logits) if every else _top(logits)).round(_DIGITS).tolist()
     for place in answers.errors:
         labels[place] = shown[place] = None
     reply: dict[str, object] = {"model": model.digest, "labels": labels, "probabilities": shown}
@@ -73,7 +72,13 @@ def _json(answers: Answers, model: ServedModel, *, every: bool) -> bytes:
         reply["errors"] = [
             {"row": place, "error": answers.errors[place]} for place in sorted(answers.errors)
         ]
-    return json.dumps(reply, separators=(",", ":")).encode()
+    return _encode(reply).encode()
+
+
+def _top(logits: np.ndarray) -> np.ndarray:
+    """Return the largest probability of each row: one by the sum of all odds against it."""
+    most = logits.max(axis=1, keepdims=True)
+    return np.asarray(1 / np.exp(logits - most).sum(axis=1))
 
 
 def _binary(answers: Answers, *, as_file: bool) -> bytes:
