@@ -350,3 +350,64 @@ def test_a_row_that_failed_is_not_kept() -> None:
         await house.rest()
 
     play(scene())
+
+
+def without_thread(toy: Toy, *, largest: int = 4) -> House:
+    house = House(toy, largest=largest)
+    house.batcher.close()
+    house.batcher = Batcher(largest=largest, limit=100, threaded=False, ran=lambda *_: None)
+    house.answerer = Answerer(toy.model, house.batcher, None, None, ran_row=lambda _: None)
+    return house
+
+
+def test_without_a_thread_a_request_is_run_as_it_is_read() -> None:
+    async def scene() -> None:
+        toy = Toy()
+        house = without_thread(toy)
+        answers = await asyncio.gather(*[house.ask(rows_of([value])) for value in range(3)])
+        assert [answer.logits[0, 0] for answer in answers] == [0, 1, 2]
+        assert [values for _, values in toy.batches] == [[0], [1], [2]]
+        await house.rest()
+
+    play(scene())
+
+
+def test_without_a_thread_the_loop_has_its_turn_between_batches() -> None:
+    async def scene() -> None:
+        toy = Toy(stages=2)
+        house = without_thread(toy)
+        turns: list[int] = []
+
+        async def tick() -> None:
+            while True:
+                turns.append(len(toy.batches))
+                await asyncio.sleep(0)
+
+        ticking = asyncio.create_task(tick())
+        answer = await house.ask(rows_of(range(20, 40), sure=False))
+        ticking.cancel()
+        assert answer.logits[:, 0].tolist() == list(range(20, 40))
+        assert answer.stages.tolist() == [1] * 20
+        assert len(toy.batches) == 10
+        assert set(turns) >= set(range(1, 10))
+        await house.rest()
+
+    play(scene())
+
+
+def test_without_a_thread_rows_of_a_client_that_left_are_dropped() -> None:
+    async def scene() -> None:
+        toy = Toy()
+        house = without_thread(toy, largest=1)
+
+        async def left() -> None:
+            await asyncio.sleep(0)
+
+        leaver = house.ask(rows_of(range(30, 60)), left=left)
+        with pytest.raises(ClientLeft):
+            await leaver
+        await house.rest()
+        assert len(toy.batches) < 30
+        assert (await house.ask(rows_of([5]))).logits[0, 0] == 5
+
+    play(scene())
