@@ -15,6 +15,8 @@ VENV: python -m venv VENV; VENV/bin/pip install litserve==0.2.19 onnxruntime num
 from __future__ import annotations
 
 import argparse
+import asyncio
+import itertools
 import json
 import shutil
 import tempfile
@@ -121,61 +123,74 @@ def wait_until_it_answers(server: Server, asked: bytes) -> None:
     raise RuntimeError("the server does not answer")
 
 
-def open_loop(first: Path, seconds: float) -> dict[str, float]:
-    """Send single rows at 80 % of capacity, at random times, and return latencies in ms.
+class Pipe(asyncio.Protocol):
+    """A connection that asks one thing at a time, for a client that must not be the slow one."""
 
-    Capacity is that of four connections which never wait. A request is due at its time whether the
-    ones before it were answered or not; its latency counts from then.
+    def __init__(self) -> None:
+        self.got, self.answered = b"", asyncio.Event()
+
+    def connection_made(self, transport: Any) -> None:
+        """Keep what requests are written to."""
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Note the answer once it is whole."""
+        self.got += data
+        head, end, body = self.got.partition(b"\r\n\r\n")
+        if end and len(body) >= int(head.partition(b"content-length: ")[2].split(b"\r")[0]):
+            assert head.startswith(b"HTTP/1.1 200"), head
+            self.got = b""
+            self.answered.set()
+
+    async def ask(self, asked: bytes) -> None:
+        """Wait for the answer."""
+        self.answered.clear()
+        self.transport.write(asked)
+        await self.answered.wait()
+
+
+async def latencies_of(port: int, requests: list[bytes], due: np.ndarray | None, s: float) -> Any:
+    """Ask from 32 connections: at the times in `due`, or for `s` seconds as fast as answers come.
+
+    A request is due at its time whether the ones before it were answered or not; its latency counts
+    from then.
     """
+    loop = asyncio.get_running_loop()
+    made = [await loop.create_connection(Pipe, "127.0.0.1", port) for _ in range(32)]
+    start, turn, found = loop.time() + 0.1, itertools.count(), []
+
+    async def work(pipe: Pipe) -> None:
+        for at in turn:
+            when = loop.time() if due is None else start + due[at] if at < len(due) else None
+            if when is None or (due is None and when - start > s):
+                return
+            if (wait := when - loop.time()) > 0:
+                await asyncio.sleep(wait)
+            await pipe.ask(requests[at % len(requests)])
+            found.append(loop.time() - when)
+
+    await asyncio.gather(*[work(pipe) for _, pipe in made])
+    for transport, _ in made:
+        transport.close()
+    return np.array(found)
+
+
+def open_loop(first: Path, seconds: float) -> dict[str, float]:
+    """Send single rows at 80 % of what the server can do, at random times."""
     rows = np.random.default_rng(1).integers(0, 256, (512, 3, 32, 32), dtype=np.uint8)
     requests = [binary(row[None]) for row in rows]
     with Server.thresher(first, cache_mb=0) as server:
-        capacity = closed_loop(server, requests, seconds / 3)
-        rate = 0.8 * capacity
-        due = np.cumsum(np.random.default_rng(2).exponential(1 / rate, int(rate * seconds)))
-        latencies = np.zeros(len(due))
-        start, turn, lock = time.perf_counter() + 0.2, [0], threading.Lock()
-
-        def work() -> None:
-            with server.connection() as client:
-                while True:
-                    with lock:
-                        at = turn[0]
-                        turn[0] += 1
-                    if at >= len(due):
-                        return
-                    wait = start + due[at] - time.perf_counter()
-                    if wait > 0:
-                        time.sleep(wait)
-                    client.ask(requests[at % len(requests)])
-                    latencies[at] = time.perf_counter() - start - due[at]
-
-        run_threads(work, 16)
-    p50, p99 = np.quantile(latencies, [0.5, 0.99]) * 1e3
-    return {"capacity": capacity, "rate": rate, "p50_ms": float(p50), "p99_ms": float(p99)}
-
-
-def closed_loop(server: Server, requests: list[bytes], seconds: float) -> float:
-    until, counts = time.perf_counter() + seconds, []
-
-    def work() -> None:
-        count = 0
-        with server.connection() as client:
-            while time.perf_counter() < until:
-                client.ask(requests[count % len(requests)])
-                count += 1
-        counts.append(count)
-
-    run_threads(work, 4)
-    return sum(counts) / seconds
-
-
-def run_threads(work: Any, count: int) -> None:
-    threads = [threading.Thread(target=work) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+        closed = asyncio.run(latencies_of(server.port, requests, None, seconds))
+        capacity = len(closed) / seconds
+        gaps = np.random.default_rng(2).exponential(1 / (0.8 * capacity), int(capacity * seconds))
+        found = asyncio.run(latencies_of(server.port, requests, np.cumsum(gaps), seconds))
+    p50, p99 = np.quantile(found, [0.5, 0.99]) * 1e3
+    return {
+        "capacity": capacity,
+        "rate": 0.8 * capacity,
+        "p50_ms": float(p50),
+        "p99_ms": float(p99),
+    }
 
 
 class Mixed:
