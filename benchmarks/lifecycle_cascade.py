@@ -1,6 +1,6 @@
 """Claim: a small student before a large network answers more rows a second at nearly its accuracy.
 
-`resnet8` of 44,000 weights is distilled from `fast` of 1.1 million, both are exported, and the
+`resnet8` of 44,000 weights is distilled from `fast` of half a million, both are exported, and the
 rule by which a row leaves is chosen on pictures that neither was trained on. The server then
 answers all 10,000 test pictures from the large one alone and from the cascade, 64 rows in a
 request; rows per CPU-second of the server's process, and accuracy of what it answered.
@@ -102,9 +102,9 @@ def served(path: Path, test: Samples) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=16_000)
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--width", type=int, default=48)
+    parser.add_argument("--rows", type=int, default=8000)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--folder", type=Path, default=Path("runs/lifecycle_cascade"))
     parser.add_argument("--out", type=Path, default=Path("lifecycle_cascade.json"))
     options = parser.parse_args()

@@ -284,7 +284,7 @@ class _Pages:
                 "preprocessing": model.preprocessing,
                 "size_bytes": model.size_bytes,
                 "plan": service.plan.to_json(),
-                "near": None if service.near_said is None else str(service.near_said),
+                "near": service.near_said,
                 "last_swap": service.last_swap,
             }
         )

@@ -190,8 +190,9 @@ def patient_protocol(seconds: float) -> type[asyncio.Protocol]:
     """Return uvicorn's protocol with a limit on how long a request may take to arrive.
 
     uvicorn limits the time between requests, not that within one: a client that sends a byte now
-    and then would hold its connection for ever. Connections are looked at every `seconds`, so that
-    one is closed after at most twice that time; a body that began to come gets 408 before.
+    and then would hold its connection for ever. Connections are looked at every `seconds`; one is
+    closed after one and a half to two and a half times that, since a body that began to come gets
+    408 before.
     """
     impl: Any = require("uvicorn.protocols.http.httptools_impl", extra="serve")
 
@@ -217,7 +218,7 @@ def patient_protocol(seconds: float) -> type[asyncio.Protocol]:
             super().on_message_complete()
 
         def _check(self) -> None:
-            if self._since is not None and self.loop.time() - self._since >= seconds:
+            if self._since is not None and self.loop.time() - self._since >= 1.5 * seconds:
                 self.transport.close()
             else:
                 self._look = self.loop.call_later(seconds, self._check)

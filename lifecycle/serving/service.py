@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from thresher.core.choice import Choice
+from thresher.core.errors import InputError
 
 from .answering import Answerer, Answers, check_servable
 from .batcher import Batcher
@@ -80,8 +80,9 @@ class Service:
         check_servable(self.model)
         self.plan: ServingPlan = plan_model(self.model, options)
         self.cache = Cache(int(options.cache_mb * MB)) if options.cache_mb else None
-        self.near_said: Choice | None = None
-        self._near = self._near_of(self.model)
+        self._near, self.near_said = self._near_of(self.model)
+        if options.near is not None and self._near is None:
+            raise InputError(str(self.near_said))
         self.metrics = Metrics()
         self.last_swap: dict[str, Any] | None = None
         self.stopping = False
@@ -149,10 +150,10 @@ class Service:
         candidate, parity = await asyncio.to_thread(
             load_candidate, path, self.model, stored, threads=self.options.threads, force=force
         )
-        near = await asyncio.to_thread(self._near_of, candidate)
+        near, near_said = await asyncio.to_thread(self._near_of, candidate)
         # From here on without a pause: a request sees the old model or the new, never a mixture.
         self.path, self.stamp = path, seen
-        self.model, self._near = candidate, near
+        self.model, self._near, self.near_said = candidate, near, near_said
         self.answerer = self._answerer(candidate, near)
         if candidate.input_spec.shape != stored.shape[1:]:
             self._stored.clear()
@@ -165,13 +166,16 @@ class Service:
     def _answerer(self, model: ServedModel, near: NearCache | None) -> Answerer:
         return Answerer(model, self.batcher, self.cache, near, ran_row=self._stored.append)
 
-    def _near_of(self, model: ServedModel) -> NearCache | None:
+    def _near_of(self, model: ServedModel) -> tuple[NearCache | None, str | None]:
+        """Return the cache of near repeats of a model, and what was found, or why there is none."""
         if self.options.near is None:
-            return None
-        rule = choose_near(model, read_rows(self.options.near))
-        self.near_said = Choice(f"{rule.distance:.4g}", str(rule))
+            return None, None
+        try:
+            rule = choose_near(model, read_rows(self.options.near))
+        except InputError as error:
+            return None, str(error)
         limit = int(self.options.near_mb * MB)
-        return NearCache(rule, limit=limit, classes=len(model.classes))
+        return NearCache(rule, limit=limit, classes=len(model.classes)), str(rule)
 
     def _ran(self, _: ServedModel, stage: int, rows: int, seconds: float, dropped: int) -> None:
         self.metrics.batch(stage, rows, seconds, dropped)
@@ -183,10 +187,13 @@ class Service:
             await asyncio.sleep(self.options.watch_s)
             seen = await asyncio.to_thread(stamp, self.path)
             if seen and seen != self.stamp and seen == changed:
+                self.stamp = seen  # a refusal is said once; files that change again are tried again
                 try:
                     await self.swap(self.path)
                 except SwapRefused:
-                    self.stamp = seen  # said once; tried again when the files change again
+                    pass  # in the log, and at /model
+                except Exception as error:  # looking must go on whatever went wrong
+                    self.log.write(event="swap failed", reason=repr(error)[:300])
             changed = seen
 
     def observe(self, make: Callable[[], Served]) -> None:
@@ -203,8 +210,6 @@ class Service:
 
 def read_rows(path: Path) -> np.ndarray:
     """Read rows from a ``.npy`` file."""
-    from thresher.core.errors import InputError
-
     try:
         rows: np.ndarray = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:

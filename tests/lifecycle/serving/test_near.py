@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,6 +133,22 @@ def test_the_server_answers_near_repeats(models: Path, held_out: Path) -> None:
         assert logits[0] == logits[1] == logits[2]
         assert 'thresher_rows_total{source="near"} 2.0' in client.get("/metrics").text
         assert "held-out rows repeat" in client.get("/model").json()["near"]
+
+
+def test_a_model_for_which_nothing_is_shown_takes_over_without_near_repeats(
+    models: Path, held_out: Path, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.npy"
+    shutil.copyfile(held_out, rows)
+    options = ServingOptions(near=rows, admin_token="x" * 16, watch_s=0)
+    with TestClient(serving_app(models / "small", options=options)) as client:
+        np.save(rows, stream(100, seed=5))
+        asked = {"path": str(models / "large"), "force": True}
+        done = client.post("/swap", json=asked, headers={"authorization": "Bearer " + "x" * 16})
+        assert done.status_code == 200, done.text
+        told = client.get("/model").json()
+        assert "No distance can be shown" in told["near"]
+        assert told["model"] == load_served(models / "large", threads=1).digest
 
 
 def test_a_file_that_holds_no_rows_is_named(models: Path, tmp_path: Path) -> None:
