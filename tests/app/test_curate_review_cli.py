@@ -274,3 +274,10 @@ def test_ids_that_begin_like_escaped_formulas_come_back_from_json_lines(curate, 
     assert curate("apply", tmp_path / "m", data, *options)[0] == 0
     left = [json.loads(line)["row_id"] for line in (tmp_path / "c.jsonl").read_text().splitlines()]
     assert left == ["'=1", "=1", "a", *"bcdefgh"]
+
+
+def test_a_folder_without_decisions_says_what_to_name(curate, reviews, tmp_path):
+    (tmp_path / "run").mkdir()
+    for words in (["apply", tmp_path / "run", reviews], ["review", tmp_path / "run"]):
+        code, error = curate(*words, "--out", tmp_path / "x.csv")
+        assert (code, "holds no decisions" in error) == (2, True)

@@ -136,6 +136,10 @@ def manifest_in(folder: Path) -> Manifest:
         for inside in (folder / DECISIONS, folder / STAGE_DECISIONS):
             if inside.is_dir():
                 return Manifest.load(inside)
+        raise InputError(
+            f"{folder} holds no decisions. Name the folder of a run that came as far as deciding, "
+            "or one that --manifest has written."
+        )
     return Manifest.load(folder)
 
 

@@ -33,12 +33,13 @@ function content(about, card, { whole = false } = {}) {
   return el("dl", { class: "fields" }, card.fields.map((field) => [el("dt", {}, visible(field.name)), el("dd", { dir: "auto" }, visible(field.text))]));
 }
 
-function labels(card, verdict) {
+function labels(card, verdict, twin) {
   const next = verdict?.verdict === "relabel" ? verdict.label : card.better;
   if (!card.given && !next) return null;
   return el("span", { class: "labels" },
     card.given ? name(card.given, { class: "given" }) : el("i", { class: "soft" }, "no label"),
-    next && next !== card.given ? [el("span", { "aria-label": "suggested" }, " → "), name(next, { class: "better" })] : null);
+    next && next !== card.given ? [el("span", { "aria-label": "suggested" }, " → "), name(next, { class: "better" })] : null,
+    twin?.given && twin.given !== card.given ? [el("span", { class: "soft", "aria-label": "the other row" }, " | "), name(twin.given)] : null);
 }
 
 export function badge(verdict) {
@@ -58,7 +59,7 @@ export function cardNode(about, card, { verdict, role = "", kept = false, chosen
     "aria-label": spoken(card, verdict, role), "aria-selected": chosen ? "true" : "false" },
   el("div", { class: "shown" }, content(about, card), twin ? el("div", { class: "twin" }, content(about, twin)) : null),
   el("div", { class: "below" },
-    el("div", { class: "top-line" }, labels(card, verdict) ?? name(card.name, { class: "row-name" }), badge(verdict) ?? (role ? el("span", { class: "role" }, role) : null)),
+    el("div", { class: "top-line" }, labels(card, verdict, twin) ?? name(card.name, { class: "row-name" }), badge(verdict) ?? (role ? el("span", { class: "role" }, role) : null)),
     el("div", { class: "chips" }, card.findings.map((one) => el("span", { class: `chip ${one.check}` }, `${short(one.check)} ${figure(one)}`))),
     card.action === "keep" ? null : el("div", { class: "proposal" }, el("span", { class: "soft" }, intent(card)), visible(card.proposal))));
   return node;

@@ -64,8 +64,10 @@ export class PlotMap {
     // A code of 255, and any beyond the colors there are, is drawn quietly and first.
     this.palette = Uint32Array.from({ length: 256 }, (_, code) => channels(code < Math.min(names.length, 8) ? inks[code] : quiet));
     this.named = Math.min(names.length, 8);
-    show(this.legend, ...names.slice(0, 8).map((each, code) => el("li", {}, el("i", { class: `dot c${code}`, "aria-hidden": "true" }), el("bdi", {}, visible(each)))),
-      names.length > 8 || codes.includes(255) ? el("li", { class: "soft" }, el("i", { class: "dot quiet", "aria-hidden": "true" }), names.length > 8 ? `${names.length - 8} more` : "others") : null);
+    const there = new Uint8Array(256);
+    for (const code of codes) there[code] = 1;
+    show(this.legend, ...names.slice(0, 8).map((each, code) => (there[code] ? el("li", {}, el("i", { class: `dot c${code}`, "aria-hidden": "true" }), el("bdi", {}, visible(each))) : null)),
+      names.length > 8 || there[255] ? el("li", { class: "soft" }, el("i", { class: "dot quiet", "aria-hidden": "true" }), names.length > 8 ? `${names.length - 8} more` : "others") : null);
     this.draw();
   }
 
