@@ -30,7 +30,7 @@ class Review {
     this.titles = Object.fromEntries(overview.lists.map((one) => [one.name, one.title]));
     this.person = remembered() || about.annotators[0] || "";
     this.focus = { place: 0, inner: 0 };
-    this.grid = new Grid({ draw: (place, columns) => this.line(place, columns), scrolled: (from, to) => this.scrolled(from, to) });
+    this.grid = new Grid({ draw: (place, columns) => this.line(place, columns), sign: (place, columns) => this.sign(place, columns), scrolled: (from, to) => this.scrolled(from, to) });
     this.grid.measure = (width) => this.measure(width);
     this.outbox = new Outbox({ path: "/api/review/messages", place: `${about.key}/review`, taken: (message, reply) => this.taken(message, reply), changed: () => this.unsent() });
     this.tools = new Toolbar(this);
@@ -134,13 +134,22 @@ class Review {
 
   // Draws the list anew after it was cut, filtered or sorted.
   refill() {
-    this.grid.clear();
+    this.grid.sift();
     this.grid.shape(this.measure(this.grid.node.clientWidth || 800), this.list.count);
     this.focus.place = Math.min(this.focus.place, Math.max(0, this.list.count - 1));
+    this.ring(this.here());
     this.empty.hidden = this.list.count > 0;
     this.grid.node.setAttribute("aria-rowcount", this.list.count);
     if (!this.list.count) show(this.empty, el("p", {}, this.list.rows.length ? "Nothing is left at this threshold and with these filters." : "Nothing was found here."));
     this.tools.counted();
+  }
+
+  // What a line holds: of a group also how many copies the threshold leaves.
+  sign(place, columns) {
+    const { list } = this;
+    if (place >= list.count) return "";
+    if (list.grouped) return `${list.name} ${list.unit(place)} ${list.members(list.unit(place)).length}`;
+    return `${list.name} ${Array.from({ length: Math.min(columns, list.count - place) }, (_, at) => list.unit(place + at))}`;
   }
 
   line(place, columns) {
@@ -218,11 +227,14 @@ class Review {
 
   here() { return this.grid.node.querySelector(`.card[data-place="${this.focus.place}"][data-inner="${this.focus.inner}"]`); }
 
+  // Shows which card is in focus: the only one that Tab leads to.
+  ring(card) {
+    for (const old of this.grid.node.querySelectorAll('.card[tabindex="0"]')) { old.tabIndex = -1; old.classList.remove("here"); }
+    if (card) { card.tabIndex = 0; card.classList.add("here"); }
+  }
+
   focused(card) {
-    this.grid.node.querySelector(".card.here")?.classList.remove("here");
-    for (const old of this.grid.node.querySelectorAll('.card[tabindex="0"]')) old.tabIndex = -1;
-    card.tabIndex = 0;
-    card.classList.add("here");
+    this.ring(card);
     this.focus = { place: Number(card.dataset.place), inner: Number(card.dataset.inner) };
     this.look();
   }

@@ -7,9 +7,10 @@ const TALLEST = 8_000_000;
 const SPARE = 2;
 
 export class Grid {
-  // draw(place, columns): an element for the line that begins at a place.
-  constructor({ draw, scrolled }) {
-    Object.assign(this, { draw, scrolled });
+  // draw(place, columns): an element for the line that begins at a place; sign(place, columns): a
+  // text that changes when the line has to be drawn anew.
+  constructor({ draw, sign, scrolled }) {
+    Object.assign(this, { draw, sign, scrolled });
     this.space = el("div", { class: "space", role: "rowgroup" });
     this.node = el("div", { class: "lines", tabindex: "-1" }, this.space);
     this.lines = new Map();
@@ -41,6 +42,13 @@ export class Grid {
   clear() {
     for (const line of this.lines.values()) line.remove();
     this.lines.clear();
+  }
+
+  // Takes out the lines that hold something else now.
+  sift() {
+    for (const [at, line] of this.lines) {
+      if (line.sign !== this.sign(at * this.columns, this.columns)) { line.remove(); this.lines.delete(at); }
+    }
   }
 
   // Draws all lines on screen anew.
@@ -106,6 +114,7 @@ export class Grid {
       if (!line) {
         line = this.draw(at * this.columns, this.columns);
         line.classList.add("line");
+        line.sign = this.sign(at * this.columns, this.columns);
         line.style.height = `${this.height}px`;
         this.lines.set(at, line);
         this.space.append(line);
