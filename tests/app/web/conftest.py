@@ -103,10 +103,11 @@ def chromium() -> Iterator[Any]:
         pytest.skip("needs a browser: apt-get install chromium chromium-driver")
     options = webdriver.ChromeOptions()
     options.binary_location = program
-    for flag in FLAGS:
+    for flag in (*FLAGS, "--window-size=1280,800"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = webdriver.ChromeService(executable_path=driver_program)
     driver = webdriver.Chrome(options=options, service=service)
+    driver.set_script_timeout(60)
     yield driver
     driver.quit()

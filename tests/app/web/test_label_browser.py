@@ -398,6 +398,8 @@ def test_one_of_five_hundred_classes_is_typed_and_gets_a_key(
         browser.press("Enter")
         browser.wait(f"{ROW} && {ROW} !== '{first}'")
         assert browser.js("document.activeElement.tagName") == "BODY"
+    browser.driver.refresh()  # keys stay the same
+    assert browser.row
     browser.press("1", "2", "3")  # those used before have the digits
     browser.press("/", *"zebra 7", "ArrowDown", "Enter")
     browser.press("z")  # the last is undone: z begins no name

@@ -123,7 +123,7 @@ def test_rows_come_with_content_and_reason_and_answers_are_in_the_file(
         (rows[1]["id"], "ann", "label", "bad", 1.5),
         (rows[2]["id"], "ann", "skip", None, 1.5),
     ]
-    progress = page.get("progress?annotator=ann")
+    progress = page.get("progress")
     assert (progress["labeled"], progress["pool"]) == (2, 60)
     assert progress["annotators"] == {"ann": 3}
 
@@ -202,7 +202,7 @@ def test_undo_goes_back_to_any_depth(page: Page, tmp_path: Path) -> None:
     for row in reversed(rows):
         assert page.undo().json()["row"]["row"] == row["row"]
     assert page.undo().json() == {"row": None}
-    assert page.get("progress?annotator=ann")["labeled"] == 0
+    assert page.get("progress")["labeled"] == 0
     assert [entry[2] for entry in log(tmp_path / "lab")] == ["label", "label", "skip"] + [
         "undo"
     ] * 3
@@ -412,7 +412,7 @@ def test_the_report_is_made_in_the_background(tmp_path: Path, opened: Callable[.
         page.send(*(label(row, ("good", "bad")[row["row"] % 2]) for row in rows))
     end = time.monotonic() + 40
     while time.monotonic() < end:
-        report = page.get("progress?annotator=ann")["report"]
+        report = page.get("progress")["report"]
         if report and report["accuracy"]:
             break
         time.sleep(0.2)

@@ -1,8 +1,7 @@
-"""Chromium, started once, and reviews that are served to it."""
+"""Reviews that are served to a browser."""
 
 from __future__ import annotations
 
-import shutil
 import socket
 import threading
 import time
@@ -18,29 +17,7 @@ from thresher.app.review_opening import open_desk
 from thresher.app.web.application import make_app
 from thresher.app.web.review.site import review_site
 
-CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 TOKEN = "token-of-the-tests"
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """A browser of 1280 by 800 pixels; tests resize it."""
-    pytest.importorskip("selenium", reason="pip install selenium")
-    if not (shutil.which(CHROMIUM) and shutil.which(DRIVER)):
-        pytest.skip("apt-get install chromium chromium-driver")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, "--window-size=1280,800"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, service=Service(DRIVER))
-    driver.set_script_timeout(60)
-    yield driver
-    driver.quit()
 
 
 class Served:

@@ -18,7 +18,7 @@ export class Progress {
   }
 
   async refresh() {
-    try { this.found = await get(`/api/label/progress?annotator=${encodeURIComponent(this.annotator)}`); } catch { return; }
+    try { this.found = await get("/api/label/progress"); } catch { return; }
     this.at = Date.now();
     this.unseen = 0;
     this.draw();
