@@ -23,6 +23,7 @@ import math
 import os
 import platform
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -54,6 +55,7 @@ from thresher.core.schema import Schema
 
 CLASSES = tuple(f"class {at}" for at in range(10))
 TOKEN = "token-of-the-benchmark"
+CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 PAINTED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
@@ -173,10 +175,10 @@ def served(desk: ReviewDesk) -> Iterator[str]:
 
 def browser() -> webdriver.Chrome:
     options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
+    options.binary_location = CHROMIUM
     for flag in (*FLAGS, "--window-size=1280,800"):
         options.add_argument(flag)
-    driver = webdriver.Chrome(options, service=Service("/usr/bin/chromedriver"))
+    driver = webdriver.Chrome(options, service=Service(DRIVER))
     driver.set_script_timeout(300)
     return driver
 
@@ -315,7 +317,9 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=5)
     asked = parser.parse_args()
-    nothing = Finish(Path("clean"), "", "a benchmark", lambda *_: None)  # type: ignore[arg-type, return-value]
+    if not (Path(CHROMIUM).is_file() and Path(DRIVER).is_file()):
+        sys.exit("This needs a browser: apt-get install chromium chromium-driver")
+    nothing = Finish(Path("clean"), "", "a benchmark", lambda *_: None)
     driver = browser()
     result: dict[str, Any] = {}
     try:

@@ -180,6 +180,16 @@ def test_the_threshold_cuts_without_a_request(page):
         assert page.js("review.list.findings") == sum(score <= limit for score in scores)
         shown = page.js("review.list.rowsShown().length + review.list.rowsBelow().length")
         assert shown == len(scores)
+        drawn = page.js(
+            "[...document.querySelectorAll('.group-line')].map((line) => "
+            "[line.querySelectorAll('.card').length, line.querySelectorAll('.here').length])"
+        )
+        expected = page.js(
+            "Array.from({length: review.list.count}, (_, at) => "
+            "review.list.members(review.list.unit(at)).length + 1)"
+        )
+        assert sorted(cards for cards, _ in drawn) == sorted(expected)
+        assert sum(rings for _, rings in drawn) == 1
     before = page.js("review.list.findings")
     for _ in range(30):
         page.key("]")
