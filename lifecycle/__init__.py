@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .monitoring.accuracy import estimate_accuracy as estimate_accuracy
     from .monitoring.calibration import calibration_error as calibration_error
     from .monitoring.drift import compare_rows as compare_rows
+    from .monitoring.reference import read_reference as read_reference
+    from .monitoring.reference import write_reference as write_reference
     from .monitoring.ring import RequestRing as RequestRing
     from .monitoring.ring import read_requests as read_requests
     from .monitoring.watch import Watch as Watch
@@ -61,6 +63,8 @@ _HOME = {
     "Trigger": "triggers.trigger",
     "TriggerRules": "triggers.trigger",
     "dry_run": "triggers.trigger",
+    "read_reference": "monitoring.reference",
+    "write_reference": "monitoring.reference",
 }
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -4,7 +4,8 @@ Three guards bet, each on something of its own: that labels contradict the model
 its confidence allows, that rows of a day can be told from those of the reference, that
 confidence has fallen. Their mean is one e-process, so the alarm is false in at most a share alpha
 of all lives of a monitor, whatever is looked at and when. What is watched is an effect: rows that
-can be told from the reference, but hardly, are no alarm however many there are.
+can be told from the reference, but hardly, are no alarm however many there are, and neither is
+half a point of confidence.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from .accuracy import _shares
 from .drift import design, fit_direction, ranks_among, scaling
 from .mean_guard import MeanGuard
 
-NAMES = ("labels", "rows", "confidence")
 _WORDS = {
     "labels": "labels contradict the model more often than its confidence allows",
     "rows": "rows can be told from those of the reference",
@@ -32,7 +32,8 @@ _WORDS = {
 }
 FEWEST = 20
 _LEAST = 0.01  # chance of an error: no confidence makes a single one a proof
-_KEPT, _ROWS = 7, 500  # windows that the classifier is fitted on, and rows of each
+_KEPT, _ROWS = 3, 1000  # windows that the classifier is fitted on, and rows of each
+_POINTS = 0.005  # of confidence that may be lost; and twice the error of the reference's mean
 _LABELS = 20  # after which a change of meaning may begin, for the bets
 
 
@@ -117,10 +118,12 @@ class Watch:
         designed = design(rows, self._center, self._scale)
         # One half is what the classifier is fitted on, the other what ranks are taken among.
         self._fitted, self._ranked = designed[::2], designed[1::2]
-        self._confidence = trust
+        self._trust_spread = float(trust.std())
+        slack = _POINTS + 2 * self._trust_spread / len(trust) ** 0.5
+        fallen = min(1.0, 1 - float(trust.mean()) + slack)
         self._limits = _ErrorLimits(trust, right)
         self._labels = Guard(limit=0.5, alpha=alpha, every=_LABELS)
-        self._means = {name: MeanGuard(limit=effect) for name in NAMES[1:]}
+        self._means = {"rows": MeanGuard(limit=effect), "confidence": MeanGuard(limit=fallen)}
         self._recent: list[np.ndarray] = []
         self._alarm = ""
 
@@ -145,14 +148,13 @@ class Watch:
         if len(given) < FEWEST:
             return
         designed = design(given, self._center, self._scale)
-        spread = (1 / 12 / len(given)) ** 0.5  # of a mean of uniform ranks
         if self._recent:
             # Fitted on windows before this one: the window is judged by what knew nothing of it.
             weights = fit_direction(self._fitted, np.vstack(self._recent))
             shares = ranks_among(designed @ weights, self._ranked @ weights)
-            self._means["rows"].add(float(shares.mean()), spread=spread)
-        fallen = 1 - ranks_among(trust, self._confidence)
-        self._means["confidence"].add(float(fallen.mean()), spread=spread)
+            self._means["rows"].add(float(shares.mean()), spread=(1 / 12 / len(given)) ** 0.5)
+        spread = self._trust_spread / len(given) ** 0.5
+        self._means["confidence"].add(1 - float(trust.mean()), spread=max(spread, 1e-6))
         self._recent = [*self._recent, designed[:_ROWS]][-_KEPT:]
         self._look()
 

@@ -28,6 +28,7 @@ class Metrics:
         self._client = client
         self.registry = client.CollectorRegistry()
         where = {"registry": self.registry}
+        client.ProcessCollector(registry=self.registry)  # CPU seconds, memory, open files
         requests = client.Counter("thresher_requests", "Requests by status.", ["status"], **where)
         rows = client.Counter("thresher_rows", "Answered rows by source.", ["source"], **where)
         swaps = client.Counter(

@@ -101,7 +101,7 @@ class Trigger:
         self.armed = True
         self._lows: deque[bool] = deque(maxlen=rules.of)
         self._fired: list[float] = []
-        self._last = float("-inf")
+        self.last = float("-inf")
 
     def look(self, day: float, accuracy: AccuracyEstimate) -> Look:
         """Take the estimate of a day.
@@ -117,12 +117,12 @@ class Trigger:
         InputError
             When time went back.
         """
-        if not day > self._last:
+        if not day > self.last:
             raise InputError(
-                f"A look at day {day:g} came after one at day {self._last:g}. Set the clock right; "
+                f"A look at day {day:g} came after one at day {self.last:g}. Set the clock right; "
                 "looks must go forward."
             )
-        self._last = day
+        self.last = day
         rules = self.rules
         if accuracy.value is None or accuracy.high is None:
             return Look(day, False, f"No estimate: {accuracy}.")
@@ -155,7 +155,7 @@ class Trigger:
 
     def to_json(self) -> dict[str, Any]:
         """Return rules and state."""
-        last = self._last if self._fired or self._last > float("-inf") else None
+        last = self.last if self._fired or self.last > float("-inf") else None
         state = {"armed": self.armed, "lows": list(self._lows), "fired": self._fired, "last": last}
         return {"rules": asdict(self.rules), **state}
 
@@ -181,7 +181,7 @@ class Trigger:
         made._lows.extend(lows)
         made._fired = [float(check_number("fired", each, low=-1e9, high=1e9)) for each in fired]
         if state.get("last") is not None:
-            made._last = field(state, "last", float, where=where)
+            made.last = field(state, "last", float, where=where)
         return made
 
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .labeling.start import label_init as label_init
     from .labeling.start import label_simulate as label_simulate
     from .model_server import serve as serve
+    from .monitoring.looking import monitor as monitor
     from .pages.run_report import report as report
     from .pipeline import run as run
     from .pipeline import train as train
@@ -85,6 +86,7 @@ _HOME = {
     "label_status": "labeling.loop",
     "label_sync": "labeling.label_studio",
     "label_tell": "labeling.loop",
+    "monitor": "monitoring.looking",
     "predict": "exported_models",
     "profile": "exported_models",
     "report": "pages.run_report",

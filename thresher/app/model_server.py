@@ -24,6 +24,8 @@ def serve(
     log: TextIO | None = None,
     grace_s: float = 30.0,
     ready: Callable[[str, Service], None] | None = None,
+    record: str | os.PathLike[str] | None = None,
+    record_content: bool = False,
 ) -> None:
     """Serve an exported model over HTTP until the process gets SIGINT or SIGTERM.
 
@@ -42,6 +44,10 @@ def serve(
         Seconds that requests under way have at the end.
     ready : callable, optional
         Is given the address and the service once requests are taken.
+    record : path-like, optional
+        Folder in which answered rows are kept for `monitor`, at most 256 MB.
+    record_content : bool
+        Also keep what was sent, which may be personal.
 
     Raises
     ------
@@ -61,9 +67,21 @@ def serve(
     >>> serve("small", port=0, ready=ready)
     ['no', 'yes']
     """
-    lifecycle.serve(
-        model, options=options, host=host, port=port, log=log, grace_s=grace_s, ready=ready
-    )
+    ring = None if record is None else lifecycle.RequestRing(record, content=record_content)
+    try:
+        lifecycle.serve(
+            model,
+            options=options,
+            host=host,
+            port=port,
+            log=log,
+            grace_s=grace_s,
+            ready=ready,
+            observers=[] if ring is None else [ring],
+        )
+    finally:
+        if ring is not None:
+            ring.close()
 
 
 def measured(

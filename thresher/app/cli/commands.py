@@ -19,6 +19,7 @@ from .augment import app as augment_app
 from .curate import app as curate_app
 from .label import app as label_app
 from .models import add_commands
+from .monitor_model import monitor
 from .options import (
     Json,
     Out,
@@ -64,6 +65,7 @@ app.add_typer(augment_app, name="augment")
 add_commands(app)
 add_search(app)
 app.command()(serve)
+app.command()(monitor)
 app.command()(serve_labels)
 app.command()(serve_review)
 

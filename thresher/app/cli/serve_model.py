@@ -14,6 +14,14 @@ from ..terminal import write_line
 from .models import Model
 from .options import Json
 
+Record = Annotated[
+    Path | None,
+    typer.Option(help="Folder in which answered rows are kept for `thresher monitor`."),
+]
+RecordContent = Annotated[
+    bool, typer.Option("--record-content", help="Also keep what was sent, which may be personal.")
+]
+
 
 def serve(
     model: Model,
@@ -56,6 +64,8 @@ def serve(
     log: Annotated[
         Path | None, typer.Option(help="File for a line a request; default standard output.")
     ] = None,
+    record: Record = None,
+    record_content: RecordContent = False,
     plan: Annotated[
         bool, typer.Option("--plan", help="Measure what a request costs here, say it, and leave.")
     ] = False,
@@ -91,7 +101,17 @@ def serve(
         _plan(model, options, as_json=as_json)
     else:
         with _opened(log) as file:
-            run(model, host=host, port=port, options=options, log=file, grace_s=grace, ready=_said)
+            run(
+                model,
+                host=host,
+                port=port,
+                options=options,
+                log=file,
+                grace_s=grace,
+                ready=_said,
+                record=record,
+                record_content=record_content,
+            )
 
 
 def _opened(log: Path | None) -> AbstractContextManager[TextIO]:

@@ -1,0 +1,130 @@
+"""Held-out rows from when all was well: what a monitor compares with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from thresher.core.errors import InputError
+from thresher.core.files import atomic_path
+from thresher.core.numerics.softmax import softmax
+
+COLUMNS = ("answer", "label", "confidence", "probabilities")
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Rows from when all was well.
+
+    Attributes
+    ----------
+    probabilities : numpy.ndarray, shape (n, classes)
+    confidence : numpy.ndarray, shape (n,)
+    correct : numpy.ndarray of bool, shape (n,)
+    labels : list of str
+        That occur.
+    """
+
+    probabilities: np.ndarray
+    confidence: np.ndarray
+    correct: np.ndarray
+    labels: list[str]
+
+    def shared_with(self, probabilities: np.ndarray) -> float:
+        """Return the share of the reference whose probabilities also occur, to the bit, here."""
+        seen = {row.tobytes() for row in np.asarray(probabilities, dtype=np.float32)}
+        mine = [row.tobytes() in seen for row in np.asarray(self.probabilities, dtype=np.float32)]
+        return float(np.mean(mine)) if mine else 0.0
+
+
+def write_reference(
+    path: str | os.PathLike[str],
+    logits: ArrayLike,
+    *,
+    labels: Sequence[str],
+    classes: Sequence[str],
+) -> None:
+    """Write a reference as Parquet.
+
+    Parameters
+    ----------
+    path : path-like
+    logits : array, shape (n, classes)
+        That the served model gives to held-out rows, not those it was trained on.
+    labels : sequence of str
+        Their true labels.
+    classes : sequence of str
+        Of the model, in the order of its logits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lifecycle import read_reference, write_reference
+    >>> logits = np.array([[2.0, 0.0], [0.0, 1.0]])
+    >>> write_reference("held-out.parquet", logits, labels=["no", "no"], classes=["no", "yes"])
+    >>> read_reference("held-out.parquet").correct.tolist()
+    [True, False]
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    shares = softmax(np.asarray(logits, dtype=np.float64))
+    if shares.ndim != 2 or shares.shape != (len(labels), len(classes)):
+        raise InputError(
+            f"`logits` must have a row for each of the {len(labels)} labels and a column for each "
+            f"of the {len(classes)} classes, got shape {shares.shape}."
+        )
+    table = pa.table(
+        {
+            "answer": [classes[at] for at in shares.argmax(1)],
+            "label": list(labels),
+            "confidence": pa.array(shares.max(1), pa.float32()),
+            "probabilities": pa.array(shares.tolist(), pa.list_(pa.float32())),
+        }
+    )
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read_reference(path: str | os.PathLike[str]) -> Reference:
+    """Read what `write_reference` wrote.
+
+    Raises
+    ------
+    InputError
+        For another file.
+
+    Examples
+    --------
+    >>> from lifecycle import read_reference, write_reference
+    >>> write_reference("kept.parquet", [[2.0, 0.0]], labels=["no"], classes=["no", "yes"])
+    >>> read_reference("kept.parquet").probabilities.shape
+    (1, 2)
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not Path(path).is_file():
+        raise InputError(f"There is no file {path}. `lifecycle.write_reference` writes one.")
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} is no Parquet file ({error}).") from error
+    missing = set(COLUMNS) - set(table.column_names)
+    if missing:
+        raise InputError(
+            f"{path} lacks {', '.join(sorted(missing))}. `lifecycle.write_reference` writes it."
+        )
+    rows = np.array(table["probabilities"].to_pylist(), dtype=np.float64)
+    answers, labels = table["answer"].to_pylist(), table["label"].to_pylist()
+    return Reference(
+        probabilities=rows.reshape(len(answers), -1),
+        confidence=np.clip(table["confidence"].to_numpy().astype(np.float64), 0, 1),
+        correct=np.array([a == b for a, b in zip(answers, labels, strict=True)], dtype=bool),
+        labels=sorted({str(label) for label in labels}),
+    )

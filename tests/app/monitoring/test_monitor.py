@@ -1,0 +1,285 @@
+"""A log of weeks: accuracy, alarm, trigger, audit rows, and what people get wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from lifecycle import RequestRing, TriggerRules, read_requests, write_reference
+from lifecycle.monitoring.days import DAY
+from thresher.app import label_tell, monitor
+from thresher.app.cli.commands import app
+from thresher.core.errors import InputError
+
+CLASSES = ["cat", "dog", "owl"]
+MODEL = SimpleNamespace(digest="0123456789abcdef", classes=CLASSES)
+START = 20_000 * DAY
+
+
+class World:
+    """Rows whose true class the model mostly sees; each row's label can be asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.rng = folder, np.random.default_rng(1)
+        self.truth: dict[str, str] = {}
+
+    def rows(self, n: int, *, blur: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+        truth = self.rng.integers(3, size=n)
+        return 2 * np.eye(3)[truth] + blur * self.rng.normal(size=(n, 3)), truth
+
+    def reference(self, n: int = 1000) -> Path:
+        logits, truth = self.rows(n)
+        path = self.folder / "held-out.parquet"
+        write_reference(path, 1.5 * logits, labels=[CLASSES[k] for k in truth], classes=CLASSES)
+        return path
+
+    def day(
+        self,
+        number: int,
+        *,
+        n: int = 200,
+        blur: float = 1.0,
+        wrong: float = 0.0,
+        texts: bool = False,
+    ) -> None:
+        logits, truth = self.rows(n, blur=blur)
+        changed = self.rng.random(n) < wrong
+        truth = np.where(changed, (truth + 1) % 3, truth)
+        ring = RequestRing(
+            self.folder / "log", clock=lambda: START + number * DAY + 1000, content=texts
+        )
+        content = [f"row {k} of day {number}".encode() for k in range(n)]
+        kept = (content, np.arange(n)) if texts else None
+        ring.add(MODEL, np.arange(n), 1.5 * logits, seconds=0.01, content=kept)
+        for k in range(n):
+            self.truth[f"{ring._name}-{k}"] = CLASSES[truth[k]]
+        ring.close()
+
+    def answer(self, asked: Path) -> None:
+        with asked.open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        with asked.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["row_id", "label"])
+            writer.writerows([row["row_id"], self.truth[row["row_id"]]] for row in rows)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_weeks_in_use(world: World, tmp_path: Path) -> None:
+    reference = world.reference()
+    config = tmp_path / "config.toml"
+    config.write_text("seed = 3\n")
+    rules = TriggerRules(floor=0.7)
+    options = {"out": tmp_path / "out", "reference": reference, "rules": rules, "ask": 40}
+    for day in range(8):
+        world.day(day)
+        found = monitor(tmp_path / "log", **options)  # type: ignore[arg-type]
+        assert found.asked is not None
+        world.answer(found.asked)
+    assert found.watch is not None
+    assert not found.watch.alarm
+    accuracy = found.days[-1].accuracy
+    assert accuracy.low is not None
+    assert accuracy.high is not None
+    assert accuracy.low < 0.8655 < accuracy.high  # of 300,000 rows of this world
+    for day in range(8, 15):
+        world.day(day, wrong=0.5)
+        found = monitor(tmp_path / "log", config=config, **options)  # type: ignore[arg-type]
+        assert found.asked is not None
+        world.answer(found.asked)
+        if found.config:
+            break
+    assert found.config is not None
+    assert "seed = 3" in found.config.read_text()
+    assert found.config.read_text().startswith("# Accuracy")
+    assert found.watch is not None
+    assert found.watch.reason.startswith("labels")
+    replayed = monitor(tmp_path / "log", out=tmp_path / "out", rules=rules, dry=True)
+    assert [look.day for look in replayed.looks if look.fires] == [found.looks[-1].day]
+    page = found.page.read_text()
+    found = monitor(tmp_path / "log", **options)  # type: ignore[arg-type]
+    page = found.page.read_text()
+    for words in ("Alarm: labels contradict", "from labels, with its 95 % interval", "hint"):
+        assert words in page
+
+
+def test_drift_is_an_alarm_without_labels(world: World, tmp_path: Path) -> None:
+    reference = world.reference()
+    for day in range(8):
+        world.day(day)
+    found = monitor(tmp_path / "log", out=tmp_path / "out", reference=reference)
+    again = monitor(tmp_path / "log", out=tmp_path / "out", reference=reference)
+    assert again.watch == found.watch  # a second look adds nothing
+    assert found.watch is not None
+    assert not found.watch.alarm
+    assert found.drift is not None
+    assert not found.drift.moved()
+    for day in range(8, 15):
+        world.day(day, blur=4.0)
+    found = monitor(tmp_path / "log", out=tmp_path / "out", reference=reference)
+    assert found.watch is not None
+    assert found.watch.alarm
+    assert found.drift is not None
+    assert found.drift.moved()
+
+
+def test_texts_are_asked_in_a_labeling_session(world: World, tmp_path: Path) -> None:
+    world.day(0, texts=True)
+    found = monitor(tmp_path / "log", out=tmp_path / "out", ask=12)
+    assert found.asked is not None
+    assert (found.asked / "label.json").exists()
+    with (tmp_path / "out" / "asked.csv").open() as file:
+        names = [row["row_id"] for row in csv.DictReader(file)]
+    label_tell(found.asked, {name: world.truth[name] for name in names}, annotator="ann")
+    label_tell(found.asked, {name: world.truth[name] for name in names[:3]}, annotator="ann")
+    again = monitor(tmp_path / "log", out=tmp_path / "out", ask=12)
+    assert again.labels == 12
+    assert again.asked != found.asked
+
+
+def test_labels_late_twice_conflicting_unknown_or_new(world: World, tmp_path: Path) -> None:
+    world.day(0)
+    options = {"out": tmp_path / "out", "ask": 20}
+    first = monitor(tmp_path / "log", **options)  # type: ignore[arg-type]
+    assert first.asked is not None
+    for file in (tmp_path / "log").glob("*.parquet"):
+        file.unlink()  # the log is bounded: weeks later the request is gone
+    world.day(30)
+    world.answer(first.asked)
+    late = monitor(tmp_path / "log", out=tmp_path / "out")
+    assert late.labels == 20
+    assert late.days[-1].accuracy.labels == 0  # they are of another week
+    twice = tmp_path / "twice.csv"
+    twice.write_text(first.asked.read_text())
+    assert monitor(tmp_path / "log", out=tmp_path / "out", labels=[twice]).labels == 20
+    name = first.asked.read_text().splitlines()[1].partition(",")[0]
+    twice.write_text(f"row_id,label\n{name},elephant\n")
+    with pytest.raises(InputError, match=r"elephant.*Settle it"):
+        monitor(tmp_path / "log", out=tmp_path / "out", labels=[twice])
+    twice.write_text("row_id,label\nsomewhere,cat\n")
+    with pytest.raises(InputError, match="never asked"):
+        monitor(tmp_path / "log", out=tmp_path / "out", labels=[twice])
+    first.asked.write_text(f"row_id,label\n{name},elephant\n")
+    new = monitor(tmp_path / "log", out=tmp_path / "out")
+    assert any("'elephant': a new class" in problem for problem in new.problems)
+
+
+def test_a_reference_that_is_in_the_log_is_named(world: World, tmp_path: Path) -> None:
+    logits, truth = world.rows(300)
+    path = tmp_path / "reference.parquet"
+    write_reference(path, logits, labels=[CLASSES[k] for k in truth], classes=CLASSES)
+    ring = RequestRing(tmp_path / "log")
+    ring.add(MODEL, np.arange(300), logits, seconds=0.1, content=None)
+    ring.close()
+    found = monitor(tmp_path / "log", out=tmp_path / "out", reference=path)
+    assert any("100 % of the reference" in problem for problem in found.problems)
+
+
+def test_nan_answers_are_counted(world: World, tmp_path: Path) -> None:
+    reference = world.reference(300)
+    ring = RequestRing(tmp_path / "log")
+    logits, _ = world.rows(100)
+    logits[:7] = np.nan
+    ring.add(MODEL, np.arange(100), logits, seconds=0.1, content=None)
+    ring.close()
+    found = monitor(tmp_path / "log", out=tmp_path / "out", reference=reference, ask=100)
+    assert found.days[0].failed == 7
+    assert "NaN to 7 rows" in found.problems[0]
+    assert found.asked is not None
+    found.asked.write_text(found.asked.read_text().replace(",\n", ",cat\n"))
+    assert monitor(tmp_path / "log", out=tmp_path / "out").labels == 100
+
+
+def test_what_cannot_be_used_is_named(world: World, tmp_path: Path) -> None:
+    log, out = tmp_path / "log", tmp_path / "out"
+    with pytest.raises(InputError, match="--record"):
+        monitor(log, out=out)
+    log.mkdir()
+    with pytest.raises(InputError, match="no rows yet"):
+        monitor(log, out=out)
+    world.day(0)
+    with pytest.raises(InputError, match="There is no file"):
+        monitor(log, out=out, reference=tmp_path / "none.parquet")
+    with pytest.raises(InputError, match="no file or folder"):
+        monitor(log, out=out, labels=[tmp_path / "none.csv"])
+    other = tmp_path / "two.parquet"
+    write_reference(other, np.eye(2).repeat(200, 0), labels=["a"] * 400, classes=["a", "b"])
+    with pytest.raises(InputError, match="2 classes, the model in use 3"):
+        monitor(log, out=out, reference=other)
+    monitor(log, out=out, rules=TriggerRules(floor=0.8))
+    with pytest.raises(InputError, match="begun with"):
+        monitor(log, out=out, rules=TriggerRules(floor=0.9))
+
+
+def test_the_command(world: World, tmp_path: Path) -> None:
+    world.day(0)
+    world.day(1)
+    words = ["monitor", str(tmp_path / "log"), "--out", str(tmp_path / "out")]
+    told = CliRunner().invoke(app, [*words, "--ask", "20", "--floor", "0.8"])
+    assert told.exit_code == 0, told.output
+    for part in ("accuracy: too few labels (0", "000000.csv waits for labels", "monitor.html"):
+        assert part in told.output
+    told = CliRunner().invoke(app, [*words, "--json", "--floor", "0.8", "--dry-run"])
+    assert json.loads(told.output)["rows"] == 400
+    reference = world.reference()
+    for day in range(2, 14):
+        world.day(day, blur=1.0 if day < 8 else 5.0)
+    told = CliRunner().invoke(app, [*words, "--reference", str(reference)])
+    assert told.exit_code == 3
+    assert "alarm: " in told.output
+    refused = CliRunner().invoke(app, [*words, "--dry-run"])
+    assert isinstance(refused.exception, InputError)
+
+
+@pytest.mark.train
+def test_what_serve_records_is_monitored(tmp_path: Path) -> None:
+    import os
+    import signal
+
+    import httpx
+
+    from thresher.app import serve
+    from training import compact_model, export
+
+    network = compact_model("mlp", num_classes=3, input_shape=(4,), width=8)
+    export(network, tmp_path / "model", classes=CLASSES)
+    rows = np.random.default_rng(0).normal(size=(30, 4)).round(3).tolist()
+    said: dict[str, str] = {}
+
+    def ready(address: str, _: object) -> None:
+        import threading
+
+        def ask() -> None:
+            for row in rows:
+                said[str(row)] = httpx.post(f"{address}/predict", json={"rows": [row]}).json()[
+                    "labels"
+                ][0]
+            said["metrics"] = httpx.get(f"{address}/metrics").text
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=ask).start()
+
+    serve(tmp_path / "model", port=0, ready=ready, record=tmp_path / "log", record_content=True)
+    assert "process_resident_memory_bytes" in said.pop("metrics")
+    table = read_requests(tmp_path / "log")
+    kept = {
+        str(np.round(numbers, 3).tolist()): answer
+        for numbers, answer in zip(
+            table["numbers"].to_pylist(), table["answer"].to_pylist(), strict=True
+        )
+    }
+    assert kept == said
+    found = monitor(tmp_path / "log", out=tmp_path / "out", ask=10)
+    assert found.rows == 30
+    assert found.asked is not None
+    assert (found.asked / "label.json").exists()  # numbers were kept, so a session can show them

@@ -1,0 +1,1 @@
+"""``thresher monitor``: a log of requests and audit labels become numbers, alarms, a page."""
