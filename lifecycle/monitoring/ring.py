@@ -59,6 +59,8 @@ class RequestRing:
 
     Attributes
     ----------
+    name : str
+        Of this server, which its files and rows begin with: row n has the id ``name-n``.
     lost : int
         Rows that could not be written (a full disk, a slow one).
     reason : str
@@ -91,7 +93,7 @@ class RequestRing:
         self.seconds_per_file = check_number("seconds_per_file", seconds_per_file, low=0, high=1e6)
         self.lost, self.reason = 0, ""
         self._start, self._since = clock(), time.monotonic()
-        self._name = f"{int(1000 * self._start):014d}-{os.getpid()}-{id(self) % 10**6:06d}"
+        self.name = f"{int(1000 * self._start):014d}-{os.getpid()}-{id(self) % 10**6:06d}"
         self._taken: list[_Taken] = []
         self._rows = self._number = self._files = 0
         self._written = self._since
@@ -150,7 +152,7 @@ class RequestRing:
 
         # The number of the file keeps the order where clocks jumped between two starts.
         self._files += 1
-        path = self.folder / f"{self._name}-{self._files:06d}.parquet"
+        path = self.folder / f"{self.name}-{self._files:06d}.parquet"
         table = self._table(taken)
         with atomic_path(path) as temporary:
             pq.write_table(table, temporary, compression="zstd")
@@ -164,7 +166,7 @@ class RequestRing:
             shares = softmax(logits)
             answers, count = shares.argmax(1), len(one.places)
             classes = one.model.classes
-            columns["row_id"] += [f"{self._name}-{one.first + k}" for k in range(count)]
+            columns["row_id"] += [f"{self.name}-{one.first + k}" for k in range(count)]
             columns["at"] += [one.at] * count
             columns["model"] += [one.model.digest[:12]] * count
             columns["answer"] += [classes[at] for at in answers]

@@ -58,7 +58,7 @@ class World:
         kept = (content, np.arange(n)) if texts else None
         ring.add(MODEL, np.arange(n), 1.5 * logits, seconds=0.01, content=kept)
         for k in range(n):
-            self.truth[f"{ring._name}-{k}"] = CLASSES[truth[k]]
+            self.truth[f"{ring.name}-{k}"] = CLASSES[truth[k]]
         ring.close()
 
     def answer(self, asked: Path) -> None:
