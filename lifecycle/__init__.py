@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .comparing.canary import Canary as Canary
     from .comparing.groups import ABTest as ABTest
     from .comparing.guard import Guard as Guard
+    from .comparing.routing import canary_app as canary_app
     from .comparing.sample_size import rows_needed as rows_needed
     from .comparing.shadow import Shadow as Shadow
     from .monitoring.accuracy import estimate_accuracy as estimate_accuracy
@@ -65,6 +66,7 @@ _HOME = {
     "dry_run": "triggers.trigger",
     "read_reference": "monitoring.reference",
     "write_reference": "monitoring.reference",
+    "canary_app": "comparing.routing",
 }
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

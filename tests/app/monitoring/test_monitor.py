@@ -52,7 +52,7 @@ class World:
         changed = self.rng.random(n) < wrong
         truth = np.where(changed, (truth + 1) % 3, truth)
         ring = RequestRing(
-            self.folder / "log", clock=lambda: START + number * DAY + 1000, content=texts
+            self.folder / "log", clock=lambda: START + number * (DAY + 60), content=texts
         )
         content = [f"row {k} of day {number}".encode() for k in range(n)]
         kept = (content, np.arange(n)) if texts else None
@@ -105,7 +105,9 @@ def test_weeks_in_use(world: World, tmp_path: Path) -> None:
     assert found.watch is not None
     assert found.watch.reason.startswith("labels")
     replayed = monitor(tmp_path / "log", out=tmp_path / "out", rules=rules, dry=True)
-    assert [look.day for look in replayed.looks if look.fires] == [found.looks[-1].day]
+    # Labels that came after a day's look count in the replay, so that it may fire a day earlier.
+    (again,) = [look.day for look in replayed.looks if look.fires]
+    assert 0 <= found.looks[-1].day - again <= 1
     page = found.page.read_text()
     found = monitor(tmp_path / "log", **options)  # type: ignore[arg-type]
     page = found.page.read_text()
@@ -239,6 +241,24 @@ def test_the_command(world: World, tmp_path: Path) -> None:
     assert "alarm: " in told.output
     refused = CliRunner().invoke(app, [*words, "--dry-run"])
     assert isinstance(refused.exception, InputError)
+
+
+def test_models_of_very_many_classes_keep_a_small_log(tmp_path: Path) -> None:
+    classes = [f"class {k}" for k in range(100_000)]
+    many = SimpleNamespace(digest="0123456789abcdef", classes=classes)
+    logits = np.zeros((30, 100_000), np.float32)
+    logits[np.arange(30), np.arange(30)] = 20
+    ring = RequestRing(tmp_path / "log")
+    ring.add(many, np.arange(30), logits, seconds=0.1, content=None)
+    ring.close()
+    assert sum(path.stat().st_size for path in (tmp_path / "log").glob("*.parquet")) < 50_000
+    held_out = tmp_path / "reference.parquet"
+    write_reference(held_out, np.eye(3).repeat(100, 0), labels=["a"] * 300, classes=["a", "b", "c"])
+    found = monitor(tmp_path / "log", out=tmp_path / "out", reference=held_out)
+    assert found.drift is None
+    assert "no probabilities" in found.problems[0]
+    answers = read_requests(tmp_path / "log")["answer"].to_pylist()
+    assert set(answers) == set(classes[:30])
 
 
 @pytest.mark.train

@@ -181,14 +181,16 @@ def _looked(
 def _features(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities and confidence of rows that have them."""
     rows = [row for row in table["probabilities"].to_pylist() if row is not None]
-    shares = np.array(rows, dtype=np.float64).reshape(len(rows), -1)
+    shares = np.array(rows, dtype=np.float64) if rows else np.zeros((0, 0))
     return shares, shares.max(1) if shares.size else np.zeros(0)
 
 
-def _drift(table: pa.Table, known: Reference) -> Drift:
+def _drift(table: pa.Table, known: Reference) -> Drift | None:
     at = table["at"].to_numpy()
     last = table.filter([bool(each) for each in at > at.max() - DAY])
     shares, _ = _features(last)
+    if not len(shares):
+        return None
     _check_columns(shares, known)
     names = [f"probability {k}" for k in range(shares.shape[1])]
     usable = np.isfinite(shares).all(axis=1)
@@ -220,11 +222,12 @@ def _watched(
             done, seen = float(state["done"]), set(state["seen"])
     at = np.floor(table["at"].to_numpy() / DAY)
     for day in [each for each in np.unique(at) if done < each < at.max()]:
-        shares, _ = _features(table.filter([bool(each) for each in at == day]))
-        _check_columns(shares, known)
-        shares = shares[np.isfinite(shares).all(axis=1)]
-        watch.window(shares, confidence=np.clip(shares.max(1), 0, 1) if len(shares) else [])
         done = float(day)
+        shares, _ = _features(table.filter([bool(each) for each in at == day]))
+        if len(shares):
+            _check_columns(shares, known)
+            shares = shares[np.isfinite(shares).all(axis=1)]
+            watch.window(shares, confidence=np.clip(shares.max(axis=1, initial=0), 0, 1))
     new = [name for name in audited if name not in seen]
     watch.labels([audited[n].confidence for n in new], [audited[n].correct for n in new])
     if not dry:
@@ -279,7 +282,12 @@ def _problems(table: pa.Table, known: Reference | None, told: dict[str, str]) ->
             f"{len(new)} labels are none that the model has ever answered, such as {new[0]!r}: a "
             "new class, or another spelling."
         )
-    if known is not None:
+    if known is not None and table["probabilities"].null_count == table.num_rows:
+        said.append(
+            "The log holds no probabilities, as of models with more than 1,000 classes: the alarm "
+            "watches labels alone."
+        )
+    elif known is not None:
         shared = known.shared_with(_features(table)[0])
         if shared > _SHARED:
             said.append(
