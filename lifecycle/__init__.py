@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING
 from thresher.core.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from .adapters.adapter import Adapter as Adapter
+    from .adapters.adapter import Base as Base
+    from .adapters.adapter import adapter_from_peft as adapter_from_peft
+    from .adapters.network import AdaptedNetwork as AdaptedNetwork
+    from .adapters.network import merge_adapter as merge_adapter
+    from .adapters.store import AdapterStore as AdapterStore
     from .comparing.asymptotic import AsymptoticSequence as AsymptoticSequence
     from .comparing.betting import BettingSequence as BettingSequence
     from .comparing.canary import Canary as Canary
@@ -40,6 +46,12 @@ if TYPE_CHECKING:
     from .triggers.trigger import dry_run as dry_run
 
 _HOME = {
+    "Adapter": "adapters.adapter",
+    "AdapterStore": "adapters.store",
+    "AdaptedNetwork": "adapters.network",
+    "Base": "adapters.adapter",
+    "adapter_from_peft": "adapters.adapter",
+    "merge_adapter": "adapters.network",
     "ServedModel": "serving.served_model",
     "ServingPlan": "serving.planning",
     "ServingOptions": "serving.options",

@@ -34,6 +34,7 @@ FILES_THAT_TRAIN = (
     "augment/test_augmenter.py",
     "core/test_encoders_pretrained.py",
     "core/test_tokens.py",
+    "lifecycle/adapters/test_adapted_network.py",
     "lifecycle/serving/",
     "training/",
 )

@@ -1,0 +1,227 @@
+"""What a task adds to a base: low-rank updates of layers, and layers of its own.
+
+Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021: a layer's weights W become
+W + up @ down. A head on a frozen encoder is the same of rank 0: nothing but a layer of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thresher.core.errors import InputError
+from thresher.core.files import read_json
+
+from .tensor_file import read_tensors
+
+_MATRIX = 2  # axes
+_PEFT_PREFIX = "base_model.model."
+_PEFT_FILE = "adapter_model.safetensors"
+# Options of peft that change the result, with the only value that is read here.
+_PEFT_PLAIN = {
+    "use_dora": False,
+    "fan_in_fan_out": False,
+    "lora_bias": False,
+    "bias": "none",
+    "rank_pattern": {},
+    "alpha_pattern": {},
+    "layer_replication": None,
+}
+
+
+@dataclass(frozen=True)
+class Base:
+    """Which base an adapter was made for.
+
+    Attributes
+    ----------
+    digest : str
+        Hash of its weights, or any other text that names an encoder exactly.
+    size_bytes : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lifecycle import Base
+    >>> base = Base.of({"layer.weight": np.zeros((4, 4), np.float32)})
+    >>> base.size_bytes, len(base.digest)
+    (64, 32)
+    """
+
+    digest: str
+    size_bytes: int
+
+    @classmethod
+    def of(cls, weights: Any) -> Base:
+        """Hash the weights of a PyTorch network, or a mapping of names to arrays."""
+        named: Mapping[str, Any] = weights.state_dict() if _is_network(weights) else weights
+        total, size = hashlib.blake2b(digest_size=16), 0
+        for name in sorted(named):
+            kind, shape, data = _contents(named[name])
+            total.update(f"{name}\0{kind}\0{shape}\0".encode())
+            total.update(memoryview(data))
+            size += data.nbytes
+        return cls(total.hexdigest(), size)
+
+
+@dataclass(frozen=True, eq=False)
+class Adapter:
+    """The parameters of one task.
+
+    Attributes
+    ----------
+    base : str
+        Digest of the base that it belongs to.
+    low_rank : dict of str to (down, up)
+        By layer: float32 arrays of shapes (r, inputs) and (outputs, r); the scale is within `up`.
+    whole : dict of str to (weight, bias)
+        By layer, which they replace: shapes (outputs, inputs) and (outputs,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lifecycle import Adapter
+    >>> head = Adapter("encoder-1", whole={"head": (np.ones((3, 8)), np.zeros(3))})
+    >>> head.rank, head.size_bytes
+    (0, 108)
+    """
+
+    base: str
+    low_rank: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    whole: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.low_rank and not self.whole:
+            raise InputError("An adapter needs at least one layer, got none.")
+        if both := set(self.low_rank) & set(self.whole):
+            raise InputError(f"The layer {min(both)!r} is both updated and replaced; give one.")
+        for layer, (down, up) in self.low_rank.items():
+            fit = np.ndim(down) == np.ndim(up) == _MATRIX and np.shape(down)[0] == np.shape(up)[1]
+            _check_layer(layer, (down, up), fit=fit, wanted="(r, inputs) and (outputs, r)")
+        for layer, (weight, bias) in self.whole.items():
+            fit = np.ndim(weight) == _MATRIX and np.shape(bias) == np.shape(weight)[:1]
+            _check_layer(layer, (weight, bias), fit=fit, wanted="(outputs, inputs) and (outputs,)")
+        for name in ("low_rank", "whole"):
+            pairs = {key: tuple(map(_frozen, pair)) for key, pair in getattr(self, name).items()}
+            object.__setattr__(self, name, pairs)
+
+    @property
+    def rank(self) -> int:
+        """The largest rank of a layer's update; 0 without any."""
+        return max((len(down) for down, _ in self.low_rank.values()), default=0)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all its numbers."""
+        pairs = [*self.low_rank.values(), *self.whole.values()]
+        return sum(first.nbytes + second.nbytes for first, second in pairs)
+
+
+def adapter_from_peft(folder: str | os.PathLike[str], *, base: Base) -> Adapter:
+    """Read an adapter that ``peft`` has trained and saved (``save_pretrained``).
+
+    Parameters
+    ----------
+    folder : path
+        With ``adapter_config.json`` and ``adapter_model.safetensors``.
+    base : Base
+        Of the network that it was trained on; peft's files do not say it.
+
+    Raises
+    ------
+    InputError
+        For a damaged file, another method than LoRA, or an option that is not read here.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lifecycle import Base, adapter_from_peft
+    >>> try:
+    ...     adapter_from_peft("no-such-folder", base=Base("encoder-1", 1000))
+    ... except ValueError as error:
+    ...     print(error)
+    There is no file no-such-folder/adapter_config.json.
+    """
+    home = Path(folder)
+    scale = _peft_scale(read_json(home / "adapter_config.json"), home)
+    arrays, _ = read_tensors(home / _PEFT_FILE)
+    names = {name: name.removeprefix(_PEFT_PREFIX) for name in arrays}
+    by_name = {short: arrays[name] for name, short in names.items()}
+    low_rank, whole = {}, {}
+    while by_name:
+        name = next(iter(by_name))
+        layer, _, kind = name.partition(".lora_")
+        if kind in ("A.weight", "B.weight"):
+            down = _partner(by_name, f"{layer}.lora_A.weight", home)
+            low_rank[layer] = (down, scale * _partner(by_name, f"{layer}.lora_B.weight", home))
+        elif not kind and name.endswith((".weight", ".bias")):
+            layer = name.rpartition(".")[0]
+            weight = _partner(by_name, f"{layer}.weight", home)
+            none = np.zeros(len(weight), np.float32)
+            whole[layer] = (weight, by_name.pop(f"{layer}.bias", none))
+        else:
+            raise InputError(
+                f"{home / _PEFT_FILE} holds {name!r}, which is not read here; allowed are low-rank "
+                "updates of linear layers, and linear layers in `modules_to_save`."
+            )
+    return Adapter(base.digest, low_rank, whole)
+
+
+def _peft_scale(settings: Any, home: Path) -> float:
+    if not isinstance(settings, dict) or settings.get("peft_type") != "LORA":
+        got = settings.get("peft_type") if isinstance(settings, dict) else settings
+        raise InputError(f"{home} holds no LoRA adapter of peft; its kind is {got!r}.")
+    for option, plain in _PEFT_PLAIN.items():
+        if (settings.get(option) or plain) != plain:
+            raise InputError(
+                f"The adapter in {home} was trained with {option} = {settings[option]!r}, which is "
+                f"not read here; train it with {plain!r}, or merge it with peft."
+            )
+    rank, alpha = settings.get("r"), settings.get("lora_alpha")
+    if not isinstance(rank, int) or rank < 1 or not isinstance(alpha, (int, float)):
+        raise InputError(f"{home / 'adapter_config.json'} has no usable `r` and `lora_alpha`.")
+    return float(alpha) / (rank**0.5 if settings.get("use_rslora") else rank)
+
+
+def _partner(arrays: dict[str, np.ndarray], name: str, home: Path) -> np.ndarray:
+    if name not in arrays:
+        raise InputError(f"{home / _PEFT_FILE} lacks {name!r}; save the adapter again.")
+    return arrays.pop(name)
+
+
+def _is_network(weights: Any) -> bool:
+    return hasattr(weights, "state_dict")
+
+
+def _contents(value: Any) -> tuple[str, tuple[int, ...], np.ndarray]:
+    """Return kind, shape and bytes of an array or a tensor; the kind is named alike for both."""
+    if hasattr(value, "detach"):  # a tensor, of whatever kind NumPy may not have
+        import torch
+
+        flat = value.detach().cpu().contiguous().reshape(-1)
+        kind = str(value.dtype).removeprefix("torch.")
+        return kind, tuple(value.shape), flat.view(torch.uint8).numpy()
+    array = np.ascontiguousarray(value)
+    return array.dtype.name, np.shape(value), array.reshape(-1).view(np.uint8)
+
+
+def _check_layer(layer: str, pair: tuple[Any, Any], *, fit: bool, wanted: str) -> None:
+    if not fit:
+        got = " and ".join(str(np.shape(each)) for each in pair)
+        raise InputError(f"Layer {layer!r} needs arrays of shapes {wanted}, got {got}.")
+    if not all(np.isfinite(each).all() for each in pair):
+        raise InputError(f"Layer {layer!r} has values that are not finite; train it again.")
+
+
+def _frozen(values: Any) -> np.ndarray:
+    array = np.asarray(values, dtype=np.float32)
+    if array.flags.writeable:
+        array = array.copy()
+        array.flags.writeable = False
+    return array
