@@ -65,7 +65,7 @@ class Base:
         for name in sorted(named):
             kind, shape, data = _contents(named[name])
             total.update(f"{name}\0{kind}\0{shape}\0".encode())
-            total.update(memoryview(data))
+            total.update(data.data)
             size += data.nbytes
         return cls(total.hexdigest(), size)
 

@@ -239,3 +239,14 @@ def test_an_adapter_trained_by_peft_equals_peft_merged(tmp_path: Path) -> None:
         torch.testing.assert_close(adapted(rows, adapters=name), answer, atol=1e-5, rtol=0)
         merged = merge_adapter(network, store.get(name))
         torch.testing.assert_close(merged(rows), answer, atol=1e-5, rtol=0)
+
+
+def test_the_code_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).resolve().parents[3] / "docs" / "adapters.md"
+    block = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="of its base"):  # a base so small has no tenth to spare
+        exec(
+            compile(block.replace("2, 64", "9, 64").replace("256, 2)", "256, 9)"), "p", "exec"), {}
+        )
+    exec(compile(block, "docs/adapters.md", "exec"), {})
