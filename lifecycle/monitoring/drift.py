@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from thresher.core.errors import InputError, check_number
 
 FEWEST = 20
-_MOST_FITTED = 20_000  # rows of each side; more change the third digit
+_MOST = 15_000  # rows of each side, evenly spaced; more change the third digit
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ def compare_rows(
     Parameters
     ----------
     reference, current : mapping of str to array, shape (n,) each
-        Columns of numbers; NaN is taken as a value of its own.
+        Columns of numbers; NaN is taken as a value of its own. Of more than 15,000 rows so many
+        are looked at, evenly spaced: the error of the AUC is then 0.003.
     batches, reference_batches : array, shape (n,), optional
         What rows came together, such as the hour; by default each row by itself.
 
@@ -116,8 +117,10 @@ def compare_rows(
             f"{', '.join(new)}."
         )
     rows_old, rows_new = len(old[names[0]]), len(new[names[0]])
-    units_old = _units(reference_batches, rows_old)
-    units_new = _units(batches, rows_new)
+    units_old = _units(_units(reference_batches, rows_old)[:: _step(rows_old)], None)
+    units_new = _units(_units(batches, rows_new)[:: _step(rows_new)], None)
+    old = {name: values[:: _step(rows_old)].astype(np.float64) for name, values in old.items()}
+    new = {name: values[:: _step(rows_new)].astype(np.float64) for name, values in new.items()}
     problems = _problems(old, new)
     if min(rows_old, rows_new) < FEWEST or min(units_old.max(), units_new.max()) < 3:
         return Drift(None, None, None, rows_new, len(np.unique(units_new)), [], problems)
@@ -129,18 +132,27 @@ def compare_rows(
 
 
 def _columns(given: Mapping[str, ArrayLike], what: str) -> dict[str, np.ndarray]:
-    columns = {name: np.asarray(values, dtype=np.float64) for name, values in given.items()}
+    columns = {name: np.asarray(values) for name, values in given.items()}
+    texts = [name for name, column in columns.items() if column.dtype.kind not in "biuf"]
+    if texts:
+        raise InputError(
+            f"Column {texts[0]!r} of `{what}` holds no numbers. Give codes, lengths or embeddings."
+        )
     if len({column.shape for column in columns.values()}) > 1 or not columns:
         shapes = {name: column.shape for name, column in columns.items()}
         raise InputError(f"`{what}` must have columns of one length, got {shapes}.")
     return columns
 
 
-def _units(batches: ArrayLike | None, rows: int) -> np.ndarray:
+def _step(rows: int) -> int:
+    return max(1, -(-rows // _MOST))
+
+
+def _units(batches: ArrayLike | None, rows: int | None) -> np.ndarray:
     if batches is None:
-        return np.arange(rows)
+        return np.arange(rows or 0)
     units = np.unique(np.asarray(batches), return_inverse=True)[1]
-    if len(units) != rows:
+    if rows is not None and len(units) != rows:
         raise InputError(f"`batches` names the batch of {len(units)} rows; there are {rows}.")
     shown: np.ndarray = units
     return shown
@@ -174,7 +186,7 @@ def design(rows: np.ndarray, center: np.ndarray, scale: np.ndarray) -> np.ndarra
 
 def fit_direction(old: np.ndarray, new: np.ndarray) -> np.ndarray:
     """Return weights that tell two designs apart (Fisher's discriminant with a ridge)."""
-    old, new = (part[:: max(1, len(part) // _MOST_FITTED)] for part in (old, new))
+    old, new = (part[:: max(1, len(part) // _MOST)] for part in (old, new))
     gap = new.mean(0) - old.mean(0)
     centered = np.vstack([old - old.mean(0), new - new.mean(0)])
     scatter = centered.T @ centered / len(centered)

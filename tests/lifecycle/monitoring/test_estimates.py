@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
@@ -115,7 +117,7 @@ def test_the_direction_is_that_of_fishers_discriminant() -> None:
 def test_drift_is_an_effect_whatever_the_number_of_rows() -> None:
     rng = np.random.default_rng(6)
     old = {f"c{k}": rng.normal(size=50_000) for k in range(5)}
-    tiny = {name: rng.normal(0.02, 1, 50_000) for name in old}
+    tiny = {name: rng.normal(0.04, 1, 50_000) for name in old}
     found = compare_rows(old, tiny)
     assert found.columns[0].q < 0.01  # a p-value finds it
     assert not found.moved()
@@ -177,10 +179,23 @@ def test_windows_of_few_rows_give_no_number(rows: int) -> None:
 def test_tables_that_do_not_fit_are_refused() -> None:
     with pytest.raises(InputError, match="No column is in both"):
         compare_rows({"a": [1.0]}, {"b": [1.0]})
+    with pytest.raises(InputError, match="'a' of `current` holds no numbers"):
+        compare_rows({"a": [1.0]}, {"a": ["x"]})
     with pytest.raises(InputError, match="one length"):
         compare_rows({"a": [1.0], "b": [1.0, 2.0]}, {"a": [1.0]})
     with pytest.raises(InputError, match="batches"):
         compare_rows({"a": [1.0]}, {"a": [1.0]}, batches=[1, 2])
+
+
+def test_millions_of_rows_cost_as_much_as_thousands() -> None:
+    rng = np.random.default_rng(9)
+    old = {"a": rng.normal(size=1_000_000), "b": rng.normal(size=1_000_000)}
+    new = {"a": old["a"] + 0.3, "b": old["b"]}
+    began = time.process_time()
+    found = compare_rows(old, new, batches=np.arange(1_000_000) // 1000)
+    assert time.process_time() - began < 2
+    assert found.rows == 1_000_000
+    assert found.columns[0].auc == pytest.approx(0.584, abs=0.01)  # of normals 0.3 apart
 
 
 def test_benjamini_hochberg() -> None:
