@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from lifecycle import RequestRing, TriggerRules, read_requests, write_reference
 from lifecycle.monitoring.days import DAY
-from thresher.app import label_tell, monitor
+from thresher.app import label_next, label_tell, monitor
 from thresher.app.cli.commands import app
 from thresher.core.errors import InputError
 
@@ -174,6 +174,25 @@ def test_labels_late_twice_conflicting_unknown_or_new(world: World, tmp_path: Pa
     first.asked.write_text(f"row_id,label\n{name},elephant\n")
     new = monitor(tmp_path / "log", out=tmp_path / "out")
     assert any("'elephant': a new class" in problem for problem in new.problems)
+
+
+def test_a_look_that_dies_while_it_asks_blocks_nothing(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.day(0, texts=True)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("thresher.app.monitoring.audits._written", killed)
+        with pytest.raises(KeyboardInterrupt):
+            monitor(tmp_path / "log", out=tmp_path / "out", ask=12)
+    found = monitor(tmp_path / "log", out=tmp_path / "out", ask=12)
+    assert found.asked == tmp_path / "out" / "audit" / "000012"
+    names = label_next(found.asked, 12).batch.row_ids.tolist()
+    label_tell(found.asked, {name: world.truth[name] for name in names}, annotator="ann")
+    assert monitor(tmp_path / "log", out=tmp_path / "out").labels == 12
 
 
 def test_a_reference_that_is_in_the_log_is_named(world: World, tmp_path: Path) -> None:

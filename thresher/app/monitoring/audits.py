@@ -64,14 +64,14 @@ def ask_rows(
     chosen = choose_audit(list(recent), n=n, asked=set(asked), random_state=seed)
     if not chosen:
         return None
-    place = _written(folder, [recent[name] for name in chosen], classes, number=len(asked))
     new = {
         name: Asked(row["at"], row["model"], row["answer"], row["confidence"])
         for name, row in recent.items()
         if name in set(chosen)
     }
+    # First of all: a label of a row that is not listed as asked would be refused.
     _write_asked(folder / "asked.csv", asked | new)
-    return place
+    return _written(folder, [recent[name] for name in chosen], classes, number=len(asked))
 
 
 def _write_asked(path: Path, asked: Mapping[str, Asked]) -> None:
