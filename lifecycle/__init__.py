@@ -25,6 +25,15 @@ if TYPE_CHECKING:
     from .comparing.routing import canary_app as canary_app
     from .comparing.sample_size import rows_needed as rows_needed
     from .comparing.shadow import Shadow as Shadow
+    from .federated.local_head import train_head as train_head
+    from .federated.packing import PackedUpdate as PackedUpdate
+    from .federated.packing import UpdatePacker as UpdatePacker
+    from .federated.shared_rows import rows_to_drop as rows_to_drop
+    from .federated.shared_rows import salted_hashes as salted_hashes
+    from .federated.split import dirichlet_split as dirichlet_split
+    from .federated.weighting import ClientUpdate as ClientUpdate
+    from .federated.weighting import combine_updates as combine_updates
+    from .federated.weighting import reach as reach
     from .monitoring.accuracy import estimate_accuracy as estimate_accuracy
     from .monitoring.calibration import calibration_error as calibration_error
     from .monitoring.drift import compare_rows as compare_rows
@@ -46,6 +55,15 @@ if TYPE_CHECKING:
     from .triggers.trigger import dry_run as dry_run
 
 _HOME = {
+    "PackedUpdate": "federated.packing",
+    "UpdatePacker": "federated.packing",
+    "dirichlet_split": "federated.split",
+    "rows_to_drop": "federated.shared_rows",
+    "salted_hashes": "federated.shared_rows",
+    "ClientUpdate": "federated.weighting",
+    "combine_updates": "federated.weighting",
+    "reach": "federated.weighting",
+    "train_head": "federated.local_head",
     "Adapter": "adapters.adapter",
     "AdapterStore": "adapters.store",
     "AdaptedNetwork": "adapters.network",

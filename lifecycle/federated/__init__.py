@@ -1,0 +1,1 @@
+"""Training over clients that keep their rows: packing, weighting, splits and shared duplicates."""

@@ -1,0 +1,65 @@
+"""Updates in 8 bits: right on average, nothing lost over rounds, damage refused."""
+
+import numpy as np
+import pytest
+
+from lifecycle import PackedUpdate, UpdatePacker
+from thresher.core.errors import InputError
+
+RNG = np.random.default_rng(0)
+UPDATE = RNG.normal(size=3000).astype(np.float32) * np.repeat([1, 100, 1e-4], 1000)
+
+
+def test_rounding_is_right_on_average_and_off_by_less_than_a_step() -> None:
+    draws = np.stack(
+        [UpdatePacker(3000, random_state=seed).pack(UPDATE).values() for seed in range(400)]
+    )
+    step = np.repeat(
+        [np.abs(UPDATE[start : start + 1024]).max() / 127 for start in (0, 1024, 2048)], 1024
+    )[:3000]
+    assert (np.abs(draws - UPDATE) <= step * 1.0001).all()
+    # The mean of 400 draws has a standard error of at most half a step over 20.
+    assert (np.abs(draws.mean(0) - UPDATE) <= 5 * step / 40).all()
+
+
+def test_what_rounding_takes_away_comes_with_later_updates() -> None:
+    packer = UpdatePacker(3000, random_state=0)
+    updates = RNG.normal(size=(50, 3000))
+    sent = sum(packer.pack(update).values().astype(np.float64) for update in updates)
+    single = np.abs(updates).max() / 127
+    # Over any number of rounds the sum is off by what the last one owes, at most a step.
+    assert np.abs(sent - updates.sum(0)).max() < 1.1 * single
+
+
+def test_a_quarter_of_the_bytes_and_back() -> None:
+    packed = UpdatePacker(3000, random_state=0).pack(UPDATE)
+    data = packed.to_bytes()
+    assert len(data) == 8 + 3 * 4 + 3000
+    read = PackedUpdate.from_bytes(data)
+    assert np.array_equal(read.values(), packed.values())
+    assert read.values().dtype == np.float32
+
+
+def test_zeros_and_one_number() -> None:
+    packer = UpdatePacker(1, random_state=0)
+    assert packer.pack([0.0]).values().tolist() == [0.0]
+    assert packer.pack([3.0]).values() == pytest.approx([3.0])
+
+
+def test_damage_is_refused() -> None:
+    data = UpdatePacker(3000, random_state=0).pack(UPDATE).to_bytes()
+    for length in (0, 7, 8, 500, len(data) - 1):
+        with pytest.raises(InputError, match="cut or damaged"):
+            PackedUpdate.from_bytes(data[:length])
+    broken = data[:8] + np.float32(np.nan).tobytes() + data[12:]
+    with pytest.raises(InputError, match="not finite"):
+        PackedUpdate.from_bytes(broken)
+
+
+def test_what_is_no_update_is_refused_and_changes_nothing() -> None:
+    packer, fresh = UpdatePacker(2, random_state=0), UpdatePacker(2, random_state=0)
+    with pytest.raises(InputError, match="1 numbers of the update are not finite"):
+        packer.pack([1.0, np.inf])
+    with pytest.raises(InputError, match="2 numbers was expected"):
+        packer.pack([1.0])
+    assert np.array_equal(packer.pack([1.0, 0.3]).numbers, fresh.pack([1.0, 0.3]).numbers)
