@@ -463,6 +463,8 @@ def test_boxes_by_mouse_and_by_keyboard(
     layer = browser.driver.find_element("css selector", "svg.boxes")
     image = browser.driver.find_element("css selector", ".content img")
     assert layer.rect == pytest.approx(image.rect, abs=1)
+    size = [layer.rect[side] for side in ("width", "height")]
+    assert size == pytest.approx([480, 240], abs=1)  # enlarged, in its own shape
     scale = layer.rect["width"] / 400
     draw = ActionChains(browser.driver, duration=20)
     draw.move_to_element_with_offset(layer, round(-100 * scale), round(-50 * scale))

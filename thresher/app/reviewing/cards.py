@@ -15,7 +15,7 @@ from ..review_sheet import proposal, propose
 from .table import OUTSIDE, ReviewTable
 
 SHORT, WHOLE = 400, 1_000_000
-NOTHING_DECIDED = "not among the rows that are decided about"
+NOTHING_DECIDED = "nothing, it was not read as a row of the data"
 
 
 def cards(table: ReviewTable, rows: Sequence[int], *, length: int = SHORT) -> list[dict[str, Any]]:

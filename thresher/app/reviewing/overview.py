@@ -17,14 +17,13 @@ def overview(desk: ReviewDesk) -> dict[str, Any]:
     """Return plain JSON types: rows, lists with their counts, labels, actions, verdicts."""
     table = desk.table
     loaded = table.reviewed.loaded
-    counts = table.reviewed.issues.counts()
     changed = int((table.actions[: table.decided] != ROW_ACTIONS.index("keep")).sum())
     lists = [
         {
             "name": check,
             "title": title,
             "meaning": meaning,
-            "count": counts[check],
+            "count": table.count(check),
         }
         for check, (title, meaning) in table.titles().items()
     ]

@@ -163,7 +163,17 @@ class ReviewTable:
             part["score"].to_numpy().astype(np.float32),
             _codes(part["suggested"], self.labels),
         )
-        return grouped(listed) if name in DUPLICATES else listed.take(_worst_first(listed))
+        if name in DUPLICATES:
+            return grouped(listed)
+        listed = listed.take(_worst_first(listed))
+        return listed.take(_first_of_each(listed))
+
+    def count(self, check: str) -> int:
+        """Return how many lines the list of a check has."""
+        at = np.flatnonzero(pc.equal(self._found["check"], check).to_numpy(zero_copy_only=False))
+        if check in DUPLICATES:
+            return len(at)
+        return len(np.unique(_pairs(self._finding_rows[at], self._finding_twins[at])))
 
     def _decided(self) -> Listed:
         rows = np.flatnonzero(self.actions[: self.decided] != ACTIONS.index("keep"))
@@ -240,6 +250,20 @@ def _padded(values: np.ndarray, more: int, value: float) -> np.ndarray:
 
 def _worst_first(listed: Listed) -> np.ndarray:
     return np.lexsort((listed.rows, listed.scores))
+
+
+def _pairs(rows: np.ndarray, twins: np.ndarray) -> np.ndarray:
+    """Return a number for each pair of a row and its twin; int64."""
+    return (rows.astype(np.int64) << 32) | (twins.astype(np.int64) + 1)
+
+
+def _first_of_each(listed: Listed) -> np.ndarray:
+    """Return the place of the first finding about each row and twin: a row is one card of a list.
+
+    All findings about a row stand on its card, so that a second card would ask the same again.
+    """
+    _, first = np.unique(_pairs(listed.rows, listed.twins), return_index=True)
+    return np.sort(first)
 
 
 def _texts(column: Any) -> pa.Array:

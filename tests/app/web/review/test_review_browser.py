@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import time
 
@@ -323,16 +324,18 @@ def test_applying_says_what_it_will_do_and_writes_it(page, tmp_path, reviews):
     page.wait("document.querySelector('dialog .counts')")
     table = page.js("document.querySelector('dialog .counts').textContent")
     assert "1 by verdicts" in table
-    out = tmp_path / "clean.csv"
+    out = tmp_path / "it's clean.csv"
     page.driver.execute_script(
         "document.querySelector('dialog[open] input').value = arguments[0];"
         "document.querySelector('dialog[open] button.main').click()",
         str(out),
     )
     page.wait("document.querySelector('dialog[open]').textContent.includes('Written')")
+    way = shlex.split(page.js("document.querySelector('dialog[open] code').textContent"))
+    assert way == ["thresher", "curate", "undo", f"{out}.manifest", str(out), "--out", "FILE"]
     assert kept in out.read_text()
     assert reviews.read_bytes() == before
-    assert Manifest.load(tmp_path / "clean.csv.manifest").header["verdicts"][0]["by"] == "ann"
+    assert Manifest.load(f"{out}.manifest").header["verdicts"][0]["by"] == "ann"
 
 
 def test_contradictions_are_shown_with_their_rows(page):
@@ -345,6 +348,45 @@ def test_contradictions_are_shown_with_their_rows(page):
     page.driver.execute_script("document.querySelector('dialog[open] button.main').click()")
     page.wait("review.list.title === 'Rows that contradict each other'")
     assert sorted(page.js("Array.from(review.list.rows)")) == sorted(rows)
+
+
+CARD = """
+const {cardNode} = await import('/static/review_card.js');
+const finding = {check: 'label', score: 0.02, twin: -1, suggested: 'fish', detail: ''};
+const card = {row: 0, id: 'a', name: 'a.jpg', given: 'dog', better: null, action: 'drop',
+  proposal: 'drop this row', findings: [finding], picture: false,
+  fields: [{name: 'text', text: ' ', length: 1}]};
+const [change, verdict] = arguments;
+const node = cardNode({pictures: false}, Object.assign(card, change), {verdict});
+const text = (part) => node.querySelector(part).textContent;
+return [text('.labels'), text('.shown'), node.getAttribute('aria-label')];
+"""
+
+
+def test_a_card_says_what_its_row_looks_like_and_that_a_text_is_empty(page):
+    said, content, spoken = page.driver.execute_script(
+        f"return (async function () {{{CARD}}}).apply(null, arguments)", {}, None
+    )
+    assert (said, content) == ("dog, looks like fish", "empty")
+    assert "looks like fish" in spoken
+    ask = f"return (async function () {{{CARD}}}).apply(null, arguments)"
+    relabeled, _, _ = page.driver.execute_script(ask, {}, {"verdict": "relabel", "label": "cat"})
+    assert relabeled == "dog → cat"
+    unread = {"fields": [], "given": None}
+    said, content, _ = page.driver.execute_script(ask, unread, None)
+    assert (said, content) == ("no label, looks like fish", "Its content was not read.")
+
+
+def test_a_group_whose_first_row_goes_does_not_say_that_it_stays(page):
+    page.open("near_duplicate")
+    head = "document.querySelector('.group-head span').textContent"
+    kept = "document.querySelector('.card.kept .role').textContent"
+    assert page.js(f"[{head}, {kept}]") == ["1 copy of the row that stays", "stays"]
+    page.driver.execute_script("review.go({place: 0, inner: 0})")
+    page.key("d")
+    page.wait(f"{head} === '1 copy of a row that goes as well'")
+    page.key("z")
+    page.wait(f"{head} === '1 copy of the row that stays'")
 
 
 def test_a_phone_has_everything_within_its_width(page):

@@ -4,11 +4,22 @@ import { get } from "./api.js";
 import { el, name, visible } from "./dom.js";
 import { media, picture } from "./shell.js";
 
+const PIXELS_SEEN = 128;
+const ENLARGED = 480;
+
+// A small image is enlarged in its own shape, so that marks on it stay in place.
+function enlarge(image) {
+  const longest = Math.max(image.naturalWidth, image.naturalHeight);
+  image.classList.toggle("tiny", longest <= PIXELS_SEEN);
+  image.classList.toggle("enlarged", longest < ENLARGED);
+  image.style.setProperty("--wide", image.naturalWidth / longest);
+}
+
 // Fetched and decoded before it is wanted.
 export function imageOf(row, about) {
   return picture(media(about, row.row), {
     label: `Image of row ${visible(row.id)}`, className: "whole",
-    onload: (image) => image?.classList.toggle("tiny", Math.max(image.naturalWidth, image.naturalHeight) <= 128), // each pixel is seen
+    onload: (image) => { if (image) enlarge(image); },
   });
 }
 

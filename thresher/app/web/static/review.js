@@ -3,7 +3,7 @@
 import { get, Offline, Outbox, Refused } from "./api.js";
 import { announce, el, name, show, visible } from "./dom.js";
 import { arrays, List, listOfRows, Verdicts } from "./review_data.js";
-import { cardNode, figure, inspect, short, waitingNode, WORDS } from "./review_card.js";
+import { cardNode, DECISIONS, figure, inspect, short, waitingNode, WORDS } from "./review_card.js";
 import { applyDialog, bulkDialog, exportRows, noteDialog, personDialog, relabelDialog } from "./review_dialogs.js";
 import { Grid } from "./review_grid.js";
 import { PlotMap } from "./review_map.js";
@@ -168,12 +168,20 @@ class Review {
     const members = this.list.members(unit);
     const kept = this.list.twins[members[0]];
     const strip = el("div", { class: "strip" });
-    if (kept >= 0) strip.append(this.cell(kept, { place, inner: 0, role: "stays", kept: true }));
+    if (kept >= 0) strip.append(this.cell(kept, { place, inner: 0, role: this.goes(kept) ? "goes as well" : "stays", kept: true }));
     const shown = members.slice(0, 40);
     for (const [at, found] of shown.entries()) strip.append(this.cell(this.list.rows[found], { place, inner: at + (kept >= 0), role: `copy ${(1 - this.list.scores[found]).toFixed(2)}` }));
     if (members.length > shown.length) strip.append(el("button", { type: "button", class: "more", onclick: () => this.openRows(members.map((at) => this.list.rows[at]), `Copies of one row`) }, `${number(members.length - shown.length)} more`));
-    node.append(el("div", { class: "group-head" }, el("span", {}, `${number(members.length)} ${members.length === 1 ? "copy" : "copies"} of the row that stays`),
+    node.append(el("div", { class: "group-head" }, el("span", {}, `${number(members.length)} ${members.length === 1 ? "copy" : "copies"} of ${kept >= 0 && this.goes(kept) ? "a row that goes as well" : "the row that stays"}`),
       el("button", { type: "button", class: "plain small", onclick: () => this.sayGroup("accept", place) }, "Accept all"), el("button", { type: "button", class: "plain small", onclick: () => this.sayGroup("reject", place) }, "Reject all")), strip);
+  }
+
+  // Whether a row is dropped, by its verdict or else by what was decided.
+  goes(row) {
+    const verdict = this.verdicts.of(row)?.verdict;
+    if (verdict && verdict !== "accept") return verdict === "drop";
+    const card = this.cards.get(row);
+    return (verdict ? card?.proposed : card?.action) === "drop";
   }
 
   cell(row, { place, inner, role = "", kept = false, pair = -1 }) {
@@ -508,7 +516,7 @@ class Review {
     const bytes = (codes, most) => { const made = new Uint8Array(codes.length); for (let at = 0; at < made.length; at += 1) made[at] = codes[at] < 0 || codes[at] >= most ? 255 : codes[at]; return made; };
     const quiet = (codes) => { const made = Uint8Array.from(codes); for (let at = 0; at < made.length; at += 1) made[at] = made[at] === 0 ? 255 : made[at] - 1; return made; };
     const modes = {
-      action: { title: "decision", colors: () => ({ codes: quiet(found.actions), names: this.overview.actions.slice(1) }) },
+      action: { title: "decision", colors: () => ({ codes: quiet(found.actions), names: this.overview.actions.slice(1).map((one) => DECISIONS[one] ?? one) }) },
       check: { title: "finding", colors: () => ({ codes: bytes(found.reasons, 255), names: this.overview.checks.map((check) => this.titles[check] ?? check) }) },
       verdict: { title: "verdict", colors: () => ({ codes: quiet(this.verdicts.codes), names: this.overview.verdicts.slice(1).map((one) => WORDS[one]) }) },
     };

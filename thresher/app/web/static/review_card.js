@@ -16,6 +16,9 @@ export const short = (check) => SHORT[check] ?? check;
 const closeness = new Set(["exact_duplicate", "near_duplicate", "leakage"]);
 export const figure = (finding) => (closeness.has(finding.check) ? (1 - finding.score).toFixed(2) : finding.score.toFixed(2));
 
+// Decisions as they are called on the page.
+export const DECISIONS = { keep: "stays", drop: "goes", relabel: "gets a new label", review: "to look at", outside: "nothing decided" };
+
 // What is decided happens without a verdict; what is only asked needs one.
 const INTENTS = { review: "If accepted: ", outside: "" };
 const intent = (card) => INTENTS[card.action] ?? "Decided: ";
@@ -23,22 +26,30 @@ const intent = (card) => INTENTS[card.action] ?? "Decided: ";
 // An image of fewer pixels is enlarged so that each is seen as it is.
 const TINY = 80;
 
+const written = (field) => (field.text.trim() ? visible(field.text) : el("i", { class: "soft" }, "empty"));
+
 // What the card is of: its image, or its texts.
 function content(about, card, { whole = false } = {}) {
   if (card.picture || (card.fields.length === 0 && about.pictures)) {
     const crisp = (image) => { if (image && image.naturalWidth <= TINY) image.classList.add("tiny"); };
     return picture(whole ? media(about, card.row) : thumb(about, card.row), { label: `Image of ${visible(card.name)}`, className: whole ? "whole" : "small", onload: crisp });
   }
-  if (card.fields.length === 1) return el("p", { class: "text", dir: "auto" }, visible(card.fields[0].text), card.fields[0].length > card.fields[0].text.length ? "…" : null);
-  return el("dl", { class: "fields" }, card.fields.map((field) => [el("dt", {}, visible(field.name)), el("dd", { dir: "auto" }, visible(field.text))]));
+  if (card.fields.length === 0) return el("p", { class: "text soft" }, "Its content was not read.");
+  if (card.fields.length === 1) return el("p", { class: "text", dir: "auto" }, written(card.fields[0]), card.fields[0].length > card.fields[0].text.length ? "…" : null);
+  return el("dl", { class: "fields" }, card.fields.map((field) => [el("dt", {}, visible(field.name)), el("dd", { dir: "auto" }, written(field))]));
 }
+
+// What a row looks like by the finding that says so, where its label is not changed to that.
+const looksLike = (card) => (card.better ? null : card.findings.find((one) => one.suggested && one.suggested !== card.given)?.suggested ?? null);
 
 function labels(card, verdict, twin) {
   const next = verdict?.verdict === "relabel" ? verdict.label : card.better;
-  if (!card.given && !next) return null;
+  const like = next ? null : looksLike(card);
+  if (!card.given && !next && !like) return null;
   return el("span", { class: "labels" },
     card.given ? name(card.given, { class: "given" }) : el("i", { class: "soft" }, "no label"),
     next && next !== card.given ? [el("span", { "aria-label": "suggested" }, " → "), name(next, { class: "better" })] : null,
+    like ? [el("span", { class: "soft like" }, ", looks like "), name(like, { class: "better" })] : null,
     twin?.given && twin.given !== card.given ? [el("span", { class: "soft", "aria-label": "the other row" }, " | "), name(twin.given)] : null);
 }
 
@@ -50,6 +61,7 @@ export function badge(verdict) {
 // What a screen reader says of a card.
 function spoken(card, verdict, role) {
   const parts = [role, card.name, card.given ? `label ${card.given}` : null, card.better && card.better !== card.given ? `suggested ${card.better}` : null,
+    looksLike(card) ? `looks like ${looksLike(card)}` : null,
     card.findings.map((one) => short(one.check)).join(", "), card.action === "keep" ? null : `${intent(card)}${card.proposal}`, verdict ? WORDS[verdict.verdict] : "no verdict"];
   return visible(parts.filter(Boolean).join("; "));
 }

@@ -13,7 +13,7 @@ function dialog(title, ...inside) {
   return node;
 }
 
-const cancel = () => el("form", { method: "dialog" }, el("button", { class: "plain" }, "Cancel"));
+const cancel = (text = "Cancel") => el("form", { method: "dialog" }, el("button", { class: "plain" }, text));
 
 // One label by typing a part of it; Enter takes the first, or the one that was suggested.
 export function relabelDialog(overview, { rows, offered, given, chosen }) {
@@ -88,6 +88,9 @@ export function personDialog(person, names, chosen) {
 
 const counted = (counts) => [["keep", "stay as they are"], ["relabel", "stay with a new label"], ["drop", "are dropped"], ["review", "are still to be looked at, and stay as they are"]].map(([action, text]) => [counts[action], text]);
 
+// A path as a shell takes it.
+const quoted = (path) => (/^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
+
 // What applying will do, then does it.
 export async function applyDialog({ person, waiting, open }) {
   const body = el("div", { class: "apply" }, el("p", { class: "soft" }, "Counting …"));
@@ -117,12 +120,13 @@ export async function applyDialog({ person, waiting, open }) {
   }
 
   async function write(out, go, told) {
-    go.disabled = true;
+    go.disabled = out.disabled = true;
     told.textContent = "Writing …";
     try {
       const done = await post("/api/review/apply", { out: out.value, person }, 3_600_000);
-      show(told, `Written: ${number(done.kept)} rows stay, ${number(done.relabeled)} with a new label; ${number(done.dropped)} were dropped. Take it back with: `, el("code", {}, `thresher curate undo ${done.path}.manifest ${done.path} --out FILE`));
-    } catch (error) { told.textContent = visible(error.message); go.disabled = false; }
+      show(told, `Written: ${number(done.kept)} rows stay, ${number(done.relabeled)} with a new label; ${number(done.dropped)} were dropped. Take it back with: `, el("code", {}, `thresher curate undo ${quoted(`${done.path}.manifest`)} ${quoted(done.path)} --out FILE`));
+      node.lastChild.replaceWith(cancel("Close"));
+    } catch (error) { told.textContent = visible(error.message); go.disabled = out.disabled = false; }
   }
 }
 

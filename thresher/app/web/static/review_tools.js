@@ -1,6 +1,7 @@
 // What stands above a list: its threshold, search, filters and order.
 
 import { el, show, visible } from "./dom.js";
+import { DECISIONS } from "./review_card.js";
 import { arrays } from "./review_data.js";
 
 const number = (value) => value.toLocaleString("en");
@@ -15,7 +16,7 @@ export class Toolbar {
     this.count = el("span", { class: "counted", role: "status" });
     this.search = el("input", { type: "search", placeholder: "Search name, label, text", "aria-label": "Search", oninput: () => this.searchSoon() });
     this.verdict = this.choice("Verdict", Object.entries(VERDICTS));
-    this.action = this.choice("Decision", [["any", "any decision"], ...review.overview.actions.map((one) => [one, one])]);
+    this.action = this.choice("Decision", [["any", "any decision"], ...review.overview.actions.map((one) => [one, DECISIONS[one] ?? one])]);
     this.label = el("input", { type: "search", list: "all-labels", placeholder: "Any label", "aria-label": "Label", oninput: () => this.filterSoon() });
     this.labels = el("datalist", { id: "all-labels" }, review.overview.labels.slice(0, 1000).map((one) => el("option", { value: one })));
     this.split = this.choice("Split", [["any", "any split"], ...review.overview.splits.map((one) => [one, one || "set aside"])]);
