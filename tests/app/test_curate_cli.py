@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -113,6 +116,21 @@ def test_records_of_several_columns_are_compared_as_one_text(call, tmp_path):
     assert found["found"]["near_duplicate"] == 1
     assert list(pd.read_csv(clean).columns) == list(rows.columns)
     assert call("apply", decisions, tmp_path / "records.csv", "--out", tmp_path / "c.csv")[0] == 0
+
+
+def test_the_way_back_is_printed_as_a_command_that_works(call, reviews, tmp_path):
+    clean, decisions = tmp_path / "it's clean.csv", tmp_path / "m"
+    asked = ("duplicates", reviews, "--label", "stars", "--clean", clean)
+    said = call(*asked, "--manifest", decisions)[1]
+    line = next(one for one in said.splitlines() if one.startswith("as it was: "))
+    program, group, *words = shlex.split(line.removeprefix("as it was: "))
+    assert (program, group, words[-2:]) == ("thresher", "curate", ["--out", "FILE"])
+    back = tmp_path / "back.csv"
+    assert call(*words[:-1], back)[0] == 0
+    assert back.read_bytes() == reviews.read_bytes()
+    clean.unlink()
+    shutil.rmtree(tmp_path / "it's clean.csv.undo")
+    assert "--manifest" in call(*asked)[1].splitlines()[-1]
 
 
 def test_undo_refuses_what_it_cannot_know(call, reviews, tmp_path):

@@ -307,3 +307,26 @@ def test_labels_that_are_sets_or_numbers_count_as_answers(tmp_path, task, label,
     assert (found["classes"], found["known_labels"], found["rows"]) == (classes, 30, 60)
     with LabelFolder(tmp_path / "lab").open() as session:
         assert set(session.labels().row_ids.tolist()) == {f"r{k}" for k in range(1, 60, 2)}
+
+
+def test_missing_classes_are_told_before_anything_is_read(tmp_path: Path) -> None:
+    wrong = error_of("init", tmp_path / "nowhere.csv", "--out", tmp_path / "lab")
+    assert "--classes yes,no" in wrong
+    assert "--label" in wrong
+    assert "nowhere.csv" in error_of(
+        "init", tmp_path / "nowhere.csv", "--task", "regression", "--out", tmp_path / "lab"
+    )
+
+
+def test_an_unknown_format_of_an_export_names_all_that_there_are(folder: Path) -> None:
+    wrong = error_of("export", folder, folder / "labels.xlsx", "--format", "xlsx")
+    assert "'huggingface'" in wrong
+    assert "'label-studio'" in wrong
+
+
+def test_the_start_names_the_page_and_the_file(table: Path) -> None:
+    out = table.parent / "my labels"
+    said = run("init", table, "--row-id", "key", "--features", "x,y", "--classes", "low,high",
+               "--out", out).stdout  # fmt: skip
+    assert f"thresher serve-labels '{out}' --annotator YOU" in said
+    assert f"thresher label next '{out}' -n 20" in said

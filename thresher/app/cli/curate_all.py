@@ -68,4 +68,4 @@ def curate_whole(
         return
     print_result(done.result)
     rows = f"clean data: {done.result.folder / 'dataset' / 'rows'}"
-    write_line(rows if done.clean is None else describe_clean(done.clean))
+    write_line(rows if done.clean is None else describe_clean(done.clean, done.result.folder))

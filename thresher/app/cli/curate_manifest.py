@@ -72,7 +72,7 @@ def apply(
     if as_json:
         write_line(json.dumps(done.to_json(), sort_keys=True))
         return
-    write_line(describe_clean(done.clean))
+    write_line(describe_clean(done.clean, done.folder))
     if done.verdicts is not None:
         write_line(f"verdicts: {done.verdicts:,}; the decisions with them: {done.folder}")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from pathlib import Path
 
 import numpy as np
 from rich.table import Table
@@ -41,17 +43,24 @@ def print_outcome(outcome: Outcome, *, show: int, as_json: bool) -> None:
     for name, path in outcome.written.items():
         _say(console, f"{name}: {path}")
     if outcome.clean is not None:
-        _say(console, describe_clean(outcome.clean))
+        _say(console, describe_clean(outcome.clean, outcome.written.get("manifest")))
 
 
-def describe_clean(clean: Cleaned) -> str:
-    """Say what clean data hold, and how to go back."""
+def describe_clean(clean: Cleaned, decisions: Path | None) -> str:
+    """Say what clean data hold, and how to go back (by the folder of decisions, if written)."""
     changed = f", {clean.relabeled:,} with a new label" if clean.relabeled else ""
     listed = [f"{path} ({clean.split_rows[name]:,} rows)" for name, path in clean.splits.items()]
     return (
         f"clean data: {', '.join(listed) or clean.path} ({clean.kept:,} rows stay{changed}, "
-        f"{clean.dropped:,} dropped; {clean.undo} takes it back)"
+        f"{clean.dropped:,} dropped)\n{_way_back(clean, decisions)}"
     )
+
+
+def _way_back(clean: Cleaned, decisions: Path | None) -> str:
+    if decisions is None:
+        return f"kept, to put it back: {clean.undo} (with the decisions, which --manifest writes)"
+    named = shlex.join(map(str, (decisions, clean.path)))
+    return f"as it was: thresher curate undo {named} --out FILE"
 
 
 def _decided(outcome: Outcome) -> str:

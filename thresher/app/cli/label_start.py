@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,7 +76,9 @@ def init(
         [
             f"{started.rows:,} rows, encoder {started.encoder}, {started.known_labels} labels "
             f"known already, {started.set_aside} rows cannot be used",
-            f"Next: thresher label next {out} -n 20 --annotator YOU --out batch.csv",
+            f"Next, on a page: thresher serve-labels {shlex.quote(str(out))} --annotator YOU",
+            f"or in a file: thresher label next {shlex.quote(str(out))} -n 20 --annotator YOU "
+            "--out batch.csv",
         ],
         as_json=as_json,
     )

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core.errors import InputError
+from ...core.errors import InputError, check_choice
 from ...core.signatures import checked
 from ..label_folder import LabelFolder
 
@@ -74,8 +74,10 @@ def label_export(
     2
     """
     from active_learning import export_dataset, export_labels
-    from active_learning.adapters.formats import format_of
+    from active_learning.adapters.formats import FORMATS, format_of
 
+    if format is not None:
+        check_choice("format", format, (*FORMATS, HUB))
     here, path = LabelFolder(Path(folder)), Path(file)
     if format == HUB:
         if answers or history:

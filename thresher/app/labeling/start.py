@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from active_learning import Curves
 
 PathLike = str | os.PathLike[str]
+NO_CLASSES = (
+    "Name the allowed labels with --classes, such as --classes yes,no; or with --label the column "
+    "whose labels are known already."
+)
 
 
 class VectorOptions(InputOptions, total=False):
@@ -135,7 +139,8 @@ def label_init(
 
     asked = filled(StartOptions, options)
     check_choice("task", task, TASKS)
-    get_strategy(asked["strategy"])  # an unknown name is told before anything is read
+    get_strategy(asked["strategy"])  # what can be told before anything is read is told
+    _check_classes(classes, task, label)
     loaded, vectors = _read(
         data,
         options,
@@ -292,6 +297,11 @@ def _known(loaded: LoadedDataset, label: str | None) -> dict[str, str]:
     return known_answers(loaded, class_names(loaded.dataset, loaded.schema.label).to_pylist())
 
 
+def _check_classes(given: Sequence[str] | None, task: str, label: str | None) -> None:
+    if given is None and label is None and task != "regression":
+        raise InputError(NO_CLASSES)
+
+
 def _classes(
     given: Sequence[str] | None, task: str, known: dict[str, str]
 ) -> tuple[str, ...] | None:
@@ -303,4 +313,4 @@ def _classes(
         return tuple(sorted({name for row in known.values() for name in json.loads(row)}))
     if task == "regression":
         return None
-    raise InputError("Name the allowed labels with --classes, such as --classes yes,no.")
+    raise InputError(NO_CLASSES)
