@@ -68,15 +68,15 @@ class DrawnLosses:
         Inverse of each row's probability relative to a uniform draw.
     expected_mean : float
         The mean loss that the model expects on the rows that an estimate is about.
-    pool_size : int
-        Number of those rows.
+    pool_size : int or None
+        Number of those rows; None for endlessly many.
     """
 
     loss: np.ndarray
     expected: np.ndarray
     weights: np.ndarray
     expected_mean: float
-    pool_size: int
+    pool_size: int | None
 
 
 @checked

@@ -1,7 +1,14 @@
-"""The audit arm: labeled rows that were drawn at random, and what they say about the model."""
+"""The audit arm: labeled rows that were drawn at random, and what they say about the model.
+
+A drawn row that the strategy chose too is no longer like the rows without a label, and is left out.
+In a small pool that soon leaves too few, or no row is without a label. Then all drawn rows count,
+each by the chance that it had to be drawn: they are like the whole pool, and like new rows of its
+kind.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +20,12 @@ from .state import State
 
 LEAST_AUDITED = 5
 POOL_SAMPLE = 20_000
+UNLABELED, WHOLE = "rows without a label", "rows like those of the pool"
 
 
 @dataclass(frozen=True)
 class Audit:
-    """The labeled rows, and which of them the audit arm drew and the strategy never chose.
+    """The labeled rows, and those of them that are judged: drawn before the strategy chose them.
 
     Attributes
     ----------
@@ -25,12 +33,14 @@ class Audit:
         All labeled rows.
     targets : ndarray, shape (m,) or (m, c)
     places : ndarray of int64, shape (k,)
-        Where the audited ones are in `rows`.
+        Where the judged ones are in `rows`.
     weights : ndarray of float64, shape (k,)
     unlabeled : ndarray of int64
         Candidates without a label.
     order : ndarray of int64, shape (m,)
         Places in `rows` in the order in which they were labeled.
+    about : str
+        Which rows the judged ones stand for, `UNLABELED` or `WHOLE`.
     """
 
     policy: Policy
@@ -40,26 +50,34 @@ class Audit:
     weights: np.ndarray
     unlabeled: np.ndarray
     order: np.ndarray
+    about: str
 
     @classmethod
     def of(cls, policy: Policy, state: State, rows: np.ndarray, targets: np.ndarray) -> Audit:
         """Collect the audited rows of a state."""
         audited = state.audited()
         drawn = [state.drawn[int(place)] for place in audited]
+        weights = np.array([1.0 / (row.available * row.propensity) for row in drawn])
+        unlabeled = np.flatnonzero(state.candidates & ~state.labeled)
+        about = UNLABELED
+        if len(audited) < LEAST_AUDITED or not len(unlabeled):
+            about = WHOLE
+            audited, weights = state.drawn_first()
         return cls(
             policy,
             rows,
             targets,
             np.searchsorted(rows, audited),
-            np.array([1.0 / (row.available * row.propensity) for row in drawn]),
-            np.flatnonzero(state.candidates & ~state.labeled),
+            weights,
+            unlabeled,
             np.argsort([_first(state, int(place)) for place in rows], kind="stable"),
+            about,
         )
 
     @property
-    def enough(self) -> bool:
-        """Whether an accuracy can be estimated."""
-        return len(self.places) >= LEAST_AUDITED and len(self.unlabeled) > 0
+    def missing(self) -> int:
+        """How many more audited rows an estimate of the accuracy takes."""
+        return max(0, LEAST_AUDITED - len(self.places))
 
     def folds(self) -> list[np.ndarray]:
         """Return parts of ``range(k)``, at random, ten at most."""
@@ -67,7 +85,12 @@ class Audit:
         return [part for part in np.array_split(order, min(FOLDS, len(order))) if len(part)]
 
     def sample(self) -> np.ndarray:
-        """Return the rows without a label, of very many a random sample."""
+        """Return rows without a label beside the judged ones, of very many a random sample.
+
+        None where the judged rows stand for others.
+        """
+        if self.about == WHOLE:
+            return self.unlabeled[:0]
         rng = np.random.default_rng((self.policy.seed, 8))
         if len(self.unlabeled) <= POOL_SAMPLE:
             return self.unlabeled
@@ -85,26 +108,40 @@ class Audit:
 
     def judged(self) -> DrawnLosses:
         """Judge each tenth of the audited rows by a model of all other labels."""
-        task, rest = self.policy.task, self.sample()
+        return self.judged_by(np.arange(len(self.rows)), parts=self.folds(), rest=self.sample())
+
+    def judged_by(
+        self, among: np.ndarray, *, parts: Sequence[np.ndarray], rest: np.ndarray
+    ) -> DrawnLosses:
+        """Judge each part of the audited rows by a model of the other labels at `among`.
+
+        Without `rest`, rows of the pool to say what the model expects of itself there, that is
+        taken to be what it expects on the audited ones.
+        """
+        task = self.policy.task
         loss, expected = np.zeros(len(self.places)), np.zeros(len(self.places))
         means = []
-        for part in self.folds():
+        for part in parts:
             held = self.places[part]
-            train = np.setdiff1d(np.arange(len(self.rows)), held)
+            train = np.setdiff1d(among, held)
             outputs = self.outputs(train, np.concatenate([self.rows[held], rest]))
             own, others = outputs[: len(held)], outputs[len(held) :]
             loss[part] = task.loss(own, self.targets[held])
             expected[part] = task.expected_loss(own)
-            means.append(task.expected_loss(others).mean())
+            if len(rest):
+                means.append(task.expected_loss(others).mean())
+        if not means:
+            mean = float(np.average(expected, weights=self.weights))
+            return DrawnLosses(loss, expected, self.weights, mean, None)
         return DrawnLosses(loss, expected, self.weights, float(np.mean(means)), len(self.unlabeled))
 
     def estimate(self) -> Estimate | None:
-        """Estimate the task's measure on unlabeled rows.
+        """Estimate the task's measure on the rows that the audit is about.
 
-        The strategy knew nothing of the audited rows, so that they are like the rows without a
-        label.
+        The strategy knew nothing of the audited rows, so that those which it did not choose are
+        like the rows without a label, and all of them, weighted, like the pool.
         """
-        return self.policy.task.estimate(self.judged()) if self.enough else None
+        return None if self.missing else self.policy.task.estimate(self.judged())
 
     def gain(self) -> Estimate | None:
         """Estimate how much better the chosen labels are than as many random ones.
@@ -114,7 +151,8 @@ class Audit:
         chosen labels make fewer errors.
         """
         chosen = self.order[~np.isin(self.order, self.places)]
-        if len(self.places) < 2 * LEAST_AUDITED or len(chosen) < len(self.places):
+        few = len(self.places) < 2 * LEAST_AUDITED or len(chosen) < len(self.places)
+        if few or self.about == WHOLE:  # some of them were chosen too
             return None
         difference = np.zeros(len(self.places))
         for part in self.folds():

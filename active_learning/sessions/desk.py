@@ -42,7 +42,9 @@ class Desk:
     session : Session
         Stays open when the desk is closed.
     batch : int
-        Rows are chosen, twice as many at once, when so many are left for an annotator.
+        Rows are chosen, twice as many at once, when so many are left for an annotator; fewer in a
+        pool of less than 20 times as many, so that the model has a say before it is used up. There
+        the audit share of the session is raised until ten rows of the whole pool would be drawn.
     lease : float or str
         How long rows stay with a tab of which nothing is heard: seconds, or a number with a unit s,
         m, h or d.
@@ -98,9 +100,14 @@ class Desk:
         self._timeout, labels.timeout = labels.timeout, PATIENCE
         self._labeled_at: deque[float] = deque()
         self._closed = False
-        self._filler = Filler(
-            self._engine, Terms(batch, self._length, mode, session.audit), clock=self._clock
+        terms = Terms.of(
+            batch=batch,
+            length=self._length,
+            mode=mode,
+            audit=session.audit,
+            pool=int(self._engine.state.candidates.sum()),
         )
+        self._filler = Filler(self._engine, terms, clock=self._clock)
         self._writer: Writer[Told | None] = Writer(
             labels, lock=self._engine.lock, prepare=self._engine.refresh, finish=self._finish
         )

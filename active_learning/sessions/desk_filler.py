@@ -21,6 +21,10 @@ from .store import LeaseChange
 LINGER = 60.0
 PAUSE = 1.0
 TRIES = 3
+# A pool lasts for ten asks of two batches each, but a batch is no smaller than the fewest.
+ROUNDS, FEWEST = 20, 5
+# So many rows of a whole pool are drawn to audit the model, at most every second.
+AUDITED, MOST_AUDITED = 10, 0.5
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,16 @@ class Terms:
     length: float
     mode: str
     audit: float
+
+    @classmethod
+    def of(cls, *, batch: int, length: float, mode: str, audit: float, pool: int) -> Terms:
+        """Return the terms for a pool of so many rows: in a small one fewer at once, more audited.
+
+        Without an audit there is none in a small pool either.
+        """
+        few = max(FEWEST, pool // ROUNDS)
+        least = min(MOST_AUDITED, AUDITED / max(1, pool))
+        return cls(min(batch, few), length, mode, max(audit, least) if audit else 0.0)
 
 
 class Filler:

@@ -78,17 +78,10 @@ def session_curve(audit: Audit, *, now: Estimate) -> PowerLaw | None:
         first = audit.order[: round(share * m)]
         if len(first) < LEAST_TRAINED:
             continue
-        judged = np.zeros(len(audit.places))
-        hoped = 0.0
-        for part in parts:
-            held = audit.places[part]
-            train = np.setdiff1d(first, held)
-            outputs = audit.outputs(train, np.concatenate([audit.rows[held], rest]))
-            own, others = outputs[: len(held)], outputs[len(held) :]
-            judged[part] = task.loss(own, audit.targets[held]) - task.expected_loss(own)
-            hoped += float(task.expected_loss(others).mean()) / len(parts)
+        drawn = audit.judged_by(first, parts=parts, rest=rest)
+        more = float(np.average(drawn.loss - drawn.expected, weights=drawn.weights))
         sizes.append(share * m)
-        losses.append(hoped + float(np.average(judged, weights=audit.weights)))
+        losses.append(drawn.expected_mean + more)
     if len(sizes) < 3:
         return None
     level = task.loss_of(now.value) - losses[-1]

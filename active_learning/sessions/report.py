@@ -31,7 +31,12 @@ class Report:
     measure : str
         What `accuracy` is: accuracy, exact match or, for regression, the mean absolute error.
     accuracy : Estimate or None
-        Of the model of all labels on the rows without a label; None below five audited rows.
+        Of the model of all labels on the rows of `accuracy_of`; None below five audited rows.
+    accuracy_of : str
+        ``"rows without a label"``, or, where too few audited rows are like those, since the
+        strategy chose them too, ``"rows like those of the pool"``.
+    audited_missing : int
+        Audited rows with a label that the accuracy still needs.
     gain : Estimate or None
         Errors of a model of as many random labels less those of one of labels that the strategy
         chose, at the number of audited rows; None below ten of them.
@@ -51,11 +56,24 @@ class Report:
     annotators: dict[str, int]
     measure: str
     accuracy: Estimate | None
+    accuracy_of: str
+    audited_missing: int
     gain: Estimate | None
     seconds_per_label: float | None
     labels_per_hour: float | None
     cost: float
     advice: Advice
+
+    @property
+    def why_unknown(self) -> str | None:
+        """Say what the accuracy still needs; None where it is known."""
+        if self.accuracy is not None:
+            return None
+        n = self.audited_missing
+        needed = f"{n} more audited {'row' if n == 1 else 'rows'} with a label needed"
+        if self.labeled < self.pool:
+            return needed
+        return f"{needed}, and no row is left to draw: label more of the kind, or start over"
 
 
 def make_report(
@@ -79,6 +97,8 @@ def make_report(
         annotators=dict(Counter(answer.annotator for answer in labels)),
         measure=policy.task.measure,
         accuracy=accuracy,
+        accuracy_of=audit.about,
+        audited_missing=audit.missing,
         gain=audit.gain(),
         seconds_per_label=seconds,
         labels_per_hour=3600.0 / seconds if seconds else None,

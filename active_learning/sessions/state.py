@@ -56,6 +56,10 @@ class State:
         self._told = np.zeros(n, dtype=bool)
         self._rows_of: dict[str, set[int]] = {}
         self.drawn: dict[int, AskedRow] = {}
+        # Rows that were drawn before the strategy chose them, with their chance not to be.
+        self._claimed: dict[int, float] = {}
+        # The chance of a row that nobody chose not to have been drawn so far.
+        self._undrawn = 1.0
         self.leases: dict[int, Lease] = {}
         self.answers_seen = 0
         self.asks_seen = 0
@@ -70,6 +74,7 @@ class State:
         other._told = self._told.copy()
         other._rows_of = {name: rows.copy() for name, rows in self._rows_of.items()}
         other.drawn, other.leases = dict(self.drawn), dict(self.leases)
+        other._claimed = self._claimed.copy()
         other._targets = self._targets.copy()
         return other
 
@@ -110,10 +115,17 @@ class State:
     def apply_ask(self, ask: Ask) -> None:
         """Take in a further ask."""
         lease = Lease(ask.annotator, ask.expires, ask.answers_at, ask.id)
+        drawn_from = [row.available for row in ask.rows if row.arm == "audit"]
+        if drawn_from:
+            self._undrawn *= 1.0 - len(drawn_from) / max(drawn_from)
         for row in ask.rows:
             if row.arm == "audit":
                 self.drawn[row.position] = row
             elif row.arm != "relabel":
+                if row.arm == "claimed" and not self._chosen[row.position]:
+                    self._claimed[row.position] = self._undrawn
+                elif row.arm == "strategy":  # shown as the model sees it, drawn or not
+                    self._claimed.pop(row.position, None)
                 self._chosen[row.position] = True
             if row.arm != "claimed":
                 self.leases[row.position] = lease
@@ -221,6 +233,17 @@ class State:
         """Return the labeled rows that the audit arm drew and the strategy never chose."""
         rows = [place for place in self.drawn if self.labeled[place] and not self._chosen[place]]
         return np.array(sorted(rows), dtype=np.int64)
+
+    def drawn_first(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the labeled rows that were drawn before the strategy chose them, if it did.
+
+        Together they stand for the whole pool, each weighted by the inverse of its chance to have
+        been drawn by then, float64, shape (k,), the second array (Horvitz and Thompson, 1952).
+        """
+        claimed = [place for place in self._claimed if self.labeled[place]]
+        rows = np.array(sorted({*self.audited().tolist(), *claimed}), dtype=np.int64)
+        missed = [self._claimed.get(place, self._undrawn) for place in rows.tolist()]
+        return rows, 1.0 / (1.0 - np.array(missed, dtype=np.float64))
 
 
 def checked_answers(

@@ -119,13 +119,13 @@ def _accuracy(found: Gathered) -> list[str]:
     report = found.report
     lines = ["", "## How good a model of these labels is", ""]
     if report.accuracy is None:
-        return [*lines, "Not known: fewer than five rows were drawn at random and labeled."]
+        return [*lines, f"Not known: {report.why_unknown}."]
     value = report.accuracy
     return [
         *lines,
-        f"A model of these labels has the {report.measure} {value.value:.3f} on the rows without "
-        f"a label, with a 95 % interval of {value.low:.3f} to {value.high:.3f}, measured on "
-        f"{value.labels:,} rows drawn at random.",
+        f"A model of these labels has the {report.measure} {value.value:.3f} on the "
+        f"{report.accuracy_of}, with a 95 % interval of {value.low:.3f} to {value.high:.3f}, "
+        f"measured on {value.labels:,} rows drawn at random.",
     ]
 
 

@@ -481,6 +481,27 @@ def test_failed_training_is_told_once_and_rows_go_on(tmp_path):
             assert desk.next("ann", lease="t").rows
 
 
+def test_a_small_pool_is_asked_in_small_parts_and_its_accuracy_is_known(tmp_path):
+    """A batch of 20 would let an untrained strategy take most of 60 rows at once."""
+    few = np.arange(120) < 60
+    with start(tmp_path, candidates=few) as session, Desk(session) as desk:
+        while rows := take(desk, count=4):
+            for row in rows:
+                answer(desk, row)
+        until(lambda: session.state.labeled[:60].all())
+        asks = session.asks()
+        assert max(ask.n for ask in asks) == 10
+        assert {ask.audit for ask in asks} == {10 / 60}
+        report = session.report()
+        assert report.accuracy_of == "rows like those of the pool"
+        assert report.accuracy.low < report.accuracy.value < report.accuracy.high
+        assert report.accuracy.labels >= 5
+    (tmp_path / "b").mkdir()
+    with start(tmp_path / "b", candidates=few, audit=0.0) as session, Desk(session) as desk:
+        take(desk)
+        assert {ask.audit for ask in session.asks()} == {0.0}
+
+
 def test_progress_holds_the_report_with_its_age(tmp_path):
     with start(tmp_path) as session, Desk(session, batch=5, target=0.9) as desk:
         assert desk.progress().report is None

@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 
 from active_learning import SKIP, UNDO, Desk, Session, SklearnLearner
+from active_learning.sessions.state import State
+from active_learning.sessions.store import Ask, AskedRow
+from active_learning.tasks.classification import Classification
 from thresher.core.errors import InputError, ThresherError
+from thresher.core.labels import Answer
 
 RNG = np.random.default_rng(0)
 CENTERS = RNG.normal(size=(3, 5)) * 3
@@ -325,6 +329,89 @@ def test_report(tmp_path):
         assert sum(report.classes.values()) == 60
         assert report.accuracy.low <= 1.0 <= report.accuracy.high + 0.05
         assert report.advice.stop
+
+
+def test_drawn_rows_stand_for_the_pool_whatever_the_strategy_took():
+    """Weighted, the sum of any number over them is that over the pool, on average."""
+    size, sums, plain = 60, [], []
+    for seed in range(400):
+        task = Classification(tuple(CLASSES))
+        state = State(IDS[:size], task, candidates=np.ones(size, dtype=bool))
+        rng, taken = np.random.default_rng(seed), np.zeros(size, dtype=bool)
+        for number in (1, 2, 3):
+            open_rows = np.flatnonzero(~taken)
+            drawn = rng.choice(open_rows, 5, replace=False)
+            taken[drawn] = True
+            # The strategy takes the next ten rows, as if none had been drawn.
+            wanted = np.arange(10 * (number - 1), 10 * number)
+            rows = [
+                AskedRow(int(row), "audit", 1.0, 1 / 5, len(open_rows) - k, None, None, "random")
+                for k, row in enumerate(drawn)
+            ] + [
+                AskedRow(
+                    int(row),
+                    "claimed" if taken[row] else "strategy",
+                    1.0,
+                    1.0,
+                    size,
+                    None,
+                    None,
+                    "",
+                )
+                for row in wanted
+            ]
+            taken[wanted] = True
+            ask = Ask(number, "ann", "new", 15, 0.3, 0.0, 1.0, 0, 0, 0, 0, rows=tuple(rows))
+            state.apply_ask(ask)
+        state.apply_answers([Answer(IDS[row], "ant", "ann", id=row + 1) for row in range(size)])
+        places, weights = state.drawn_first()
+        sums.append([weights.sum(), float(weights @ places)])
+        plain.append(float(state.audited().mean()))
+    error = np.std(sums, axis=0) / np.sqrt(len(sums))
+    wanted = [size, size * (size - 1) / 2]
+    assert (np.abs(np.mean(sums, axis=0) - wanted) < 3 * error).all()
+    assert (error < np.array(wanted) / 20).all()
+    assert np.mean(plain) > 44  # those that the strategy left are the last rows
+
+
+def test_a_row_that_the_strategy_showed_later_is_not_judged():
+    """A draw that nobody answered comes again with a suggestion, so that it is not blind."""
+    state = State(IDS[:10], Classification(tuple(CLASSES)), candidates=np.ones(10, dtype=bool))
+    for number, arm in enumerate(("audit", "claimed", "strategy"), start=1):
+        row = AskedRow(3, arm, 1.0, 0.1, 10, None, None, "random")
+        state.apply_ask(Ask(number, "ann", "new", 1, 0.5, 0.0, 1.0, 0, 0, 0, 0, rows=(row,)))
+        if arm == "claimed":
+            state.apply_answers([Answer("r3", "ant", "ann", id=1)])
+            places, weights = state.drawn_first()
+            assert (places.tolist(), weights.tolist()) == ([3], [pytest.approx(10.0)])
+    assert len(state.drawn_first()[0]) == 0
+
+
+@pytest.mark.parametrize("pool", [60, 120])
+def test_a_pool_labeled_to_the_end_has_an_accuracy(tmp_path, pool):
+    """No row is left without a label: all that were drawn stand for rows of the same kind."""
+    with start(tmp_path, audit=0.4, candidates=np.arange(120) < pool) as session:
+        while not session.state.labeled[:pool].all():
+            left = pool - int(session.state.labeled.sum())
+            label(session, session.ask(min(10, left), annotator="ann"))
+        report = session.report(target=0.5)
+        assert report.accuracy_of == "rows like those of the pool"
+        assert report.accuracy.low <= 1.0 <= report.accuracy.high + 0.05
+        assert report.accuracy.labels == len(session.state.drawn)
+        assert (report.audited_missing, report.why_unknown) == (0, None)
+        assert report.advice.stop
+        assert session.replay() == []
+
+
+def test_an_accuracy_that_is_not_known_says_what_it_needs(tmp_path):
+    with start(tmp_path, audit=0.0, candidates=np.arange(120) < 10) as session:
+        label(session, session.ask(4, annotator="ann"))
+        assert session.report().why_unknown == "5 more audited rows with a label needed"
+        drawn = session.ask(4, annotator="ann", audit=1.0)
+        label(session, drawn)
+        assert session.report().why_unknown == "1 more audited row with a label needed"
+        label(session, session.ask(2, annotator="ann"))
+        assert "no row is left to draw" in session.report().why_unknown
 
 
 def test_labels_make_a_consensus(tmp_path):

@@ -56,9 +56,9 @@ def report_lines(
     if report.classes:
         lines.append("classes: " + ", ".join(f"{k} {v:,}" for k, v in report.classes.items()))
     if report.accuracy is None:
-        lines.append(f"{report.measure}: not known yet; five audited rows with a label are needed")
+        lines.append(f"{report.measure}: not known yet; {report.why_unknown}")
     else:
-        lines.append(f"{report.measure} on the rows without a label: {report.accuracy}")
+        lines.append(f"{report.measure} on {report.accuracy_of}: {report.accuracy}")
     if report.gain is not None:
         lines.append(f"fewer errors than with as many random labels: {report.gain}")
     if report.labels_per_hour is not None:

@@ -29,6 +29,8 @@ def _report(report: Report, *, is_share: bool) -> dict[str, Any]:
         "measure": report.measure,
         "is_share": is_share,
         "accuracy": found and {"value": found.value, "low": found.low, "high": found.high},
+        "accuracy_of": report.accuracy_of,
+        "why_unknown": report.why_unknown,
         "labels": report.labeled,
         "advice": {"stop": report.advice.stop, "reasons": list(report.advice.reasons)},
     }

@@ -55,12 +55,12 @@ export class Progress {
   quality({ report }) {
     if (!report || !report.labels) return el("section", { class: "small soft" }, "The model is measured in the background, once there are labels.");
     const age = ageInWords(report.age + (Date.now() - this.at) / 1000);
-    if (!report.accuracy) return el("section", { class: "small soft" }, `Not known yet how good the model is: five blind rows with a label are needed. · ${age}`);
+    if (!report.accuracy) return el("section", { class: "small soft" }, `Not known yet how good the model is: ${report.why_unknown}. Audited rows are those marked as blind. · ${age}`);
     const { value, low, high } = report.accuracy;
     const shown = report.is_share ? (each) => `${(100 * each).toFixed(1)} %` : (each) => each.toPrecision(3);
     return el("section", {}, el("div", { class: "line" }, el("b", {}, shown(value)), el("span", { class: "soft" }, report.measure)),
       report.is_share ? interval({ value, low, high }) : null,
-      el("div", { class: "soft small" }, `95 % interval ${shown(low)} to ${shown(high)}, on rows without a label · ${age}`));
+      el("div", { class: "soft small" }, `95 % interval ${shown(low)} to ${shown(high)}, on ${report.accuracy_of} · ${age}`));
   }
 
   advice({ report }) {
