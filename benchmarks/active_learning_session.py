@@ -355,24 +355,27 @@ def inspect(path: Path, n: int, confirmed: list[tuple[str, str]]) -> Found:
     """Count confirmed answers that are missing, and rows that two people had at once."""
     embeddings, _ = blobs(n)
     with Session(path, embeddings=embeddings, background=False, classes=CLASSES) as session:
-        told = {(answer.row_id, answer.annotator) for answer in session.history()}
-        store = session.engine.store
-        state, double = session.engine.new_state(), 0
-        for ask in store.asks_since(0):
-            changes = store.changes_since(state.changes_seen, until=ask.changes_seen)
-            state.apply(
-                store.answers_since(state.answers_seen, until=ask.answers_seen), [], changes
-            )
-            out = state.leased(ask.time)
-            double += sum(out[row.position] for row in ask.rows if row.arm != "claimed")
-            state.apply_ask(ask)
-        rows = [row for row, _ in told]
-        return {
-            "lost": len(set(confirmed) - told),
-            "leased_twice": int(double),
-            "answers_in_file": len(session.history()),
-            "rows_answered_by_two": len(rows) - len(set(rows)),
-        }
+        return judge_log(session, confirmed)
+
+
+def judge_log(session: Session, confirmed: list[tuple[str, str]]) -> Found:
+    """Count confirmed answers that a session's file lacks, and rows that two had at once."""
+    told = {(answer.row_id, answer.annotator) for answer in session.history()}
+    store = session.engine.store
+    state, double = session.engine.new_state(), 0
+    for ask in store.asks_since(0):
+        changes = store.changes_since(state.changes_seen, until=ask.changes_seen)
+        state.apply(store.answers_since(state.answers_seen, until=ask.answers_seen), [], changes)
+        out = state.leased(ask.time)
+        double += sum(out[row.position] for row in ask.rows if row.arm != "claimed")
+        state.apply_ask(ask)
+    rows = [row for row, _ in told]
+    return {
+        "lost": len(set(confirmed) - told),
+        "leased_twice": int(double),
+        "answers_in_file": len(session.history()),
+        "rows_answered_by_two": len(rows) - len(set(rows)),
+    }
 
 
 def main() -> None:

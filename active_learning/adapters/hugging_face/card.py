@@ -119,7 +119,7 @@ def _accuracy(found: Gathered) -> list[str]:
     report = found.report
     lines = ["", "## How good a model of these labels is", ""]
     if report.accuracy is None:
-        return [*lines, f"Not known: {report.why_unknown}."]
+        return [*lines, "Not known: fewer than five rows were drawn at random and labeled."]
     value = report.accuracy
     return [
         *lines,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from .page import Page, Site
 from .thumbnails import Renderer
 
 STATIC = Path(__file__).parent / "static"
+WORKERS = 40
 
 
 def make_app(site: Site, *, token: str, names: Iterable[str] = ()) -> Starlette:
@@ -39,6 +42,9 @@ def make_app(site: Site, *, token: str, names: Iterable[str] = ()) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        # By default too few: whoever answers waits for the disk, and nobody is to wait behind them.
+        workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="asyncio")
+        asyncio.get_running_loop().set_default_executor(workers)
         try:
             yield
         finally:

@@ -14,7 +14,7 @@ import ipaddress
 from collections.abc import Iterable
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,6 +32,8 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
+SENT = [(name.encode(), text.encode()) for name, text in HEADERS.items()]
+SENT_UNCACHED = [*SENT, (b"cache-control", b"no-store")]
 # Shown instead of a redirect: after one that another site began, browsers withhold the cookie.
 WELCOME = (
     '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={where}">'
@@ -69,10 +71,9 @@ class Guard:
     def _with_headers(self, send: Send) -> Send:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
-                headers.setdefault("cache-control", "no-store")
+                given = message["headers"]
+                cached = any(name == b"cache-control" for name, _ in given)
+                message["headers"] = [*given, *(SENT if cached else SENT_UNCACHED)]
             await send(message)
 
         return sending

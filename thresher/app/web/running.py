@@ -112,6 +112,7 @@ def run(app: ASGIApp, listening: socket.socket, *, stop: threading.Event | None)
         server_header=False,
         timeout_graceful_shutdown=5,
         ws="none",
+        proxy_headers=False,
     )
     server = uvicorn.Server(config)
     if stop is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -71,7 +71,7 @@ class LabelRoutes:
     async def _progress(self, request: Request) -> Response:
         del request
         is_share = self._task.loss_of(1.0) == 0.0
-        return JSONResponse(await run_in_threadpool(progress_of, self._desk, is_share=is_share))
+        return JSONResponse(await asyncio.to_thread(progress_of, self._desk, is_share=is_share))
 
     async def _text(self, request: Request) -> Response:
         number = request.path_params["number"]
@@ -113,7 +113,7 @@ class LabelRoutes:
 
     async def _answers(self, request: Request) -> Response:
         body = await read_body(request)
-        replies = await run_in_threadpool(self._mailbox.take, body.get("messages"))
+        replies = await asyncio.to_thread(self._mailbox.take, body.get("messages"))
         if replies and replies[0].get("retry"):  # nothing was recorded
             return JSONResponse({**replies[0], "replies": replies}, replies[0]["status"])
         return JSONResponse({"replies": replies})
@@ -137,6 +137,6 @@ class LabelRoutes:
 def _posted(work: Work) -> Endpoint:
     async def answer(request: Request) -> Response:
         body = await read_body(request)
-        return JSONResponse(await run_in_threadpool(work, body))
+        return JSONResponse(await asyncio.to_thread(work, body))
 
     return answer
