@@ -167,9 +167,11 @@ def test_what_was_found_out_and_left_out_is_told(tmp_path):
 
     body = [line.replace("text", "отзыв") for line in BODY]
     body[20] = '"a,one stray quote'
+    body[5] = "a,"
     data = "\n".join(["label,text", *body]).encode("cp1251")
     (tmp_path / "d.csv").write_bytes(data)
     with reporting(Heard()):
         load_dataset(tmp_path / "d.csv", encoding="cp1251")
     assert Heard.said[0] == "encoding: cp1251 (given; what is written is UTF-8)"
     assert Heard.said[1] == "not read: d.csv:22: broken line (a quote that is not closed)"
+    assert Heard.said[2] == "set aside: missing text (d.csv, row 7)"

@@ -53,7 +53,7 @@ from .sources import keep_where, read_source, split_of_parts
 from .splits import complete_splits, split_names
 from .table_form import form_of
 from .targets import choose_task, clean_target
-from .telling import tell
+from .telling import tell, tell_set_aside
 from .turns import with_turns_as_text
 
 
@@ -218,7 +218,9 @@ def _check(
     if roles.label is not None and not keep_unlabeled:
         reasons = first_reason(reasons, single_row_classes(labels, usable(reasons)))
     keep = np.flatnonzero(usable(reasons))
-    bad = found.bad + set_aside(ids, reasons, found)
+    aside = set_aside(ids, reasons, found)
+    tell_set_aside(aside)
+    bad = found.bad + aside
     if not len(keep):
         raise InputError(nothing_left(found.origin, bad))
     names = strings(joined_classes(labels))[keep]

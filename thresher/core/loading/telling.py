@@ -1,7 +1,10 @@
-"""What a reader says on the way: how files were taken, and which lines were not read."""
+"""What a reader says on the way: how files were taken, and what was left out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..issues import Issue
 from ..progress import message
 from .parts import Source
 
@@ -16,7 +19,16 @@ def tell(found: Source) -> None:
         if choice is not None:
             also = "; what is written is UTF-8" if name == "encoding" else ""
             message(f"{name}: {choice.value} ({choice.reason}{also})")
-    for issue in found.bad[:SHOWN]:
-        message(f"not read: {issue.row_id}: {issue.detail}")
-    if len(found.bad) > SHOWN:
-        message(f"not read: {len(found.bad) - SHOWN:,} more")
+    _tell_first("not read", [f"{issue.row_id}: {issue.detail}" for issue in found.bad])
+
+
+def tell_set_aside(rows: Sequence[Issue]) -> None:
+    """Show which rows were read but cannot be used, and why."""
+    _tell_first("set aside", [issue.detail or issue.row_id for issue in rows])
+
+
+def _tell_first(what: str, lines: Sequence[str]) -> None:
+    for line in lines[:SHOWN]:
+        message(f"{what}: {line}")
+    if len(lines) > SHOWN:
+        message(f"{what}: {len(lines) - SHOWN:,} more")
