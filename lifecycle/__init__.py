@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .serving.app import serving_app as serving_app
     from .serving.litserve_file import write_litserve as write_litserve
     from .serving.measuring import measure_requests as measure_requests
+    from .serving.open_telemetry import OtelExporter as OtelExporter
     from .serving.options import ServingOptions as ServingOptions
     from .serving.planning import ServingPlan as ServingPlan
     from .serving.running import serve as serve
@@ -70,6 +71,7 @@ _HOME = {
     "Base": "adapters.adapter",
     "adapter_from_peft": "adapters.adapter",
     "merge_adapter": "adapters.network",
+    "OtelExporter": "serving.open_telemetry",
     "ServedModel": "serving.served_model",
     "ServingPlan": "serving.planning",
     "ServingOptions": "serving.options",

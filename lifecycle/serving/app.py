@@ -17,6 +17,7 @@ from thresher.core.signatures import checked
 
 from .answering import Answerer, Answers
 from .bodies import Rows, read_body
+from .exporting import Exporter
 from .options import MB, ServingOptions
 from .refusal import ClientLeft, Refusal
 from .replies import accepted_reply, refusal_reply
@@ -40,6 +41,7 @@ def serving_app(
     options: ServingOptions | None = None,
     log: TextIO | None = None,
     observers: Sequence[Observer] = (),
+    exporters: Sequence[Exporter] = (),
 ) -> Starlette:
     """Make the server of an exported model, for uvicorn or any other ASGI server.
 
@@ -52,6 +54,8 @@ def serving_app(
         Receives one line of JSON for each request.
     observers : sequence of callable
         Each is told of every answered request.
+    exporters : sequence of Exporter
+        Each is told the numbers that ``/metrics`` shows, such as an `OtelExporter`.
 
     Returns
     -------
@@ -84,7 +88,11 @@ def serving_app(
     from starlette.routing import Route
 
     service = Service(
-        Path(path), options or ServingOptions(), log=RequestLog(log), observers=observers
+        Path(path),
+        options or ServingOptions(),
+        log=RequestLog(log),
+        observers=observers,
+        exporters=exporters,
     )
 
     @asynccontextmanager
@@ -293,7 +301,7 @@ class _Pages:
         """Give the numbers to Prometheus."""
         from starlette.responses import Response
 
-        shown = self.service.metrics
+        shown = self.service.metrics.prometheus
         return Response(shown.text(), headers={"content-type": shown.content_type})
 
     async def swap(self, request: Request) -> Response:

@@ -16,6 +16,7 @@ from thresher.core.errors import InputError, check_count, check_number, require
 from thresher.core.signatures import checked
 
 from .app import serving_app
+from .exporting import Exporter
 from .options import ServingOptions
 from .service import Observer, Service
 
@@ -29,6 +30,7 @@ def serve(
     options: ServingOptions | None = None,
     log: TextIO | None = None,
     observers: Sequence[Observer] = (),
+    exporters: Sequence[Exporter] = (),
     grace_s: float = 30.0,
     ready: Callable[[str, Service], None] | None = None,
 ) -> None:
@@ -49,6 +51,8 @@ def serve(
     log : text file, optional
         Receives one line of JSON for each request.
     observers : sequence of callable
+    exporters : sequence of Exporter
+        As in `serving_app`.
     grace_s : float
     ready : callable, optional
         Is given the address and the service once requests are taken.
@@ -77,7 +81,7 @@ def serve(
     check_count("port", port, low=0, high=65535)
     check_number("grace_s", grace_s, low=0, high=1e6)
     chosen = options or ServingOptions()
-    app = serving_app(path, options=chosen, log=log, observers=observers)
+    app = serving_app(path, options=chosen, log=log, observers=observers, exporters=exporters)
     sock = bind(host, port)
     with sock:
         server = server_of(app, chosen, grace_s=grace_s)

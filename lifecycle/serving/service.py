@@ -17,6 +17,7 @@ from .answering import Answerer, Answers, check_servable
 from .batcher import Batcher
 from .bodies import Rows
 from .cache import Cache
+from .exporting import Exporter
 from .metrics import Metrics
 from .near import NearCache, choose_near
 from .options import MB, ServingOptions
@@ -63,6 +64,7 @@ class Service:
     options : ServingOptions
     log : RequestLog
     observers : sequence of Observer
+    exporters : sequence of Exporter
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Service:
         *,
         log: RequestLog,
         observers: Sequence[Observer] = (),
+        exporters: Sequence[Exporter] = (),
     ) -> None:
         self.path, self.options, self.log = path, options, log
         self.observers = tuple(observers)
@@ -83,7 +86,7 @@ class Service:
         self._near, self.near_said = self._near_of(self.model)
         if options.near is not None and self._near is None:
             raise InputError(str(self.near_said))
-        self.metrics = Metrics()
+        self.metrics = Metrics(exporters)
         self.last_swap: dict[str, Any] | None = None
         self.stopping = False
         self._stored: deque[np.ndarray] = deque(maxlen=STORED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, TextIO
 
 import lifecycle
@@ -26,6 +27,7 @@ def serve(
     ready: Callable[[str, Service], None] | None = None,
     record: str | os.PathLike[str] | None = None,
     record_content: bool = False,
+    otlp: str | None = None,
 ) -> None:
     """Serve an exported model over HTTP until the process gets SIGINT or SIGTERM.
 
@@ -48,6 +50,9 @@ def serve(
         Folder in which answered rows are kept for `monitor`, at most 256 MB.
     record_content : bool
         Also keep what was sent, which may be personal.
+    otlp : str, optional
+        Where an OpenTelemetry collector takes the numbers of ``/metrics`` once a minute, such as
+        ``"http://localhost:4318/v1/metrics"``. Needs ``thresher[otel]``.
 
     Raises
     ------
@@ -67,8 +72,13 @@ def serve(
     >>> serve("small", port=0, ready=ready)
     ['no', 'yes']
     """
-    ring = None if record is None else lifecycle.RequestRing(record, content=record_content)
-    try:
+    with ExitStack() as stack:
+        observers, exporters = [], []
+        if otlp is not None:
+            exporters.append(stack.enter_context(closing(lifecycle.OtelExporter(otlp))))
+        if record is not None:
+            ring = lifecycle.RequestRing(record, content=record_content)
+            observers.append(stack.enter_context(closing(ring)))
         lifecycle.serve(
             model,
             options=options,
@@ -77,11 +87,9 @@ def serve(
             log=log,
             grace_s=grace_s,
             ready=ready,
-            observers=[] if ring is None else [ring],
+            observers=observers,
+            exporters=exporters,
         )
-    finally:
-        if ring is not None:
-            ring.close()
 
 
 def measured(

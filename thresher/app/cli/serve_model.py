@@ -14,12 +14,26 @@ from ..terminal import write_line
 from .models import Model
 from .options import Json
 
+AdminToken = Annotated[
+    str | None,
+    typer.Option(
+        envvar="THRESHER_ADMIN_TOKEN", help="Lets POST /swap change the model; else it is off."
+    ),
+]
 Record = Annotated[
     Path | None,
     typer.Option(help="Folder in which answered rows are kept for `thresher monitor`."),
 ]
 RecordContent = Annotated[
     bool, typer.Option("--record-content", help="Also keep what was sent, which may be personal.")
+]
+
+Otlp = Annotated[
+    str | None,
+    typer.Option(
+        help="Where an OpenTelemetry collector takes the numbers of /metrics, such as "
+        "http://localhost:4318/v1/metrics."
+    ),
 ]
 
 
@@ -48,12 +62,7 @@ def serve(
             "which they came) show to be safe: at most 0.1 % of them differ with 95 % confidence."
         ),
     ] = None,
-    admin_token: Annotated[
-        str | None,
-        typer.Option(
-            envvar="THRESHER_ADMIN_TOKEN", help="Lets POST /swap change the model; else it is off."
-        ),
-    ] = None,
+    admin_token: AdminToken = None,
     watch: Annotated[
         float,
         typer.Option(help="Seconds between looks whether the model was replaced; 0 never looks."),
@@ -66,6 +75,7 @@ def serve(
     ] = None,
     record: Record = None,
     record_content: RecordContent = False,
+    otlp: Otlp = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Measure what a request costs here, say it, and leave.")
     ] = False,
@@ -111,6 +121,7 @@ def serve(
                 ready=_said,
                 record=record,
                 record_content=record_content,
+                otlp=otlp,
             )
 
 
