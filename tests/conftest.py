@@ -18,6 +18,7 @@ TRAINS = all(find_spec(name) for name in TRAINING)
 NO_TRAINING = "needs PyTorch and ONNX (thresher[train])"
 # Files that import them; single tests of other files are marked `train`.
 FILES_THAT_TRAIN = (
+    "app/test_compare_cli.py",
     "app/test_docs_training.py",
     "app/test_file_to_use.py",
     "app/test_models_cli.py",

@@ -16,6 +16,7 @@ from ..costs import parse_prices
 from ..result import RunResult
 from ..terminal import write_line
 from .augment import app as augment_app
+from .compare_models import compare
 from .curate import app as curate_app
 from .label import app as label_app
 from .models import add_commands
@@ -66,6 +67,7 @@ add_commands(app)
 add_search(app)
 app.command()(serve)
 app.command()(monitor)
+app.command()(compare)
 app.command()(serve_labels)
 app.command()(serve_review)
 
