@@ -31,12 +31,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import datasets
 import numpy as np
+from peers.processes import family
 
 from thresher.app import label_init, serve_labels
 from thresher.core.embeddings import Embeddings
@@ -159,24 +160,13 @@ def thread_seconds() -> dict[int, float]:
 
 
 def tree_seconds(pid: int) -> float:
-    """Return the CPU-seconds of a process and its children."""
-    total = 0.0
-    children: dict[int, list[int]] = {}
-    own = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            children.setdefault(int(fields[1]), []).append(int(entry.name))
-            own[int(entry.name)] = (int(fields[11]) + int(fields[12])) / TICKS
-    ahead = [pid]
-    while ahead:
-        process = ahead.pop()
-        total += own.get(process, 0.0)
-        ahead += children.get(process, [])
-    return total
+    """Return the CPU-seconds of a process and all below it."""
+    ticks = 0
+    for process in family(pid):
+        with suppress(OSError):  # it ended meanwhile
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICKS
 
 
 def ours(driver: Any, folder: Path, *, labels: int, pause: float) -> Found:

@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from .processes import family
+
 RAW = "application/octet-stream"
 
 
@@ -155,24 +157,6 @@ def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
-
-
-def family(pid: int) -> list[int]:
-    """Return a process and all below it."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            children.setdefault(int(fields[1]), []).append(int(entry.name))
-    found, ahead = [], [pid]
-    while ahead:
-        one = ahead.pop()
-        found.append(one)
-        ahead += children.get(one, [])
-    return found
 
 
 def _cpu_ns(pid: int) -> int:

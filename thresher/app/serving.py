@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.errors import require
 from ..core.signatures import checked
+from .web import require_web
 
 if TYPE_CHECKING:
     from .web.page import Site
@@ -88,7 +88,7 @@ def serve_labels(
     >>> serve_labels("labeling", annotators=["ann"], port=0, say=look, stop=stop)
     True
     """
-    _require_web()
+    require_web()
     from .web.label.opening import LabelOptions
     from .web.opening import open_site
     from .web.running import Place
@@ -153,7 +153,7 @@ def serve_review(
     >>> serve_review("found", data="reviews.csv", people=["ann"], port=0, say=look, stop=stop)
     True
     """
-    _require_web()
+    require_web()
     from .web.opening import open_review_site
     from .web.running import Place
 
@@ -161,11 +161,6 @@ def serve_review(
     vectors = None if embeddings is None else Path(embeddings)
     site = open_review_site(Path(run), data=data, embeddings=vectors, people=tuple(people))
     _serve(site, place, allow_hosts, say=say, stop=stop)
-
-
-def _require_web() -> None:
-    for module in ("starlette", "uvicorn"):
-        require(module, extra="web")
 
 
 def _serve(

@@ -14,6 +14,7 @@ from ..terminal import write_line
 from .label_loop import Folder
 from .label_output import say
 from .options import Json
+from .page_options import Port
 
 if TYPE_CHECKING:
     from ..labeling.label_studio import Synced
@@ -110,7 +111,7 @@ def ml_backend(
             "THRESHER_ML_BACKEND_PASSWORD."
         ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 for any free one.")] = 9090,
+    port: Port = 9090,
 ) -> None:
     """Serve suggestions of the newest model to Label Studio, as its ML backend.
 

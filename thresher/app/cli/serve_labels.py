@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-import webbrowser
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..terminal import write_line
+from .page_options import AllowHost, Browser, Host, Port, Token, links_said
 
 
 def serve_labels(
@@ -33,24 +31,11 @@ def serve_labels(
     lease: Annotated[
         str, typer.Option(help="How long rows wait for a page of which nothing is heard.")
     ] = "10m",
-    port: Annotated[int, typer.Option(help="Port; 0 for any free one.")] = 8765,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
-    ] = "127.0.0.1",
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(help="A further name under which the server may be called; repeatable."),
-    ] = None,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            envvar="THRESHER_TOKEN",
-            help="Key in the link, so that links outlive the server; default a new one each time.",
-        ),
-    ] = None,
-    browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the link in a browser here.")
-    ] = True,
+    port: Port = 8765,
+    host: Host = "127.0.0.1",
+    allow_host: AllowHost = None,
+    token: Token = None,
+    browser: Browser = True,
 ) -> None:
     """Serve a page to label on: one key for a label, the next row at once, nothing lost.
 
@@ -78,17 +63,3 @@ def serve_labels(
             say=links_said(browser=browser),
         )
     write_line("Ended.")
-
-
-def links_said(*, browser: bool) -> Callable[[Mapping[str, str]], None]:
-    """Return what prints the links of a server, and opens the first one here."""
-
-    def say(links: Mapping[str, str]) -> None:
-        for name, link in links.items():
-            write_line(f"{name}: {link}" if name else link)
-        write_line("Ctrl-C ends it; all that was answered is saved.")
-        sys.stdout.flush()
-        if browser:
-            webbrowser.open(next(iter(links.values())))
-
-    return say

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..terminal import write_line
-from .serve_labels import links_said
+from .page_options import AllowHost, Browser, Host, Port, Token, links_said
 
 
 def serve_review(
@@ -31,24 +31,11 @@ def serve_review(
             help="A person who may review, repeatable; each gets a link. By default any name may."
         ),
     ] = None,
-    port: Annotated[int, typer.Option(help="Port; 0 for any free one.")] = 8766,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
-    ] = "127.0.0.1",
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(help="A further name under which the server may be called; repeatable."),
-    ] = None,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            envvar="THRESHER_TOKEN",
-            help="Key in the link, so that links outlive the server; default a new one each time.",
-        ),
-    ] = None,
-    browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the link in a browser here.")
-    ] = True,
+    port: Port = 8766,
+    host: Host = "127.0.0.1",
+    allow_host: AllowHost = None,
+    token: Token = None,
+    browser: Browser = True,
 ) -> None:
     """Serve a page to review findings on: duplicates, wrong labels, leaks, and a map of all rows.
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core.errors import InputError, ThresherError, check_count, check_number, require
+from ...core.errors import InputError, ThresherError, check_count, check_number
 from ...core.signatures import checked
 from ..label_folder import LabelFolder
+from ..web import require_web
 
 if TYPE_CHECKING:
     from active_learning.adapters.label_studio.config import Shown
@@ -264,8 +265,7 @@ def label_ml_backend(
     >>> label_ml_backend("labeling", port=0, say=look, stop=stop)
     http://127.0.0.1
     """
-    for module in ("starlette", "uvicorn"):
-        require(module, extra="web")
+    require_web()
     from active_learning.adapters.label_studio.suggesting import Suggester
 
     from ..web.ml_backend import make_backend

@@ -4,3 +4,11 @@
 ``opening`` says which pages a folder has. The pages themselves are plain JavaScript modules in
 ``static/``. Nothing here is imported before a page is wanted: Starlette and uvicorn are an extra.
 """
+
+from ...core.errors import require
+
+
+def require_web() -> None:
+    """Raise `MissingExtraError`, with the install line, where what serves pages is missing."""
+    for module in ("starlette", "uvicorn"):
+        require(module, extra="web")
