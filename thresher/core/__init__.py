@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .neighbors import NeighborGraph as NeighborGraph
     from .rows import with_row_ids as with_row_ids
     from .search import neighbor_graph as neighbor_graph
+    from .token_counts import TokenCounter as TokenCounter
     from .writing import write_dataset as write_dataset
 
 _HOME = {
@@ -32,6 +33,7 @@ _HOME = {
     "Manifest": "manifest",
     "NeighborGraph": "neighbors",
     "ThresherError": "errors",
+    "TokenCounter": "token_counts",
     "embed": "encoders",
     "get_encoder": "encoders",
     "load_dataset": "loading",
