@@ -56,7 +56,7 @@ def test_pictures_are_taught_by_a_model_of_timm(timm: list[str], tmp_path: Path)
     )
     found = run("digits", out=tmp_path / "r", settings=settings)
     lines = {line.stage: line for line in found.lines}
-    assert set(lines) == {"as given", "teacher", "student", "int8"}
+    assert set(lines) == {"as given", "reference", "teacher", "student", "int8"}
     assert lines["teacher"].accuracy > 0.7
     assert lines["teacher"].milliseconds is None
     assert "timm:small, frozen; not exported" in lines["teacher"].note

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
@@ -17,6 +18,7 @@ from training.profiling import profile as measure
 
 from ..core.columns import read_row_ids
 from ..core.issues import Issues
+from ..core.loaded import LoadedDataset
 from ..core.numerics.softmax import softmax
 from ..core.options import picked
 from ..core.shown import ShownRows
@@ -25,6 +27,7 @@ from ..core.writing import write_dataset
 from .given import as_dataset
 from .inputs import samples_for
 from .read_options import InputOptions
+from .reference import Reference, is_reference
 from .sources import read_rows
 from .whole_rows import with_all_numbers
 
@@ -101,7 +104,8 @@ def predict(
     Parameters
     ----------
     model : path-like
-        An exported model: its folder or ``.onnx`` file.
+        An exported model: its folder or ``.onnx`` file; or a run's ``models/reference``, which is
+        read as a pickle: take only one of your own.
     data : path, str, mapping or datasets.Dataset
         What `thresher.core.load_dataset` takes; columns are those that the model was trained on.
     out : path-like, optional
@@ -129,20 +133,36 @@ def predict(
     >>> predict("small", rows).table.column_names
     ['row_id', 'label', 'probability']
     """
-    loaded_model = load_exported(model)
-    how = loaded_model.preprocessing
-    asked: dict[str, Any] = {"text": how.get("text"), "features": how.get("columns")}
-    asked |= {name: value for name, value in picked(InputOptions, options).items() if value}
-    rows = with_all_numbers(read_rows(data, label="none", **asked))
-    logits = predict_logits(loaded_model, samples_for(loaded_model, rows)).astype(np.float64)
-    probs = softmax(logits)
+    given = {name: value for name, value in picked(InputOptions, options).items() if value}
+    if is_reference(model):
+        rows, classes, probs = _by_reference(Path(model), data, given)
+    else:
+        rows, classes, probs = _by_network(model, data, given)
     table = pa.table(
         {
             "row_id": read_row_ids(rows.dataset),
-            "label": np.asarray(loaded_model.classes)[probs.argmax(axis=1)],
+            "label": np.asarray(classes)[probs.argmax(axis=1)],
             "probability": probs.max(axis=1),
         }
     )
     if out is not None:
         write_dataset(as_dataset(table), out)
     return Predictions(table, rows.set_aside)
+
+
+Answer = tuple[LoadedDataset, Sequence[str], np.ndarray]
+
+
+def _by_network(model: PathLike, data: Any, given: dict[str, Any]) -> Answer:
+    loaded = load_exported(model)
+    how = loaded.preprocessing
+    asked = {"text": how.get("text"), "features": how.get("columns"), **given}
+    rows = with_all_numbers(read_rows(data, label="none", **asked))
+    logits = predict_logits(loaded, samples_for(loaded, rows)).astype(np.float64)
+    return rows, loaded.classes, softmax(logits)
+
+
+def _by_reference(folder: Path, data: Any, given: dict[str, Any]) -> Answer:
+    reference = Reference.load(folder)
+    rows = with_all_numbers(read_rows(data, label="none", **{**reference.asked(), **given}))
+    return rows, reference.classes, reference.probabilities(reference.values_of(rows))

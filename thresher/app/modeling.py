@@ -16,6 +16,7 @@ from .steps.embed import embed_rows
 from .steps.material import Material
 from .steps.policy import choose_augmentation
 from .steps.pretrained import is_pretrained, train_pretrained
+from .steps.reference import compare_with_reference
 from .steps.train import distil_student, train_plain, train_teacher
 from .steps.verify import verify_models
 
@@ -45,6 +46,10 @@ def make_models(run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedD
         models |= baseline(run, material_of(run, loaded))
     exported = export_models(run, material, models)
     verify_models(run, material, models, exported)
+    if settings.reference:
+        images = loaded.value.schema.modality == "image"
+        embeddings = embed_rows(run, loaded) if images else None
+        compare_with_reference(run, material, embeddings, exported)
 
 
 def choose_rows(

@@ -17,7 +17,7 @@ from ..core.loaded import LoadedDataset
 from .costs import total_costs
 from .pages.run_report import write_report
 from .result import RunResult
-from .savings import gates, lines, metrics
+from .savings import beside_reference, gates, lines, metrics
 from .settings import Settings, settings_of, to_toml
 from .stages import Done, RunFolder, open_run
 from .steps.decide import apply_manifest, decide_rows
@@ -150,7 +150,12 @@ def plan(settings: Settings, *, until: str = "report") -> list[str]:
     if settings.baseline:
         # A pretrained teacher has a source in its name.
         stages += ["plain student", *([] if ":" in settings.teacher.model else ["plain teacher"])]
-    return [*stages, "export", "verify", "report"]
+    stages += ["export", "verify"]
+    if settings.reference:
+        # Images are compared by the vectors of an encoder.
+        stages += [] if "embed" in stages else ["embed, for images"]
+        stages.append("reference")
+    return [*stages, "report"]
 
 
 def clean_rows(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[LoadedDataset]:
@@ -188,6 +193,7 @@ def finish(run: RunFolder) -> RunResult:
         choices=choices,
         stages=tuple(_record(done) for done in run.done),
         missed_gates=tuple(missed),
+        beside_reference=beside_reference(stages),
         report=run.folder / "report.html",
         costs=total_costs([vars(done.cost) for done in run.done], prices=run.settings.cost.prices),
         versions={"thresher": thresher.__version__, **_versions()},

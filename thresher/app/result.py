@@ -64,6 +64,7 @@ class RunResult:
     gates: tuple[dict[str, Any], ...] = ()
     missed_gates: tuple[str, ...] = ()
     report: Path | None = None
+    beside_reference: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     costs: dict[str, Any] = field(default_factory=dict)
 

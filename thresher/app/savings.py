@@ -15,6 +15,7 @@ from .steps.planted import found_shares
 # What a clock or this machine's processors have touched.
 CLOCKED = ("milliseconds", "threads")
 Stages = Mapping[str, Done[Any]]
+WARNING = "Warning"
 MODELS = ("plain teacher", "plain student", "teacher", "student", "int8")
 
 
@@ -29,6 +30,8 @@ def lines(stages: Stages) -> tuple[Line, ...]:
     if "label" in stages:
         labels = stages["label"].summary["labels"]
         table.append(Line("labels", labels=labels, note=stages["label"].summary["note"]))
+    if "reference" in stages:
+        table.append(_reference(stages["reference"]))
     if "verify" in stages:
         known = {*stages["verify"].summary, "teacher"}
         table += [_model(name, stages) for name in MODELS if name in known]
@@ -64,6 +67,47 @@ def _model(name: str, stages: Stages) -> Line:
     )
 
 
+def _reference(stage: Done[Any]) -> Line:
+    found = stage.summary
+    seen = stage.cost.rows_in
+    part = f", on {seen:,} of the training rows" if seen != found["of_rows"] else ""
+    return Line(
+        "reference",
+        rows=seen,
+        labels=stage.cost.labels,
+        train_s=stage.cost.wall_s,
+        megabytes=found["megabytes"],
+        accuracy=found["accuracy"],
+        low=found["low"],
+        high=found["high"],
+        note=f"{found['model']}{part}",
+    )
+
+
+def beside_reference(stages: Stages) -> str:
+    """Say which of the int8 model and the plain reference is ahead; empty without a reference."""
+    if "reference" not in stages:
+        return ""
+    found = stages["reference"].summary
+    points, low, high = (100 * found[name] for name in ("ahead", "ahead_low", "ahead_high"))
+    if low > 0:
+        return (
+            f"{WARNING}: a plain reference is better: {found['model']}. It classifies {points:.1f} "
+            f"points more of the test rows right than the int8 model (95 % interval {low:.1f} to "
+            f"{high:.1f}). Take it, unless bytes or latency decide: it "
+            "lies in models/reference, and `thresher predict` takes that folder."
+        )
+    if high < 0:
+        return (
+            f"The int8 model is {-points:.1f} points ahead of a plain reference "
+            f"({-high:.1f} to {-low:.1f}; {found['model']})."
+        )
+    return (
+        f"The int8 model and a plain reference cannot be told apart on the test rows: "
+        f"{-points:+.1f} points ({-high:.1f} to {-low:.1f}; {found['model']})."
+    )
+
+
 NOTES = {
     "plain teacher": "the teacher's network on all rows as given, without curation",
     "plain student": "the student's network on all rows as given, without curation or teacher",
@@ -93,6 +137,11 @@ def metrics(stages: Stages) -> dict[str, Any]:
         found["verification"] = {
             name: {key: value for key, value in item.items() if key not in CLOCKED}
             for name, item in stages["verify"].value.items()
+        }
+    if "reference" in stages:
+        # Pickles of equal models differ in bytes between versions.
+        found["reference"] = {
+            key: value for key, value in stages["reference"].summary.items() if key != "megabytes"
         }
     return found
 

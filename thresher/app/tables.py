@@ -101,6 +101,8 @@ def print_result(result: RunResult) -> None:
     for line in result.lines:
         if line.note:
             console.print(f"{line.stage}: {line.note}", markup=False, highlight=False)
+    if result.beside_reference:
+        console.print(result.beside_reference, markup=False, highlight=False)
     console.print(f"Report: {result.report}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -45,6 +45,10 @@ class Settings(Group):
     )
     curate: bool = setting("Clean the data before training.", True)
     baseline: bool = setting("Also train the plain way, to compare.", False)
+    reference: bool = setting(
+        "Compare the int8 model with a plain reference, such as TF-IDF with logistic regression.",
+        True,
+    )
     data: DataSettings = DataSettings()
     plant: PlantSettings = PlantSettings()
     embed: EmbedSettings = EmbedSettings()

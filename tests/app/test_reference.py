@@ -1,0 +1,159 @@
+"""The plain reference of a run: what it is, what is said of it, and that `predict` takes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import SGDClassifier
+
+from thresher.app import predict, run
+from thresher.app.pipeline import plan
+from thresher.app.reference import Reference, fit_reference
+from thresher.app.result import RunResult
+from thresher.app.settings import resolve
+from thresher.app.steps.reference import ahead
+from thresher.core.errors import InputError
+
+SHORT = {
+    "threads": 1,
+    "augment": {"policy": "none"},
+    "teacher": {"epochs": 1, "width": 8},
+    "student": {"epochs": 1, "width": 8},
+    "quantize": {"method": "ptq"},
+}
+TOPICS = {
+    "money": ["bank", "card", "loan", "interest", "rate", "account", "payment", "transfer"],
+    "weather": ["rain", "wind", "cloud", "storm", "sunny", "frost", "snow", "degrees"],
+    "food": ["bread", "soup", "rice", "apple", "butter", "onion", "pepper", "salad"],
+}
+
+
+@pytest.fixture(scope="module")
+def messages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Short texts whose words give their topic away, which one epoch does not learn."""
+    rng = np.random.default_rng(0)
+    common = ["the", "a", "of", "in", "and", "with", "it", "was", "on", "for"]
+    topics = rng.choice(list(TOPICS), 400)
+    said = [" ".join([*rng.choice(TOPICS[at], 3), *rng.choice(common, 4)]) for at in topics]
+    path = tmp_path_factory.mktemp("data") / "messages.csv"
+    rows = {
+        "id": np.arange(400),
+        "text": said,
+        "topic": topics,
+        "split": ["train"] * 300 + ["test"] * 100,
+    }
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(messages: Path, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    settings = resolve(values={**SHORT, "curate": False, "data": {"label": "topic"}})
+    return run(messages, out=tmp_path_factory.mktemp("run") / "r", settings=settings)
+
+
+def test_a_run_that_loses_to_a_plain_reference_says_so(trained: RunResult) -> None:
+    lines = {line.stage: line for line in trained.lines}
+    assert lines["reference"].accuracy >= 0.95
+    assert lines["int8"].accuracy <= 0.75
+    said = trained.beside_reference
+    assert said.startswith("Warning: a plain reference is better: TF-IDF of ")
+    assert "models/reference" in said
+    page = (trained.folder / "report.html").read_text()
+    assert said.partition("(95")[0] in page
+    assert page.index(said[:40]) < page.index("What it saved")  # above the table
+
+
+def test_predict_takes_the_reference_and_agrees_with_the_run(
+    trained: RunResult, messages: Path
+) -> None:
+    rows = pd.read_csv(messages)
+    found = predict(trained.folder / "models" / "reference", messages, text="text").to_pandas()
+    held = rows["split"] == "test"
+    right = float((found["label"].to_numpy() == rows["topic"])[held].mean())
+    assert right == trained.metrics["reference"]["accuracy"]
+    assert found["probability"].between(1 / 3, 1).all()
+
+
+def test_predict_of_a_damaged_reference_says_what_is_missing(
+    trained: RunResult, messages: Path, tmp_path: Path
+) -> None:
+    card = (trained.folder / "models" / "reference" / "reference.json").read_text()
+    (tmp_path / "reference.json").write_text(card)
+    with pytest.raises(InputError, match=r"reference\.joblib is missing"):
+        predict(tmp_path, messages, text="text")
+    (tmp_path / "reference.json").write_text("{}")
+    with pytest.raises(InputError, match="no card of a plain reference"):
+        predict(tmp_path, messages, text="text")
+
+
+def fitted(values: Any, codes: np.ndarray, modality: str) -> Reference:
+    half = len(codes) // 2
+    return fit_reference(
+        values[:half],
+        codes[:half],
+        validation=(values[half:], codes[half:]),
+        modality=modality,
+        columns=("x",),
+        classes=("no", "yes", "perhaps"),
+        random_state=0,
+    )
+
+
+def test_the_models_are_those_of_scikit_learn(messages: Path) -> None:
+    rows = pd.read_csv(messages)
+    texts, codes = rows["text"].tolist(), pd.factorize(rows["topic"])[0]
+    found = fitted(texts, codes, "text")
+    words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b")
+    model = SGDClassifier(loss="log_loss", alpha=1e-5, random_state=0)
+    model.fit(words.fit_transform(texts[:200]), codes[:200])
+    expected = model.predict_proba(words.transform(texts[200:]))
+    assert found.name == "TF-IDF of words and pairs of words, logistic regression"
+    np.testing.assert_array_equal(found.probabilities(texts[200:]), expected)
+
+
+def test_numbers_get_gradient_boosting_or_neighbors_whichever_is_better() -> None:
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=(600, 4)).astype(np.float32)
+    steps = (numbers[:, 0] > 0.3).astype(np.int64)  # one column decides, three distract
+    found = fitted(numbers, steps, "features")
+    assert found.name == "gradient boosting"
+    trees = HistGradientBoostingClassifier(early_stopping=False, random_state=0)
+    expected = trees.fit(numbers[:300], steps[:300]).predict_proba(numbers[300:])
+    probs = found.probabilities(numbers[300:])
+    np.testing.assert_array_equal(probs[:, :2], expected)
+    assert (probs[:, 2] == 0).all()  # a class of which no row was seen
+
+
+def test_the_lead_has_the_interval_of_paired_differences() -> None:
+    reference, model = np.array([1, 1, 1, 0, 1, 0, 1, 1] * 25, bool), np.array([1, 0] * 100, bool)
+    found = ahead(reference, model)
+    difference = reference.astype(int) - model
+    half = 1.96 * np.sqrt(((difference - difference.mean()) ** 2).mean() / 200)
+    assert found["ahead"] == pytest.approx(difference.mean())
+    assert found["ahead_high"] - found["ahead"] == pytest.approx(half)
+    same = ahead(model, model)
+    assert (same["ahead_low"], same["ahead_high"]) == (-0.015, 0.015)
+
+
+def test_the_reference_can_be_left_out() -> None:
+    assert "reference" in plan(resolve(values={}))
+    assert "reference" not in plan(resolve(values={"reference": False}))
+
+
+def test_images_are_compared_by_the_vectors_of_their_encoder(tmp_path: Path) -> None:
+    settings = resolve(values={**SHORT, "data": {"limit": 200}})
+    done = run("digits", out=tmp_path / "r", settings=settings)
+    assert "the encoder's vectors" in {line.stage: line for line in done.lines}["reference"].note
+    folder = done.folder / "models" / "reference"
+    assert (folder / "encoder").is_dir()
+    reference = Reference.load(folder)
+    rows = pd.DataFrame({"row_id": predict(folder, "digits").table["row_id"].to_pylist()})
+    assert len(rows) == 1797
+    assert reference.modality == "image"

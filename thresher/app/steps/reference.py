@@ -1,0 +1,126 @@
+"""Fit a plain reference on the rows that the models train on, and hold the int8 file against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training import Samples, evaluate
+from training.exporting import ExportedModel
+
+from ...core.columns import read_row_ids, read_texts
+from ...core.embeddings import Embeddings
+from ...core.errors import InputError
+from ...core.fingerprint import row_keys
+from ...core.interval import wilson_interval
+from ...core.manifest_rows import positions
+from ..reference import ENCODER, MODEL, Reference, fit_reference
+from ..stages import Done, Notes, RunFolder
+from .embed import read_encoder
+from .material import Material
+
+# A reference is to cost little: of more rows it sees these many.
+MOST_ROWS = 20_000
+
+
+def compare_with_reference(
+    run: RunFolder,
+    material: Material,
+    embeddings: Done[Embeddings] | None,
+    exported: Done[dict[str, ExportedModel]],
+) -> Done[Reference]:
+    """Fit plain models on the labeled training rows and compare on the test rows, row by row.
+
+    Parameters
+    ----------
+    embeddings : Done of Embeddings or None
+        Of all rows; None unless the rows are images.
+    """
+
+    def work(folder: Path, notes: Notes) -> None:
+        values = _values_of(material, embeddings)
+        ids, codes = material.train.row_ids, _codes(material.train)
+        if len(ids) > MOST_ROWS:
+            chosen = np.sort(np.argsort(row_keys(ids), kind="stable")[:MOST_ROWS])
+            ids, codes = ids[chosen], codes[chosen]
+        schema = material.rows.value.schema
+        reference = fit_reference(
+            values(ids),
+            codes,
+            validation=(values(material.validation.row_ids), _codes(material.validation)),
+            modality=schema.modality,
+            columns=tuple(schema.inputs),
+            classes=material.parts.classes,
+            random_state=run.settings.seed,
+        )
+        reference.save(folder)
+        if embeddings is not None:
+            read_encoder(embeddings, device=run.device.value).save(folder / ENCODER)
+        test = _codes(material.test)
+        right = reference.probabilities(values(material.test.row_ids)).argmax(1) == test
+        low, high = wilson_interval(int(right.sum()), len(right))
+        int8 = evaluate(exported.value["int8"], material.test).pred_probs.argmax(1) == test
+        notes.cost.rows_in = len(ids)
+        notes.cost.labels = len(ids) + len(material.validation)
+        notes.summary = {
+            "model": reference.name,
+            "accuracy": float(right.mean()),
+            "low": low,
+            "high": high,
+            "megabytes": (folder / MODEL).stat().st_size / 1e6,
+            "of_rows": len(material.train),
+            **ahead(right, int8),
+        }
+
+    needs = [*material.needs, exported, *([] if embeddings is None else [embeddings])]
+    return run.stage(
+        "reference",
+        work,
+        load=Reference.load,
+        needs=needs,
+        settings=[MOST_ROWS],
+        code=("thresher/core", "training"),
+        where="models/reference",
+    )
+
+
+def ahead(reference: np.ndarray, model: np.ndarray) -> dict[str, float]:
+    """Return by how much accuracy the reference is ahead on the same rows, with its 95 % interval.
+
+    The interval is that of the mean of paired differences. Where none differs, it is that of a
+    share of which none was seen (the rule of three).
+
+    Parameters
+    ----------
+    reference, model : ndarray of bool, shape (n,)
+        Whether each is right.
+    """
+    difference = reference.astype(float) - model.astype(float)
+    mean, n = float(difference.mean()), len(difference)
+    half = 1.96 * float(difference.std()) / np.sqrt(n) if difference.any() else 3.0 / n
+    return {"ahead": mean, "ahead_low": mean - half, "ahead_high": mean + half}
+
+
+def _codes(samples: Samples) -> np.ndarray:
+    if samples.targets is None:
+        raise InputError("These samples have no targets.")
+    return np.asarray(samples.targets.numpy())
+
+
+def _values_of(
+    material: Material, embeddings: Done[Embeddings] | None
+) -> Callable[[np.ndarray], Any]:
+    """Return a function from row ids to what a plain model takes."""
+    rows = material.rows.value
+    if embeddings is not None:
+        known = embeddings.value
+        return lambda wanted: np.asarray(known.vectors[positions(wanted, known.row_ids)])
+    if rows.schema.modality == "text":
+        ids, texts = read_row_ids(rows.dataset), read_texts(rows.dataset, rows.schema.inputs[0])
+        return lambda wanted: [texts[at] for at in positions(wanted, ids)]
+    everything = material.parts.everything
+    numbers = everything.inputs.numpy()
+    return lambda wanted: numbers[positions(wanted, everything.row_ids)]
