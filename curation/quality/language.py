@@ -46,6 +46,12 @@ def language_finding(texts: Sequence[str]) -> tuple[Finding, tuple[str, ...]]:
     return finding("other language", mask, scores=scores, details=details), (_named(prior),)
 
 
+def likeliest_language(text: str) -> tuple[str, float]:
+    """Return the likeliest language of one text, as two letters, and its probability."""
+    name, share = _identifier().classify(text)
+    return str(name), float(share)
+
+
 def language_shares(likelihoods: np.ndarray) -> np.ndarray:
     """Estimate how many texts each language has from likelihoods, (n, languages): sums to one.
 

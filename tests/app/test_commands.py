@@ -143,10 +143,10 @@ def test_functions_take_tables_in_memory_and_name_what_they_cannot_use() -> None
     answers = {"row_id": ["a", "a", "b"], "annotator": ["1", "2", "1"], "label": ["p", "q", "q"]}
     by_people = thresher.app.curate_labels(rows, label="label", annotations=answers)
     assert (
-        by_people.curator.methods_
+        by_people.methods
         == thresher.app.curate_labels(
             rows, label="label", annotations=pa.table(answers)
-        ).curator.methods_
+        ).methods
     )
     with pytest.raises(InputError, match="no column 'annotator'"):
         thresher.app.curate_labels(rows, label="label", annotations={"row_id": ["a"]})

@@ -30,10 +30,12 @@ def print_outcome(outcome: Outcome, *, show: int, as_json: bool) -> None:
     rows = len(outcome.loaded.dataset)
     counts = outcome.issues.counts()
     for check in outcome.checks():
-        method = outcome.curator.methods_.get(check)
+        method = outcome.methods.get(check)
         _say(console, f"{TITLES[check]}: {counts.get(check, 0):,} (of {rows:,} rows)")
         if method is not None:
             _say(console, f"  {method}.")
+    for note in outcome.notes:
+        _say(console, note)
     for issue in (outcome.corpus or {}).get("issues", []):
         _say(console, f"all rows, {issue['kind']}: {issue['message']}")
     worst = outcome.worst(show)

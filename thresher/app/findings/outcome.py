@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -40,14 +41,29 @@ TITLES = {
 
 @dataclass(frozen=True, repr=False)
 class Outcome(Shown):
-    """What a command found, decided and wrote."""
+    """What a command found, decided and wrote.
+
+    Attributes
+    ----------
+    methods : dict
+        How each check that ran was done, in a sentence.
+    curator : Curator or None
+        What ran the checks; None where they are of one kind of text alone.
+    facts : dict
+        What a command measured of all rows, as JSON types.
+    notes : tuple of str
+        The same and what was taken for granted, as lines for people.
+    """
 
     command: str
     loaded: LoadedDataset
-    curator: Curator
+    methods: Mapping[str, str]
     issues: Issues
     manifest: Manifest
+    curator: Curator | None = None
     corpus: dict[str, Any] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     clean: Cleaned | None = None
     written: dict[str, Path] = field(default_factory=dict)
 
@@ -55,6 +71,11 @@ class Outcome(Shown):
     def places(self) -> Places:
         """Where the rows stand in the user's data."""
         return places_of(self.loaded)
+
+    @property
+    def measured(self) -> dict[str, Any]:
+        """The recall of the search and the share of wrong labels, where they were measured."""
+        return {} if self.curator is None else measured(self.curator)
 
     def to_json(self, *, show: int) -> dict[str, Any]:
         """Return plain JSON types, with the `show` worst rows of each check."""
@@ -65,8 +86,9 @@ class Outcome(Shown):
             "roles": self.loaded.roles,
             "set_aside": len(self.loaded.set_aside),
             "found": {check: counts.get(check, 0) for check in self.checks()},
-            "methods": dict(self.curator.methods_),
-            "measured": measured(self.curator),
+            "methods": dict(self.methods),
+            "measured": self.measured,
+            "facts": self.facts,
             "corpus": self.corpus,
             "decisions": self.manifest.counts(),
             "worst": with_places(
@@ -78,7 +100,7 @@ class Outcome(Shown):
 
     def checks(self) -> list[str]:
         """Return the checks that ran, and those that found something beside them."""
-        named = [*self.curator.methods_, *self.issues.counts()]
+        named = [*self.methods, *self.issues.counts()]
         return [check for check in TITLES if check in named]
 
     def worst(self, show: int) -> list[Issue]:
@@ -131,8 +153,8 @@ def write_findings(outcome: Outcome, path: Path) -> None:
             loaded=outcome.loaded,
             issues=outcome.issues,
             manifest=outcome.manifest,
-            methods=outcome.curator.methods_,
-            measured=measured(outcome.curator),
+            methods=outcome.methods,
+            measured=outcome.measured,
             corpus=outcome.corpus,
             places=outcome.places,
         )

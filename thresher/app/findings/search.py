@@ -109,7 +109,9 @@ def search_rows(
     )
     issues = Issues.concat([curator.issues_, *_beside(curator), loaded.set_aside])
     corpus = curator.corpus_.to_json() if search.corpus else None
-    return Outcome(command, loaded, curator, issues, manifest, corpus)
+    return Outcome(
+        command, loaded, curator.methods_, issues, manifest, curator=curator, corpus=corpus
+    )
 
 
 def _beside(curator: Curator) -> list[Issues]:
