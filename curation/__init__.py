@@ -12,6 +12,8 @@ from thresher.core.lazy import lazy_names
 from thresher.core.moved import moved_modules
 
 if TYPE_CHECKING:
+    from .chat import find_chat_issues as find_chat_issues
+    from .chat import read_conversations as read_conversations
     from .coreset import select_coreset as select_coreset
     from .corpus import find_corpus_issues as find_corpus_issues
     from .curator.curator import Curator as Curator
@@ -42,6 +44,7 @@ _HOME = {
     "content_keys": "duplicates.content_keys",
     "decide": "decisions.decide",
     "find_box_issues": "labels",
+    "find_chat_issues": "chat",
     "find_contamination": "duplicates.contamination",
     "find_corpus_issues": "corpus",
     "find_exact_duplicates": "duplicates.exact",
@@ -58,6 +61,7 @@ _HOME = {
     "keep_by": "duplicates.stars",
     "match_records": "duplicates.record_matching",
     "perceptual_hashes": "duplicates.images.perceptual_hash",
+    "read_conversations": "chat",
     "select_coreset": "coreset",
     "suggest_text_threshold": "duplicates.texts.thresholds",
     "suggest_threshold": "duplicates.thresholds",

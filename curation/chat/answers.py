@@ -11,16 +11,17 @@ from ..duplicates.texts.shingles import normalized
 from ..quality.texts.check import shown
 from .order import Fault
 
+_CANNOT = r"(?:cannot|can(?:'|’)?t|can not)(?! help but)"
 REFUSAL = re.compile(
     r"\A\W{0,3}(?:(?:i(?:'|’)?m|i am|we(?:'|’)?re|we are) (?:very |really |so |truly )?"
     r"(?:sorry|afraid)|(?:my )?apologies|i apologi[sz]e|sorry|unfortunately|as an? (?:ai|"
-    r"artificial|(?:large )?language)|i (?:cannot|can(?:'|’)?t|can not|won(?:'|’)?t|will not|am not"
-    r" able|am unable|must decline|do not feel comfortable)|i(?:'|’)m (?:not able|unable|not going)"
+    rf"artificial|(?:large )?language)|i (?:{_CANNOT}|won(?:'|’)?t|will not|am not able|am unable"
+    r"|must decline|do not feel comfortable)|i(?:'|’)m (?:not able|unable|not going)"
     r"|es tut mir leid|tut mir leid|entschuldigung|je suis désolée?|désolée?|lo siento)\b"
 )
 UNABLE = re.compile(
-    r"\b(?:i|we) (?:(?:really|simply|just) )?(?:cannot|can(?:'|’)?t|can not|won(?:'|’)?t|will not"
-    r"|am not able to|am unable to|(?:do not|don(?:'|’)?t) (?:have|feel|think i)|must decline"
+    rf"\b(?:i|we) (?:(?:really|simply|just) )?(?:{_CANNOT}|won(?:'|’)?t|will not|am not able to"
+    r"|am unable to|(?:do not|don(?:'|’)?t) (?:have|feel|think i)|must decline"
     r"|(?:am|are) not (?:allowed|programmed|permitted|comfortable))\b"
     r"|\bi(?:'|’)m (?:not able|unable|not (?:allowed|programmed|comfortable|going))\b"
     r"|\bagainst (?:my|our|openai) (?:\w+ )?(?:policy|policies|guidelines|programming)\b"
@@ -54,7 +55,9 @@ PLACEHOLDER = re.compile(
 )
 PLACEHOLDER_CASED = re.compile(r"\[(?:[A-Z]{4,}[ _]?){1,3}\]|<INSERT[^>\n]*>|\bTODO\b:|\bFIXME\b")
 FENCE = re.compile(r"(?m)^\s*(?:```|~~~)")
-ENDS = re.compile(r"[.!?…:;。！？।\])}>\"'”’»`*_|~=\d%/-]\s*\Z|\w+://\S+\s*\Z|[\U0001f300-\U0001faff]\s*\Z")
+ENDS = re.compile(
+    r"[.!?…:;。！？।\])}>\"'”’»`*_|~=\d%/-]\s*\Z|\w+://\S+\s*\Z|[\U0001f300-\U0001faff]\s*\Z"
+)
 HANGING = re.compile(
     r"(?:,|\b(?:the|a|an|and|or|of|to|in|with|for|that|which|is|are|by|from|as|but|because|und|der"
     r"|die|das|et|le|la|de|y|el|que))\s*\Z",
@@ -104,7 +107,9 @@ def _by_itself(answer: str) -> list[Fault]:
     if leak:
         faults.append(("leaked special token", f"{shown(leak.group().strip())} in the answer", 0.1))
     if is_refusal(answer):
-        faults.append(("refusal", f"the answer opens with {shown(answer.strip(), longest=60)}", 0.2))
+        faults.append(
+            ("refusal", f"the answer opens with {shown(answer.strip(), longest=60)}", 0.2)
+        )
     speaks = AS_A_MODEL.search(answer.lower())
     if speaks:
         said = shown(answer[speaks.start() : speaks.end()])
@@ -126,7 +131,9 @@ def _echo(prompt: str, answer: str) -> list[Fault]:
     if again and len(asked) >= ECHO_SHARE * len(said):
         return [("repeats the prompt", f"{len(asked)} of {len(said)} words are the prompt", 0.2)]
     if again:
-        return [("repeats the prompt", f"the answer begins with all {len(asked)} words of it", 0.35)]
+        return [
+            ("repeats the prompt", f"the answer begins with all {len(asked)} words of it", 0.35)
+        ]
     return []
 
 

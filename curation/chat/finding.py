@@ -25,6 +25,10 @@ from .order import UNUSABLE, Fault, turn_faults
 from .ranking import KEEP, rank_answers
 
 USUAL = ("whole", "prompt", "answer", "part")
+FAULTS = (
+    *("empty", "unknown role", "no content", "turn order", "leaked special token", "refusal"),
+    *("speaks as a model", "placeholder", "repeats the prompt", "cut answer", "other language"),
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -96,6 +100,7 @@ def find_chat_issues(
     vectors: np.ndarray | None = None,
     closeness: float = 0.9,
     tokenizer: str | TokenCounter = "words",
+    drop: Sequence[str] = (),
 ) -> ChatIssues:
     """Find copies among conversations, faulty turns and answers that teach nothing.
 
@@ -126,6 +131,9 @@ def find_chat_issues(
         Cosine from which vectors are close, in (0, 1].
     tokenizer : str or TokenCounter
         See `thresher.core.TokenCounter.of`.
+    drop : sequence of str
+        Kinds of faults whose rows are no copies and have none, since they are to go: no row stays
+        away for the sake of one that goes.
 
     Returns
     -------
@@ -145,26 +153,18 @@ def find_chat_issues(
     >>> found.kept.tolist(), found.by
     ([False, True, False], ['prompt', '', 'prompt'])
     """
-    check_choice("keep", keep, KEEP)
-    check_number("closeness", closeness, low=0, high=1, low_open=True)
-    for sense in by:
-        check_choice("by", sense, BY)
-    if ("meaning" in by) != (vectors is not None):
-        raise InputError("Copies by meaning need `vectors`, and `vectors` need 'meaning' in `by`.")
-    counter = TokenCounter.of(tokenizer)
+    _check(by, keep=keep, drop=drop, closeness=closeness, vectors=vectors)
     chats = read_conversations(rows, columns=columns)
     ids = checked_ids(row_ids, rows=len(chats))
     faults = _faults(chats)
-    sound = np.array([all(f[2] > UNUSABLE for f in row) for row in faults], bool)
-    rank, rule = rank_answers(keep, chats.answers, faults, scores)
-    links = find_links(
-        chats,
-        by,
-        sound=sound,
-        vectors=None if vectors is None else np.asarray(vectors, np.float32),
-        closeness=closeness,
+    sound = np.array(
+        [all(fault[2] > UNUSABLE and fault[0] not in drop for fault in row) for row in faults], bool
     )
+    rank, rule = rank_answers(keep, chats.answers, faults, scores)
+    close = None if vectors is None else np.asarray(vectors, np.float32)
+    links = find_links(chats, by, sound=sound, vectors=close, closeness=closeness)
     kept = keep_first(links, rank)
+    counter = TokenCounter.of(tokenizer)
     turns, tokens = chats.turn_counts(), _tokens(chats, counter)
     return ChatIssues(
         ids,
@@ -180,6 +180,24 @@ def find_chat_issues(
         (*_notes(chats, turns, tokens, counter, rule), *(n for link in links for n in link.notes)),
         kept.to_issues(ids, equal=_equal(chats, kept), why=_why(kept, rule)),
     )
+
+
+def _check(
+    by: Sequence[str],
+    *,
+    keep: str,
+    drop: Sequence[str],
+    closeness: float,
+    vectors: np.ndarray | None,
+) -> None:
+    check_choice("keep", keep, KEEP)
+    check_number("closeness", closeness, low=0, high=1, low_open=True)
+    for sense in by:
+        check_choice("by", sense, BY)
+    for kind in drop:
+        check_choice("drop", kind, FAULTS)
+    if ("meaning" in by) != (vectors is not None):
+        raise InputError("Copies by meaning need `vectors`, and `vectors` need 'meaning' in `by`.")
 
 
 def _faults(chats: Conversations) -> list[list[Fault]]:
@@ -214,7 +232,9 @@ def _equal(chats: Conversations, kept: KeptRows) -> np.ndarray:
     """Tell which rows are equal to their twins in every turn."""
     return np.array(
         [
-            twin >= 0 and chats.turns[row] == chats.turns[twin] and chats.rejected[row] == chats.rejected[twin]
+            twin >= 0
+            and chats.turns[row] == chats.turns[twin]
+            and chats.rejected[row] == chats.rejected[twin]
             for row, twin in enumerate(kept.duplicate_of.tolist())
         ],
         bool,
@@ -251,9 +271,9 @@ def _notes(
     if not len(turns):
         return (f"conversations: {chats.shape}; none",)
     return (
-        f"conversations: {chats.shape}; {len(chats):,} of {steps['median']:g} turns in the middle "
-        f"and {steps['most']:,} at most ({roles})",
-        f"length in {counter.said}: {spread['total']:,} in all, {spread['median']:,.0f} in the "
-        f"middle, 95 % up to {spread['95 %']:,.0f}, {spread['most']:,} at most",
+        f"conversations: {chats.shape}; {len(chats):,}, median {steps['median']:g} turns, at most "
+        f"{steps['most']:,} ({roles})",
+        f"length in {counter.said}: {spread['total']:,} in all, median {spread['median']:,.0f}, "
+        f"95 % up to {spread['95 %']:,.0f}, at most {spread['most']:,}",
         f"of copies stays {rule}",
     )

@@ -78,9 +78,9 @@ class KeptRows:
         if self.by[row] == "part":
             said = "begins alike: one is the beginning of the kept row, or the reverse"
         elif similarity >= 1:
-            said = f"{what} equal to the kept row's but for form"
+            said = f"{what}: equal to the kept row's but for form"
         else:
-            said = f"{what} say the same as the kept row's (similarity {similarity:.2f})"
+            said = f"{what}: the same is said as in the kept row (similarity {similarity:.2f})"
         return f"{said}; {why}" if why else said
 
 

@@ -181,8 +181,8 @@ def _by_part(chats: Conversations, sound: np.ndarray) -> Links:
     """Link conversations that begin with the whole of another one."""
     said: dict[int, tuple[tuple[str, str], ...]] = {}
     for row in np.flatnonzero(sound).tolist():
-        turns = [turn for turn in chats.turns[row] or () if turn.role != "system"]
-        said[row] = tuple((turn.role, normalized(turn.text)) for turn in turns)
+        own = [turn for turn in chats.turns[row] or () if turn.role != "system"]
+        said[row] = tuple((turn.role, normalized(turn.text)) for turn in own)
     numbers: dict[tuple[tuple[str, str], ...], int] = {}
     keys = np.full(len(sound), -1, np.int64)
     for row, turns in said.items():
@@ -197,9 +197,7 @@ def _by_part(chats: Conversations, sound: np.ndarray) -> Links:
     return Links("part", keys, close)
 
 
-def _by_meaning(
-    plain: Plain, sound: np.ndarray, vectors: np.ndarray, closeness: float
-) -> Links:
+def _by_meaning(plain: Plain, sound: np.ndarray, vectors: np.ndarray, closeness: float) -> Links:
     """Link rows with close vectors and the same numbers in the prompt and in the answer."""
     rows = np.flatnonzero(sound)
     graph = neighbor_graph(vectors[rows], threshold=closeness)

@@ -29,9 +29,7 @@ def turn_faults(turns: Sequence[Turn] | None) -> list[Fault]:
 
 
 def _empty(turns: Sequence[Turn]) -> list[Fault]:
-    found = [
-        (at, turn) for at, turn in enumerate(turns, 1) if turn.empty and turn.role != "system"
-    ]
+    found = [(at, turn) for at, turn in enumerate(turns, 1) if turn.empty and turn.role != "system"]
     return [("no content", f"turn {at} ({turn.role}) is empty", 0.2) for at, turn in found[:1]]
 
 

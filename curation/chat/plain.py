@@ -7,8 +7,8 @@ import re
 OPENING = re.compile(
     r"\A\W*(?:(?:sure|certainly|of course|absolutely|great question|good question|yes|okay|ok|hi"
     r"|hello|thanks? (?:you )?for (?:your|the) (?:question|asking))\b[^.!?:\n]{0,40}[.!?:,]\s*)?"
-    r"(?:(?:here(?:'|’)?s|here (?:is|are)|below (?:is|are)|i(?:'|’)?d be (?:happy|glad) to|let me)\b"
-    r"[^.!?:\n]{0,80}[.!?:]\s+)?",
+    r"(?:(?:here(?:'|’)?s|here (?:is|are)|below (?:is|are)|i(?:'|’)?d be (?:happy|glad) to"
+    r"|let me)\b[^.!?:\n]{0,80}[.!?:]\s+)?",
     re.IGNORECASE,
 )
 CLOSING = re.compile(

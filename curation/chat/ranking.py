@@ -10,6 +10,7 @@ from thresher.core.errors import InputError
 from thresher.core.missing import read_numbers
 
 from .order import Fault
+from .plain import plain_answer
 
 KEEP = ("best", "first")
 # An answer with a fault below this is taken only where there is no other.
@@ -35,7 +36,7 @@ def rank_answers(
         order = np.lexsort((np.arange(n), -np.nan_to_num(given, nan=-np.inf)))
         rule = "the one with the highest score"
     else:
-        lengths = np.array([len(answer) for answer in answers], np.int64)
+        lengths = np.array([len(plain_answer(answer)) for answer in answers], np.int64)
         order = np.lexsort((np.arange(n), -lengths, poor))
         rule = "the one with the longest answer that is no refusal and has no other fault"
     rank = np.empty(n, np.int64)

@@ -21,26 +21,32 @@ WORDS_PER_CHANGE = 25
 # So long words may differ by one letter, and by two, where they begin alike.
 ONE_TYPO, TWO_TYPOS = 4, 9
 NEGATIONS = frozenset(
-    "not no never none without nor cannot dont doesnt isnt arent wont cant nicht kein keine keinen "
-    "nie ohne non pas jamais sans nunca sin não nunca niet geen zonder".split()
+    """
+    not no never none without nor cannot dont doesnt isnt arent wont cant nicht kein keine keinen
+    nie ohne non pas jamais sans nunca sin não niet geen zonder
+    """.split()  # noqa: SIM905
 )
 COMMON = frozenset(
-    "a an the this that these those it its he she they them his her their we us our you your i me my "
-    "am is are was were be been being do does did has have had will would can could shall should may "
-    "might must of in on at to for from by with as into about over under and or but if so than then "
-    "there here when which who whom what how also very just only really quite some any each please "
-    "kindly hi hello hey dear thanks thank sure certainly course okay ok well now s t d ll re ve m "
-    "der die das den dem des ein eine einen einem einer und oder aber ist sind war zu von mit für auf "
-    "im am bitte hallo danke le la les un une des du de et ou est sont dans pour avec sur au aux "
-    "merci bonjour el los las una unos y o es son en por con al del favor gracias hola il lo gli uno "
-    "e di da per um uma os as em no na het een van ik".split()
+    """
+    a an the this that these those it its he she they them his her their we us our you your i me my
+    am is are was were be been being do does did has have had will would can could shall should may
+    might must of in on at to for from by with as into about over under and or but if so than then
+    there here when which who whom what how also very just only really quite some any each please
+    kindly hi hello hey dear thanks thank sure certainly course okay ok well now s t d ll re ve m
+    der die das den dem des ein eine einen einem einer und oder aber ist sind war zu von mit für auf
+    im bitte hallo danke le la les un une du de et ou est sont dans pour avec sur au aux merci
+    bonjour el los las una unos y o es son en por con al del favor gracias hola il lo gli uno e di
+    da per um uma os na het een van ik
+    """.split()  # noqa: SIM905
 )
 
 
 def words_of(text: str) -> list[str]:
     """Return the words and numbers of a text in small letters, those of list entries left out."""
     plain = unicodedata.normalize("NFKC", ENTRY.sub(" ", text)).casefold()
-    return [word.replace(",", "") for word in WORD.findall(plain.replace("’", "'").replace("'", ""))]
+    return [
+        word.replace(",", "") for word in WORD.findall(plain.replace("’", "'").replace("'", ""))
+    ]
 
 
 def numbers_of(words: Iterable[str]) -> tuple[str, ...]:
@@ -77,11 +83,7 @@ def _content(words: list[str]) -> int:
 
 def _left_over(words: Counter[str], others: Counter[str]) -> list[str]:
     """Return the words that are no mistyped form of one that only the other text has."""
-    return [
-        word
-        for word in words.elements()
-        if not any(_is_typo(word, other) for other in others)
-    ]
+    return [word for word in words.elements() if not any(_is_typo(word, other) for other in others)]
 
 
 def _is_typo(left: str, right: str) -> bool:

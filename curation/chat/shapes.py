@@ -130,7 +130,9 @@ def find_shape(rows: Sequence[Mapping[str, Any]], *, columns: Sequence[str] = ()
     )
 
 
-def _of_named(head: Sequence[Mapping[str, Any]], columns: tuple[str, ...], names: list[str]) -> Shape:
+def _of_named(
+    head: Sequence[Mapping[str, Any]], columns: tuple[str, ...], names: list[str]
+) -> Shape:
     if len(columns) > 1:
         rejected = REJECTED if REJECTED in names and REJECTED not in columns else None
         return Shape(

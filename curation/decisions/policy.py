@@ -33,6 +33,8 @@ class Policy:
     exact_duplicate, near_duplicate, leakage, conflict, outlier : str
     unusable : str
         Quality issues that leave nothing to learn from: unreadable, blank, empty, not finite.
+    unusable_kinds : tuple of str
+        Further kinds of quality issues that count as such: ``"refusal"``.
     quality : str
         All other quality issues.
     label : str
@@ -57,12 +59,13 @@ class Policy:
     coreset: str = "drop"
     protected: tuple[str, ...] = ("test", "validation")
     fewest_per_class: int = 2
+    unusable_kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             if name == "label":
                 check_choice(name, value, LABEL_ACTIONS)
-            elif name not in ("protected", "fewest_per_class"):
+            elif name not in ("protected", "fewest_per_class", "unusable_kinds"):
                 check_choice(name, value, ACTIONS)
         if self.fewest_per_class < 0:
             raise InputError(f"`fewest_per_class` must be at least 0, got {self.fewest_per_class}.")
@@ -80,7 +83,8 @@ class Policy:
         """Return what to do with one finding in a split that is not protected."""
         if issue.check == "quality":
             text = (issue.detail or "").lower()
-            return self.unusable if text.startswith(UNUSABLE) else self.quality
+            further = any(text.startswith(f"{kind.lower()}:") for kind in self.unusable_kinds)
+            return self.unusable if further or text.startswith(UNUSABLE) else self.quality
         if issue.check not in CHECKS:
             return "review"
         action: str = getattr(self, issue.check)
@@ -88,4 +92,6 @@ class Policy:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON types."""
-        return asdict(self) | {"protected": list(self.protected)}
+        values = asdict(self) | {"protected": list(self.protected)}
+        kinds = list(values.pop("unusable_kinds"))
+        return values | ({"unusable_kinds": kinds} if kinds else {})

@@ -144,9 +144,7 @@ def test_functions_take_tables_in_memory_and_name_what_they_cannot_use() -> None
     by_people = thresher.app.curate_labels(rows, label="label", annotations=answers)
     assert (
         by_people.methods
-        == thresher.app.curate_labels(
-            rows, label="label", annotations=pa.table(answers)
-        ).methods
+        == thresher.app.curate_labels(rows, label="label", annotations=pa.table(answers)).methods
     )
     with pytest.raises(InputError, match="no column 'annotator'"):
         thresher.app.curate_labels(rows, label="label", annotations={"row_id": ["a"]})

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .curating import curate as curate
     from .exported_models import predict as predict
     from .exported_models import profile as profile
+    from .findings.chat import curate_chat as curate_chat
     from .findings.checks import curate_coreset as curate_coreset
     from .findings.checks import curate_labels as curate_labels
     from .findings.checks import curate_outliers as curate_outliers
@@ -65,6 +66,7 @@ _HOME = {
     "compare": "comparing",
     "curate": "curating",
     "curate_apply": "applying",
+    "curate_chat": "findings.chat",
     "curate_coreset": "findings.checks",
     "curate_diff": "applying",
     "curate_duplicates": "findings.copies",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import curate_find
+from . import curate_find, curate_texts
 from .curate_all import curate_all, curate_whole
 from .curate_manifest import apply, diff, undo
 from .curate_match import match
@@ -33,6 +33,7 @@ for find in (
     curate_find.quality,
     curate_find.coreset,
     curate_find.report,
+    curate_texts.chat,
 ):
     app.command()(finding_command(find))
 for command in (match, review, apply, undo, diff, shards):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InputError
+from ...core.loaded import LoadedDataset
 from ...core.options import filled, picked
 from ..read_options import ColumnOptions
 from ..sources import clean_format, path_of, read_rows
@@ -22,8 +23,25 @@ if TYPE_CHECKING:
 SAID = ("task", "where", "delimiter", "header", "encoding", "max_unpacked", "na")
 
 
+# From the rows that were read, the seed and what was said of the data, to what was found in them.
+Find = Callable[[LoadedDataset, int, Mapping[str, Any]], "Outcome"]
+
+
 def look(search: Search, data: Any, *, command: str, options: Mapping[str, Any]) -> Outcome:
     """Read the rows, search, and write what was asked for."""
+    if search.page and options.get("out") is None:
+        raise InputError("Name the page to write: --out report.html.")
+
+    def find(loaded: LoadedDataset, seed: int, said: Mapping[str, Any]) -> Outcome:
+        return search_rows(search, loaded, command=command, random_state=seed, said=said)
+
+    return look_by(find, read_rows, data, options=options)
+
+
+def look_by(
+    find: Find, read: Callable[..., LoadedDataset], data: Any, *, options: Mapping[str, Any]
+) -> Outcome:
+    """Read the rows by `read`, find, and write what was asked for."""
     # Pages and clean data need libraries that the help of a command does not.
     from ..clean_run import save_decisions
     from ..cleaning import apply_manifest
@@ -32,18 +50,14 @@ def look(search: Search, data: Any, *, command: str, options: Mapping[str, Any])
 
     asked = filled(FindingOptions, options)
     paths = {name: _as_path(options.get(name)) for name in ("out", "manifest", "clean")}
-    if search.page and paths["out"] is None:
-        raise InputError("Name the page to write: --out report.html.")
     check_findings_file(paths["out"])
     check_clean_format(paths["clean"], asked["format"])
     for name, path in paths.items():
         check_target(path, option=f"--{name}", data=path_of(data))
     columns = filled(ColumnOptions, picked(ColumnOptions, options))
-    loaded = read_rows(data, **columns)
+    loaded = read(data, **columns)
     said = {name: columns[name] for name in SAID}  # type: ignore[literal-required]
-    outcome = search_rows(
-        search, loaded, command=command, random_state=asked["random_state"], said=said
-    )
+    outcome = find(loaded, asked["random_state"], said)
     written = {}
     if (out := paths["out"]) is not None:
         write_findings(outcome, out)

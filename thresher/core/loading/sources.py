@@ -44,6 +44,8 @@ PAIRS = re.compile(rf"^\s*({'|'.join(SPLIT_NAMES)})\s*=", re.IGNORECASE)
 def read_source(source: Any, form: TableForm | None = None) -> Source:
     """Read any source that `load_dataset` takes; `form` is what is said of delimited text."""
     form = form or TableForm()
+    if isinstance(source, Source):
+        return source  # by someone who looked at the columns first
     if isinstance(source, (str, os.PathLike)):
         return _read_name(str(source), form)
     if isinstance(source, Mapping):
