@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from .lazy import lazy_names
 
 if TYPE_CHECKING:
+    from .detection.detection_set import DetectionSet as DetectionSet
+    from .detection.loading import load_detection_set as load_detection_set
+    from .detection.writing import write_detection_set as write_detection_set
     from .embeddings import Embeddings as Embeddings
     from .encoders import embed as embed
     from .encoders import get_encoder as get_encoder
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "CostLedger": "ledger",
+    "DetectionSet": "detection.detection_set",
     "Embeddings": "embeddings",
     "Issues": "issues",
     "Labels": "labels",
@@ -37,9 +41,11 @@ _HOME = {
     "embed": "encoders",
     "get_encoder": "encoders",
     "load_dataset": "loading",
+    "load_detection_set": "detection.loading",
     "neighbor_graph": "search",
     "with_row_ids": "rows",
     "write_dataset": "writing",
+    "write_detection_set": "detection.writing",
 }
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -1,0 +1,104 @@
+"""From each format to each other one, and what cannot be read or written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from thresher.core import DetectionSet, load_detection_set, write_detection_set
+from thresher.core.errors import InputError
+
+SHAPE = [[8, 4, 24, 4, 24, 20]]
+CONTENT = {
+    "images": [
+        {"id": 1, "file_name": "deep/a.jpg", "width": 64, "height": 32},
+        {"id": 2, "file_name": "b.jpg", "width": 50, "height": 40},
+    ],
+    "annotations": [
+        {"id": 1, "image_id": 2, "category_id": 4, "bbox": [5, 10, 20, 10], "segmentation": SHAPE},
+        {"id": 2, "image_id": 1, "category_id": 1, "bbox": [8, 4, 16, 16], "segmentation": SHAPE},
+    ],
+    "categories": [{"id": 1, "name": "cat"}, {"id": 4, "name": 'a "big" <dog>'}],
+}  # fmt: skip
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> DetectionSet:
+    (tmp_path / "set.json").write_text(json.dumps(CONTENT))
+    return load_detection_set(tmp_path / "set.json")
+
+
+def sorted_boxes(found: DetectionSet) -> list[list[float]]:
+    names = found.class_names(found.codes)
+    rows = zip(found.sizes[found.image_of, 0], found.boxes.round(6).tolist(), names, strict=True)
+    return sorted([int(width), *box, name] for width, box, name in rows)
+
+
+@pytest.mark.parametrize("wanted", ["voc", "coco"])
+def test_boxes_cross_formats(found: DetectionSet, tmp_path: Path, wanted: str) -> None:
+    write_detection_set(found, tmp_path / "voc", format="voc")
+    first = load_detection_set(tmp_path / "voc")
+    assert sorted_boxes(first) == sorted_boxes(found)
+    write_detection_set(first, tmp_path / "again", format=wanted)
+    assert sorted_boxes(load_detection_set(tmp_path / "again")) == sorted_boxes(found)
+
+
+def test_boxes_and_polygons_go_to_yolo_and_back(found: DetectionSet, tmp_path: Path) -> None:
+    boxes = found.keep(images=np.ones(2, bool), boxes=np.array([True, False]))
+    boxes = boxes.added(image_of=[0], boxes=[[16, 8, 32, 24]], codes=[0])
+    write_detection_set(boxes, tmp_path / "boxes", format="yolo")
+    lines = [(tmp_path / f"boxes/labels/train/{name}.txt").read_text() for name in "12"]
+    assert lines == ["0 0.375 0.5 0.25 0.5\n", "1 0.3 0.375 0.4 0.25\n"]
+    write_detection_set(found, tmp_path / "yolo", format="yolo")
+    assert (
+        tmp_path / "yolo/labels/train/1.txt"
+    ).read_text() == "0 0.125 0.125 0.375 0.125 0.375 0.625\n"
+    yaml = (tmp_path / "yolo" / "data.yaml").read_text()
+    assert '1: "a \\"big\\" <dog>"' in yaml
+
+
+def test_outlines_come_along_to_coco(tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (40, 20)).save(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_text("0 0.1 0.1 0.5 0.1 0.5 0.9\n")
+    found = load_detection_set(tmp_path)
+    write_detection_set(found, tmp_path / "out", format="coco")
+    (entry,) = json.loads((tmp_path / "out" / "instances.json").read_text())["annotations"]
+    assert entry["segmentation"] == [[4, 2, 20, 2, 20, 18]]
+    assert entry["bbox"] == [4, 2, 16, 16]
+
+
+def test_what_cannot_be_written(found: DetectionSet, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("")
+    with pytest.raises(InputError, match="it holds something already"):
+        write_detection_set(found, tmp_path / "full")
+    with pytest.raises(InputError, match="Did you mean 'yolo'"):
+        write_detection_set(found, tmp_path / "out", format="yoloo")
+    with pytest.raises(InputError, match="1 boxes have no class"):
+        write_detection_set(found.changed(codes=[-1, 0]), tmp_path / "out", format="voc")
+    with pytest.raises(InputError, match=r"must lie in \[0, 1\]"):
+        found.changed(codes=[0, 2])
+    with pytest.raises(InputError, match="There are 2 boxes"):
+        found.changed(boxes=[[1, 2, 3, 4]])
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="There is no"):
+        load_detection_set(tmp_path / "nothing")
+    with pytest.raises(InputError, match="has no annotations"):
+        load_detection_set(tmp_path)
+    (tmp_path / "a.csv").write_text("x")
+    with pytest.raises(InputError, match="no set of boxes"):
+        load_detection_set(tmp_path / "a.csv")
+    (tmp_path / "set.json").write_text(json.dumps(CONTENT))
+    with pytest.raises(InputError, match="must be a folder"):
+        load_detection_set(tmp_path / "set.json", images=tmp_path / "nowhere")
+    with pytest.raises(InputError, match="read by its folder"):
+        load_detection_set(tmp_path / "set.json", format="voc")
+    with pytest.raises(InputError, match="Did you mean 'coco'"):
+        load_detection_set(tmp_path / "set.json", format="cocoo")
