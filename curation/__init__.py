@@ -14,11 +14,12 @@ from thresher.core.moved import moved_modules
 if TYPE_CHECKING:
     from .chat import find_chat_issues as find_chat_issues
     from .chat import read_conversations as read_conversations
+    from .contamination import decontaminate as decontaminate
+    from .contamination import find_contamination as find_contamination
     from .coreset import select_coreset as select_coreset
     from .corpus import find_corpus_issues as find_corpus_issues
     from .curator.curator import Curator as Curator
     from .decisions.decide import decide as decide
-    from .duplicates.contamination import find_contamination as find_contamination
     from .duplicates.content_keys import content_keys as content_keys
     from .duplicates.exact import find_exact_duplicates as find_exact_duplicates
     from .duplicates.images.graph import image_graph as image_graph
@@ -43,9 +44,10 @@ _HOME = {
     "Curator": "curator.curator",
     "content_keys": "duplicates.content_keys",
     "decide": "decisions.decide",
+    "decontaminate": "contamination",
     "find_box_issues": "labels",
     "find_chat_issues": "chat",
-    "find_contamination": "duplicates.contamination",
+    "find_contamination": "contamination",
     "find_corpus_issues": "corpus",
     "find_exact_duplicates": "duplicates.exact",
     "find_label_issues": "labels",
@@ -79,9 +81,9 @@ moved_modules(
         "closeness": "curator.closeness",
         "closest_pairs": "duplicates.closest_pairs",
         "comparison": "curator.comparison",
-        "contamination": "duplicates.contamination",
         "decision": "decisions.decide",
         "encoding": "curator.encoding",
+        "duplicates.contamination": "contamination.in_memory",
         "exact": "duplicates.exact",
         "farness": "outliers.farness",
         "further_frames": "containers.further_frames",

@@ -16,9 +16,9 @@ from thresher.core.neighbors import NeighborGraph
 from thresher.core.progress import message
 from thresher.core.schema import TASKS
 
+from ..contamination import find_contamination
 from ..corpus import CorpusIssues, find_corpus_issues
 from ..decisions.label_action import UNSEEN, choose_label_action
-from ..duplicates.contamination import find_contamination
 from ..duplicates.exact import find_exact_duplicates
 from ..duplicates.leakage import exact_graph, find_leakage
 from ..duplicates.near import find_near_duplicates

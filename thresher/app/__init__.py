@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from .serving import serve_review as serve_review
     from .settings import Settings as Settings
     from .sharded import curate_shards as curate_shards
+    from .texts.contamination import curate_contamination as curate_contamination
 
 check_packages()
 
@@ -67,6 +68,7 @@ _HOME = {
     "curate": "curating",
     "curate_apply": "applying",
     "curate_chat": "findings.chat",
+    "curate_contamination": "texts.contamination",
     "curate_coreset": "findings.checks",
     "curate_diff": "applying",
     "curate_duplicates": "findings.copies",

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from curation import find_exact_duplicates, find_leakage, find_near_duplicates
-from curation.duplicates.contamination import find_contamination
+from curation import find_contamination, find_exact_duplicates, find_leakage, find_near_duplicates
 from curation.duplicates.images.graph import image_graph
 from curation.duplicates.images.perceptual_hash import hash_graph
 from curation.duplicates.leakage import exact_graph

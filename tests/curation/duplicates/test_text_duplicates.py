@@ -1,9 +1,8 @@
-"""Text pairs against Jaccard by Python sets; short, long, empty, equal texts; contamination."""
+"""Text pairs against Jaccard by Python sets; short, long, empty, equal texts."""
 
 import numpy as np
 import pytest
 
-from curation.duplicates.contamination import find_contamination
 from curation.duplicates.texts import graph as text_duplicates
 from curation.duplicates.texts import set_join
 from curation.duplicates.texts.graph import text_graph
@@ -131,33 +130,3 @@ def test_shingles_equal_python_sets():
 def test_unknown_method():
     with pytest.raises(InputError, match="Did you mean 'minhash'"):
         text_graph(["a"], method="min_hash")
-
-
-def test_contamination_by_ngrams():
-    train = ["x y z a b c d e f g", "nothing here", "short one"]
-    test = ["Z a b, c D e q", "Short one!", "short", "fresh words only in this", ""]
-    found = find_contamination(test, train, n=4, threshold=0.5)
-    assert found.share == pytest.approx([3 / 4, 1, 0, 0, 0])
-    assert found.twin.tolist() == [0, 2, -1, -1, -1]
-    assert [issue.twin for issue in found.to_issues()] == ["0", "2"]
-    assert not find_contamination(test, [], n=4).contaminated.any()
-    assert found.sources.tolist() == [0, -1, 1]
-    assert found.source_share == pytest.approx([3 / 4, 0, 1])
-    assert [issue.row_id for issue in found.source_issues()] == ["0", "2"]
-
-
-def test_without_its_sources_no_text_is_contaminated():
-    rng = np.random.default_rng(0)
-    words = np.array([f"w{i}" for i in range(40)])
-    test = [" ".join(rng.choice(words, 12)) for _ in range(30)]
-    train = [" ".join(rng.choice(words, 5)) for _ in range(50)]
-    for text in test[:20]:  # whole, in halves, and in parts that only together say enough
-        parts = text.split()
-        cut = int(rng.integers(3, 10))
-        train += [text] if cut == 3 else [" ".join(parts[:cut]), " ".join(parts[cut - 2 :])]
-    for threshold in (0.3, 0.5, 0.8, 1.0):
-        found = find_contamination(test, train, n=3, threshold=threshold)
-        left = [text for text, source in zip(train, found.sources, strict=True) if source < 0]
-        assert found.contaminated.sum() >= 2
-        assert len(left) >= 45  # and little beside what holds them goes
-        assert not find_contamination(test, left, n=3, threshold=threshold).contaminated.any()

@@ -6,6 +6,7 @@ import typer
 
 from . import curate_find, curate_texts
 from .curate_all import curate_all, curate_whole
+from .curate_contamination import contamination
 from .curate_manifest import apply, diff, undo
 from .curate_match import match
 from .curate_review import review
@@ -36,5 +37,5 @@ for find in (
     curate_texts.chat,
 ):
     app.command()(finding_command(find))
-for command in (match, review, apply, undo, diff, shards):
+for command in (match, review, apply, undo, diff, shards, contamination):
     app.command()(command)

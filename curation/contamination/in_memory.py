@@ -1,8 +1,8 @@
 """Contamination: test texts that stand, in whole or in part, in the training texts.
 
 Word n-gram overlap as in Brown et al., "Language models are few-shot learners", 2020, appendix C
-(13-grams). Texts shorter than the n-gram are looked up as wholes. O(total words + n-grams
-shared with contaminated texts).
+(13-grams). Texts shorter than the n-gram are looked up as wholes. O(total words) time; memory for
+the n-grams of the test texts and those that training texts share with them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ from thresher.core.issues import Issues
 from thresher.core.missing import text_list
 from thresher.core.shown import Shown
 from thresher.core.signatures import checked
+from thresher.core.word_hashes import hash_words
 
-from .exact import checked_ids
-from .texts.shingles import normalized, word_shingles
+from ..duplicates.exact import checked_ids
+from .index import BenchmarkIndex, build_index
+from .matches import find_matches
+
+_CHUNK = 2000
 
 
 @dataclass(frozen=True, repr=False)
@@ -131,44 +135,67 @@ def find_contamination(
     if n < 1:
         raise InputError(f"`n` must be at least 1, got {n}.")
     check_number("threshold", threshold, low=0, high=1)
-    plain = [normalized(text) for text in [*test_texts, *train_texts]]
-    shingles = word_shingles(plain, n)
-    owners, count = shingles.owners, len(test_texts)
-    tested = owners < count
-    known, first, uses = np.unique(shingles.hashes[~tested], return_index=True, return_counts=True)
-    holders = owners[~tested][first] - count
-    wanted = shingles.hashes[tested]
-    place = np.minimum(np.searchsorted(known, wanted), max(0, len(known) - 1))
-    hit = known[place] == wanted if len(known) else np.zeros(len(wanted), bool)
-    owner, place = owners[tested][hit], place[hit]
-    shared = np.bincount(owner, minlength=count)
-    twin = np.full(count, -1, np.int64)
-    rarest = np.lexsort((holders[place], uses[place], owner))
-    found, start = np.unique(owner[rarest], return_index=True)
-    twin[found] = holders[place][rarest][start]
-    share = (shared / np.maximum(1, shingles.sizes[:count])).astype(np.float32)
+    try:
+        index = build_index({"": test_texts}, n=n, whole=n, most_items=None)
+    except InputError:  # no text has a word
+        return _none(ids, others, n, threshold)
+    rows, grams = _found(index, train_texts)
+    uses = np.bincount(grams, minlength=len(index.grams))
+    holders = np.full(len(index.grams), len(train_texts))
+    np.minimum.at(holders, grams, rows)
+    seen = np.flatnonzero(uses)
+    place, owner = index.postings(seen)
+    shared = np.bincount(owner, minlength=len(test_texts))
+    share = (shared / np.maximum(1, index.sizes)).astype(np.float32)
+    twin = np.full(len(test_texts), -1, np.int64)
+    gram = seen[place]
+    rarest = np.lexsort((holders[gram], uses[gram], owner))
+    tests, start = np.unique(owner[rarest], return_index=True)
+    twin[tests] = holders[gram][rarest][start]
     contaminated = np.flatnonzero((share > 0) & (share >= np.float32(threshold)))
-    sources, source_share = _sources(shingles.matrix(), contaminated, count, threshold)
+    ones = np.ones(len(rows), np.float32)
+    held = sparse.csc_matrix((ones, (rows, grams)), shape=(len(train_texts), len(index.grams)))
+    sources, source_share = _sources(index, held, contaminated, threshold)
     return Contamination(ids, share, twin, others, sources, source_share, n, threshold)
 
 
+def _found(index: BenchmarkIndex, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return each pair of a text and a sequence that it holds, once, by text."""
+    parts = [np.empty((0, 2), np.int64)]
+    for start in range(0, len(texts), _CHUNK):
+        found = find_matches(index, hash_words(texts[start : start + _CHUNK]))
+        pairs = np.stack([found.rows + start, found.grams], axis=1)
+        parts.append(np.unique(pairs, axis=0))
+    rows, grams = np.concatenate(parts).T
+    return rows, grams
+
+
+def _none(ids: np.ndarray, others: np.ndarray, n: int, threshold: float) -> Contamination:
+    """Return the result where no test text has a word."""
+    none, share = np.full(len(ids), -1, np.int64), np.zeros(len(ids), np.float32)
+    sources, source_share = np.full(len(others), -1, np.int64), np.zeros(len(others), np.float32)
+    return Contamination(ids, share, none, others, sources, source_share, n, threshold)
+
+
 def _sources(
-    grams: sparse.csr_matrix, contaminated: np.ndarray, count: int, threshold: float
+    index: BenchmarkIndex, train: sparse.csc_matrix, contaminated: np.ndarray, threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the training texts without which none of the `contaminated` test texts is so.
 
     Those that hold `threshold` of a test text go; where the rest together still holds as much, all
-    of its holders go too.
+    of its holders go too. `train` has a row for each text and a column for each sequence.
     """
-    train = grams[count:].tocsc()
     sources, most = np.full(train.shape[0], -1, np.int64), np.zeros(train.shape[0], np.float32)
+    gram, owner = index.postings(np.arange(len(index.grams)))
+    order = np.argsort(owner, kind="stable")
+    cuts = np.searchsorted(owner[order], np.arange(len(index.sizes) + 1))
     for test in contaminated.tolist():
-        held = train[:, grams[test].indices]
+        held = train[:, gram[order[cuts[test] : cuts[test + 1]]]]
         holders, place, counts = np.unique(held.indices, return_inverse=True, return_counts=True)
         share = (counts / held.shape[1]).astype(np.float32)
         drop = share >= np.float32(threshold)
-        gram = np.repeat(np.arange(held.shape[1]), np.diff(held.indptr))
-        left = len(np.unique(gram[~drop[place]])) / held.shape[1]
+        column = np.repeat(np.arange(held.shape[1]), np.diff(held.indptr))
+        left = len(np.unique(column[~drop[place]])) / held.shape[1]
         if left > 0 and np.float32(left) >= np.float32(threshold):
             drop[:] = True
         better = drop & (share > most[holders])

@@ -1,0 +1,151 @@
+"""Findings of many files as tables: passages, contaminated texts, items, what was set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from thresher.core.files import atomic_path
+from thresher.core.text_shards import TextShard
+
+from .index import BenchmarkIndex
+
+GROUP_ROWS = 2**16
+PLACE = [("row", pa.int64()), ("file", pa.string()), ("number", pa.int64())]
+NAMED = [("benchmark", pa.string()), ("item", pa.string()), ("coverage", pa.float32())]
+PASSAGES = pa.schema([*PLACE, *NAMED, ("start", pa.int64()), ("end", pa.int64())])
+ROWS = pa.schema([*PLACE, *NAMED, ("items", pa.int64()), ("passages", pa.int64())])
+SET_ASIDE = pa.schema([("file", pa.string()), ("number", pa.int64()), ("reason", pa.string())])
+
+
+def item_table(index: BenchmarkIndex, counts: Path, judged: Sequence[Path]) -> pa.Table:
+    """Return the items with what was found of each.
+
+    Returns
+    -------
+    pyarrow.Table
+        The columns of the index, and ``texts`` (contaminated by it), ``coverage`` (the most that
+        one of these holds), ``found`` (the share of its sequences that stand anywhere) and
+        ``boilerplate`` (how many of them are).
+    """
+    size = len(index.sizes)
+    texts, most = np.zeros(size, np.int64), np.zeros(size, np.float32)
+    for table in _tables(judged):
+        item, coverage = table["item"].to_numpy(), table["coverage"].to_numpy()
+        keys = np.unique(table["row"].to_numpy() * size + item)
+        np.add.at(texts, keys % size, 1)
+        np.maximum.at(most, item, coverage)
+    with np.load(counts / "counts.npz") as found:
+        grams, common = found["grams"], found["common"]
+    _, seen = index.postings(grams)
+    _, plain = index.postings(grams[common])
+    anywhere = np.bincount(seen, minlength=size)
+    boilerplate = np.bincount(plain, minlength=size)
+    own = np.maximum(index.sizes - boilerplate, 1)
+    more = {
+        "texts": texts,
+        "coverage": most,
+        "found": ((anywhere - boilerplate) / own).astype(np.float32),
+        "boilerplate": boilerplate.astype(np.int64),
+    }
+    table = index.items
+    for name, values in more.items():
+        table = table.append_column(name, pa.array(values))
+    return table
+
+
+def write_findings(
+    folder: Path,
+    shards: Sequence[TextShard],
+    scanned: Sequence[Path],
+    judged: Sequence[Path],
+    *,
+    items: pa.Table,
+    seen: Sequence[dict[str, Any]],
+) -> int:
+    """Write the tables into a folder and return how many texts are contaminated."""
+    named = items.select(["benchmark", "item"])
+    first = np.cumsum([0, *(each["rows"] for each in seen)])
+
+    def places() -> Iterator[tuple[pa.Table, TextShard, int]]:
+        for at, shard in enumerate(shards):
+            for table in _tables(judged[at : at + 1]):
+                yield table, shard, int(first[at])
+
+    write_table(folder / "items.parquet", [items], items.schema)
+    write_table(
+        folder / "passages.parquet", (_passages(*each, named) for each in places()), PASSAGES
+    )
+    rows = write_table(folder / "rows.parquet", (_rows(*each, named) for each in places()), ROWS)
+    write_table(folder / "set_aside.parquet", _set_aside(shards, scanned, seen), SET_ASIDE)
+    return rows
+
+
+def write_table(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> int:
+    """Write tables as one file whose row groups do not depend on how rows come; return rows."""
+    waiting: list[pa.Table] = []
+    count = rows = 0
+    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        for table in tables:
+            waiting.append(table.cast(schema))
+            count += len(table)
+            while count >= GROUP_ROWS:
+                joined = pa.concat_tables(waiting).combine_chunks()
+                writer.write_table(joined.slice(0, GROUP_ROWS))
+                waiting, count = [joined.slice(GROUP_ROWS)], count - GROUP_ROWS
+                rows += GROUP_ROWS
+        if count:
+            writer.write_table(pa.concat_tables(waiting).combine_chunks())
+    return rows + count
+
+
+def _tables(judged: Sequence[Path]) -> Iterator[pa.Table]:
+    for folder in judged:
+        with pq.ParquetFile(folder / "passages.parquet") as file:
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group)
+
+
+def _passages(found: pa.Table, shard: TextShard, first: int, items: pa.Table) -> pa.Table:
+    return _placed(found, shard, first, items).select(PASSAGES.names)
+
+
+def _rows(found: pa.Table, shard: TextShard, first: int, items: pa.Table) -> pa.Table:
+    """Return one row for each text, with the item of which it holds most."""
+    row, item = found["row"].to_numpy(), found["item"].to_numpy()
+    order = np.lexsort((item, -found["coverage"].to_numpy(), row))
+    start = np.flatnonzero(np.append(True, row[order][1:] != row[order][:-1]))
+    counts = np.diff(np.append(start, len(row)))
+    pairs = np.unique(np.stack([row, item], axis=1), axis=0)[:, 0]
+    table = _placed(found.take(pa.array(order[start])), shard, first, items)
+    table = table.append_column("items", pa.array(np.unique(pairs, return_counts=True)[1]))
+    return table.append_column("passages", pa.array(counts)).select(ROWS.names)
+
+
+def _placed(found: pa.Table, shard: TextShard, first: int, items: pa.Table) -> pa.Table:
+    names = items.take(found["item"])
+    columns = {name: found[name] for name in found.column_names}
+    columns |= {
+        "row": pa.array(found["row"].to_numpy() + first),
+        "file": pa.array([shard.name] * len(found), pa.string()),
+        "benchmark": names["benchmark"],
+        "item": names["item"],
+    }
+    return pa.table(columns)
+
+
+def _set_aside(
+    shards: Sequence[TextShard], scanned: Sequence[Path], seen: Sequence[dict[str, Any]]
+) -> Iterator[pa.Table]:
+    for shard, folder, each in zip(shards, scanned, seen, strict=True):
+        bad = pq.read_table(folder / "bad.parquet")
+        names = pa.array([shard.name] * len(bad), pa.string())
+        yield bad.add_column(0, "file", names).select(SET_ASIDE.names)
+        if each["error"] is not None:
+            row = {"file": [shard.name], "number": [None], "reason": [each["error"]]}
+            yield pa.table(row, schema=SET_ASIDE)

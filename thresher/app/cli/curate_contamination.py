@@ -1,0 +1,100 @@
+"""``thresher curate contamination``: items of benchmarks in files of texts of any size."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..terminal import write_line
+from .options import Json
+from .text_streams import Executor, Sources, Text, Workers
+
+OutFolder = Annotated[
+    Path, typer.Option(help="Folder of the findings; the same one goes on where it was stopped.")
+]
+
+
+def contamination(
+    sources: Sources,
+    *,
+    benchmark: Annotated[
+        list[Path],
+        typer.Option(help="A file of items, or the folder of an index that was kept; repeatable."),
+    ],
+    out: OutFolder,
+    text: Text = None,
+    benchmark_text: Annotated[
+        str | None, typer.Option(help="Columns of the items, separated by commas; else found.")
+    ] = None,
+    action: Annotated[
+        str,
+        typer.Option(help="report; drop the texts; or mask the passages, into OUT/clean."),
+    ] = "report",
+    words: Annotated[int, typer.Option(min=1, help="Words of a sequence.")] = 13,
+    coverage: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of an item's sequences from which a text is contaminated; 0: any one.",
+        ),
+    ] = 0.0,
+    common: Annotated[
+        int,
+        typer.Option(
+            min=2,
+            help="Sequences in so many texts, most of which hold little of an item, do not count.",
+        ),
+    ] = 10,
+    index: Annotated[
+        Path | None, typer.Option(help="Folder to keep the index of the benchmarks in.")
+    ] = None,
+    executor: Executor = "serial",
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Find items of benchmarks in files of texts of any size, and drop or mask them.
+
+    Each file is streamed once and compared with the word sequences of the benchmarks alone. Shorter
+    items are looked for as wholes, those of fewer than 8 words only where they are all of a text.
+
+    Example: thresher curate contamination crawl/ --benchmark mmlu.jsonl --out found --action drop
+    """
+    from .. import curate_contamination
+    from ..console import shown_progress
+
+    with shown_progress():
+        done = curate_contamination(
+            sources,
+            benchmark=benchmark,
+            out=out,
+            text=text,
+            benchmark_text=benchmark_text,
+            action=action,
+            words=words,
+            coverage=coverage,
+            common=common,
+            index=index,
+            executor=executor,
+            workers=workers,
+        )
+    found = done.to_json()
+    write_line(json.dumps(found, sort_keys=True) if as_json else _shown(found))
+
+
+def _shown(found: dict[str, Any]) -> str:
+    lines = [
+        f"{found['rows']:,} texts: {found['contaminated']:,} contaminated, "
+        f"{found['unreadable']:,} rows could not be read"
+    ]
+    lines += [
+        f"  {name}: {each['contaminated']:,} of {each['items']:,} items found"
+        for name, each in found["benchmarks"].items()
+    ]
+    lines += [f"set aside: {reason}" for reason in found["failed"].values()]
+    lines.append(f"findings: {found['folder']}")
+    lines += [f"clean: {path}" for path in found["clean"]]
+    return "\n".join(lines)
