@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from .comparing.routing import canary_app as canary_app
     from .comparing.sample_size import rows_needed as rows_needed
     from .comparing.shadow import Shadow as Shadow
+    from .federated.flower.client import LocalResult as LocalResult
+    from .federated.flower.client import LocalTask as LocalTask
+    from .federated.flower.client import flower_client as flower_client
+    from .federated.flower.server import flower_server as flower_server
     from .federated.local_head import train_head as train_head
     from .federated.packing import PackedUpdate as PackedUpdate
     from .federated.packing import UpdatePacker as UpdatePacker
@@ -65,6 +69,10 @@ _HOME = {
     "combine_updates": "federated.weighting",
     "reach": "federated.weighting",
     "train_head": "federated.local_head",
+    "LocalResult": "federated.flower.client",
+    "LocalTask": "federated.flower.client",
+    "flower_client": "federated.flower.client",
+    "flower_server": "federated.flower.server",
     "Adapter": "adapters.adapter",
     "AdapterStore": "adapters.store",
     "AdaptedNetwork": "adapters.network",

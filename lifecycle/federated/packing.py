@@ -82,6 +82,18 @@ class UpdatePacker:
         Numbers in an update.
     random_state : int, numpy.random.Generator or None
         Different for each client, or their errors do not cancel.
+    owed : array, shape (size,), optional
+        What an earlier packer of the client owed, to go on in another process.
+
+    Attributes
+    ----------
+    owed : ndarray of float32, shape (size,)
+        What rounding has taken away so far.
+
+    Raises
+    ------
+    InputError
+        When `owed` has another shape, or values that are not finite.
 
     Examples
     --------
@@ -93,9 +105,17 @@ class UpdatePacker:
     (np.True_, 15)
     """
 
-    def __init__(self, size: int, *, random_state: RandomState = None) -> None:
+    def __init__(
+        self, size: int, *, random_state: RandomState = None, owed: ArrayLike | None = None
+    ) -> None:
         self._rng = check_random_state(random_state)
-        self._owed = np.zeros(check_count("size", size), np.float32)
+        none = np.zeros(check_count("size", size), np.float32)
+        self.owed = none if owed is None else np.array(owed, dtype=np.float32)
+        if self.owed.shape != none.shape or not np.isfinite(self.owed).all():
+            raise InputError(
+                f"`owed` must be {size} finite numbers, got shape {self.owed.shape}; begin without "
+                "it."
+            )
 
     def pack(self, update: ArrayLike) -> PackedUpdate:
         """Round an update, and keep what this took away for the next one.
@@ -106,21 +126,21 @@ class UpdatePacker:
             For another size, or values that are not finite.
         """
         given = np.asarray(update, dtype=np.float32)
-        if given.shape != self._owed.shape:
+        if given.shape != self.owed.shape:
             raise InputError(
-                f"An update of {len(self._owed)} numbers was expected, got shape {given.shape}."
+                f"An update of {len(self.owed)} numbers was expected, got shape {given.shape}."
             )
         if not np.isfinite(given).all():
             raise InputError(
                 f"{int((~np.isfinite(given)).sum())} numbers of the update are not finite; train "
                 "with a smaller learning rate, and send nothing this round."
             )
-        whole = given + self._owed
+        whole = given + self.owed
         blocks = np.pad(whole, (0, -len(whole) % _BLOCK)).reshape(-1, _BLOCK)
         scales = (np.abs(blocks).max(1) / _STEPS).astype(np.float32)
         steps = blocks / np.where(scales > 0, scales, 1)[:, None]
         rounded = np.floor(steps + self._rng.random(steps.shape, dtype=np.float32))
         numbers = np.clip(rounded, -_STEPS, _STEPS).astype(np.int8).ravel()[: len(whole)]
         packed = PackedUpdate(numbers, scales)
-        self._owed = whole - packed.values()
+        self.owed = whole - packed.values()
         return packed
