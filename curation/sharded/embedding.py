@@ -85,7 +85,7 @@ def embed_shards(
     names = [column] if isinstance(column, str) else column and list(column)
     with open_work(Path(work_folder), executor=executor, workers=workers) as work:
         key = [model.fingerprint, stamps, names]
-        task = EmbedFile(tuple(paths), tuple(starts), column, _portable(model, work))
+        task = EmbedFile(tuple(paths), tuple(starts), column, portable(model, work))
         parts = work.do("embed", task, key=key, shards=files)
     return [part / "embeddings" for part in parts]
 
@@ -110,7 +110,7 @@ def compared_columns(
     return source.modality, list(source.columns)
 
 
-def _portable(model: Encoder, work: Work) -> Encoder | str:
+def portable(model: Encoder, work: Work) -> Encoder | str:
     """Return what each worker gets: a folder to load the encoder from, or the encoder itself."""
     folder = work.folder / f"encoder-{model.fingerprint}"
     if not folder.exists():

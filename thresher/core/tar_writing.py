@@ -39,7 +39,7 @@ def write_tar(blocks: Iterable[pa.Table], path: Path) -> None:
     """
     with tarfile.open(path, "w") as tar:
         for members in _samples(blocks):
-            _add(tar, members)
+            add_members(tar, members)
 
 
 def write_shards(blocks: Iterable[pa.Table], folder: Path) -> None:
@@ -59,13 +59,14 @@ def write_shards(blocks: Iterable[pa.Table], folder: Path) -> None:
 def _fill(tar: tarfile.TarFile, samples: Iterator[list[Member]]) -> bool:
     """Add samples until the shard is full; return whether there may be more."""
     for rows, members in enumerate(samples, 1):
-        _add(tar, members)
+        add_members(tar, members)
         if rows == SHARD_ROWS or tar.offset >= SHARD_BYTES:
             return True
     return False
 
 
-def _add(tar: tarfile.TarFile, members: list[Member]) -> None:
+def add_members(tar: tarfile.TarFile, members: list[Member]) -> None:
+    """Append the members of one sample, without times, users or modes of this machine."""
     for name, data in members:
         info = tarfile.TarInfo(name)
         info.size = len(data)

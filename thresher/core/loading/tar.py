@@ -47,8 +47,8 @@ def read_tar(path: Path, name: str, source: Source) -> Part:
     """
     samples: dict[str, Sample] = {}
     broken: dict[str, str] = {}
-    with _opened(path, name, source) as file:
-        for member, data in _members(file, name, source):
+    with open_tar(path, name, source) as file:
+        for member, data in tar_members(file, name, source):
             key, suffix = key_and_suffix(member)
             if shown(key) != key or shown(suffix) != suffix:
                 broken.setdefault(shown(key), f"{shown(member)}: a member name that is not UTF-8")
@@ -67,7 +67,7 @@ def read_tar(path: Path, name: str, source: Source) -> Part:
     return Part(name, table)
 
 
-def _opened(path: Path, name: str, source: Source) -> IO[bytes]:
+def open_tar(path: Path, name: str, source: Source) -> IO[bytes]:
     """Open a tar file; of a compressed one, keep in memory what can be unpacked."""
     unpacked = io.BytesIO()
     if unpack_into(unpacked, path, name=name, source=source) is None:
@@ -76,7 +76,7 @@ def _opened(path: Path, name: str, source: Source) -> IO[bytes]:
     return unpacked
 
 
-def _members(file: IO[bytes], name: str, source: Source) -> Iterator[tuple[str, bytes | None]]:
+def tar_members(file: IO[bytes], name: str, source: Source) -> Iterator[tuple[str, bytes | None]]:
     """Yield the name and the bytes of each file, None for one that is cut short.
 
     By itself `tarfile` ends at a damaged header as if the file ended there. It is told to look for
