@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .columns import PairColumns as PairColumns
     from .combining import PairHead as PairHead
     from .combining import combine_scores as combine_scores
-    from .deduplicating import deduplicate_pairs as deduplicate_pairs
+    from .leaks import EvaluationImages as EvaluationImages
     from .leaks import read_evaluation as read_evaluation
     from .rules import PairRules as PairRules
     from .sampling import soft_cap_sample as soft_cap_sample
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "ChosenPairs": "choosing",
+    "EvaluationImages": "leaks",
     "PairColumns": "columns",
     "PairHead": "combining",
     "PairRules": "rules",
@@ -32,7 +33,6 @@ _HOME = {
     "PairVectors": "vectors",
     "choose_pairs": "choosing",
     "combine_scores": "combining",
-    "deduplicate_pairs": "deduplicating",
     "pair_weights": "writing",
     "read_evaluation": "leaks",
     "score_pairs": "collecting",

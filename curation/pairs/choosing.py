@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,13 @@ import pyarrow as pa
 
 import thresher
 from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.executor import Executor
 from thresher.core.issues import Issues
 from thresher.core.manifest import SCHEMA, Manifest
 from thresher.core.shown import Shown
 from thresher.core.ties import few_bits
 
-from ..sharded.work import Work
+from ..sharded.work import open_work
 from .collecting import PairScores
 from .deduplicating import deduplicate_pairs
 from .leaks import EvaluationImages, find_pair_leaks
@@ -54,7 +57,7 @@ class ChosenPairs(Shown):
 
 def choose_pairs(
     scores: PairScores,
-    work: Work,
+    work_folder: str | os.PathLike[str],
     *,
     rules: PairRules | None = None,
     rank_by: str | np.ndarray | None = None,
@@ -63,6 +66,8 @@ def choose_pairs(
     threshold: float | None = None,
     evaluation: EvaluationImages | None = None,
     leak_threshold: float = 0.95,
+    executor: str | Executor = "serial",
+    workers: int | None = None,
 ) -> ChosenPairs:
     """Decide on every pair: rules, evaluation images, the best by a score, then duplicates.
 
@@ -72,7 +77,7 @@ def choose_pairs(
     Parameters
     ----------
     scores : PairScores
-    work : Work
+    work_folder : path
         Where the search for close pairs keeps what is done.
     rules : PairRules, optional
     rank_by : {"similarity", "contrast"} or ndarray of float, shape (n,), optional
@@ -86,6 +91,8 @@ def choose_pairs(
         Pairs that show one of these are out.
     leak_threshold : float
         Cosine from which they do, where both have vectors.
+    executor, workers
+        Of the search; see `thresher.core.executor.get_executor`.
 
     Raises
     ------
@@ -108,9 +115,10 @@ def choose_pairs(
         _keep_top(decided, score, top, _name(scores, rank_by))
     if on:
         rows = decided.left()
-        copies = deduplicate_pairs(
-            scores, work, rows=rows, priority=score[rows], on=on, threshold=threshold
-        )
+        with open_work(Path(work_folder), executor=executor, workers=workers) as work:
+            copies = deduplicate_pairs(
+                scores, work, rows=rows, priority=score[rows], on=on, threshold=threshold
+            )
         for name in on:
             same = np.flatnonzero((copies.relation == name) & (copies.duplicate_of >= 0))
             what = "image and caption" if name == "both" else name

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -193,6 +193,8 @@ def _add(sample: Sample, kind: str, data: bytes | None) -> str | None:
 
 @cache
 def _columns(asked: PairColumns, names: tuple[str, ...], measured: bool) -> PairColumns | str:
+    if asked.caption is None and "text" in names:  # its own member before what the JSON says
+        asked = replace(asked, caption="text")
     try:
         return asked.found_in(names, measured=measured)
     except InputError as error:

@@ -111,7 +111,7 @@ class PairRules:
             if len(values) and not np.isfinite(values).any():
                 raise InputError(
                     f"`{name}` cannot be judged: it is known of no pair. Sizes need images or "
-                    "their width and height; similarity and contrast need an encoder or stored vectors."
+                    "their width and height; similarity and contrast an encoder or stored vectors."
                 )
             rows = np.flatnonzero(values < limit if least else values > limit)
             word = "at least" if least else "at most"

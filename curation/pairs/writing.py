@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from thresher.core.errors import InputError
+from thresher.core.executor import Executor
 from thresher.core.files import atomic_path
 from thresher.core.fingerprint import fingerprint
 from thresher.core.loading.parts import Source
@@ -21,7 +22,7 @@ from thresher.core.loading.tables import suffix
 from thresher.core.tar_writing import add_members
 
 from ..sharded.parquet_files import clean_paths
-from ..sharded.work import Work
+from ..sharded.work import open_work
 from .collecting import PairScores
 from .reading import table_parts, tar_samples
 
@@ -78,7 +79,13 @@ def pair_weights(scores: PairScores, counts: np.ndarray, score: np.ndarray) -> p
 
 
 def write_pair_shards(
-    scores: PairScores, kept: np.ndarray, folder: str | os.PathLike[str], work: Work
+    scores: PairScores,
+    kept: np.ndarray,
+    folder: str | os.PathLike[str],
+    *,
+    work_folder: str | os.PathLike[str],
+    executor: str | Executor = "serial",
+    workers: int | None = None,
 ) -> list[Path]:
     """Write the shards again with the kept pairs only; members and cells as they are.
 
@@ -88,6 +95,10 @@ def write_pair_shards(
     folder : path
         Gets a file for each shard: tar files and Parquet files under their names, other tables as
         Parquet files.
+    work_folder : path
+        Keeps what is written, so that a killed run goes on.
+    executor, workers
+        See `thresher.core.executor.get_executor`.
 
     Raises
     ------
@@ -105,7 +116,9 @@ def write_pair_shards(
         f"{at:06d}": (path, kept[starts[at] : starts[at + 1]], targets[at].name)
         for at, path in enumerate(scores.paths)
     }
-    parts = work.do("write", WriteShard(), key=[scores.key, fingerprint(kept)], shards=shards)
+    key = [scores.key, fingerprint(kept)]
+    with open_work(Path(work_folder), executor=executor, workers=workers) as work:
+        parts = work.do("write", WriteShard(), key=key, shards=shards)
     for part, target in zip(parts, targets, strict=True):
         with atomic_path(target) as temporary:
             try:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .model_server import serve as serve
     from .monitoring.looking import monitor as monitor
     from .pages.run_report import report as report
+    from .pairs.curating import curate_pairs as curate_pairs
     from .pipeline import run as run
     from .pipeline import train as train
     from .policy_choice import augment_audit as augment_audit
@@ -76,6 +77,7 @@ _HOME = {
     "curate_leakage": "findings.copies",
     "curate_match": "findings.matching",
     "curate_outliers": "findings.checks",
+    "curate_pairs": "pairs.curating",
     "curate_quality": "findings.checks",
     "curate_report": "findings.checks",
     "curate_review": "applying",

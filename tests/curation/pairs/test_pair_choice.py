@@ -14,10 +14,10 @@ from curation.pairs import (
     PairRules,
     choose_pairs,
     combine_scores,
-    deduplicate_pairs,
     read_evaluation,
     score_pairs,
 )
+from curation.pairs.deduplicating import deduplicate_pairs
 from curation.sharded.work import open_work
 from thresher.core.encoders.function import FunctionEncoder
 from thresher.core.errors import InputError
@@ -112,20 +112,20 @@ def test_equal_pairs_leave_the_best(tmp_path, work, on):
             kept.append(int(row))
 
 
-def test_copies_by_what_is_not_there_are_refused(tmp_path, work):
+def test_copies_by_what_is_not_there_are_refused(tmp_path):
     scores = score_pairs([stored(tmp_path, *joint_vectors(5))], tmp_path / "work")
     with pytest.raises(InputError, match="Neither images nor hashes"):
-        choose_pairs(scores, work)
+        choose_pairs(scores, tmp_path / "chosen")
     with pytest.raises(InputError, match="A threshold compares vectors"):
-        choose_pairs(scores, work, threshold=0.9)
+        choose_pairs(scores, tmp_path / "chosen", threshold=0.9)
     with pytest.raises(InputError, match="Pairs are ranked by the similarity"):
-        choose_pairs(scores, work, top=0.5, on=["caption"])
+        choose_pairs(scores, tmp_path / "chosen", top=0.5, on=["caption"])
     with pytest.raises(InputError, match=r"`least_side` cannot be judged"):
-        choose_pairs(scores, work, rules=PairRules(least_side=200), on=[])
-    assert len(choose_pairs(scores, work, on=["caption"]).kept) == 5
+        choose_pairs(scores, tmp_path / "chosen", rules=PairRules(least_side=200), on=[])
+    assert len(choose_pairs(scores, tmp_path / "chosen", on=["caption"]).kept) == 5
 
 
-def test_rules_say_what_was_broken(tmp_path, work):
+def test_rules_say_what_was_broken(tmp_path):
     common = "a red kettle on the stove"
     dog = "der Hund schläft auf dem Sofa"
     captions = [common, "IMG_2034", "kettle", dog, common, common, "five words are enough here"]
@@ -139,7 +139,7 @@ def test_rules_say_what_was_broken(tmp_path, work):
     rules = PairRules(
         least_words=2, most_repeats=2, languages=("en",), least_side=95, most_aspect=3.0
     )
-    chosen = choose_pairs(scores, work, rules=rules, on=[])
+    chosen = choose_pairs(scores, tmp_path / "chosen", rules=rules, on=[])
     said = {}
     for issue in chosen.issues:
         said.setdefault(issue.row_id[-1], set()).add(issue.detail)
@@ -156,25 +156,25 @@ def test_rules_say_what_was_broken(tmp_path, work):
     assert sum(chosen.steps.values()) == 7
 
 
-def test_the_best_share_stays_by_score_then_place(tmp_path, work):
+def test_the_best_share_stays_by_score_then_place(tmp_path):
     image, text = joint_vectors(20)
     scores = scored(tmp_path, image, text)
-    chosen = choose_pairs(scores, work, rank_by="similarity", top=0.3, on=[])
+    chosen = choose_pairs(scores, tmp_path / "chosen", rank_by="similarity", top=0.3, on=[])
     best = np.sort(np.argsort(-(image * text).sum(axis=1))[:6])
     assert np.array_equal(chosen.kept, best)
-    tied = choose_pairs(scores, work, rank_by=np.zeros(20), top=0.25, on=[])
+    tied = choose_pairs(scores, tmp_path / "chosen", rank_by=np.zeros(20), top=0.25, on=[])
     assert tied.kept.tolist() == [0, 1, 2, 3, 4]
     header = chosen.manifest.header
     assert (header["rank_by"], header["top"]) == ("similarity", 0.3)
 
 
-def test_dropping_low_scores_first_leaves_the_same_winners(tmp_path, work):
+def test_dropping_low_scores_first_leaves_the_same_winners(tmp_path):
     rng = np.random.default_rng(3)
     scores = scored(
         tmp_path, *joint_vectors(100), sha256=[str(v) for v in rng.integers(30, size=100)]
     )
-    first = choose_pairs(scores, work, rank_by="similarity", top=0.5).kept
-    all_kept = choose_pairs(scores, work, rank_by="similarity").kept
+    first = choose_pairs(scores, tmp_path / "chosen", rank_by="similarity", top=0.5).kept
+    all_kept = choose_pairs(scores, tmp_path / "chosen", rank_by="similarity").kept
     limit = np.sort(scores.numbers("similarity"))[::-1][49]
     assert np.array_equal(first, all_kept[scores.numbers("similarity")[all_kept] >= limit])
 
@@ -193,7 +193,7 @@ def words(texts):
     return np.ones((len(texts), 48))
 
 
-def test_evaluation_images_are_found_by_content_and_by_looks(tmp_path, work):
+def test_evaluation_images_are_found_by_content_and_by_looks(tmp_path):
     import cv2
 
     files = [picture(seed) for seed in range(6)]
@@ -209,11 +209,13 @@ def test_evaluation_images_are_found_by_content_and_by_looks(tmp_path, work):
     image = encoder_of_means()
     text = FunctionEncoder(words, modality="text", name="words")
     scores = score_pairs([path], tmp_path / "work", encoder=(image, text))
-    by_bytes = choose_pairs(scores, work, evaluation=read_evaluation([folder]), on=[])
+    by_bytes = choose_pairs(
+        scores, tmp_path / "chosen", evaluation=read_evaluation([folder]), on=[]
+    )
     assert by_bytes.manifest.reasons()["drop"] == {"leakage": 1}
     assert np.array_equal(by_bytes.kept, [0, 2, 3, 4, 5])
     known = read_evaluation([folder], encoder=image)
-    chosen = choose_pairs(scores, work, evaluation=known, leak_threshold=0.98, on=[])
+    chosen = choose_pairs(scores, tmp_path / "chosen", evaluation=known, leak_threshold=0.98, on=[])
     assert np.array_equal(chosen.kept, [0, 3, 4, 5])
     assert {issue.detail for issue in chosen.issues} == {
         "shows the evaluation image same.png",

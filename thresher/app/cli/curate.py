@@ -9,6 +9,7 @@ from .curate_all import curate_all, curate_whole
 from .curate_contamination import contamination
 from .curate_manifest import apply, diff, undo
 from .curate_match import match
+from .curate_pairs import pairs
 from .curate_review import review
 from .curate_shards import shards
 from .default_command import DEFAULT, DefaultGroup
@@ -37,5 +38,5 @@ for find in (
     curate_texts.chat,
 ):
     app.command()(finding_command(find))
-for command in (match, review, apply, undo, diff, shards, contamination):
+for command in (match, pairs, review, apply, undo, diff, shards, contamination):
     app.command()(command)

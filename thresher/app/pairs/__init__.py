@@ -1,0 +1,1 @@
+"""Pairs of images and captions: `curate_pairs` and its options."""
