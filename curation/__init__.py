@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .labels import find_token_issues as find_token_issues
     from .outliers.finding import find_outliers as find_outliers
     from .quality import find_quality_issues as find_quality_issues
+    from .quality import find_rule_issues as find_rule_issues
 
 _HOME = {
     "Curator": "curator.curator",
@@ -57,6 +58,7 @@ _HOME = {
     "find_outliers": "outliers.finding",
     "find_quality_issues": "quality",
     "find_regression_issues": "labels",
+    "find_rule_issues": "quality",
     "find_token_issues": "labels",
     "hash_graph": "duplicates.images.perceptual_hash",
     "image_graph": "duplicates.images.graph",

@@ -9,7 +9,12 @@ from thresher.core.lazy import lazy_names
 if TYPE_CHECKING:
     from .finding import find_quality_issues as find_quality_issues
     from .result import QualityIssues as QualityIssues
+    from .texts.published.finding import find_rule_issues as find_rule_issues
 
-_HOME = {"QualityIssues": "result", "find_quality_issues": "finding"}
+_HOME = {
+    "QualityIssues": "result",
+    "find_quality_issues": "finding",
+    "find_rule_issues": "texts.published.finding",
+}
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -201,15 +201,26 @@ def outliers(*, encoder: Encoder = "auto", embeddings: Vectors = None, work: Wor
     )
 
 
-def quality() -> Asked:
+def quality(
+    *,
+    rules: Annotated[
+        str,
+        typer.Option(help="Of texts, look by published rules instead: gopher, c4, fineweb."),
+    ] = "",
+    action: Annotated[
+        str, typer.Option(help="For texts that do not keep those rules: review or drop.")
+    ] = "review",
+) -> Asked:
     """Find unreadable, blank, blurred, garbled or odd rows.
 
     Rows that hold nothing are dropped, odd ones are there to be looked at. Of the data as a whole
     it says which classes are rare, whether the rows are sorted, and what gives a label away.
 
     Example: thresher curate quality photos/ --out bad.csv
+
+    Example: thresher curate quality web.parquet --rules gopher,c4,fineweb --action drop --clean ok
     """
-    return curate_quality
+    return partial(curate_quality, rules=rules, action=action)
 
 
 def coreset(

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
-from ...core.errors import InputError, check_number
+from ...core.errors import InputError, check_choice, check_number
 from ...core.signatures import checked
 from ..sources import read_annotations
 from .looking import look
@@ -137,13 +137,24 @@ def curate_outliers(
 
 
 @checked
-def curate_quality(data: Any, **options: Unpack[FindingOptions]) -> Outcome:
+def curate_quality(
+    data: Any,
+    *,
+    rules: str = "",
+    action: str = "review",
+    **options: Unpack[FindingOptions],
+) -> Outcome:
     """Find unreadable, blank, blurred, garbled or odd rows; what holds nothing is dropped.
 
     Parameters
     ----------
     data
         As in `curate_duplicates`.
+    rules : str
+        Of texts, look by published rules instead: ``"gopher"``, ``"c4"`` and ``"fineweb"``,
+        separated by commas; see `curation.find_rule_issues`.
+    action : {"review", "drop"}
+        What becomes of texts that do not keep them.
     **options
 
     Returns
@@ -165,6 +176,14 @@ def curate_quality(data: Any, **options: Unpack[FindingOptions]) -> Outcome:
     >>> found.manifest.counts()["drop"]
     1
     """
+    check_choice("--action", action, ("review", "drop"))
+    names = tuple(name.strip() for name in rules.split(",") if name.strip())
+    if names:
+        from .published_rules import look_by_rules
+
+        return look_by_rules(data, names, drop=action == "drop", options=options)
+    if action != "review":
+        raise InputError("--action goes with --rules: what it does is for texts that break them.")
     search = Search(("quality",), drop_unusable=True, corpus=True)
     return look(search, data, command="quality", options=options)
 

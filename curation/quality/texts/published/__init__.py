@@ -1,0 +1,1 @@
+"""Rules by which published corpora chose pages of the web, with their published limits."""
