@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .labels import find_regression_issues as find_regression_issues
     from .labels import find_token_issues as find_token_issues
     from .outliers.finding import find_outliers as find_outliers
+    from .personal import find_personal_data as find_personal_data
     from .quality import find_quality_issues as find_quality_issues
     from .quality import find_rule_issues as find_rule_issues
 
@@ -56,6 +57,7 @@ _HOME = {
     "find_multilabel_issues": "labels",
     "find_near_duplicates": "duplicates.near",
     "find_outliers": "outliers.finding",
+    "find_personal_data": "personal",
     "find_quality_issues": "quality",
     "find_regression_issues": "labels",
     "find_rule_issues": "quality",

@@ -25,7 +25,7 @@ def test_every_command_and_every_line_of_python_run(
     monkeypatch.chdir(tmp_path)
     make_files()
     lines = [line for block in blocks("console") for line in block.strip().splitlines()]
-    assert len(lines) >= 4
+    assert len(lines) >= 9
     for line in lines:
         monkeypatch.setattr(sys, "argv", shlex.split(line, comments=True))
         code: object = 0
@@ -48,6 +48,8 @@ def make_files() -> None:
         for ask, say in zip(asked, said, strict=True)
     ]
     write("chats.jsonl", [{"messages": each} for each in turns])
+    texts = ["Mail ann@example.org now.", "The river and the hills. " * 30]
+    write("web.jsonl", [{"text": text} for text in texts])
     pairs = zip(asked, said, [1, 2, 3], strict=True)
     write("pairs.jsonl", [{"prompt": a, "completion": b, "score": c} for a, b, c in pairs])
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .findings.copies import curate_duplicates as curate_duplicates
     from .findings.copies import curate_leakage as curate_leakage
     from .findings.matching import curate_match as curate_match
+    from .findings.personal import curate_personal as curate_personal
     from .installation import doctor as doctor
     from .labeling.argilla import label_argilla as label_argilla
     from .labeling.exporting import label_export as label_export
@@ -78,6 +79,7 @@ _HOME = {
     "curate_match": "findings.matching",
     "curate_outliers": "findings.checks",
     "curate_pairs": "pairs.curating",
+    "curate_personal": "findings.personal",
     "curate_quality": "findings.checks",
     "curate_report": "findings.checks",
     "curate_review": "applying",

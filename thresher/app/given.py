@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -42,6 +43,24 @@ def given_dataset(loaded: LoadedDataset) -> datasets.Dataset:
     else:
         table = table.add_column(0, ROW_ID, ids)
     return as_dataset(table, given.features)
+
+
+def stored_rows(loaded: LoadedDataset) -> list[dict[str, Any]]:
+    """Return the usable rows as the source holds them: of JSON as it was written."""
+    given = given_rows(loaded)
+    rows: list[dict[str, Any]] = []
+    start = 0
+    for part in given.parts:
+        rows += rows_of(given.table.slice(start, part.rows), part.lines)
+        start += part.rows
+    return [rows[at] for at in given.positions.tolist()]
+
+
+def rows_of(table: Any, lines: Any) -> list[dict[str, Any]]:
+    """Return rows as mappings from column to cell; lines of JSON keep what a table cannot hold."""
+    if lines is None:
+        return list(table.to_pylist())
+    return [json.loads(line) for line in lines.slice(0, len(table)).to_pylist()]
 
 
 def as_dataset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,9 @@ ALWAYS_LISTED = 1.0
 # So few rows make no habit, however small the corpus.
 FEWEST_OF_A_HABIT = 5
 
-# Where something begins in a text, and what it is in words.
+# Where something begins in a text, and what it is in words; and where it begins and ends.
 Place = tuple[int, str]
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -115,3 +116,10 @@ def masked(piece: str) -> str:
         "•" if sign.isalnum() and 2 <= place < last else sign for place, sign in enumerate(piece)
     )
     return shown(hidden if len(piece) > 6 else "•" * len(piece))
+
+
+def first_private(text: str, spans: Iterator[Span], what: str) -> Place | None:
+    """Return the place of the first of some private pieces, with its middle hidden."""
+    for start, end in spans:
+        return start, f"{what} {masked(text[start:end])}"
+    return None

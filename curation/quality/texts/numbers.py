@@ -9,8 +9,9 @@ and check digits (ISO 13616). Nothing inside an address of the web or a longer i
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from .check import Place, masked
+from .check import Place, Span, first_private, masked
 
 # A number with separators, not inside a word, an address, a decimal or a longer identifier.
 NUMBER = re.compile(
@@ -78,6 +79,23 @@ IBAN_LENGTHS = {
 
 def phone_number(text: str) -> Place | None:
     """Find a phone number of any land."""
+    return first_private(text, phone_spans(text), "phone number")
+
+
+def card_number(text: str) -> Place | None:
+    """Find the number of a payment card."""
+    return first_private(text, card_spans(text), "payment card number")
+
+
+def iban(text: str) -> Place | None:
+    """Find an international bank account number."""
+    for start, end in iban_spans(text):
+        return start, f"bank account number {masked(text[start:end].replace(' ', ''))}"
+    return None
+
+
+def phone_spans(text: str) -> Iterator[Span]:
+    """Yield where phone numbers of any land stand."""
     for found in NUMBER.finditer(text):
         number = found.group()
         before = text[max(0, found.start() - 24) : found.start()]
@@ -88,30 +106,37 @@ def phone_number(text: str) -> Place | None:
             or _is_national(number)
             or (len(_digits(number)) <= 15 and WORDED.search(before))
         ):
-            return found.start(), f"phone number {masked(number)}"
-    return None
+            yield found.span()
 
 
-def card_number(text: str) -> Place | None:
-    """Find the number of a payment card."""
+def card_spans(text: str) -> Iterator[Span]:
+    """Yield where numbers of payment cards stand."""
     for found in CARD.finditer(text):
         digits = _digits(found.group())
         issued = any(
             len(digits) in lengths and re.match(prefix, digits) for prefix, lengths in ISSUERS
         )
         if issued and _luhn(digits) and not _in_address(text, found.start()):
-            return found.start(), f"payment card number {masked(found.group())}"
-    return None
+            yield found.span()
 
 
-def iban(text: str) -> Place | None:
-    """Find an international bank account number."""
+def iban_spans(text: str) -> Iterator[Span]:
+    """Yield where international bank account numbers stand."""
     for found in IBAN.finditer(text):
         length = IBAN_LENGTHS.get(found.group()[:2])
         written = found.group().replace(" ", "")[:length]
         if length and len(written) == length and _check_digits(written) == 1:
-            return found.start(), f"bank account number {masked(written)}"
-    return None
+            yield found.start(), found.start() + _length_with_spaces(found.group(), length)
+
+
+def _length_with_spaces(piece: str, signs: int) -> int:
+    """Return how far the first so many signs of a piece reach, spaces not counted."""
+    reached = 0
+    for at, sign in enumerate(piece, 1):
+        reached += sign != " "
+        if reached == signs:
+            return at
+    return len(piece)
 
 
 def _digits(piece: str) -> str:

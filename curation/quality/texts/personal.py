@@ -5,11 +5,13 @@ A finding shows where the data begin and their shape; their middle is hidden.
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from collections.abc import Iterator
 
 import numpy as np
 
-from .check import MOSTLY, Check, Place, masked
+from .check import MOSTLY, Check, Place, Span, first_private, masked
 from .numbers import card_number, iban, phone_number
 from .table import DIGIT, TextTable
 
@@ -18,7 +20,10 @@ E_MAIL = re.compile(
     r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.[A-Za-z]{2,24}(?!\w)"
 )
 IP_4 = re.compile(r"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)")
-IP_6 = re.compile(r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}(?![\w:])")
+IP_6 = re.compile(
+    r"(?<![\w:.])(?:(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}"
+    r"|(?:[0-9a-fA-F]{1,4}:){1,6}(?::[0-9a-fA-F]{1,4}){1,6})(?![\w:]|\.\d)"
+)
 VERSION = re.compile(r"(?:\bv|versions?|release|section|chapter|§)\.? ?$", re.IGNORECASE)
 # Addresses of no person's computer: this one, private networks, none, all, and those kept for
 # examples.
@@ -60,21 +65,41 @@ STREET = re.compile(
 )
 
 
-def _e_mail(text: str) -> Place | None:
-    found = E_MAIL.search(text)
-    return found and (found.start(), f"e-mail address {masked(found.group())}")
+def mail_spans(text: str) -> Iterator[Span]:
+    """Yield where addresses of mail stand."""
+    return (found.span() for found in E_MAIL.finditer(text))
 
 
-def _ip_address(text: str) -> Place | None:
+def ip_spans(text: str) -> Iterator[Span]:
+    """Yield where addresses of people's computers stand."""
     for found in IP_4.finditer(text):
         parts = [int(part) for part in found.group().split(".")]
         # Numbers of versions and sections are small, and say what they are.
         telling = max(parts) <= 255 and sum(part > 31 for part in parts) >= 2
         before = text[max(0, found.start() - 10) : found.start()]
         if telling and not found.group().startswith(NO_PERSONS) and not VERSION.search(before):
-            return found.start(), f"IP address {masked(found.group())}"
-    found_6 = IP_6.search(text) if text.count(":") >= 7 else None
-    return found_6 and (found_6.start(), f"IP address {masked(found_6.group())}")
+            yield found.span()
+    if text.count(":") >= 3:
+        yield from (found.span() for found in IP_6.finditer(text) if _is_ip_6(found.group()))
+
+
+def _is_ip_6(written: str) -> bool:
+    """Tell an address of seven colons, or of three groups around a gap, from times and scopes."""
+    try:
+        address = ipaddress.IPv6Address(written)
+    except ValueError:
+        return False
+    groups = [group for group in written.split(":") if group]
+    nobody = address.is_loopback or address.is_link_local or address.is_multicast
+    return len(groups) >= 3 and not nobody and any(map(str.isdigit, written))
+
+
+def _e_mail(text: str) -> Place | None:
+    return first_private(text, mail_spans(text), "e-mail address")
+
+
+def _ip_address(text: str) -> Place | None:
+    return first_private(text, ip_spans(text), "IP address")
 
 
 def _street(text: str) -> Place | None:

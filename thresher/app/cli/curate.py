@@ -36,6 +36,7 @@ for find in (
     curate_find.coreset,
     curate_find.report,
     curate_texts.chat,
+    curate_texts.personal,
 ):
     app.command()(finding_command(find))
 for command in (match, pairs, review, apply, undo, diff, shards, contamination):

@@ -1,4 +1,4 @@
-"""``thresher curate chat``: what is looked for in texts for language models."""
+"""``thresher curate chat | personal``: what is looked for in texts for language models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .. import curate_chat
+from .. import curate_chat, curate_personal
 from .finding import Asked
 
 Tokenizer = Annotated[
@@ -58,3 +58,24 @@ def chat(
         closeness=closeness,
         encoder=encoder,
     )
+
+
+def personal(
+    *,
+    action: Annotated[
+        str, typer.Option(help="report, drop the rows, or mask the data in what --clean writes.")
+    ] = "report",
+    kinds: Annotated[
+        str, typer.Option(help="What is looked for: email, iban, card, id, ip, phone.")
+    ] = "email,iban,card,id,ip,phone",
+    mask: Annotated[
+        str, typer.Option(help="What stands for a piece; {kind} is its kind in capitals.")
+    ] = "[{kind}]",
+) -> Asked:
+    """Find addresses and numbers of people, by form and check digits.
+
+    Masked texts keep everything else, to the byte; what was masked is kept nowhere.
+
+    Example: thresher curate personal mails.jsonl --action mask --clean masked.jsonl
+    """
+    return partial(curate_personal, action=action, kinds=kinds, mask=mask)

@@ -77,7 +77,8 @@ def _decided(outcome: Outcome) -> str:
 def _worst_table(outcome: Outcome, worst: list[Issue]) -> Table:
     """Return the worst rows as a table, each by the user's key and its place."""
     table = Table(title="the worst", title_justify="left")
-    texts = _texts(outcome.loaded, [issue.row_id for issue in worst])
+    shown = [] if outcome.private else worst
+    texts = _texts(outcome.loaded, [issue.row_id for issue in shown])
     for name in ("check", "row", "twin", "score", "why"):
         table.add_column(name, justify="right" if name == "score" else "left", overflow="fold")
 

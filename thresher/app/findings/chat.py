@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
@@ -12,7 +11,7 @@ import numpy as np
 from ...core.errors import InputError, check_choice, check_column
 from ...core.loaded import LoadedDataset
 from ...core.signatures import checked
-from ..given import given_rows
+from ..given import rows_of, stored_rows
 from ..sources import read_rows
 from .looking import look_by
 from .options import FindingOptions
@@ -113,6 +112,7 @@ def curate_chat(
             found.to_issues(),
             methods=methods | {"quality": "turns and answers, each by rules of its own"},
             said=said,
+            seed=seed,
             drop=kinds,
             facts=found.facts(),
             notes=found.notes,
@@ -143,24 +143,6 @@ def read_conversation_rows(data: Any, *, text: str | None = None, **columns: Any
         named = () if text is None else tuple(name.strip() for name in text.split(","))
         text = ",".join(find_shape(head, columns=named).columns)
     return read_rows(source, **{**columns, "text": text, "label": "none"})
-
-
-def stored_rows(loaded: LoadedDataset) -> list[dict[str, Any]]:
-    """Return the usable rows as the source holds them: of JSON as it was written."""
-    given = given_rows(loaded)
-    rows: list[dict[str, Any]] = []
-    start = 0
-    for part in given.parts:
-        rows += rows_of(given.table.slice(start, part.rows), part.lines)
-        start += part.rows
-    return [rows[at] for at in given.positions.tolist()]
-
-
-def rows_of(table: Any, lines: Any) -> list[dict[str, Any]]:
-    """Return rows as mappings from column to cell; lines of JSON keep what a table cannot hold."""
-    if lines is None:
-        return list(table.to_pylist())
-    return [json.loads(line) for line in lines.slice(0, len(table)).to_pylist()]
 
 
 def _columns(loaded: LoadedDataset) -> tuple[str, ...]:

@@ -39,9 +39,17 @@ def look(search: Search, data: Any, *, command: str, options: Mapping[str, Any])
 
 
 def look_by(
-    find: Find, read: Callable[..., LoadedDataset], data: Any, *, options: Mapping[str, Any]
+    find: Find,
+    read: Callable[..., LoadedDataset],
+    data: Any,
+    *,
+    options: Mapping[str, Any],
+    change: Callable[[LoadedDataset], LoadedDataset] | None = None,
 ) -> Outcome:
-    """Read the rows by `read`, find, and write what was asked for."""
+    """Read the rows by `read`, find, and write what was asked for.
+
+    `change` gives the rows that clean data are made of where cells are to change.
+    """
     # Pages and clean data need libraries that the help of a command does not.
     from ..clean_run import save_decisions
     from ..cleaning import apply_manifest
@@ -68,7 +76,8 @@ def look_by(
     cleaned = None
     if (clean := paths["clean"]) is not None:
         chosen = clean_format(data, loaded, asked["format"], clean)
-        cleaned = apply_manifest(outcome.manifest, loaded, clean, format=chosen)
+        source = loaded if change is None else change(loaded)
+        cleaned = apply_manifest(outcome.manifest, source, clean, format=chosen)
     return replace(outcome, clean=cleaned, written=written)
 
 

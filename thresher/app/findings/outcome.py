@@ -53,6 +53,8 @@ class Outcome(Shown):
         What a command measured of all rows, as JSON types.
     notes : tuple of str
         The same and what was taken for granted, as lines for people.
+    private : bool
+        Whether what was found must not be shown: then no text is printed.
     """
 
     command: str
@@ -64,6 +66,7 @@ class Outcome(Shown):
     corpus: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    private: bool = False
     clean: Cleaned | None = None
     written: dict[str, Path] = field(default_factory=dict)
 

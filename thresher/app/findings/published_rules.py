@@ -23,7 +23,7 @@ def look_by_rules(
 
     from .texts_decided import decided
 
-    def find(loaded: LoadedDataset, _: int, said: Mapping[str, Any]) -> Outcome:
+    def find(loaded: LoadedDataset, seed: int, said: Mapping[str, Any]) -> Outcome:
         texts = texts_of(loaded, "published rules")
         found = find_rule_issues(texts, rules=rules, row_ids=loaded.row_ids)
         counts = found.counts()
@@ -34,6 +34,7 @@ def look_by_rules(
             found.to_issues(),
             methods={"quality": f"by the published rules of {', '.join(rules)}"},
             said=said,
+            seed=seed,
             drop=tuple(counts) if drop else (),
             facts={"rules": counts, "kept by all": int((~found.flagged).sum())},
             notes=(f"{(~found.flagged).sum():,} of {len(found):,} texts keep all rules", broken),

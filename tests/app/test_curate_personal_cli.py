@@ -1,0 +1,95 @@
+"""``thresher curate personal``: masked lines keep every other byte, rows go, nothing is shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import datasets
+import pytest
+from typer.testing import CliRunner
+
+import thresher.app
+from thresher.app.cli.commands import app
+from thresher.core.errors import InputError
+
+LINES = [
+    '{"text": "Mail ann@ex-ample.org, IBAN DE89 3704 0044 0532 0130 00.", "n": 1.0}',
+    '{"n":2,"text":"caf\\u00e9 +49 30 901820 call"}',
+    '{ "text":   "Nothing  h\u00e9re",  "n": 3e2 }',
+    '{"text": "PESEL 40071911955 at 12:30:45", "n": null}',
+]
+MASKED = [
+    '{"text": "Mail [EMAIL], IBAN [IBAN].", "n": 1.0}',
+    '{"n":2,"text":"caf\\u00e9 [PHONE] call"}',
+    LINES[2],
+    '{"text": "PESEL [ID] at 12:30:45", "n": null}',
+]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mails.jsonl").write_text("\n".join(LINES) + "\n", encoding="utf-8")
+
+
+def test_masked_lines_keep_every_other_byte() -> None:
+    words = ["mails.jsonl", "--action", "mask", "--clean", "masked.jsonl", "--out", "found.csv"]
+    done = CliRunner().invoke(app, ["curate", "personal", *words])
+    assert done.exit_code == 0, done.output
+    assert Path("masked.jsonl").read_text(encoding="utf-8").splitlines() == MASKED
+    assert "masked, in 3 rows: email 1, iban 1, id 1, phone 1" in done.stdout
+    for private in ("ann@ex-ample", "40071911955", "901820"):
+        assert private not in done.output
+        assert private not in Path("found.csv").read_text(encoding="utf-8")
+        for file in Path("masked.jsonl.undo").iterdir():
+            assert private.encode() not in file.read_bytes()
+
+
+def test_there_is_no_page_since_pages_show_texts() -> None:
+    with pytest.raises(InputError, match="A page shows the texts"):
+        thresher.app.curate_personal("mails.jsonl", out="found.html")
+    assert not Path("found.html").exists()
+
+
+def test_rows_are_dropped_or_left_to_be_looked_at() -> None:
+    looked = thresher.app.curate_personal("mails.jsonl")
+    assert looked.manifest.actions.tolist() == ["review", "review", "keep", "review"]
+    assert looked.facts["pieces"] == {"email": 1, "iban": 1, "id": 1, "phone": 1}
+    only = thresher.app.curate_personal(
+        "mails.jsonl", action="drop", kinds="phone,iban", clean="clean.jsonl"
+    )
+    assert only.clean is not None
+    assert Path("clean.jsonl").read_text(encoding="utf-8").splitlines() == LINES[2:]
+
+
+def test_turns_and_tables_are_masked_too() -> None:
+    turns = [
+        {"role": "user", "content": "I am ann@example.org"},
+        {"role": "assistant", "content": "Hi"},
+    ]
+    line = json.dumps({"messages": turns, "tags": ["x"]})
+    Path("chats.jsonl").write_text(line + "\n", encoding="utf-8")
+    thresher.app.curate_personal(
+        "chats.jsonl", action="mask", mask="<{kind}>", clean="masked.jsonl"
+    )
+    assert Path("masked.jsonl").read_text() == line.replace("ann@example.org", "<EMAIL>") + "\n"
+    rows = datasets.Dataset.from_dict({"messages": [turns], "n": [1]})
+    rows.to_parquet("chats.parquet")
+    thresher.app.curate_personal("chats.parquet", action="mask", clean="masked.parquet")
+    back = datasets.Dataset.from_parquet("masked.parquet")
+    assert back.features == rows.features
+    assert back[0]["messages"][0]["content"] == "I am [EMAIL]"
+    assert back[0]["messages"][1] == turns[1]
+
+
+def test_what_cannot_be_done_is_said() -> None:
+    with pytest.raises(InputError, match="written by --clean"):
+        thresher.app.curate_personal("mails.jsonl", action="mask")
+    with pytest.raises(InputError, match="must be one of 'report', 'drop', 'mask'"):
+        thresher.app.curate_personal("mails.jsonl", action="hide")
+    with pytest.raises(InputError, match="names none"):
+        thresher.app.curate_personal("mails.jsonl", kinds=" , ")
+    Path("numbers.csv").write_text("x,y\n1,2\n3,4\n", encoding="utf-8")
+    with pytest.raises(InputError, match="no texts to look for personal data"):
+        thresher.app.curate_personal("numbers.csv")
