@@ -11,8 +11,9 @@ The second part curates --table-rows rows with labels by every executor, by two 
 shards, and by a process that is killed twice (SIGKILL) and started again: the manifest's files must
 not differ in a byte. Ray is left out, with a note, where it is not installed.
 
-With --row-state the steps that hold some numbers for every row in memory (equal rows, stars,
-manifest) run alone, on made-up hashes and 1.2 pairs a row: what grows with the rows.
+With --row-state the steps that know of every row (equal rows, stars, manifest) run alone, on
+vectors of 8 numbers and 1.2 made-up pairs a row: what grows with the rows. Several sizes may be
+given.
 
 Run: OMP_NUM_THREADS=1 python benchmarks/curation_scale.py --rows 1000000 --out scale.json
 """
@@ -32,27 +33,31 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from curation import find_near_duplicates
-from curation.decisions.policy import Policy
 from curation.sharded import curate_shards, neighbor_pairs, open_vectors
-from curation.sharded.curating import SaveRows
-from curation.sharded.edges import EDGE, Edges
-from curation.sharded.equal_rows import FindEqual
-from curation.sharded.manifest_columns import Given, Twins, make_manifest
-from curation.sharded.stars import GroupByStars
-from thresher.core import Embeddings, neighbor_graph
+from curation.sharded.arrays import blocks
+from curation.sharded.columns import Parts
+from curation.sharded.deciding import DecideRows, manifest_ranges
+from curation.sharded.edges import Edges, MergeRuns, RunWriter
+from curation.sharded.equal_rows import EqualRows
+from curation.sharded.facts import RowFacts
+from curation.sharded.pairs import find_equal_rows
+from curation.sharded.row_ids import CountedIds
+from curation.sharded.stars import group_by_stars
+from curation.sharded.work import open_work
+from thresher.core import Embeddings, ManifestParts, neighbor_graph
 from thresher.core.files import write_json
 
 DIMENSIONS, CLUSTERS, SPREAD, PLANTED = 128, 5000, 0.6, 0.02
 THRESHOLD, BATCH, SHARDS = 0.9, 50_000, 4
+NARROW, STATE_BATCH = 8, 1_000_000
 
 
 def generate(folder: Path, rows: int) -> list[str]:
@@ -173,40 +178,58 @@ def scale(rows: int, *, folder: Path, compare: bool) -> list[dict[str, Any]]:
 
 
 def row_state(folder: Path, rows: int) -> list[dict[str, Any]]:
-    """Return the peak memory and CPU time after each step that holds every row."""
-    for name in ("hash", "equal", "rows", "stars", "edges"):
-        (folder / name).mkdir(parents=True)
+    """Return the peak memory and CPU time after each step that knows of every row."""
     rng = np.random.default_rng(0)
-    hashes = rng.integers(0, 2**63, (rows, 2), dtype=np.uint64)
-    hashes[rng.integers(rows, size=rows // 100)] = hashes[: rows // 100]
-    np.save(folder / "hash" / "hashes.npy", hashes)
-    np.save(folder / "hash" / "alive.npy", np.ones(rows, bool))
-    del hashes
-    low = np.sort(rng.integers(0, rows - 1000, int(1.2 * rows)))
-    for at, part in enumerate(np.array_split(low, max(1, rows // 3_000_000))):
-        edges = np.empty(len(part), EDGE)
-        edges["low"], edges["similarity"] = part, 0.95
-        edges["high"] = part + 1 + np.arange(len(part)) % 900
-        np.save(folder / "edges" / f"edges-{at:03d}.npy", edges)
-    del low
-    found = [usage() | {"step": "write what they read"}]
-    FindEqual((folder / "hash",))(None, folder / "equal")
-    found.append(usage() | {"step": "equal rows"})
-    ids = pa.array(np.arange(rows)).cast(pa.string())
-    by_id = pc.sort_indices(ids).to_numpy().astype(np.int64)
-    SaveRows(by_id, np.zeros(rows, bool), np.zeros(rows))(None, folder / "rows")
-    del by_id
-    stars = GroupByStars(Edges((folder / "edges",)), folder / "equal", folder / "rows")
-    stars(None, folder / "stars")
-    found.append(usage() | {"step": "stars"})
-    given, twins = Given(ids, None, None, ()), Twins.read(folder / "stars")
-    manifest = make_manifest(twins, None, given, policy=Policy(), header={})
-    manifest.save(folder / "manifest")
+    shard = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float32, (rows, NARROW))
+    for start in range(0, rows, STATE_BATCH):
+        block = rng.standard_normal((min(STATE_BATCH, rows - start), NARROW)).astype(np.float32)
+        block[rng.integers(len(block), size=len(block) // 100)] = block[: len(block) // 100]
+        shard[start : start + len(block)] = block
+    del shard
+    found = [usage() | {"step": "write vectors"}]
+    vectors, ids = open_vectors([folder / "vectors.npy"])
+    with open_work(folder / "work") as work:
+        equal, _ = find_equal_rows(vectors, work)
+        found.append(usage() | {"step": "equal rows"})
+        parts, ranges = work.parts(rows), blocks(rows)
+        merged = work.do("merge", MadeUp(equal, parts, rows), key=rows, shards=ranges)
+        edges = Edges(merged, parts, work.part_blocks)
+        found.append(usage() | {"step": "write pairs"})
+        facts = RowFacts(None, None, CountedIds(len(ids)))
+        grouped = group_by_stars(edges, equal, facts, work, key=rows)
+        found.append(usage() | {"step": "stars"})
+        decide = DecideRows(grouped, ids, None, (), "drop")
+        decided = work.do("decide", decide, key=rows, shards=manifest_ranges(rows))
+        ManifestParts.join(decided, folder / "manifest", header={})
     return [*found, usage() | {"step": "manifest"}]
 
 
+@dataclass(frozen=True)
+class MadeUp:
+    """Task over row ranges: 1.2 pairs a row that lead up to 900 rows on, as `MergeRuns` writes."""
+
+    equal: EqualRows
+    parts: Parts
+    rows: int
+
+    def __call__(self, span: tuple[int, int], folder: Path) -> None:
+        """Fill the folder."""
+        rng = np.random.default_rng(span[0])
+        here = self.equal.searched(span)
+        low = np.sort(rng.choice(here, int(1.2 * len(here))))
+        high = low + 1 + np.arange(len(low)) % 900
+        fits = high < self.rows
+        high[~fits] = low[~fits]
+        first = self.equal.same_as.take(high).astype(np.int64) == high
+        use = first & (high > low)
+        writer = RunWriter(folder, rows=self.rows)
+        writer.add((low[use], high[use], np.full(use.sum(), 0.95, np.float32)))
+        writer.flush()
+        MergeRuns((folder,), self.parts)(span, folder)
+
+
 def state(folder: Path, rows: int) -> list[dict[str, Any]]:
-    home = folder / "state"
+    home = folder / f"state-{rows}"
     home.mkdir(parents=True)
     answer = home / "answer.json"
     context = multiprocessing.get_context("spawn")
@@ -214,6 +237,8 @@ def state(folder: Path, rows: int) -> list[dict[str, Any]]:
     process.start()
     process.join()
     found: list[dict[str, Any]] = json.loads(answer.read_text())
+    shutil.rmtree(home)
+    print(json.dumps({"rows": rows, "steps": found}), file=sys.stderr, flush=True)
     return found
 
 
@@ -277,7 +302,7 @@ def one_way(home: Path, way: tuple[str, int, int, int], at: int) -> dict[str, An
         process.wait()
     subprocess.run(command, check=True)
     digest = hashlib.sha256()
-    for name in ("manifest.json", "manifest.parquet"):
+    for name in sorted(path.name for path in (work / "manifest").iterdir()):
         digest.update((work / "manifest" / name).read_bytes())
     return {
         "executor": executor,
@@ -327,26 +352,28 @@ def page(found: dict[str, Any]) -> dict[str, Any]:
         },
     ]
     if found["row_state"]:
+        sizes = found["row_state"]
         steps = [
-            [item["step"], f"{item['peak_gb']:.2f}", f"{item['cpu_s']:.0f}"]
-            for item in found["row_state"]
+            [each[0]["step"], *(f"{one['peak_gb']:.2f} GB, {one['cpu_s']:.0f} s" for one in each)]
+            for each in zip(*(size["steps"] for size in sizes), strict=True)
         ]
         caption = (
-            f"The steps that hold every row, alone: {found['row_state_rows']:,} rows and 1.2 pairs "
-            "a row, made up"
+            "The steps that know of every row, alone, 1.2 made-up pairs a row: peak memory and "
+            "CPU-seconds so far"
         )
-        header = ["after", "peak GB so far", "CPU-s so far"]
+        header = ["after", *(f"{size['rows']:,} rows" for size in sizes)]
         tables.append({"caption": caption, "header": header, "rows": steps})
     missing = "" if found["ray"] else " Ray was not installed."
     return {"title": "Curation from disk", "note": note + missing, "tables": tables}
 
 
-def joined(found: dict[str, Any], scale: list[dict[str, Any]]) -> dict[str, Any]:
-    """Put sizes that were measured now in place of, or beside, those of an earlier result."""
-    fresh = {(item["rows"], item["method"]) for item in scale}
-    kept = [item for item in found["scale"] if (item["rows"], item["method"]) not in fresh]
-    ordered = sorted([*kept, *scale], key=lambda item: (item["rows"], item["method"]))
-    return found | {"scale": ordered}
+def joined(found: dict[str, Any], fresh: dict[str, Any]) -> dict[str, Any]:
+    """Put what was measured now in place of, or beside, what an earlier result holds."""
+    measured = {(item["rows"], item["method"]) for item in fresh["scale"]}
+    kept = [item for item in found["scale"] if (item["rows"], item["method"]) not in measured]
+    scale = sorted([*kept, *fresh["scale"]], key=lambda item: (item["rows"], item["method"]))
+    again = {name: fresh[name] for name in ("table", "row_state", "table_rows") if fresh[name]}
+    return found | again | {"scale": scale}
 
 
 def shown(recall: list[float] | None) -> str:
@@ -358,7 +385,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000])
     parser.add_argument("--table-rows", type=int, default=60_000)
     parser.add_argument("--in-memory", action="store_true", help="beside it, in memory")
-    parser.add_argument("--row-state", type=int, default=0, help="rows of its steps")
+    parser.add_argument("--row-state", type=int, nargs="*", default=[], help="rows of its steps")
     parser.add_argument("--folder", type=Path, help="on a disk with 20 times the vectors' size")
     parser.add_argument("--quick", action="store_true", help="20,000 rows")
     parser.add_argument("--add-to", type=Path, help="an earlier result to add these sizes to")
@@ -373,8 +400,9 @@ def main() -> None:
             "python": platform.python_version(),
             "ray": version("ray") if importlib.util.find_spec("ray") else None,
             "table_rows": options.table_rows,
-            "row_state_rows": options.row_state,
-            "row_state": state(folder, options.row_state) if options.row_state else [],
+            "row_state": [
+                {"rows": rows, "steps": state(folder, rows)} for rows in options.row_state
+            ],
             "table": same_bytes(options.table_rows, folder) if options.table_rows else [],
         }
         results = [scale(rows, folder=folder, compare=options.in_memory) for rows in options.rows]
@@ -382,7 +410,7 @@ def main() -> None:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if options.add_to:
-        found = joined(json.loads(options.add_to.read_text()), found["scale"])
+        found = joined(json.loads(options.add_to.read_text()), found)
     found["page"] = page(found)
     print(json.dumps(found, indent=2))
     if options.out:

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from thresher.core.embeddings import unit_length
 from thresher.core.errors import InputError
-from thresher.core.files import read_json
 
 BLOCK_ROWS = 65_536
 
@@ -78,7 +76,7 @@ class ShardedArray:
         parts = []
         for path, first, low, high in zip(self.paths, self.starts, cuts, cuts[1:], strict=False):
             if low < high:
-                parts.append(_pick(path, positions[low:high] - first))
+                parts.append(pick(path, positions[low:high] - first))
         rows = np.concatenate(parts) if parts else np.zeros((0, self.width), np.float32)
         return unit_length(rows, row_ids=positions) if self.scaled else rows
 
@@ -105,13 +103,13 @@ def read_rows(path: str | os.PathLike[str], start: int, stop: int) -> np.ndarray
     return result
 
 
-def _pick(path: str, positions: np.ndarray) -> np.ndarray:
-    """Return the rows at increasing positions; in one piece where they lie close together."""
+def pick(path: str | os.PathLike[str], positions: np.ndarray) -> np.ndarray:
+    """Return the rows at sorted positions; in one piece where they lie close together."""
     first, last = int(positions[0]), int(positions[-1])
     rows: np.ndarray
     if last - first < 2 * len(positions):
         rows = read_rows(path, first, last + 1)
-        return rows if last - first + 1 == len(positions) else np.array(rows[positions - first])
+        return rows if (np.diff(positions) == 1).all() else np.array(rows[positions - first])
     rows = np.array(np.load(path, mmap_mode="r")[positions])
     return rows
 
@@ -134,42 +132,3 @@ def blocks(rows: int) -> dict[str, tuple[int, int]]:
     """Cut rows into named ranges (start, stop) that do not depend on how files are cut."""
     starts = range(0, rows, BLOCK_ROWS)
     return {f"{at:06d}": (low, min(low + BLOCK_ROWS, rows)) for at, low in enumerate(starts)}
-
-
-def open_vectors(sources: Sequence[str | os.PathLike[str]]) -> tuple[ShardedArray, pa.Array]:
-    """Open embeddings that lie in several places.
-
-    Parameters
-    ----------
-    sources : sequence of path
-        Folders that `Embeddings.save` wrote, or ``.npy`` files of vectors of any length; all of
-        one kind.
-
-    Returns
-    -------
-    vectors : ShardedArray
-        Unit length.
-    row_ids : pyarrow.StringArray, n long
-        Those of the folders; the row's number where the sources are ``.npy`` files.
-
-    Raises
-    ------
-    InputError
-        On sources of both kinds, and on folders made with different encoders.
-    """
-    paths = [Path(source) for source in sources]
-    folders = [path for path in paths if path.is_dir()]
-    if not folders:
-        vectors = ShardedArray.open(paths, scaled=True)
-        return vectors, pa.array(np.arange(len(vectors))).cast(pa.string())
-    if len(folders) < len(paths):
-        raise InputError("Give folders of embeddings or .npy files, not both.")
-    prints = {read_json(path / "embeddings.json")["fingerprint"] for path in paths}
-    if len(prints) > 1:
-        raise InputError(
-            f"The shards were embedded with {len(prints)} different encoders: their vectors cannot "
-            "be compared. Embed all with one encoder that was fitted before."
-        )
-    vectors = ShardedArray.open([path / "vectors.npy" for path in paths])
-    ids = [pa.array(np.load(path / "row_ids.npy").astype(object), pa.string()) for path in paths]
-    return vectors, pa.concat_arrays(ids)

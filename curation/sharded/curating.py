@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 import thresher
 from thresher.core.errors import InputError
 from thresher.core.executor import Executor
-from thresher.core.fingerprint import fingerprint
-from thresher.core.manifest import Manifest
-from thresher.core.text_arrays import text_array
+from thresher.core.manifest_parts import ManifestParts
 
 from ..decisions.policy import Policy
-from ..duplicates.stars import checked_rows
-from ..labels.inputs import encode_labels
-from .arrays import ShardedArray, open_vectors
+from .arrays import ShardedArray
 from .confident_learning import ConfidentLabels, find_label_issues_in_shards
-from .manifest_columns import Given, Twins, make_manifest
+from .deciding import DecideRows, SaveEntangled, manifest_ranges
+from .facts import places_of
+from .given import Given, read_given, save_given
+from .manifest_columns import Judged, Twins, decide_entangled
+from .opening import open_vectors
 from .pairs import RECALL, NeighborPairs, search
-from .stars import GroupByStars
+from .parquet_files import ShardColumn
+from .row_ids import RowIds
+from .stars import Grouped, group_by_stars
 from .work import Work, open_work
 
 Paths = Sequence[str | os.PathLike[str]]
@@ -38,9 +38,9 @@ def curate_shards(
     *,
     threshold: float,
     pred_probs: Paths | None = None,
-    labels: np.ndarray | Sequence[int] | Sequence[str] | None = None,
+    labels: np.ndarray | Sequence[int] | Sequence[str] | ShardColumn | None = None,
     classes: Sequence[str] | None = None,
-    splits: np.ndarray | Sequence[str] | None = None,
+    splits: np.ndarray | Sequence[str] | ShardColumn | None = None,
     priority: np.ndarray | None = None,
     policy: Policy | Mapping[str, Any] | None = None,
     executor: str | Executor = "serial",
@@ -48,7 +48,7 @@ def curate_shards(
     method: str = "auto",
     recall: float = RECALL,
     random_state: int = 0,
-) -> Manifest:
+) -> ManifestParts:
     """Find near duplicates and wrong labels in many shards, and decide on every row.
 
     The vectors and probabilities stay on disk. Each step is done shard by shard and kept in the
@@ -62,18 +62,18 @@ def curate_shards(
         Folders of embeddings, from `embed_shards` or `Embeddings.save`, or ``.npy`` files of
         vectors, whose rows are then named by their number.
     work_folder : path
-        Made if needed. The manifest is also saved in its folder ``manifest``.
+        Made if needed. The manifest is in its folder ``manifest``.
     threshold : float
         Cosine of near duplicates.
     pred_probs : sequence of path, optional
         ``.npy`` files of out-of-sample probabilities, (rows, classes), in the order of the rows.
         Wrong labels are then found by confident learning; needs `labels`.
-    labels : array of int or str, shape (n,), optional
+    labels : array of int or str, shape (n,), or ShardColumn, optional
         Codes (−1 = missing) or names. A duplicate of a row with another label, or without its own,
         is at most reviewed.
     classes : sequence of str, optional
         Class names in the order of the columns.
-    splits : array of str, shape (n,), optional
+    splits : array of str, shape (n,), or ShardColumn, optional
         ``train``, ``validation`` or ``test``. Rows of splits that the policy protects are kept, and
         rows of others that are close to them are duplicates.
     priority : ndarray of float, shape (n,), optional
@@ -86,7 +86,7 @@ def curate_shards(
 
     Returns
     -------
-    Manifest
+    ManifestParts
         What `decide` makes of `find_near_duplicates` and of `find_label_issues` with the method
         ``"confident"``, where those fit in memory and the search is exact.
 
@@ -99,44 +99,61 @@ def curate_shards(
     rules = Policy.read(policy)
     probs = _open_probs(pred_probs, labels)
     width = 0 if probs is None else probs.width
-    given = _given(row_ids, splits, labels, classes, width=width)
+    given = read_given(
+        len(row_ids), splits=splits, labels=labels, priority=priority, classes=classes, width=width
+    )
     _check_width(width, given)
+    curation = _Curation(vectors, row_ids, given, probs, rules)
     with open_work(Path(work_folder), executor=executor, workers=workers) as work:
-        pairs = search(
-            vectors,
-            work,
-            threshold=threshold,
-            method=method,
-            recall=recall,
-            random_state=random_state,
+        return curation.run(
+            work, threshold=threshold, method=method, recall=recall, random_state=random_state
         )
-        twins = _group(pairs, given, work, policy=rules, priority=priority)
+
+
+@dataclass(frozen=True)
+class _Curation:
+    """What is curated, opened and checked."""
+
+    vectors: ShardedArray
+    row_ids: RowIds
+    given: Given
+    probs: ShardedArray | None
+    policy: Policy
+
+    def run(self, work: Work, **asked: Any) -> ManifestParts:
+        """Search, group and decide; `asked` is what `search` takes."""
+        place = places_of(self.row_ids, work, key=self.row_ids.stamp())
+        pairs = search(self.vectors, work, **asked)
+        rows, protected = len(self.row_ids), self.policy.protected
+        saved = save_given(self.given, work, rows=rows, protected=protected, key=pairs.key)
+        key = [saved.key, self.row_ids.stamp()]
+        grouped = group_by_stars(pairs.edges, pairs.equal, saved.facts(place), work, key=key)
+        decide = DecideRows(
+            grouped, self.row_ids, saved.codes, self.given.classes, self.policy.near_duplicate
+        )
+        key += [self.policy.to_json(), None if self.probs is None else self.probs.stamp()]
         wrong = None
-        if probs is not None and given.codes is not None:
-            wrong = find_label_issues_in_shards(probs, given.codes, work)
-        header = _header(pairs, wrong, threshold=threshold, seed=random_state)
-        manifest = make_manifest(twins, wrong, given, policy=rules, header=header)
-        manifest.save(work.folder / "manifest")
-    return manifest
+        if self.probs is not None:
+            wrong, entangled = self._judge(self.probs, grouped, work, key=key)
+            decide = replace(decide, entangled=entangled)
+        parts = work.do("decide", decide, key=key, shards=manifest_ranges(rows))
+        header = _header(pairs, wrong, asked) | {"policy": self.policy.to_json()}
+        return ManifestParts.join(parts, work.folder / "manifest", header=header)
 
-
-def _given(
-    row_ids: pa.Array,
-    splits: np.ndarray | Sequence[str] | None,
-    labels: np.ndarray | Sequence[int] | Sequence[str] | None,
-    classes: Sequence[str] | None,
-    *,
-    width: int,
-) -> Given:
-    rows = len(row_ids)
-    split_of = None if splits is None else text_array(splits)
-    for name, values in (("splits", split_of), ("labels", labels)):
-        if values is not None and len(values) != rows:
-            raise InputError(f"There are {rows} rows, but {len(values)} {name}.")
-    if labels is None:
-        return Given(row_ids, split_of, None, ())
-    codes, names = encode_labels(labels, classes=classes, width=width)
-    return Given(row_ids, split_of, codes, names)
+    def _judge(
+        self, probs: ShardedArray, grouped: Grouped, work: Work, *, key: Any
+    ) -> tuple[ConfidentLabels, Path]:
+        """Find wrong labels; some numbers a row are then in memory."""
+        rows, splits = len(self.row_ids), self.given.splits
+        assert self.given.codes is not None
+        codes = self.given.codes.read(0, rows)
+        wrong = find_label_issues_in_shards(probs, codes, work)
+        split_of = None if splits is None else splits.read(0, rows)
+        judged = Judged(split_of, codes, self.given.classes, wrong)
+        twins = Twins.read(grouped, 0, rows)
+        decided = decide_entangled(twins, self.row_ids, judged, policy=self.policy)
+        (entangled,) = work.do("entangled", SaveEntangled(*decided), key=key)
+        return wrong, entangled
 
 
 def _open_probs(pred_probs: Paths | None, labels: Any) -> ShardedArray | None:
@@ -155,50 +172,15 @@ def _check_width(width: int, given: Given) -> None:
         )
 
 
-@dataclass(frozen=True)
-class SaveRows:
-    """Task for one shard: what `GroupByStars` reads of the rows, one ``.npy`` file each."""
-
-    by_id: np.ndarray
-    protect: np.ndarray
-    priority: np.ndarray
-
-    def __call__(self, _: None, folder: Path) -> None:
-        """Fill the folder."""
-        for name in ("by_id", "protect", "priority"):
-            np.save(folder / f"{name}.npy", getattr(self, name))
-
-
-def _group(
-    pairs: NeighborPairs,
-    given: Given,
-    work: Work,
-    *,
-    policy: Policy,
-    priority: np.ndarray | None,
-) -> Twins:
-    rows = len(given.row_ids)
-    by_id = pc.sort_indices(given.row_ids).to_numpy().astype(np.int64)
-    score = checked_rows("priority", priority, rows, float)
-    protect = np.zeros(rows, bool)
-    if given.splits is not None:
-        protect = np.isin(given.splits, policy.protected)
-    key = [pairs.key, fingerprint(by_id, protect, score)]
-    (saved,) = work.do("rows", SaveRows(by_id, protect, score), key=key)
-    stars = GroupByStars(pairs.edges, pairs.equal, saved)
-    (grouped,) = work.do("stars", stars, key=key)
-    return Twins.read(grouped)
-
-
 def _header(
-    pairs: NeighborPairs, wrong: ConfidentLabels | None, *, threshold: float, seed: int
+    pairs: NeighborPairs, wrong: ConfidentLabels | None, asked: Mapping[str, Any]
 ) -> dict[str, Any]:
     measured = pairs.recall
     return {
         "thresher": thresher.__version__,
         "dataset": pairs.content,
-        "seed": seed,
-        "threshold": threshold,
+        "seed": asked["random_state"],
+        "threshold": asked["threshold"],
         "search": pairs.method,
         "pairs": len(pairs.edges),
         "recall": None

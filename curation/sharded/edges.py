@@ -17,12 +17,14 @@ from thresher.core.errors import InputError
 from thresher.core.search.exhaustive import Pairs
 
 from .arrays import read_rows
+from .columns import Parts
 
 MOST_ROWS = 2**32
 RUN_PAIRS, MERGED_PAIRS = 1 << 21, 1 << 22
 INDEX_ROWS = 1024
 EDGE = np.dtype([("low", "<u4"), ("high", "<u4"), ("similarity", "<f4")])
 NONE = np.empty(0, EDGE)
+Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class RunWriter:
@@ -78,11 +80,13 @@ def _sorted_once(edges: np.ndarray) -> np.ndarray:
 class MergeRuns:
     """Task over ranges of rows: the pairs whose lower row is in it, each once.
 
-    Writes them in order, in files ``edges-000000.npy`` and on, of about `merged` pairs (default
-    `MERGED_PAIRS`), or those of `INDEX_ROWS` rows where these have more.
+    Writes them in files ``edges-000000.npy`` and on, of about `merged` pairs (default
+    `MERGED_PAIRS`), or those of `INDEX_ROWS` rows where these have more. A file is sorted by the
+    part of the higher row, then by both rows; ``cells-000000.npy`` says where each part starts.
     """
 
     found: tuple[Path, ...]
+    parts: Parts
     merged: int | None = None
 
     def __call__(self, rows: tuple[int, int], folder: Path) -> None:
@@ -100,10 +104,15 @@ class MergeRuns:
                 read_rows(run, int(at[start]), int(at[stop]))
                 for run, at in zip(runs, index, strict=True)
             ]
-            np.save(
-                folder / f"edges-{number:06d}.npy", _sorted_once(np.concatenate([NONE, *parts]))
-            )
+            self._save(_sorted_once(np.concatenate([NONE, *parts])), folder, number)
             start, number = stop, number + 1
+
+    def _save(self, edges: np.ndarray, folder: Path, number: int) -> None:
+        part = edges["high"] // np.uint32(self.parts.size)
+        order = np.argsort(part.astype(np.uint16), kind="stable")
+        np.save(folder / f"edges-{number:06d}.npy", edges[order])
+        cells = np.searchsorted(part[order], np.arange(len(self.parts) + 1))
+        np.save(folder / f"cells-{number:06d}.npy", cells)
 
 
 def _index_of(run: Path, first: int, last: int) -> np.ndarray:
@@ -113,30 +122,50 @@ def _index_of(run: Path, first: int, last: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Edges:
-    """All pairs, each once, sorted; in one file for each range of rows.
+    """All pairs, each once, by the parts that their two rows lie in.
 
     Attributes
     ----------
-    parts : tuple of Path
-        Folders that `MergeRuns` filled.
+    folders : tuple of Path
+        That `MergeRuns` filled, one for each range of rows.
+    parts : Parts
+    ranges : int
+        How many of the folders are of one part.
     """
 
-    parts: tuple[Path, ...]
+    folders: tuple[Path, ...]
+    parts: Parts
+    ranges: int
 
-    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def __iter__(self) -> Iterator[Triple]:
         """Yield (low, high, similarity), int64, int64 and float32, a bounded number at a time."""
-        for path in self._files():
-            count = len(np.load(path, mmap_mode="r"))
-            for start in range(0, count, RUN_PAIRS):
-                block = read_rows(path, start, min(start + RUN_PAIRS, count))
-                low, high = block["low"].astype(np.int64), block["high"].astype(np.int64)
-                yield low, high, np.ascontiguousarray(block["similarity"])
+        for path in self._files(self.folders):
+            yield from _pieces(path, 0, len(np.load(path, mmap_mode="r")))
 
     def __len__(self) -> int:
-        return sum(len(np.load(path, mmap_mode="r")) for path in self._files())
+        return sum(len(np.load(path, mmap_mode="r")) for path in self._files(self.folders))
 
-    def _files(self) -> Iterator[Path]:
-        return (path for part in self.parts for path in sorted(part.glob("edges-*.npy")))
+    def cell(self, low: int, high: int) -> Iterator[Triple]:
+        """Yield the pairs whose lower row is in one part and whose higher in another, as above."""
+        for path in self._files(self.folders[low * self.ranges : (low + 1) * self.ranges]):
+            bounds = np.load(path.with_name(path.name.replace("edges", "cells")), mmap_mode="r")
+            yield from _pieces(path, int(bounds[high]), int(bounds[high + 1]))
+
+    def touching(self, part: int) -> Iterator[tuple[int, Iterator[Triple]]]:
+        """Yield each part, and the pairs of its rows with those of `part`: (own, other, score)."""
+        for other in range(len(self.parts)):
+            yield other, self._between(part, other)
+
+    def _between(self, part: int, other: int) -> Iterator[Triple]:
+        for low, high, scores in self.cell(min(part, other), max(part, other)):
+            if part <= other:
+                yield low, high, scores
+            if other <= part:
+                yield high, low, scores
+
+    @staticmethod
+    def _files(folders: tuple[Path, ...]) -> Iterator[Path]:
+        return (path for folder in folders for path in sorted(folder.glob("edges-*.npy")))
 
     def holds(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         """Return which of the given pairs are among them; bool, shape (m,)."""
@@ -145,6 +174,13 @@ class Edges:
             np.intersect1d(wanted, first << np.int64(32) | second) for first, second, _ in self
         ]
         return np.isin(wanted, np.concatenate([np.empty(0, np.int64), *found]))
+
+
+def _pieces(path: Path, start: int, stop: int) -> Iterator[Triple]:
+    for at in range(start, stop, RUN_PAIRS):
+        block = read_rows(path, at, min(at + RUN_PAIRS, stop))
+        low, high = block["low"].astype(np.int64), block["high"].astype(np.int64)
+        yield low, high, np.ascontiguousarray(block["similarity"])
 
 
 def check_rows(rows: int) -> None:

@@ -18,6 +18,7 @@ from thresher.core.search.hierarchy import visits
 
 from .arrays import ShardedArray, read_rows
 from .edges import RunWriter
+from .equal_rows import EqualRows
 from .sampling import read_partition
 
 BLOCK_PRODUCTS = 1 << 22
@@ -34,15 +35,14 @@ class Distribute:
     """
 
     vectors: ShardedArray
-    equal: Path
+    equal: EqualRows
     sample: Path
     tuned: Path
     at: int
 
     def __call__(self, rows: tuple[int, int], folder: Path) -> None:
         """Fill the folder."""
-        searched = np.load(self.equal / "searched.npy", mmap_mode="r")
-        here = np.array(searched[slice(*np.searchsorted(searched, rows))])
+        here = self.equal.searched(rows)
         block = self.vectors.take(here)
         partition = read_partition(self.sample, self.at)
         margin = float(np.load(self.tuned / "margin.npy"))
@@ -147,17 +147,13 @@ class CompareAll:
     """Task over pairs of row ranges: runs of all close pairs between the two."""
 
     vectors: ShardedArray
-    equal: Path
+    equal: EqualRows
     threshold: float
     rows: int
 
     def __call__(self, ranges: tuple[int, int, int, int], folder: Path) -> None:
         """Fill the folder."""
-        searched = np.load(self.equal / "searched.npy", mmap_mode="r")
-        here, there = (
-            np.array(searched[slice(*np.searchsorted(searched, span))])
-            for span in (ranges[:2], ranges[2:])
-        )
+        here, there = (self.equal.searched(span) for span in (ranges[:2], ranges[2:]))
         same = ranges[:2] == ranges[2:]
         left = self.vectors.take(here)
         right = None if same else self.vectors.take(there)

@@ -1,21 +1,20 @@
 """A manifest for many rows: duplicates are decided in columns, entangled rows by `decide`.
 
 `decide` holds Python objects for every row, too many here. A duplicate whose twin stays needs no
-weighing of findings: its label decides. Only rows with a wrong label, and their duplicates, do.
+weighing of findings: its label decides, and a range of rows is decided on alone. Only rows with a
+wrong label, and their duplicates, need more; they are decided on together, before.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from thresher.core.issues import Issues
-from thresher.core.manifest import SCHEMA, Manifest
+from thresher.core.manifest import SCHEMA
 from thresher.core.text_arrays import text_array
 from thresher.core.ties import few_bits
 
@@ -24,111 +23,120 @@ from ..decisions.policy import Policy
 from ..decisions.safeguards import codes_differ
 from ..labels.result import LabelIssues
 from .confident_learning import ConfidentLabels
+from .row_ids import RowIds
+from .stars import Grouped
 
 
 @dataclass(frozen=True)
 class Twins:
-    """What `GroupByStars` wrote: kept rows, and for each other row its kept twin."""
+    """What `group_by_stars` wrote: kept rows, and for each other row its kept twin."""
 
     kept: np.ndarray
     duplicate_of: np.ndarray
     similarity: np.ndarray
 
     @classmethod
-    def read(cls, folder: Path) -> Twins:
-        """Read the three arrays, shape (n,) each."""
-        names = ("kept", "duplicate_of", "similarity")
-        return cls(*(np.load(folder / f"{name}.npy") for name in names))
+    def read(cls, grouped: Grouped, start: int, stop: int) -> Twins:
+        """Read the three arrays of a range of rows; twins are named by their place among all."""
+        columns = (grouped.kept, grouped.duplicate_of, grouped.similarity)
+        return cls(*(column.read(start, stop) for column in columns))
 
     @property
     def scores(self) -> np.ndarray:
         """1 − similarity to the twin, 1 for kept rows; float32, shape (n,)."""
         return np.where(self.kept, np.float32(1), np.float32(1) - self.similarity).clip(0, 1)
 
-    def to_issues(self, rows: np.ndarray, row_ids: pa.Array) -> Issues:
+    def to_issues(self, rows: np.ndarray, row_ids: RowIds) -> Issues:
         """Return the findings about some of the dropped rows."""
         return Issues.from_columns(
             "near_duplicate",
-            row_ids=row_ids.take(pa.array(rows)).to_pylist(),
+            row_ids=row_ids.take(rows).to_pylist(),
             scores=self.scores[rows],
-            twins=row_ids.take(pa.array(self.duplicate_of[rows])).to_pylist(),
+            twins=row_ids.take(self.duplicate_of[rows]).to_pylist(),
         )
 
 
 @dataclass(frozen=True)
-class Given:
-    """What is known of the rows beforehand; one value a row.
+class Judged:
+    """The labels of all rows, and which of them are wrong; one value a row.
 
     Attributes
     ----------
-    row_ids : pyarrow.StringArray
     splits : ndarray of str or None
-    codes : ndarray of int64 or None
+    codes : ndarray of int64
         Labels; −1 = missing.
     classes : tuple of str
+    wrong : ConfidentLabels
     """
 
-    row_ids: pa.Array
     splits: np.ndarray | None
-    codes: np.ndarray | None
+    codes: np.ndarray
     classes: tuple[str, ...]
+    wrong: ConfidentLabels
 
     def names(self, rows: np.ndarray) -> list[str | None]:
         """Return the labels of some rows."""
-        if self.codes is None:
-            return [None] * len(rows)
         return [self.classes[code] if code >= 0 else None for code in self.codes[rows].tolist()]
 
-    def torn(self, twins: Twins) -> np.ndarray:
-        """Return which rows have a label that their kept twin has not; bool, shape (n,)."""
-        torn = np.zeros(len(self.row_ids), bool)
-        if self.codes is not None:
-            dropped = np.flatnonzero(~twins.kept)
-            kept = self.codes[twins.duplicate_of[dropped]]
-            torn[dropped] = codes_differ(self.codes[dropped], kept)
+
+@dataclass(frozen=True)
+class Duplicates:
+    """What is known of some rows and of their twins, of which the manifest's columns are made.
+
+    Attributes
+    ----------
+    kept : ndarray of bool, shape (m,)
+    scores : ndarray of float32, shape (m,)
+        See `Twins.scores`.
+    row_ids, twins : pyarrow.StringArray, m long
+        Twins of kept rows mean nothing.
+    codes, twin_codes : ndarray of int64, shape (m,), or None
+    classes : tuple of str
+    """
+
+    kept: np.ndarray
+    scores: np.ndarray
+    row_ids: pa.Array
+    twins: pa.Array
+    codes: np.ndarray | None
+    twin_codes: np.ndarray | None
+    classes: tuple[str, ...]
+
+    def torn(self) -> np.ndarray:
+        """Return which rows have a label that their kept twin has not; bool, shape (m,)."""
+        if self.codes is None or self.twin_codes is None:
+            return np.zeros(len(self.kept), bool)
+        torn: np.ndarray = ~self.kept & codes_differ(self.codes, self.twin_codes)
         return torn
 
     def old_labels(self) -> pa.Array:
-        """Return the labels of all rows, without a Python object for each."""
+        """Return the labels, without a Python object for each."""
         if self.codes is None:
-            return pa.nulls(len(self.row_ids), pa.string())
+            return pa.nulls(len(self.kept), pa.string())
         return _strings(pa.array(self.classes, pa.string()), self.codes)
 
-
-def make_manifest(
-    twins: Twins,
-    wrong: ConfidentLabels | None,
-    given: Given,
-    *,
-    policy: Policy,
-    header: dict[str, Any],
-) -> Manifest:
-    """Decide on every row as `curation.decide` does on the same findings."""
-    columns = _duplicates(twins, given, policy.near_duplicate)
-    if wrong is not None:
-        stays = pc.not_equal(columns["action"], "drop").to_numpy(zero_copy_only=False)
-        rows = _entangled(twins, wrong, given, stays, fewest=policy.fewest_per_class)
-        part = _decide(rows, twins, wrong, given, policy)
-        columns = {name: _placed(columns[name], part[name], rows) for name in SCHEMA.names}
-    table = pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA).combine_chunks()
-    return Manifest(table, {**header, "policy": policy.to_json()})
+    def columns(self, action: str) -> dict[str, pa.Array]:
+        """Return the columns of a manifest that knows of duplicates only; `action` of a policy."""
+        acts = ~self.kept if action != "none" else np.zeros(len(self.kept), bool)
+        actions = np.where(self.torn(), np.int8(2), np.int8(1)) * acts
+        return {
+            "row_id": self.row_ids,
+            "action": _strings(pa.array(["keep", action, "review"]), actions),
+            "reason": _strings(pa.array(["near_duplicate"]), np.where(acts, 0, -1)),
+            "score": pa.array(few_bits(self.scores).astype(np.float32), mask=~acts),
+            "twin": pc.if_else(pa.array(acts), self.twins, pa.scalar(None, pa.string())),
+            "old_label": self.old_labels(),
+            "new_label": pa.nulls(len(acts), pa.string()),
+        }
 
 
-def _duplicates(twins: Twins, given: Given, action: str) -> dict[str, pa.Array]:
-    """Return the columns of a manifest that knows of duplicates only."""
-    acts = ~twins.kept if action != "none" else np.zeros(len(twins.kept), bool)
-    targets = np.where(acts, twins.duplicate_of, -1)
-    named = np.where(acts, 0, -1)
-    actions = np.where(given.torn(twins), np.int8(2), np.int8(1)) * acts
-    return {
-        "row_id": given.row_ids,
-        "action": _strings(pa.array(["keep", action, "review"]), actions),
-        "reason": _strings(pa.array(["near_duplicate"]), named),
-        "score": pa.array(few_bits(twins.scores).astype(np.float32), mask=~acts),
-        "twin": _strings(given.row_ids, targets),
-        "old_label": given.old_labels(),
-        "new_label": pa.nulls(len(acts), pa.string()),
-    }
+def with_decisions(
+    columns: dict[str, pa.Array], decided: pa.Table | None, rows: np.ndarray
+) -> pa.Table:
+    """Return the columns as a table, with other decisions at some rows."""
+    if decided is not None:
+        columns = {name: _placed(columns[name], decided[name], rows) for name in SCHEMA.names}
+    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA).combine_chunks()
 
 
 def _strings(values: pa.Array, positions: np.ndarray) -> pa.Array:
@@ -136,21 +144,37 @@ def _strings(values: pa.Array, positions: np.ndarray) -> pa.Array:
     return values.take(pa.array(np.maximum(positions, 0), mask=positions < 0))
 
 
-def _entangled(
-    twins: Twins, wrong: ConfidentLabels, given: Given, stays: np.ndarray, *, fewest: int
-) -> np.ndarray:
+def decide_entangled(
+    twins: Twins, row_ids: RowIds, judged: Judged, *, policy: Policy
+) -> tuple[np.ndarray, pa.Table]:
+    """Decide by `curation.decide` on the rows whose fate hangs on a label.
+
+    Returns
+    -------
+    rows : ndarray of int64, shape (m,)
+    decided : pyarrow.Table
+        Columns of a manifest, one line for each of these rows.
+    """
+    stays = twins.kept.copy()
+    dropped = np.flatnonzero(~twins.kept)
+    torn = codes_differ(judged.codes[dropped], judged.codes[twins.duplicate_of[dropped]])
+    stays[dropped] = torn | (policy.near_duplicate != "drop")
+    rows = _entangled(twins, judged, stays, fewest=policy.fewest_per_class)
+    return rows, _decide(rows, twins, row_ids, judged, policy)
+
+
+def _entangled(twins: Twins, judged: Judged, stays: np.ndarray, *, fewest: int) -> np.ndarray:
     """Return the rows whose fate hangs on a label, and enough others of each class.
 
     `decide` counts the rows that a class keeps; beyond the fewest it may keep, more change nothing.
     `stays` says which rows stay by what is known of duplicates. A duplicate comes with its twin.
     """
-    touched = wrong.flagged.copy()
+    touched = judged.wrong.flagged.copy()
     dropped = np.flatnonzero(~twins.kept)
     touched[dropped] |= touched[twins.duplicate_of[dropped]]
-    assert given.codes is not None
     others = np.flatnonzero(~touched & stays)
-    order = others[np.argsort(given.codes[others], kind="stable")]
-    codes = given.codes[order]
+    order = others[np.argsort(judged.codes[others], kind="stable")]
+    codes = judged.codes[order]
     place = np.arange(len(order)) - np.searchsorted(codes, codes)
     touched[order[place < fewest]] = True
     touched[twins.duplicate_of[dropped[touched[dropped]]]] = True
@@ -158,14 +182,13 @@ def _entangled(
 
 
 def _decide(
-    rows: np.ndarray, twins: Twins, wrong: ConfidentLabels, given: Given, policy: Policy
+    rows: np.ndarray, twins: Twins, row_ids: RowIds, judged: Judged, policy: Policy
 ) -> pa.Table:
-    names = text_array(given.row_ids.take(pa.array(rows)).to_pylist())
-    assert given.codes is not None
+    names, wrong = text_array(row_ids.take(rows).to_pylist()), judged.wrong
     labels = LabelIssues(
         row_ids=names,
-        labels=given.codes[rows],
-        classes=given.classes,
+        labels=judged.codes[rows],
+        classes=judged.classes,
         scores=wrong.scores[rows],
         suggested=wrong.suggested[rows],
         flagged=wrong.flagged[rows],
@@ -177,10 +200,10 @@ def _decide(
     duplicates = rows[~twins.kept[rows]]
     return decide(
         labels.to_issues(),
-        twins.to_issues(duplicates, given.row_ids),
+        twins.to_issues(duplicates, row_ids),
         row_ids=names,
-        splits=None if given.splits is None else given.splits[rows],
-        labels=given.names(rows),
+        splits=None if judged.splits is None else judged.splits[rows],
+        labels=judged.names(rows),
         policy=policy,
     ).table
 

@@ -14,9 +14,17 @@ from thresher.core.fingerprint import fingerprint
 from thresher.core.neighbors import Recall
 from thresher.core.search.graph import CHEAP_ON_CPU, FEWEST_ROWS
 
+from . import arrays
 from .arrays import ShardedArray, blocks
 from .edges import Edges, MergeRuns, check_rows
-from .equal_rows import FindEqual, HashRows
+from .equal_rows import (
+    EqualInRange,
+    EqualRows,
+    FindEqual,
+    HashRows,
+    buckets_for,
+    content_of,
+)
 from .joining import CompareAll, Distribute, JoinGroup
 from .sampling import PARTITIONS, FindTruth, Sample, Tune, recall_of
 from .work import Work, open_work
@@ -34,7 +42,7 @@ class NeighborPairs:
     edges : Edges
         Pairs of first rows, each once.
     equal : Path
-        Folder with ``same_as.npy``, the first row that equals each row, as in `NeighborGraph`.
+        Which rows equal which.
     content : str
         Fingerprint of all vectors.
     key : str
@@ -47,7 +55,7 @@ class NeighborPairs:
     """
 
     edges: Edges
-    equal: Path
+    equal: EqualRows
     content: str
     key: str
     exact: bool
@@ -124,13 +132,11 @@ def search(
         raise InputError(f"`recall` must be between 0 and 1, got {recall!r}.")
     check_rows(len(vectors))
     equal, content = find_equal_rows(vectors, work)
-    count = len(np.load(equal / "searched.npy", mmap_mode="r"))
+    count = int(equal.starts[-1])
     cost = count**2 * vectors.width / 2
     if method == "exact" or count < FEWEST_ROWS or (method == "auto" and cost <= CHEAP_ON_CPU):
         key = fingerprint([content, threshold, "exact"])
-        edges = Edges(
-            _Search(vectors, equal, threshold, recall, random_state).compare_all(work, key)
-        )
+        edges = _Search(vectors, equal, threshold, recall, random_state).compare_all(work, key)
         reason = "asked for" if method == "exact" else f"{cost:.1e} multiply-adds are cheap"
         return NeighborPairs(edges, equal, content, key, True, None, f"exact: {reason}")
     key = fingerprint([content, threshold, recall, random_state])
@@ -138,25 +144,28 @@ def search(
     return NeighborPairs(found[0], equal, content, key, False, *found[1:])
 
 
-def find_equal_rows(vectors: ShardedArray, work: Work) -> tuple[Path, str]:
-    """Return the folder that `FindEqual` filled, and a fingerprint of all vectors."""
-    ranges = blocks(len(vectors))
-    hashed = work.do("hash", HashRows(vectors), key=vectors.stamp(), shards=ranges)
-    hashes = (fingerprint(np.load(part / "hashes.npy")) for part in hashed)
-    content = fingerprint([len(vectors), vectors.width, *hashes])
-    (equal,) = work.do("equal", FindEqual(hashed), key=content)
-    return equal, content
+def find_equal_rows(vectors: ShardedArray, work: Work) -> tuple[EqualRows, str]:
+    """Return which rows equal which, and a fingerprint of all vectors."""
+    ranges, count = blocks(len(vectors)), buckets_for(len(vectors))
+    stamp = [vectors.stamp(), count]
+    hashed = work.do("hash", HashRows(vectors, count), key=stamp, shards=ranges)
+    content = content_of(hashed, vectors)
+    buckets = {f"{at:06d}": at for at in range(count)}
+    found = work.do("equal", FindEqual(hashed), key=[content, count], shards=buckets)
+    places = {name: at for at, name in enumerate(ranges)}
+    equal = work.do("same", EqualInRange(hashed, found), key=[content, count], shards=places)
+    return EqualRows(equal, arrays.BLOCK_ROWS), content
 
 
 @dataclass(frozen=True)
 class _Search:
     vectors: ShardedArray
-    equal: Path
+    equal: EqualRows
     threshold: float
     recall: float
     random_state: int
 
-    def compare_all(self, work: Work, key: str) -> tuple[Path, ...]:
+    def compare_all(self, work: Work, key: str) -> Edges:
         ranges = blocks(len(self.vectors))
         both = {
             f"{one}-{two}": (*ranges[one], *ranges[two])
@@ -166,7 +175,7 @@ class _Search:
         }
         task = CompareAll(self.vectors, self.equal, self.threshold, len(self.vectors))
         found = work.do("compare", task, key=key, shards=both)
-        return work.do("merge", MergeRuns(found), key=key, shards=ranges)
+        return self._merge(work, key, found)
 
     def through_partition(self, work: Work, key: str) -> tuple[Edges, Recall, str]:
         ranges = blocks(len(self.vectors))
@@ -176,10 +185,10 @@ class _Search:
         truth = work.do("truth", find_truth, key=key, shards=ranges)
         tune = Tune(self.vectors, sample, truth, self.threshold, self.recall, seed)
         (tuned,) = work.do("tune", tune, key=key)
-        edges = Edges(self._join(work, key, sample, tuned))
+        edges = self._join(work, key, sample, tuned)
         return edges, self._measure(edges, sample, tuned), self._describe(sample, tuned)
 
-    def _join(self, work: Work, key: str, sample: Path, tuned: Path) -> tuple[Path, ...]:
+    def _join(self, work: Work, key: str, sample: Path, tuned: Path) -> Edges:
         ranges = blocks(len(self.vectors))
         found: list[Path] = []
         for at in range(PARTITIONS):
@@ -195,7 +204,14 @@ class _Search:
                 work.executor.map(spreading, ranges)
             found += work.executor.map(joining, numbered)
             spreading.discard()  # the copies of the vectors are most of the disk
-        return work.do("merge", MergeRuns(tuple(found)), key=key, shards=ranges)
+        return self._merge(work, key, tuple(found))
+
+    def _merge(self, work: Work, key: str, found: tuple[Path, ...]) -> Edges:
+        parts = work.parts(len(self.vectors))
+        task = MergeRuns(found, parts)
+        ranges = blocks(len(self.vectors))
+        folders = work.do("merge", task, key=[key, parts.size], shards=ranges)
+        return Edges(folders, parts, work.part_blocks)
 
     def _measure(self, edges: Edges, sample: Path, tuned: Path) -> Recall:
         rows = np.load(sample / "rows.npy")

@@ -21,6 +21,7 @@ from thresher.core.search.hierarchy import Hierarchy, fit_hierarchy, margins_nee
 from thresher.core.search.recall import measured_recall
 
 from .arrays import ShardedArray
+from .equal_rows import EqualRows
 
 PARTITIONS = 2
 CELLS_PER_ROOT = 4
@@ -43,26 +44,23 @@ class Sample:
     """
 
     vectors: ShardedArray
-    equal: Path
+    equal: EqualRows
     random_state: int
 
     def __call__(self, _: None, folder: Path) -> None:
         """Fill the folder."""
-        searched = np.load(self.equal / "searched.npy", mmap_mode="r")
+        rows = int(self.equal.starts[-1])
         rng = np.random.default_rng(self.random_state)
-        cells = max(1, min(int(CELLS_PER_ROOT * np.sqrt(len(searched))), len(searched) // 8))
-        count = min(len(searched), ROWS_PER_CELL * cells)
-        chosen = np.sort(rng.choice(len(searched), count, replace=False))
-        seen = self.vectors.take(searched[chosen])
+        cells = max(1, min(int(CELLS_PER_ROOT * np.sqrt(rows)), rows // 8))
+        chosen = np.sort(rng.choice(rows, min(rows, ROWS_PER_CELL * cells), replace=False))
+        seen = self.vectors.take(self.equal.searched_at(chosen))
         for at in range(PARTITIONS):
             _write_partition(fit_hierarchy(seen, cells=cells, rng=rng), folder / str(at))
-        checked = rng.choice(
-            len(searched), min(len(searched), TUNING_ROWS + CHECKED_ROWS), replace=False
-        )
-        rows = np.sort(searched[checked])
-        np.save(folder / "rows.npy", rows)
-        np.save(folder / "tuning.npy", _half(len(rows), rng))
-        np.save(folder / "vectors.npy", self.vectors.take(rows))
+        checked = rng.choice(rows, min(rows, TUNING_ROWS + CHECKED_ROWS), replace=False)
+        sampled = self.equal.searched_at(np.sort(checked))
+        np.save(folder / "rows.npy", sampled)
+        np.save(folder / "tuning.npy", _half(len(sampled), rng))
+        np.save(folder / "vectors.npy", self.vectors.take(sampled))
 
 
 def _half(rows: int, rng: np.random.Generator) -> np.ndarray:
@@ -93,14 +91,13 @@ class FindTruth:
     """
 
     vectors: ShardedArray
-    equal: Path
+    equal: EqualRows
     sample: Path
     threshold: float
 
     def __call__(self, rows: tuple[int, int], folder: Path) -> None:
         """Fill the folder."""
-        searched = np.load(self.equal / "searched.npy", mmap_mode="r")
-        here = np.array(searched[slice(*np.searchsorted(searched, rows))])
+        here = self.equal.searched(rows)
         block, own = self.vectors.take(here), np.load(self.sample / "rows.npy")
         queries = np.load(self.sample / "vectors.npy")
         parts = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,23 @@ from thresher.core.executor import Executor, Task, get_executor
 from thresher.core.fingerprint import fingerprint
 from thresher.core.locking import alone_in
 
+from . import columns
+from .columns import Parts
+
 ALONE: dict[str, Any] = {"all": None}
 
 
 @dataclass(frozen=True)
 class Work:
-    """A work folder and who works in it."""
+    """A work folder, who works in it, and how many blocks of rows a part has."""
 
     folder: Path
     executor: Executor
+    part_blocks: int = field(default_factory=lambda: columns.PART_BLOCKS)
+
+    def parts(self, rows: int) -> Parts:
+        """Cut rows into parts."""
+        return Parts.of_rows(rows, blocks=self.part_blocks)
 
     def task(self, name: str, function: Callable[[Any, Path], None], key: Any) -> Task:
         """Return a task of this folder; `key` is all that its outputs depend on."""

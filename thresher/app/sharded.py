@@ -8,20 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypedDict, Unpack
 
-import numpy as np
-
 from curation.sharded import (
+    ShardColumn,
     apply_to_shards,
     clean_paths,
     embed_shards,
-    read_shard_column,
 )
 from curation.sharded import curate_shards as decide_shards
 from curation.sharded.embedding import compared_columns
 from curation.sharded.parquet_files import parquet_schema
 
 from ..core.errors import InputError
-from ..core.manifest import Manifest
+from ..core.manifest_parts import ManifestParts
 from ..core.options import Option, filled
 from ..core.progress import messages
 from ..core.role_words import KIND, role_lines
@@ -38,7 +36,7 @@ class CuratedShards(Shown):
 
     Attributes
     ----------
-    manifest : Manifest
+    manifest : ManifestParts
     folder : Path
         That holds it.
     roles : dict of str to str
@@ -47,7 +45,7 @@ class CuratedShards(Shown):
         Clean files, where some were asked for.
     """
 
-    manifest: Manifest
+    manifest: ManifestParts
     folder: Path
     roles: dict[str, str]
     clean: list[Path]
@@ -157,8 +155,8 @@ def curate_shards(
         here,
         threshold=threshold,
         pred_probs=[Path(path) for path in pred_probs] or None,
-        labels=_read(paths, label),
-        splits=_read(paths, split),
+        labels=_open(paths, label),
+        splits=_open(paths, split),
         executor=executor,
         workers=workers,
         recall=recall,
@@ -199,5 +197,5 @@ def _roles(
     return found | ({"beside": ", ".join(beside)} if beside else {})
 
 
-def _read(sources: list[Path], column: str | None) -> np.ndarray | None:
-    return None if column is None else read_shard_column(sources, column)
+def _open(sources: list[Path], column: str | None) -> ShardColumn | None:
+    return None if column is None else ShardColumn.open(sources, column)

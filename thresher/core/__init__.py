@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .ledger import CostLedger as CostLedger
     from .loading import load_dataset as load_dataset
     from .manifest import Manifest as Manifest
+    from .manifest_parts import ManifestParts as ManifestParts
     from .neighbors import NeighborGraph as NeighborGraph
     from .rows import with_row_ids as with_row_ids
     from .search import neighbor_graph as neighbor_graph
@@ -35,6 +36,7 @@ _HOME = {
     "Issues": "issues",
     "Labels": "labels",
     "Manifest": "manifest",
+    "ManifestParts": "manifest_parts",
     "NeighborGraph": "neighbors",
     "ThresherError": "errors",
     "TokenCounter": "token_counts",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # A Dataset or a DatasetDict: what comes in goes out.
 Rows = TypeVar("Rows")
-FORMAT = 1
+FORMAT, PARTS_FORMAT = 1, 2
 ACTIONS = ("keep", "drop", "relabel", "review")
 SCHEMA = pa.schema(
     [
@@ -89,10 +89,7 @@ class Manifest(ShownRows):
     header: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.table.schema.names != SCHEMA.names:
-            raise InputError(
-                f"A manifest has the columns {SCHEMA.names}, got {self.table.schema.names}."
-            )
+        _check_columns(self.table)
         _check_table(self.table)
 
     @classmethod
@@ -167,21 +164,27 @@ class Manifest(ShownRows):
         """Write ``manifest.parquet`` and ``manifest.json`` in a folder, atomically."""
         with atomic_path(folder) as temporary:
             temporary.mkdir()
-            pq.write_table(self.table, temporary / "manifest.parquet")
+            self.save_table(temporary / "manifest.parquet")
             write_json(temporary / "manifest.json", {"format": FORMAT, "header": self.header})
+
+    def save_table(self, path: Path) -> None:
+        """Write the decisions alone as a Parquet file."""
+        pq.write_table(self.table, path)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Manifest:
-        """Read what `save` wrote."""
+        """Read what `save` or `ManifestParts.join` wrote, whole."""
         path = Path(folder)
         head = read_json(path / "manifest.json")
-        if not isinstance(head, dict) or head.get("format") != FORMAT:
+        if not isinstance(head, dict) or head.get("format") not in (FORMAT, PARTS_FORMAT):
             raise InputError(f"{path} is not a manifest of format {FORMAT}: decide again.")
-        try:
-            table = pq.read_table(path / "manifest.parquet")
-        except (OSError, pa.ArrowInvalid) as error:
-            raise InputError(f"{path} cannot be read as a manifest ({error}).") from error
-        return cls(table, head["header"])
+        files = [part["file"] for part in head.get("parts", [{"file": "manifest.parquet"}])]
+        tables = [read_decisions(path / name) for name in files] or [SCHEMA.empty_table()]
+        return cls(pa.concat_tables(tables).combine_chunks(), head["header"])
+
+    def rows_between(self, start: int, stop: int) -> Manifest:
+        """Return the decisions of rows `start` to `stop`, by position."""
+        return replace(self, table=self.table.slice(start, stop - start))
 
     def apply(self, dataset: Rows, *, label: str | None = None) -> Applied[Rows]:
         """Drop and relabel rows as decided; kept and reviewed rows stay as they are, in order.
@@ -311,6 +314,21 @@ class Manifest(ShownRows):
             )
             same = pc.and_(same, pc.equal(old, new))
         return both.filter(pc.invert(same)).combine_chunks().sort_by("row_id")
+
+
+def read_decisions(path: Path) -> pa.Table:
+    """Read a Parquet file of decisions; an `InputError` names one that is none."""
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"{path} cannot be read as a manifest ({error}).") from error
+    _check_columns(table)
+    return table
+
+
+def _check_columns(table: pa.Table) -> None:
+    if table.schema.names != SCHEMA.names:
+        raise InputError(f"A manifest has the columns {SCHEMA.names}, got {table.schema.names}.")
 
 
 def _ids(dataset: datasets.Dataset) -> np.ndarray:

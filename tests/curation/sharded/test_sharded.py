@@ -17,15 +17,18 @@ from curation import decide, find_label_issues, find_near_duplicates
 from curation.sharded import (
     ShardedArray,
     arrays,
+    columns,
     confident_learning,
     curate_shards,
+    deciding,
     edges,
     embed_shards,
+    equal_rows,
     neighbor_pairs,
     open_vectors,
     stars,
 )
-from thresher.core import Embeddings, Manifest, embed, neighbor_graph
+from thresher.core import Embeddings, Manifest, embed, files, neighbor_graph
 from thresher.core.errors import InputError
 
 CLASSES = ("a", "b", "c", "d")
@@ -39,6 +42,12 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(edges, "RUN_PAIRS", 1000)
     monkeypatch.setattr(edges, "MERGED_PAIRS", 300)
     monkeypatch.setattr(stars, "SPAN_PAIRS", 700)
+    monkeypatch.setattr(stars, "STEP_PAIRS", 100)
+    monkeypatch.setattr(stars, "SAMPLED_PAIRS", 50)
+    monkeypatch.setattr(columns, "PART_BLOCKS", 2)
+    monkeypatch.setattr(equal_rows, "BUCKET_ROWS", 700)
+    monkeypatch.setattr(deciding, "MANIFEST_ROWS", 900)
+    monkeypatch.setattr(files, "_flush", lambda _: None)  # hundreds of files, read at once
     monkeypatch.setattr(confident_learning, "MOST_VALUES", 1500)
 
 
@@ -122,7 +131,9 @@ def test_decisions_equal_those_made_in_memory(rows, tmp_path, cut, action):
     policy = {"label": action, "fewest_per_class": 3}
     expected = in_memory(rows, policy)
     found = on_disk(rows, tmp_path, cut, policy)
-    assert found.table.equals(expected.table)
+    assert found.whole().table.equals(expected.table)
+    assert found.counts() == expected.counts()
+    assert found.reasons() == expected.reasons()
     assert Manifest.load(tmp_path / f"work-{cut}" / "manifest").table.equals(expected.table)
 
 
@@ -130,7 +141,8 @@ def test_decisions_equal_those_made_in_memory(rows, tmp_path, cut, action):
 def test_duplicates_alone_and_for_review(rows, tmp_path, action):
     policy = {"near_duplicate": action}
     expected = in_memory(rows, policy, labels=False)
-    assert on_disk(rows, tmp_path, "three", policy, labels=False).table.equals(expected.table)
+    found = on_disk(rows, tmp_path, "three", policy, labels=False)
+    assert found.whole().table.equals(expected.table)
 
 
 def test_partition_finds_nearly_all_pairs_and_knows_how_many(rows, tmp_path):
@@ -172,7 +184,7 @@ def test_ray_writes_the_same_bytes(rows, tmp_path, monkeypatch):
 
 def manifest_bytes(work):
     folder = work / "manifest"
-    return b"".join((folder / f"manifest.{kind}").read_bytes() for kind in ("json", "parquet"))
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
 
 
 def test_a_second_run_does_nothing_again_and_new_content_is_seen(rows, tmp_path):
@@ -185,7 +197,7 @@ def test_a_second_run_does_nothing_again_and_new_content_is_seen(rows, tmp_path)
     vectors[0] = vectors[1]
     np.save(sources[0] / "vectors.npy", vectors)
     again = curate_shards(sources, tmp_path / "work-one", threshold=0.8, method="exact")
-    assert again.actions[:2].tolist().count("drop") >= 1
+    assert again.rows_between(0, 2).actions.tolist().count("drop") >= 1
 
 
 CURATE = """
@@ -262,7 +274,7 @@ def test_embedding_files_equals_embedding_all(tmp_path):
     whole = datasets.Dataset.from_dict({"text": texts})
     expected = embed(whole, column="text", encoder="builtin:text")
     assert np.array_equal(vectors.read(0, 90), expected.vectors)
-    assert ids.to_pylist() == expected.row_ids.tolist()
+    assert ids.read(0, 90).to_pylist() == expected.row_ids.tolist()
     custom = embed_shards(files, tmp_path / "own", column="text", encoder="builtin:text-hash")
     assert open_vectors(custom)[0].width == 512
     assert embed_shards(files, tmp_path / "work", column="text") == parts
@@ -280,7 +292,7 @@ def test_equal_and_zero_rows(tmp_path):
     vectors[7] = 0
     np.save(tmp_path / "v.npy", vectors)
     manifest = curate_shards([tmp_path / "v.npy"], tmp_path / "work", threshold=0.9)
-    assert np.flatnonzero(manifest.actions == "keep").tolist() == [0, 7]
+    assert np.flatnonzero(manifest.whole().actions == "keep").tolist() == [0, 7]
 
 
 def test_bad_input_is_named(rows, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -11,7 +13,14 @@ from curation.decisions.policy import Policy
 from curation.labels import LabelIssues
 from curation.labels.noise import NoiseRate
 from curation.sharded.confident_learning import ConfidentLabels
-from curation.sharded.manifest_columns import Given, Twins, make_manifest
+from curation.sharded.manifest_columns import (
+    Duplicates,
+    Judged,
+    Twins,
+    decide_entangled,
+    with_decisions,
+)
+from thresher.core.manifest import Manifest
 
 CLASSES = ("x", "y", "z")
 RATE = NoiseRate(0.1, 0.05, 0.2)
@@ -33,16 +42,27 @@ def findings(seed):
     flagged = (codes >= 0) & (scores < rng.random())
     suggested = rng.integers(0, 3, n)
     wrong = ConfidentLabels(scores, suggested, flagged, RATE)
-    return twins, wrong, Given(ids, splits, codes, CLASSES)
+    return twins, ids, Judged(splits, codes, CLASSES, wrong)
 
 
-def decided(twins, wrong, given, policy):
-    ids = np.array(given.row_ids.to_pylist(), dtype=object)
-    issues = [twins.to_issues(np.flatnonzero(~twins.kept), given.row_ids)]
-    if wrong is not None:
-        labels = LabelIssues(
+@dataclass(frozen=True)
+class Names:
+    """Row ids in memory, taken as those on disk are."""
+
+    ids: pa.Array
+
+    def take(self, rows):
+        return self.ids.take(pa.array(rows))
+
+
+def decided(twins, names, judged, policy, *, labels):
+    ids = np.array(names.ids.to_pylist(), dtype=object)
+    issues = [twins.to_issues(np.flatnonzero(~twins.kept), names)]
+    if labels:
+        wrong = judged.wrong
+        found = LabelIssues(
             row_ids=ids,
-            labels=given.codes,
+            labels=judged.codes,
             classes=CLASSES,
             scores=wrong.scores,
             suggested=wrong.suggested,
@@ -52,9 +72,26 @@ def decided(twins, wrong, given, policy):
             expected_precision=None,
             method="confident learning",
         )
-        issues.append(labels.to_issues())
-    names = [CLASSES[code] if code >= 0 else None for code in given.codes]
-    return decide(*issues, row_ids=ids, splits=given.splits, labels=names, policy=policy)
+        issues.append(found.to_issues())
+    told = [CLASSES[code] if code >= 0 else None for code in judged.codes]
+    return decide(*issues, row_ids=ids, splits=judged.splits, labels=told, policy=policy)
+
+
+def in_columns(twins, names, judged, policy, *, labels):
+    of = np.where(twins.kept, np.arange(len(twins.kept)), twins.duplicate_of)
+    known = Duplicates(
+        twins.kept,
+        twins.scores,
+        names.ids,
+        names.take(of),
+        judged.codes,
+        judged.codes[of],
+        CLASSES,
+    )
+    rows, table = np.empty(0, np.int64), None
+    if labels:
+        rows, table = decide_entangled(twins, names, judged, policy=policy)
+    return Manifest(with_decisions(known.columns(policy.near_duplicate), table, rows))
 
 
 @pytest.mark.parametrize("near", ["drop", "review", "none"])
@@ -62,11 +99,11 @@ def decided(twins, wrong, given, policy):
 def test_columns_equal_decisions_of_rows(near, label):
     reviewed = 0
     for seed in range(60):
-        twins, wrong, given = findings(seed)
+        twins, ids, judged = findings(seed)
         policy = Policy(near_duplicate=near, label=label, fewest_per_class=seed % 5)
-        for found in (wrong, None):
-            manifest = make_manifest(twins, found, given, policy=policy, header={})
-            expected = decided(twins, found, given, policy)
+        for labels in (True, False):
+            manifest = in_columns(twins, Names(ids), judged, policy, labels=labels)
+            expected = decided(twins, Names(ids), judged, policy, labels=labels)
             assert manifest.table.to_pylist() == expected.table.to_pylist(), seed
         reviewed += manifest.counts()["review"]  # of duplicates alone
     assert (reviewed > 0) == (near != "none")

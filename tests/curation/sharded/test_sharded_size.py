@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from curation.sharded.columns import Parts
 from curation.sharded.edges import EDGE, INDEX_ROWS, Edges, MergeRuns, RunWriter
 from thresher.core.errors import InputError
 from thresher.core.search import pairs_above
@@ -42,15 +43,16 @@ def test_many_runs_make_the_pairs_that_memory_would(tmp_path):
         writer.flush()
         homes.append(home)
     assert len(list(tmp_path.glob("found-*/run-*.npy"))) > 30
-    merge = MergeRuns(tuple(homes), merged=MERGED)
+    parts = Parts(ROWS, ROWS)
+    merge = MergeRuns(tuple(homes), parts, merged=MERGED)
     merged = tmp_path / "merged", tmp_path / "rest"
     for home, rows in zip(merged, ((0, 3 * INDEX_ROWS), (3 * INDEX_ROWS, ROWS)), strict=True):
         home.mkdir()
         merge(rows, home)
-    files = [np.load(path) for home in merged for path in sorted(home.glob("*.npy"))]
+    files = [np.load(path) for home in merged for path in sorted(home.glob("edges-*.npy"))]
     assert len(files) >= 5
     assert max(map(len, files)) < len(first) / 3
-    edges = Edges(merged)
+    edges = Edges(merged, parts, len(merged))
     assert len(edges) == len(first)
     low, high, scores = (np.concatenate(part) for part in zip(*edges, strict=True))
     assert low.tolist() == first.tolist()

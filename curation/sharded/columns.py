@@ -1,0 +1,115 @@
+"""One value a row, on disk in pieces of equal length; and the parts that rows are worked on in.
+
+What is kept for each row is never whole in memory: a step holds the values of one part, or of two
+parts whose rows meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from . import arrays
+from .arrays import pick, read_rows
+
+PART_BLOCKS = 64
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Rows cut into parts of some blocks each; nothing that is decided depends on how many.
+
+    Attributes
+    ----------
+    rows : int
+    size : int
+        Rows of a part; the last one may have fewer.
+    """
+
+    rows: int
+    size: int
+
+    @classmethod
+    def of_rows(cls, rows: int, *, blocks: int) -> Parts:
+        """Cut rows into parts of `blocks` blocks."""
+        return cls(rows, blocks * arrays.BLOCK_ROWS)
+
+    def __len__(self) -> int:
+        return -(-self.rows // self.size)
+
+    def span(self, at: int) -> tuple[int, int]:
+        """Return the first row of a part, and the one after its last."""
+        return at * self.size, min((at + 1) * self.size, self.rows)
+
+    def named(self) -> dict[str, int]:
+        """Return the parts as shards of a task."""
+        return {f"{at:06d}": at for at in range(len(self))}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One value for each row, in ``.npy`` files of equal length.
+
+    Attributes
+    ----------
+    folders : tuple of Path
+        One for each piece, in the order of the rows.
+    name : str
+        Of the file, without ``.npy``.
+    size : int
+        Rows of a piece.
+    """
+
+    folders: tuple[Path, ...]
+    name: str
+    size: int
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Return the values of rows `start` to `stop` as a new array."""
+        pieces = range(start // self.size, -(-stop // self.size))
+        found = [
+            read_rows(
+                self.path(piece),
+                max(start - piece * self.size, 0),
+                min(stop - piece * self.size, self.size),
+            )
+            for piece in pieces
+        ]
+        return found[0] if len(found) == 1 else np.concatenate(found)
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Return the values of rows in any order, shape (m,)."""
+        order = np.argsort(rows, kind="stable")
+        ordered = rows[order]
+        found = [pick(self.path(at), ordered[low:high] - at * self.size)
+                 for at, low, high in runs_of(ordered // self.size)]  # fmt: skip
+        result = np.empty(len(rows), found[0].dtype if found else self._dtype())
+        if found:
+            result[order] = np.concatenate(found)
+        return result
+
+    def path(self, piece: int) -> Path:
+        """Return the file of a piece."""
+        return self.folders[piece] / f"{self.name}.npy"
+
+    def _dtype(self) -> np.dtype:
+        return np.load(self.path(0), mmap_mode="r").dtype if self.folders else np.dtype(np.int64)
+
+
+def runs_of(ordered: np.ndarray) -> Iterator[tuple[int, int, int]]:
+    """Yield each value of a sorted array, and where its run starts and ends."""
+    starts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+    for low, high in pairwise([0, *starts.tolist(), len(ordered)] if len(ordered) else []):
+        yield int(ordered[low]), low, high
+
+
+def part_of(rows: np.ndarray, size: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield each part of `size` rows that some of the given rows lie in, and which of them do."""
+    parts = rows // size
+    order = np.argsort(parts, kind="stable")
+    for at, low, high in runs_of(parts[order]):
+        yield at, order[low:high]

@@ -1,0 +1,185 @@
+"""What the user says of each row (split, label, priority), from an array or from Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from thresher.core.errors import InputError
+from thresher.core.executor.serial import SerialExecutor
+from thresher.core.fingerprint import fingerprint
+from thresher.core.text_arrays import text_array
+
+from ..duplicates.stars import checked_rows
+from ..labels.inputs import encode_labels
+from .columns import Column, Parts
+from .facts import RowFacts
+from .parquet_files import ShardColumn
+from .work import Work
+
+
+class Values(Protocol):
+    """One value for each row, read a part at a time."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Return the values of rows `start` to `stop`."""
+
+    def stamp(self) -> Any:
+        """Return JSON types that change when the values do."""
+
+
+@dataclass(frozen=True)
+class ArrayValues:
+    """Values that the user holds in memory."""
+
+    array: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Return the values of rows `start` to `stop`."""
+        return self.array[start:stop]
+
+    def stamp(self) -> Any:
+        """Return a fingerprint of all values."""
+        return fingerprint(self.array)
+
+
+@dataclass(frozen=True)
+class CodedColumn:
+    """The codes of a column's texts: `codes` are those of `texts`; −1 = missing."""
+
+    column: ShardColumn
+    texts: pa.Array
+    codes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.column)
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Return the codes of rows `start` to `stop`."""
+        place = pc.index_in(self.column.texts(start, stop), value_set=self.texts)
+        codes: np.ndarray = self.codes[place.to_numpy(zero_copy_only=False)]
+        return codes
+
+    def stamp(self) -> Any:
+        """Return names and times of the files, and the codes."""
+        return [self.column.stamp(), self.texts.to_pylist(), self.codes.tolist()]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is known of the rows beforehand.
+
+    Attributes
+    ----------
+    splits, codes, priority : Values or None
+        Codes of labels are −1 where one is missing.
+    classes : tuple of str
+    """
+
+    splits: Values | None
+    codes: Values | None
+    priority: Values | None
+    classes: tuple[str, ...]
+
+
+def read_given(
+    rows: int,
+    *,
+    splits: np.ndarray | Sequence[str] | ShardColumn | None,
+    labels: np.ndarray | Sequence[int] | Sequence[str] | ShardColumn | None,
+    priority: np.ndarray | None,
+    classes: Sequence[str] | None,
+    width: int,
+) -> Given:
+    """Check lengths and encode labels; `width` is the number of columns of the probabilities.
+
+    Raises
+    ------
+    InputError
+        On unequal lengths, and on labels outside the classes.
+    """
+    for name, values in (("splits", splits), ("labels", labels)):
+        if values is not None and len(values) != rows:
+            raise InputError(f"There are {rows} rows, but {len(values)} {name}.")
+    order = None
+    if priority is not None:
+        order = ArrayValues(checked_rows("priority", priority, rows, float))
+    split_of: Values | None = None
+    if splits is not None:
+        split_of = splits if isinstance(splits, ShardColumn) else ArrayValues(text_array(splits))
+    if labels is None:
+        return Given(split_of, None, order, ())
+    coded, names = _coded(labels, classes=classes, width=width)
+    return Given(split_of, coded, order, names)
+
+
+def _coded(labels: Any, *, classes: Sequence[str] | None, width: int) -> tuple[Values, Any]:
+    if not isinstance(labels, ShardColumn):
+        codes, names = encode_labels(labels, classes=classes, width=width)
+        return ArrayValues(codes), names
+    texts = labels.distinct()
+    codes, names = encode_labels(text_array(texts.to_pylist()), classes=classes, width=width)
+    return CodedColumn(labels, texts, codes), names
+
+
+@dataclass(frozen=True)
+class SaveRows:
+    """Task over parts: ``protect.npy``, ``priority.npy``, ``codes.npy``, those that are given."""
+
+    given: Given
+    protected: tuple[str, ...]
+    parts: Parts
+
+    def __call__(self, at: int, folder: Path) -> None:
+        """Fill the folder."""
+        span = self.parts.span(at)
+        if self.given.splits is not None:
+            protect = np.isin(self.given.splits.read(*span), self.protected)
+            np.save(folder / "protect.npy", protect)
+        if self.given.priority is not None:
+            np.save(folder / "priority.npy", self.given.priority.read(*span))
+        if self.given.codes is not None:
+            np.save(folder / "codes.npy", self.given.codes.read(*span).astype(np.int64))
+
+
+@dataclass(frozen=True)
+class SavedRows:
+    """What `SaveRows` wrote, one value a row."""
+
+    protect: Column | None
+    priority: Column | None
+    codes: Column | None
+    key: str
+
+    def facts(self, place: Any) -> RowFacts:
+        """Return what rows are ranked by; `place` as in `RowFacts`."""
+        return RowFacts(self.protect, self.priority, place)
+
+
+def save_given(
+    given: Given, work: Work, *, rows: int, protected: tuple[str, ...], key: Any
+) -> SavedRows:
+    """Write what is given in parts; in this process, so that no worker gets whole arrays."""
+    parts = work.parts(rows)
+    sources = (given.splits, given.priority, given.codes)
+    stamps = [None if values is None else values.stamp() for values in sources]
+    made = fingerprint([key, stamps, list(given.classes), list(protected)])
+    task = work.task("rows", SaveRows(given, protected, parts), [made, parts.size])
+    folders = tuple(SerialExecutor().map(task, parts.named()))
+    names = ("protect", "priority", "codes")
+    protect, priority, codes = (
+        None if values is None else Column(folders, name, parts.size)
+        for name, values in zip(names, sources, strict=True)
+    )
+    return SavedRows(protect, priority, codes, made)
