@@ -70,8 +70,7 @@ def close_vectors(
     vectors, threshold
         See `Relation`.
     """
-    codes = np.load(pairs.equal / "same_as.npy").astype(np.int64)
-    codes[~np.load(pairs.equal / "alive.npy")] = -1
+    codes = pairs.equal.groups()
     found = list(pairs.edges)
     left = np.concatenate([EMPTY, *(part for low, high, _ in found for part in (low, high))])
     right = np.concatenate([EMPTY, *(part for low, high, _ in found for part in (high, low))])

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from . import arrays
-from .arrays import pick, read_rows
+from .arrays import read_rows
 
 PART_BLOCKS = 64
+FEW = 16  # values are read one by one where they are fewer than one in so many
 
 
 @dataclass(frozen=True)
@@ -79,18 +80,16 @@ class Column:
             )
             for piece in pieces
         ]
-        return found[0] if len(found) == 1 else np.concatenate(found)
+        return found[0] if len(found) == 1 else np.concatenate([np.empty(0, self._dtype()), *found])
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """Return the values of rows in any order, shape (m,)."""
-        order = np.argsort(rows, kind="stable")
-        ordered = rows[order]
-        found = [pick(self.path(at), ordered[low:high] - at * self.size)
-                 for at, low, high in runs_of(ordered // self.size)]  # fmt: skip
-        result = np.empty(len(rows), found[0].dtype if found else self._dtype())
-        if found:
-            result[order] = np.concatenate(found)
-        return result
+        result: np.ndarray | None = None
+        for piece, here in part_of(rows, self.size):
+            values = _values(self.path(piece), rows[here] - piece * self.size)
+            result = np.empty(len(rows), values.dtype) if result is None else result
+            result[here] = values
+        return np.empty(0, self._dtype()) if result is None else result
 
     def path(self, piece: int) -> Path:
         """Return the file of a piece."""
@@ -98,6 +97,15 @@ class Column:
 
     def _dtype(self) -> np.dtype:
         return np.load(self.path(0), mmap_mode="r").dtype if self.folders else np.dtype(np.int64)
+
+
+def _values(path: Path, positions: np.ndarray) -> np.ndarray:
+    """Return the values at positions in any order; of many, the whole file is read at once."""
+    stored = np.load(path, mmap_mode="r")
+    if len(positions) * FEW > len(stored):
+        stored = read_rows(path, 0, len(stored))
+    found: np.ndarray = np.array(stored[positions])
+    return found
 
 
 def runs_of(ordered: np.ndarray) -> Iterator[tuple[int, int, int]]:
@@ -109,7 +117,7 @@ def runs_of(ordered: np.ndarray) -> Iterator[tuple[int, int, int]]:
 
 def part_of(rows: np.ndarray, size: int) -> Iterator[tuple[int, np.ndarray]]:
     """Yield each part of `size` rows that some of the given rows lie in, and which of them do."""
-    parts = rows // size
+    parts = (rows // size).astype(np.uint16)  # sorted by radix, an eighth of the time
     order = np.argsort(parts, kind="stable")
     for at, low, high in runs_of(parts[order]):
         yield at, order[low:high]

@@ -1,6 +1,6 @@
 """Pairs of close rows on disk: written in sorted runs by many tasks, merged in ranges of rows.
 
-A pair may be found by several tasks. Runs are sorted by the lower row, so that one range of rows
+A pair may be found by several tasks. Runs are sorted by ranges of the lower row, so that a range
 can be merged with no more in memory than its own pairs, and the outcome does not depend on how many
 runs there were or in which order they were written.
 """
@@ -28,7 +28,7 @@ Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class RunWriter:
-    """Collects pairs and writes them to a folder in sorted runs, ``run-000000.npy`` and on.
+    """Collects pairs and writes them to a folder in runs by row, ``run-000000.npy`` and on.
 
     Parameters
     ----------
@@ -62,18 +62,37 @@ class RunWriter:
         """Write what waits as one run, with the place where each range of rows starts."""
         if not self._count:
             return
-        run = _sorted_once(np.concatenate(self._waiting))
-        limits = np.arange(self._ranges + 1, dtype=np.int64) * INDEX_ROWS
-        starts = np.searchsorted(run["low"].astype(np.int64), limits)
+        run = np.concatenate(self._waiting)
+        at = run["low"] // np.uint32(INDEX_ROWS)
+        order = radix_order(at, self._ranges)
+        run, starts = _taken(run, order), np.searchsorted(at[order], np.arange(self._ranges + 1))
         np.save(self._folder / f"run-{self._runs:06d}.npy", run)
         np.save(self._folder / f"starts-{self._runs:06d}.npy", starts)
         self._waiting, self._count, self._runs = [], 0, self._runs + 1
 
 
+def radix_order(values: np.ndarray, limit: int) -> np.ndarray:
+    """Return the stable order of whole numbers below `limit`, 16 bits at a time."""
+    order = np.argsort(values.astype(np.uint16), kind="stable")
+    if limit > 1 << 16:
+        order = order[np.argsort((values[order] >> np.uint32(16)).astype(np.uint16), kind="stable")]
+    return order
+
+
+def _taken(edges: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Return edges in an order; copied as rows of three numbers, in a quarter of the time."""
+    numbers = edges.view(np.uint32).reshape(-1, 3)
+    return np.take(numbers, order, axis=0).view(EDGE).ravel()
+
+
 def _sorted_once(edges: np.ndarray) -> np.ndarray:
-    keys = edges["low"].astype(np.uint64) << np.uint64(32) | edges["high"].astype(np.uint64)
-    _, once = np.unique(keys, return_index=True)
-    return edges[once]
+    """Sort pairs and leave out what is there again; a pair has the same similarity everywhere."""
+    keys = edges["low"].astype(np.uint64) << np.uint64(32) | edges["high"]
+    order = np.argsort(keys)
+    ordered = keys[order]
+    new = np.ones(len(keys), bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    return _taken(edges, order[new])
 
 
 @dataclass(frozen=True)
@@ -109,8 +128,8 @@ class MergeRuns:
 
     def _save(self, edges: np.ndarray, folder: Path, number: int) -> None:
         part = edges["high"] // np.uint32(self.parts.size)
-        order = np.argsort(part.astype(np.uint16), kind="stable")
-        np.save(folder / f"edges-{number:06d}.npy", edges[order])
+        order = radix_order(part, len(self.parts))
+        np.save(folder / f"edges-{number:06d}.npy", _taken(edges, order))
         cells = np.searchsorted(part[order], np.arange(len(self.parts) + 1))
         np.save(folder / f"cells-{number:06d}.npy", cells)
 

@@ -208,6 +208,17 @@ class EqualRows:
         ]
         return np.concatenate([np.empty(0, np.int64), *found])
 
+    def groups(self) -> np.ndarray:
+        """Return for all rows the first row that equals each, −1 for zero rows; int64, (n,)."""
+        rows = sum(len(np.load(self.same_as.path(at), mmap_mode="r"))
+                   for at in range(len(self.folders)))  # fmt: skip
+        if not rows:
+            return np.empty(0, np.int64)
+        first = self.same_as.read(0, rows).astype(np.int64)
+        alive = np.zeros(rows, bool)
+        alive[self.searched_at(np.arange(self.starts[-1]))] = True
+        return np.where(alive[first], first, -1)
+
 
 def content_of(hashed: tuple[Path, ...], vectors: ShardedArray) -> str:
     """Return the fingerprint of all vectors."""

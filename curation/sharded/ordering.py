@@ -18,7 +18,7 @@ import numpy as np
 from thresher.core.errors import InputError
 
 from .arrays import read_rows
-from .columns import Column, Parts
+from .columns import Column, Parts, part_of
 from .work import Work
 
 SAMPLED = 1024
@@ -59,12 +59,12 @@ class Ranked:
     def rows_at(self, places: np.ndarray) -> np.ndarray:
         """Return the rows that stand at places, int64, shape (m,)."""
         found = np.empty(len(places), np.int64)
-        for bucket in self.buckets:
-            start, rows = int(np.load(bucket / "start.npy")), bucket / "rows.npy"
-            stop = start + len(np.load(rows, mmap_mode="r"))
-            here = np.flatnonzero((places >= start) & (places < stop))
-            if len(here):
-                found[here] = read_rows(rows, 0, stop - start)[places[here] - start]
+        starts = np.array([int(np.load(bucket / "start.npy")) for bucket in self.buckets])
+        buckets = np.searchsorted(starts, places, side="right") - 1
+        for at, here in part_of(buckets, 1):
+            path = self.buckets[at] / "rows.npy"
+            rows = read_rows(path, 0, len(np.load(path, mmap_mode="r")))
+            found[here] = rows[places[here] - starts[at]]
         return found
 
 

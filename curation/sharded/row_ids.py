@@ -43,14 +43,23 @@ class CountedIds:
         """
         numbers = rows.astype(np.int64)
         digits = np.searchsorted(10 ** np.arange(1, 19), numbers, side="right") + 1
-        place = np.zeros(len(numbers), np.int64)
-        for length in range(1, len(str(max(self.rows - 1, 0))) + 1):
-            least = 10 ** (length - 1) if length > 1 else 0
-            longer = numbers // 10 ** np.maximum(digits - length, 0)
-            shorter = numbers * 10 ** np.maximum(length - digits, 0)
-            before = np.where(length < digits, longer + 1, shorter)
-            place += np.clip(np.minimum(before, self.rows) - least, 0, None)
+        longest = len(str(max(self.rows - 1, 0)))
+        place = np.empty(len(numbers), np.int64)
+        for own in range(1, longest + 1):
+            here = np.flatnonzero(digits == own)
+            place[here] = self._before(numbers[here], own, longest)
         return place
+
+    def _before(self, numbers: np.ndarray, own: int, longest: int) -> np.ndarray:
+        """Count the names before numbers that all have `own` digits."""
+        before = np.zeros(len(numbers), np.int64)
+        for length in range(1, longest + 1):
+            least = 10 ** (length - 1) if length > 1 else 0
+            if length < own:  # the first digits, and those before them
+                before += numbers // 10 ** (own - length) + (1 - least)
+            else:
+                before += np.clip(numbers * 10 ** (length - own), least, self.rows) - least
+        return before
 
 
 @dataclass(frozen=True)

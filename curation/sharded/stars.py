@@ -86,18 +86,16 @@ class CountNeighbors:
     def __call__(self, at: int, folder: Path) -> None:
         """Fill the folder."""
         start, stop = self.edges.parts.span(at)
-        counts = np.zeros(stop - start)
+        counts = np.zeros(stop - start, np.uint32)
         for other, pairs in self.edges.touching(at):
             low = self.edges.parts.span(other)[0]
             copies = None
             for own, others, _ in pairs:
                 if copies is None:
                     copies = self.equal.copies.read(*self.edges.parts.span(other))
-                weights = copies[others - low]
-                counts += np.bincount(own - start, weights=weights, minlength=len(counts))
+                np.add.at(counts, own - start, copies[others - low])
         equal = self.equal.copies.read(start, stop)
-        degree = np.where(counts > 0, counts + equal - 1, 0)
-        np.save(folder / "degree.npy", degree.astype(np.uint32))
+        np.save(folder / "degree.npy", np.where(counts > 0, counts + equal - 1, 0))
 
 
 @dataclass(frozen=True)

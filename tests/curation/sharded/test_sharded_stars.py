@@ -200,3 +200,5 @@ def test_equal_rows_are_those_of_sorting_all(tmp_path, monkeypatch, buckets):
     alive = np.flatnonzero(vectors.any(axis=1) & (first == np.arange(1000)))
     assert equal.searched_at(np.arange(len(alive))).tolist() == alive.tolist()
     assert equal.starts[-1] == len(alive)
+    expected = np.where(vectors.any(axis=1), first, -1)
+    assert equal.groups().tolist() == expected.tolist()
