@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .personal import find_personal_data as find_personal_data
     from .quality import find_quality_issues as find_quality_issues
     from .quality import find_rule_issues as find_rule_issues
+    from .spans import find_repeated_spans as find_repeated_spans
 
 _HOME = {
     "Curator": "curator.curator",
@@ -59,6 +60,7 @@ _HOME = {
     "find_outliers": "outliers.finding",
     "find_personal_data": "personal",
     "find_quality_issues": "quality",
+    "find_repeated_spans": "spans",
     "find_regression_issues": "labels",
     "find_rule_issues": "quality",
     "find_token_issues": "labels",

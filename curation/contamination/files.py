@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,14 +20,13 @@ from thresher.core.signatures import checked
 from thresher.core.text_shards import TextShard, open_shards
 
 from ..sharded.work import Work, open_work
-from .cleaning import clean_files
+from ..text_files.cleaning import ACTIONS, MASKS, clean_files
+from ..text_files.seen import Seen, check_folder, failed_files, read_seen
 from .index import WHOLE, BenchmarkIndex, Benchmarks, N, build_index
 from .reports import item_table, write_findings
 from .scanning import CountSequences, JudgeFile, ScanFile
 
 PathLike = str | os.PathLike[str]
-ACTIONS = ("report", "drop", "mask")
-MASK = "[removed]"
 COMMON = 10
 
 
@@ -116,8 +114,8 @@ def decontaminate(
         Folder of the findings and, in ``clean``, of the files without what was found.
     text : str, optional
         Columns of the texts, separated by commas; the usual one is found.
-    action : {"report", "drop", "mask"}
-        Only report; leave contaminated texts out; or put ``[removed]`` for the passages.
+    action : {"report", "drop", "mask", "cut"}
+        Only report; leave contaminated texts out; put ``[removed]`` for the passages, or nothing.
     n : int
         Words of a sequence. Shorter items are looked for as wholes; those of fewer than 8 words
         count only where they are all of a text.
@@ -156,26 +154,17 @@ def decontaminate(
     check_count("n", n)
     folder = Path(out)
     shards = open_shards(sources, text=text)
-    _check_folder(folder, shards)
+    check_folder(folder, shards)
     with open_work(folder / "work", executor=executor, workers=workers) as work:
         grams = _index(work, benchmarks, n=n, keep=None if index is None else Path(index))
         scanned, judged, counts = _searched(work, grams, shards, coverage=coverage, common=common)
-        seen = [json.loads((path / "seen.json").read_text(encoding="utf-8")) for path in scanned]
-        _check_seen(shards, seen)
+        seen = read_seen(scanned)
         items = item_table(BenchmarkIndex.load(grams), counts, judged)
         rows = write_findings(folder, shards, scanned, judged, items=items, seen=seen)
         summary = _summary(shards, seen, items, rows)
         write_json(folder / "report.json", summary)
         clean = _clean(work, folder, shards, judged, seen, action=action)
     return Decontamination(folder, **summary, clean=clean)
-
-
-def _check_folder(folder: Path, shards: Sequence[TextShard]) -> None:
-    if folder.is_file():
-        raise InputError(f"The findings go to a folder; {folder} is a file.")
-    inside = [shard.name for shard in shards if folder.resolve() in shard.path.resolve().parents]
-    if inside:
-        raise InputError(f"{inside[0]} lies in {folder}, which gets the findings: give another.")
 
 
 def _index(work: Work, benchmarks: Benchmarks | PathLike, *, n: int, keep: Path | None) -> Path:
@@ -214,52 +203,34 @@ def _searched(
     return scanned, judged, counts
 
 
-def _check_seen(shards: Sequence[TextShard], seen: Sequence[dict[str, Any]]) -> None:
-    failed = [each["error"] for each in seen if each["error"] is not None]
-    if len(failed) == len(shards):
-        raise InputError(f"None of {len(shards)} files can be read; the first: {failed[0]}.")
-
-
 def _clean(
     work: Work,
     folder: Path,
     shards: Sequence[TextShard],
     judged: Sequence[Path],
-    seen: Sequence[dict[str, Any]],
+    seen: Sequence[Seen],
     *,
     action: str,
 ) -> list[Path]:
     if action == "report":
         return []
-    whole = [at for at, each in enumerate(seen) if each["error"] is None]
-    return clean_files(
-        work,
-        folder / "clean",
-        [shards[at] for at in whole],
-        [judged[at] / "passages.parquet" for at in whole],
-        mask=MASK if action == "mask" else None,
-        untouched=[seen[at]["bad"] == 0 for at in whole],
-    )
+    ranges = [path / "passages.parquet" for path in judged]
+    return clean_files(work, folder / "clean", shards, ranges, seen=seen, mask=MASKS[action])
 
 
 def _summary(
-    shards: Sequence[TextShard], seen: Sequence[dict[str, Any]], items: pa.Table, rows: int
+    shards: Sequence[TextShard], seen: Sequence[Seen], items: pa.Table, rows: int
 ) -> dict[str, Any]:
-    failed = {
-        shard.name: each["error"]
-        for shard, each in zip(shards, seen, strict=True)
-        if each["error"] is not None
-    }
     names = np.array(items["benchmark"].to_pylist(), object)
     hit = items["texts"].to_numpy() > 0
     return {
-        "rows": sum(each["rows"] for each in seen),
+        "rows": sum(each.rows for each in seen),
         "contaminated": rows,
-        "unreadable": sum(each["bad"] for each in seen),
+        "unreadable": sum(each.bad for each in seen),
         "benchmarks": {
             str(name): {"items": int((names == name).sum()),
                         "contaminated": int(hit[names == name].sum())}
             for name in dict.fromkeys(names.tolist())
         },
-        "failed": failed,
+        "failed": failed_files(shards, seen),
     }  # fmt: skip

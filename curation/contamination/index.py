@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from thresher.core.errors import InputError, check_count
 from thresher.core.files import atomic_path, read_json
 from thresher.core.fingerprint import fingerprint
+from thresher.core.key_filter import KeyFilter
 from thresher.core.missing import text_list
 from thresher.core.word_hashes import WordHashes, hash_words
 
@@ -31,8 +32,6 @@ N, WHOLE, MOST_ITEMS = 13, 8, 20
 FORMAT = 1
 Benchmarks = Mapping[str, Sequence[str] | Mapping[str, str]]
 _ARRAYS = ("grams", "indptr", "owners", "filter")
-# Bits of the filter for each sequence: one in sixteen other ones passes it.
-_FILTER_BITS = 16
 _CHUNK = 2000
 
 
@@ -48,7 +47,7 @@ class BenchmarkIndex:
     owners : ndarray of int32, shape (p,)
         Sequence i belongs to the items ``owners[indptr[i]:indptr[i + 1]]``.
     filter : ndarray of uint8
-        Bits by which most other sequences are told at once.
+        The bits of a `KeyFilter` of the sequences.
     items : pyarrow.Table
         ``benchmark``, ``item``, ``text``, ``words``, and ``grams``: how many of the sequences are
         its own, none for an item of nothing but template or without a word.
@@ -62,6 +61,11 @@ class BenchmarkIndex:
     items: pa.Table
     n: int
     whole: int
+
+    @cached_property
+    def known(self) -> KeyFilter:
+        """Finds the sequences among others."""
+        return KeyFilter(self.grams, self.filter)
 
     @cached_property
     def sizes(self) -> np.ndarray:
@@ -82,25 +86,6 @@ class BenchmarkIndex:
         return fingerprint(
             [FORMAT, self.n, self.whole, names], self.grams, self.indptr, self.owners
         )
-
-    def find(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return which of some hashes, uint64 (m,), are in the index, and as which sequences.
-
-        Returns
-        -------
-        places : ndarray of int64, shape (h,)
-            Into `hashes`, rising.
-        found : ndarray of int64, shape (h,)
-            Into `grams`.
-        """
-        if not len(self.grams):
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        bits = _bits(hashes, len(self.filter))
-        likely = np.flatnonzero(self.filter[bits >> 3] >> (bits & 7).astype(np.uint8) & 1)
-        wanted = hashes[likely]
-        found = np.minimum(np.searchsorted(self.grams, wanted), len(self.grams) - 1)
-        right = self.grams[found] == wanted
-        return likely[right], found[right]
 
     def postings(self, grams: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the items of some sequences, int64 (k,): place among those given, and item."""
@@ -189,7 +174,7 @@ def build_index(
     )
     indptr = np.append(first, len(hashes)).astype(np.int64)
     return BenchmarkIndex(
-        grams, indptr, owners.astype(np.int32), _filter(grams), table, n, min(whole, n)
+        grams, indptr, owners.astype(np.int32), KeyFilter.of(grams).bits, table, n, min(whole, n)
     )
 
 
@@ -235,16 +220,3 @@ def _without_template(
     pairs = np.unique(np.stack([group, same[owners]]), axis=1)
     kept = (np.bincount(pairs[0]) <= most)[group]
     return hashes[kept], owners[kept]
-
-
-def _filter(grams: np.ndarray) -> np.ndarray:
-    bytes_of_filter = 1 << max(10, (len(grams) * _FILTER_BITS // 8 - 1).bit_length())
-    bits = np.zeros(bytes_of_filter * 8, bool)
-    bits[_bits(grams, bytes_of_filter)] = True
-    return np.packbits(bits, bitorder="little")
-
-
-def _bits(hashes: np.ndarray, size: int) -> np.ndarray:
-    """Return the bit of a filter of `size` bytes for each hash, by its highest bits."""
-    shift = np.uint64(64 - (size * 8).bit_length() + 1)
-    return np.asarray((hashes >> shift).astype(np.int64))

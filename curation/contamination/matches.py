@@ -36,12 +36,12 @@ def find_matches(index: BenchmarkIndex, words: WordHashes) -> Matches:
     places, sizes, grams = [], [], []
     for length in index.lengths:
         at, hashes = words.runs(length)
-        hit, found = index.find(hashes)
+        hit, found = index.known.find(hashes)
         places.append(at[hit])
         grams.append(found)
         sizes.append(np.full(len(hit), length))
     short = np.flatnonzero((words.counts > 0) & (words.counts < index.whole))
-    hit, found = index.find(words.wholes(short))
+    hit, found = index.known.find(words.wholes(short))
     places.append(words.indptr[short[hit]])
     grams.append(found)
     sizes.append(words.counts[short[hit]])
@@ -71,22 +71,3 @@ def held(
     keys, counts = np.unique(pairs[place, 0] * len(own) + item, return_counts=True)
     row, which = np.divmod(keys, len(own))
     return row, which, (counts / np.maximum(own[which], 1)).astype(np.float32)
-
-
-def joined_ranges(
-    keys: np.ndarray, starts: np.ndarray, ends: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Join ranges of one key that overlap or touch; return keys, starts, ends, in their order."""
-    if not len(keys):
-        return keys, starts, ends
-    order = np.lexsort((ends, starts, keys))
-    keys, starts, ends = keys[order], starts[order], ends[order]
-    # Shifting each key's ranges past those of the key before lets one running maximum do for all.
-    group = np.cumsum(np.append(False, keys[1:] != keys[:-1]))
-    shift = group * (int(ends.max()) + 1)
-    reach = np.maximum.accumulate(ends + shift)
-    new = np.ones(len(keys), bool)
-    new[1:] = (group[1:] != group[:-1]) | (starts[1:] + shift[1:] > reach[:-1])
-    first = np.flatnonzero(new)
-    last = np.append(first[1:], len(keys)) - 1
-    return keys[first], starts[first], reach[last] - shift[last]

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from thresher.core.files import atomic_path
 from thresher.core.text_shards import TextShard
 
+from ..text_files.seen import Seen, write_set_aside
+from ..text_files.tables import write_table
 from .index import BenchmarkIndex
 
-GROUP_ROWS = 2**16
 PLACE = [("row", pa.int64()), ("file", pa.string()), ("number", pa.int64())]
 NAMED = [("benchmark", pa.string()), ("item", pa.string()), ("coverage", pa.float32())]
 PASSAGES = pa.schema([*PLACE, *NAMED, ("start", pa.int64()), ("end", pa.int64())])
 ROWS = pa.schema([*PLACE, *NAMED, ("items", pa.int64()), ("passages", pa.int64())])
-SET_ASIDE = pa.schema([("file", pa.string()), ("number", pa.int64()), ("reason", pa.string())])
 
 
 def item_table(index: BenchmarkIndex, counts: Path, judged: Sequence[Path]) -> pa.Table:
@@ -66,11 +64,11 @@ def write_findings(
     judged: Sequence[Path],
     *,
     items: pa.Table,
-    seen: Sequence[dict[str, Any]],
+    seen: Sequence[Seen],
 ) -> int:
     """Write the tables into a folder and return how many texts are contaminated."""
     named = items.select(["benchmark", "item"])
-    first = np.cumsum([0, *(each["rows"] for each in seen)])
+    first = np.cumsum([0, *(each.rows for each in seen)])
 
     def places() -> Iterator[tuple[pa.Table, TextShard, int]]:
         for at, shard in enumerate(shards):
@@ -82,26 +80,8 @@ def write_findings(
         folder / "passages.parquet", (_passages(*each, named) for each in places()), PASSAGES
     )
     rows = write_table(folder / "rows.parquet", (_rows(*each, named) for each in places()), ROWS)
-    write_table(folder / "set_aside.parquet", _set_aside(shards, scanned, seen), SET_ASIDE)
+    write_set_aside(folder, shards, scanned)
     return rows
-
-
-def write_table(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> int:
-    """Write tables as one file whose row groups do not depend on how rows come; return rows."""
-    waiting: list[pa.Table] = []
-    count = rows = 0
-    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
-        for table in tables:
-            waiting.append(table.cast(schema))
-            count += len(table)
-            while count >= GROUP_ROWS:
-                joined = pa.concat_tables(waiting).combine_chunks()
-                writer.write_table(joined.slice(0, GROUP_ROWS))
-                waiting, count = [joined.slice(GROUP_ROWS)], count - GROUP_ROWS
-                rows += GROUP_ROWS
-        if count:
-            writer.write_table(pa.concat_tables(waiting).combine_chunks())
-    return rows + count
 
 
 def _tables(judged: Sequence[Path]) -> Iterator[pa.Table]:
@@ -137,15 +117,3 @@ def _placed(found: pa.Table, shard: TextShard, first: int, items: pa.Table) -> p
         "item": names["item"],
     }
     return pa.table(columns)
-
-
-def _set_aside(
-    shards: Sequence[TextShard], scanned: Sequence[Path], seen: Sequence[dict[str, Any]]
-) -> Iterator[pa.Table]:
-    for shard, folder, each in zip(shards, scanned, seen, strict=True):
-        bad = pq.read_table(folder / "bad.parquet")
-        names = pa.array([shard.name] * len(bad), pa.string())
-        yield bad.add_column(0, "file", names).select(SET_ASIDE.names)
-        if each["error"] is not None:
-            row = {"file": [shard.name], "number": [None], "reason": [each["error"]]}
-            yield pa.table(row, schema=SET_ASIDE)

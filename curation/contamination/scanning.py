@@ -7,7 +7,6 @@ mostly alone are boilerplate. `JudgeFile` leaves those out and says which rows h
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,12 +17,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from thresher.core.errors import InputError
-from thresher.core.text_shards import BadRow, Block, TextShard, read_blocks
+from thresher.core.text_shards import Block, TextShard
 from thresher.core.word_hashes import hash_words, word_places
 
+from ..text_files.ranges import joined_ranges
+from ..text_files.seen import Sight
 from .index import BenchmarkIndex
-from .matches import Matches, find_matches, held, joined_ranges
+from .matches import Matches, find_matches, held
 
 # A text holds much of an item from this share of its sequences on.
 MUCH = 0.5
@@ -31,7 +31,6 @@ HITS = pa.schema(
     [("row", pa.int64()), ("number", pa.int64()), ("gram", pa.int64()), ("start", pa.int64()),
      ("end", pa.int64())]
 )  # fmt: skip
-BAD = pa.schema([("number", pa.int64()), ("reason", pa.string())])
 PASSAGES = pa.schema(
     [("row", pa.int64()), ("number", pa.int64()), ("item", pa.int64()),
      ("coverage", pa.float32()), ("start", pa.int64()), ("end", pa.int64())]
@@ -55,28 +54,17 @@ class ScanFile:
         index = opened(self.index)
         texts = np.zeros(len(index.grams), np.int32)
         deep = np.zeros(len(index.grams), np.int32)
-        rows = characters = 0
-        error = None
-        bad: list[BadRow] = []
+        sight = Sight(shard)
         with pq.ParquetWriter(folder / "hits.parquet", HITS) as writer:
-            try:
-                for block in read_blocks(shard):
-                    hits, pairs, much = _scan(index, block, rows)
-                    np.add.at(texts, pairs, 1)
-                    np.add.at(deep, much, 1)
-                    if len(hits):
-                        writer.write_table(hits, row_group_size=len(hits))
-                    rows += len(block.texts)
-                    characters += sum(map(len, block.texts))
-                    bad += block.bad
-            except InputError as found:
-                error = str(found)
+            for before, block in sight.blocks():
+                hits, pairs, much = _scan(index, block, before)
+                np.add.at(texts, pairs, 1)
+                np.add.at(deep, much, 1)
+                if len(hits):
+                    writer.write_table(hits, row_group_size=len(hits))
         used = np.flatnonzero(texts)
         np.savez(folder / "counts.npz", grams=used, texts=texts[used], deep=deep[used])
-        table = {"number": [row.number for row in bad], "reason": [row.reason for row in bad]}
-        pq.write_table(pa.table(table, schema=BAD), folder / "bad.parquet")
-        seen = {"rows": rows, "characters": characters, "error": error, "bad": len(bad)}
-        (folder / "seen.json").write_text(json.dumps(seen), encoding="utf-8")
+        sight.write(folder)
 
 
 def _scan(

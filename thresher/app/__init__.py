@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from .settings import Settings as Settings
     from .sharded import curate_shards as curate_shards
     from .texts.contamination import curate_contamination as curate_contamination
+    from .texts.spans import curate_spans as curate_spans
 
 check_packages()
 
@@ -84,6 +85,7 @@ _HOME = {
     "curate_report": "findings.checks",
     "curate_review": "applying",
     "curate_shards": "sharded",
+    "curate_spans": "texts.spans",
     "curate_undo": "applying",
     "doctor": "installation",
     "gate": "budget",

@@ -30,11 +30,15 @@ def test_the_commands_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     item = "name the metal that is liquid at room temperature and was once used in thermometers"
     Path("crawl").mkdir()
     Path("crawl/a.jsonl").write_text(json.dumps({"text": f"He said: {item}."}) + "\n")
+    many = " ".join(f"word{at}" for at in range(60))
+    Path("crawl/b.jsonl").write_text(json.dumps({"text": f"Again: {many}"}) + "\n")
+    Path("crawl/a.txt").write_text(f"{many}\n")
     Path("quiz.jsonl").write_text(json.dumps({"question": item}) + "\n")
     Path("exam.csv").write_text("question\nhow many legs do spiders have that live in the north\n")
-    for line in "\n".join(blocks("console")).splitlines():
+    for line in "".join(blocks("console")).splitlines():
         words = shlex.split(line)
         assert words[0] == "thresher"
         result = CliRunner().invoke(app, words[1:])
         assert result.exit_code == 0, result.output
     assert Path("found/clean/a.jsonl").read_text() == ""
+    assert json.loads(Path("repeated/clean/b.jsonl").read_text())["text"] == "Again: "

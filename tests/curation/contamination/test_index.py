@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from curation.contamination.index import BenchmarkIndex, build_index
-from curation.contamination.matches import find_matches, held, joined_ranges
+from curation.contamination.matches import find_matches, held
 from thresher.core.errors import InputError
 from thresher.core.word_hashes import hash_words
 
@@ -48,32 +47,6 @@ def test_what_many_items_share_is_template_unless_they_are_equal() -> None:
     assert index.sizes.tolist() == [4] * 30 + [2] * 30  # three of the seven are the header's
     assert build_index({"a": items}, n=4, most_items=None).sizes.tolist() == [7] * 30
     assert len(find_matches(index, hash_words([header])).rows) == 0
-
-
-def test_no_sequence_is_missed_and_none_found_that_is_not_there() -> None:
-    rng = np.random.default_rng(0)
-    items = [" ".join(map(str, rng.integers(0, 9, 12))) for _ in range(2000)]
-    index = build_index({"a": items}, n=6)
-    hashes = np.concatenate([index.grams, rng.integers(0, 2**64, 20000, np.uint64)])
-    rng.shuffle(hashes)
-    places, grams = index.find(hashes)
-    assert places.tolist() == np.flatnonzero(np.isin(hashes, index.grams)).tolist()
-    assert (index.grams[grams] == hashes[places]).all()
-
-
-def test_ranges_of_a_key_are_joined() -> None:
-    rng = np.random.default_rng(0)
-    keys, starts = rng.integers(0, 5, 300), rng.integers(0, 400, 300)
-    ends = starts + rng.integers(1, 6, 300)
-    covered = [np.zeros(500, bool) for _ in range(5)]
-    for key, start, end in zip(keys, starts, ends, strict=True):
-        covered[key][start:end] = True
-    found = list(zip(*(each.tolist() for each in joined_ranges(keys, starts, ends)), strict=True))
-    expected = []
-    for key, mask in enumerate(covered):
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(int), [0]])))
-        expected += [(key, a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-    assert found == expected
 
 
 def test_bad_input(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from .curate_match import match
 from .curate_pairs import pairs
 from .curate_review import review
 from .curate_shards import shards
+from .curate_spans import spans
 from .default_command import DEFAULT, DefaultGroup
 from .finding import finding_command
 from .options import column_options, command_of
@@ -39,5 +40,5 @@ for find in (
     curate_texts.personal,
 ):
     app.command()(finding_command(find))
-for command in (match, pairs, review, apply, undo, diff, shards, contamination):
+for command in (match, pairs, review, apply, undo, diff, shards, contamination, spans):
     app.command()(command)

@@ -10,11 +10,7 @@ import typer
 
 from ..terminal import write_line
 from .options import Json
-from .text_streams import Executor, Sources, Text, Workers
-
-OutFolder = Annotated[
-    Path, typer.Option(help="Folder of the findings; the same one goes on where it was stopped.")
-]
+from .text_streams import Executor, OutFolder, Sources, Text, Workers
 
 
 def contamination(
@@ -31,7 +27,7 @@ def contamination(
     ] = None,
     action: Annotated[
         str,
-        typer.Option(help="report; drop the texts; or mask the passages, into OUT/clean."),
+        typer.Option(help="report; or drop the texts, mask the passages, cut them out: OUT/clean."),
     ] = "report",
     words: Annotated[int, typer.Option(min=1, help="Words of a sequence.")] = 13,
     coverage: Annotated[

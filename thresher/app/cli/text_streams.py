@@ -15,6 +15,9 @@ Sources = Annotated[
         "and patterns of them.",
     ),
 ]
+OutFolder = Annotated[
+    Path, typer.Option(help="Folder of the findings; the same one goes on where it was stopped.")
+]
 Text = Annotated[
     str | None,
     typer.Option(help="Columns of the texts, separated by commas; else the usual one."),

@@ -46,7 +46,7 @@ def curate_contamination(
         Folder of the findings; ``clean`` in it gets the files without what was found.
     benchmark_text : str, optional
         Columns of the items, separated by commas; found out when left out.
-    action : {"report", "drop", "mask"}
+    action : {"report", "drop", "mask", "cut"}
     words : int
         Words of a sequence.
     coverage : float

@@ -15,7 +15,12 @@ from thresher.core.files import atomic_path, write_text
 from thresher.core.text_shards import Block, Change, TextShard, rewrite_shard
 
 from ..sharded.work import Work
-from .matches import joined_ranges
+from .ranges import joined_ranges
+from .seen import Seen
+
+# What takes the place of a range, by what is asked for; None: the row goes.
+MASKS: dict[str, str | None] = {"drop": None, "mask": "[removed]", "cut": ""}
+ACTIONS = ("report", *MASKS)
 
 
 @dataclass
@@ -91,10 +96,10 @@ def clean_files(
     shards: Sequence[TextShard],
     ranges: Sequence[Path],
     *,
+    seen: Sequence[Seen],
     mask: str | None,
-    untouched: Sequence[bool],
 ) -> list[Path]:
-    """Write files again without ranges of their texts.
+    """Write files again without ranges of their texts; those that cannot be read are left out.
 
     Parameters
     ----------
@@ -104,28 +109,26 @@ def clean_files(
     shards : sequence of TextShard
     ranges : sequence of Path
         For each a Parquet file with the columns row, start and end.
+    seen : sequence of Seen
     mask : str or None
         What takes the place of a range; None drops the rows.
-    untouched : sequence of bool
-        Whether all rows of a file could be read.
 
     Returns
     -------
     list of Path
     """
-    targets = [folder / shard.name for shard in shards]
     jobs = {
-        f"{at:06d}": job
-        for at, job in enumerate(zip(shards, ranges, targets, untouched, strict=True))
+        f"{at:06d}": (shard, ranges[at], folder / shard.name, seen[at].bad == 0)
+        for at, shard in enumerate(shards)
+        if seen[at].error is None
     }
     key = [mask, [shard.state() for shard in shards], [path.parent.parent.name for path in ranges]]
     task = work.task("clean", CleanFile(mask), key)
     marker = work.folder / "clean.key"
     same = marker.exists() and marker.read_text(encoding="utf-8") == task.key
-    done = [target.exists() for name, target in zip(jobs, targets, strict=True) if
-            task.output(name).exists()]  # fmt: skip
-    if not same or not all(done):
+    done = [job[2] for name, job in jobs.items() if task.output(name).exists()]
+    if not (same and all(target.exists() for target in done)):
         task.discard()
         write_text(marker, task.key)
     work.executor.map(task, jobs)
-    return targets
+    return [job[2] for job in jobs.values()]

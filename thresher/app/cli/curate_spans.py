@@ -1,0 +1,67 @@
+"""``thresher curate spans``: passages that texts in files of any size share."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from ..terminal import write_line
+from .options import Json
+from .text_streams import Executor, OutFolder, Sources, Text, Workers
+
+
+def spans(
+    sources: Sources,
+    *,
+    out: OutFolder,
+    words: Annotated[int, typer.Option(min=8, help="Least length of a span.")] = 50,
+    text: Text = None,
+    action: Annotated[
+        str,
+        typer.Option(help="report; or drop texts, mask later copies, cut them out: OUT/clean."),
+    ] = "report",
+    share: Annotated[
+        float, typer.Option(help="Texts of which so much is repeated are dropped, in (0, 1].")
+    ] = 0.5,
+    executor: Executor = "serial",
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Find all passages of some words that stand more than once in files of texts.
+
+    In other texts or in the same one; the first copy stays. Case, punctuation and white space do
+    not count. A run that was interrupted goes on when it is called again.
+
+    Example: thresher curate spans crawl/ --out found --action cut --executor processes
+    """
+    from .. import curate_spans
+    from ..console import shown_progress
+
+    with shown_progress():
+        done = curate_spans(
+            sources,
+            out=out,
+            words=words,
+            text=text,
+            action=action,
+            share=share,
+            executor=executor,
+            workers=workers,
+        )
+    found = done.to_json()
+    write_line(json.dumps(found, sort_keys=True) if as_json else _shown(found))
+
+
+def _shown(found: dict[str, Any]) -> str:
+    lines = [
+        f"{found['rows']:,} texts of {found['words']:,} words; "
+        f"{found['unreadable']:,} rows could not be read",
+        f"{found['spans']:,} repeated spans in {found['texts']:,} texts, "
+        f"{found['repeated']:,} words",
+    ]
+    lines += [f"set aside: {reason}" for reason in found["failed"].values()]
+    lines.append(f"findings: {found['folder']}")
+    lines += [f"clean: {path}" for path in found["clean"]]
+    return "\n".join(lines)
