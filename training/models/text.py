@@ -13,6 +13,10 @@ from torch import Tensor, nn
 from .network import CompactModel, conv_bn_relu
 from .spec import ModelSpec
 
+# Vectors of tokens that no training row has stay as they were made, and new rows have many:
+# of normal length they are noise as loud as what was learnt (benchmarks/training_small_text.py).
+START = 0.03
+
 
 def folded(tokens: Tensor, vocabulary: int) -> Tensor:
     """Fold hashed ids into a table of `vocabulary` rows; padding stays 0.
@@ -42,6 +46,8 @@ class TokenBag(nn.Module):
         super().__init__()
         self.vocabulary = vocabulary
         self.table = nn.Embedding(vocabulary, size, padding_idx=0)
+        with torch.no_grad():
+            self.table.weight.mul_(START)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """From token ids int64 (n, length) to float32 (n, size); a row without tokens gives 0."""
