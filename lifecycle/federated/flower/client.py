@@ -132,8 +132,14 @@ def flower_client(train: Training, *, masked: bool = False, random_state: int = 
         elif asked.config["sending"] == "floats":
             sent = flower.Parameters([change.astype("<f4").tobytes()], "floats")
         else:
-            data = _pack(change, task, context, seed=random_state, flower=flower)
-            sent = flower.Parameters([data], "packed")
+            who = int(context.node_config.get("partition-id", context.node_id))
+            rng = np.random.default_rng([random_state, task.number, who])
+            kept = context.state.array_records
+            owed = kept[_OWED].to_numpy_ndarrays()[0] if _OWED in kept else None
+            share = float(asked.config["share"])
+            packer = UpdatePacker(change.size, share=share, random_state=rng, owed=owed)
+            sent = flower.Parameters([packer.pack(change).to_bytes()], "packed")
+            kept[_OWED] = flower.ArrayRecord([packer.owed])
         rows = min(done.rows, int(asked.config["max_rows"]))
         result = flower.FitRes(flower.done, sent, rows, {} if masked else {"steps": done.steps})
         return flower.Message(flower.compat.fitres_to_recorddict(result, True), reply_to=message)
@@ -156,17 +162,6 @@ def _change(done: object, given: Mapping[str, np.ndarray]) -> np.ndarray:
     if not np.isfinite(change).all():
         raise InputError("The trained weights are not finite; ask for a smaller learning rate.")
     return change
-
-
-def _pack(change: np.ndarray, task: LocalTask, context: Any, *, seed: int, flower: Any) -> bytes:
-    kept = context.state.array_records
-    owed = kept[_OWED].to_numpy_ndarrays()[0] if _OWED in kept else None
-    who = int(context.node_config.get("partition-id", context.node_id))
-    rng = np.random.default_rng([seed, task.number, who])
-    packer = UpdatePacker(change.size, random_state=rng, owed=owed)
-    data = packer.pack(change).to_bytes()
-    kept[_OWED] = flower.ArrayRecord([packer.owed])
-    return data
 
 
 def _for_masks(change: np.ndarray, done: LocalResult, task: LocalTask) -> np.ndarray:

@@ -37,6 +37,7 @@ class RoundOptions:
     learning_rate: float
     proximal: float
     sending: str
+    share: float
     max_rows: int
     quorum: int
     deadline: float
@@ -49,6 +50,7 @@ class RoundOptions:
             "learning_rate": self.learning_rate,
             "proximal": self.proximal,
             "sending": self.sending,
+            "share": self.share,
             "max_rows": self.max_rows,
             "names": json.dumps(list(names)),
         }
@@ -182,10 +184,12 @@ def _read(content: Any, client: str, *, size: int, options: RoundOptions) -> Cli
     (data,) = result.parameters.tensors
     if result.parameters.tensor_type != options.sending:
         raise InputError(f"{result.parameters.tensor_type!r} came for {options.sending!r}")
-    packed = options.sending == "packed"
-    change = PackedUpdate.from_bytes(data).values() if packed else np.frombuffer(data, "<f4")
-    if len(change) != size:
-        raise InputError(f"{len(change)} numbers came, {size} were asked for")
+    packed = PackedUpdate.from_bytes(data) if options.sending == "packed" else None
+    # Before any memory is taken for what a client says that it sent.
+    came = len(data) // 4 if packed is None else packed.size or len(packed.numbers)
+    if came != size:
+        raise InputError(f"{came} numbers came, {size} were asked for")
+    change = np.frombuffer(data, "<f4") if packed is None else packed.values()
     rows = min(int(result.num_examples), options.max_rows)
     return ClientUpdate(client, change, rows, int(result.metrics["steps"]), size_bytes=len(data))
 

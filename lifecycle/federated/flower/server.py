@@ -41,6 +41,7 @@ def flower_server(
     learning_rate: float = 0.1,
     proximal: float = 0.0,
     sending: str = "packed",
+    share: float = 1.0,
     max_rows: int = 100_000,
 ) -> Any:
     """Return Flower's ``ServerApp``, which leads rounds and keeps weights and costs in a folder.
@@ -66,6 +67,8 @@ def flower_server(
         Asked of the clients, see `LocalTask`.
     sending : str
         ``packed``: 8-bit numbers; ``floats``; or ``masked``: the server learns the sum alone.
+    share : float
+        Of the numbers of an update that are sent, the largest; only when they are packed.
     max_rows : int
         A client counts for so many rows at most. Far more than any has makes masked sums coarse.
 
@@ -98,11 +101,14 @@ def flower_server(
             f"least, got {clients} and {quorum}: with two, each takes its own update from the sum "
             "and has the other's. Wait for more clients, or send without masks."
         )
+    if share != 1 and sending != "packed":
+        raise InputError(f"`share` is of packed updates; these are sent as {sending!r}.")
     options = RoundOptions(
         steps=check_count("steps", steps),
         learning_rate=float(check_number("learning_rate", learning_rate, low=0, low_open=True)),
         proximal=float(check_number("proximal", proximal, low=0, high=1 / learning_rate)),
         sending=sending,
+        share=float(check_number("share", share, low=0, high=1, low_open=True)),
         max_rows=check_count("max_rows", max_rows, high=2**31 - 1),
         quorum=quorum,
         deadline=float(deadline),

@@ -90,7 +90,7 @@ def trainer(share: float, fault: str) -> Callable[[dict[str, np.ndarray], LocalT
 
 
 def expected(
-    rounds: int, share: float = 0.0, *, packed: bool = False, without: int = 0
+    rounds: int, share: float = 0.0, *, packed: bool = False, without: int = 0, sent: float = 1.0
 ) -> np.ndarray:
     """Return the head after the same rounds without Flower."""
     head = head_of(START)
@@ -102,7 +102,7 @@ def expected(
             change = np.concatenate([(own - head)[:-1].ravel(), (own - head)[-1]])
             if packed:
                 rng = np.random.default_rng([0, number, who])
-                packer = UpdatePacker(change.size, random_state=rng, owed=owed[who])
+                packer = UpdatePacker(change.size, share=sent, random_state=rng, owed=owed[who])
                 change, owed[who] = packer.pack(change).values(), packer.owed
             updates.append(ClientUpdate(str(who), change, len(PARTS[who]), steps))
         pull = HOW["learning_rate"] * HOW["proximal"]
@@ -210,10 +210,12 @@ def main(home: Path) -> None:
         "expected dying": expected(3, 0.3).tolist(),
         "expected packed": expected(3, packed=True).tolist(),
         "expected packed dying": expected(3, 0.3, packed=True).tolist(),
+        "expected share": expected(3, packed=True, sent=0.2).tolist(),
         "expected without the first": expected(1, without=3).tolist(),
         "floats": simulate(home / "floats", plain, rounds=2, **floats),
         "resumed": simulate(home / "floats", plain, rounds=3, **floats),
         "packed": simulate(home / "packed", plain, rounds=3, quorum=5),
+        "share": simulate(home / "share", plain, rounds=3, quorum=5, share=0.2),
         "masked": simulate(home / "masked", masked, rounds=2, quorum=3, sending="masked"),
         "left": simulate(
             home / "left",

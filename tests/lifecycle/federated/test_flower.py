@@ -65,7 +65,8 @@ def gap(run: dict[str, Any], wanted: list[list[float]]) -> float:
 def test_floats_and_packed_updates_give_what_numpy_gives(trial: dict[str, Any]) -> None:
     assert gap(trial["floats"], trial["expected"]["2"]) < 1e-6
     assert gap(trial["packed"], trial["expected packed"]) < 1e-6
-    assert np.abs(trial["packed"]["head"]).max() > 0.1
+    assert gap(trial["share"], trial["expected share"]) < 1e-6
+    assert np.abs(trial["share"]["head"]).max() > 0.1
     for name in ("floats", "packed", "masked"):
         assert all(len(line["used"]) == 10 for line in trial[name]["ledger"])
 
@@ -168,9 +169,10 @@ def test_bytes_of_both_ways_are_in_the_ledger(trial: dict[str, Any]) -> None:
     floats, packed, masked = (trial[name]["ledger"][0] for name in ("floats", "packed", "masked"))
     # Flower's own fields of an answer are the same for both.
     apart = (floats["bytes_up"] - packed["bytes_up"]) / 10
-    assert abs(apart - (4 * numbers - (8 + 4 + numbers))) <= 8
+    assert abs(apart - (4 * numbers - (16 + 4 + numbers))) <= 8
     assert floats["bytes_down"] == pytest.approx(packed["bytes_down"], rel=0.01)
     assert masked["bytes_up"] > floats["bytes_up"]
+    assert trial["share"]["ledger"][0]["bytes_up"] < packed["bytes_up"] - 10 * 0.5 * numbers
 
 
 def test_masks_with_two_clients_are_refused_with_the_reason() -> None:
@@ -188,6 +190,8 @@ def test_masks_with_two_clients_are_refused_with_the_reason() -> None:
         ({"learning_rate": -1}, "`learning_rate`"),
         ({"proximal": 20}, "`proximal`"),
         ({"max_rows": 2**40}, "`max_rows`"),
+        ({"share": 0}, "`share`"),
+        ({"share": 0.1, "sending": "masked"}, "`share` is of packed updates"),
     ],
 )
 def test_options_that_cannot_be_are_refused(wrong: dict[str, Any], said: str) -> None:

@@ -34,7 +34,7 @@ def test_what_rounding_takes_away_comes_with_later_updates() -> None:
 def test_a_quarter_of_the_bytes_and_back() -> None:
     packed = UpdatePacker(3000, random_state=0).pack(UPDATE)
     data = packed.to_bytes()
-    assert len(data) == 8 + 3 * 4 + 3000
+    assert len(data) == 16 + 3 * 4 + 3000
     read = PackedUpdate.from_bytes(data)
     assert np.array_equal(read.values(), packed.values())
     assert read.values().dtype == np.float32
@@ -51,7 +51,7 @@ def test_damage_is_refused() -> None:
     for length in (0, 7, 8, 500, len(data) - 1):
         with pytest.raises(InputError, match="cut or damaged"):
             PackedUpdate.from_bytes(data[:length])
-    broken = data[:8] + np.float32(np.nan).tobytes() + data[12:]
+    broken = data[:16] + np.float32(np.nan).tobytes() + data[20:]
     with pytest.raises(InputError, match="not finite"):
         PackedUpdate.from_bytes(broken)
 
@@ -63,3 +63,57 @@ def test_what_is_no_update_is_refused_and_changes_nothing() -> None:
     with pytest.raises(InputError, match="2 numbers was expected"):
         packer.pack([1.0])
     assert np.array_equal(packer.pack([1.0, 0.3]).numbers, fresh.pack([1.0, 0.3]).numbers)
+
+
+def test_the_largest_numbers_are_sent_and_the_others_owed() -> None:
+    packer = UpdatePacker(3000, share=0.1, random_state=0)
+    packed = packer.pack(UPDATE)
+    assert packed.places is not None
+    kept = np.sort(np.argsort(-np.abs(UPDATE))[:300])
+    assert np.array_equal(packed.places, kept)
+    sent = packed.values()
+    assert not sent[np.setdiff1d(np.arange(3000), kept)].any()
+    np.testing.assert_allclose(sent + packer.owed, UPDATE, rtol=1e-5, atol=1e-6)
+    read = PackedUpdate.from_bytes(packed.to_bytes())
+    assert np.array_equal(read.values(), sent)
+    # A byte for a number, one for its place, and a scale for each 1,024.
+    assert len(packed.to_bytes()) <= 16 + 4 + 300 + 300 + 3000 // 255 + 1
+
+
+def test_what_is_left_out_comes_with_later_updates() -> None:
+    packer = UpdatePacker(200, share=0.05, random_state=0)
+    updates = RNG.normal(size=(400, 200)) + 0.5
+    sent = sum(packer.pack(update).values().astype(np.float64) for update in updates)
+    # In the mean over rounds nothing is missing but what the last ones owe.
+    np.testing.assert_allclose(sent + packer.owed, updates.sum(0), rtol=1e-3, atol=1e-3)
+    assert np.abs(packer.owed).max() < 0.2 * updates.sum(0).min()
+
+
+@pytest.mark.parametrize(
+    "places",
+    [[0], [254], [255], [256], [0, 1, 2], [5, 260, 515, 771, 2999], [2999], list(range(9))],
+)
+def test_places_of_every_distance_are_read(places: list[int]) -> None:
+    numbers = np.arange(1, len(places) + 1, dtype=np.int8)
+    packed = PackedUpdate(numbers, np.array([1], np.float32), np.array(places), 3000)
+    read = PackedUpdate.from_bytes(packed.to_bytes())
+    assert read.places is not None
+    assert read.places.tolist() == places
+    assert read.values()[places].tolist() == numbers.tolist()
+
+
+def test_damaged_places_are_refused() -> None:
+    packed = UpdatePacker(3000, share=0.01, random_state=0).pack(UPDATE)
+    data = packed.to_bytes()
+    for wrong in (data[:-1], data + b"\x00", data[:-1] + b"\xff", data[:8], b"", data[:-30]):
+        with pytest.raises(InputError, match="cut or damaged"):
+            PackedUpdate.from_bytes(wrong)
+    far = data[:-1] + b"\xff" * 20 + data[-1:]
+    with pytest.raises(InputError, match="cut or damaged"):
+        PackedUpdate.from_bytes(far)
+    huge = np.array([2**62, 2**61], "<u8").tobytes() + data[16:]
+    with pytest.raises(InputError, match="cut or damaged"):
+        PackedUpdate.from_bytes(huge)
+    for share in (0, -1, 1.5, "all"):
+        with pytest.raises(InputError, match="`share`"):
+            UpdatePacker(3, share=share)  # type: ignore[arg-type]
