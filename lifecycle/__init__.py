@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .adapters.adapter import adapter_from_peft as adapter_from_peft
     from .adapters.network import AdaptedNetwork as AdaptedNetwork
     from .adapters.network import merge_adapter as merge_adapter
+    from .adapters.router import Router as Router
+    from .adapters.router import Routes as Routes
     from .adapters.store import AdapterStore as AdapterStore
     from .comparing.asymptotic import AsymptoticSequence as AsymptoticSequence
     from .comparing.betting import BettingSequence as BettingSequence
@@ -78,6 +80,8 @@ _HOME = {
     "AdaptedNetwork": "adapters.network",
     "Base": "adapters.adapter",
     "adapter_from_peft": "adapters.adapter",
+    "Router": "adapters.router",
+    "Routes": "adapters.router",
     "merge_adapter": "adapters.network",
     "OtelExporter": "serving.open_telemetry",
     "ServedModel": "serving.served_model",
