@@ -23,7 +23,7 @@ from thresher.core.shown import ShownRows
 from ..quality.damage import damage_findings
 from ..quality.pixels import STATISTICS
 from ..sharded.arrays import ShardedArray
-from ..sharded.embedding import portable
+from ..sharded.embedding import portable, tell_cuts
 from ..sharded.work import Work, open_work
 from .columns import PairColumns
 from .contrast import measure_contrast
@@ -151,6 +151,7 @@ def score_pairs(
         named = {_name(shard): shard for shard in shards}
         task = ScoreShard(reader, found, other, decode)
         folders = work.do("score", task, key=key, shards=named)
+        tell_cuts(folders)
         return _collected(shards, folders, work, key=[*named, *prints], random_state=random_state)
 
 

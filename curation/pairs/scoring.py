@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -14,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from thresher.core.embeddings import unit_length
-from thresher.core.encoders import load_encoder
 from thresher.core.encoders.protocol import Encoder
 from thresher.core.errors import InputError
 from thresher.core.image_headers import read_header
@@ -23,6 +23,7 @@ from thresher.core.issues import Issues
 from thresher.core.loading.parts import Source
 
 from ..quality.pixels import STATISTICS, measure_image
+from ..sharded.embedding import counted_cuts, loaded
 from .captions import caption_fault, caption_key, caption_language
 from .reading import Pair, PairReader
 from .vectors import PairVectors
@@ -82,15 +83,16 @@ class ScoreShard:
         """Fill the folder."""
         source = Source(origin=str(shard.path))
         stored = None if shard.vectors is None else shard.vectors.load()
-        encoders = _loaded(self.image_encoder), _loaded(self.text_encoder)
+        image = None if self.image_encoder is None else loaded(self.image_encoder)
+        text = None if self.text_encoder is None else loaded(self.text_encoder)
         kept: dict[str, list[np.ndarray]] = {"image": [], "text": [], "looks": []}
         start = 0
-        with pq.ParquetWriter(folder / "scores.parquet", SCHEMA) as writer:
+        counting = nullcontext() if text is None else counted_cuts(text, folder)
+        with pq.ParquetWriter(folder / "scores.parquet", SCHEMA) as writer, counting:
             for pairs in _blocks(self.reader.read(shard.path, source)):
                 block = _Block(pairs)
-                if self.decode or encoders[0] is not None:
-                    kept["looks"].append(block.look(encoders[0]))
-                image, text = encoders
+                if self.decode or image is not None:
+                    kept["looks"].append(block.look(image))
                 if image is not None and text is not None:
                     found = block.encode(image, text)
                     kept["image"].append(found[0])
@@ -110,10 +112,6 @@ class ScoreShard:
             if parts:
                 np.save(folder / f"{name}.npy", np.concatenate(parts))
         Issues.from_rows(source.bad).save(folder / "set_aside.parquet")
-
-
-def _loaded(encoder: Encoder | str | None) -> Encoder | None:
-    return load_encoder(encoder) if isinstance(encoder, str) else encoder
 
 
 def _blocks(pairs: Iterator[Pair]) -> Iterator[list[Pair]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from thresher.core.encoders import embed, get_encoder
+from thresher.core.encoders import embed, get_encoder, load_encoder
+from thresher.core.encoders.lengths import cuts_of, said_of_cuts
 from thresher.core.encoders.protocol import Encoder
 from thresher.core.encoders.values import ColumnSource, Source, open_source
 from thresher.core.errors import InputError
 from thresher.core.executor import Executor
+from thresher.core.files import read_json, write_json
 from thresher.core.progress import message
 from thresher.core.randomness import RandomState, check_random_state
 from thresher.core.schema import ROW_ID
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     import datasets
 
 Columns = str | Sequence[str] | None
+CUTS = "cuts.json"
 
 
 def embed_shards(
@@ -87,6 +92,7 @@ def embed_shards(
         key = [model.fingerprint, stamps, names]
         task = EmbedFile(tuple(paths), tuple(starts), column, portable(model, work))
         parts = work.do("embed", task, key=key, shards=files)
+        tell_cuts(parts)
     return [part / "embeddings" for part in parts]
 
 
@@ -132,11 +138,42 @@ class EmbedFile:
 
     def __call__(self, at: int, folder: Path) -> None:
         """Fill the folder."""
-        data = _read(self.paths[at])
+        data, model = _read(self.paths[at]), loaded(self.encoder)
         rows = range(self.starts[at], self.starts[at + 1])
         ids = None if ROW_ID in data.column_names else np.array(rows, np.int64).astype(str)
-        found = embed(data, column=self.column, encoder=self.encoder, row_ids=ids)
+        with counted_cuts(model, folder):
+            found = embed(data, column=self.column, encoder=model, row_ids=ids)
         found.save(folder / "embeddings")
+
+
+def loaded(encoder: Encoder | str) -> Encoder:
+    """Return an encoder; one that lies in a folder is loaded once in each process."""
+    return _from_folder(encoder) if isinstance(encoder, str) else encoder
+
+
+@lru_cache(maxsize=2)  # of pairs, the image's and the text's
+def _from_folder(folder: str) -> Encoder:
+    return load_encoder(folder)
+
+
+@contextmanager
+def counted_cuts(encoder: Encoder, folder: Path) -> Iterator[None]:
+    """Write how many texts an encoder cuts meanwhile to ``cuts.json``, where it counts them."""
+    cuts = cuts_of(encoder)
+    before = cuts.count if cuts else 0
+    yield
+    if cuts:
+        found = {"count": cuts.count - before, "longest": cuts.longest}
+        write_json(folder / CUTS, found)
+
+
+def tell_cuts(folders: Sequence[Path]) -> None:
+    """Say how many texts were cut in all shards together."""
+    found = [read_json(folder / CUTS) for folder in folders if (folder / CUTS).exists()]
+    count = sum(each["count"] for each in found)
+    if count:
+        files = "1 file" if len(folders) == 1 else f"{len(folders)} files"
+        message(f"{said_of_cuts(count, found[0]['longest'])} in {files}")
 
 
 def _sample(

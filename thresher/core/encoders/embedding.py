@@ -15,6 +15,7 @@ from ..randomness import RandomState, check_random_state
 from ..signatures import checked
 from .automatic import choose_encoder
 from .joined import JoinedEncoder
+from .lengths import cuts_of, said_of_cuts
 from .protocol import Encoder
 from .registry import get_encoder
 from .values import Source, batches, open_source, usual_side
@@ -96,7 +97,11 @@ def embed(
         message(f"{model.name} runs on the {model.device}")
     if not model.fitted:
         _fit(model, source, rng, known)
+    cuts = cuts_of(model)
+    seen = cuts.count if cuts else 0
     vectors = _encode(model, source, batch_size)
+    if cuts and cuts.count > seen:
+        message(said_of_cuts(cuts.count - seen, cuts.longest))
     return Embeddings.from_vectors(
         vectors, row_ids=source.row_ids, encoder=model.name, fingerprint=model.fingerprint
     )

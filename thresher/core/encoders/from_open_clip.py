@@ -11,6 +11,7 @@ from typing import Any
 from ..choice import choose_device
 from ..errors import InputError, require
 from .function import FunctionEncoder
+from .lengths import Cuts
 from .pretrained import (
     Wanted,
     check_modality,
@@ -45,7 +46,14 @@ def load(target: str, *, modality: str | None, device: str) -> FunctionEncoder:
     def encode_images(images: Any) -> Any:
         return model.encode_image(to_pixels(images, size=size, mean=mean, std=std, device=place))
 
+    cuts = Cuts(int(getattr(tokenizer, "context_length", None) or 0))
+    inner = getattr(tokenizer, "encode", None)
+
     def encode_texts(texts: list[str]) -> Any:
+        if cuts.longest and callable(inner):
+            # Two tokens mark begin and end; nothing with fewer characters has more.
+            full = [text for text in texts if len(text) + 2 > cuts.longest]
+            cuts.count += sum(len(inner(text)) + 2 > cuts.longest for text in full)
         return model.encode_text(tokenizer(texts).to(place.value))  # type: ignore[misc]
 
     return wrap(
@@ -56,4 +64,5 @@ def load(target: str, *, modality: str | None, device: str) -> FunctionEncoder:
         identity=(hash_weights(model), size, mean, std),
         device=place,
         image_size=size,
+        cuts=cuts if modality == "text" else None,
     )

@@ -8,7 +8,9 @@ import numpy as np
 
 from ..choice import choose_device
 from ..errors import require
+from .from_transformers import count_longer
 from .function import FunctionEncoder
+from .lengths import Cuts
 from .pretrained import BATCH, Wanted, check_modality, find_folder, hash_weights, loading, wrap
 
 
@@ -31,7 +33,14 @@ def load(target: str, *, modality: str | None, device: str) -> FunctionEncoder:
     wanted = Wanted.encoder(spec, modality=modality)
     model = read_model(target, wanted=wanted, device=place.value)
 
+    cuts = Cuts(int(model.max_seq_length or 0))
+    tokenizer = getattr(model, "tokenizer", None)
+
     def encode(texts: list[str]) -> np.ndarray:
+        if cuts.longest and callable(tokenizer):
+            # Nothing with fewer characters has as many tokens; two mark begin and end.
+            full = [text for text in texts if len(text) + 2 > cuts.longest]
+            cuts.count += count_longer(full, tokenizer, longest=cuts.longest)
         return np.asarray(model.encode(texts, batch_size=BATCH, show_progress_bar=False))
 
     return wrap(
@@ -41,4 +50,5 @@ def load(target: str, *, modality: str | None, device: str) -> FunctionEncoder:
         library="sentence-transformers",
         identity=(hash_weights(model), model.max_seq_length),
         device=place,
+        cuts=cuts,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from ..choice import Choice, choose_device
 from ..errors import require
 from .function import IMAGE_SIZE, FunctionEncoder
+from .lengths import Cuts, encode_by_length
 from .pretrained import Wanted, check_modality, find_folder, hash_weights, in_batches, loading, wrap
 
 if TYPE_CHECKING:
@@ -44,35 +45,57 @@ def load(target: str, *, modality: str | None, device: str) -> FunctionEncoder:
     wanted = Wanted.encoder(spec, modality=modality)
     processor, model = read_model(target, modality=modality, wanted=wanted)
     model = model.to(place.value)
-    encode: Callable[[Any], torch.Tensor]
+    cuts = None
     if modality == "text":
-        longest = longest_text(model, processor)
-        encode = _text_function(model, processor, longest=longest, device=place)
-        preprocessing = f"at most {longest} tokens"
+        cuts = Cuts(longest_text(model, processor))
+        function = _text_function(model, processor, cuts=cuts, device=place)
+        preprocessing = f"at most {cuts.longest} tokens"
     else:
-        encode = _image_function(model, processor, device=place)
+        function = in_batches(_image_function(model, processor, device=place))
         preprocessing = repr(sorted(processor.to_dict().items()))
     return wrap(
-        in_batches(encode),
+        function,
         spec=spec,
         modality=modality,
         library="transformers",
         identity=(hash_weights(model), preprocessing),
         device=place,
         image_size=image_size(processor),
+        cuts=cuts,
     )
 
 
 def _text_function(
-    model: Any, tokenizer: Any, *, longest: int, device: Choice
-) -> Callable[[list[str]], torch.Tensor]:
-    def encode(texts: list[str]) -> torch.Tensor:
-        batch = tokenizer(
-            texts, padding=True, truncation=True, max_length=longest, return_tensors="pt"
-        ).to(device.value)
-        return text_vectors(model, dict(batch))
+    model: Any, tokenizer: Any, *, cuts: Cuts, device: Choice
+) -> Callable[[list[str]], np.ndarray]:
+    def encode(texts: list[str]) -> np.ndarray:
+        import torch
+
+        found = tokenizer(texts, truncation=True, max_length=cuts.longest)
+        counts = [len(ids) for ids in found["input_ids"]]
+        full = [text for text, count in zip(texts, counts, strict=True) if count >= cuts.longest]
+        cuts.count += count_longer(full, tokenizer, longest=cuts.longest)
+
+        def run(positions: np.ndarray) -> np.ndarray:
+            chosen = {
+                name: [column[at] for at in positions.tolist()] for name, column in found.items()
+            }
+            batch = tokenizer.pad(chosen, return_tensors="pt").to(device.value)
+            with torch.inference_mode():
+                vectors: np.ndarray = text_vectors(model, dict(batch)).float().cpu().numpy()
+            return vectors
+
+        return encode_by_length(counts, run)
 
     return encode
+
+
+def count_longer(texts: list[str], tokenizer: Any, *, longest: int) -> int:
+    """Return how many texts have more tokens than a model takes."""
+    if not texts:
+        return 0
+    whole = tokenizer(texts, truncation=False, verbose=False)["input_ids"]
+    return sum(len(ids) > longest for ids in whole)
 
 
 def text_vectors(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -13,6 +13,7 @@ from ..errors import InputError, check_choice
 from ..fingerprint import fingerprint as hash_of
 from ..schema import MODALITIES
 from .image import as_images, is_constant
+from .lengths import Cuts
 from .protocol import Values
 from .storage import StoredEncoder
 
@@ -40,6 +41,8 @@ class FunctionEncoder:
         Where the function computes.
     spec : str, optional
         What `get_encoder` makes the same encoder from; without it the encoder cannot be saved.
+    cuts : Cuts, optional
+        What the function counts of texts that it cuts.
     """
 
     fit_rows = 0
@@ -55,6 +58,7 @@ class FunctionEncoder:
         fingerprint: str | None = None,
         device: Choice = Choice("cpu", "wherever the function computes"),  # noqa: B008 — frozen
         spec: str | None = None,
+        cuts: Cuts | None = None,
     ) -> None:
         self.modality = check_choice("modality", modality, MODALITIES)
         self.function = function
@@ -63,6 +67,7 @@ class FunctionEncoder:
         self.fingerprint = fingerprint or hash_of(self.name, _code(function))
         self.device = device
         self.spec = spec
+        self.cuts = cuts
         self.dimensions_ = 0
 
     @property

@@ -16,6 +16,7 @@ from ..choice import Choice
 from ..errors import InputError, ThresherError
 from ..fingerprint import fingerprint
 from .function import IMAGE_SIZE, FunctionEncoder
+from .lengths import Cuts
 
 if TYPE_CHECKING:
     import torch
@@ -97,6 +98,7 @@ def wrap(
     identity: tuple[Any, ...],
     device: Choice,
     image_size: int = IMAGE_SIZE,
+    cuts: Cuts | None = None,
 ) -> FunctionEncoder:
     """Make an encoder of a loaded model.
 
@@ -119,6 +121,7 @@ def wrap(
         fingerprint=fingerprint(library, release, modality, *identity),
         device=device,
         spec=spec,
+        cuts=cuts,
     )
 
 
@@ -161,11 +164,19 @@ def to_pixels(
     """Resize uint8 images (n, h, w, 3) and normalize them: float32 tensor (n, 3, size, size)."""
     import torch
 
+    pixels = normal_pixels(images, size=size, mean=mean, std=std)
+    return torch.from_numpy(pixels).to(device.value)
+
+
+def normal_pixels(
+    images: np.ndarray, *, size: int, mean: tuple[float, ...], std: tuple[float, ...]
+) -> np.ndarray:
+    """Resize uint8 images (n, h, w, 3) and normalize them: float32 (n, 3, size, size)."""
     from .image import as_images
 
     squares = as_images(images, size=size).astype(np.float32) / 255
     normal = (squares - np.array(mean, np.float32)) / np.array(std, np.float32)
-    return torch.from_numpy(normal.transpose(0, 3, 1, 2).copy()).to(device.value)
+    return np.ascontiguousarray(normal.transpose(0, 3, 1, 2))
 
 
 def check_modality(spec: str, modality: str | None, allowed: tuple[str, ...]) -> str:

@@ -30,6 +30,7 @@ NAMED = {**BUILTIN, **SHIPPED}
 PRETRAINED = {
     "hf": "from_transformers",
     "m2v": "from_model2vec",
+    "onnx": "from_onnx",
     "openclip": "from_open_clip",
     "st": "from_sentence_transformers",
     "timm": "from_timm",
@@ -54,7 +55,8 @@ def get_encoder(
           ``"meaning:text"``, and ``"joined:image"``, ``"joined:text"`` with the built-in ones;
         - a pretrained model by name or folder: ``"st:…"`` (sentence-transformers), ``"hf:…"``
           (transformers), ``"timm:…"``, ``"openclip:…"``, ``"m2v:…"`` (model2vec); a folder never
-          touches the network;
+          touches the network; ``"onnx:FOLDER"``, or ``"onnx:FOLDER@int8"`` in 8-bit integers,
+          which needs no PyTorch;
         - a folder that an encoder's `save` wrote;
         - a function from values to vectors, (n, d);
         - an encoder, which is returned as it is.
