@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .corpus import find_corpus_issues as find_corpus_issues
     from .curator.curator import Curator as Curator
     from .decisions.decide import decide as decide
+    from .detection.deciding import apply_box_decisions as apply_box_decisions
+    from .detection.deciding import decide_boxes as decide_boxes
+    from .detection.finding import find_detection_issues as find_detection_issues
     from .duplicates.content_keys import content_keys as content_keys
     from .duplicates.exact import find_exact_duplicates as find_exact_duplicates
     from .duplicates.images.graph import image_graph as image_graph
@@ -45,13 +48,16 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Curator": "curator.curator",
+    "apply_box_decisions": "detection.deciding",
     "content_keys": "duplicates.content_keys",
     "decide": "decisions.decide",
     "decontaminate": "contamination",
+    "decide_boxes": "detection.deciding",
     "find_box_issues": "labels",
     "find_chat_issues": "chat",
     "find_contamination": "contamination",
     "find_corpus_issues": "corpus",
+    "find_detection_issues": "detection.finding",
     "find_exact_duplicates": "duplicates.exact",
     "find_label_issues": "labels",
     "find_leakage": "duplicates.leakage",

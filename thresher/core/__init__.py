@@ -12,6 +12,8 @@ from .lazy import lazy_names
 if TYPE_CHECKING:
     from .detection.detection_set import DetectionSet as DetectionSet
     from .detection.loading import load_detection_set as load_detection_set
+    from .detection.predictions import Predictions as Predictions
+    from .detection.predictions import load_predictions as load_predictions
     from .detection.writing import write_detection_set as write_detection_set
     from .embeddings import Embeddings as Embeddings
     from .encoders import embed as embed
@@ -38,12 +40,14 @@ _HOME = {
     "Manifest": "manifest",
     "ManifestParts": "manifest_parts",
     "NeighborGraph": "neighbors",
+    "Predictions": "detection.predictions",
     "ThresherError": "errors",
     "TokenCounter": "token_counts",
     "embed": "encoders",
     "get_encoder": "encoders",
     "load_dataset": "loading",
     "load_detection_set": "detection.loading",
+    "load_predictions": "detection.predictions",
     "neighbor_graph": "search",
     "with_row_ids": "rows",
     "write_dataset": "writing",
