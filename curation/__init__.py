@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .corpus import find_corpus_issues as find_corpus_issues
     from .curator.curator import Curator as Curator
     from .decisions.decide import decide as decide
+    from .detection.box_errors import find_box_errors as find_box_errors
     from .detection.deciding import apply_box_decisions as apply_box_decisions
     from .detection.deciding import decide_boxes as decide_boxes
     from .detection.finding import find_detection_issues as find_detection_issues
@@ -53,6 +54,7 @@ _HOME = {
     "decide": "decisions.decide",
     "decontaminate": "contamination",
     "decide_boxes": "detection.deciding",
+    "find_box_errors": "detection.box_errors",
     "find_box_issues": "labels",
     "find_chat_issues": "chat",
     "find_contamination": "contamination",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .curating import curate as curate
     from .exported_models import predict as predict
     from .exported_models import profile as profile
+    from .findings.boxes import curate_boxes as curate_boxes
     from .findings.chat import curate_chat as curate_chat
     from .findings.checks import curate_coreset as curate_coreset
     from .findings.checks import curate_labels as curate_labels
@@ -70,6 +71,7 @@ _HOME = {
     "compare": "comparing",
     "curate": "curating",
     "curate_apply": "applying",
+    "curate_boxes": "findings.boxes",
     "curate_chat": "findings.chat",
     "curate_contamination": "texts.contamination",
     "curate_coreset": "findings.checks",

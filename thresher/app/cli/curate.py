@@ -6,6 +6,7 @@ import typer
 
 from . import curate_find, curate_texts
 from .curate_all import curate_all, curate_whole
+from .curate_boxes import boxes
 from .curate_contamination import contamination
 from .curate_manifest import apply, diff, undo
 from .curate_match import match
@@ -40,5 +41,5 @@ for find in (
     curate_texts.personal,
 ):
     app.command()(finding_command(find))
-for command in (match, pairs, review, apply, undo, diff, shards, contamination, spans):
+for command in (match, pairs, review, apply, undo, diff, shards, contamination, spans, boxes):
     app.command()(command)
