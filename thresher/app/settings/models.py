@@ -70,7 +70,8 @@ class QuantizeSettings(Group):
     """How the student becomes an integer model."""
 
     method: Literal["auto", "ptq", "qat"] = setting(
-        "ptq calibrates, qat also trains, auto trains only where calibration loses too much.", "qat"
+        "ptq calibrates, qat also trains, auto trains only where calibration loses too much.",
+        "auto",
     )
     weight_bits: Literal[4, 8] = setting("Bits of a weight.", 8)
     weight_range: Literal["portable", "full"] = setting(
