@@ -62,8 +62,9 @@ def test_a_run_that_loses_to_a_plain_reference_says_so(trained: RunResult) -> No
     lines = {line.stage: line for line in trained.lines}
     assert lines["reference"].accuracy >= 0.95
     assert lines["int8"].accuracy <= 0.75
-    said = trained.beside_reference
-    assert said.startswith("Warning: a plain reference is better: TF-IDF of ")
+    said = next(text for text in trained.warnings if "reference" in text)
+    assert said.startswith("A plain reference is better: TF-IDF of ")
+    assert trained.beside_reference == ""
     assert "models/reference" in said
     page = (trained.folder / "report.html").read_text()
     assert said.partition("(95")[0] in page
@@ -140,6 +141,23 @@ def test_the_lead_has_the_interval_of_paired_differences() -> None:
     assert found["ahead_high"] - found["ahead"] == pytest.approx(half)
     same = ahead(model, model)
     assert (same["ahead_low"], same["ahead_high"]) == (-0.015, 0.015)
+
+
+def test_test_rows_of_another_kind_than_the_validation_rows_are_told(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.normal(size=(900, 3)), columns=["a", "b", "c"])
+    rows["split"] = ["train"] * 600 + ["test"] * 300
+    turned = np.where(rows["split"] == "train", 1, -1)  # in the test rows the sign says otherwise
+    rows["label"] = np.where(rows["a"] * turned > 0, "up", "down")
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    values = {**SHORT, "curate": False, "student": {"epochs": 8, "width": 8}}
+    done = run(tmp_path / "rows.csv", out=tmp_path / "r", settings=resolve(values=values))
+    (said,) = done.warnings
+    assert "the test rows are of another kind" in said
+    rows["label"] = np.where(rows["a"] > 0, "up", "down")
+    rows.to_csv(tmp_path / "same.csv", index=False)
+    done = run(tmp_path / "same.csv", out=tmp_path / "s", settings=resolve(values=values))
+    assert not any("another kind" in text for text in done.warnings)
 
 
 def test_the_reference_can_be_left_out() -> None:

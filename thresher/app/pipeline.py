@@ -17,7 +17,7 @@ from ..core.loaded import LoadedDataset
 from .costs import total_costs
 from .pages.run_report import write_report
 from .result import RunResult
-from .savings import beside_reference, gates, lines, metrics
+from .savings import beside_reference, gates, lines, metrics, warnings
 from .settings import Settings, settings_of, to_toml
 from .stages import Done, RunFolder, open_run
 from .steps.decide import apply_manifest, decide_rows
@@ -194,6 +194,7 @@ def finish(run: RunFolder) -> RunResult:
         stages=tuple(_record(done) for done in run.done),
         missed_gates=tuple(missed),
         beside_reference=beside_reference(stages),
+        warnings=warnings(stages),
         report=run.folder / "report.html",
         costs=total_costs([vars(done.cost) for done in run.done], prices=run.settings.cost.prices),
         versions={"thresher": thresher.__version__, **_versions()},

@@ -65,6 +65,7 @@ class RunResult:
     missed_gates: tuple[str, ...] = ()
     report: Path | None = None
     beside_reference: str = ""
+    warnings: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     costs: dict[str, Any] = field(default_factory=dict)
 
@@ -92,4 +93,5 @@ class RunResult:
         value["stages"] = tuple(value["stages"])
         value["gates"] = tuple(value["gates"])
         value["missed_gates"] = tuple(value["missed_gates"])
+        value["warnings"] = tuple(value.get("warnings", ()))  # older runs have none
         return cls(folder=folder, **value)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..core.interval import wilson_interval
 from .gates import check_gates
 from .result import Line
 from .settings import GateSettings
@@ -15,7 +17,8 @@ from .steps.planted import found_shares
 # What a clock or this machine's processors have touched.
 CLOCKED = ("milliseconds", "threads")
 Stages = Mapping[str, Done[Any]]
-WARNING = "Warning"
+# Points by which test accuracy surely falls below that on validation rows before it is said.
+SMALL_FALL = 0.05
 MODELS = ("plain teacher", "plain student", "teacher", "student", "int8")
 
 
@@ -85,27 +88,64 @@ def _reference(stage: Done[Any]) -> Line:
 
 
 def beside_reference(stages: Stages) -> str:
-    """Say which of the int8 model and the plain reference is ahead; empty without a reference."""
+    """Say by how much the int8 model is ahead of the plain reference; empty where it is behind."""
     if "reference" not in stages:
         return ""
     found = stages["reference"].summary
-    points, low, high = (100 * found[name] for name in ("ahead", "ahead_low", "ahead_high"))
-    if low > 0:
-        return (
-            f"{WARNING}: a plain reference is better: {found['model']}. It classifies {points:.1f} "
-            f"points more of the test rows right than the int8 model (95 % interval {low:.1f} to "
-            f"{high:.1f}). Take it, unless bytes or latency decide: it "
-            "lies in models/reference, and `thresher predict` takes that folder."
-        )
+    points, low, high = (-100 * found[name] for name in ("ahead", "ahead_high", "ahead_low"))
     if high < 0:
-        return (
-            f"The int8 model is {-points:.1f} points ahead of a plain reference "
-            f"({-high:.1f} to {-low:.1f}; {found['model']})."
-        )
+        return ""
+    measured = f"{low:.1f} to {high:.1f}; {found['model']}"
+    if low > 0:
+        return f"The int8 model is {points:.1f} points ahead of a plain reference ({measured})."
     return (
-        f"The int8 model and a plain reference cannot be told apart on the test rows: "
-        f"{-points:+.1f} points ({-high:.1f} to {-low:.1f}; {found['model']})."
+        "The int8 model and a plain reference cannot be told apart on the test rows: "
+        f"{points:+.1f} points ({measured})."
     )
+
+
+def warnings(stages: Stages) -> tuple[str, ...]:
+    """Return what the user must know before the models are used."""
+    found = (_behind_reference(stages), _below_validation(stages))
+    return tuple(text for text in found if text)
+
+
+def _behind_reference(stages: Stages) -> str:
+    found = stages["reference"].summary if "reference" in stages else {"ahead_low": 0.0}
+    if found["ahead_low"] <= 0:
+        return ""
+    points, low, high = (100 * found[name] for name in ("ahead", "ahead_low", "ahead_high"))
+    return (
+        f"A plain reference is better: {found['model']}. It classifies {points:.1f} points more of "
+        f"the test rows right than the int8 model (95 % interval {low:.1f} to {high:.1f}). Take "
+        "it, unless bytes or latency decide: it lies in models/reference, and `thresher predict` "
+        "takes that folder."
+    )
+
+
+def _below_validation(stages: Stages) -> str:
+    """Say that the test rows are of another kind than those that every choice was made on."""
+    if "student" not in stages:
+        return ""
+    found = stages["student"].summary
+    validation, rows = found["validation_accuracy"], found["validation_rows"]
+    fall = validation - found["accuracy"]
+    spread = (found["high"] - found["low"]) / 2, _half(validation, rows)
+    if fall - math.hypot(*spread) <= SMALL_FALL:
+        return ""
+    return (
+        f"The student classifies {100 * validation:.1f} % of the {rows:,} validation rows right "
+        f"and {100 * found['accuracy']:.1f} % of the test rows: the test rows are of another kind "
+        "(other people, devices, sources or times), and networks, augmentation and calibration "
+        "were chosen on rows like the training rows. New rows of the test rows' kind fare as they "
+        "do. Give a validation split of that kind (a column `split`), and label such rows."
+    )
+
+
+def _half(share: float, rows: int) -> float:
+    """Return half the width of the 95 % interval of a share."""
+    low, high = wilson_interval(share * rows, rows)
+    return (high - low) / 2
 
 
 NOTES = {

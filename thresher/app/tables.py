@@ -103,6 +103,8 @@ def print_result(result: RunResult) -> None:
             console.print(f"{line.stage}: {line.note}", markup=False, highlight=False)
     if result.beside_reference:
         console.print(result.beside_reference, markup=False, highlight=False)
+    for text in result.warnings:
+        console.print(f"Warning: {text}", markup=False, highlight=False)
     console.print(f"Report: {result.report}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -171,7 +171,13 @@ def finish(
     record_training(notes, trained, rows=rows)
     notes.choices.update({**material.parts.choices, **plan.choices, **trained.choices})
     notes.cost.labels = len(material.train) + len(material.validation)
-    notes.summary |= {"model": plan.model, "width": plan.width, **accuracy(measured)}
+    notes.summary |= {
+        "model": plan.model,
+        "width": plan.width,
+        "validation_accuracy": evaluate(trained.model, material.validation).accuracy,
+        "validation_rows": len(material.validation),
+        **accuracy(measured),
+    }
 
 
 def record_training(notes: Notes, trained: TrainingRun, *, rows: int) -> None:
