@@ -73,7 +73,35 @@ def test_a_dry_run_does_nothing(
     shown = json.loads(capsys.readouterr().out)
     assert "core set" in shown["stages"]
     assert shown["settings"]["budget"]["rows"] == 9
+    assert (shown["rows"], shown["set_aside"]) == (1797, 0)
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "content", "says"),
+    [
+        ("run", None, "rows.csv"),
+        ("run", "text,label\nhello there,a\nbye now,a\n", "at least two classes"),
+        ("train", "text\nhello there\nbye now\n", "Training needs labels"),
+        ("curate", None, "rows.csv"),
+    ],
+)
+def test_a_dry_run_refuses_what_a_run_refuses(
+    command: str,
+    content: str | None,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    data, said = tmp_path / "rows.csv", []
+    if content is not None:
+        data.write_text(content)
+    for dry in (["--dry-run"], []):
+        assert call(monkeypatch, command, str(data), "--out", str(tmp_path / "r"), *dry) == 2
+        said.append(capsys.readouterr().err.strip().splitlines()[-1])
+    assert says in said[0]
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ from typing import Any
 
 import thresher
 
-from ..core.errors import InputError, check_choice, require_training
+from ..core.errors import check_choice, require_training
 from ..core.files import write_text
 from ..core.loaded import LoadedDataset
+from ..core.progress import messages
 from .costs import total_costs
 from .pages.run_report import write_report
 from .result import RunResult
@@ -23,8 +24,9 @@ from .stages import Done, RunFolder, open_run
 from .steps.decide import apply_manifest, decide_rows
 from .steps.embed import embed_rows
 from .steps.find import find_issues
-from .steps.load import Source, load_rows, plant
+from .steps.load import Source, load_by_columns, load_rows, plant
 from .steps.neighbors import search_neighbors
+from .trainable import check_trainable
 
 PARTS = ("curate", "report")
 NAMED = ("numpy", "scikit-learn", "torch", "datasets", "faiss-cpu", "onnx", "onnxruntime")
@@ -81,11 +83,8 @@ def run(
     asked = settings_of(settings)
     with open_run(Path(out), asked) as folder:
         loaded = load_rows(folder, source)
-        if until == "report" and loaded.value.schema.label is None:
-            raise InputError(
-                "Training needs labels: name the column with --label. To clean the data alone, "
-                "use `thresher curate`."
-            )
+        if until == "report":
+            check_trainable(loaded.value)
         if any(asked.plant.model_dump().values()):
             loaded = plant(folder, loaded)
         clean = clean_rows(folder, loaded) if asked.curate else loaded
@@ -156,6 +155,21 @@ def plan(settings: Settings, *, until: str = "report") -> list[str]:
         stages += [] if "embed" in stages else ["embed, for images"]
         stages.append("reference")
     return [*stages, "report"]
+
+
+def look(source: Source, *, settings: Settings, until: str = "report") -> LoadedDataset:
+    """Read the source as a run does, say what is read as what, and write nothing.
+
+    Raises
+    ------
+    InputError
+        For what a run refuses.
+    """
+    loaded = load_by_columns(source, settings.data, seed=settings.seed)
+    messages(loaded.role_lines)
+    if until == "report":
+        check_trainable(loaded)
+    return loaded
 
 
 def clean_rows(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[LoadedDataset]:

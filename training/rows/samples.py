@@ -142,9 +142,9 @@ def samples_from_arrays(
     Parameters
     ----------
     inputs : ndarray, or sequence of ndarray
-        Images uint8 (n, height, width, channels) as decoders give them, token ids int64
-        (n, length), or features (n, d); or the rows one by one. Memory of an array of images is
-        shared, not copied.
+        Images uint8 (n, height, width, channels) as decoders give them, or gray ones (n, height,
+        width); token ids int64 (n, length); or features (n, d); or the rows one by one. Memory of
+        an array of images is shared, not copied.
     row_ids : ndarray of str, shape (n,)
     targets : array or column of int, shape (n,), optional
         −1 for an unlabeled row.
@@ -166,6 +166,8 @@ def samples_from_arrays(
     ('image', (3, 8, 8))
     """
     inputs = _one_array(inputs, row_ids)
+    if inputs.ndim == 3 and inputs.dtype == np.uint8:
+        inputs = inputs[..., np.newaxis]
     if inputs.ndim == 4:
         if inputs.dtype != np.uint8:
             raise InputError(f"Images must be uint8 with values 0–255, got {inputs.dtype}.")

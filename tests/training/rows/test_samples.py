@@ -65,3 +65,10 @@ def test_parts_that_do_not_fit_are_refused(change, told):
 def test_float_images_are_refused():
     with pytest.raises(InputError, match="uint8"):
         samples_from_arrays(np.zeros((3, 8, 8, 1)), row_ids=IDS)
+
+
+def test_gray_images_without_a_channel_axis_are_images():
+    pictures = np.random.default_rng(0).integers(0, 255, (3, 28, 28), dtype=np.uint8)
+    rows = samples_from_arrays(pictures, row_ids=np.arange(3).astype(str))
+    assert (rows.modality, rows.input_shape) == ("image", (1, 28, 28))
+    np.testing.assert_array_equal(rows.inputs[:, 0].numpy(), pictures)

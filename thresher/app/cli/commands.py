@@ -122,7 +122,7 @@ def _go(
     function, out, more = asked
     settings = settings_from(overrides=set_, more=more, **columns)
     if dry_run:
-        show_plan(settings, until="report", as_json=as_json)
+        show_plan(data, settings, until="report", as_json=as_json)
     else:
         go(function, data, out, settings, as_json=as_json)
 

@@ -59,7 +59,7 @@ def curate_whole(
     out, find = asked
     settings = settings_from(overrides=set_, more={"find": find}, defaults=DEFAULTS, **columns)
     if dry_run:
-        show_plan(settings, until="curate", as_json=as_json)
+        show_plan(data, settings, until="curate", as_json=as_json)
         return
     with shown_progress():
         done = curate(data, out=out, settings=settings)

@@ -64,7 +64,9 @@ Prices = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show settings and stages; do nothing.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Read the data, show settings and stages; write nothing.")
+]
 
 
 def command_of(

@@ -35,12 +35,16 @@ def go(
         raise GateError(f"Not met: {'; '.join(result.missed_gates)}.")
 
 
-def show_plan(settings: Settings, *, until: str, as_json: bool) -> None:
-    """Print settings and stages without doing anything."""
-    from ..pipeline import plan
+def show_plan(data: str, settings: Settings, *, until: str, as_json: bool) -> None:
+    """Read the data, and print settings and stages without writing anything."""
+    from ..pipeline import look, plan
 
-    stages = plan(settings, until=until)
+    with shown_progress():
+        loaded = look(data, settings=settings, until=until)
+    rows, aside, stages = len(loaded.dataset), len(loaded.set_aside), plan(settings, until=until)
     if as_json:
-        write_line(json.dumps({"settings": settings.model_dump(), "stages": stages}))
-    else:
-        write_line(f"{to_toml(settings, {})}\nStages: {' → '.join(stages)}\nNothing was done.")
+        said = {"rows": rows, "set_aside": aside, "settings": settings.model_dump()}
+        write_line(json.dumps(said | {"stages": stages}))
+        return
+    write_line(f"{to_toml(settings, {})}\nStages: {' → '.join(stages)}")
+    write_line(f"{rows:,} rows can be read, {aside:,} cannot. Nothing was written.")

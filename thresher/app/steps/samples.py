@@ -28,6 +28,7 @@ from ...core.loaded import LoadedDataset
 from ...core.loading.several_texts import names_of
 from ...core.schema import Schema
 from ..settings import DataSettings
+from ..trainable import check_parts
 from ..whole_rows import with_all_numbers
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def read_parts(loaded: LoadedDataset, *, settings: DataSettings, device: str) ->
     train = np.flatnonzero((splits == "train") & (labels >= 0))
     validation = np.flatnonzero((splits == "validation") & (labels >= 0))
     test = np.flatnonzero((splits == "test") & (labels >= 0))
-    _check(labels[train], test, schema)
+    check_parts(labels[train], test, schema)
     if not len(validation):
         validation = split_off(ids, labels, train)
         train = np.setdiff1d(train, validation)
@@ -147,17 +148,3 @@ def _inputs(
         return tokens, how | ({"text": named} if "," in named else {}), {}
     how = {"kind": "features", "columns": list(schema.inputs)}
     return read_features(rows, schema.inputs), how, {}
-
-
-def _check(train_labels: np.ndarray, test: np.ndarray, schema: Schema) -> None:
-    present = np.unique(train_labels)
-    if len(present) < 2:
-        named = ", ".join(schema.classes[code] for code in present) or "none"
-        raise InputError(
-            f"Training needs rows of at least two classes; the training rows have: {named}."
-        )
-    if not len(test):
-        raise InputError(
-            "There are no labeled test rows to measure accuracy on. Give a test split, or leave "
-            "out the split column so that one is made (data.test_fraction)."
-        )
