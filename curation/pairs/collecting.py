@@ -18,6 +18,7 @@ from thresher.core.errors import InputError
 from thresher.core.executor import Executor
 from thresher.core.fingerprint import fingerprint
 from thresher.core.issues import Issues
+from thresher.core.loading.tables import is_table, suffix
 from thresher.core.shown import ShownRows
 
 from ..quality.damage import damage_findings
@@ -101,7 +102,8 @@ def score_pairs(
     ----------
     sources : sequence of path
         Tar files in the WebDataset layout, or tables (Parquet, CSV, TSV, JSON Lines, JSON) with a
-        caption column and, unless vectors are given, an image column of bytes or paths.
+        caption column and, unless vectors are given, an image column of bytes or paths; or folders:
+        of such a one the tar files are taken, or all tables where it has none.
     work_folder : path
     columns : PairColumns, optional
         Names of columns that are not called as usual.
@@ -131,8 +133,7 @@ def score_pairs(
     InputError
         For files without captions, encoders of two spaces, and vectors that do not fit.
     """
-    paths = [Path(source) for source in sources]
-    _check_paths(paths)
+    paths = _files(sources)
     if encoder is not None and vectors is not None:
         raise InputError(
             "Give `encoder` to embed the pairs, or `vectors` that are stored: not both."
@@ -155,7 +156,10 @@ def score_pairs(
         return _collected(shards, folders, work, key=[*named, *prints], random_state=random_state)
 
 
-def _check_paths(paths: list[Path]) -> None:
+def _files(sources: Sequence[PathLike]) -> list[Path]:
+    paths: list[Path] = []
+    for source in map(Path, sources):
+        paths += _in_folder(source) if source.is_dir() else [source]
     if not paths:
         raise InputError("There are no shards: give tar files or tables of pairs.")
     missing = [str(path) for path in paths if not path.is_file()]
@@ -165,6 +169,16 @@ def _check_paths(paths: list[Path]) -> None:
         )
     if len({path.resolve() for path in paths}) < len(paths):
         raise InputError("The same shard is given twice: give each once.")
+    return paths
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    """Return the shards of a folder; beside tar files, tables only tell how they were made."""
+    tables = sorted(path for path in folder.iterdir() if path.is_file() and is_table(path))
+    found = [path for path in tables if suffix(path) == "tar"] or tables
+    if not found:
+        raise InputError(f"{folder} holds neither tar files nor tables.")
+    return found
 
 
 def _stored(

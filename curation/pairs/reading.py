@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 from thresher.core.arrow_kinds import is_binary, is_string
 from thresher.core.errors import InputError
 from thresher.core.file_names import shown
-from thresher.core.loading.parts import Source, bad_row, file_error
+from thresher.core.loading.files import read_file
+from thresher.core.loading.parts import Source, bad_row
 from thresher.core.loading.tables import is_table, read_table, suffix
 from thresher.core.loading.tar import open_tar, tar_members
 from thresher.core.webdataset import is_image, key_and_suffix
@@ -278,7 +279,5 @@ def _image_of(
         return None, "no image"
     if value.startswith(("http://", "https://")):
         return None, None  # an address is nothing to read; what is stored of it may still do
-    try:
-        return (folder / value).read_bytes() or None, None
-    except (OSError, ValueError) as error:
-        return None, file_error(error) if isinstance(error, OSError) else "no path of a file"
+    data, reason = read_file(folder, value)
+    return data or None, reason if data is None else None if data else "zero bytes"

@@ -8,6 +8,7 @@ relations at once. Costs a few µs a pair, and 8 bytes for each close pair.
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -112,7 +113,10 @@ def keep_best(relations: list[Relation], order: np.ndarray) -> Copies:
     twin = np.full(len(order), -1, np.int64)
     why = np.full(len(order), "", object)
     similarity = np.full(len(order), -1, np.float32)
-    claims = [_Claims(relation) for relation in relations]
+    claims = [
+        _Claims(relation) if relation.vectors is None else _ClaimsOfBoth(relation, relation.vectors)
+        for relation in relations
+    ]
     for row in order.tolist():
         for claim in claims:
             found = claim.same_as(row)
@@ -131,34 +135,56 @@ class _Claims:
 
     def __init__(self, relation: Relation) -> None:
         self.relation = relation
-        self.codes = relation.codes.tolist()
-        self.starts = relation.starts.tolist()
-        self.kept: dict[int, list[tuple[int, float]]] = {}
+        self.codes = array("q", relation.codes)
+        self.starts = array("q", relation.starts)
+        groups = len(relation.starts) - 1
+        self.row, self.similarity = array("q", [-1]) * groups, array("f", [-1]) * groups
 
     def same_as(self, row: int) -> tuple[int, float] | None:
-        """Return a kept pair that is the same as a row, and how similar it is."""
-        claims = self.kept.get(self.codes[row])
-        if claims is None or self.codes[row] < 0:
+        """Return the kept pair that is most the same as a row, and how similar it is."""
+        code = self.codes[row]
+        if code < 0 or self.row[code] < 0:
             return None
-        vectors = self.relation.vectors
-        if vectors is None:
-            return max(claims, key=lambda claim: claim[1])
-        rows = [kept for kept, _ in claims]
-        cosines = vectors[rows] @ vectors[row]
-        best = int(cosines.argmax())
-        if cosines[best] < self.relation.threshold:
-            return None
-        return rows[best], float(min(claims[best][1], cosines[best]))
+        return self.row[code], self.similarity[code]
 
     def keep(self, row: int) -> None:
         """Let a row stand for its group and those close to it."""
         code = self.codes[row]
         if code < 0:
             return
-        self.kept.setdefault(code, []).append((row, 1.0))
+        self.claim(code, row, 1.0)
         start, stop = self.starts[code], self.starts[code + 1]
-        if start == stop:
-            return
-        close, cosines = self.relation.close[start:stop], self.relation.similarity[start:stop]
-        for other, cosine in zip(close.tolist(), cosines.tolist(), strict=True):
-            self.kept.setdefault(other, []).append((row, cosine))
+        if start < stop:
+            close, cosines = self.relation.close[start:stop], self.relation.similarity[start:stop]
+            for other, cosine in zip(close.tolist(), cosines.tolist(), strict=True):
+                self.claim(other, row, cosine)
+
+    def claim(self, code: int, row: int, similarity: float) -> None:
+        """Let a row stand for a group, unless a more similar one does."""
+        if similarity > self.similarity[code]:
+            self.row[code], self.similarity[code] = row, similarity
+
+
+class _ClaimsOfBoth(_Claims):
+    """The same, where rows must also be close in other vectors: all kept rows of a group count."""
+
+    def __init__(self, relation: Relation, vectors: np.ndarray) -> None:
+        super().__init__(relation)
+        self.vectors = vectors
+        self.kept: dict[int, list[tuple[int, float]]] = {}
+
+    def same_as(self, row: int) -> tuple[int, float] | None:
+        """Return the kept pair that is most the same as a row, and how similar it is."""
+        claims = self.kept.get(self.codes[row])
+        if claims is None or self.codes[row] < 0:
+            return None
+        rows = [kept for kept, _ in claims]
+        cosines = self.vectors[rows] @ self.vectors[row]
+        best = int(cosines.argmax())
+        if cosines[best] < self.relation.threshold:
+            return None
+        return rows[best], float(min(claims[best][1], cosines[best]))
+
+    def claim(self, code: int, row: int, similarity: float) -> None:
+        """Let a row stand for a group, beside those that do."""
+        self.kept.setdefault(code, []).append((row, similarity))

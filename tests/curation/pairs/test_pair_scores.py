@@ -147,6 +147,37 @@ def test_files_that_hold_no_pairs_are_refused_by_name(tmp_path, shards):
     assert np.allclose(scores.numbers("similarity"), [0.2])
 
 
+def test_a_folder_stands_for_its_tar_files_or_its_tables(shards, tmp_path):
+    folder = shards[0].parent
+    pq.write_table(
+        pa.table({"key": ["a"], "caption": ["how it was made"]}), folder / "00000.parquet"
+    )
+    (folder / "00000_stats.json").write_text("{}")
+    assert [path.name for path in score_pairs([folder], tmp_path / "work").paths] == [
+        "00000.tar",
+        "00001.tar",
+    ]
+    for path in shards:
+        path.unlink()
+    (folder / "00000_stats.json").unlink()
+    assert len(score_pairs([folder], tmp_path / "work")) == 1
+    (folder / "00000.parquet").unlink()
+    with pytest.raises(InputError, match="holds neither tar files nor tables"):
+        score_pairs([folder], tmp_path / "work")
+
+
+def test_paths_written_by_windows_are_found_and_pipes_do_not_block(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "1.png").write_bytes(picture(1))
+    (tmp_path / "images" / "0.png").write_bytes(b"")
+    os.mkfifo(tmp_path / "images" / "pipe.png")
+    names = ["images\\1.png", "images/pipe.png", "images/0.png"]
+    rows = "\n".join(f"{name},a kettle in some words" for name in names)
+    (tmp_path / "a.csv").write_text(f"file_name,caption\n{rows}\n")
+    faults = column(score_pairs([tmp_path / "a.csv"], tmp_path / "work"), "fault")
+    assert faults == [None, "a folder, pipe, socket or device, not a file", "zero bytes"]
+
+
 def test_a_set_that_grows_is_read_where_it_is_new(shards, tmp_path):
     score_pairs(shards[:1], tmp_path / "work")
     done = sorted((tmp_path / "work").glob("score-*/*"))

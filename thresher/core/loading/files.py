@@ -45,6 +45,13 @@ def read_files(
 
 
 def _read_image(folder: Path, name: str | None) -> tuple[bytes | None, str | None]:
+    data, reason = read_file(folder, name)
+    reason = reason or check_image(data)
+    return (data if reason is None else None), reason
+
+
+def read_file(folder: Path, name: str | None) -> tuple[bytes | None, str | None]:
+    """Return the bytes of a file that a table names, or None and why they cannot be had."""
     if not name:
         return None, "missing image"
     try:
@@ -55,13 +62,11 @@ def _read_image(folder: Path, name: str | None) -> tuple[bytes | None, str | Non
             return None, "a folder, pipe, socket or device, not a file"
         if state.st_size > LARGEST_FILE:
             return None, f"larger than {LARGEST_FILE / 2**20:,.0f} MiB"
-        data = path.read_bytes()
+        return path.read_bytes(), None
     except OSError as error:
         return None, file_error(error)
     except ValueError:  # a null byte in the name
         return None, "missing file"
-    reason = check_image(data)
-    return (data if reason is None else None), reason
 
 
 def find_file(folder: Path | None, name: str) -> Path | None:
