@@ -46,6 +46,55 @@ def joint_vectors(
     return unit[0].astype(np.float32), unit[1].astype(np.float32)
 
 
+def write_onnx_clip(folder: Path) -> tuple[dict[str, int], np.ndarray, np.ndarray]:
+    """A CLIP as ONNX files: a text is the sum of its words' vectors, an image its mean color's.
+
+    Returns the words with their places in the table, the table, and the vectors of the channels.
+    """
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    tokenizers = pytest.importorskip("tokenizers")
+    helper, kind = onnx.helper, onnx.TensorProto
+    rng = np.random.default_rng(0)
+    words = {"[PAD]": 0, "[UNK]": 1, "a": 2, "red": 3, "kettle": 4, "blue": 5}
+    table = rng.normal(size=(len(words), 8)).astype(np.float32)
+    table[0] = 0
+    colors = rng.normal(size=(3, 8)).astype(np.float32)
+
+    def save(name: str, nodes: list, given: object, output: str, constants: dict) -> None:
+        made = [onnx.numpy_helper.from_array(value, label) for label, value in constants.items()]
+        ends = helper.make_tensor_value_info(output, kind.FLOAT, ["n", 8])
+        graph = helper.make_graph(nodes, "model", [given], [ends], made)
+        opset = [helper.make_opsetid("", 18)]
+        onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), folder / name)
+
+    save(
+        "text_model.onnx",
+        [
+            helper.make_node("Gather", ["table", "input_ids"], ["x"]),
+            helper.make_node("ReduceSum", ["x", "axis"], ["text_embeds"], keepdims=0),
+        ],
+        helper.make_tensor_value_info("input_ids", kind.INT64, ["n", "t"]),
+        "text_embeds",
+        {"table": table, "axis": np.array([1], np.int64)},
+    )
+    save(
+        "vision_model.onnx",
+        [
+            helper.make_node("ReduceMean", ["pixel_values", "axes"], ["x"], keepdims=0),
+            helper.make_node("MatMul", ["x", "colors"], ["image_embeds"]),
+        ],
+        helper.make_tensor_value_info("pixel_values", kind.FLOAT, ["n", 3, 16, 16]),
+        "image_embeds",
+        {"colors": colors, "axes": np.array([2, 3], np.int64)},
+    )
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "preprocessor_config.json").write_text('{"size": 16}')
+    return words, table, colors
+
+
 @pytest.fixture
 def shards(tmp_path: Path) -> list[Path]:
     """Two tar files of five pairs each, all different."""

@@ -12,7 +12,7 @@ from curation.pairs import score_pairs
 from thresher.core.images import decode_image, fit_square
 from thresher.core.progress import Silent, reporting
 
-from .conftest import members, picture, write_tar
+from .conftest import members, picture, write_onnx_clip, write_tar
 
 
 class Told(Silent):
@@ -74,43 +74,7 @@ def test_a_clip_in_a_folder_gives_its_own_cosines(tmp_path, executor):
 
 
 def test_an_onnx_clip_scores_pairs(tmp_path):
-    onnx = pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
-    tokenizers = pytest.importorskip("tokenizers")
-    helper, kind = onnx.helper, onnx.TensorProto
-    rng = np.random.default_rng(0)
-    table = rng.normal(size=(5, 8)).astype(np.float32)
-    colors = rng.normal(size=(3, 8)).astype(np.float32)
-
-    def save(name, nodes, inputs, output, constants):
-        made = [onnx.numpy_helper.from_array(value, label) for label, value in constants.items()]
-        ends = helper.make_tensor_value_info(output, kind.FLOAT, ["n", 8])
-        graph = helper.make_graph(nodes, "model", inputs, [ends], made)
-        opset = [helper.make_opsetid("", 18)]
-        onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / name)
-
-    save(
-        "text_model.onnx",
-        [helper.make_node("Gather", ["table", "input_ids"], ["x"]),
-         helper.make_node("ReduceSum", ["x", "axis"], ["text_embeds"], keepdims=0)],
-        [helper.make_tensor_value_info("input_ids", kind.INT64, ["n", "t"])],
-        "text_embeds",
-        {"table": np.concatenate([np.zeros((1, 8), np.float32), table]),
-         "axis": np.array([1], np.int64)},
-    )  # fmt: skip
-    save(
-        "vision_model.onnx",
-        [helper.make_node("ReduceMean", ["pixel_values", "axes"], ["x"], keepdims=0),
-         helper.make_node("MatMul", ["x", "colors"], ["image_embeds"])],
-        [helper.make_tensor_value_info("pixel_values", kind.FLOAT, ["n", 3, 16, 16])],
-        "image_embeds",
-        {"colors": colors, "axes": np.array([2, 3], np.int64)},
-    )  # fmt: skip
-    words = {"[PAD]": 0, "a": 1, "red": 2, "kettle": 3, "blue": 4, "[UNK]": 5}
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    tokenizer.save(str(tmp_path / "tokenizer.json"))
-    (tmp_path / "preprocessor_config.json").write_text('{"size": 16}')
+    words, table, colors = write_onnx_clip(tmp_path)
     captions = ["a red kettle", "a blue kettle", "blue"]
     inside = [m for at, text in enumerate(captions) for m in members(f"{at}", picture(at), text)]
     path = write_tar(tmp_path / "a.tar", inside)
@@ -118,6 +82,6 @@ def test_an_onnx_clip_scores_pairs(tmp_path):
     for row, caption in enumerate(captions):
         square = fit_square(decode_image(picture(row)), 16) / 255
         image = ((square - 0.5) / 0.5).mean(axis=(0, 1)) @ colors
-        text = table[[words[word] - 1 for word in caption.split()]].sum(axis=0)
+        text = table[[words[word] for word in caption.split()]].sum(axis=0)
         cosine = image @ text / np.linalg.norm(image) / np.linalg.norm(text)
         assert abs(scores.numbers("similarity")[row] - cosine) < 1e-5
