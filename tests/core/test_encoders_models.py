@@ -7,6 +7,7 @@ import pytest
 
 from thresher.core import embed, get_encoder
 from thresher.core.errors import InputError
+from thresher.core.progress import Silent, reporting
 
 TEXTS = ["a cat sat", "", "the dog", "a cat"]
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "cat", "sat", "the", "dog"]
@@ -47,8 +48,40 @@ def test_hf_text_is_the_mean_over_tokens(bert):
     assert not found.vectors[1].any()
 
 
-def test_hf_long_text_is_cut(bert):
-    assert embed(["a cat " * 50], encoder=f"hf:{bert}", device="cpu").vectors.shape == (1, 16)
+class Told(Silent):
+    def __init__(self):
+        self.texts = []
+
+    def message(self, text):
+        self.texts.append(text)
+
+
+def test_hf_long_texts_are_cut_and_counted(bert):
+    encoder = get_encoder(f"hf:{bert}", modality="text", device="cpu")
+    fits = " ".join(["cat"] * 14)  # with two tokens around it
+    with reporting(told := Told()):
+        found = embed(["a cat " * 50, fits, fits + " sat", "a cat"], encoder=encoder)
+    assert found.vectors.shape == (4, 16)
+    assert told.texts == ["2 texts were cut at 16 tokens"]
+    assert np.allclose(found.vectors[1], found.vectors[2], atol=1e-5)
+
+
+def test_hf_texts_of_any_lengths_are_as_each_alone(bert):
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(WORDS[5:], rng.integers(1, 12))) for _ in range(150)]
+    encoder = get_encoder(f"hf:{bert}", modality="text", device="cpu")
+    together = encoder.encode(texts)
+    alone = np.concatenate([encoder.encode([text]) for text in texts])
+    assert np.abs(together - alone).max() < 1e-5
+
+
+def test_sentence_transformers_count_what_they_cut(bert, tmp_path):
+    library = pytest.importorskip("sentence_transformers", reason="needs thresher[st]")
+    library.SentenceTransformer(str(bert)).save(str(tmp_path / "st"))
+    texts = ["a cat " * 50, " ".join(["cat"] * 14), "the dog"]
+    with reporting(told := Told()):
+        embed(texts, encoder=f"st:{tmp_path / 'st'}", device="cpu")
+    assert told.texts == ["1 text was cut at 16 tokens"]
 
 
 def test_hf_unknown_name_offline():

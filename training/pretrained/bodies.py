@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from thresher.core.encoders.from_transformers import count_longer
+from thresher.core.encoders.lengths import said_of_cuts
 from thresher.core.errors import InputError
 from thresher.core.progress import message
 
@@ -165,6 +167,10 @@ class TextBody(nn.Module):
             found = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)["input_ids"]
             for row, ids in zip(rows, found, strict=True):
                 row[: len(ids)] = np.asarray(ids, dtype=np.int64) + 1
+            full = [texts[at] for at, ids in enumerate(found) if len(ids) >= self.max_tokens]
+            cut = count_longer(full, self.tokenizer, longest=self.max_tokens)
+            if cut:
+                message(said_of_cuts(cut, self.max_tokens))
         return rows
 
     def check(self, inputs: Tensor) -> None:

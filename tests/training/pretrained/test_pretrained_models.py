@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from thresher.core.errors import InputError
+from thresher.core.progress import Silent, reporting
 from thresher.core.tokens import HashTokenizer
 from training import (
     TrainingRun,
@@ -74,6 +75,20 @@ def test_vectors_are_the_mean_over_tokens_whatever_the_padding(bert):
             hidden = reference(**tokenizer(text, return_tensors="pt")).last_hidden_state
             torch.testing.assert_close(vector, hidden[0].mean(0))
         assert not model.body(torch.zeros(1, 12, dtype=torch.int64)).any()
+
+
+def test_texts_that_are_cut_are_counted(bert):
+    class Told(Silent):
+        def __init__(self):
+            self.texts = []
+
+        def message(self, text):
+            self.texts.append(text)
+
+    model = load(bert, "frozen", max_tokens=6)
+    with reporting(told := Told()):
+        rows(model, ["good film", "the bad bad film", "the bad bad bad film"], None)
+    assert told.texts == ["1 text was cut at 6 tokens"]
 
 
 @pytest.mark.parametrize("mode", MODES)
