@@ -12,7 +12,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ _APART = re.compile(r"[\W_]+")
 FEWEST_REPEATED, REPEATED_SHARE = 6, 0.5
 
 
+@lru_cache(maxsize=4096)  # asked for the key and for the fault of each
 def plain_caption(caption: str) -> str:
     """Return the words of a caption alone: no case, no accents' variants, no marks between them."""
     return _APART.sub(" ", unicodedata.normalize("NFKC", caption).casefold()).strip()
@@ -85,11 +86,9 @@ def plain_caption(caption: str) -> str:
 def caption_key(caption: str) -> bytes | None:
     """Return 16 bytes that are equal where `plain_caption` is; None where it is empty."""
     plain = plain_caption(caption)
-    return (
-        hashlib.blake2b(plain.encode("utf-8", "replace"), digest_size=16).digest()
-        if plain
-        else None
-    )
+    if not plain:
+        return None
+    return hashlib.blake2b(plain.encode("utf-8", "replace"), digest_size=16).digest()
 
 
 def caption_fault(caption: str, *, names: tuple[str, ...] = ()) -> str | None:
@@ -107,7 +106,7 @@ def caption_fault(caption: str, *, names: tuple[str, ...] = ()) -> str | None:
         return "empty"
     if _FILE.fullmatch(text) or _CAMERA.fullmatch(text) or _SLUG.fullmatch(text):
         return "file name"
-    if any(plain == plain_caption(_stem(name)) for name in names if name) and not _is_prose(plain):
+    if not _is_prose(plain) and any(plain == plain_caption(_stem(name)) for name in names if name):
         return "file name"
     if _ADDRESS.fullmatch(text):
         return "web address"

@@ -15,6 +15,8 @@ from thresher.core import tar_writing
 from thresher.core.content import content_hashes
 from thresher.core.errors import InputError
 from thresher.core.loading import load_dataset
+from thresher.core.loading.parts import Source
+from thresher.core.loading.tar import open_tar, tar_members
 from thresher.core.writing import write_dataset
 
 
@@ -209,3 +211,49 @@ def test_every_format_in_goes_out_to_every_other(rows, one, other, tmp_path):
     assert found == expected
     assert len(back.dataset) == len(given)
     assert not len(back.set_aside)
+
+
+def all_members(path):
+    """What `tarfile` alone reads, as names and contents."""
+    with tarfile.open(path) as tar:
+        return [(m.name, tar.extractfile(m).read()) for m in tar if m.isfile()]
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_headers_of_every_form_are_read_as_by_tarfile(tmp_path, form):
+    names = ["a.txt", "folder/b.txt", f"{'x' * 99}", f"{'y' * 100}", f"deep/{'z' * 90}/name.txt",
+             "ünï.txt", "empty.txt", "e" * 60 + "/" + "f" * 60]  # fmt: skip
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", format=form) as tar:
+        for number, name in enumerate(names):
+            info = tarfile.TarInfo(name)
+            data = b"" if name == "empty.txt" else bytes([number]) * (511 + number)
+            info.size = len(data)
+            if number == 4 and form == tarfile.PAX_FORMAT:
+                info.pax_headers = {"comment": "one more header"}
+            tar.addfile(info, io.BytesIO(data))
+            if number == 2:
+                for kind in (tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.FIFOTYPE):
+                    other = tarfile.TarInfo(f"other{kind.decode()}")
+                    other.type, other.linkname = kind, "a.txt"
+                    tar.addfile(other)
+    source = Source(origin="a")
+    with open_tar(path, "a", source) as file:
+        assert list(tar_members(file, "a", source)) == all_members(path)
+    assert source.bad == []
+
+
+def test_a_header_that_is_damaged_anywhere_is_never_taken_for_another(tmp_path):
+    make_tar(tmp_path / "whole.tar", [(f"{at}.txt", bytes([65 + at]) * 700) for at in range(4)])
+    whole = (tmp_path / "whole.tar").read_bytes()
+    start = 2 * (512 + 1024)
+    for place in (0, 60, 99, 124, 130, 148, 150, 156, 257, 345, 400):
+        damaged = bytearray(whole)
+        damaged[start + place] ^= 0x55
+        path = tmp_path / f"{place}.tar"
+        path.write_bytes(damaged)
+        source = Source(origin="a")
+        with open_tar(path, "a", source) as file:
+            found = list(tar_members(file, "a", source))
+        assert [name for name, _ in found] == ["0.txt", "1.txt", "3.txt"], place
+        assert len(source.bad) == 1
