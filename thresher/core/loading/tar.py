@@ -113,9 +113,9 @@ def _next_header(
         file.seek(end)
         plain = _plain_header(file.read(BLOCK))
         if plain is not None:
-            called, size = plain
+            name, size = plain
             tar.offset = end + BLOCK + (size + BLOCK - 1) // BLOCK * BLOCK
-            return end, end + BLOCK, size, called
+            return end, end + BLOCK, size, name
     member = tar.next()
     if member is None:
         return None
