@@ -24,6 +24,8 @@ from .evidence import (
 from .overlaps import pair_overlap
 from .places import box_text
 
+# What a prediction of another class counts for in saying where a box lies.
+OTHER_CLASS = 0.5
 # Degrees of freedom of how far a detector's boxes lie off, in deviations: tails are heavy.
 TAILS = 5.0
 # Median of their size, and the density at 0 when that median is the unit.
@@ -62,8 +64,11 @@ class Contradictions:
         trusted, share = self.lacking
         alone = np.flatnonzero(near < MATCH)
         alone = alone[~self._repeated(alone)]
-        # A label that touches it may be the one of this object, badly placed.
-        free = 1 - near[alone] / MATCH
+        # A label that touches it and has no box of its own may be this object's, badly placed.
+        touching = np.zeros(len(said))
+        unowned = self.own[self.pairs.label] < 0
+        np.maximum.at(touching, self.pairs.prediction[unowned], self.pairs.overlap[unowned])
+        free = 1 - touching[alone] / MATCH
         chances = posterior(trusted[alone], share) * free
         names = self.dataset.class_names(said.codes[alone])
         better = [
@@ -91,14 +96,19 @@ class Contradictions:
         return np.asarray(repeated[chosen])
 
     def badly_placed(self) -> Entries:
-        """Judge each label's distance from the best prediction of its class that touches it."""
+        """Judge each label's distance from the best prediction that touches it."""
         said, pairs, data = self.predictions, self.pairs, self.dataset
-        trusted, _ = self._trust_of_classes
-        worth = np.where(self.same, pairs.overlap * trusted[pairs.prediction], -1.0)
-        best = _best_pair(pairs.label, worth, len(data.boxes))
+        trusted, _ = self.lacking
+        # A box that lies by half on another label is that one's.
+        owner = np.full(len(said), -1)
+        owned = np.flatnonzero(self.own >= 0)
+        owner[pairs.prediction[self.own[owned]]] = owned
+        free = (owner[pairs.prediction] < 0) | (owner[pairs.prediction] == pairs.label)
+        worth = pairs.overlap * trusted[pairs.prediction] * np.where(self.same, 1.0, OTHER_CLASS)
+        best = _best_pair(pairs.label, np.where(free, worth, -1.0), len(data.boxes))
         at = self.labels[best[self.labels] >= 0]
+        at = at[free[best[at]]]
         place = best[at]
-        at, place = at[self.same[place]], place[self.same[place]]
         boxes = said.boxes[pairs.prediction[place]]
         side = np.tile(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6), 2)
         off = np.sqrt((((data.boxes[at] - boxes) / side) ** 2).mean(axis=1))
@@ -152,7 +162,7 @@ class Contradictions:
         share = self._share_unseen(seen)
         caught = np.minimum(caught / (1 - share), 0.995)
         doubt = share / (share + (1 - share) * (1 - caught))
-        chances = doubt * (1 - support[at]) ** 2
+        chances = doubt * (1 - support[at]) ** 4
         return self._entries(
             "spurious", data.box_ids[at], chances, at, [""] * len(at), data.image_of[at]
         )

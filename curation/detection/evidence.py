@@ -129,7 +129,8 @@ def trust(scores: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, float]:
     beta = logistic(log_odds(scores)[:, None], right)
     agree = chance_of(beta, log_odds(scores)[:, None])
     surest = scores >= np.quantile(scores, 0.9)
-    wrong = float(np.clip(1 - right[surest].mean(), 0.002, 0.3))
+    # As if 20 more had been seen, of which one in 20 is wrong: a small set may show none by chance.
+    wrong = float(np.clip(((~right[surest]).sum() + 1) / (surest.sum() + 20), 0.002, 0.3))
     return np.minimum(agree / max(1 - wrong, agree.max()), 0.999), wrong
 
 
