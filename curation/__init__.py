@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .detection.deciding import apply_box_decisions as apply_box_decisions
     from .detection.deciding import decide_boxes as decide_boxes
     from .detection.finding import find_detection_issues as find_detection_issues
+    from .detection.fusion import fuse_boxes as fuse_boxes
+    from .detection.masks import find_mask_issues as find_mask_issues
     from .duplicates.content_keys import content_keys as content_keys
     from .duplicates.exact import find_exact_duplicates as find_exact_duplicates
     from .duplicates.images.graph import image_graph as image_graph
@@ -60,6 +62,8 @@ _HOME = {
     "find_contamination": "contamination",
     "find_corpus_issues": "corpus",
     "find_detection_issues": "detection.finding",
+    "find_mask_issues": "detection.masks",
+    "fuse_boxes": "detection.fusion",
     "find_exact_duplicates": "duplicates.exact",
     "find_label_issues": "labels",
     "find_leakage": "duplicates.leakage",
