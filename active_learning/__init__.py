@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .adapters.hugging_face.export import export_dataset as export_dataset
     from .adapters.label_files import export_answers as export_answers
     from .adapters.label_files import export_labels as export_labels
+    from .adapters.label_studio.box_tasks import export_boxes as export_boxes
+    from .adapters.label_studio.box_tasks import import_boxes as import_boxes
     from .agreement import consensus as consensus
     from .annotators.classes import Consensus as Consensus
     from .estimates.accuracy import Estimate as Estimate
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from .learners.sklearn_learner import SklearnLearner as SklearnLearner
     from .learners.torch_learner import TorchLearner as TorchLearner
     from .pool.context import Context as Context
+    from .pool.detections import detection_options as detection_options
     from .pool.instances import Instances as Instances
     from .pool.selection import Picks as Picks
     from .pool.selection import Selection as Selection
@@ -64,15 +67,18 @@ _HOME = {
     "TorchLearner": "learners.torch_learner",
     "UNDO": "sessions.batch",
     "consensus": "agreement",
+    "detection_options": "pool.detections",
     "estimate_accuracy": "estimates.accuracy",
     "estimate_error": "estimates.error",
     "export_answers": "adapters.label_files",
     "export_batch": "adapters.batch_files",
+    "export_boxes": "adapters.label_studio.box_tasks",
     "export_dataset": "adapters.hugging_face.export",
     "export_labels": "adapters.label_files",
     "get_strategy": "strategies",
     "get_task": "tasks",
     "import_answers": "adapters.answer_files",
+    "import_boxes": "adapters.label_studio.box_tasks",
     "lure_weights": "estimates.accuracy",
     "query": "querying",
     "simulate": "simulations.simulation",
