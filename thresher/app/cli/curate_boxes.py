@@ -55,6 +55,10 @@ def boxes(
     clean_format: Annotated[
         str | None, typer.Option(help="coco, yolo or voc; else as the set came.")
     ] = None,
+    label_studio: Annotated[
+        Path | None,
+        typer.Option(help="File of Label Studio's tasks: images to look at with their boxes."),
+    ] = None,
     show: Annotated[
         int, typer.Option(min=0, help="Print this many of the worst of each check.")
     ] = 5,
@@ -84,6 +88,7 @@ def boxes(
             manifest=manifest,
             clean=clean,
             clean_format=clean_format,
+            label_studio=label_studio,
         )
     found = done.to_json(show=show)
     write_line(json.dumps(found, sort_keys=True) if as_json else _shown(found))

@@ -116,6 +116,7 @@ def curate_boxes(
     manifest: PathLike | None = None,
     clean: PathLike | None = None,
     clean_format: str | None = None,
+    label_studio: PathLike | None = None,
 ) -> CuratedBoxes:
     r"""Find what is wrong in images with boxes, and write the set without it.
 
@@ -141,6 +142,9 @@ def curate_boxes(
         New folder of the set without what is to drop.
     clean_format : {"coco", "yolo", "voc"}, optional
         By default the one that the set came in, with every byte of what did not change.
+    label_studio : path-like, optional
+        .json file of tasks for Label Studio: the images with something to look at and their boxes;
+        see `active_learning.export_boxes` for what the server needs.
 
     Returns
     -------
@@ -184,10 +188,41 @@ def curate_boxes(
     if manifest is not None:
         decided.save(manifest)
         written["manifest"] = Path(manifest)
+    if label_studio is not None:
+        notes.append(_write_tasks(result, Path(label_studio)))
+        written["label_studio"] = Path(label_studio)
     if clean is not None:
         write_detection_set(apply_box_decisions(dataset, decided), clean, format=clean_format)
         written["clean"] = Path(clean)
     return result
+
+
+def _write_tasks(found: CuratedBoxes, path: Path) -> str:
+    """Write the images with something to look at as tasks; return what the server needs."""
+    from active_learning import export_boxes
+
+    rows = found.table()
+    asked = pc.equal(rows["action"], "review")
+    said: dict[str, list[str]] = {}
+    for row in rows.filter(asked).to_pylist():
+        number = row["row_id"].removeprefix(row["image"])
+        better = f" (better: {row['suggested']})" if row["suggested"] else ""
+        said.setdefault(row["image"], []).append(f"{number} {row['detail']}{better}".strip())
+    known = [
+        row_id
+        for row_id, file, size in zip(
+            found.dataset.row_ids.tolist(),
+            found.dataset.files.tolist(),
+            found.dataset.sizes.min(axis=1).tolist(),
+            strict=True,
+        )
+        if row_id in said and size > 0 and Path(file).is_file()
+    ]
+    if not known:
+        raise InputError("`label_studio`: no image with something to look at has a file.")
+    notes = {row_id: "; ".join(texts) for row_id, texts in said.items()}
+    folder = export_boxes(found.dataset, path, images=known, notes=notes)
+    return f"Label Studio must serve {folder} (LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT)"
 
 
 def _check_out(out: PathLike | None, clean: PathLike | None, clean_format: str | None) -> None:
