@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.csv as csv
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from thresher.app.cli.commands import app
@@ -78,6 +79,25 @@ def test_predictions_add_findings(path: Path, tmp_path: Path) -> None:
     assert (tmp_path / "f.jsonl").read_text().count("\n") >= 2
 
 
+def test_outlines_are_looked_at_when_asked(path: Path) -> None:
+    content = json.loads(path.read_text())
+    content["annotations"][2]["segmentation"] = [[1, 2, 3, 4]]
+    path.write_text(json.dumps(content))
+    assert "unreadable outline" not in run(path)
+    assert "2#3  0.000  unreadable outline: " in run(path, "--outlines")
+
+
+def test_images_to_look_at_go_to_label_studio(path: Path, tmp_path: Path) -> None:
+    for at in (1, 2):
+        Image.new("RGB", (100, 80)).save(tmp_path / f"{at}.jpg")
+    said = run(path, "--no-looks", "--label-studio", tmp_path / "tasks.json")
+    assert f"Label Studio must serve {tmp_path}" in said
+    (task,) = json.loads((tmp_path / "tasks.json").read_text())
+    assert task["data"]["row_id"] == "2"
+    assert task["data"]["note"] == ("#3 the box reaches beyond the image (better: 90 10 100 30)")
+    assert (tmp_path / "tasks.xml").is_file()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -87,6 +107,7 @@ def test_predictions_add_findings(path: Path, tmp_path: Path) -> None:
         (["--format", "cocoo"], "Did you mean 'coco'"),
         (["--predictions", "nothing.json"], "cannot be read"),
         (["--images", "nowhere"], "must be a folder"),
+        (["--label-studio", "tasks.json"], "no image with something to look at has a file"),
     ],
 )
 def test_what_cannot_be_done_is_said_at_once(

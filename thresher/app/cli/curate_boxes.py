@@ -45,6 +45,9 @@ def boxes(
     objects: Annotated[
         bool, typer.Option("--objects", help="Cut the objects out and compare them too.")
     ] = False,
+    outlines: Annotated[
+        bool, typer.Option("--outlines", help="Look at polygons and runs too.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="File of the findings: .csv, .jsonl or .parquet.")
     ] = None,
@@ -84,6 +87,7 @@ def boxes(
             images=images,
             looks=looks,
             objects=objects,
+            outlines=outlines,
             out=out,
             manifest=manifest,
             clean=clean,

@@ -112,6 +112,7 @@ def curate_boxes(
     images: PathLike | None = None,
     looks: bool = True,
     objects: bool = False,
+    outlines: bool = False,
     out: PathLike | None = None,
     manifest: PathLike | None = None,
     clean: PathLike | None = None,
@@ -134,6 +135,8 @@ def curate_boxes(
         Whether images are compared with each other.
     objects : bool
         Whether objects are cut out and compared too.
+    outlines : bool
+        Whether polygons and runs are drawn and looked at.
     out : path-like, optional
         File of the findings: .csv, .jsonl or .parquet.
     manifest : path-like, optional
@@ -169,15 +172,19 @@ def curate_boxes(
         decide_boxes,
         find_box_errors,
         find_detection_issues,
+        find_mask_issues,
     )
 
     _check_out(out, clean, clean_format)
     dataset = load_detection_set(data, format=format, images=images)
     said = None if predictions is None else load_predictions(dataset, predictions)
     found = find_detection_issues(dataset, looks=looks, objects=objects)
-    issues = found.issues
+    parts = [found.issues]
+    if outlines:
+        parts.append(find_mask_issues(dataset))
     if said is not None:
-        issues = Issues.concat([issues, find_box_errors(dataset, said).to_issues()])
+        parts.append(find_box_errors(dataset, said).to_issues())
+    issues = Issues.concat(parts)
     decided = decide_boxes(dataset, issues)
     notes = [*found.notes, *(one.said() for one in found.covered)]
     written: dict[str, Path] = {}
