@@ -21,26 +21,36 @@ ORDER = ("train", "val", "test")
 
 
 def find_twin_images(dataset: DetectionSet) -> Issues:
-    """Find images that show the same: across splits, with other boxes, or with the same ones.
+    """Find images that show the same as another: across splits, with other boxes, or the same.
 
     Across splits the one that is for training is a leak, and its boxes go with it. In one split
-    boxes that differ are a conflict; an image of equal pixels and boxes is a duplicate.
+    boxes that differ are a conflict; an image of equal pixels and boxes is a duplicate. A
+    file that is damaged is told.
     """
-    images = [_decoded(name) for name in track(dataset.files.tolist(), description="read images")]
+    images: list[np.ndarray | None] = []
+    found: list[Issue] = []
+    names = zip(dataset.row_ids.tolist(), dataset.files.tolist(), strict=True)
+    for row_id, name in track(names, description="read images", total=len(dataset)):
+        image, damage = _decoded(name)
+        images.append(image)
+        if damage is not None:
+            found.append(Issue(row_id, "quality", 0.0, detail=f"unreadable: {damage}"))
     graph = image_graph(
         images, row_ids=dataset.row_ids, threshold=SAME_IMAGE, mirror=False, crops=False
     )
-    found = []
     for first, second, likeness in zip(*graph.pairs(), strict=True):
         found.append(_judged(dataset, int(first), int(second), float(likeness)))
     return Issues.concat([Issues.from_rows(_once(found))])
 
 
-def _decoded(name: str) -> np.ndarray | None:
+def _decoded(name: str) -> tuple[np.ndarray | None, str | None]:
+    """Return the image and what is wrong with its file; None, None for one that is not there."""
     try:
-        return decode_image(Path(name).read_bytes(), shrink_to=LOOK) if name else None
-    except (OSError, UnreadableImage):
-        return None
+        return decode_image(Path(name).read_bytes(), shrink_to=LOOK) if name else None, None
+    except OSError:
+        return None, None
+    except UnreadableImage as error:
+        return None, error.reason
 
 
 def _judged(dataset: DetectionSet, first: int, second: int, likeness: float) -> Issue:

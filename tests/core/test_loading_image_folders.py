@@ -156,3 +156,11 @@ def test_a_table_called_metadata_without_images_is_a_table(tmp_path):
     rows = [{"text": f"this is text number {i}", "label": LABELS[i]} for i in range(12)]
     write_table(tmp_path / "metadata.csv", rows)
     assert read(tmp_path).schema.modality == "text"
+
+
+def test_a_link_to_a_folder_above_is_a_loop(tmp_path):
+    pictures(tmp_path / "set", CLASSES)
+    (tmp_path / "set" / "cat" / "up").symlink_to("../..")
+    loaded = read(tmp_path / "set")
+    assert sorted(loaded.dataset["row_id"]) == sorted(CLASSES)
+    assert [issue.detail for issue in loaded.set_aside] == ["symbolic link loop"]

@@ -55,7 +55,12 @@ def walk_files(root: Path, *, skip: Callable[[str], bool] = lambda _: False) -> 
     skip : callable
         Tells of a name, without its path, whether that file or folder is left out too.
     """
-    return _walk(root, frozenset(), skip)
+    return _walk(root, folders_above(root), skip)
+
+
+def folders_above(root: Path) -> frozenset[str]:
+    """Return the folders in which a folder lies, without links: one to them leads back into it."""
+    return frozenset(map(str, Path(os.path.realpath(root)).parents))
 
 
 def _walk(folder: Path, above: frozenset[str], skip: Callable[[str], bool]) -> Iterator[Path]:

@@ -93,7 +93,7 @@ def export_boxes(
     tasks = []
     for at in rows:
         row_id, (width, height) = str(dataset.row_ids[at]), dataset.sizes[at].tolist()
-        below = quote(str(Path(dataset.files[at]).relative_to(folder)))
+        below = quote(os.fsencode(Path(dataset.files[at]).relative_to(folder)))
         data = {"row_id": row_id, control.key: f"/data/local-files/?d={below}", "width": width,
                 "height": height, "note": (notes or {}).get(row_id, "")}  # fmt: skip
         label = task.encode(_marks(dataset, at))

@@ -243,3 +243,11 @@ def test_ten_thousand_boxes_in_an_image(tmp_path: Path) -> None:
         found.keep(images=np.array([True]), boxes=np.arange(10_000) % 2 == 0), tmp_path / "out"
     )
     assert (tmp_path / "out" / "a.txt").read_text() == "0 0.5 0.5 0.1 0.1\n" * 5_000
+
+
+def test_a_link_to_a_folder_above_is_a_loop(root: Path) -> None:
+    (root / "images" / "train" / "up").symlink_to("..")
+    (root / "images" / "train" / "far").symlink_to(root.parent, target_is_directory=True)
+    found = load_detection_set(root / "data.yaml")
+    assert found.row_ids.tolist() == [f"{split}/{name}" for split in ("train", "val")
+                                      for name in ("a", "background", "empty")]  # fmt: skip

@@ -284,3 +284,18 @@ def test_decisions_about_other_sets_are_refused(tmp_path: Path) -> None:
     less = dataset.keep(images=np.ones(1, bool), boxes=np.zeros(1, bool))
     with pytest.raises(InputError, match="about other images and boxes"):
         apply_box_decisions(less, manifest)
+
+
+def test_images_that_end_early_are_dropped_with_their_boxes(tmp_path: Path) -> None:
+    dataset = coco(tmp_path, [(at, [10.0, 10, 50, 50], 0) for at in range(3)], images=3)
+    for at in range(3):
+        picture(tmp_path / f"{at}.png", at)
+    whole = (tmp_path / "1.png").read_bytes()
+    (tmp_path / "1.png").write_bytes(whole[: len(whole) // 2])
+    dataset = load_detection_set(tmp_path / "set.json")
+    issues = find_detection_issues(dataset).issues
+    (issue,) = issues
+    assert (issue.row_id, issue.check) == ("1", "quality")
+    assert (issue.detail or "").startswith("unreadable: ")
+    clean = apply_box_decisions(dataset, decide_boxes(dataset, issues))
+    assert clean.box_ids.tolist() == ["0#0", "2#2"]

@@ -16,6 +16,7 @@ from ...core.detection.loading import load_detection_set
 from ...core.detection.predictions import load_predictions
 from ...core.detection.writing import write_detection_set
 from ...core.errors import InputError
+from ...core.file_names import shown
 from ...core.issues import Issues
 from ...core.manifest import Manifest
 from ...core.shown import Shown
@@ -75,7 +76,7 @@ class CuratedBoxes(Shown):
             | {
                 "action": action,
                 "image": data.row_ids[image].tolist(),
-                "file": data.files[image].tolist(),
+                "file": [shown(name) for name in data.files[image].tolist()],
                 "split": data.splits[image].tolist(),
                 "class": pa.array(names, pa.string()),
             }

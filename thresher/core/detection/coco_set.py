@@ -108,7 +108,7 @@ def _categories(file: CocoFile, faults: list[Fault]) -> dict[Any, str]:
     ids: dict[str, Any] = {}
     for block in parsed(file, "categories"):
         for entry in block:
-            key, name = entry.get("id"), str(entry.get("name", entry.get("id")))
+            key, name = entry.get("id"), shown(str(entry.get("name", entry.get("id"))))
             if not isinstance(key, (int, str)) or key in found:
                 said = f"category id {key!r} is there twice, or is no number"
                 faults.append(Fault(file.path.name, said))

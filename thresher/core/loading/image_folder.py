@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..file_names import shown
-from ..files import walk_files
+from ..files import folders_above, walk_files
 from ..hidden import is_hidden, left_out
 from ..images import IMAGE_SUFFIXES
 from ..schema import ROW_ID
@@ -35,7 +35,7 @@ def read_image_folder(root: Path, form: TableForm) -> Source:
     """
     source = Source(origin=str(root), roles={"image": "image", "row_id": ROW_ID}, form=form)
     hidden: list[str] = []
-    paths = sorted(_named(_walk(root, "", frozenset(), source, hidden), source))
+    paths = sorted(_named(_walk(root, "", folders_above(root), source, hidden), source))
     source.choices |= left_out(hidden)
     split_layout, classes = _has_split_folders(root), read_class_names(root)
     rows = [_place(path, split_layout, classes) for path in paths]
