@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .personal import find_personal_data as find_personal_data
     from .quality import find_quality_issues as find_quality_issues
     from .quality import find_rule_issues as find_rule_issues
+    from .quality import fit_quality_head as fit_quality_head
     from .spans import find_repeated_spans as find_repeated_spans
 
 _HOME = {
@@ -76,6 +77,7 @@ _HOME = {
     "find_regression_issues": "labels",
     "find_rule_issues": "quality",
     "find_token_issues": "labels",
+    "fit_quality_head": "quality",
     "hash_graph": "duplicates.images.perceptual_hash",
     "image_graph": "duplicates.images.graph",
     "keep_by": "duplicates.stars",

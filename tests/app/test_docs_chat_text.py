@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shlex
@@ -25,8 +26,10 @@ def test_every_command_and_every_line_of_python_run(
     monkeypatch.chdir(tmp_path)
     make_files()
     lines = [line for block in blocks("console") for line in block.strip().splitlines()]
-    assert len(lines) >= 9
+    assert len(lines) >= 14
     for line in lines:
+        if line.startswith("thresher label tell"):
+            judge()
         monkeypatch.setattr(sys, "argv", shlex.split(line, comments=True))
         code: object = 0
         try:
@@ -40,7 +43,20 @@ def test_every_command_and_every_line_of_python_run(
         exec(compile(block, PAGE.name, "exec"), names)
 
 
+def judge() -> None:
+    """Fill the column of labels as people do."""
+    with Path("batch.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    with Path("judged.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(row | {"label": "yes" if "river" in row["text"] else "no"})
+
+
 def make_files() -> None:
+    words = [("the river is deep", "buy it now")[at % 2] for at in range(320)]
+    write("pool.jsonl", [{"text": f"{text} {at}"} for at, text in enumerate(words)])
     asked = ["How long does an egg boil?", "how long does an egg boil", "Where is Rome?"]
     said = ["It takes ten minutes.", "Ten.", "I'm sorry, but I can't help with that."]
     turns = [

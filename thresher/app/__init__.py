@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .findings.copies import curate_leakage as curate_leakage
     from .findings.matching import curate_match as curate_match
     from .findings.personal import curate_personal as curate_personal
+    from .findings.scoring import curate_score as curate_score
     from .installation import doctor as doctor
     from .labeling.argilla import label_argilla as label_argilla
     from .labeling.exporting import label_export as label_export
@@ -86,6 +87,7 @@ _HOME = {
     "curate_quality": "findings.checks",
     "curate_report": "findings.checks",
     "curate_review": "applying",
+    "curate_score": "findings.scoring",
     "curate_shards": "sharded",
     "curate_spans": "texts.spans",
     "curate_undo": "applying",

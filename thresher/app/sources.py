@@ -184,31 +184,42 @@ def read_probabilities(
 
 def read_annotations(given: Any, form: Mapping[str, Any]) -> pa.Table:
     """Read annotators' answers: a table with ``row_id``, ``annotator`` and ``label`` as text."""
-    named = path_of(given) or "The table of annotations"
+    return _read_answers(given, form, columns=ANSWERS, what="Annotations")
+
+
+def read_judgments(given: Any) -> pa.Table:
+    """Read one label a row: a table with ``row_id`` and ``label`` as text."""
+    return _read_answers(given, {}, columns=("row_id", "label"), what="Labels")
+
+
+def _read_answers(
+    given: Any, form: Mapping[str, Any], *, columns: tuple[str, ...], what: str
+) -> pa.Table:
+    named = path_of(given) or f"The table of {what.lower()}"
     if path_of(given):
-        table = _annotation_file(Path(given), form)
+        table = _annotation_file(Path(given), form, what)
     else:
         try:
             table = pa.table(given)  # of Arrow, a mapping of columns, a DataFrame
         except (TypeError, ValueError, pa.ArrowException) as error:
             raise InputError(
-                f"Annotations are a file or a table, got {type(given).__name__} ({error})."
+                f"{what} are a file or a table, got {type(given).__name__} ({error})."
             ) from error
-    missing = [name for name in ANSWERS if name not in table.column_names]
+    missing = [name for name in columns if name not in table.column_names]
     if missing:
         raise InputError(
             f"{named} has no column {missing[0]!r}; one row for each answer is needed, with "
-            f"{', '.join(ANSWERS)}. It has {', '.join(table.column_names)}."
+            f"{', '.join(columns)}. It has {', '.join(table.column_names)}."
         )
-    return pa.table({name: pc.cast(table[name], pa.string()) for name in ANSWERS})
+    return pa.table({name: pc.cast(table[name], pa.string()) for name in columns})
 
 
-def _annotation_file(path: Path, form: Mapping[str, Any]) -> pa.Table:
+def _annotation_file(path: Path, form: Mapping[str, Any], what: str) -> pa.Table:
     said = dict(form)
     absent = said.pop("na", ())
     if not is_table(path):
-        raise InputError(f"Annotations are a .csv, .jsonl or .parquet file, got {path}.")
-    with asked_with("annotations"):
+        raise InputError(f"{what} are a .csv, .jsonl or .parquet file, got {path}.")
+    with asked_with(what.lower()):
         source = read_table(path, name=path.name, form=form_of(**said))
     tell(source)
     if not source.parts:

@@ -39,6 +39,7 @@ for find in (
     curate_find.report,
     curate_texts.chat,
     curate_texts.personal,
+    curate_texts.score,
 ):
     app.command()(finding_command(find))
 for command in (match, pairs, review, apply, undo, diff, shards, contamination, spans, boxes):

@@ -1,4 +1,4 @@
-"""``thresher curate chat | personal``: what is looked for in texts for language models."""
+"""``thresher curate chat | personal | score``: what is looked for in texts for language models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from .. import curate_chat, curate_personal
+from .. import curate_chat, curate_personal, curate_score
+from .curate_find import Vectors
 from .finding import Asked
 
 Tokenizer = Annotated[
@@ -79,3 +80,41 @@ def personal(
     Example: thresher curate personal mails.jsonl --action mask --clean masked.jsonl
     """
     return partial(curate_personal, action=action, kinds=kinds, mask=mask)
+
+
+def score(
+    *,
+    labels: Annotated[
+        Path, typer.Option(help="Judged rows: row_id and label, as `thresher label export` writes.")
+    ],
+    good: Annotated[str, typer.Option(help="The labels of good rows, separated by commas.")] = "",
+    at_least: Annotated[
+        float | None, typer.Option(help="Instead: labels are numbers, good from this one on.")
+    ] = None,
+    precision: Annotated[
+        float, typer.Option(help="Share of good rows among those that stay, with 95 % confidence.")
+    ] = 0.9,
+    action: Annotated[str, typer.Option(help="For rows below: drop or review.")] = "drop",
+    encoder: Encoder = "auto",
+    embeddings: Vectors = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="The score of each row: .csv, .jsonl or .parquet.")
+    ] = None,
+) -> Asked:
+    """Learn from a few hundred judged texts which ones are good, and keep those.
+
+    Draw the judged rows at random: the precision is that of such rows.
+
+    Example: thresher curate score web.jsonl --labels labels.csv --good yes --clean good.jsonl
+    """
+    return partial(
+        curate_score,
+        labels=labels,
+        good=good,
+        at_least=at_least,
+        precision=precision,
+        action=action,
+        encoder=encoder,
+        embeddings=embeddings,
+        scores=scores,
+    )

@@ -71,8 +71,8 @@ def find_rule_issues(
     --------
     >>> from curation import find_rule_issues
     >>> found = find_rule_issues(["Too short."], rules=["gopher"])
-    >>> [(finding.kind, finding.details) for finding in found.findings][0]
-    ('gopher few words', ['words 2, below 50'])
+    >>> found.flagged.tolist(), found.to_issues().table["detail"].to_pylist()[0]
+    ([True], 'gopher top 2-gram: share of signs in the most frequent 2-gram 0.9, above 0.2')
     """
     if not rules:
         raise InputError(f"`rules` names none: choose from {', '.join(FAMILIES)}.")
