@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ..quality.language import likeliest_language
 from .order import Fault
 
-FEWEST_LETTERS = 60
+FEWEST_LETTERS, LOOKED_AT = 60, 600
 SURE = 0.98
 LANGUAGE_NAMES = re.compile(
     r"\b(?:translat\w*|übersetz\w*|tradu\w+|language|sprache|langue|idioma|lingua|english|german"
@@ -37,7 +37,7 @@ def language_faults(
 def _fault(prompt: str, answer: str, system: str) -> list[Fault]:
     if LANGUAGE_NAMES.search(prompt) or LANGUAGE_NAMES.search(system):
         return []
-    sides = [CODE.sub(" ", text)[:2000] for text in (prompt, answer)]
+    sides = [CODE.sub(" ", text)[:LOOKED_AT] for text in (prompt, answer)]
     if min(sum(map(str.isalpha, text)) for text in sides) < FEWEST_LETTERS:
         return []
     (asked, asked_share), (said, said_share) = map(likeliest_language, sides)

@@ -8,7 +8,7 @@ alone, since one that differs makes another text; each pair is then read word by
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..duplicates.texts.graph import text_graph
 from ..duplicates.texts.shingles import normalized
 from .conversations import Conversations
 from .plain import plain_answer, plain_prompt, plain_system
-from .sameness import numbers_of, same_content, words_of
+from .sameness import numbers_of, said, same_content, words_of
 
 BY = ("whole", "prompt", "answer", "part", "meaning")
 # Texts nearer than this are candidates; the words in which they differ then decide.
@@ -59,15 +59,17 @@ class Plain:
     prompts: list[str]
     answers: list[str]
     systems: list[str]
+    known: Counter[str]
 
     @classmethod
     def of(cls, chats: Conversations) -> Plain:
-        """Take the plain texts of conversations."""
-        return cls(
-            [plain_prompt(text) for text in chats.prompts],
-            [plain_answer(text) for text in chats.answers],
-            [plain_system(text) for text in chats.systems],
-        )
+        """Take the plain texts of conversations, and count in how many each word stands."""
+        prompts = [plain_prompt(text) for text in chats.prompts]
+        answers = [plain_answer(text) for text in chats.answers]
+        known: Counter[str] = Counter()
+        for words in {tuple(words_of(f"{p} {a}")) for p, a in zip(prompts, answers, strict=True)}:
+            known.update(set(words))
+        return cls(prompts, answers, [plain_system(text) for text in chats.systems], known)
 
 
 def find_links(
@@ -84,10 +86,14 @@ def find_links(
     if "whole" in by:
         found.append(_by_whole(plain, sound))
     if "prompt" in by:
-        asked = _text_links("prompt", plain.prompts, sound, apart=plain.systems)
-        found.append(asked)
+        asked = list(zip(plain.systems, plain.prompts, strict=True))
+
+        def ask_same(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+            return same_content(one[1], other[1], known=plain.known)
+
+        found.append(_text_links("prompt", asked, sound, compared=1, same=ask_same))
     if "answer" in by:
-        found.append(_by_answer(plain.answers, sound))
+        found.append(_by_answer(plain, sound))
     if "part" in by:
         found.append(_by_part(chats, sound))
     if "meaning" in by and vectors is not None:
@@ -97,31 +103,43 @@ def find_links(
 
 def _by_whole(plain: Plain, sound: np.ndarray) -> Links:
     both = list(zip(plain.prompts, plain.answers, strict=True))
-    texts = ["\n".join(pair) for pair in both]
-    # Where the prompt ends is part of what is equal.
-    ends = [str(len(normalized(prompt))) for prompt in plain.prompts]
-    links = _text_links("whole", texts, sound, ends=ends)
-    first = {int(key): row for row, key in reversed(list(enumerate(links.keys)))}
 
-    def same(one: int, other: int) -> bool:
-        left, right = both[first[one]], both[first[other]]
-        return all(_says_same(a, b) for a, b in zip(left, right, strict=True))
+    def say_same(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+        return (
+            all(
+                numbers_of(said(a).words) == numbers_of(said(b).words)
+                for a, b in zip(one, other, strict=True)
+            )
+            and same_content(one[0], other[0], known=plain.known)
+            and _answers_same(one, other, plain)
+        )
 
-    close = {
-        key: [(other, score) for other, score in others if same(key, other)]
-        for key, others in links.close.items()
-    }
-    return Links("whole", links.keys, close)
+    return _text_links("whole", both, sound, compared=2, same=say_same)
 
 
-def _by_answer(answers: list[str], sound: np.ndarray) -> Links:
+def _answers_same(one: tuple[str, ...], other: tuple[str, ...], plain: Plain) -> bool:
+    """Tell whether two answers say the same, each a prompt and its answer."""
+    if bool(said(one[1]).words) != bool(said(other[1]).words):
+        return False
+    asked = said(one[0]).counts.keys() | said(other[0]).counts.keys()
+    subject = asked | {piece for word in asked for piece in word.split(".")}
+    return same_content(one[1], other[1], known=plain.known, subject=subject)
+
+
+def _by_answer(plain: Plain, sound: np.ndarray) -> Links:
+    answers = plain.answers
     long = sound & np.array([len(text.split()) >= ANSWER_WORDS for text in answers], bool)
     keys = {row: normalized(answers[row]) for row in np.flatnonzero(long).tolist()}
     counts = Counter(keys.values())
     usual = {key for key, count in counts.items() if count > MOST_PROMPTS}
     for row, key in keys.items():
         long[row] = key not in usual
-    links = _text_links("answer", answers, long)
+    both = list(zip(plain.prompts, answers, strict=True))
+
+    def answer_same(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+        return _answers_same(one, other, plain)
+
+    links = _text_links("answer", both, long, compared=1, same=answer_same, apart=False)
     if not usual:
         return links
     note = (
@@ -133,48 +151,57 @@ def _by_answer(answers: list[str], sound: np.ndarray) -> Links:
 
 def _text_links(
     by: str,
-    texts: list[str],
+    rows: Sequence[tuple[str, ...]],
     taking_part: np.ndarray,
     *,
-    apart: list[str] | None = None,
-    ends: list[str] | None = None,
+    compared: int,
+    same: Callable[[tuple[str, ...], tuple[str, ...]], bool],
+    apart: bool = True,
 ) -> Links:
-    """Link equal texts and those that say the same; `apart` keeps rows with other values apart."""
+    """Link equal texts and those that say the same.
+
+    Parameters
+    ----------
+    rows : sequence of tuple of str, n rows
+        The texts of each row; the last `compared` of them must be alike.
+    taking_part : ndarray of bool, shape (n,)
+    same : callable
+        From the texts of two rows that are alike to whether they say the same.
+    apart : bool
+        Whether rows that differ in the other texts are kept apart.
+    """
     numbers: dict[tuple[Hashable, ...], int] = {}
-    keys = np.full(len(texts), -1, np.int64)
-    groups: dict[tuple[Hashable, ...], dict[int, str]] = {}
+    keys = np.full(len(rows), -1, np.int64)
+    groups: dict[tuple[Hashable, ...], dict[int, tuple[str, ...]]] = {}
     for row in np.flatnonzero(taking_part).tolist():
-        words = words_of(texts[row])
-        if not words:
+        beside = rows[row][:-compared] if apart else ()
+        words = [words_of(text) for text in rows[row][-compared:]]
+        if not any(words):
             continue
-        side = apart[row] if apart else ""
-        exact = (side, " ".join(words), ends[row] if ends else "")
+        exact = (*beside, *(" ".join(each) for each in words))
         keys[row] = numbers.setdefault(exact, len(numbers))
-        groups.setdefault((side, numbers_of(words)), {}).setdefault(int(keys[row]), texts[row])
+        own = (*beside, *sorted(number for each in words for number in numbers_of(each)))
+        groups.setdefault(own, {}).setdefault(int(keys[row]), rows[row])
     close: dict[int, list[tuple[int, float]]] = {}
     for members in groups.values():
-        for one, other, score in _near(list(members.items())):
+        for one, other, score in _near(list(members.items()), compared, same):
             close.setdefault(one, []).append((other, score))
             close.setdefault(other, []).append((one, score))
     return Links(by, keys, close)
 
 
-def _near(members: list[tuple[int, str]]) -> Iterator[tuple[int, int, float]]:
-    """Yield the pairs of keys whose texts say the same."""
+def _near(
+    members: list[tuple[int, tuple[str, ...]]],
+    compared: int,
+    same: Callable[[tuple[str, ...], tuple[str, ...]], bool],
+) -> Iterator[tuple[int, int, float]]:
+    """Yield the pairs of keys whose texts are alike and say the same."""
     if len(members) < 2:
         return
-    texts = [text for _, text in members]
-    graph = text_graph(texts, threshold=CANDIDATES)
+    graph = text_graph(["\n".join(texts[-compared:]) for _, texts in members], threshold=CANDIDATES)
     for one, other, score in zip(*(column.tolist() for column in graph.pairs()), strict=True):
-        if same_content(texts[one], texts[other]):
+        if same(members[one][1], members[other][1]):
             yield members[one][0], members[other][0], float(score)
-
-
-def _says_same(left: str, right: str) -> bool:
-    one, other = words_of(left), words_of(right)
-    if not one or not other:
-        return not one and not other
-    return numbers_of(one) == numbers_of(other) and same_content(left, right)
 
 
 def _by_part(chats: Conversations, sound: np.ndarray) -> Links:

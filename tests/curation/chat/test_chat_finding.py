@@ -32,7 +32,7 @@ def chat(*said: str, system: str | None = None) -> dict[str, Any]:
     [
         ([pair(ASK, SAY), pair(ASK, SAY)], "whole"),
         ([pair(ASK, SAY), pair(ASK.lower(), f"**{SAY.upper()}**")], "whole"),
-        ([pair(ASK, SAY), pair(ASK.replace("boil", "biol"), SAY.replace("about ", ""))], "whole"),
+        ([pair(ASK, SAY), pair(ASK, SAY.replace("about ", ""))], "whole"),
         ([pair(ASK, f"Sure! {SAY} I hope this helps!"), pair(ASK, SAY)], "whole"),
         ([chat(ASK, SAY), chat(ASK, SAY, system="You are a helpful assistant.")], "whole"),
         ([pair(ASK, SAY), pair(f"Hello, please: {ASK}", OTHER)], "prompt"),
@@ -45,6 +45,17 @@ def test_copies_of_each_sense_are_found(rows: list[dict[str, Any]], by: str) -> 
     assert found.kept.tolist() == [True, False]
     assert found.by == ["", by]
     assert found.duplicate_of.tolist() == [-1, 0]
+
+
+def test_mistyped_words_are_told_by_the_other_rows() -> None:
+    rows = [pair(ASK, SAY), pair(ASK.replace("boil", "biol"), SAY.replace("yolk", "yokl"))]
+    more = [pair("Does it boil?", "The yolk does not."), pair("How to boil a yolk?", "In water.")]
+    assert find_chat_issues([*rows, *more], by=("whole",)).kept.tolist() == [
+        True,
+        False,
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
