@@ -51,6 +51,8 @@ class ChatIssues(ShownRows):
     turns, tokens : ndarray of int64, shape (n,)
         Turns of each row, and tokens of all that is said in it.
     chats : Conversations
+    senses : tuple of str
+        What counted as a copy.
     rule : str
         Which of several copies stays, in words.
     notes : tuple of str
@@ -66,6 +68,7 @@ class ChatIssues(ShownRows):
     turns: np.ndarray
     tokens: np.ndarray
     chats: Conversations = field(repr=False)
+    senses: tuple[str, ...]
     rule: str
     notes: tuple[str, ...]
     copies: Issues = field(repr=False)
@@ -94,7 +97,7 @@ def find_chat_issues(
     *,
     columns: Sequence[str] = (),
     row_ids: np.ndarray | None = None,
-    by: Sequence[str] = USUAL,
+    by: Sequence[str] | None = None,
     keep: str = "best",
     scores: np.ndarray | Sequence[float] | None = None,
     vectors: np.ndarray | None = None,
@@ -116,10 +119,11 @@ def find_chat_issues(
         The column of turns, or those of the prompt with that of the answer last; else found.
     row_ids : ndarray of str, shape (n,), optional
         Default ``"0"``, ``"1"``, ….
-    by : sequence of {"whole", "prompt", "answer", "part", "meaning"}
+    by : sequence of {"whole", "prompt", "answer", "part", "meaning"}, optional
         What counts as a copy: prompt and answer say the same; the prompts do, under the same
         system; the answers do (12 words or more); one conversation is the beginning of another; the
-        vectors are close and the numbers equal.
+        vectors are close and the numbers equal. Default: all but the last; where there are rejected
+        answers also without ``"prompt"``, since each pair of a prompt teaches something.
     keep : {"best", "first"}
         Of copies the row with the highest score, or without scores the one with the longest answer
         that has no fault; or the first row.
@@ -153,8 +157,9 @@ def find_chat_issues(
     >>> found.kept.tolist(), found.by
     ([False, True, False], ['prompt', '', 'prompt'])
     """
-    _check(by, keep=keep, drop=drop, closeness=closeness, vectors=vectors)
     chats = read_conversations(rows, columns=columns)
+    senses = usual_senses(chats) if by is None else tuple(by)
+    _check(senses, keep=keep, drop=drop, closeness=closeness, vectors=vectors)
     ids = checked_ids(row_ids, rows=len(chats))
     faults = _faults(chats)
     sound = np.array(
@@ -162,7 +167,7 @@ def find_chat_issues(
     )
     rank, rule = rank_answers(keep, chats.answers, faults, scores)
     close = None if vectors is None else np.asarray(vectors, np.float32)
-    links = find_links(chats, by, sound=sound, vectors=close, closeness=closeness)
+    links = find_links(chats, senses, sound=sound, vectors=close, closeness=closeness)
     kept = keep_first(links, rank)
     counter = TokenCounter.of(tokenizer)
     turns, tokens = chats.turn_counts(), _tokens(chats, counter)
@@ -176,10 +181,16 @@ def find_chat_issues(
         turns,
         tokens,
         chats,
+        senses,
         rule,
         (*_notes(chats, turns, tokens, counter, rule), *(n for link in links for n in link.notes)),
         kept.to_issues(ids, equal=_equal(chats, kept), why=_why(kept, rule)),
     )
+
+
+def usual_senses(chats: Conversations) -> tuple[str, ...]:
+    """Return what counts as a copy where it is not said."""
+    return tuple(sense for sense in USUAL if sense != "prompt" or not chats.shape.rejected)
 
 
 def _check(

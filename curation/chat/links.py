@@ -58,6 +58,7 @@ class Plain:
 
     prompts: list[str]
     answers: list[str]
+    rejected: list[str]
     systems: list[str]
     known: Counter[str]
 
@@ -69,7 +70,8 @@ class Plain:
         known: Counter[str] = Counter()
         for words in {tuple(words_of(f"{p} {a}")) for p, a in zip(prompts, answers, strict=True)}:
             known.update(set(words))
-        return cls(prompts, answers, [plain_system(text) for text in chats.systems], known)
+        rejected = [plain_answer(text) for text in chats.rejected]
+        return cls(prompts, answers, rejected, [plain_system(t) for t in chats.systems], known)
 
 
 def find_links(
@@ -102,19 +104,20 @@ def find_links(
 
 
 def _by_whole(plain: Plain, sound: np.ndarray) -> Links:
-    both = list(zip(plain.prompts, plain.answers, strict=True))
+    """Link rows whose prompts say the same, and so do their answers, also those rejected."""
+    whole = list(zip(plain.prompts, plain.answers, plain.rejected, strict=True))
 
     def say_same(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
         return (
             all(
-                numbers_of(said(a).words) == numbers_of(said(b).words)
-                for a, b in zip(one, other, strict=True)
+                numbers_of(said(left).words) == numbers_of(said(right).words)
+                for left, right in zip(one, other, strict=True)
             )
             and same_content(one[0], other[0], known=plain.known)
-            and _answers_same(one, other, plain)
+            and all(_answers_same((one[0], one[at]), (other[0], other[at]), plain) for at in (1, 2))
         )
 
-    return _text_links("whole", both, sound, compared=2, same=say_same)
+    return _text_links("whole", whole, sound, compared=3, same=say_same)
 
 
 def _answers_same(one: tuple[str, ...], other: tuple[str, ...], plain: Plain) -> bool:
@@ -206,13 +209,15 @@ def _near(
 
 def _by_part(chats: Conversations, sound: np.ndarray) -> Links:
     """Link conversations that begin with the whole of another one."""
-    said: dict[int, tuple[tuple[str, str], ...]] = {}
+    spoken: dict[int, tuple[tuple[str, str], ...]] = {}
     for row in np.flatnonzero(sound).tolist():
         own = [turn for turn in chats.turns[row] or () if turn.role != "system"]
-        said[row] = tuple((turn.role, normalized(turn.text)) for turn in own)
+        spoken[row] = tuple((turn.role, normalized(turn.text)) for turn in own)
+        if chats.rejected[row]:  # what is preferred to what is part of nothing else
+            spoken[row] += (("rejected", normalized(chats.rejected[row])),)
     numbers: dict[tuple[tuple[str, str], ...], int] = {}
     keys = np.full(len(sound), -1, np.int64)
-    for row, turns in said.items():
+    for row, turns in spoken.items():
         keys[row] = numbers.setdefault(turns, len(numbers))
     close: dict[int, list[tuple[int, float]]] = {}
     for turns, key in numbers.items():

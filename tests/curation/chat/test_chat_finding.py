@@ -122,6 +122,19 @@ def test_copies_by_meaning_have_the_same_numbers() -> None:
         find_chat_issues(rows, by=("meaning",))
 
 
+def test_of_preferences_each_pair_stays_unless_it_is_whole_a_copy() -> None:
+    rows = [
+        {"prompt": ASK, "chosen": SAY, "rejected": "Two minutes."},
+        {"prompt": ASK, "chosen": OTHER, "rejected": "Two minutes."},
+        {"prompt": ASK, "chosen": OTHER, "rejected": "It is a hen that lays them."},
+        {"prompt": ASK.upper(), "chosen": f"**{OTHER}**", "rejected": "two minutes"},
+    ]
+    found = find_chat_issues(rows)
+    assert found.senses == ("whole", "answer", "part")
+    assert found.duplicate_of.tolist() == [-1, -1, -1, 1]
+    assert find_chat_issues(rows, by=("prompt",)).kept.tolist() == [True, False, False, False]
+
+
 def test_rows_that_are_to_go_hold_no_other_back() -> None:
     rows = [pair(ASK, f"[Your Name] {SAY}"), pair(ASK, OTHER)]
     assert find_chat_issues(rows).kept.tolist() == [False, True]

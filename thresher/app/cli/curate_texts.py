@@ -24,8 +24,9 @@ Encoder = Annotated[
 def chat(
     *,
     by: Annotated[
-        str, typer.Option(help="What counts as a copy: whole, prompt, answer, part, meaning.")
-    ] = "whole,prompt,answer,part",
+        str,
+        typer.Option(help="What counts as a copy: whole, prompt, answer, part, meaning; or auto."),
+    ] = "auto",
     keep: Annotated[
         str,
         typer.Option(

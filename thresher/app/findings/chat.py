@@ -19,7 +19,7 @@ from .options import FindingOptions
 if TYPE_CHECKING:
     from .outcome import Outcome
 
-USUAL = "whole,prompt,answer,part"
+USUAL = "auto"
 COLUMN = "column:"
 
 
@@ -44,7 +44,8 @@ def curate_chat(
         rejected one. `text` names the column of turns, or those of the prompt with that of the
         answer last; else they are found.
     by : str
-        What counts as a copy, separated by commas: whole, prompt, answer, part, meaning; see
+        What counts as a copy, separated by commas: whole, prompt, answer, part, meaning; by
+        ``"auto"`` the first four, without prompt where there are rejected answers. See
         `curation.find_chat_issues`.
     keep : str
         Of copies ``"best"`` (the longest answer without a fault) stays, ``"first"``, or
@@ -95,7 +96,7 @@ def curate_chat(
             rows,
             columns=_columns(loaded),
             row_ids=loaded.row_ids,
-            by=senses,
+            by=None if by == USUAL else senses,
             keep="best" if scores is not None else keep,
             scores=scores,
             vectors=vectors,
@@ -104,7 +105,7 @@ def curate_chat(
             drop=kinds,
         )
         methods = {
-            name: f"by {', '.join(senses)}" for name in ("exact_duplicate", "near_duplicate")
+            name: f"by {', '.join(found.senses)}" for name in ("exact_duplicate", "near_duplicate")
         }
         return decided(
             "chat",
