@@ -30,8 +30,8 @@ def page(rows: list[Row], cost: dict[str, float]) -> dict[str, Any]:
     return {
         "title": "Wrong labels by family, and what is said of them",
         "note": f"{n_cases['judged']} judged cases took no part in fitting the method, "
-        "but two of its gates (when nothing is flagged, when rows are dropped) were set after a "
-        "look at their summary; "
+        "but when rows are dropped, what an accusation costs and how wide ranges are was set "
+        "after a look at their summary; "
         f"{n_cases['tuned']} are tuned. Means over cases and their seeds. cleanlab "
         f"{version('cleanlab')} and the bare rule “the most probable class is not the label” get "
         "the same probabilities, from vectors those of an out-of-fold logistic regression. "

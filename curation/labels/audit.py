@@ -17,7 +17,15 @@ import numpy as np
 from thresher.core.errors import InputError
 from thresher.core.text_arrays import text_array
 
-from .curve import DOUBT, LEAST_SLOPE, decide, seen_from, stated_log_odds, stated_precision
+from .curve import (
+    DOUBT,
+    LEAST_SLOPE,
+    decide,
+    seen_from,
+    stated_log_odds,
+    stated_precision,
+    still_none_wrong,
+)
 from .odds import in_order_of, sigmoid
 
 
@@ -41,6 +49,10 @@ class Judged(Protocol):
     @property
     def doubt(self) -> np.ndarray | None:
         """Covariance of intercept and slope of the curve, shape (2, 2), where it is known."""
+
+    @property
+    def none_wrong(self) -> float:
+        """Probability that no label at all is wrong."""
 
     @property
     def method(self) -> str:
@@ -114,10 +126,14 @@ def calibrate(issues: Found, rows: np.ndarray, is_error: np.ndarray) -> Found:
     scores = np.where(judged, right, 1.0)
     scores[positions] = 1.0 - wrong
     doubt = seen_from(line, covariance)
+    # Answers tell more of the flags than signs do: 1 % of wrong labels is mostly not among 50 rows.
     decision = decide(scores[judged], doubt)
     flagged = judged & (scores < decision.threshold)
     flagged[positions] = wrong
-    expected, least = stated_precision(scores, flagged, doubt)
+    none_wrong = 0.0
+    if not wrong.any() and not decision.noise_rate.low:
+        none_wrong = still_none_wrong(log_odds[positions], before, issues.none_wrong)
+    expected, least = stated_precision(scores, flagged, doubt, none_wrong=none_wrong)
     return replace(
         issues,
         scores=scores,
@@ -127,6 +143,7 @@ def calibrate(issues: Found, rows: np.ndarray, is_error: np.ndarray) -> Found:
         expected_precision=expected,
         least_precision=least,
         doubt=doubt,
+        none_wrong=none_wrong,
         method=f"{issues.method}; calibrated on {len(positions)} audited rows",
     )
 

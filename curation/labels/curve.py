@@ -4,12 +4,13 @@ The true log-odds are taken for ``α + β u`` with u the stated ones; of the two
 that they are near 0 and 1, with a covariance: what they were on sets whose truth is known, or what
 audited rows have left of it. Drawn many times they give the share of wrong labels, the precision of
 flags, and the flags whose expected F1 is highest (Lipton, Elkan and Naryanaswamy, 2014), each with
-what is not known about it. Costs O(n log n).
+what is not known about it. Where that leaves open whether any label is wrong, the probability that
+none is weighs too. Costs O(n log n).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,6 +31,9 @@ FEWEST_WRONG, SMALL_PART = 0.005, 0.15
 WIDEST = 0.7
 # A row that is less likely wrong than this is never flagged.
 LEAST_LIKELY = 0.3
+# What flags cost where nothing is wrong: so many times the share of the rows that they accuse, in
+# units of F1 (`benchmarks/curation_labels_none_wrong.py` says what other costs do).
+ACCUSED = 12.0
 # The stated precision is given when it is known to so many points to either side (nine in ten).
 PRECISION_KNOWN = 0.15
 # What is known of α and β of evidence that was not measured: deviations of 1 and 0.3.
@@ -49,10 +53,13 @@ class Decision:
     threshold : float
         Rows with a lower score are flagged.
     noise_rate : NoiseRate
+    none_wrong : float
+        Probability that no label at all is wrong; 0 where the range of the rate begins above 0.
     """
 
     threshold: float
     noise_rate: NoiseRate
+    none_wrong: float = 0.0
 
     @property
     def too_wide(self) -> bool:
@@ -60,15 +67,18 @@ class Decision:
         return self.noise_rate.high - self.noise_rate.low > WIDEST
 
 
-def decide(scores: np.ndarray, doubt: np.ndarray) -> Decision:
+def decide(scores: np.ndarray, doubt: np.ndarray, *, none_wrong: float = 0.0) -> Decision:
     """Choose the threshold, and estimate the share of wrong labels.
 
     Parameters
     ----------
     scores : ndarray of float64, shape (n,)
-        Probability that each label is right.
+        Probability that each label is right, where some are wrong.
     doubt : ndarray of float64, shape (2, 2)
         Covariance of α and β.
+    none_wrong : float
+        Probability that no label at all is wrong, by what else is known. It counts where the range
+        of the share of wrong labels begins at 0.
     """
     if not len(scores):
         return Decision(0.0, NoiseRate(0.0, 0.0, 1.0))
@@ -77,13 +87,16 @@ def decide(scores: np.ndarray, doubt: np.ndarray) -> Decision:
     chances = _chances(_group_means(ordered, ends), doubt)
     sizes = np.diff(ends, prepend=0)
     found = np.cumsum(chances * sizes, axis=1)
-    rate = _rate(found[:, -1], (chances * (1 - chances) * sizes).sum(axis=1), len(ordered))
-    decision = Decision(_threshold(ordered, ends, found), rate)
-    return Decision(0.0, rate) if decision.too_wide else decision
+    variance = (chances * (1 - chances) * sizes).sum(axis=1)
+    rate = _rate(found[:, -1], variance, len(ordered))
+    none_wrong = 0.0 if rate.low else none_wrong
+    rate = replace(rate, estimate=(1 - none_wrong) * rate.estimate)
+    decision = Decision(_threshold(ordered, ends, found, none_wrong), rate, none_wrong)
+    return replace(decision, threshold=0.0) if decision.too_wide else decision
 
 
 def stated_precision(
-    scores: np.ndarray, flagged: np.ndarray, doubt: np.ndarray | None
+    scores: np.ndarray, flagged: np.ndarray, doubt: np.ndarray | None, *, none_wrong: float = 0.0
 ) -> tuple[float | None, float]:
     """Return which share of the flags is right, None where it is not known, and at least which.
 
@@ -98,9 +111,17 @@ def stated_precision(
     right = (chances * sizes).sum(axis=1) / len(ordered)
     chance = np.sqrt((chances * (1 - chances) * sizes).sum(axis=1)) / len(ordered)
     by_chance = right + chance * np.random.default_rng(1).normal(size=DRAWS)
-    low, high = np.quantile(np.clip(by_chance, 0, 1), [0.05, 0.95])
+    # Where no label is wrong, no flag is right.
+    inside = (np.array([0.05, 0.95]) - none_wrong) / max(1 - none_wrong, 1e-12)
+    low, high = np.quantile(np.clip(by_chance, 0, 1), np.clip(inside, 0, 1)) * (inside > 0)
     known = high - low <= 2 * PRECISION_KNOWN
-    return (float(right.mean()) if known else None), float(low)
+    return (float((1 - none_wrong) * right.mean()) if known else None), float(low)
+
+
+def still_none_wrong(log_odds: np.ndarray, doubt: np.ndarray, none_wrong: float) -> float:
+    """Return how likely it is that no label is wrong, after rows with these log-odds were right."""
+    all_right = float(np.prod(1 - _chances(log_odds, doubt), axis=1).mean())
+    return none_wrong / max(none_wrong + (1 - none_wrong) * all_right, 1e-300)
 
 
 def seen_from(line: np.ndarray, covariance: np.ndarray) -> np.ndarray:
@@ -149,13 +170,19 @@ def _rate(found: np.ndarray, variance: np.ndarray, n: int) -> NoiseRate:
     return NoiseRate(rate, min(low, rate), max(float(high), rate))
 
 
-def _threshold(ordered: np.ndarray, ends: np.ndarray, found: np.ndarray) -> float:
-    """Return the score below which the expected F1 is highest; 0 where it is without any flag."""
+def _threshold(
+    ordered: np.ndarray, ends: np.ndarray, found: np.ndarray, none_wrong: float
+) -> float:
+    """Return the score below which flags are worth most; 0 where no flag is worth more.
+
+    They are worth their expected F1 where some labels are wrong, less what they cost where none is.
+    """
     total = found[:, -1:]
     expected = (2 * found / (ends + total)).mean(axis=0)
-    best = int(first_highest(expected))
-    # Without a flag F1 is one where nothing is wrong, and zero elsewhere.
-    if expected[best] <= float(np.exp(-total).mean()):
+    worth = (1 - none_wrong) * expected - none_wrong * ACCUSED * ends / len(ordered)
+    best = int(first_highest(worth))
+    # Without a flag F1 is one where, by chance, not one row is wrong.
+    if worth[best] <= (1 - none_wrong) * float(np.exp(-total).mean()):
         return 0.0
     # The row at the cut is flagged too: scores are compared with <.
     last = float(np.nextafter(ordered[ends[best] - 1], 2))

@@ -238,6 +238,7 @@ def _decide_confident(inputs: LabelInputs, evidence: Evidence, judged: np.ndarra
         expected_precision=None,
         least_precision=0.0,
         doubt=None,
+        none_wrong=0.0,
     )
 
 

@@ -156,7 +156,8 @@ def _together(
 
 def _rate(scores: np.ndarray, cells: LabelIssues) -> NoiseRate:
     """Estimate the share of wrong answers in a class, by what is known of all of them."""
-    return decide(scores, IGNORANCE if cells.doubt is None else cells.doubt).noise_rate
+    doubt = IGNORANCE if cells.doubt is None else cells.doubt
+    return decide(scores, doubt, none_wrong=cells.none_wrong).noise_rate
 
 
 def _confident(

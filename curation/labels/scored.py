@@ -24,7 +24,8 @@ class Scored(ShownRows, ABC):
     ----------
     row_ids : ndarray of str, shape (n,)
     scores : ndarray of float64, shape (n,)
-        0–1, low = bad; 1 for rows that cannot be judged.
+        0–1, low = bad; 1 for rows that cannot be judged. Probabilities for the case that some
+        labels are wrong.
     flagged : ndarray of bool, shape (n,)
     threshold : float
         Rows with a score below it are flagged (by methods that flag by score).
@@ -43,6 +44,9 @@ class Scored(ShownRows, ABC):
     doubt : ndarray of float64, shape (2, 2), or None
         Covariance of α and β if the true log-odds of an error are ``α + β u`` with those that the
         scores state, u. None for scores that are no probabilities.
+    none_wrong : float
+        Probability that no label at all is wrong. The noise rate and what is said of the precision
+        take it in.
     """
 
     row_ids: np.ndarray
@@ -54,6 +58,7 @@ class Scored(ShownRows, ABC):
     method: str
     least_precision: float = field(default=0.0, kw_only=True)
     doubt: np.ndarray | None = field(default=None, kw_only=True, repr=False)
+    none_wrong: float = field(default=0.0, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.row_ids)
@@ -67,14 +72,16 @@ class Scored(ShownRows, ABC):
         """Say how likely a row with this score is wrong, or nothing where that is not known."""
         if self.expected_precision is None:
             return ""
-        chance = 1 - score
+        chance = (1 - self.none_wrong) * (1 - score)
         return "over 99% likely wrong" if chance > 0.99 else f"{chance:.0%} likely wrong"
 
     def at(self, threshold: float) -> Self:
         """Flag the rows with a score below `threshold` instead, without scoring anything again."""
         check_number("threshold", threshold, low=0, high=1)
         flagged = (self.scores < threshold) & self.judged
-        expected, least = stated_precision(self.scores, flagged, self.doubt)
+        expected, least = stated_precision(
+            self.scores, flagged, self.doubt, none_wrong=self.none_wrong
+        )
         return replace(
             self,
             threshold=threshold,

@@ -33,8 +33,10 @@ def test_strong_evidence_drops_and_weak_evidence_does_not():
     assert precisions[None] > 0.9 > max(precisions[name] for name in (10, 5, 3))
 
 
-@pytest.mark.parametrize(("dimensions", "most"), [(None, 0.005), (10, 0.01), (5, 0.01)])
+@pytest.mark.parametrize(("dimensions", "most"), [(None, 0.005), (10, 0.01), (5, 0.03)])
 def test_clean_labels_are_hardly_flagged_and_never_dropped(dimensions, most):
+    """Of five random directions it is not known whether any is wrong (none with .36): it may cost
+    some flags to find what is wrong in sets that show the same."""
     X, labels, _ = digits(0.0, dimensions=dimensions)
     found = find_label_issues(labels, embeddings=X)
     assert found.flagged.mean() <= most

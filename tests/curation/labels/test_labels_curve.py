@@ -5,12 +5,14 @@ import pytest
 from scipy.stats import logistic, multivariate_normal
 
 from curation.labels.curve import (
+    ACCUSED,
     DOUBT,
     IGNORANCE,
     decide,
     seen_from,
     stated_log_odds,
     stated_precision,
+    still_none_wrong,
 )
 from curation.labels.odds import in_order_of, logit, sigmoid, tempered
 
@@ -102,3 +104,51 @@ def test_numbers_that_were_apart_never_meet():
     assert len(np.unique(moved)) == len(np.unique(before))
     assert (np.abs(moved - 1) < 1e-14).all()
     assert in_order_of(np.empty(0), np.empty(0)).shape == (0,)
+
+
+@pytest.mark.parametrize("none_wrong", [0.0, 0.2, 0.5])
+def test_what_flags_cost_where_nothing_is_wrong_is_taken_off_their_worth(none_wrong):
+    # One row is likely wrong and few others are, so that the range begins at 0.
+    errors = np.append(0.97, np.linspace(0.5, 0.0001, 299) ** 6)
+    ends, total = np.arange(1, 301), errors.sum()
+    expected = 2 * np.cumsum(errors) / (ends + total)
+    worth = (1 - none_wrong) * expected - none_wrong * ACCUSED * ends / 300
+    decision = decide(1 - errors, SURE, none_wrong=none_wrong)
+    assert decision.none_wrong == none_wrong
+    assert ((1 - errors) < decision.threshold).sum() == worth.argmax() + 1
+    assert decide(1 - errors, SURE, none_wrong=0.95).threshold == 0
+
+
+def test_nothing_else_weighs_where_some_labels_are_surely_wrong():
+    u = np.random.default_rng(0).normal(-2, 2, 2000)
+    doubt, scores = np.diag([0.5, 0.04]), sigmoid(-u)
+    some = decide(scores, doubt)
+    assert some.noise_rate.low > 0
+    assert decide(scores, doubt, none_wrong=0.9) == some
+
+
+def test_what_is_said_takes_in_that_nothing_may_be_wrong():
+    u = np.random.default_rng(0).normal(-4, 2, 2000)
+    doubt, scores = np.diag([4.0, 0.04]), sigmoid(-u)
+    some = decide(scores, doubt).noise_rate
+    few = decide(scores, doubt, none_wrong=0.3).noise_rate
+    assert (few.low, few.high) == (some.low, some.high)
+    assert few.low == 0
+    assert few.estimate == pytest.approx(0.7 * some.estimate)
+    scores = sigmoid(-np.random.default_rng(0).normal(-2, 2, 2000))
+    flagged = scores < 0.2
+    precision, least = stated_precision(scores, flagged, SURE, none_wrong=0.04)
+    bare, bound = stated_precision(scores, flagged, SURE)
+    assert precision == pytest.approx(0.96 * bare)
+    assert 0 < least < bound
+    assert stated_precision(scores, flagged, SURE, none_wrong=0.06)[1] == 0
+    assert stated_precision(scores, flagged, SURE, none_wrong=1.0)[1] == 0
+
+
+def test_right_rows_say_how_likely_it_is_that_nothing_is_wrong():
+    log_odds = np.array([0.0, 1.0])
+    all_right = (1 - sigmoid(log_odds)).prod()
+    expected = 0.2 / (0.2 + 0.8 * all_right)
+    assert still_none_wrong(log_odds, SURE, 0.2) == pytest.approx(expected, rel=1e-3)
+    assert still_none_wrong(log_odds, SURE, 0.0) == 0
+    assert still_none_wrong(np.empty(0), SURE, 0.2) == pytest.approx(0.2)

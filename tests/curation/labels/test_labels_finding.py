@@ -206,8 +206,10 @@ def test_human_label_errors_of_cifar10n_are_flagged():
         found = find_label_issues(labels, pred_probs=probs)
         wrong = labels != truth
         hits = (found.flagged & wrong).sum()
-        assert 2 * hits / (found.flagged.sum() + wrong.sum()) >= 0.78
-        assert found.noise_rate.estimate == pytest.approx(wrong.mean(), abs=0.02)
+        # With a chance of 6 to 9 % no label at all is wrong, which lowers flags and mean: F1 of .76
+        # to .79 instead of .78 to .80, for fewer right labels called wrong in clean sets.
+        assert 2 * hits / (found.flagged.sum() + wrong.sum()) >= 0.76
+        assert found.noise_rate.estimate == pytest.approx(wrong.mean(), abs=0.025)
 
 
 def test_evidence_that_knows_nothing_judges_nothing():
