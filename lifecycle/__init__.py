@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .monitoring.accuracy import estimate_accuracy as estimate_accuracy
     from .monitoring.calibration import calibration_error as calibration_error
     from .monitoring.drift import compare_rows as compare_rows
+    from .monitoring.labels_a_day import labels_needed as labels_needed
     from .monitoring.reference import read_reference as read_reference
     from .monitoring.reference import write_reference as write_reference
     from .monitoring.ring import RequestRing as RequestRing
@@ -102,6 +103,7 @@ _HOME = {
     "estimate_accuracy": "monitoring.accuracy",
     "calibration_error": "monitoring.calibration",
     "compare_rows": "monitoring.drift",
+    "labels_needed": "monitoring.labels_a_day",
     "RequestRing": "monitoring.ring",
     "read_requests": "monitoring.ring",
     "Watch": "monitoring.watch",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from thresher.core.errors import InputError, check_count
 from .accuracy import AccuracyEstimate, estimate_accuracy
 
 DAY = 86_400.0
+OF_SUSPECTS = 4  # one row that is asked in so many is of a suspected answer
+_OF_ONE = 2  # rows of a suspected answer a day: the next look knows more
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,26 @@ class Day:
 
 @dataclass(frozen=True)
 class Audited:
-    """A labeled row: when it came, how sure the model was, whether it was right."""
+    """A labeled row.
+
+    Attributes
+    ----------
+    at : float
+        Seconds since 1970 at which it came.
+    confidence : float
+    correct : bool
+        Whether the model was right.
+    answer : str
+        Of the model.
+    drawn : bool
+        Whether it was drawn at random; only such rows say how often the model is right.
+    """
 
     at: float
     confidence: float
     correct: bool
+    answer: str = ""
+    drawn: bool = True
 
 
 def by_day(
@@ -67,7 +84,8 @@ def by_day(
     ms : array, shape (n,)
         That an answer took.
     audited : mapping of str to Audited
-        Labeled rows, by id; those whose request the log has lost are taken too.
+        Labeled rows, by id; those whose request the log has lost are taken too, and those that were
+        not drawn at random are left out.
     window : int
         Days that an accuracy is estimated on.
     """
@@ -77,7 +95,7 @@ def by_day(
     if not len(times) == len(trust) == len(took):
         raise InputError("`at`, `confidence` and `ms` must have an entry for each row.")
     day_of = np.floor(times / DAY)
-    labeled = list(audited.values())
+    labeled = [one for one in audited.values() if one.drawn]
     label_day = np.floor(np.array([one.at for one in labeled], dtype=np.float64) / DAY)
     label_trust = np.nan_to_num(np.array([one.confidence for one in labeled], dtype=np.float64))
     right = np.array([one.correct for one in labeled], dtype=np.float64)
@@ -105,11 +123,59 @@ def by_day(
 
 
 def choose_audit(
-    row_ids: list[str], *, n: int, asked: set[str], random_state: int = 0
+    row_ids: Sequence[str],
+    *,
+    n: int,
+    asked: Set[str],
+    anyway: Set[str] = frozenset(),
+    random_state: int = 0,
 ) -> list[str]:
-    """Return `n` rows drawn at random, none of those that were asked; all when there are fewer."""
+    """Return rows drawn at random until `n` others than those asked anyway are among them.
+
+    None is of those that were asked; all others are returned when there are fewer than `n`.
+    """
     check_count("n", n, low=0)
     left = [row for row in row_ids if row not in asked]
+    order = np.random.default_rng(random_state).permutation(len(left))
+    new = np.cumsum([left[at] not in anyway for at in order], dtype=int)
+    return [left[at] for at in sorted(order[new <= n])] if n else []
+
+
+def choose_suspected(
+    row_ids: Sequence[str],
+    answers: Sequence[str],
+    confidence: Sequence[float],
+    *,
+    n: int,
+    asked: Set[str],
+    suspects: Sequence[str],
+    random_state: int = 0,
+) -> list[str]:
+    """Return `n` rows of the most suspected answers, two of each, none of those that were asked.
+
+    They are drawn from the surer half of the rows of an answer: an error says the most there.
+
+    Parameters
+    ----------
+    row_ids, answers : sequence of str, length m
+    confidence : sequence of float, length m
+    n : int
+    asked : set of str
+    suspects : sequence of str
+        Answers, the most suspected first.
+    random_state : int
+    """
+    check_count("n", n, low=0)
+    rows: dict[str, list[tuple[float, str]]] = {}
+    for name, answer, trust in zip(row_ids, answers, confidence, strict=True):
+        if trust >= 0:  # NaN is a failure, which needs no label
+            rows.setdefault(answer, []).append((trust, name))
     rng = np.random.default_rng(random_state)
-    chosen = rng.permutation(len(left))[:n]
-    return [left[at] for at in sorted(chosen)]
+    chosen: list[str] = []
+    for answer in suspects:
+        if len(chosen) >= n:
+            break
+        sure = sorted(rows.get(answer, ()), reverse=True)
+        left = [name for _, name in sure[: (len(sure) + 1) // 2] if name not in asked]
+        chosen += [left[at] for at in rng.permutation(len(left))[:_OF_ONE]]
+    return chosen[:n]

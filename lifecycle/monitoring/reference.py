@@ -28,12 +28,15 @@ class Reference:
     correct : numpy.ndarray of bool, shape (n,)
     labels : list of str
         That occur.
+    answers : list of str
+        Of the model, one for each row.
     """
 
     probabilities: np.ndarray
     confidence: np.ndarray
     correct: np.ndarray
     labels: list[str]
+    answers: list[str]
 
     def shared_with(self, probabilities: np.ndarray) -> float:
         """Return the share of the reference whose probabilities also occur, to the bit, here."""
@@ -127,4 +130,5 @@ def read_reference(path: str | os.PathLike[str]) -> Reference:
         confidence=np.clip(table["confidence"].to_numpy().astype(np.float64), 0, 1),
         correct=np.array([a == b for a, b in zip(answers, labels, strict=True)], dtype=bool),
         labels=sorted({str(label) for label in labels}),
+        answers=[str(answer) for answer in answers],
     )

@@ -1,28 +1,30 @@
-"""One alarm for all that is watched, right however often and however long one looks.
+"""One alarm for all that is watched, right however often one looks.
 
 Three guards bet, each on something of its own: that labels contradict the model more often than
 its confidence allows, that rows of a day can be told from those of the reference, that
-confidence has fallen. Their mean is one e-process, so the alarm is false in at most a share alpha
-of all lives of a monitor, whatever is looked at and when. What is watched is an effect: rows that
-can be told from the reference, but hardly, are no alarm however many there are, and neither is
-half a point of confidence.
+confidence has fallen. Each begins anew every day, and all beginnings of a year together have a
+capital of 1, so that the alarm is false in at most a share alpha of all years, whatever is looked
+at and when. What is watched is an effect: rows that can be told from the reference, but hardly, are
+no alarm however many there are, and neither is half a point of confidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as entry
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from thresher.core.errors import InputError, check_number
+from thresher.core.errors import InputError, check_choice, check_count, check_number
 
-from ..comparing.guard import Guard
-from ..comparing.sequence_state import field
+from ..comparing.sequence_state import check_alpha, field
 from .accuracy import _shares
 from .drift import design, fit_direction, ranks_among, scaling
+from .error_limits import ErrorLimits
+from .label_guard import LabelGuard, suspected
 from .mean_guard import MeanGuard
 
 _WORDS = {
@@ -31,10 +33,13 @@ _WORDS = {
     "confidence": "confidence has fallen",
 }
 FEWEST = 20
-_LEAST = 0.01  # chance of an error: no confidence makes a single one a proof
 _KEPT, _ROWS = 3, 1000  # windows that the classifier is fitted on, and rows of each
 _POINTS = 0.005  # of confidence that may be lost; and twice the error of the reference's mean
-_LABELS = 20  # after which a change of meaning may begin, for the bets
+# Of the capital. Changes of rows and of confidence show within days; labels are few.
+LABELS_WEIGHT = 0.6
+_WEIGHTS = {"labels": LABELS_WEIGHT, "rows": 0.2, "confidence": 0.2}
+_NAMED = 5
+_SUSPECT = 0.5  # chance of having changed, from which an answer is named
 
 
 @dataclass(frozen=True)
@@ -47,9 +52,12 @@ class WatchState:
     reason : str
         What spoke for it the most, in a sentence; empty without an alarm.
     evidence : dict of str to float
-        Of each guard; the alarm comes when their mean reaches 1/alpha.
+        Of each guard; the alarm comes when 0.6 times that of labels and 0.2 times each of the
+        others reach 1/alpha together.
     windows, labels : int
         That were seen.
+    suspects : list of str
+        Answers that more likely than not became wrong as a whole, the most likely first.
     """
 
     alarm: bool
@@ -57,6 +65,7 @@ class WatchState:
     evidence: dict[str, float]
     windows: int
     labels: int
+    suspects: list[str] = entry(default_factory=list)
 
 
 class Watch:
@@ -71,10 +80,14 @@ class Watch:
         Of these rows.
     correct : array of bool, shape (n,)
         Whether the model was right about them.
+    answers : sequence of str, length n, optional
+        Of the model, to these rows. With them a change of some classes is found much sooner.
     alpha : float
-        Share of monitors that ever give a false alarm.
+        Share of monitors that give a false alarm within `horizon` windows.
     effect : float
         AUC up to which rows may differ from the reference without an alarm.
+    horizon : int
+        Windows, such as the days of a year.
 
     Examples
     --------
@@ -98,8 +111,10 @@ class Watch:
         *,
         confidence: ArrayLike,
         correct: ArrayLike,
+        answers: Sequence[str] | None = None,
         alpha: float = 0.05,
         effect: float = 0.55,
+        horizon: int = 365,
     ) -> None:
         rows = np.asarray(reference, dtype=np.float64)
         trust, right = _shares(confidence, "confidence"), _shares(correct, "correct")
@@ -113,7 +128,9 @@ class Watch:
                 f"The reference has {len(rows)} rows; at least {10 * FEWEST} are needed."
             )
         check_number("effect", effect, low=0.5, high=0.99)
-        self.alpha, self.effect = float(alpha), float(effect)
+        check_count("horizon", horizon)
+        self.alpha, self.effect = check_alpha(alpha), float(effect)
+        self._known = None if answers is None else sorted({str(name) for name in answers})
         self._center, self._scale = scaling(rows)
         designed = design(rows, self._center, self._scale)
         # One half is what the classifier is fitted on, the other what ranks are taken among.
@@ -121,11 +138,25 @@ class Watch:
         self._trust_spread = float(trust.std())
         slack = _POINTS + 2 * self._trust_spread / len(trust) ** 0.5
         fallen = min(1.0, 1 - float(trust.mean()) + slack)
-        self._limits = _ErrorLimits(trust, right)
-        self._labels = Guard(limit=0.5, alpha=alpha, every=_LABELS)
-        self._means = {"rows": MeanGuard(limit=effect), "confidence": MeanGuard(limit=fallen)}
+        self._limits = ErrorLimits(trust, right, self._names(answers, len(right)))
+        self._labels = LabelGuard(horizon=horizon)
+        self._means = {
+            "rows": MeanGuard(limit=effect, horizon=horizon),
+            "confidence": MeanGuard(limit=fallen, horizon=horizon),
+        }
         self._recent: list[np.ndarray] = []
         self._alarm = ""
+
+    def _names(self, answers: Sequence[str] | None, rows: int) -> list[str]:
+        """Return an answer for each row; one name for all where answers are not watched."""
+        if (answers is None) != (self._known is None):
+            raise InputError(
+                "`answers` must be given for the reference and for all labels, or for neither."
+            )
+        names = [""] * rows if answers is None else [str(name) for name in answers]
+        if len(names) != rows:
+            raise InputError(f"{rows} labels came with {len(names)} answers; give one each.")
+        return names
 
     def window(self, rows: ArrayLike, *, confidence: ArrayLike) -> None:
         """Take the rows of a day, or of another stretch of time; fewer than 20 tell too little.
@@ -145,6 +176,7 @@ class Watch:
                 f"A window must have {len(self._center)} columns and a confidence a row, got "
                 f"{given.shape} and {len(trust)}."
             )
+        self._labels.begin()
         if len(given) < FEWEST:
             return
         designed = design(given, self._center, self._scale)
@@ -158,24 +190,41 @@ class Watch:
         self._recent = [*self._recent, designed[:_ROWS]][-_KEPT:]
         self._look()
 
-    def labels(self, confidence: ArrayLike, correct: ArrayLike) -> None:
+    def labels(
+        self, confidence: ArrayLike, correct: ArrayLike, *, answers: Sequence[str] | None = None
+    ) -> None:
         """Take labels of rows that were chosen without regard to whether the model is right.
+
+        They may be chosen by confidence, answer, and what earlier labels said, as by `suspects`.
 
         Parameters
         ----------
         confidence : array, shape (m,)
         correct : array of bool, shape (m,)
+        answers : sequence of str, length m, optional
+            Of the model; needed where the reference has them.
         """
         trust, right = _shares(confidence, "confidence"), _shares(correct, "correct")
         if len(trust) != len(right):
             raise InputError(f"{len(right)} labels came with {len(trust)} confidences.")
-        self._labels.add(1 - right, limits=self._limits.of(trust))
+        names = self._names(answers, len(right))
+        self._labels.add(1 - right, self._limits.of(trust, names), names)
         self._look()
+
+    def suspects(self) -> list[str]:
+        """Return all answers, the one whose rows should be labeled next first.
+
+        Empty where answers are not watched.
+        """
+        if self._known is None:
+            return []
+        return suspected(self._labels.suspicion(), known=self._known)
 
     def _look(self) -> None:
         evidence = self._evidence()
-        if not self._alarm and np.mean(list(evidence.values())) >= 1 / self.alpha:
-            self._alarm = max(evidence, key=lambda name: evidence[name])
+        shares = {name: weight * evidence[name] for name, weight in _WEIGHTS.items()}
+        if not self._alarm and sum(shares.values()) >= 1 / self.alpha:
+            self._alarm = max(shares, key=lambda name: shares[name])
 
     def _evidence(self) -> dict[str, float]:
         means = {name: guard.evidence for name, guard in self._means.items()}
@@ -183,12 +232,20 @@ class Watch:
 
     def state(self) -> WatchState:
         """Return what was seen; an alarm, once given, stays."""
+        chances = {} if self._known is None else self._labels.suspicion()
+        likely = {name: chance for name, chance in chances.items() if chance > _SUSPECT}
+        wrong = suspected(likely, known=())
+        reason = _WORDS[self._alarm] if self._alarm else ""
+        if self._alarm == "labels" and wrong:
+            more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
+            reason += f", most of all where it answers {', '.join(wrong[:_NAMED])}{more}"
         return WatchState(
             alarm=bool(self._alarm),
-            reason=_WORDS[self._alarm] if self._alarm else "",
+            reason=reason,
             evidence=self._evidence(),
             windows=self._means["confidence"].n,
             labels=self._labels.n,
+            suspects=wrong,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -205,42 +262,18 @@ class Watch:
             name: MeanGuard.from_json(field(means, name, dict, where=where), where=where)
             for name in self._means
         }
-        self._labels = Guard.from_json(field(state, "labels", dict, where=where), where=where)
+        self._labels = LabelGuard.from_json(field(state, "labels", dict, where=where), where=where)
         recent = field(state, "recent", list, where=where)
-        self._recent = [np.asarray(rows, dtype=np.float64) for rows in recent]
-        self._alarm = field(state, "alarm", str, where=where)
+        try:
+            self._recent = [np.asarray(rows, dtype=np.float64) for rows in recent]
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{where}: 'recent' must hold rows of numbers ({error}).") from error
+        columns = self._fitted.shape[1]
+        if any(rows.ndim != 2 or rows.shape[1] != columns for rows in self._recent):
+            raise InputError(
+                f"{where}: 'recent' must hold rows of {columns} numbers. It is of a watch with "
+                "another reference, or damaged; restore the file, or start a new one."
+            )
+        alarm = field(state, "alarm", str, where=where)
+        self._alarm = check_choice(f"alarm in {where}", alarm, ("", *_WORDS))
         return self
-
-
-class _ErrorLimits:
-    """The chance of an error that a confidence allows.
-
-    Fitted to the reference by a logistic line (Platt, 1999), then raised until the reference cannot
-    exclude, one-sided at 95 %, that errors over their allowed chance are 1 on average: then each
-    bet of the guard loses on average, whether the line fits everywhere or not.
-    """
-
-    def __init__(self, confidence: np.ndarray, correct: np.ndarray) -> None:
-        x = np.column_stack([np.ones(len(confidence)), _log_odds(confidence)])
-        weights = np.array([0.0, 1.0])
-        for _ in range(30):
-            right = 1 / (1 + np.exp(-np.clip(x @ weights, -30, 30)))
-            slope = x.T @ (correct - right) - 1e-3 * weights
-            curve = (x * (right * (1 - right))[:, None]).T @ x + 1e-3 * np.eye(2)
-            weights = weights + np.linalg.solve(curve, slope)
-        self._weights, self._scale = weights, 1.0
-        ratio = (1 - correct) / self.of(confidence)
-        self._scale = float(ratio.mean() + 1.645 * ratio.std() / len(ratio) ** 0.5)
-
-    def of(self, confidence: np.ndarray) -> np.ndarray:
-        """Return the allowed chance, shape (n,)."""
-        line = self._weights[0] + self._weights[1] * _log_odds(confidence)
-        wrong = 1 / (1 + np.exp(np.clip(line, -30, 30)))
-        allowed: np.ndarray = np.clip(np.maximum(wrong, _LEAST) * self._scale, _LEAST, 0.999)
-        return allowed
-
-
-def _log_odds(confidence: np.ndarray) -> np.ndarray:
-    inside = np.clip(confidence, 1e-4, 1 - 1e-4)
-    shown: np.ndarray = np.log(inside / (1 - inside))
-    return shown

@@ -115,6 +115,45 @@ def test_weeks_in_use(world: World, tmp_path: Path) -> None:
         assert words in page
 
 
+def test_a_quarter_of_the_labels_follows_suspicion(world: World, tmp_path: Path) -> None:
+    reference = world.reference()
+    options = {"out": tmp_path / "out", "reference": reference}
+    for day in range(12):
+        world.day(day)
+        found = monitor(tmp_path / "log", ask=8, **options)  # type: ignore[arg-type]
+        assert found.asked is not None
+        answers = {
+            row["row_id"]: row["answer"] for row in read_requests(tmp_path / "log").to_pylist()
+        }
+        for name, answer in answers.items():
+            if answer == "owl":  # from the first day on an owl is a cat
+                world.truth[name] = "cat"
+        world.answer(found.asked)
+        if found.watch is not None and found.watch.alarm:
+            break
+    assert found.watch is not None
+    assert found.watch.alarm
+    assert found.watch.suspects == ["owl"]
+    assert found.watch.reason.endswith("most of all where it answers owl")
+    assert found.needed is not None
+    assert "labels a day where some answers become wrong" in found.page.read_text()
+    with (tmp_path / "out" / "asked.csv").open() as file:
+        asked = list(csv.DictReader(file))
+    suspected = [row["answer"] for row in asked if row["chosen"] == "suspected"]
+    # Two of each look; the first knew nothing yet.
+    assert suspected[-2:] == ["owl", "owl"]
+    assert suspected.count("owl") < len(suspected)
+    drawn = [row for row in asked if row["chosen"] == "at random"]
+    told = [row for row in drawn if row["row_id"] in {r["row_id"] for r in asked[: found.labels]}]
+    assert found.days[-1].accuracy.labels == len(told) < found.labels
+    # The numbers of labels are worked out once.
+    kept = tmp_path / "out" / "labels-needed.json"
+    kept.write_text(json.dumps(json.loads(kept.read_text()) | {"anywhere": 1}))
+    again = monitor(tmp_path / "log", **options)  # type: ignore[arg-type]
+    assert again.needed is not None
+    assert again.needed.anywhere == 1
+
+
 def test_drift_is_an_alarm_without_labels(world: World, tmp_path: Path) -> None:
     reference = world.reference()
     for day in range(8):
@@ -258,6 +297,7 @@ def test_the_command(world: World, tmp_path: Path) -> None:
     told = CliRunner().invoke(app, [*words, "--reference", str(reference)])
     assert told.exit_code == 3
     assert "alarm: " in told.output
+    assert "A fall of 5 points is found in 7 days, 9 of 10 times, by " in told.output
     refused = CliRunner().invoke(app, [*words, "--dry-run"])
     assert isinstance(refused.exception, InputError)
 

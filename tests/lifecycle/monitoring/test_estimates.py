@@ -224,3 +224,22 @@ def test_audit_rows_are_drawn_once() -> None:
     assert len(set(first) | set(second)) == 40
     assert len(choose_audit(rows, n=20, asked=set(first + second))) == 10
     assert choose_audit(rows, n=20, asked=set()) == first
+    # Rows that are asked anyway may be drawn all the same, and do not count.
+    anyway = set(rows[:25])
+    more = choose_audit(rows, n=20, asked=set(), anyway=anyway)
+    assert len(set(more) - anyway) == 20
+    assert 12 <= len(set(more) & anyway) <= 25
+    assert choose_audit(rows, n=0, asked=set(), anyway=anyway) == []
+
+
+def test_rows_not_drawn_at_random_say_nothing_of_the_accuracy() -> None:
+    at = np.full(50, DAY)
+    audited = {f"row {k}": Audited(at=DAY, confidence=0.9, correct=k < 20) for k in range(30)}
+    more = {
+        f"suspect {k}": Audited(at=DAY, confidence=0.9, correct=False, answer="a", drawn=False)
+        for k in range(10)
+    }
+    given = {"at": at, "confidence": np.full(50, 0.9), "ms": at}
+    (day,) = by_day(**given, audited=audited | more)
+    assert day.accuracy == by_day(**given, audited=audited)[0].accuracy
+    assert day.accuracy.labels == 30

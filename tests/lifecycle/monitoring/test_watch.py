@@ -78,8 +78,19 @@ def test_a_watch_goes_on_with_the_same_bits() -> None:
         state = json.loads(json.dumps(stored.to_json()))
         stored = Watch(rows, confidence=confidence, correct=right).restore(state)
     assert stored.state() == whole.state()
-    with pytest.raises(InputError, match="'alarm'"):
-        stored.restore({**whole.to_json(), "alarm": 3})
+    good = whole.to_json()
+    for wrong, match in (
+        ({"alarm": 3}, "'alarm'"),
+        ({"alarm": "perhaps"}, "alarm in .*perhaps"),
+        ({"recent": [[1, [2]]]}, "rows of numbers"),
+        ({"recent": [[[1.0, 2.0]]]}, "another reference"),
+        ({"labels": {**good["labels"], "answers": [1.0]}}, "'answers' must hold 28 numbers"),
+        ({"labels": {**good["labels"], "odds": {"a": [-1.0] * 28}}}, "a of"),
+        ({"labels": {**good["labels"], "days": -1}}, "days"),
+        ({"means": {**good["means"], "rows": {**good["means"]["rows"], "horizon": 0}}}, "horizon"),
+    ):
+        with pytest.raises(InputError, match=match):
+            stored.restore({**good, **wrong})
 
 
 def test_missing_values_are_a_change() -> None:
@@ -107,6 +118,12 @@ def test_what_does_not_fit_is_refused() -> None:
         watch.window(np.zeros((30, 3)), confidence=np.full(30, np.nan))
     with pytest.raises(InputError, match="2 labels"):
         watch.labels([0.5], [1, 1])
+    with pytest.raises(InputError, match="for neither"):
+        watch.labels([0.5], [1], answers=["a"])
+    rows, confidence, right = World(6).rows(300)
+    answering = Watch(rows, confidence=confidence, correct=right, answers=["a", "b", "c"] * 100)
+    with pytest.raises(InputError, match="1 labels came with 2 answers"):
+        answering.labels([0.5], [1], answers=["a", "b"])
     with pytest.raises(InputError, match="at least 200"):
         Watch(np.zeros((100, 2)), confidence=np.zeros(100), correct=np.zeros(100))
     with pytest.raises(InputError, match="a line for each"):

@@ -52,7 +52,7 @@ def monitor(
 ) -> None:
     """Say how good a model in use is, whether something changed, and when to train again.
 
-    It may be run as often as one likes: the alarm is false in at most 5 % of all monitors, ever.
+    It may be run as often as one likes: the alarm is false in at most 5 % of all years.
     Leaves with 3 when there is an alarm. Example: thresher monitor requests --out monitor --ask 20
     """
     from .. import monitor as look
@@ -84,6 +84,8 @@ def monitor(
 
 
 def _say(found: Monitored) -> None:
+    from ..monitoring.advising import advice
+
     write_line(f"Model {found.model}, {found.rows:,} rows on {len(found.days)} days")
     write_line(f"accuracy: {found.days[-1].accuracy}")
     write_line(f"calibration error: {found.calibration}")
@@ -91,6 +93,8 @@ def _say(found: Monitored) -> None:
         write_line(f"drift of the last day: {found.drift}")
     if found.watch is not None:
         write_line(f"alarm: {found.watch.reason}" if found.watch.alarm else "no alarm")
+    if found.needed is not None:
+        write_line(advice(found.needed))
     for problem in [*found.problems, *(found.drift.problems if found.drift else ())]:
         write_line(problem)
     for look in found.looks:
@@ -115,6 +119,8 @@ def _as_json(found: Monitored) -> dict[str, object]:
         "alarm": None if found.watch is None else found.watch.alarm,
         "reason": "" if found.watch is None else found.watch.reason,
         "problems": found.problems,
+        "labels_a_day": None if found.needed is None else vars(found.needed),
+        "suspects": [] if found.watch is None else found.watch.suspects,
         "looks": [vars(look) for look in found.looks],
         "asked": None if found.asked is None else str(found.asked),
         "config": None if found.config is None else str(found.config),

@@ -1,4 +1,8 @@
-"""Audit rows: drawn at random, asked in a labeling session, told whenever they come back."""
+"""Audit rows: chosen, asked in a labeling session, told whenever they come back.
+
+Most are drawn at random, for they say how often the model is right. A quarter goes to answers that
+labels have made suspect, where a few more decide soonest whether they changed.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lifecycle.monitoring.days import DAY, Audited, choose_audit
+from lifecycle.monitoring.days import DAY, OF_SUSPECTS, Audited, choose_audit, choose_suspected
 
 from ...core.errors import InputError
 from ...core.files import atomic_path
@@ -17,8 +21,9 @@ from ..label_folder import HEAD, LabelFolder
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FIELDS = ("row_id", "at", "model", "answer", "confidence")
+_FIELDS = ("row_id", "at", "model", "answer", "confidence", "chosen")
 _ROW_ID = "row_id"
+_DRAWN, _SUSPECTED = "at random", "suspected"
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Asked:
     model: str
     answer: str
     confidence: float
+    drawn: bool
 
 
 def read_asked(folder: Path) -> dict[str, Asked]:
@@ -40,7 +46,11 @@ def read_asked(folder: Path) -> dict[str, Asked]:
         try:
             return {
                 row[_ROW_ID]: Asked(
-                    float(row["at"]), row["model"], row["answer"], float(row["confidence"])
+                    at=float(row["at"]),
+                    model=row["model"],
+                    answer=row["answer"],
+                    confidence=float(row["confidence"]),
+                    drawn={_DRAWN: True, _SUSPECTED: False}[row["chosen"]],
                 )
                 for row in csv.DictReader(file)
             }
@@ -49,26 +59,55 @@ def read_asked(folder: Path) -> dict[str, Asked]:
 
 
 def ask_rows(
-    folder: Path, table: pa.Table, *, n: int, classes: Sequence[str], random_state: int
+    folder: Path,
+    table: pa.Table,
+    *,
+    n: int,
+    classes: Sequence[str],
+    suspects: Sequence[str] = (),
+    random_state: int,
 ) -> Path | None:
-    """Draw rows of the last day and ask their labels; None where no row is left.
+    """Choose rows of the last day and ask their labels; None where no row is left.
 
     Rows whose content was kept become a labeling session; of others a file with their ids is
-    written, whose column ``label`` is to be filled.
+    written, whose column ``label`` is to be filled. With `suspects`, answers of which the most
+    suspected comes first, a quarter is of these; all others are drawn at random.
     """
     asked = read_asked(folder)
     rows = table.to_pylist()
     last = max((row["at"] for row in rows), default=0.0)
     recent = {row[_ROW_ID]: row for row in rows if row["at"] > last - DAY}
     seed = random_state + len(asked)
-    chosen = choose_audit(list(recent), n=n, asked=set(asked), random_state=seed)
+    also = choose_suspected(
+        list(recent),
+        [row["answer"] for row in recent.values()],
+        [row["confidence"] for row in recent.values()],
+        n=n // OF_SUSPECTS,
+        asked=set(asked),
+        suspects=suspects,
+        random_state=seed,
+    )
+    # Rows that are asked as suspects may be drawn all the same, else those would lack.
+    drawn = choose_audit(
+        list(recent),
+        n=n - len(also),
+        asked={name for name, one in asked.items() if one.drawn},
+        anyway={*asked, *also},
+        random_state=seed + 1,
+    )
+    new = {
+        name: Asked(
+            at=recent[name]["at"],
+            model=recent[name]["model"],
+            answer=recent[name]["answer"],
+            confidence=recent[name]["confidence"],
+            drawn=name in set(drawn),
+        )
+        for name in dict.fromkeys([*drawn, *also])
+    }
+    chosen = [name for name in recent if name in new and name not in asked]
     if not chosen:
         return None
-    new = {
-        name: Asked(row["at"], row["model"], row["answer"], row["confidence"])
-        for name, row in recent.items()
-        if name in set(chosen)
-    }
     # First of all: a label of a row that is not listed as asked would be refused.
     _write_asked(folder / "asked.csv", asked | new)
     return _written(folder, [recent[name] for name in chosen], classes, number=len(asked))
@@ -82,7 +121,8 @@ def _write_asked(path: Path, asked: Mapping[str, Asked]) -> None:
         writer = csv.writer(file)
         writer.writerow(_FIELDS)
         for name, one in asked.items():
-            writer.writerow([name, one.at, one.model, one.answer, one.confidence])
+            chosen = _DRAWN if one.drawn else _SUSPECTED
+            writer.writerow([name, one.at, one.model, one.answer, one.confidence, chosen])
 
 
 def _written(
@@ -174,7 +214,8 @@ def audited_rows(
 ) -> dict[str, Audited]:
     """Join labels with what the model answered; labels of rows never asked are named.
 
-    Only rows drawn at random say how often the model is right, so that others must not count.
+    Only rows that were chosen without a look at them say how often the model is right, so that
+    others must not count.
     """
     strange = [name for name in labels if name not in asked]
     if strange:
@@ -188,6 +229,8 @@ def audited_rows(
             # A model that answered NaN has failed, with no confidence in it.
             confidence=asked[name].confidence if asked[name].confidence >= 0 else 0.0,
             correct=asked[name].answer == label,
+            answer=asked[name].answer,
+            drawn=asked[name].drawn,
         )
         for name, label in labels.items()
         if asked[name].model == model

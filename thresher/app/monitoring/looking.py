@@ -22,13 +22,13 @@ from lifecycle import (
 from lifecycle.monitoring.days import DAY, Audited, Day, by_day
 from lifecycle.monitoring.drift import Drift
 from lifecycle.monitoring.reference import Reference
-from lifecycle.monitoring.watch import WatchState
 from lifecycle.triggers.trigger import Look
 
 from ...core.errors import InputError
 from ...core.files import read_json, write_json, write_text
 from ...core.locking import alone_in
 from ...core.signatures import checked
+from .advising import labels_advised
 from .audits import ask_rows, audited_rows, read_asked, read_labels
 from .monitored import Monitored
 from .page import write_monitor_page
@@ -145,7 +145,7 @@ def _looked(
     at = table["at"].to_numpy()
     trust = table["confidence"].to_numpy().astype(np.float64)
     days = by_day(at, trust, table["ms"].to_numpy(), audited=audited, window=window)
-    kept = list(audited.values())
+    drawn = [one for one in audited.values() if one.drawn]
     classes = sorted({*table["answer"].to_pylist(), *(known.labels if known else ())})
     problems = _problems(table, known, told)
     watch = None
@@ -158,17 +158,25 @@ def _looked(
         write_text(written, _retraining(config, fired))
     asked = None
     if ask and not dry:
-        asked = ask_rows(folder, table, n=ask, classes=classes, random_state=random_state)
+        asked = ask_rows(
+            folder,
+            table,
+            n=ask,
+            classes=classes,
+            suspects=() if watch is None else watch.suspects(),
+            random_state=random_state,
+        )
     found = Monitored(
         folder=folder,
         page=folder / "monitor.html",
         model=str(table["model"][-1]),
         rows=table.num_rows,
         days=days,
-        labels=len(kept),
-        calibration=calibration_error([a.confidence for a in kept], [a.correct for a in kept]),
+        labels=len(audited),
+        calibration=calibration_error([a.confidence for a in drawn], [a.correct for a in drawn]),
         drift=None if known is None else _drift(table, known),
-        watch=watch,
+        watch=None if watch is None else watch.state(),
+        needed=None if known is None else labels_advised(folder, known),
         looks=looks,
         asked=asked,
         config=written,
@@ -210,10 +218,15 @@ def _check_columns(shares: np.ndarray, known: Reference) -> None:
 
 def _watched(
     folder: Path, table: pa.Table, known: Reference, audited: dict[str, Audited], *, dry: bool
-) -> WatchState:
+) -> Watch:
     """Let the alarm take days that are over and labels that are new, each once."""
     path, model = folder / "watch.json", str(table["model"][-1])
-    watch = Watch(known.probabilities, confidence=known.confidence, correct=known.correct)
+    watch = Watch(
+        known.probabilities,
+        confidence=known.confidence,
+        correct=known.correct,
+        answers=known.answers,
+    )
     done, seen = -1.0, set[str]()
     if path.exists():
         state = read_json(path)
@@ -221,20 +234,33 @@ def _watched(
             watch.restore(state.get("watch", {}), where=str(path))
             done, seen = float(state["done"]), set(state["seen"])
     at = np.floor(table["at"].to_numpy() / DAY)
+    new = {name: one for name, one in audited.items() if name not in seen}
+    # A change begins with a day: labels of the days before count before.
+    left = sorted(new.values(), key=lambda one: one.at)
     for day in [each for each in np.unique(at) if done < each < at.max()]:
         done = float(day)
+        early = [one for one in left if one.at < day * DAY]
+        _tell(watch, early)
+        left = left[len(early) :]
         shares, _ = _features(table.filter([bool(each) for each in at == day]))
-        if len(shares):
-            _check_columns(shares, known)
-            shares = shares[np.isfinite(shares).all(axis=1)]
-            watch.window(shares, confidence=np.clip(shares.max(axis=1, initial=0), 0, 1))
-    new = [name for name in audited if name not in seen]
-    watch.labels([audited[n].confidence for n in new], [audited[n].correct for n in new])
+        _check_columns(shares, known)
+        shares = shares.reshape(-1, known.probabilities.shape[1])
+        shares = shares[np.isfinite(shares).all(axis=1)]
+        watch.window(shares, confidence=np.clip(shares.max(axis=1, initial=0), 0, 1))
+    _tell(watch, left)
     if not dry:
         known_ids = sorted(seen | set(new))
         state = {"model": model, "done": done, "seen": known_ids, "watch": watch.to_json()}
         write_json(path, state)
-    return watch.state()
+    return watch
+
+
+def _tell(watch: Watch, labeled: list[Audited]) -> None:
+    watch.labels(
+        [one.confidence for one in labeled],
+        [one.correct for one in labeled],
+        answers=[one.answer for one in labeled],
+    )
 
 
 def _triggered(

@@ -8,6 +8,7 @@ from pathlib import Path
 from lifecycle.monitoring.calibration import Calibration
 from lifecycle.monitoring.days import Day
 from lifecycle.monitoring.drift import Drift
+from lifecycle.monitoring.labels_a_day import LabelsNeeded
 from lifecycle.monitoring.watch import WatchState
 from lifecycle.triggers.trigger import Look
 
@@ -32,6 +33,8 @@ class Monitored:
         Of the last day; None without a reference.
     watch : WatchState or None
         None without a reference.
+    needed : LabelsNeeded or None
+        Labels a day to find a fall of 5 points within 7 days; None without a reference.
     looks : list of Look
         What the trigger said: of new days, or of all with ``dry_run``.
     asked : Path or None
@@ -50,6 +53,7 @@ class Monitored:
     calibration: Calibration
     drift: Drift | None
     watch: WatchState | None
+    needed: LabelsNeeded | None
     looks: list[Look] = field(default_factory=list)
     asked: Path | None = None
     config: Path | None = None

@@ -14,6 +14,7 @@ from ...core.files import write_text
 from ...core.svg import line, points
 from ..pages.charts import FRAME, figure, grid, line_chart
 from ..pages.templates import template
+from .advising import advice
 
 if TYPE_CHECKING:
     from lifecycle import TriggerRules
@@ -51,6 +52,7 @@ def write_monitor_page(found: Monitored, *, rules: TriggerRules | None) -> None:
         found=found,
         last=found.days[-1],
         hint=HINT,
+        needed=None if found.needed is None else advice(found.needed),
         since=_date(first),
         until=_date(found.days[-1].start),
         charts=[accuracy_chart(numbered, x_label=below, rules=rules), times, rows],
