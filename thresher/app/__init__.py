@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .applying import curate_review as curate_review
     from .applying import curate_undo as curate_undo
     from .budget import gate as gate
-    from .comparing import compare as compare
+    from .comparing.comparison import compare as compare
     from .curating import curate as curate
     from .exported_models import predict as predict
     from .exported_models import profile as profile
@@ -69,7 +69,7 @@ _HOME = {
     "augment_audit": "policy_choice",
     "augment_choose": "policy_choice",
     "augment_preview": "policy_choice",
-    "compare": "comparing",
+    "compare": "comparing.comparison",
     "curate": "curating",
     "curate_apply": "applying",
     "curate_boxes": "findings.boxes",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
@@ -133,7 +133,40 @@ def predict(
     >>> predict("small", rows).table.column_names
     ['row_id', 'label', 'probability']
     """
-    given = {name: value for name, value in picked(InputOptions, options).items() if value}
+    found = answered(model, data, picked(InputOptions, options))
+    if out is not None:
+        write_dataset(as_dataset(found.table), out)
+    return Predictions(found.table, found.rows.set_aside)
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """What a model says of a user's rows, and how these were read.
+
+    Attributes
+    ----------
+    rows : LoadedDataset
+    classes : sequence of str
+    table : pyarrow.Table
+        As that of `Predictions`.
+    """
+
+    rows: LoadedDataset
+    classes: Sequence[str]
+    table: pa.Table
+
+
+def answered(model: PathLike, data: Any, options: Mapping[str, Any]) -> Answered:
+    """Ask an exported model or a plain reference about a user's rows.
+
+    Parameters
+    ----------
+    model : path-like
+    data : path, str, mapping or datasets.Dataset
+    options : mapping
+        Those of `InputOptions`.
+    """
+    given = {name: value for name, value in options.items() if value}
     if is_reference(model):
         rows, classes, probs = _by_reference(Path(model), data, given)
     else:
@@ -145,9 +178,7 @@ def predict(
             "probability": probs.max(axis=1),
         }
     )
-    if out is not None:
-        write_dataset(as_dataset(table), out)
-    return Predictions(table, rows.set_aside)
+    return Answered(rows, classes, table)
 
 
 Answer = tuple[LoadedDataset, Sequence[str], np.ndarray]

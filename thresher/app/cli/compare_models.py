@@ -23,7 +23,13 @@ def compare(
     old: Model,
     new: Model,
     *,
-    data: Annotated[str, typer.Option(help="Rows that both answer; what `predict` takes.")],
+    data: Annotated[
+        str | None, typer.Option(help="Rows that both answer; what `predict` takes.")
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="Folder of `thresher serve --record … --record-content`, for --data."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the rows to label and of the state.")],
     labels: Labels = None,
     alpha: Annotated[
@@ -45,7 +51,7 @@ def compare(
     """Say whether a new model is better; only rows on which the two disagree need labels.
 
     Fill the column label of OUT/to_label.csv and run it again, as often as you like. Example:
-    thresher compare old new --data rows.csv --out compared
+    thresher compare old new --log requests --out compared
     """
     from .. import compare as run
     from ..console import shown_progress
@@ -55,6 +61,7 @@ def compare(
             old,
             new,
             data=data,
+            log=log,
             out=out,
             labels=labels or (),
             alpha=alpha,

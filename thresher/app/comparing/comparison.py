@@ -7,7 +7,6 @@ nothing but its own call.
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,22 +14,22 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
-import pyarrow as pa
 
 from lifecycle import Shadow, rows_needed
-from training import load_exported
 
-from ..core.csv_writing import write_csv
-from ..core.errors import InputError, did_you_mean
-from ..core.files import atomic_path, read_json, write_json
-from ..core.locking import alone_in
-from ..core.options import picked
-from ..core.signatures import checked
-from .exported_models import predict
-from .read_options import InputOptions
+from ...core.errors import InputError
+from ...core.files import read_json, write_json
+from ...core.locking import alone_in
+from ...core.options import picked
+from ...core.signatures import checked
+from ..read_options import InputOptions
+from .answers import Answers, answers_to_data
+from .files import read_columns, write_columns
+from .labels import UNKNOWABLE, labels_told
+from .logged import answers_to_log
+from .shown_rows import keep_shown
 
 PathLike = str | os.PathLike[str]
-NEITHER, UNKNOWABLE = "-", "?"
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,8 @@ def compare(
     old: PathLike,
     new: PathLike,
     *,
-    data: Any,
+    data: Any = None,
+    log: PathLike | None = None,
     out: PathLike,
     labels: Sequence[PathLike] = (),
     alpha: float = 0.02,
@@ -106,10 +106,14 @@ def compare(
     ----------
     old, new : path-like
         Exported models: folders or ``.onnx`` files.
-    data : path, str, mapping or datasets.Dataset
+    data : path, str, mapping or datasets.Dataset, optional
         Rows with ids that stay the same.
+    log : path-like, optional
+        In place of `data`: the folder in which ``thresher serve --record FOLDER
+        --record-content`` keeps requests. Its rows may be gone at the next call.
     out : path-like
-        Folder of ``to_label.csv``, whose filled column ``label`` is read again, and of the state.
+        Folder of ``to_label.csv``, whose filled column ``label`` is read again, of the images that
+        it names, and of the state.
     labels : sequence of path-like
         Further CSV files with columns ``row_id`` and ``label``: a class, ``-`` where neither model
         knows the class, ``?`` where nobody can tell, which counts against the new model.
@@ -118,6 +122,7 @@ def compare(
     margin, worth : float
         As in `lifecycle.Shadow`.
     **options
+        Columns of `data`, and how its files are read.
 
     Raises
     ------
@@ -142,25 +147,28 @@ def compare(
     folder = Path(out)
     with alone_in(folder, instead="another folder"):
         _keep_rules(folder / "rules.json", shadow.options())
-        given = picked(InputOptions, options)
-        answers = _all_answers(folder / "answers.csv", _answers(old, new, data, given))
-        classes = sorted({*load_exported(old).classes, *load_exported(new).classes})
-        told = _all_labels(folder, labels, answers, classes)
-        _show(shadow, answers, told)
+        found = _asked(old, new, data, log, picked(InputOptions, options))
+        answers = _all_answers(folder / "answers.csv", found.both)
         wanted = [row for row, (before, after) in answers.items() if before != after]
-        _write(
+        shown = keep_shown(folder, wanted, known=found.both, show=found.shown)
+        told = labels_told(folder, labels, answers, found.classes)
+        _show(shadow, answers, told)
+        write_columns(
             folder / "to_label.csv",
-            row_id=wanted,
-            old=[answers[row][0] for row in wanted],
-            new=[answers[row][1] for row in wanted],
-            label=[told.get(row, "") for row in wanted],
+            {
+                "row_id": wanted,
+                "old": [answers[row][0] for row in wanted],
+                "new": [answers[row][1] for row in wanted],
+                **shown,
+                "label": [told.get(row, "") for row in wanted],
+            },
         )
-    found = shadow.result()
+    result = shadow.result()
     return ModelComparison(
-        verdict=_verdict(found.verdict, found.upper),
-        difference=found.difference,
-        lower=found.lower,
-        upper=found.upper,
+        verdict=_verdict(result.verdict, result.upper),
+        difference=result.difference,
+        lower=result.lower,
+        upper=result.upper,
         rows=len(answers),
         disagreements=len(wanted),
         labels=len(told),
@@ -175,24 +183,22 @@ def _verdict(found: str, upper: float) -> str:
     return "promote" if found == "promote" else "not yet known"
 
 
-def _answers(
-    old: PathLike, new: PathLike, data: Any, options: Mapping[str, Any]
-) -> dict[str, tuple[str, str]]:
-    """Return what both models say of each row; one that either cannot read is left out."""
-    said = []
-    for model in (old, new):
-        table = predict(model, data, **options).table
-        rows = zip(table["row_id"].to_pylist(), table["label"].to_pylist(), strict=True)
-        said.append({str(row): str(label) for row, label in rows})
-    both = {row: (said[0][row], said[1][row]) for row in said[0] if row in said[1]}
-    if not both:
-        raise InputError("There is no row that both models can read.")
-    return both
+def _asked(
+    old: PathLike, new: PathLike, data: Any, log: PathLike | None, options: Mapping[str, Any]
+) -> Answers:
+    if (data is None) == (log is None):
+        raise InputError("Give rows by `data`, or a log of requests by `log`; one of the two.")
+    if log is None:
+        return answers_to_data(old, new, data, options)
+    given = sorted(name for name, value in options.items() if value)
+    if given:
+        raise InputError(f"{', '.join(given)}: only for `data`; a log has columns of its own.")
+    return answers_to_log(old, new, log)
 
 
 def _all_answers(path: Path, found: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
     """Return earlier answers and then new ones in random order, as the limits need it."""
-    known = {row["row_id"]: (row["old"], row["new"]) for row in _read(path, ("old", "new"))}
+    known = {row["row_id"]: (row["old"], row["new"]) for row in read_columns(path, ("old", "new"))}
     for row, both in found.items():
         if row in known and known[row] != both:
             raise InputError(
@@ -204,55 +210,8 @@ def _all_answers(path: Path, found: dict[str, tuple[str, str]]) -> dict[str, tup
     every = known | {fresh[at]: found[fresh[at]] for at in order}
     if fresh:
         old, new = zip(*every.values(), strict=True)
-        _write(path, row_id=list(every), old=list(old), new=list(new))
+        write_columns(path, {"row_id": list(every), "old": list(old), "new": list(new)})
     return every
-
-
-def _all_labels(
-    folder: Path,
-    more: Sequence[PathLike],
-    answers: Mapping[str, tuple[str, str]],
-    classes: Sequence[str],
-) -> dict[str, str]:
-    """Return labels told earlier and now, each checked before any is kept."""
-    kept, filled = folder / "labels.csv", folder / "to_label.csv"
-    told: dict[str, str] = {}
-    for path in (kept, filled, *map(Path, more)):
-        if path not in (kept, filled) and not path.is_file():
-            raise InputError(f"There is no file {path} with labels.")
-        for row in _read(path, ("label",)):
-            name, label = row["row_id"], row["label"].strip()
-            if label:
-                _check_label(path, name, label, answers, classes)
-                if told.setdefault(name, label) != label:
-                    raise InputError(
-                        f"Row {name!r} has the label {told[name]!r}, in {path} it is {label!r}. "
-                        "The first label has counted; correct the file."
-                    )
-    _write(kept, row_id=list(told), label=list(told.values()))
-    return told
-
-
-def _check_label(
-    path: Path,
-    row: str,
-    label: str,
-    answers: Mapping[str, tuple[str, str]],
-    classes: Sequence[str],
-) -> None:
-    if row not in answers:
-        raise InputError(f"{path} has a label of row {row!r}, which no model was asked about.")
-    if answers[row][0] == answers[row][1]:
-        raise InputError(
-            f"{path} has a label of row {row!r}, on which the models agree. Only rows of "
-            "to_label.csv need labels; leave it out."
-        )
-    if label not in (*classes, NEITHER, UNKNOWABLE):
-        raise InputError(
-            f"{path} says {label!r} of row {row!r}, which is no class of either model."
-            f"{did_you_mean(label, classes)} Write {NEITHER} where no class of theirs is right, "
-            f"{UNKNOWABLE} where nobody can tell."
-        )
 
 
 def _show(shadow: Shadow, answers: Mapping[str, tuple[str, str]], told: Mapping[str, str]) -> None:
@@ -272,23 +231,4 @@ def _keep_rules(path: Path, rules: dict[str, Any]) -> None:
         raise InputError(
             f"{path.parent} was begun with the rules {begun}, now they are {rules}. What was seen "
             "under other rules proves nothing under these: use the old ones, or another folder."
-        )
-
-
-def _read(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = {"row_id", *columns} - set(reader.fieldnames or ())
-        if missing:
-            raise InputError(f"{path} has no column {sorted(missing)[0]!r}.")
-        return [{name: row[name] or "" for name in ("row_id", *columns)} for row in reader]
-
-
-def _write(path: Path, **columns: list[str]) -> None:
-    with atomic_path(path) as temporary:
-        write_csv(
-            pa.table({name: pa.array(cells, pa.string()) for name, cells in columns.items()}),
-            temporary,
         )

@@ -60,7 +60,7 @@ def fill(path: Path, labels: dict[str, str], n: int | None = None) -> list[str]:
     with path.open() as file:
         rows = list(csv.DictReader(file))
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, ["row_id", "old", "new", "label"])
+        writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         for row in rows[:n]:
             writer.writerow(row | {"label": labels[row["row_id"]]})
@@ -84,6 +84,11 @@ def test_labels_of_disagreements_prove_the_better_model(folder: Path, tmp_path: 
     assert first["waiting"] == first["disagreements"] == between > 200
     assert first["labels_needed"] < first["rows_needed"] / 5
     right = truth(folder)
+    with (tmp_path / "to_label.csv").open() as file, (folder / "rows.csv").open() as given:
+        numbers = {row["row_id"]: row["x"] for row in csv.DictReader(given)}
+        for row in csv.DictReader(file):
+            assert list(row) == ["row_id", "old", "new", "x", "label"]
+            assert float(row["x"]) == float(numbers[row["row_id"]])
     order = fill(tmp_path / "to_label.csv", right, 20)
     assert order != sorted(order, key=lambda row: int(row[1:]))
     _, said = call(folder, "--out", tmp_path, "--json")
@@ -154,7 +159,7 @@ def test_a_killed_call_loses_nothing(folder: Path, tmp_path: Path) -> None:
     compare(folder / "old", folder / "new", **given)
     fill(tmp_path / "to_label.csv", truth(folder))
     program = (
-        "import os, signal, thresher.app.comparing as c\n"
+        "import os, signal, thresher.app.comparing.comparison as c\n"
         "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
         "c._show = die\n"
         f"c.compare({str(folder / 'old')!r}, {str(folder / 'new')!r}, "
