@@ -7,6 +7,7 @@ identity numbers of `lands`. Names and postal addresses are not looked for.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,10 @@ WORDS = {
     "phone": "phone number",
 }
 SCORE = 0.4
+# Numbers of people have so many digits, whatever they are.
+FEWEST_DIGITS = 6
+OF_DIGITS = ("iban", "card", "id", "phone")
+_DIGIT = re.compile(r"\d")
 
 
 @dataclass(frozen=True)
@@ -148,7 +153,8 @@ def find_personal_data(
 def pieces_in(text: str, kinds: Sequence[str]) -> tuple[Piece, ...]:
     """Return the personal data of one text by their place, none within another."""
     taken: list[Piece] = []
-    for kind in (kind for kind in FINDERS if kind in kinds):
+    few = len(_DIGIT.findall(text)) < FEWEST_DIGITS
+    for kind in (kind for kind in FINDERS if kind in kinds and not (few and kind in OF_DIGITS)):
         for start, end, *name in FINDERS[kind](text):
             if all(end <= piece.start or piece.end <= start for piece in taken):
                 taken.append(Piece(start, end, kind, str(name[0]) if name else WORDS[kind]))
