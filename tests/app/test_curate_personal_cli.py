@@ -39,6 +39,8 @@ def test_masked_lines_keep_every_other_byte() -> None:
     assert done.exit_code == 0, done.output
     assert Path("masked.jsonl").read_text(encoding="utf-8").splitlines() == MASKED
     assert "masked, in 3 rows: email 1, iban 1, id 1, phone 1" in done.stdout
+    assert "kept nowhere" in done.stdout
+    assert "to put it back" not in done.stdout
     for private in ("ann@ex-ample", "40071911955", "901820"):
         assert private not in done.output
         assert private not in Path("found.csv").read_text(encoding="utf-8")

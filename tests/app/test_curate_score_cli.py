@@ -52,6 +52,7 @@ def test_a_session_of_labels_becomes_scores_and_clean_rows() -> None:
     numbers = {line: at for at, line in enumerate(lines)}
     assert np.mean([numbers[line] % 2 for line in kept]) >= 0.9
     assert found["facts"]["judged"] == 240
+    assert found["written"] == {"scores": "scores.parquet"}
     assert found["facts"]["stay"] == len(kept) >= 100
     assert found["facts"]["precision, 95 % sure"] >= 0.9
     scores = datasets.Dataset.from_parquet("scores.parquet")

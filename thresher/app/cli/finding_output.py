@@ -45,7 +45,10 @@ def print_outcome(outcome: Outcome, *, show: int, as_json: bool) -> None:
     for name, path in outcome.written.items():
         _say(console, f"{name}: {path}")
     if outcome.clean is not None:
-        _say(console, describe_clean(outcome.clean, outcome.written.get("manifest")))
+        said = describe_clean(outcome.clean, outcome.written.get("manifest"))
+        if outcome.for_good:  # rows that went come back, what was changed in others does not
+            said = said.partition("\n")[0] + "\nwhat was changed in them is kept nowhere"
+        _say(console, said)
 
 
 def describe_clean(clean: Cleaned, decisions: Path | None) -> str:

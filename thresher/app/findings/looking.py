@@ -66,7 +66,7 @@ def look_by(
     loaded = read(data, **columns)
     said = {name: columns[name] for name in SAID}  # type: ignore[literal-required]
     outcome = find(loaded, asked["random_state"], said)
-    written = {}
+    written = dict(outcome.written)
     if (out := paths["out"]) is not None:
         write_findings(outcome, out)
         written["findings"] = out
@@ -78,7 +78,7 @@ def look_by(
         chosen = clean_format(data, loaded, asked["format"], clean)
         source = loaded if change is None else change(loaded)
         cleaned = apply_manifest(outcome.manifest, source, clean, format=chosen)
-    return replace(outcome, clean=cleaned, written=written)
+    return replace(outcome, clean=cleaned, written=written, for_good=change is not None)
 
 
 def _as_path(given: str | os.PathLike[str] | None) -> Path | None:

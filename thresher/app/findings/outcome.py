@@ -55,6 +55,8 @@ class Outcome(Shown):
         The same and what was taken for granted, as lines for people.
     private : bool
         Whether what was found must not be shown: then no text is printed.
+    for_good : bool
+        Whether cells of the clean data were changed, and are kept nowhere as they were.
     """
 
     command: str
@@ -67,6 +69,7 @@ class Outcome(Shown):
     facts: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     private: bool = False
+    for_good: bool = False
     clean: Cleaned | None = None
     written: dict[str, Path] = field(default_factory=dict)
 
