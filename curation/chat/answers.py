@@ -46,14 +46,15 @@ SPECIAL = re.compile(
 )
 PLACEHOLDER = re.compile(
     r"\{\{\s*[A-Za-z_][\w. |]*\}\}|\$\{[A-Za-z_][\w.]*\}"
-    r"|\[(?:your|insert|enter|add|recipient|sender|company|first|last|user)\b[^\]\n]{0,40}\]"
-    r"|\[(?:NAME|DATE|CITY|COMPANY|ADDRESS|EMAIL|PHONE|TITLE|URL|LINK|PRODUCT|REDACTED|AMOUNT|"
-    r"COUNTRY|NUMBER|LOCATION|X+)(?:[ _]?\w+)?\]"
-    r"|<(?:your|insert|enter) [^>\n]{1,40}>|<(?:NAME|DATE|COMPANY|ADDRESS|EMAIL)>"
-    r"|\blorem ipsum dolor\b",
+    r"|\[(?:your|insert|enter|add|recipient|sender|company|first|last)\b[^\]\n]{0,40}\](?!\()"
+    r"|<(?:your|insert|enter) [^>\n]{1,40}>|\blorem ipsum dolor\b",
     re.IGNORECASE,
 )
-PLACEHOLDER_CASED = re.compile(r"\[(?:[A-Z]{4,}[ _]?){1,3}\]|<INSERT[^>\n]*>|\bTODO\b:|\bFIXME\b")
+PLACEHOLDER_CASED = re.compile(
+    r"\[(?:NAME|DATE|CITY|COMPANY|ADDRESS|EMAIL|PHONE|TITLE|URL|LINK|PRODUCT|REDACTED|AMOUNT|COUNTRY"
+    r"|NUMBER|LOCATION|XX+)(?:[ _]?[A-Z\d]+)?\](?!\()"
+    r"|<(?:NAME|DATE|COMPANY|ADDRESS|EMAIL)>|<INSERT[^>\n]*>|\bTODO:|\bFIXME\b"
+)
 FENCE = re.compile(r"(?m)^\s*(?:```|~~~)")
 ENDS = re.compile(
     r"[.!?…:;。！？।\])}>\"'”’»`*_|~=\d%/-]\s*\Z|\w+://\S+\s*\Z|[\U0001f300-\U0001faff]\s*\Z"
