@@ -234,6 +234,19 @@ def test_boxes_that_are_none_are_told(tmp_path: Path, box: Any) -> None:
     assert "made.json line" in fault.place
 
 
+def test_ids_as_programs_write_them(tmp_path: Path) -> None:
+    content = json.loads(TEXT)
+    content["images"][1]["id"] = 9.0
+    content["annotations"][1]["image_id"] = 70.0
+    content["annotations"][2] |= {"category_id": 2.0, "id": 3.0}
+    content["images"].append({"file_name": "d.jpg"})
+    found = load_detection_set(made(tmp_path, **content))
+    assert found.row_ids.tolist() == ["70", "9", "without id 2"]
+    assert found.box_ids.tolist() == ["9#5", "70#6", "70#3"]
+    assert found.codes.tolist() == [0, 1, 1]
+    assert ["no box can name it" in fault.said for fault in found.faults] == [True]
+
+
 def test_nan_and_infinity_are_read(tmp_path: Path) -> None:
     text = TEXT.replace("[0,0,10,10]", "[NaN,0,10,Infinity]")
     (tmp_path / "set.json").write_text(text, encoding="utf-8")

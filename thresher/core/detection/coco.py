@@ -184,9 +184,9 @@ def read_annotations(
     parts: list[tuple[np.ndarray, ...]] = []
     count = 0
     for block in parsed(file, "annotations"):
-        ids = [_text(entry.get("id", count + at)) for at, entry in enumerate(block)]
-        image_of = [images.get(_key(entry.get("image_id")), -1) for entry in block]
-        category = [categories.get(_key(entry.get("category_id")), -1) for entry in block]
+        ids = [_text(entry.get("id"), count + at) for at, entry in enumerate(block)]
+        image_of = [images.get(id_of(entry.get("image_id")), -1) for entry in block]
+        category = [categories.get(id_of(entry.get("category_id")), -1) for entry in block]
         boxes = _corners_of(file, block, count, faults)
         crowd = [bool(entry.get("iscrowd")) for entry in block]
         parts.append(
@@ -205,13 +205,16 @@ def read_annotations(
     return Annotations(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def _key(value: Any) -> Any:
-    """Return what an id is compared by: a list or object is none."""
-    return value if isinstance(value, (int, str)) else repr(value)
+def id_of(value: Any) -> int | str | None:
+    """Return what an id is compared by: ``1.0``, as some programs write it, is 1; lists are none."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, (int, str)) else None
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else str(value)
+def _text(value: Any, number: int) -> str:
+    known = id_of(value)
+    return str(number if known is None else known)
 
 
 def _corners_of(
@@ -241,7 +244,8 @@ def _one_box(file: CocoFile, entry: dict[str, Any], number: int, faults: list[Fa
     faults.append(
         Fault(
             f"{file.path.name} line {line}",
-            f"annotation {_text(entry.get('id'))} has no box of four numbers, but {given!r:.60}",
+            f"annotation {_text(entry.get('id'), number)} has no box of four numbers, but "
+            f"{given!r:.60}",
         )
     )
     return np.full(4, np.nan)

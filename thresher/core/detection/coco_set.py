@@ -10,7 +10,7 @@ import numpy as np
 
 from ..file_names import shown
 from ..text_arrays import text_array
-from .coco import Annotations, CocoFile, parsed, read_annotations, read_file
+from .coco import Annotations, CocoFile, id_of, parsed, read_annotations, read_file
 from .coco_source import CocoSource
 from .detection_set import DetectionSet, Fault, Origin, unique_ids
 from .image_files import find_folder, resolved
@@ -46,7 +46,7 @@ def read_coco(
         )
         _tell_strays(file, found, faults)
         read.append(found)
-        ids.append([entry.get("id", at) for at, entry in enumerate(entries)])
+        ids.append([_named(entry, at) for at, entry in enumerate(entries)])
         back.append({code_of[name]: key for key, name in reversed(named.items())})
         names = [str(entry.get("file_name", "")) for entry in entries]
         place = images or find_folder(names, _candidates(path, split))
@@ -108,8 +108,8 @@ def _categories(file: CocoFile, faults: list[Fault]) -> dict[Any, str]:
     ids: dict[str, Any] = {}
     for block in parsed(file, "categories"):
         for entry in block:
-            key, name = entry.get("id"), shown(str(entry.get("name", entry.get("id"))))
-            if not isinstance(key, (int, str)) or key in found:
+            key, name = id_of(entry.get("id")), shown(str(entry.get("name", entry.get("id"))))
+            if key is None or key in found:
                 said = f"category id {key!r} is there twice, or is no number"
                 faults.append(Fault(file.path.name, said))
                 continue
@@ -128,17 +128,21 @@ def _positions(
     found: dict[Any, int] = {}
     starts = file.lists["images"].starts
     for at, entry in enumerate(entries):
-        key = entry.get("id")
-        if not isinstance(key, (int, str)) or key in found:
+        key = id_of(entry.get("id"))
+        if key is None or key in found:
             where = f"{file.path.name} line {line_of(file.text, int(starts[at]))}"
-            if key in found if isinstance(key, (int, str)) else False:
-                said = f"image id {key!r} is there twice: boxes go to the first"
-            else:
-                said = f"an image has the id {key!r}, no number or text: no box can name it"
+            said = f"image id {key!r} is there twice: boxes go to the first"
+            if key is None:
+                said = f"an image has the id {entry.get('id')!r:.60}: no box can name it"
             faults.append(Fault(where, said))
             continue
         found[key] = at
     return found
+
+
+def _named(entry: Mapping[str, Any], number: int) -> int | str:
+    key = id_of(entry.get("id"))
+    return f"without id {number}" if key is None else key
 
 
 def _tell_strays(file: CocoFile, found: Annotations, faults: list[Fault]) -> None:
