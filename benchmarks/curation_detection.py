@@ -6,13 +6,13 @@ parsed whole by json and orjson, each in a process of its own on one thread; CPU
 memory, and whether the bytes are the same.
 
 Errors: scenes of three families (the scores were made on "streets" with other seeds; "shelves" and
-"animals" played no part) with 5 % of the boxes missing, 5 % badly placed, 5 % of another class and 5 % on
-nothing, judged by simulated detectors of three strengths (benchmarks/planted/detection_scenes.py).
-Of each image the average precision of having an error of that kind, for Thresher by
-`find_box_errors`, for cleanlab by its score for that kind (its score of an image for boxes on
-nothing, for which it has none), and by the loss: one less the confidence that the detector gives
-its best box on the label, or the highest confidence without a label. Over all boxes: how many
-errors the chances add up to, beside how many were planted.
+"animals" played no part) with 5 % of the boxes missing, 5 % badly placed, 5 % of another class and
+5 % on nothing, judged by simulated detectors of three strengths
+(benchmarks/planted/detection_scenes.py). Of each image the average precision of having an error of
+that kind, for Thresher by `find_box_errors`, for cleanlab by its score for that kind (its score of
+an image for boxes on nothing, for which it has none), and by the loss: one less the confidence that
+the detector gives its best box on the label, or the highest confidence without a label. Over all
+boxes: how many errors the chances add up to, beside how many were planted.
 
 Run: OMP_NUM_THREADS=1 python benchmarks/curation_detection.py --peer-python VENV/bin/python
          --out curation_detection.json

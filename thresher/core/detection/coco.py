@@ -206,7 +206,7 @@ def read_annotations(
 
 
 def id_of(value: Any) -> int | str | None:
-    """Return what an id is compared by: ``1.0``, as some programs write it, is 1; lists are none."""
+    """Return what an id is compared by: ``1.0``, as some programs write it, is 1; else None."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, (int, str)) else None
