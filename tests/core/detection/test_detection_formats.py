@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from thresher.core import DetectionSet, load_detection_set, write_detection_set
-from thresher.core.errors import InputError
+from thresher.core.errors import InputError, ThresherWarning
 
 SHAPE = [[8, 4, 24, 4, 24, 20]]
 CONTENT = {
@@ -61,8 +62,6 @@ def test_boxes_and_polygons_go_to_yolo_and_back(found: DetectionSet, tmp_path: P
 
 
 def test_outlines_come_along_to_coco(tmp_path: Path) -> None:
-    from PIL import Image
-
     Image.new("RGB", (40, 20)).save(tmp_path / "a.png")
     (tmp_path / "a.txt").write_text("0 0.1 0.1 0.5 0.1 0.5 0.9\n")
     found = load_detection_set(tmp_path)
@@ -72,6 +71,27 @@ def test_outlines_come_along_to_coco(tmp_path: Path) -> None:
     assert entry["bbox"] == [4, 2, 16, 16]
 
 
+@pytest.mark.parametrize("wanted", ["voc", "yolo", "coco"])
+def test_images_come_along_into_another_format(
+    found: DetectionSet, tmp_path: Path, wanted: str
+) -> None:
+    (tmp_path / "deep").mkdir()
+    Image.new("RGB", (64, 32)).save(tmp_path / "deep" / "a.jpg")
+    first = "voc" if wanted == "coco" else "coco"
+    dataset = load_detection_set(tmp_path / "set.json")
+    if first == "voc":
+        write_detection_set(dataset, tmp_path / "voc", format="voc")
+        dataset = load_detection_set(tmp_path / "voc")
+    write_detection_set(dataset, tmp_path / "out", format=wanted)
+    again = load_detection_set(tmp_path / "out")
+    there = [name for name in again.files.tolist() if Path(name).is_file()]
+    assert len(there) == 1
+    assert Path(there[0]).is_relative_to(tmp_path / "out")
+    assert Path(there[0]).read_bytes() == (tmp_path / "deep" / "a.jpg").read_bytes()
+    assert len(again) == 2
+    assert len(again.boxes) == 2
+
+
 def test_what_cannot_be_written(found: DetectionSet, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").write_text("")
@@ -79,12 +99,40 @@ def test_what_cannot_be_written(found: DetectionSet, tmp_path: Path) -> None:
         write_detection_set(found, tmp_path / "full")
     with pytest.raises(InputError, match="Did you mean 'yolo'"):
         write_detection_set(found, tmp_path / "out", format="yoloo")
-    with pytest.raises(InputError, match="1 boxes have no class"):
-        write_detection_set(found.changed(codes=[-1, 0]), tmp_path / "out", format="voc")
     with pytest.raises(InputError, match=r"must lie in \[0, 1\]"):
         found.changed(codes=[0, 2])
     with pytest.raises(InputError, match="There are 2 boxes"):
         found.changed(boxes=[[1, 2, 3, 4]])
+
+
+@pytest.mark.parametrize("wanted", ["voc", "yolo"])
+def test_what_another_format_cannot_hold_is_left_out(tmp_path: Path, wanted: str) -> None:
+    content = json.loads(json.dumps(CONTENT))
+    content["images"][1]["width"] = 0
+    more = [{"id": 3, "image_id": 1, "category_id": 9, "bbox": [1, 1, 2, 2], "segmentation": SHAPE},
+            {"id": 4, "image_id": 1, "category_id": 1, "segmentation": SHAPE},
+            {"id": 5, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4],
+             "segmentation": {"counts": [5], "size": [2, 2]}}]  # fmt: skip
+    content["annotations"] += more
+    (tmp_path / "set.json").write_text(json.dumps(content))
+    found = load_detection_set(tmp_path / "set.json")
+    with pytest.warns(ThresherWarning) as told:
+        write_detection_set(found, tmp_path / "out", format=wanted)
+    said = " ".join(str(one.message) for one in told)
+    assert "1 images have no known size and were left out, such as '2'" in said
+    assert "2 boxes have no class or no numbers and were left out, such as '1#3'" in said
+    assert ("1 outlines are damaged" in said) == (wanted == "yolo")
+    assert len(load_detection_set(tmp_path / "out").boxes) == 2
+    none = found.keep(images=np.array([False, True]), boxes=np.ones(5, bool))
+    with pytest.raises(InputError, match="size of no image is known, such as '2'"):
+        write_detection_set(none, tmp_path / "none", format=wanted)
+
+
+def test_what_coco_cannot_hold_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("0 0.1 0.1 0.5 0.1\n0 nan 0.5 0.2 0.2\n")
+    with pytest.warns(ThresherWarning, match="1 boxes have no class or no numbers"):
+        write_detection_set(load_detection_set(tmp_path), tmp_path / "out", format="coco")
+    assert len(load_detection_set(tmp_path / "out").boxes) == 1
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -24,6 +25,15 @@ def local_name(name: str) -> str:
 def absolute(path: Path) -> Path:
     """Return an absolute path without ``..``; links are not followed."""
     return Path(os.path.normpath(path.absolute()))
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make a file below a new folder: a hard link where the disk allows, else a copy."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def find_folder(names: Sequence[str], candidates: Iterable[Path]) -> Path | None:

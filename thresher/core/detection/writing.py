@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
 
-from ..errors import InputError, check_choice
-from ..file_names import safe_name
+from ..errors import InputError, ThresherWarning, check_choice
+from ..file_names import safe_name, shown
 from ..files import atomic_path
 from ..signatures import checked
 from .coco_source import sides_of
 from .detection_set import DetectionSet
+from .image_files import link_or_copy
 from .loading import FORMATS
+from .segments import Segment
 from .voc_objects import object_text
 from .yolo_lines import outline_line, shares
 
@@ -51,7 +55,7 @@ def write_detection_set(
     Raises
     ------
     InputError
-        When the folder holds something, or the size of an image is needed and not known.
+        When the folder holds something, or sizes of images are needed and none is known.
 
     Examples
     --------
@@ -79,6 +83,31 @@ def write_detection_set(
     return [folder / one for one in inside]
 
 
+@dataclass
+class _Damaged:
+    """Outlines that cannot be read, and so not be written in another format."""
+
+    boxes: list[str] = field(default_factory=list)
+
+    def outline(self, dataset: DetectionSet, box: int) -> Segment | None:
+        """Return the outline of a box; None for one that is damaged."""
+        try:
+            return dataset.segment(box)
+        except InputError:
+            self.boxes.append(str(dataset.box_ids[box]))
+            return None
+
+    def tell(self) -> None:
+        """Warn of those that were found."""
+        if self.boxes:
+            warnings.warn(
+                f"{len(self.boxes)} outlines are damaged and were left out, such as that of "
+                f"{self.boxes[0]!r}; their boxes were written. `find_mask_issues` names them all.",
+                ThresherWarning,
+                stacklevel=2,
+            )
+
+
 def _names(dataset: DetectionSet) -> list[str]:
     """Return a name of its own for each image, without its ending."""
     taken: set[str] = set()
@@ -94,24 +123,35 @@ def _names(dataset: DetectionSet) -> list[str]:
     return names
 
 
+def _bring(dataset: DetectionSet, image: int, folder: Path, name: str) -> str:
+    """Put an image under a name into a folder, if its file is there; return its file's name."""
+    source = Path(dataset.files[image])
+    if dataset.files[image] and source.is_file():
+        link_or_copy(source, folder / f"{name}{source.suffix}")
+        return f"{name}{source.suffix}"
+    return f"{name}{source.suffix or '.jpg'}"
+
+
 def _coco(dataset: DetectionSet, folder: Path) -> Iterator[Path]:
+    dataset = _writable(dataset, sized=False)
+    every = np.ones(len(dataset.boxes), bool)
+    names = [
+        _bring(dataset, image, folder / "images", name)
+        for image, name in enumerate(_names(dataset))
+    ]
     for split in dict.fromkeys(dataset.splits.tolist()):
-        part = dataset.keep(images=dataset.splits == split, boxes=np.ones(len(dataset.boxes), bool))
+        chosen = dataset.splits == split
+        part = dataset.keep(images=chosen, boxes=every)
+        listed = [names[at] for at in np.flatnonzero(chosen).tolist()]
         file = folder / f"instances_{safe_name(split)}.json" if split else folder / "instances.json"
         with file.open("w", encoding="utf-8", errors="surrogateescape") as stream:
-            stream.writelines(_coco_text(part, names=part.files.tolist()))
+            stream.writelines(_coco_text(part, names=listed))
         yield file
 
 
 def _coco_text(dataset: DetectionSet, *, names: Sequence[str]) -> Iterator[str]:
-    """Yield a COCO file of a set from another format, with its outlines.
-
-    Parameters
-    ----------
-    dataset : DetectionSet
-    names : sequence of str
-        File name of each image.
-    """
+    """Yield a COCO file of a set from another format, with its outlines and these file names."""
+    damaged = _Damaged()
     yield '{"images": ['
     for at, name in enumerate(names):
         width, height = dataset.sizes[at].tolist()
@@ -128,38 +168,46 @@ def _coco_text(dataset: DetectionSet, *, names: Sequence[str]) -> Iterator[str]:
             "area": float(np.prod(corners[2:] - corners[:2])),
             "iscrowd": int(dataset.crowd[box]),
         }
-        outline = dataset.segment(box)
+        outline = damaged.outline(dataset, box)
         if isinstance(outline, list):
             entry["segmentation"] = [part.ravel().round(4).tolist() for part in outline]
         elif outline is not None:
             entry["segmentation"] = {"counts": outline.to_text(), "size": list(outline.size)}
         yield (",\n" if number > 1 else "\n") + json.dumps(entry)
+    damaged.tell()
     listed = [{"id": code + 1, "name": name} for code, name in enumerate(dataset.classes)]
     yield f'\n],\n"categories": {json.dumps(listed)}}}\n'
 
 
 def _yolo(dataset: DetectionSet, folder: Path) -> Iterator[Path]:
-    _need_sizes(dataset)
-    outlines = [dataset.segment(box) for box in range(len(dataset.boxes))]
-    segments = bool(outlines) and all(isinstance(one, list) for one in outlines)
+    dataset = _writable(dataset, sized=True)
+    damaged = _Damaged()
+    every = range(len(dataset.boxes))
+    segments = bool(every) and all(isinstance(damaged.outline(dataset, at), list) for at in every)
     for image, name in enumerate(_names(dataset)):
         lines = []
         width, height = dataset.sizes[image].tolist()
         for box in dataset.of_image(image).tolist():
-            label, outline = str(int(dataset.codes[box])), outlines[box]
-            if segments and isinstance(outline, list):
+            label = str(int(dataset.codes[box]))
+            outline = dataset.segment(box) if segments else None
+            if isinstance(outline, list):
                 lines.append(outline_line(outline, label, (width, height)))
             else:
                 lines.append(" ".join([label, *shares(dataset.boxes[box], (width, height))]))
-        file = folder / "labels" / safe_name(dataset.splits[image] or "train") / f"{name}.txt"
+        split = safe_name(dataset.splits[image] or "train")
+        _bring(dataset, image, folder / "images" / split, name)
+        file = folder / "labels" / split / f"{name}.txt"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         yield file
+    damaged.tell()
     yield _data_yaml(dataset, folder)
 
 
 def _data_yaml(dataset: DetectionSet, folder: Path) -> Path:
     splits = dict.fromkeys(safe_name(split or "train") for split in dataset.splits.tolist())
+    for split in splits:  # there without images too, or nothing could read the set
+        (folder / "images" / split).mkdir(parents=True, exist_ok=True)
     lines = [f"{split}: images/{split}" for split in splits]
     lines += ["names:", *(f"  {at}: {json.dumps(one)}" for at, one in enumerate(dataset.classes))]
     file = folder / "data.yaml"
@@ -168,17 +216,18 @@ def _data_yaml(dataset: DetectionSet, folder: Path) -> Path:
 
 
 def _voc(dataset: DetectionSet, folder: Path) -> Iterator[Path]:
-    _need_sizes(dataset)
+    dataset = _writable(dataset, sized=True)
     names = _names(dataset)
     (folder / "Annotations").mkdir()
     for image, name in enumerate(names):
         width, height = dataset.sizes[image].tolist()
+        picture = _bring(dataset, image, folder / "JPEGImages", name)
         boxes = dataset.of_image(image)
         labels = dataset.class_names(dataset.codes[boxes])
         objects = "".join(map(object_text, dataset.boxes[boxes], labels))
         file = folder / "Annotations" / f"{name}.xml"
         file.write_text(
-            f"<annotation>\n\t<filename>{escape(Path(dataset.files[image]).name)}</filename>\n"
+            f"<annotation>\n\t<filename>{escape(shown(picture))}</filename>\n"
             f"\t<size>\n\t\t<width>{width}</width>\n\t\t<height>{height}</height>\n"
             f"\t\t<depth>3</depth>\n\t</size>{objects}\n</annotation>\n",
             encoding="utf-8",
@@ -196,19 +245,27 @@ def _image_sets(dataset: DetectionSet, folder: Path, names: Sequence[str]) -> It
         yield file
 
 
-def _need_sizes(dataset: DetectionSet) -> None:
-    unknown = np.flatnonzero((dataset.sizes <= 0).any(axis=1))
-    if len(unknown):
+def _writable(dataset: DetectionSet, *, sized: bool) -> DetectionSet:
+    """Return the part of a set that another format can hold, and warn of the rest."""
+    boxes = np.isfinite(dataset.boxes).all(axis=1) & (dataset.codes >= 0)
+    images = (dataset.sizes > 0).all(axis=1) | (not sized)
+    if len(dataset) and not images.any():
         raise InputError(
-            f"The sizes of {len(unknown)} images are not known, such as "
-            f"{dataset.row_ids[unknown[0]]!r}: put the images beside the annotations, or name "
-            "their folder when the set is read."
+            f"The size of no image is known, such as {dataset.row_ids[0]!r}, and the format needs "
+            "it: put the images beside the annotations, or name their folder when the set is read."
         )
-    lost = np.flatnonzero(dataset.codes < 0)
-    if len(lost):
-        raise InputError(
-            f"{len(lost)} boxes have no class, such as {dataset.box_ids[lost[0]]!r}: drop them."
-        )
+    lost = (
+        (dataset.row_ids[~images], "images have no known size"),
+        (dataset.box_ids[~boxes], "boxes have no class or no numbers"),
+    )
+    for ids, what in lost:
+        if len(ids):
+            warnings.warn(
+                f"{len(ids)} {what} and were left out, such as {ids[0]!r}.",
+                ThresherWarning,
+                stacklevel=4,
+            )
+    return dataset.keep(images=np.asarray(images), boxes=boxes)
 
 
 _ANEW: dict[str, Callable[[DetectionSet, Path], Iterator[Path]]] = {

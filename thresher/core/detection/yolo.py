@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from ..hidden import is_hidden
 from ..images import IMAGE_SUFFIXES
 from ..text_arrays import text_array
 from .detection_set import DetectionSet, Fault, Origin, unique_ids
-from .image_files import absolute, images_below, local_name, read_frame
+from .image_files import absolute, images_below, link_or_copy, local_name, read_frame
 from .label_files import LabelFiles, write_file
 from .yolo_lines import Wrong, YoloLines, lines_of
 
@@ -202,23 +201,25 @@ def _of_yaml(path: Path) -> Layout:
     root = path.parent if given is None else _existing(path.parent, str(given))
     images: list[tuple[str, Path | None, Path]] = []
     lists: list[Path] = []
+    single: dict[Path, str] = {}
     for split in ("train", "val", "test"):
         places = settings.get(split) or ()
         for place in [places] if isinstance(places, str) else places:
             found = _existing(root, str(place))
             if not found.exists():
                 raise InputError(f"{path} names {place!r} for {split}, and there is no {found}.")
-            lists += [found] if found.is_file() else []
+            if found.is_file():
+                lists.append(found)
+            else:
+                single[label_path(found / "any.jpg", root).parent] = split
             images += [(split, image, label_path(image, root)) for image in _listed(found, root)]
     known = {label for *_, label in images}
-    folders = sorted({label.parent for label in known})
+    single |= {label.parent: split for split, _, label in images}
+    folders = sorted(single)
     root = Path(os.path.commonpath([path.parent, *folders, *(i.parent for _, i, _ in images if i)]))
-    single = {label.parent: split for split, _, label in images}
     for folder in folders:
         if folder.is_dir():
-            images += [
-                (single.get(folder, ""), None, one) for _, _, one in _labels_below(folder, known)
-            ]
+            images += [(single[folder], None, one) for _, _, one in _labels_below(folder, known)]
     return Layout(root, images, _names(settings, path), (path, *lists))
 
 
@@ -272,9 +273,7 @@ class _Beside:
     def __call__(self, dataset: DetectionSet, folder: Path, home: Path) -> list[Path]:
         layout = self.layout
         for file in filter(None, dataset.files.tolist()):
-            target = folder / Path(file).relative_to(layout.root)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _link(Path(file), target)
+            link_or_copy(Path(file), folder / Path(file).relative_to(layout.root))
         stays = set(dataset.files.tolist())
         written = []
         for path in layout.further:
@@ -299,10 +298,3 @@ class _Beside:
             or str(absolute(self.layout.root / local_name(line.strip()))) in stays
         ]
         return "".join(kept).encode("utf-8", "surrogateescape")
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
