@@ -1,6 +1,6 @@
 """Claim: box errors are ranked better than by cleanlab, and COCO's size is read in 2 GB.
 
-Files: made-up COCO of 118,287 images and 450 MB is read and written back by Thresher, pycocotools
+Files: made-up COCO of 118,287 images and 400 MB is read and written back by Thresher, pycocotools
 (which only indexes, and writes nothing: its JSON is dumped again), supervision and datumaro, and
 parsed whole by json and orjson, each in a process of its own on one thread; CPU seconds, peak
 memory, and whether the bytes are the same.
