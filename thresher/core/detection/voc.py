@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,11 @@ def _assembled(
         numbers[at] = numbers.get(at, 0) + 1
         box_ids.append(f"{row_ids[at]}#{numbers[at]}")
     paths = [file.path for file in read]
+
+    @cache
+    def inside(folder: Path) -> frozenset[str]:
+        return frozenset(path.name for path in folder.glob("*"))
+
     source = LabelFiles(
         dialect=VocObjects(),
         root=root,
@@ -111,7 +117,7 @@ def _assembled(
     )
     return DetectionSet(
         row_ids=row_ids,
-        files=text_array([_image(file, images) for file in read]),
+        files=text_array([_image(file, images, inside) for file in read]),
         sizes=sizes,
         splits=text_array(_splits(root, read)),
         classes=classes,
@@ -146,17 +152,17 @@ def _size(page: VocPage) -> tuple[int, int]:
     return (int(width), int(height)) if good else (0, 0)
 
 
-def _image(file: _Read, images: Path | None) -> str:
+def _image(file: _Read, images: Path | None, inside: Callable[[Path], frozenset[str]]) -> str:
     """Return the path of an image, or its name where it is not found."""
     path = file.path
     name = local_name(file.page.values.get("filename", "")).rpartition("/")[2] or path.stem
     beside = [images] if images else [path.parent, path.parent.parent / "JPEGImages"]
     beside += [] if images else [path.parent.parent / "images"]
-    names = [name, *(path.stem + suffix for suffix in sorted(IMAGE_SUFFIXES))]
+    names = {name, *(path.stem + suffix for suffix in IMAGE_SUFFIXES)}
     for folder in beside:
-        for one in names:
-            if (folder / one).is_file():
-                return str(folder / one)
+        there = names & inside(folder)
+        if there:
+            return str(folder / (name if name in there else min(there)))
     return name
 
 
