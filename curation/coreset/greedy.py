@@ -98,14 +98,16 @@ def facility_location(
     return take_turns(parts)
 
 
-def neighboring_shards(vectors: np.ndarray, rows: np.ndarray | None = None) -> list[np.ndarray]:
-    """Halve the rows along their first principal axis until a part has at most `SHARD`.
+def neighboring_shards(
+    vectors: np.ndarray, rows: np.ndarray | None = None, *, most: int = SHARD
+) -> list[np.ndarray]:
+    """Halve the rows along their first principal axis until a part has at most `most`.
 
     `rows`, int64, are the positions to part, all by default. Returns them in parts, each sorted.
     """
     if rows is None:
         rows = np.arange(len(vectors))
-    if len(rows) <= SHARD:
+    if len(rows) <= most:
         return [rows]
     some = vectors[rows[:: -(-len(rows) // AXIS_ROWS)]].astype(np.float64)
     centered = some - some.mean(axis=0)
@@ -116,7 +118,9 @@ def neighboring_shards(vectors: np.ndarray, rows: np.ndarray | None = None) -> l
     # In float64, then on a grid: the order of the rows is the same on every processor.
     order = np.argsort(vectors[rows] @ on_grid(axis, AXIS_BITS).astype(np.float32), kind="stable")
     parts = np.array_split(rows[order], 2)
-    return [shard for part in parts for shard in neighboring_shards(vectors, np.sort(part))]
+    return [
+        shard for part in parts for shard in neighboring_shards(vectors, np.sort(part), most=most)
+    ]
 
 
 def lazy_greedy(similarity: np.ndarray, n: int) -> np.ndarray:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from . import geometry, greedy
+from . import diversity, geometry, greedy
 from .budgets import even_budgets, proportional_budgets, take_turns
 from .clusters import assign
 from .difficulty import ccs, hardest
@@ -14,6 +16,12 @@ CLUSTERED = {
     "prototypes": geometry.prototypes,
     "d4": geometry.d4,
     "hierarchical_kmeans": geometry.hierarchical_kmeans,
+}
+GREEDY: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+    "k_center": greedy.k_center,
+    "facility_location": greedy.facility_location,
+    "novelsum": diversity.novelsum,
+    "gip": diversity.gip,
 }
 RANDOM = ("random", "balanced")
 UNCERTAIN = "uncertain_coverage"
@@ -74,10 +82,8 @@ def _pick_of_class(
         return greedy.facility_location(vectors, n, demand=values)
     if values is not None:
         return ccs(values, n, rng=rng) if method == "ccs" else hardest(values, n)
-    if method == "k_center":
-        return greedy.k_center(vectors, n)
-    if method == "facility_location":
-        return greedy.facility_location(vectors, n)
+    if method in GREEDY:
+        return GREEDY[method](vectors, n)
     return CLUSTERED[method](vectors, n, rng=rng)
 
 

@@ -20,12 +20,12 @@ from thresher.core.signatures import checked
 from ..labels.training_record import RecordedRun
 from . import greedy
 from .difficulty import probe_error, probe_probs, probe_uncertainty
-from .picking import CLUSTERED, UNCERTAIN, pick, weigh
+from .picking import CLUSTERED, GREEDY, UNCERTAIN, pick, weigh
 from .recorded import KINDS, read_difficulty
 from .trial import Trial
 
 SCORED = ("ccs", *KINDS)
-BY_GEOMETRY = ("k_center", "facility_location", *CLUSTERED)
+BY_GEOMETRY = (*GREEDY, *CLUSTERED)
 METHODS = ("auto", "random", "balanced", UNCERTAIN, *BY_GEOMETRY, *SCORED)
 # What a row counts that the probe is sure of, where the least sure ones count 1: enough to be near
 # to a chosen row, too little to draw choices from the borders between classes.
