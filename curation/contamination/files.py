@@ -23,7 +23,8 @@ from ..sharded.work import Work, open_work
 from ..text_files.cleaning import ACTIONS, MASKS, clean_files
 from ..text_files.seen import Seen, check_folder, failed_files, read_seen
 from .index import WHOLE, BenchmarkIndex, Benchmarks, N, build_index
-from .reports import item_table, write_findings
+from .paraphrases import FindClose, JoinPassages, LearnLevel, read_level
+from .reports import item_table, write_findings, write_told
 from .scanning import CountSequences, JudgeFile, ScanFile
 
 PathLike = str | os.PathLike[str]
@@ -47,6 +48,10 @@ class Decontamination(Shown):
         For each benchmark its ``items`` and how many of them are ``contaminated``.
     failed : dict of str to str
         Files that could not be read at all, and why.
+    paraphrases : dict or None
+        Where they were looked for: ``level``, the similarity from which passages count, None where
+        none has the ``precision`` that is asked for (which is then the highest there is), and
+        ``texts``: further texts that hold one, listed in ``paraphrases.parquet``.
     clean : list of Path
         Files that were written again.
     """
@@ -57,6 +62,7 @@ class Decontamination(Shown):
     unreadable: int
     benchmarks: dict[str, dict[str, int]]
     failed: dict[str, str]
+    paraphrases: dict[str, Any] | None
     clean: list[Path]
 
     @property
@@ -78,6 +84,7 @@ class Decontamination(Shown):
             "unreadable": self.unreadable,
             "benchmarks": self.benchmarks,
             "failed": self.failed,
+            "paraphrases": self.paraphrases,
             "clean": [str(path) for path in self.clean],
         }
 
@@ -93,6 +100,7 @@ def decontaminate(
     n: int = N,
     coverage: float = 0.0,
     common: int = COMMON,
+    paraphrases: bool = False,
     index: PathLike | None = None,
     executor: str | Executor = "serial",
     workers: int | None = None,
@@ -124,6 +132,9 @@ def decontaminate(
     common : int
         Sequences that stand in so many texts, most of which hold less than half of any item, are
         boilerplate and do not count.
+    paraphrases : bool
+        Also find one to three sentences that say what an item says, by mean word vectors (extra
+        ``encoders``), where they can be told from look-alikes with an expected precision of 0.95.
     index : path-like, optional
         Folder to keep the index of the benchmarks in.
     executor, workers
@@ -162,8 +173,17 @@ def decontaminate(
         items = item_table(BenchmarkIndex.load(grams), counts, judged)
         rows = write_findings(folder, shards, scanned, judged, items=items, seen=seen)
         summary = _summary(shards, seen, items, rows)
+        ranges = [path / "passages.parquet" for path in judged]
+        if paraphrases:
+            joined, level = _told(work, grams, shards, judged)
+            ranges = [path / "ranges.parquet" for path in joined]
+            texts = write_told(folder, shards, judged, joined, items=items, seen=seen)
+            summary["paraphrases"] = level | {"texts": texts}
         write_json(folder / "report.json", summary)
-        clean = _clean(work, folder, shards, judged, seen, action=action)
+        clean: list[Path] = []
+        if action != "report":
+            target = folder / "clean"
+            clean = clean_files(work, target, shards, ranges, seen=seen, mask=MASKS[action])
     return Decontamination(folder, **summary, clean=clean)
 
 
@@ -203,19 +223,18 @@ def _searched(
     return scanned, judged, counts
 
 
-def _clean(
-    work: Work,
-    folder: Path,
-    shards: Sequence[TextShard],
-    judged: Sequence[Path],
-    seen: Sequence[Seen],
-    *,
-    action: str,
-) -> list[Path]:
-    if action == "report":
-        return []
-    ranges = [path / "passages.parquet" for path in judged]
-    return clean_files(work, folder / "clean", shards, ranges, seen=seen, mask=MASKS[action])
+def _told(
+    work: Work, index: Path, shards: Sequence[TextShard], judged: Sequence[Path]
+) -> tuple[tuple[Path, ...], dict[str, Any]]:
+    """Look for paraphrases; return the folders of passages of both kinds, and the level."""
+    named = {f"{at:06d}": shard for at, shard in enumerate(shards)}
+    texts = [BenchmarkIndex.load(index).key, [shard.state() for shard in shards]]
+    close = work.do("close", FindClose(str(index)), key=texts, shards=named)
+    key = [texts, [path.parent.name for path in judged]]
+    (level,) = work.do("level", LearnLevel(str(index), close, tuple(judged)), key=key)
+    pairs = dict(zip(named, zip(close, judged, strict=True), strict=True))
+    joined = work.do("told", JoinPassages(str(index), level), key=key, shards=pairs)
+    return joined, read_level(level)
 
 
 def _summary(
@@ -233,4 +252,5 @@ def _summary(
             for name in dict.fromkeys(names.tolist())
         },
         "failed": failed_files(shards, seen),
+        "paraphrases": None,
     }  # fmt: skip

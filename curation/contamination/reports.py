@@ -18,6 +18,8 @@ from .index import BenchmarkIndex
 PLACE = [("row", pa.int64()), ("file", pa.string()), ("number", pa.int64())]
 NAMED = [("benchmark", pa.string()), ("item", pa.string()), ("coverage", pa.float32())]
 PASSAGES = pa.schema([*PLACE, *NAMED, ("start", pa.int64()), ("end", pa.int64())])
+RANGE = [("start", pa.int64()), ("end", pa.int64())]
+TOLD = pa.schema([*PLACE, *NAMED[:2], ("similarity", pa.float32()), *RANGE])
 ROWS = pa.schema([*PLACE, *NAMED, ("items", pa.int64()), ("passages", pa.int64())])
 
 
@@ -33,7 +35,7 @@ def item_table(index: BenchmarkIndex, counts: Path, judged: Sequence[Path]) -> p
     """
     size = len(index.sizes)
     texts, most = np.zeros(size, np.int64), np.zeros(size, np.float32)
-    for table in _tables(judged):
+    for table in _tables(judged, "passages"):
         item, coverage = table["item"].to_numpy(), table["coverage"].to_numpy()
         keys = np.unique(table["row"].to_numpy() * size + item)
         np.add.at(texts, keys % size, 1)
@@ -72,7 +74,7 @@ def write_findings(
 
     def places() -> Iterator[tuple[pa.Table, TextShard, int]]:
         for at, shard in enumerate(shards):
-            for table in _tables(judged[at : at + 1]):
+            for table in _tables(judged[at : at + 1], "passages"):
                 yield table, shard, int(first[at])
 
     write_table(folder / "items.parquet", [items], items.schema)
@@ -84,9 +86,36 @@ def write_findings(
     return rows
 
 
-def _tables(judged: Sequence[Path]) -> Iterator[pa.Table]:
+def write_told(
+    folder: Path,
+    shards: Sequence[TextShard],
+    judged: Sequence[Path],
+    joined: Sequence[Path],
+    *,
+    items: pa.Table,
+    seen: Sequence[Seen],
+) -> int:
+    """Write ``paraphrases.parquet``; return how many texts have one and no words of an item."""
+    named = items.select(["benchmark", "item"])
+    first = np.cumsum([0, *(each.rows for each in seen)])
+    texts = 0
+
+    def tables() -> Iterator[pa.Table]:
+        nonlocal texts
+        for at, shard in enumerate(shards):
+            known = pq.read_table(judged[at] / "passages.parquet", columns=["row"])["row"]
+            for table in _tables(joined[at : at + 1], "told"):
+                rows = np.unique(table["row"].to_numpy())
+                texts += len(np.setdiff1d(rows, known.to_numpy()))
+                yield _placed(table, shard, int(first[at]), named).select(TOLD.names)
+
+    write_table(folder / "paraphrases.parquet", tables(), TOLD)
+    return texts
+
+
+def _tables(judged: Sequence[Path], name: str) -> Iterator[pa.Table]:
     for folder in judged:
-        with pq.ParquetFile(folder / "passages.parquet") as file:
+        with pq.ParquetFile(folder / f"{name}.parquet") as file:
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group)
 

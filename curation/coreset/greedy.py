@@ -99,15 +99,15 @@ def facility_location(
 
 
 def neighboring_shards(
-    vectors: np.ndarray, rows: np.ndarray | None = None, *, most: int = SHARD
+    vectors: np.ndarray, rows: np.ndarray | None = None, *, most: int | None = None
 ) -> list[np.ndarray]:
-    """Halve the rows along their first principal axis until a part has at most `most`.
+    """Halve the rows along their first principal axis until a part has at most `most`, or `SHARD`.
 
     `rows`, int64, are the positions to part, all by default. Returns them in parts, each sorted.
     """
     if rows is None:
         rows = np.arange(len(vectors))
-    if len(rows) <= most:
+    if len(rows) <= (SHARD if most is None else most):
         return [rows]
     some = vectors[rows[:: -(-len(rows) // AXIS_ROWS)]].astype(np.float64)
     centered = some - some.mean(axis=0)

@@ -22,11 +22,13 @@ from . import greedy
 from .difficulty import probe_error, probe_probs, probe_uncertainty
 from .picking import CLUSTERED, GREEDY, UNCERTAIN, pick, weigh
 from .recorded import KINDS, read_difficulty
+from .token_budgets import checked_counts, choose_within
 from .trial import Trial
 
 SCORED = ("ccs", *KINDS)
 BY_GEOMETRY = (*GREEDY, *CLUSTERED)
-METHODS = ("auto", "random", "balanced", UNCERTAIN, *BY_GEOMETRY, *SCORED)
+LONGEST = "longest"
+METHODS = ("auto", "random", "balanced", LONGEST, UNCERTAIN, *BY_GEOMETRY, *SCORED)
 # What a row counts that the probe is sure of, where the least sure ones count 1: enough to be near
 # to a chosen row, too little to draw choices from the borders between classes.
 SURE = 0.1
@@ -74,26 +76,29 @@ class CoreSet(Shown):
 def select_coreset(
     embeddings: Embeddings | np.ndarray,
     *,
-    n: int,
+    n: int | None = None,
     labels: np.ndarray | Sequence[int] | Sequence[str] | None = None,
     method: str = "auto",
     scores: np.ndarray | None = None,
     dynamics: str | os.PathLike[str] | RecordedRun | None = None,
+    tokens: float | None = None,
+    token_counts: np.ndarray | None = None,
     random_state: RandomState = 0,
 ) -> CoreSet:
-    """Choose `n` rows to train on.
+    """Choose `n` rows to train on, or as many as have so many tokens.
 
     Parameters
     ----------
     embeddings : Embeddings or ndarray of float, shape (n_rows, d)
-    n : int
-        Between 1 and the number of rows.
+    n : int, optional
+        Between 1 and the number of rows; this or `tokens`.
     labels : array, shape (n_rows,), optional
         With labels each class is chosen from on its own: in proportion to its size, at least one
         row each where `n` allows; for ``"balanced"`` evenly.
     method : str
-        Controls: ``"random"``, ``"balanced"`` (random, the same number of each class). By geometry:
-        ``"k_center"``, ``"facility_location"``, ``"semdedup"``, ``"prototypes"``, ``"d4"``,
+        Controls: ``"random"``, ``"balanced"`` (random, the same number of each class),
+        ``"longest"`` (most tokens first). By geometry: ``"k_center"``, ``"facility_location"``,
+        ``"novelsum"``, ``"gip"``, ``"semdedup"``, ``"prototypes"``, ``"d4"``,
         ``"hierarchical_kmeans"``. By difficulty: ``"el2n"``, ``"forgetting"`` and ``"aum"`` (the
         hardest rows), ``"ccs"`` (all degrees, without the very hardest). By both:
         ``"uncertain_coverage"``, facility location in which a row counts the more, the less a
@@ -108,6 +113,10 @@ def select_coreset(
         What each row did in a training run, or the file that `training.DynamicsRecorder` wrote;
         see `read_difficulty`. ccs takes the margins. With neither `scores` nor this, ccs and el2n
         judge by a leave-one-out probe on the embeddings, given `labels`.
+    tokens : float, optional
+        Rows are taken in the order of the method for as long as their tokens fit.
+    token_counts : ndarray of int, shape (n_rows,), optional
+        Tokens of each row, for `tokens` and ``"longest"``; see `thresher.core.TokenCounter`.
     random_state : int, numpy.random.Generator or None
 
     Returns
@@ -117,7 +126,8 @@ def select_coreset(
     Raises
     ------
     InputError
-        On `n` outside 1 … n_rows, a wrong method, missing or NaN scores, unequal lengths.
+        On `n` outside 1 … n_rows, both or neither of `n` and `tokens`, a wrong method, missing or
+        NaN scores, unequal lengths.
 
     Examples
     --------
@@ -131,7 +141,10 @@ def select_coreset(
     check_choice("method", method, METHODS)
     embeddings = as_embeddings(embeddings)
     total = len(embeddings)
-    if not 1 <= n <= total:
+    counts = checked_counts(token_counts, total)
+    if (n is None) == (tokens is None):
+        raise InputError("Give the size of the core set: `n` rows, or `tokens`.")
+    if n is not None and not 1 <= n <= total:
         raise InputError(f"`n` must be between 1 and the number of rows, {total}, got {n}.")
     classes = _classes(labels, total)
     probe = None if labels is None else cache(lambda: probe_probs(embeddings.vectors, classes))
@@ -140,7 +153,12 @@ def select_coreset(
     chosen_method, reason = method, "asked for"
     if method == "auto":
         chosen_method, reason = _choose_method(
-            embeddings, classes, probe, n=n, given=given, rng=rng
+            embeddings,
+            classes,
+            probe,
+            n=n or _rows_within(tokens, counts),
+            given=given,
+            rng=rng,
         )
     values = None
     if chosen_method in SCORED:
@@ -149,16 +167,35 @@ def select_coreset(
         )
     elif chosen_method == UNCERTAIN:
         values = _demand(probe)
+    elif chosen_method == LONGEST:
+        values = _lengths(counts)
     vectors = exact_rows(embeddings.vectors)
-    positions = pick(chosen_method, vectors, classes, n=n, values=values, rng=rng)
+
+    def choose(rows: int) -> np.ndarray:
+        return pick(chosen_method, vectors, classes, n=rows, values=values, rng=rng)
+
+    positions = choose(n) if n is not None else choose_within(choose, counts, tokens or 0)
     return CoreSet(
         row_ids=embeddings.row_ids[positions],
         positions=positions,
         weights=weigh(chosen_method, vectors, classes, positions),
-        scores=(1 - np.arange(n) / n).astype(np.float32),
+        scores=(1 - np.arange(len(positions)) / len(positions)).astype(np.float32),
         method=chosen_method,
         reason=reason,
     )
+
+
+def _lengths(counts: np.ndarray | None) -> np.ndarray:
+    if counts is None:
+        raise InputError(f"The method {LONGEST!r} needs `token_counts`.")
+    return counts.astype(np.float64)
+
+
+def _rows_within(tokens: float | None, counts: np.ndarray | None) -> int:
+    """Return about how many rows a budget holds."""
+    if tokens is None or counts is None or not counts.any():
+        return 1
+    return max(1, min(len(counts), round(len(counts) * tokens / float(counts.sum()))))
 
 
 def _classes(labels: np.ndarray | Sequence[int] | Sequence[str] | None, total: int) -> np.ndarray:

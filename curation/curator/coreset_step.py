@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from thresher.core.errors import InputError
 from thresher.core.issues import Issues
 from thresher.core.manifest import Manifest
+from thresher.core.token_counts import WORDS, TokenCounter
 
-from ..coreset import select_coreset
+from ..coreset import CoreSet, select_coreset
+from ..coreset.selection import LONGEST
 from .checks import Checks
 
 
@@ -16,22 +21,43 @@ def choose_rows(checks: Checks, manifest: Manifest) -> Issues:
     options = dict(checks.plan["coreset"])
     rows = checks.rows
     staying = np.flatnonzero((rows.splits == "train") & (manifest.actions != "drop"))
-    n = min(int(options.pop("n")), len(staying))
+    size = _size(checks, options, staying)
     names = rows.classes
     whole = names is not None and bool((names[staying] != "").all())
     chosen = select_coreset(
         checks.embeddings.take(staying),
-        n=n,
         labels=names[staying] if whole and names is not None else None,
         random_state=checks.seed,
+        **size,
         **options,
     )
     checks.found["coreset"] = chosen
-    checks.methods["coreset"] = f"{chosen.method} ({chosen.reason})"
+    checks.methods["coreset"] = f"{chosen.method} ({chosen.reason}){_spent(size, chosen)}"
     left = np.setdiff1d(np.arange(len(staying)), chosen.positions)
     return Issues.from_columns(
         "coreset",
         row_ids=rows.ids[staying[left]],
         scores=np.zeros(len(left)),
-        details=[f"not among the {n:,} rows chosen by {chosen.method}"] * len(left),
+        details=[f"not among the {len(chosen):,} rows chosen by {chosen.method}"] * len(left),
     )
+
+
+def _size(checks: Checks, options: dict[str, Any], staying: np.ndarray) -> dict[str, Any]:
+    """Take the size out of the options: rows, or tokens with the count of each row."""
+    counter = TokenCounter.of(options.pop("tokenizer", None) or WORDS)
+    tokens = options.pop("tokens", None)
+    if tokens is None and options.get("method") != LONGEST:
+        return {"n": min(int(options.pop("n")), len(staying))}
+    if checks.rows.modality != "text":
+        raise InputError("Tokens are counted in texts: name the text column.")
+    texts = checks.rows.values()
+    counts = counter.count([texts[row] for row in staying.tolist()])
+    size = {"n": min(int(options.pop("n")), len(staying))} if tokens is None else {"tokens": tokens}
+    return {**size, "token_counts": counts}
+
+
+def _spent(size: dict[str, Any], chosen: CoreSet) -> str:
+    if "token_counts" not in size:
+        return ""
+    counts = size["token_counts"]
+    return f"; {counts[chosen.positions].sum():,} of {counts.sum():,} tokens"

@@ -29,7 +29,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "quality": (),
     "label": ("method", "annotations", "dynamics"),
     "outlier": (),
-    "coreset": ("n", "method"),
+    "coreset": ("n", "method", "tokens", "tokenizer"),
 }
 
 Step = str | tuple[str, Mapping[str, Any]]
@@ -58,8 +58,11 @@ def read_steps(steps: Sequence[Step]) -> Plan:
         for option in options:
             check_choice(f"option of {name}", option, OPTIONS[name])
         found[name] = dict(options)
-    if "coreset" in found and "n" not in found["coreset"]:
-        raise InputError('The step \'coreset\' needs a size: ("coreset", {"n": 1000}).')
+    if "coreset" in found and ("n" in found["coreset"]) == ("tokens" in found["coreset"]):
+        raise InputError(
+            "The step 'coreset' needs one size: "
+            '("coreset", {"n": 1000}), or ("coreset", {"tokens": 1e6}) for texts.'
+        )
     if "contamination" in found and not found["contamination"].get("benchmark"):
         raise InputError(
             "The step 'contamination' needs the texts of the benchmark: "

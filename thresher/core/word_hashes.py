@@ -17,7 +17,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import pairwise
 
@@ -56,10 +56,22 @@ class WordHashes:
     hashes : ndarray of uint64, shape (w,)
     indptr : ndarray of int64, shape (n + 1,)
         Text i has ``hashes[indptr[i]:indptr[i + 1]]``.
+    content : bytes
+        All words in small letters, in UTF-8.
+    starts, lengths : ndarray of int64, shape (w,)
+        Where each word is in `content`.
     """
 
     hashes: np.ndarray
     indptr: np.ndarray
+    content: bytes = b""
+    starts: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    lengths: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def spelled(self, places: np.ndarray) -> list[str]:
+        """Return some words, by their places, in small letters."""
+        pairs = zip(self.starts[places].tolist(), self.lengths[places].tolist(), strict=True)
+        return [self.content[start : start + size].decode() for start, size in pairs]
 
     @property
     def counts(self) -> np.ndarray:
@@ -126,7 +138,8 @@ def hash_words(texts: Sequence[str]) -> WordHashes:
     if not len(texts):
         text_starts = np.zeros(1, np.int64)
     indptr = np.searchsorted(starts, text_starts).astype(np.int64)
-    return WordHashes(_hashed(data, starts, ends - starts), indptr)
+    lengths = ends - starts
+    return WordHashes(_hashed(data, starts, lengths), indptr, data, starts, lengths)
 
 
 def word_places(text: str) -> tuple[np.ndarray, np.ndarray]:

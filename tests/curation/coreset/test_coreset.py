@@ -8,7 +8,7 @@ from curation.coreset.budgets import even_budgets, proportional_budgets
 from curation.coreset.clusters import assign, spherical_kmeans
 from curation.coreset.difficulty import ccs
 from curation.coreset.geometry import d4, semdedup
-from curation.coreset.selection import METHODS, SCORED, UNCERTAIN
+from curation.coreset.selection import LONGEST, METHODS, SCORED, UNCERTAIN
 from thresher.core.embeddings import Embeddings, unit_length
 from thresher.core.errors import InputError
 
@@ -35,6 +35,7 @@ def labels(n=120):
 def test_every_method_keeps_the_contract(method, n, record):
     X, y = vectors(), labels()
     options = {"n": n, "labels": y, "method": method, "dynamics": record}
+    options |= {"token_counts": np.arange(120)} if method == LONGEST else {}
     chosen = select_coreset(X, **options)
     assert len(chosen) == len(set(chosen.positions.tolist())) == n
     assert chosen.row_ids.tolist() == chosen.positions.astype(str).tolist()
@@ -50,7 +51,10 @@ def test_every_method_keeps_the_contract(method, n, record):
 def test_equal_blank_and_orthogonal_rows_are_defined(method, X):
     scores = np.zeros(50) if method in SCORED else None
     labels = np.arange(50) % 2 if method == UNCERTAIN else None
-    chosen = select_coreset(X, n=20, method=method, scores=scores, labels=labels)
+    counts = np.zeros(50, int) if method == LONGEST else None
+    chosen = select_coreset(
+        X, n=20, method=method, scores=scores, labels=labels, token_counts=counts
+    )
     assert len(set(chosen.positions.tolist())) == 20
 
 

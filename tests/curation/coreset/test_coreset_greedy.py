@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from curation.coreset import greedy, select_coreset
-from curation.coreset.selection import METHODS, SCORED, UNCERTAIN
+from curation.coreset.selection import LONGEST, METHODS, SCORED, UNCERTAIN
 from thresher.core.embeddings import unit_length
 
 
@@ -101,7 +101,10 @@ def test_no_method_makes_a_square_matrix(method):
     scores = np.arange(20_000.0) if method in SCORED else None
     labels = np.zeros(20_000) if method == UNCERTAIN else None
     tracemalloc.start()
-    chosen = select_coreset(X, n=6000, method=method, scores=scores, labels=labels)
+    counts = np.arange(20_000) if method == LONGEST else None
+    chosen = select_coreset(
+        X, n=6000, method=method, scores=scores, labels=labels, token_counts=counts
+    )
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(set(chosen.positions.tolist())) == 6000

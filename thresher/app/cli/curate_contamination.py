@@ -45,6 +45,9 @@ def contamination(
             help="Sequences in so many texts, most of which hold little of an item, do not count.",
         ),
     ] = 10,
+    paraphrases: Annotated[
+        bool, typer.Option("--paraphrases", help="Also items in other words, by word vectors.")
+    ] = False,
     index: Annotated[
         Path | None, typer.Option(help="Folder to keep the index of the benchmarks in.")
     ] = None,
@@ -73,6 +76,7 @@ def contamination(
             words=words,
             coverage=coverage,
             common=common,
+            paraphrases=paraphrases,
             index=index,
             executor=executor,
             workers=workers,
@@ -90,7 +94,22 @@ def _shown(found: dict[str, Any]) -> str:
         f"  {name}: {each['contaminated']:,} of {each['items']:,} items found"
         for name, each in found["benchmarks"].items()
     ]
+    lines += _told(found["paraphrases"])
     lines += [f"set aside: {reason}" for reason in found["failed"].values()]
     lines.append(f"findings: {found['folder']}")
     lines += [f"clean: {path}" for path in found["clean"]]
     return "\n".join(lines)
+
+
+def _told(found: dict[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    if found["level"] is None:
+        return [
+            "paraphrases: none can be told from look-alikes with a precision of 95 % (at best "
+            f"{found['precision']:.0%})"
+        ]
+    return [
+        f"paraphrases: in {found['texts']:,} further texts, similarity {found['level']:g} or more, "
+        f"{found['precision']:.0%} of them expected to be right"
+    ]

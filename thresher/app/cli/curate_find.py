@@ -229,8 +229,16 @@ def coreset(
     share: Annotated[
         float | None, typer.Option(help="Keep this share of the training rows.")
     ] = None,
+    tokens: Annotated[
+        float | None, typer.Option(help="Keep training texts of so many tokens, such as 1e9.")
+    ] = None,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(help="tokenizer.json, or a folder that holds one; else words are counted."),
+    ] = None,
     method: Annotated[
-        str, typer.Option(help="auto, random, balanced, k_center, facility_location, …")
+        str,
+        typer.Option(help="auto, random, longest, k_center, facility_location, novelsum, gip, …"),
     ] = "auto",
     encoder: Encoder = "auto",
     embeddings: Vectors = None,
@@ -246,6 +254,8 @@ def coreset(
         curate_coreset,
         rows=rows,
         share=share,
+        tokens=tokens,
+        tokenizer=tokenizer,
         method=method,
         encoder=encoder,
         embeddings=embeddings,

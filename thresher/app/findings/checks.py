@@ -194,6 +194,8 @@ def curate_coreset(
     *,
     rows: int | None = None,
     share: float | None = None,
+    tokens: float | None = None,
+    tokenizer: PathLike | None = None,
     method: str = "auto",
     encoder: str = "auto",
     embeddings: Vectors = None,
@@ -210,6 +212,10 @@ def curate_coreset(
         Keep this many training rows.
     share : float, optional
         Keep this share of the training rows, in (0, 1], instead.
+    tokens : float, optional
+        Keep training texts of so many tokens, instead.
+    tokenizer : path-like, optional
+        File ``tokenizer.json``, or a folder that holds one; without it words are counted.
     method : str
         See `curation.select_coreset`.
     **options
@@ -221,7 +227,7 @@ def curate_coreset(
     Raises
     ------
     InputError
-        When neither `rows` nor `share` is given, or both are.
+        When not one of `rows`, `share` and `tokens` is given.
 
     Examples
     --------
@@ -233,12 +239,17 @@ def curate_coreset(
     >>> found.manifest.counts()["keep"]
     6
     """
-    if (rows is None) == (share is None):
-        raise InputError("Give the size of the core set: --rows N or --share 0.3.")
+    if sum(size is not None for size in (rows, share, tokens)) != 1:
+        raise InputError(
+            "Give the size of the core set: --rows N, --share 0.3 or --tokens 1e6, one of them."
+        )
     if share is not None:
         check_number("--share", share, low=0, high=1, low_open=True)
+    asked: dict[str, Any] = {"method": method}
+    asked |= {"n": rows or 1} if tokens is None else {"tokens": tokens}
+    asked |= {} if tokenizer is None else {"tokenizer": os.fspath(tokenizer)}
     search = Search(
-        (("coreset", {"n": rows or 1, "method": method}),),
+        (("coreset", asked),),
         share=share,
         encoder=encoder,
         embeddings=embeddings,

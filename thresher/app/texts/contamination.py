@@ -30,6 +30,7 @@ def curate_contamination(
     words: int = 13,
     coverage: float = 0.0,
     common: int = 10,
+    paraphrases: bool = False,
     index: PathLike | None = None,
     **options: Unpack[StreamOptions],
 ) -> Decontamination:
@@ -53,6 +54,8 @@ def curate_contamination(
         Share of an item's sequences from which a text is contaminated; 0: any one.
     common : int
         Sequences in so many texts, most of which hold little of an item, are boilerplate.
+    paraphrases : bool
+        Also find passages that tell an item in other words (extra ``encoders``).
     index : path-like, optional
         Folder to keep the index of the benchmarks in.
     **options
@@ -87,6 +90,7 @@ def curate_contamination(
         n=words,
         coverage=coverage,
         common=common,
+        paraphrases=paraphrases,
         index=index,
         executor=asked["executor"],
         workers=asked["workers"],

@@ -92,6 +92,17 @@ def share_of_whole_words(values: Values) -> float:
 
 
 def _means(texts: list[str]) -> np.ndarray:
+    sums, counts = _summed(texts)
+    return exact_unit(on_grid(sums / np.maximum(counts, 1)[:, None], MEAN_BITS))
+
+
+def token_sums(texts: list[str]) -> np.ndarray:
+    """Return the sum of the token vectors of each text, float64, shape (n, 256)."""
+    return _summed(texts)[0]
+
+
+def _summed(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sums of token vectors, and how many tokens there are."""
     tokenizer, vectors = _model()
     found = tokenizer.encode_batch(_filled(texts), add_special_tokens=False)
     held = [part.ids for part in found]
@@ -102,8 +113,7 @@ def _means(texts: list[str]) -> np.ndarray:
     ones = np.ones(len(places))
     which = sp.csr_matrix((ones, places, ends), shape=(len(texts), len(tokens)))
     # Sums of numbers in half precision are exact in float64, in whatever order.
-    sums = which @ vectors[tokens].astype(np.float64)
-    return exact_unit(on_grid(sums / np.maximum(counts, 1)[:, None], MEAN_BITS))
+    return which @ vectors[tokens].astype(np.float64), counts
 
 
 def _filled(texts: list[str]) -> list[str]:
