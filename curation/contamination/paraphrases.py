@@ -2,9 +2,8 @@
 
 Sequences of words see no paraphrase. Here one, two and three sentences in a row are compared with
 each item by the cosine of their mean word vectors. From which similarity on a passage counts is
-learnt from what is found: copies come in pairs, look-alikes in families
-(`curation.duplicates.thresholds.chance_by_families`), so that the share of items with a second text
-as close says how many of the first are look-alikes.
+learnt from what is found: the second text of an item that is in the corpus is a look-alike, and
+tells how many of the first ones are (`chance_of_lookalikes`).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from thresher.core.errors import InputError
 from thresher.core.text_shards import Block, TextShard, read_blocks
 from thresher.core.word_hashes import hash_words
 
-from ..duplicates.thresholds import chance_by_families, share_above
+from ..duplicates.thresholds import FAMILIES, UNSEEN, share_above
 from .index import BenchmarkIndex
 from .scanning import opened
 
@@ -220,11 +219,14 @@ class LearnLevel:
         for pair in zip(self.close, self.judged, strict=True):
             table = close_only(*pair, opened(self.index))
             item, similar = table["item"].to_numpy(), table["similarity"].to_numpy()
+            # Copies of one passage are as similar: they are no family of look-alikes.
+            new = np.append(True, (np.diff(item) != 0) | (np.diff(similar) != 0))[: len(item)]
+            item, similar = item[new], similar[new]
             place = np.arange(len(item)) - np.searchsorted(item, item)
             for nth in (0, 1):
                 found = np.zeros(top.shape[1], np.float32)
                 found[item[place == nth]] = similar[place == nth]
-                top = -np.sort(-np.concatenate([top, found[None]]), axis=0)[:2]
+                top = _two_highest(top, found)
         level = learnt_level(top[0, items], top[1, items])
         (folder / "level.json").write_text(json.dumps(level), encoding="utf-8")
 
@@ -257,6 +259,48 @@ def read_level(folder: Path) -> dict[str, Any]:
     return level
 
 
+def _two_highest(top: np.ndarray, more: np.ndarray) -> np.ndarray:
+    """Return the highest of three numbers and the next that differs from it, float32 (2, items)."""
+    found = np.concatenate([top, more[None]])
+    first = found.max(axis=0)
+    return np.stack([first, np.where(found < first, found, 0).max(axis=0)])
+
+
+def chance_of_lookalikes(first: np.ndarray, second: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Return the share of items whose closest text is a mere look-alike, at or above each level.
+
+    Let a share p of the items be in the corpus in other words, and q of all items have a look-alike
+    at a level. Then f = p + (1 - p) q have a first text there. Of those in the corpus the second
+    text is their look-alike, of the others the second of a family, which q^(3/2) have (the exponent
+    of `chance_by_families`): s = p q + (1 - p) q^(3/2) have a second text. Both are solved for q by
+    bisection, with a deviation more in s than was seen; (1 - p) q are look-alikes.
+
+    Parameters
+    ----------
+    first, second : ndarray of float, shape (n,)
+    levels : ndarray of float, shape (m,)
+
+    Returns
+    -------
+    ndarray of float64, shape (m,)
+    """
+    found = share_above(first, levels)
+    again = _second_share(second, levels)
+    low, high = np.zeros(len(levels)), found.astype(np.float64)
+    for _ in range(40):
+        q = (low + high) / 2
+        planted = (found - q) / np.maximum(1 - q, 1e-9)
+        more = planted * q + (1 - planted) * q ** (1 / FAMILIES) < again
+        low, high = np.where(more, q, low), np.where(more, high, q)
+    return np.asarray((1 - (found - high) / np.maximum(1 - high, 1e-9)) * high)
+
+
+def _second_share(second: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Return the share of items with a second text at each level, one deviation up."""
+    count = share_above(second, levels) * len(second)
+    return np.asarray(np.minimum((count + np.sqrt(count) + UNSEEN) / len(second), 1))
+
+
 def learnt_level(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
     """Return the lowest level with the expected precision, and that precision.
 
@@ -273,8 +317,10 @@ def learnt_level(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
     if not len(first):
         return {"level": None, "precision": 0.0, "texts": 0}
     found = share_above(first, LEVELS)
-    chance = chance_by_families(first, second, LEVELS)
-    precision = np.where(found > 0, 1 - chance / np.maximum(found, 1e-9), 0)
+    chance = chance_of_lookalikes(first, second, LEVELS)
+    # Second texts are reported too, and are all taken to be look-alikes.
+    pairs = found + _second_share(second, LEVELS)
+    precision = np.where(found > 0, (found - chance) / np.maximum(pairs, 1e-9), 0)
     enough = np.flatnonzero(precision >= PRECISION)
     at = int(enough[0]) if len(enough) else int(precision.argmax())
     return {

@@ -142,47 +142,41 @@ def select_coreset(
     embeddings = as_embeddings(embeddings)
     total = len(embeddings)
     counts = checked_counts(token_counts, total)
-    if (n is None) == (tokens is None):
-        raise InputError("Give the size of the core set: `n` rows, or `tokens`.")
-    if n is not None and not 1 <= n <= total:
-        raise InputError(f"`n` must be between 1 and the number of rows, {total}, got {n}.")
+    _check_size(n, tokens, total)
     classes = _classes(labels, total)
     probe = None if labels is None else cache(lambda: probe_probs(embeddings.vectors, classes))
     given = scores is not None or dynamics is not None
     rng = check_random_state(random_state)
-    chosen_method, reason = method, "asked for"
+    chosen, reason = method, "asked for"
     if method == "auto":
-        chosen_method, reason = _choose_method(
-            embeddings,
-            classes,
-            probe,
-            n=n or _rows_within(tokens, counts),
-            given=given,
-            rng=rng,
-        )
+        rows = n or _rows_within(tokens, counts)
+        chosen, reason = _choose_method(embeddings, classes, probe, n=rows, given=given, rng=rng)
     values = None
-    if chosen_method in SCORED:
-        values = _hardness(
-            chosen_method, embeddings, classes, probe, scores=scores, dynamics=dynamics
-        )
-    elif chosen_method == UNCERTAIN:
-        values = _demand(probe)
-    elif chosen_method == LONGEST:
-        values = _lengths(counts)
+    if chosen in SCORED:
+        values = _hardness(chosen, embeddings, classes, probe, scores=scores, dynamics=dynamics)
+    elif chosen in (UNCERTAIN, LONGEST):
+        values = _demand(probe) if chosen == UNCERTAIN else _lengths(counts)
     vectors = exact_rows(embeddings.vectors)
 
     def choose(rows: int) -> np.ndarray:
-        return pick(chosen_method, vectors, classes, n=rows, values=values, rng=rng)
+        return pick(chosen, vectors, classes, n=rows, values=values, rng=rng)
 
     positions = choose(n) if n is not None else choose_within(choose, counts, tokens or 0)
     return CoreSet(
         row_ids=embeddings.row_ids[positions],
         positions=positions,
-        weights=weigh(chosen_method, vectors, classes, positions),
+        weights=weigh(chosen, vectors, classes, positions),
         scores=(1 - np.arange(len(positions)) / len(positions)).astype(np.float32),
-        method=chosen_method,
+        method=chosen,
         reason=reason,
     )
+
+
+def _check_size(n: int | None, tokens: float | None, total: int) -> None:
+    if (n is None) == (tokens is None):
+        raise InputError("Give the size of the core set: `n` rows, or `tokens`.")
+    if n is not None and not 1 <= n <= total:
+        raise InputError(f"`n` must be between 1 and the number of rows, {total}, got {n}.")
 
 
 def _lengths(counts: np.ndarray | None) -> np.ndarray:
