@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .labels import find_multilabel_issues as find_multilabel_issues
     from .labels import find_regression_issues as find_regression_issues
     from .labels import find_token_issues as find_token_issues
+    from .mixture import mix_sources as mix_sources
     from .outliers.finding import find_outliers as find_outliers
     from .personal import find_personal_data as find_personal_data
     from .quality import find_quality_issues as find_quality_issues
@@ -81,6 +82,7 @@ _HOME = {
     "hash_graph": "duplicates.images.perceptual_hash",
     "image_graph": "duplicates.images.graph",
     "keep_by": "duplicates.stars",
+    "mix_sources": "mixture",
     "match_records": "duplicates.record_matching",
     "perceptual_hashes": "duplicates.images.perceptual_hash",
     "read_conversations": "chat",

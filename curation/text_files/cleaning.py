@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from thresher.core.files import atomic_path, write_text
+from thresher.core.files import atomic_path
 from thresher.core.text_shards import Block, Change, TextShard, rewrite_shard
 
 from ..sharded.work import Work
 from .ranges import joined_ranges
 from .seen import Seen
+from .targets import write_targets
 
 # What takes the place of a range, by what is asked for; None: the row goes.
 MASKS: dict[str, str | None] = {"drop": None, "mask": "[removed]", "cut": ""}
@@ -123,12 +124,6 @@ def clean_files(
         if seen[at].error is None
     }
     key = [mask, [shard.state() for shard in shards], [path.parent.parent.name for path in ranges]]
-    task = work.task("clean", CleanFile(mask), key)
-    marker = work.folder / "clean.key"
-    same = marker.exists() and marker.read_text(encoding="utf-8") == task.key
-    done = [job[2] for name, job in jobs.items() if task.output(name).exists()]
-    if not (same and all(target.exists() for target in done)):
-        task.discard()
-        write_text(marker, task.key)
-    work.executor.map(task, jobs)
-    return [job[2] for job in jobs.values()]
+    targets = {name: job[2] for name, job in jobs.items()}
+    write_targets(work, work.task("clean", CleanFile(mask), key), jobs, targets)
+    return list(targets.values())

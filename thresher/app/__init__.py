@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from .settings import Settings as Settings
     from .sharded import curate_shards as curate_shards
     from .texts.contamination import curate_contamination as curate_contamination
+    from .texts.mixture import curate_mixture as curate_mixture
     from .texts.spans import curate_spans as curate_spans
 
 check_packages()
@@ -81,6 +82,7 @@ _HOME = {
     "curate_labels": "findings.checks",
     "curate_leakage": "findings.copies",
     "curate_match": "findings.matching",
+    "curate_mixture": "texts.mixture",
     "curate_outliers": "findings.checks",
     "curate_pairs": "pairs.curating",
     "curate_personal": "findings.personal",

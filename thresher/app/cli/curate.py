@@ -10,6 +10,7 @@ from .curate_boxes import boxes
 from .curate_contamination import contamination
 from .curate_manifest import apply, diff, undo
 from .curate_match import match
+from .curate_mixture import mixture
 from .curate_pairs import pairs
 from .curate_review import review
 from .curate_shards import shards
@@ -42,5 +43,17 @@ for find in (
     curate_texts.score,
 ):
     app.command()(finding_command(find))
-for command in (match, pairs, review, apply, undo, diff, shards, contamination, spans, boxes):
+for command in (
+    match,
+    pairs,
+    review,
+    apply,
+    undo,
+    diff,
+    shards,
+    contamination,
+    spans,
+    mixture,
+    boxes,
+):
     app.command()(command)

@@ -55,7 +55,8 @@ class Change:
 
     Attributes
     ----------
-    keep : ndarray of bool, shape (n,)
+    keep : ndarray of bool or int, shape (n,)
+        How often a row is written.
     texts : dict of int to str
         New texts, by place in the block.
     """

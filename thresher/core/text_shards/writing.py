@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -52,7 +53,7 @@ class Written:
         """Count a block."""
         return Written(
             self.rows + len(block.texts),
-            self.dropped + int((~change.keep).sum()),
+            self.dropped + int((change.keep == 0).sum()),
             self.changed + len(change.texts),
             self.unreadable + len(block.bad),
         )
@@ -98,10 +99,19 @@ def _rewrite_lines(shard: TextShard, target: Path, decide: Decide) -> Written:
                 if change.keep[place]:
                     records[place] = _changed(shard, records[place], text, names, delimiter)
             file.writelines(
-                record for record, keep in zip(records, change.keep, strict=True) if keep
+                _times(record, int(keep))
+                for record, keep in zip(records, change.keep, strict=True)
+                if keep
             )
             written = written.after(block, change)
     return written
+
+
+def _times(record: bytes, times: int) -> bytes:
+    """Return a record as often as it is written; the last line of a file may lack its end."""
+    if times == 1 or record.endswith(b"\n"):
+        return record * times
+    return (record + b"\n") * times
 
 
 def _changed(shard: TextShard, record: bytes, text: str, names: list[str], delimiter: str) -> bytes:
@@ -139,7 +149,7 @@ def _rewrite_parquet(shard: TextShard, target: Path, decide: Decide) -> Written:
             assert isinstance(table, pa.Table)  # of a Parquet file
             if change.texts:
                 table = _with_texts(shard, table, change.texts)
-            table = table.filter(pa.array(change.keep))
+            table = table.take(pa.array(np.repeat(np.arange(len(table)), change.keep)))
             if len(table):
                 writer.write_table(table.cast(schema))
             written = written.after(block, change)
