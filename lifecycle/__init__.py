@@ -13,12 +13,15 @@ from thresher.core.lazy import lazy_names
 if TYPE_CHECKING:
     from .adapters.adapter import Adapter as Adapter
     from .adapters.adapter import Base as Base
-    from .adapters.adapter import adapter_from_peft as adapter_from_peft
     from .adapters.network import AdaptedNetwork as AdaptedNetwork
     from .adapters.network import merge_adapter as merge_adapter
+    from .adapters.peft_files import adapter_from_peft as adapter_from_peft
+    from .adapters.peft_files import adapter_to_peft as adapter_to_peft
     from .adapters.router import Router as Router
     from .adapters.router import Routes as Routes
     from .adapters.store import AdapterStore as AdapterStore
+    from .adapters.weight_files import base_of_files as base_of_files
+    from .adapters.weight_files import merge_files as merge_files
     from .comparing.asymptotic import AsymptoticSequence as AsymptoticSequence
     from .comparing.betting import BettingSequence as BettingSequence
     from .comparing.canary import Canary as Canary
@@ -80,7 +83,10 @@ _HOME = {
     "AdapterStore": "adapters.store",
     "AdaptedNetwork": "adapters.network",
     "Base": "adapters.adapter",
-    "adapter_from_peft": "adapters.adapter",
+    "adapter_from_peft": "adapters.peft_files",
+    "adapter_to_peft": "adapters.peft_files",
+    "base_of_files": "adapters.weight_files",
+    "merge_files": "adapters.weight_files",
     "Router": "adapters.router",
     "Routes": "adapters.router",
     "merge_adapter": "adapters.network",

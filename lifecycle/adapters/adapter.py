@@ -7,32 +7,15 @@ W + up @ down. A head on a frozen encoder is the same of rank 0: nothing but a l
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from thresher.core.errors import InputError
-from thresher.core.files import read_json
-
-from .tensor_file import read_tensors
 
 _MATRIX = 2  # axes
-_PEFT_PREFIX = "base_model.model."
-_PEFT_FILE = "adapter_model.safetensors"
-# Options of peft that change the result, with the only value that is read here.
-_PEFT_PLAIN = {
-    "use_dora": False,
-    "fan_in_fan_out": False,
-    "lora_bias": False,
-    "bias": "none",
-    "rank_pattern": {},
-    "alpha_pattern": {},
-    "layer_replication": None,
-}
 
 
 @dataclass(frozen=True)
@@ -121,78 +104,6 @@ class Adapter:
         """Of all its numbers."""
         pairs = [*self.low_rank.values(), *self.whole.values()]
         return sum(first.nbytes + second.nbytes for first, second in pairs)
-
-
-def adapter_from_peft(folder: str | os.PathLike[str], *, base: Base) -> Adapter:
-    """Read an adapter that ``peft`` has trained and saved (``save_pretrained``).
-
-    Parameters
-    ----------
-    folder : path
-        With ``adapter_config.json`` and ``adapter_model.safetensors``.
-    base : Base
-        Of the network that it was trained on; peft's files do not say it.
-
-    Raises
-    ------
-    InputError
-        For a damaged file, another method than LoRA, or an option that is not read here.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from lifecycle import Base, adapter_from_peft
-    >>> try:
-    ...     adapter_from_peft("no-such-folder", base=Base("encoder-1", 1000))
-    ... except ValueError as error:
-    ...     print(error)
-    There is no file no-such-folder/adapter_config.json.
-    """
-    home = Path(folder)
-    scale = _peft_scale(read_json(home / "adapter_config.json"), home)
-    arrays, _ = read_tensors(home / _PEFT_FILE)
-    names = {name: name.removeprefix(_PEFT_PREFIX) for name in arrays}
-    by_name = {short: arrays[name] for name, short in names.items()}
-    low_rank, whole = {}, {}
-    while by_name:
-        name = next(iter(by_name))
-        layer, _, kind = name.partition(".lora_")
-        if kind in ("A.weight", "B.weight"):
-            down = _partner(by_name, f"{layer}.lora_A.weight", home)
-            low_rank[layer] = (down, scale * _partner(by_name, f"{layer}.lora_B.weight", home))
-        elif not kind and name.endswith((".weight", ".bias")):
-            layer = name.rpartition(".")[0]
-            weight = _partner(by_name, f"{layer}.weight", home)
-            none = np.zeros(len(weight), np.float32)
-            whole[layer] = (weight, by_name.pop(f"{layer}.bias", none))
-        else:
-            raise InputError(
-                f"{home / _PEFT_FILE} holds {name!r}, which is not read here; allowed are low-rank "
-                "updates of linear layers, and linear layers in `modules_to_save`."
-            )
-    return Adapter(base.digest, low_rank, whole)
-
-
-def _peft_scale(settings: Any, home: Path) -> float:
-    if not isinstance(settings, dict) or settings.get("peft_type") != "LORA":
-        got = settings.get("peft_type") if isinstance(settings, dict) else settings
-        raise InputError(f"{home} holds no LoRA adapter of peft; its kind is {got!r}.")
-    for option, plain in _PEFT_PLAIN.items():
-        if (settings.get(option) or plain) != plain:
-            raise InputError(
-                f"The adapter in {home} was trained with {option} = {settings[option]!r}, which is "
-                f"not read here; train it with {plain!r}, or merge it with peft."
-            )
-    rank, alpha = settings.get("r"), settings.get("lora_alpha")
-    if not isinstance(rank, int) or rank < 1 or not isinstance(alpha, (int, float)):
-        raise InputError(f"{home / 'adapter_config.json'} has no usable `r` and `lora_alpha`.")
-    return float(alpha) / (rank**0.5 if settings.get("use_rslora") else rank)
-
-
-def _partner(arrays: dict[str, np.ndarray], name: str, home: Path) -> np.ndarray:
-    if name not in arrays:
-        raise InputError(f"{home / _PEFT_FILE} lacks {name!r}; save the adapter again.")
-    return arrays.pop(name)
 
 
 def _is_network(weights: Any) -> bool:

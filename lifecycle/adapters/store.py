@@ -18,6 +18,7 @@ from .tensor_file import read_tensors, write_tensors
 
 _FORMAT = "thresher.adapter"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_BASE_FILE = "base.json"
 _SUFFIX = ".safetensors"
 _LOW_RANK, _WHOLE = (".down", ".up"), (".weight", ".bias")
 
@@ -68,6 +69,25 @@ class AdapterStore:
         self._lock = threading.Lock()
         self._check_base()
 
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str], *, cache_bytes: int = 1 << 28) -> AdapterStore:
+        """Return the store in a folder, of the base that it was made for.
+
+        Raises
+        ------
+        InputError
+            When there is no store.
+        """
+        file = Path(folder) / _BASE_FILE
+        if not file.exists():
+            raise InputError(f"{folder} is no adapter store; the first `add` makes one.")
+        found = read_json(file)
+        try:
+            base = Base(str(found["base"]), int(found["base_bytes"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{file} was not written by an adapter store.") from error
+        return cls(folder, base=base, cache_bytes=cache_bytes)
+
     def names(self) -> list[str]:
         """Return the names of all adapters, sorted."""
         return sorted(path.name.removesuffix(_SUFFIX) for path in self.folder.glob(f"*{_SUFFIX}"))
@@ -93,7 +113,8 @@ class AdapterStore:
             )
         if file.exists() and not replace:
             raise InputError(
-                f"There is an adapter {name!r} already; give another name, or `replace=True`."
+                f"There is an adapter {name!r} already; give another name, or `replace=True` "
+                "(--replace)."
             )
         self.folder.mkdir(parents=True, exist_ok=True)
         self._check_base(write=True)
@@ -157,7 +178,7 @@ class AdapterStore:
         return self.folder / f"{name}{_SUFFIX}"
 
     def _check_base(self, *, write: bool = False) -> None:
-        file = self.folder / "base.json"
+        file = self.folder / _BASE_FILE
         if file.exists():
             found = read_json(file)
             if not isinstance(found, dict) or found.get("format") != _FORMAT:

@@ -59,6 +59,10 @@ if TYPE_CHECKING:
     from .serving import serve_review as serve_review
     from .settings import Settings as Settings
     from .sharded import curate_shards as curate_shards
+    from .task_adapters import adapters_add as adapters_add
+    from .task_adapters import adapters_export as adapters_export
+    from .task_adapters import adapters_list as adapters_list
+    from .task_adapters import adapters_merge as adapters_merge
     from .texts.contamination import curate_contamination as curate_contamination
     from .texts.mixture import curate_mixture as curate_mixture
     from .texts.spans import curate_spans as curate_spans
@@ -67,6 +71,10 @@ check_packages()
 
 _HOME = {
     "Settings": "settings",
+    "adapters_add": "task_adapters",
+    "adapters_export": "task_adapters",
+    "adapters_list": "task_adapters",
+    "adapters_merge": "task_adapters",
     "augment_audit": "policy_choice",
     "augment_choose": "policy_choice",
     "augment_preview": "policy_choice",

@@ -15,6 +15,7 @@ import thresher
 from ..costs import parse_prices
 from ..result import RunResult
 from ..terminal import write_line
+from .adapters import app as adapters_app
 from .augment import app as augment_app
 from .compare_models import compare
 from .curate import app as curate_app
@@ -63,6 +64,7 @@ app = typer.Typer(
 app.add_typer(curate_app, name="curate")
 app.add_typer(label_app, name="label")
 app.add_typer(augment_app, name="augment")
+app.add_typer(adapters_app, name="adapters")
 add_commands(app)
 add_search(app)
 app.command()(serve)
