@@ -134,12 +134,13 @@ def calibrate(issues: Found, rows: np.ndarray, is_error: np.ndarray) -> Found:
     if not wrong.any() and not decision.noise_rate.low:
         none_wrong = still_none_wrong(log_odds[positions], before, issues.none_wrong)
     expected, least = stated_precision(scores, flagged, doubt, none_wrong=none_wrong)
+    rate = decision.noise_rate
     return replace(
         issues,
         scores=scores,
         flagged=flagged,
         threshold=decision.threshold,
-        noise_rate=decision.noise_rate,
+        noise_rate=replace(rate, estimate=(1 - none_wrong) * rate.estimate),
         expected_precision=expected,
         least_precision=least,
         doubt=doubt,

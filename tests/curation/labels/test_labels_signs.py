@@ -56,6 +56,7 @@ def test_right_answers_raise_and_a_wrong_one_ends_the_chance_of_none():
     rows = found.audit(50)
     right = found.calibrate(rows, np.zeros(50, dtype=bool))
     assert right.none_wrong > found.none_wrong > 0
+    assert right.noise_rate.estimate < found.noise_rate.estimate
     assert right.flagged.mean() <= found.flagged.mean()
     wrong = found.calibrate(rows, np.arange(50) == 0)
     assert wrong.none_wrong == 0
