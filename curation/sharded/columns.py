@@ -6,6 +6,7 @@ parts whose rows meet.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -106,6 +107,19 @@ def _values(path: Path, positions: np.ndarray) -> np.ndarray:
         stored = read_rows(path, 0, len(stored))
     found: np.ndarray = np.array(stored[positions])
     return found
+
+
+def sorted_span(path: Path, field: str, low: int, high: int | None) -> tuple[int, int]:
+    """Return where values from `low` on start in a sorted file of records, and those from `high`.
+
+    Only the records that a bisection looks at are read.
+    """
+    values = np.load(path, mmap_mode="r")
+    places = range(len(values))
+    start = bisect_left(places, low, key=lambda at: int(values[at][field]))
+    if high is None:
+        return start, len(values)
+    return start, bisect_left(places, high, lo=start, key=lambda at: int(values[at][field]))
 
 
 def runs_of(ordered: np.ndarray) -> Iterator[tuple[int, int, int]]:

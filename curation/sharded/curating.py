@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import thresher
-from thresher.core.errors import InputError
+from thresher.core.errors import InputError, check_choice
 from thresher.core.executor import Executor
 from thresher.core.manifest_parts import ManifestParts
 
@@ -20,7 +20,8 @@ from .arrays import ShardedArray
 from .confident_learning import ConfidentLabels, find_label_issues_in_shards
 from .deciding import DecideRows, SaveEntangled, manifest_ranges
 from .facts import places_of
-from .given import Given, read_given, save_given
+from .given import Given, SavedRows, check_arrival, joined, read_given, save_given
+from .kept import Kept
 from .manifest_columns import Judged, Twins, decide_entangled
 from .opening import open_vectors
 from .pairs import RECALL, NeighborPairs, search
@@ -30,6 +31,7 @@ from .stars import Grouped, group_by_stars
 from .work import Work, open_work
 
 Paths = Sequence[str | os.PathLike[str]]
+ORDERS = ("degree", "arrival")
 
 
 def curate_shards(
@@ -48,6 +50,8 @@ def curate_shards(
     method: str = "auto",
     recall: float = RECALL,
     random_state: int = 0,
+    order: str = "degree",
+    against: str | os.PathLike[str] | None = None,
 ) -> ManifestParts:
     """Find near duplicates and wrong labels in many shards, and decide on every row.
 
@@ -83,6 +87,13 @@ def curate_shards(
         See `get_executor`.
     method, recall, random_state
         See `neighbor_pairs`.
+    order : {"degree", "arrival"}
+        Of close rows the one is kept that has more neighbors; or the one that came first, and then
+        each row is decided on by those before it alone, so that rows can be added later.
+    against : path, optional
+        Work folder of a finished curation by arrival. These rows are added to its rows, which are
+        not searched again; the manifest is that of curating all of them by arrival at once, through
+        the partition of the first ones.
 
     Returns
     -------
@@ -95,15 +106,32 @@ def curate_shards(
     InputError
         On arguments that do not go together, and on bad values; the rows are named.
     """
-    vectors, row_ids = open_vectors(source_shards)
+    check_choice("order", order, ORDERS)
+    by_arrival = order == "arrival" or against is not None
+    kept = None if against is None else Kept.load(against)
+    sources = tuple(str(Path(source).resolve()) for source in source_shards)
+    if kept is not None and against is not None:
+        sources = kept.followed_by(sources, Path(against), Path(work_folder))
+    vectors, row_ids = open_vectors(sources)
     rules = Policy.read(policy)
     probs = _open_probs(pred_probs, labels)
     width = 0 if probs is None else probs.width
+    rows = len(row_ids) - (0 if kept is None else kept.rows)
     given = read_given(
-        len(row_ids), splits=splits, labels=labels, priority=priority, classes=classes, width=width
+        rows,
+        splits=splits,
+        labels=labels,
+        priority=priority,
+        classes=classes,
+        width=width,
+        protected=rules.protected,
     )
+    if by_arrival:
+        check_arrival(given, kept, judged=probs is not None)
     _check_width(width, given)
-    curation = _Curation(vectors, row_ids, given, probs, rules)
+    if kept is not None:
+        given = joined(kept, given)
+    curation = _Curation(sources, vectors, row_ids, given, probs, rules, by_arrival, kept)
     with open_work(Path(work_folder), executor=executor, workers=workers) as work:
         return curation.run(
             work, threshold=threshold, method=method, recall=recall, random_state=random_state
@@ -114,20 +142,31 @@ def curate_shards(
 class _Curation:
     """What is curated, opened and checked."""
 
+    sources: tuple[str, ...]
     vectors: ShardedArray
     row_ids: RowIds
     given: Given
     probs: ShardedArray | None
     policy: Policy
+    by_arrival: bool
+    kept: Kept | None
 
     def run(self, work: Work, **asked: Any) -> ManifestParts:
         """Search, group and decide; `asked` is what `search` takes."""
+        settings = {
+            "threshold": asked["threshold"],
+            "random_state": asked["random_state"],
+            "policy": self.policy.to_json(),
+        }
+        if self.kept is not None:
+            self.kept.check(self.vectors.stamp(), settings)
         place = places_of(self.row_ids, work, key=self.row_ids.stamp())
-        pairs = search(self.vectors, work, **asked)
-        rows, protected = len(self.row_ids), self.policy.protected
-        saved = save_given(self.given, work, rows=rows, protected=protected, key=pairs.key)
-        key = [saved.key, self.row_ids.stamp()]
-        grouped = group_by_stars(pairs.edges, pairs.equal, saved.facts(place), work, key=key)
+        pairs = search(self.vectors, work, **asked, kept=self.kept)
+        rows = len(self.row_ids)
+        saved = save_given(self.given, work, rows=rows, key=pairs.key)
+        facts = saved.facts(None if self.by_arrival else place)
+        key = [saved.key, self.row_ids.stamp(), self.by_arrival]
+        grouped = group_by_stars(pairs.edges, pairs.equal, facts, work, key=key, before=self.kept)
         decide = DecideRows(
             grouped, self.row_ids, saved.codes, self.given.classes, self.policy.near_duplicate
         )
@@ -136,9 +175,68 @@ class _Curation:
         if self.probs is not None:
             wrong, entangled = self._judge(self.probs, grouped, work, key=key)
             decide = replace(decide, entangled=entangled)
-        parts = work.do("decide", decide, key=key, shards=manifest_ranges(rows))
+        parts = self._decide(decide, work, key=key)
         header = _header(pairs, wrong, asked) | {"policy": self.policy.to_json()}
-        return ManifestParts.join(parts, work.folder / "manifest", header=header)
+        if self.by_arrival:
+            header |= self._arrival(pairs, grouped)
+        manifest = ManifestParts.join(parts, work.folder / "manifest", header=header)
+        if self.by_arrival:
+            self._keep(pairs, grouped, saved, parts, settings, header).save(work.folder)
+        return manifest
+
+    def _decide(self, decide: DecideRows, work: Work, *, key: Any) -> tuple[Path, ...]:
+        """Return the folders of the decisions; those of full files from before as they are."""
+        ranges = manifest_ranges(len(self.row_ids))
+        known: tuple[Path, ...] = ()
+        if self.kept is not None:
+            whole = [name for name, (_, stop) in ranges.items() if stop <= self.kept.rows]
+            known = self.kept.decided[: len(whole)]
+        left = dict(list(ranges.items())[len(known) :])
+        return known + work.do("decide", decide, key=key, shards=left)
+
+    def _arrival(self, pairs: NeighborPairs, grouped: Grouped) -> dict[str, Any]:
+        """Return what a header says of pairs with an earlier kept row, the only ones that count."""
+        before = 0 if self.kept is None else self.kept.found["pairs"]
+        said = pairs.method
+        if pairs.exact:
+            said = "exact: each row and the kept rows before it"
+        return {"order": "arrival", "pairs": before + grouped.pairs, "search": said}
+
+    def _keep(
+        self,
+        pairs: NeighborPairs,
+        grouped: Grouped,
+        saved: SavedRows,
+        parts: tuple[Path, ...],
+        settings: dict[str, Any],
+        header: dict[str, Any],
+    ) -> Kept:
+        columns = {
+            "chosen": grouped.chosen,
+            "target": grouped.target,
+            "score": grouped.score,
+            "protect": saved.protect,
+            "codes": saved.codes,
+        }
+        recall = pairs.recall
+        found = {
+            "exact": pairs.exact,
+            "method": header["search"],
+            "recall": recall and [recall.estimate, recall.low, recall.high, recall.sampled_rows],
+            "pairs": header["pairs"],
+        }
+        return Kept(
+            rows=len(self.row_ids),
+            sources=self.sources,
+            stamp=self.vectors.stamp(),
+            settings=settings,
+            found=found,
+            classes=None if saved.codes is None else self.given.classes,
+            columns={name: column for name, column in columns.items() if column is not None},
+            hashed=pairs.equal.hashed,
+            decided=parts,
+            partition=pairs.partition,
+        )
 
     def _judge(
         self, probs: ShardedArray, grouped: Grouped, work: Work, *, key: Any

@@ -45,6 +45,7 @@ def embed_shards(
     workers: int | None = None,
     device: str = "auto",
     random_state: RandomState = 0,
+    first_row: int = 0,
 ) -> list[Path]:
     """Embed Parquet files, each on its own; what is done is not done again.
 
@@ -62,6 +63,8 @@ def embed_shards(
         which copies are found. With workers a function must be one of a module.
     executor, workers
         See `get_executor`.
+    first_row : int
+        Number of the first row, where rows are named by their number.
 
     Returns
     -------
@@ -76,6 +79,8 @@ def embed_shards(
     paths = [Path(source) for source in sources]
     if not paths:
         raise InputError("There are no shards: give at least one Parquet file.")
+    if first_row < 0:
+        raise InputError(f"`first_row` must be at least 0, got {first_row}.")
     starts = np.concatenate([[0], np.cumsum([_rows(path) for path in paths])]).tolist()
     rng = check_random_state(random_state)
     modality, _ = compared_columns(paths[0], column=column)
@@ -89,8 +94,9 @@ def embed_shards(
     stamps = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
     names = [column] if isinstance(column, str) else column and list(column)
     with open_work(Path(work_folder), executor=executor, workers=workers) as work:
-        key = [model.fingerprint, stamps, names]
-        task = EmbedFile(tuple(paths), tuple(starts), column, portable(model, work))
+        key = [model.fingerprint, stamps, names, first_row]
+        numbers = tuple(first_row + start for start in starts)
+        task = EmbedFile(tuple(paths), numbers, column, portable(model, work))
         parts = work.do("embed", task, key=key, shards=files)
         tell_cuts(parts)
     return [part / "embeddings" for part in parts]
@@ -186,9 +192,10 @@ def _sample(
 ) -> Any:
     """Read the rows that the encoder is fitted on."""
     rows = starts[-1]
-    positions = np.arange(rows)
     if rows > model.fit_rows:
         positions = np.sort(rng.choice(rows, model.fit_rows, replace=False))
+    else:
+        positions = np.arange(rows)
     cuts = np.searchsorted(positions, starts)
     parts = []
     for path, start, low, high in zip(paths, starts, cuts, cuts[1:], strict=False):

@@ -19,7 +19,8 @@ from thresher.core.fingerprint import fingerprint
 from thresher.core.search.identical import row_hashes
 
 from .arrays import ShardedArray, read_rows
-from .columns import Column
+from .columns import Column, sorted_span
+from .kept import Kept
 
 BUCKET_ROWS, MOST_BUCKETS = 1 << 21, 1 << 12
 ENTRY = np.dtype([("hash", "<u8"), ("other", "<u8"), ("row", "<u4"), ("copies", "<u4")])
@@ -38,12 +39,11 @@ class HashRows:
     """Task over row ranges: what `FindEqual` and `EqualInRange` read.
 
     Writes ``entries.npy`` (each hash of the range once, sorted: its first row and how many have
-    it), ``bounds.npy`` (where each bucket starts), ``first.npy`` (the first equal row of the
-    range), ``alive.npy`` (which rows are not zero), and ``content.json``, the rows' fingerprint.
+    it), ``first.npy`` (the first equal row of the range), ``alive.npy`` (which rows are not zero),
+    and ``content.json``, the rows' fingerprint.
     """
 
     vectors: ShardedArray
-    buckets: int
 
     def __call__(self, rows: tuple[int, int], folder: Path) -> None:
         """Fill the folder."""
@@ -57,10 +57,7 @@ class HashRows:
         parts = [row_hashes(block, seed=seed) for seed in (0, 1)]
         hashes, alive = np.stack([part[0] for part in parts], axis=1), parts[0][1]
         first, entries = _each_once(hashes, np.flatnonzero(alive), rows[0])
-        shift = np.uint64(64 - (self.buckets - 1).bit_length())
-        bucket = entries["hash"] >> shift if self.buckets > 1 else np.zeros(len(entries), np.uint64)
         np.save(folder / "entries.npy", entries)
-        np.save(folder / "bounds.npy", np.searchsorted(bucket, np.arange(self.buckets + 1)))
         np.save(folder / "first.npy", first)
         np.save(folder / "alive.npy", alive)
         write_json(folder / "content.json", fingerprint(hashes))
@@ -92,13 +89,17 @@ class FindEqual:
     """
 
     hashed: tuple[Path, ...]
+    buckets: int
 
     def __call__(self, bucket: int, folder: Path) -> None:
         """Fill the folder."""
+        width = 2**64 // self.buckets
+        low = bucket * width
+        high = None if bucket + 1 == self.buckets else low + width
         parts = [np.empty(0, ENTRY)]
         for at in self.hashed:
-            low, high = np.load(at / "bounds.npy", mmap_mode="r")[bucket : bucket + 2].tolist()
-            parts.append(read_rows(at / "entries.npy", low, high))
+            path = at / "entries.npy"
+            parts.append(read_rows(path, *sorted_span(path, "hash", low, high)))
         entries = np.concatenate(parts)  # by range, so that of equal ones the first row comes first
         order = np.lexsort((entries["other"], entries["hash"]))
         entries = entries[order]
@@ -131,6 +132,7 @@ class EqualInRange:
 
     hashed: tuple[Path, ...]
     found: tuple[Path, ...]
+    kept: Kept | None = None
 
     def __call__(self, at: int, folder: Path) -> None:
         """Fill the folder."""
@@ -149,14 +151,18 @@ class EqualInRange:
             own, copies = first, first
         np.save(folder / "same_as.npy", first)
         np.save(folder / "copies.npy", copies)
-        np.save(folder / "searched.npy", own[alive & (first == own)])
+        searched = alive & (first == own)
+        before = 0 if self.kept is None else max(self.kept.rows - int(own[0]) if len(own) else 0, 0)
+        if self.kept is not None and before:  # of rows decided before, only chosen ones matter
+            here = searched[:before]
+            here &= self.kept.columns["chosen"].read(int(own[0]), int(own[0]) + len(here))
+        np.save(folder / "searched.npy", own[searched])
 
     def _slice(self, name: str, start: int, stop: int) -> np.ndarray:
         parts = []
         for bucket in self.found:
             path = bucket / f"{name}.npy"
-            rows = np.load(path, mmap_mode="r")["row"]
-            parts.append(read_rows(path, *np.searchsorted(rows, [start, stop]).tolist()))
+            parts.append(read_rows(path, *sorted_span(path, "row", start, stop)))
         return np.concatenate(parts)
 
 
@@ -170,10 +176,13 @@ class EqualRows:
         That `EqualInRange` filled.
     size : int
         Rows of a range.
+    hashed : tuple of Path
+        Folders that `HashRows` filled.
     """
 
     folders: tuple[Path, ...]
     size: int
+    hashed: tuple[Path, ...] = ()
 
     @property
     def same_as(self) -> Column:

@@ -64,12 +64,16 @@ class Distribute:
 
 @dataclass(frozen=True)
 class JoinGroup:
-    """Task over groups of cells: runs of the close pairs with a row in one of its cells."""
+    """Task over groups of cells: runs of the close pairs with a row in one of its cells.
+
+    Pairs of two of the first `decided` rows are not looked for.
+    """
 
     distributed: tuple[Path, ...]
     partition: Path
     threshold: float
     rows: int
+    decided: int = 0
 
     def __call__(self, group: int, folder: Path) -> None:
         """Fill the folder."""
@@ -77,12 +81,24 @@ class JoinGroup:
         writer = RunWriter(folder, rows=self.rows)
         entries = _Entries.read(self.distributed, group)
         for searching, held in entries.meetings(int(starts[group]), int(starts[group + 1])):
-            for first, second in _close(entries, searching, held, self.threshold):
+            for first, second in self._close(entries, searching, held):
                 scores = similarity(entries.vectors, entries.vectors, first, second)
                 passed = scores >= np.float32(self.threshold)
                 first, second = entries.rows[first[passed]], entries.rows[second[passed]]
                 writer.add((first, second, scores[passed]))
         writer.flush()
+
+    def _close(
+        self, entries: _Entries, searching: np.ndarray, held: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        later = entries.rows[held] >= self.decided
+        if later.all():
+            yield from _close(entries, searching, held, self.threshold)
+            return
+        new = entries.rows[searching] >= self.decided
+        for looking, found in ((searching[new], held), (searching[~new], held[later])):
+            if len(looking) and len(found):
+                yield from _close(entries, looking, found, self.threshold)
 
 
 @dataclass(frozen=True)
@@ -144,12 +160,16 @@ def _close(
 
 @dataclass(frozen=True)
 class CompareAll:
-    """Task over pairs of row ranges: runs of all close pairs between the two."""
+    """Task over pairs of row ranges: runs of all close pairs between the two.
+
+    Pairs of two of the first `decided` rows are left out.
+    """
 
     vectors: ShardedArray
     equal: EqualRows
     threshold: float
     rows: int
+    decided: int = 0
 
     def __call__(self, ranges: tuple[int, int, int, int], folder: Path) -> None:
         """Fill the folder."""
@@ -162,5 +182,6 @@ class CompareAll:
         for first, second in close_blocks(left, right, cut):
             scores = similarity(left, left if right is None else right, first, second)
             passed = scores >= np.float32(self.threshold)
+            passed &= (here[first] >= self.decided) | (there[second] >= self.decided)
             writer.add((here[first[passed]], there[second[passed]], scores[passed]))
         writer.flush()

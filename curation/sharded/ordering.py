@@ -18,7 +18,7 @@ import numpy as np
 from thresher.core.errors import InputError
 
 from .arrays import read_rows
-from .columns import Column, Parts, part_of
+from .columns import Column, Parts, part_of, sorted_span
 from .work import Work
 
 SAMPLED = 1024
@@ -205,7 +205,6 @@ class PlaceRows:
         rank = np.full(stop - start, UNRANKED, np.uint32)
         for bucket in self.buckets:
             path = bucket / "ranks.npy"
-            rows = np.load(path, mmap_mode="r")["row"]
-            table = read_rows(path, *np.searchsorted(rows, [start, stop]).tolist())
+            table = read_rows(path, *sorted_span(path, "row", start, stop))
             rank[table["row"] - start] = table["rank"]
         np.save(folder / "rank.npy", rank)

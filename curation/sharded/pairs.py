@@ -26,6 +26,7 @@ from .equal_rows import (
     content_of,
 )
 from .joining import CompareAll, Distribute, JoinGroup
+from .kept import Kept
 from .sampling import PARTITIONS, FindTruth, Sample, Tune, recall_of
 from .work import Work, open_work
 
@@ -52,6 +53,8 @@ class NeighborPairs:
         Measured on the pairs that were found, when the search was not exact.
     method : str
         How it was searched and why, in a sentence.
+    partition : tuple of Path, optional
+        Folders of the partitions and of their margin.
     """
 
     edges: Edges
@@ -61,6 +64,7 @@ class NeighborPairs:
     exact: bool
     recall: Recall | None
     method: str
+    partition: tuple[Path, Path] | None = None
 
 
 def neighbor_pairs(
@@ -124,14 +128,21 @@ def search(
     method: str = "auto",
     recall: float = RECALL,
     random_state: int = 0,
+    kept: Kept | None = None,
 ) -> NeighborPairs:
-    """Do what `neighbor_pairs` does, in a work folder that is open."""
+    """Do what `neighbor_pairs` does, in a work folder that is open.
+
+    With rows that were decided on before, `kept`, pairs of two of these are not looked for, those
+    of them that were not chosen are left out, and the rest is searched as they were.
+    """
     check_number("threshold", threshold, low=0, high=1, low_open=True)
     check_choice("method", method, METHODS)
     if not 0 < recall < 1:
         raise InputError(f"`recall` must be between 0 and 1, got {recall!r}.")
     check_rows(len(vectors))
-    equal, content = find_equal_rows(vectors, work)
+    equal, content = find_equal_rows(vectors, work, kept)
+    if kept is not None:
+        return _search_later(vectors, equal, content, work, kept=kept, threshold=threshold)
     count = int(equal.starts[-1])
     cost = count**2 * vectors.width / 2
     if method == "exact" or count < FEWEST_ROWS or (method == "auto" and cost <= CHEAP_ON_CPU):
@@ -140,21 +151,51 @@ def search(
         reason = "asked for" if method == "exact" else f"{cost:.1e} multiply-adds are cheap"
         return NeighborPairs(edges, equal, content, key, True, None, f"exact: {reason}")
     key = fingerprint([content, threshold, recall, random_state])
-    found = _Search(vectors, equal, threshold, recall, random_state).through_partition(work, key)
-    return NeighborPairs(found[0], equal, content, key, False, *found[1:])
+    looking = _Search(vectors, equal, threshold, recall, random_state)
+    sample, tuned = partition = looking.fit(work, key)
+    edges = looking.join(work, key, *partition)
+    measured, said = looking.measure(edges, *partition), looking.describe(sample, tuned)
+    return NeighborPairs(edges, equal, content, key, False, measured, said, partition)
 
 
-def find_equal_rows(vectors: ShardedArray, work: Work) -> tuple[EqualRows, str]:
+def _search_later(
+    vectors: ShardedArray,
+    equal: EqualRows,
+    content: str,
+    work: Work,
+    *,
+    kept: Kept,
+    threshold: float,
+) -> NeighborPairs:
+    """Search later rows among themselves and the chosen ones before, as these were searched."""
+    key = fingerprint([content, kept.key])
+    looking = _Search(vectors, equal, threshold, RECALL, 0, decided=kept.rows)
+    found, measured = kept.found, None
+    if kept.partition is None:
+        edges = looking.compare_all(work, key)
+    else:
+        edges = looking.join(work, key, *kept.partition)
+        measured = Recall(*found["recall"])
+    return NeighborPairs(
+        edges, equal, content, key, found["exact"], measured, found["method"], kept.partition
+    )
+
+
+def find_equal_rows(
+    vectors: ShardedArray, work: Work, kept: Kept | None = None
+) -> tuple[EqualRows, str]:
     """Return which rows equal which, and a fingerprint of all vectors."""
     ranges, count = blocks(len(vectors)), buckets_for(len(vectors))
-    stamp = [vectors.stamp(), count]
-    hashed = work.do("hash", HashRows(vectors, count), key=stamp, shards=ranges)
+    known = () if kept is None else kept.hashed[: kept.rows // arrays.BLOCK_ROWS]
+    left = dict(list(ranges.items())[len(known) :])
+    hashed = known + work.do("hash", HashRows(vectors), key=vectors.stamp(), shards=left)
     content = content_of(hashed, vectors)
     buckets = {f"{at:06d}": at for at in range(count)}
-    found = work.do("equal", FindEqual(hashed), key=[content, count], shards=buckets)
+    found = work.do("equal", FindEqual(hashed, count), key=[content, count], shards=buckets)
     places = {name: at for at, name in enumerate(ranges)}
-    equal = work.do("same", EqualInRange(hashed, found), key=[content, count], shards=places)
-    return EqualRows(equal, arrays.BLOCK_ROWS), content
+    key = [content, count, None if kept is None else kept.key]
+    equal = work.do("same", EqualInRange(hashed, found, kept), key=key, shards=places)
+    return EqualRows(equal, arrays.BLOCK_ROWS, hashed), content
 
 
 @dataclass(frozen=True)
@@ -164,6 +205,7 @@ class _Search:
     threshold: float
     recall: float
     random_state: int
+    decided: int = 0
 
     def compare_all(self, work: Work, key: str) -> Edges:
         ranges = blocks(len(self.vectors))
@@ -171,13 +213,15 @@ class _Search:
             f"{one}-{two}": (*ranges[one], *ranges[two])
             for one in ranges
             for two in ranges
-            if one <= two
+            if one <= two and ranges[two][1] > self.decided
         }
-        task = CompareAll(self.vectors, self.equal, self.threshold, len(self.vectors))
+        rows = len(self.vectors)
+        task = CompareAll(self.vectors, self.equal, self.threshold, rows, self.decided)
         found = work.do("compare", task, key=key, shards=both)
         return self._merge(work, key, found)
 
-    def through_partition(self, work: Work, key: str) -> tuple[Edges, Recall, str]:
+    def fit(self, work: Work, key: str) -> tuple[Path, Path]:
+        """Return the folders of `Sample` and of `Tune`."""
         ranges = blocks(len(self.vectors))
         seed = self.random_state
         (sample,) = work.do("sample", Sample(self.vectors, self.equal, seed), key=key)
@@ -185,10 +229,9 @@ class _Search:
         truth = work.do("truth", find_truth, key=key, shards=ranges)
         tune = Tune(self.vectors, sample, truth, self.threshold, self.recall, seed)
         (tuned,) = work.do("tune", tune, key=key)
-        edges = self._join(work, key, sample, tuned)
-        return edges, self._measure(edges, sample, tuned), self._describe(sample, tuned)
+        return sample, tuned
 
-    def _join(self, work: Work, key: str, sample: Path, tuned: Path) -> Edges:
+    def join(self, work: Work, key: str, sample: Path, tuned: Path) -> Edges:
         ranges = blocks(len(self.vectors))
         found: list[Path] = []
         for at in range(PARTITIONS):
@@ -196,7 +239,7 @@ class _Search:
             spreading = work.task("distribute", spread, [key, at])
             home = sample / str(at)
             parts = tuple(spreading.outputs(ranges))
-            join = JoinGroup(parts, home, self.threshold, len(self.vectors))
+            join = JoinGroup(parts, home, self.threshold, len(self.vectors), self.decided)
             joining = work.task("join", join, [key, at])
             groups = range(len(np.load(home / "groups.npy", mmap_mode="r")))
             numbered = {f"{group:06d}": group for group in groups}
@@ -213,7 +256,7 @@ class _Search:
         folders = work.do("merge", task, key=[key, parts.size], shards=ranges)
         return Edges(folders, parts, work.part_blocks)
 
-    def _measure(self, edges: Edges, sample: Path, tuned: Path) -> Recall:
+    def measure(self, edges: Edges, sample: Path, tuned: Path) -> Recall:
         rows = np.load(sample / "rows.npy")
         place, other = np.load(tuned / "checked.npy").T
         low, high = np.minimum(rows[place], other), np.maximum(rows[place], other)
@@ -221,7 +264,7 @@ class _Search:
         checked = int((~np.load(sample / "tuning.npy")).sum())
         return Recall(measured.estimate, measured.low, measured.high, checked)
 
-    def _describe(self, sample: Path, tuned: Path) -> str:
+    def describe(self, sample: Path, tuned: Path) -> str:
         cells = len(np.load(sample / "0" / "cells.npy", mmap_mode="r"))
         margin = float(np.load(tuned / "margin.npy"))
         return (

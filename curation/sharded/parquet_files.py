@@ -134,6 +134,7 @@ def apply_to_shards(
     folder: str | os.PathLike[str],
     *,
     label: str | None = None,
+    first_row: int = 0,
 ) -> list[Path]:
     """Write each file again as the manifest decided, one at a time.
 
@@ -147,6 +148,8 @@ def apply_to_shards(
         Gets a file of the same name for each; an existing one is replaced.
     label : str, optional
         The label column; needed only when rows are relabeled.
+    first_row : int
+        Place in the manifest of the first row of the first file; others came before.
 
     Raises
     ------
@@ -156,9 +159,12 @@ def apply_to_shards(
     paths = [Path(source) for source in sources]
     targets = clean_paths(paths, folder)
     rows = [pq.read_metadata(path).num_rows for path in paths]
-    if sum(rows) != len(manifest):
-        raise InputError(f"The files hold {sum(rows)} rows, the manifest {len(manifest)}.")
-    start = 0
+    if first_row + sum(rows) != len(manifest):
+        beyond = f" after the first {first_row}" if first_row else ""
+        raise InputError(
+            f"The files hold {sum(rows)} rows, the manifest {len(manifest) - first_row}{beyond}."
+        )
+    start = first_row
     for at, path in enumerate(track(paths, description="write clean files")):
         part = manifest.rows_between(start, start + rows[at])
         with atomic_path(targets[at]) as temporary:

@@ -21,6 +21,7 @@ from .columns import Column, Parts, part_of
 from .edges import Edges
 from .equal_rows import EqualRows
 from .facts import FindHeads, Keys, RowFacts
+from .kept import Kept
 from .ordering import UNRANKED, Ranked, rank_rows_of
 from .work import Work
 
@@ -40,18 +41,36 @@ class Grouped:
     similarity : Column of float32
     pairs : int
         Pairs that lead from a kept row.
+    chosen : Column of bool
+        Of first rows, whether one of those equal to them stays.
+    target : Column of uint32
+        Of first rows, the row that stands for them.
+    score : Column of float32
+        Of first rows, how similar that is.
     """
 
     kept: Column
     duplicate_of: Column
     similarity: Column
     pairs: int
+    chosen: Column
+    target: Column
+    score: Column
 
 
 def group_by_stars(
-    edges: Edges, equal: EqualRows, facts: RowFacts, work: Work, *, key: Any
+    edges: Edges,
+    equal: EqualRows,
+    facts: RowFacts,
+    work: Work,
+    *,
+    key: Any,
+    before: Kept | None = None,
 ) -> Grouped:
-    """Group rows by stars, in the work folder; `key` is all that they depend on."""
+    """Group rows by stars, in the work folder; `key` is all that they depend on.
+
+    What was decided `before` stays as it is.
+    """
     parts, key = edges.parts, [key, edges.parts.size]
     named = parts.named()
 
@@ -64,13 +83,14 @@ def group_by_stars(
     keys = VertexKeys(degree, head, facts, parts)
     ranked = rank_rows_of(work, "rank", keys, parts, key=key)
     runs = work.do("point", PointPairs(edges, ranked.places, head, facts), key=key, shards=named)
-    (chosen_at,) = work.do("choose", ChooseRows(runs, ranked, parts), key=key)
+    (chosen_at,) = work.do("choose", ChooseRows(runs, ranked, parts, before), key=key)
     chosen = Column(tuple(chosen_at / name for name in named), "chosen", parts.size)
-    closest = FindClosest(edges, chosen, ranked, head, facts.arrival)
+    closest = FindClosest(edges, chosen, ranked, head, facts.arrival, before)
     target, score = columns("closest", closest, "target", "score")
     group = GroupRows(equal, facts, chosen, target, score, parts)
-    kept, twin, score = columns("stars", group, "kept", "duplicate_of", "similarity")
-    return Grouped(kept, twin, score, int(np.load(chosen_at / "pairs.npy")))
+    kept, twin, similarity = columns("stars", group, "kept", "duplicate_of", "similarity")
+    pairs = int(np.load(chosen_at / "pairs.npy"))
+    return Grouped(kept, twin, similarity, pairs, chosen, target, score)
 
 
 @dataclass(frozen=True)
@@ -181,6 +201,7 @@ class ChooseRows:
     folders: tuple[Path, ...]
     ranked: Ranked
     parts: Parts
+    before: Kept | None
 
     def __call__(self, _: None, folder: Path) -> None:
         """Fill the folder."""
@@ -196,8 +217,16 @@ class ChooseRows:
             rank = self.ranked.places.read(*self.parts.span(at))
             chosen = rank == UNRANKED
             chosen[~chosen] = seen[rank[~chosen]] == 0
+            _restore(chosen, self.before, "chosen", at * self.parts.size)
             (folder / name).mkdir()
             np.save(folder / name / "chosen.npy", chosen)
+
+
+def _restore(values: np.ndarray, before: Kept | None, name: str, start: int) -> None:
+    """Put back the values of rows that were decided on before; `values` begin at row `start`."""
+    if before is not None and start < before.rows:
+        stop = min(start + len(values), before.rows)
+        values[: stop - start] = before.columns[name].read(start, stop)
 
 
 def _block(pairs: np.ndarray, blocked: bytearray, seen: np.ndarray) -> int:
@@ -246,6 +275,7 @@ class FindClosest:
     ranked: Ranked
     head: Column
     arrival: bool
+    before: Kept | None
 
     def __call__(self, at: int, folder: Path) -> None:
         """Fill the folder."""
@@ -253,10 +283,12 @@ class FindClosest:
         chosen = self.chosen.read(start, stop)
         best = self._best(at, chosen)
         target, score = self.head.read(start, stop), np.ones(stop - start, np.float32)
-        lost = np.flatnonzero(~chosen)
+        lost = np.flatnonzero(best)
         twins = self.ranked.rows_at((LOW - (best[lost] & LOW)).astype(np.int64))
         target[lost] = self.head.take(twins)
         score[lost] = (best[lost] >> HIGH).astype(np.uint32).view(np.float32)
+        _restore(target, self.before, "target", start)
+        _restore(score, self.before, "score", start)
         np.save(folder / "target.npy", target)
         np.save(folder / "score.npy", score)
 

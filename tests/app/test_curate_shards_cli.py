@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from thresher.app.cli.commands import app
+from thresher.core import Manifest
 from thresher.core.errors import InputError
 
 FIRST = ["part-0.parquet", "--column", "text"]
@@ -113,3 +114,41 @@ def test_bad_calls_are_explained(files, tmp_path, monkeypatch, words, message):
     result = call(*words, "--work", "w")
     assert isinstance(result.exception, InputError)
     assert message in str(result.exception)
+
+
+def added(files, tmp_path, *options):
+    """Curate the first file by arrival, then add the second one to it."""
+    common = ["--column", "text", "--threshold", 0.99, *options]
+    first = call(files[0], *common, "--work", tmp_path / "first", "--order", "arrival")
+    assert first.exit_code == 0, first.output
+    more = ["--work", tmp_path / "second", "--against", tmp_path / "first"]
+    return call(*files[1:], *common, *more, "--clean", tmp_path / "clean", "--json")
+
+
+def test_files_are_added_to_a_finished_curation(files, tmp_path):
+    result = added(files, tmp_path, "--label", "stars")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["rows"], found["drop"], found["review"]) == (60, 2, 1)
+    manifest = Manifest.load(tmp_path / "second" / "manifest").table
+    assert manifest["row_id"].to_pylist() == [str(row) for row in range(60)]
+    twins = [(at, twin) for at, twin in enumerate(manifest["twin"].to_pylist()) if twin]
+    assert twins == [(10, "4"), (50, "2"), (52, "7")]
+    (clean,) = found["clean"]
+    assert pq.read_table(clean).num_rows == 39
+    again = added(files, tmp_path, "--label", "stars")
+    assert json.loads(again.stdout) == found
+
+
+def test_what_cannot_be_added_is_said(files, tmp_path):
+    assert added(files, tmp_path).exit_code == 0
+    kept = ["--against", tmp_path / "first", "--work", tmp_path / "third"]
+    for words, said in [
+        ([files[1], *kept, "--column", "text", "--threshold", 0.9], "threshold=0.99"),
+        ([files[1], *kept, "--column", "text", "--encoder", "builtin:text-hash"], "Leave out"),
+        ([files[1], "--against", tmp_path / "none", "--work", tmp_path / "w"], "--order arrival"),
+        ([files[1], "--column", "text", "--order", "late", "--work", tmp_path / "w"], "arrival"),
+    ]:
+        result = call(*words)
+        assert isinstance(result.exception, InputError)
+        assert said in str(result.exception)

@@ -16,6 +16,7 @@ from curation.sharded import (
 )
 from curation.sharded import curate_shards as decide_shards
 from curation.sharded.embedding import compared_columns
+from curation.sharded.kept import Kept
 from curation.sharded.parquet_files import parquet_schema
 
 from ..core.errors import InputError
@@ -64,12 +65,20 @@ class CuratedShards(Shown):
 
 
 class ShardOptions(TypedDict, total=False):
-    """Which columns of Parquet files are used."""
+    """Which columns of Parquet files are used, and which of close rows is kept."""
 
     column: Annotated[str | None, Option(None, "Column to compare.")]
     encoder: Annotated[str, Option("auto", "Encoder of that column.")]
     label: Annotated[str | None, Option(None, "Label column.")]
     split: Annotated[str | None, Option(None, "Split column.")]
+    order: Annotated[
+        str,
+        Option("degree", "``arrival``: of close rows the first is kept, and more can be added."),
+    ]
+    against: Annotated[
+        Path | str | None,
+        Option(None, "Work folder of a curation by arrival, to whose rows these are added."),
+    ]
 
 
 @checked
@@ -134,6 +143,9 @@ def curate_shards(
     target = None if clean is None else Path(clean)
     asked = filled(ShardOptions, options)
     column, label, split = asked["column"], asked["label"], asked["split"]
+    against = asked["against"]
+    kept = None if against is None else Kept.load(against)
+    first = 0 if kept is None else kept.rows
     _check_sources(paths, {"--label": label, "--split": split, "--clean": target})
     if target is not None:
         clean_paths(paths, target)
@@ -145,7 +157,8 @@ def curate_shards(
             paths,
             here,
             column=column,
-            encoder=asked["encoder"],
+            encoder=asked["encoder"] if kept is None else kept.encoder(asked["encoder"]),
+            first_row=first,
             executor=executor,
             workers=workers,
             random_state=random_state,
@@ -161,9 +174,13 @@ def curate_shards(
         workers=workers,
         recall=recall,
         random_state=random_state,
+        order=asked["order"],
+        against=against,
     )
-    written = [] if target is None else apply_to_shards(manifest, paths, target, label=label)
-    return CuratedShards(manifest, here / "manifest", roles, list(written))
+    written = []
+    if target is not None:
+        written = apply_to_shards(manifest, paths, target, label=label, first_row=first)
+    return CuratedShards(manifest, here / "manifest", roles, written)
 
 
 def _check_sources(sources: list[Path], asked: Mapping[str, object]) -> None:

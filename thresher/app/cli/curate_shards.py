@@ -35,6 +35,19 @@ def shards(
         list[Path] | None,
         typer.Option(help="A .npy file of probabilities, to judge labels by; repeatable."),
     ] = None,
+    order: Annotated[
+        str,
+        typer.Option(
+            help="degree keeps, of close rows, the one with more neighbors; arrival the first."
+        ),
+    ] = "degree",
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="Work folder of a finished curation with --order arrival: add these files to it, "
+            "without searching its rows again."
+        ),
+    ] = None,
     executor: Annotated[str, typer.Option(help="serial, processes or ray.")] = "serial",
     workers: Annotated[int | None, typer.Option(min=1, help="Default: one a processor.")] = None,
     recall: Annotated[float, typer.Option(help="Share of pairs to aim at.")] = 0.995,
@@ -68,6 +81,8 @@ def shards(
             executor=executor,
             workers=workers,
             recall=recall,
+            order=order,
+            against=against,
             clean=clean,
             random_state=seed,
         )
