@@ -23,6 +23,7 @@ from .facts import places_of
 from .given import Given, SavedRows, check_arrival, joined, read_given, save_given
 from .kept import Kept
 from .manifest_columns import Judged, Twins, decide_entangled
+from .memory import Need, part_blocks_for
 from .opening import open_vectors
 from .pairs import RECALL, NeighborPairs, search
 from .parquet_files import ShardColumn
@@ -52,13 +53,13 @@ def curate_shards(
     random_state: int = 0,
     order: str = "degree",
     against: str | os.PathLike[str] | None = None,
+    memory: float | None = None,
 ) -> ManifestParts:
     """Find near duplicates and wrong labels in many shards, and decide on every row.
 
-    The vectors and probabilities stay on disk. Each step is done shard by shard and kept in the
-    work folder: a run that was killed goes on where it stopped when it is called again, and gives
-    the same manifest, byte for byte, as one that was not; so do all executors, any number of
-    workers, and the same rows cut into other files.
+    Each step is done shard by shard and kept in the work folder: a run that was killed goes on
+    where it stopped when it is called again. The manifest is the same, byte for byte, for all
+    executors, any number of workers, any memory, and the same rows cut into other files.
 
     Parameters
     ----------
@@ -70,16 +71,14 @@ def curate_shards(
     threshold : float
         Cosine of near duplicates.
     pred_probs : sequence of path, optional
-        ``.npy`` files of out-of-sample probabilities, (rows, classes), in the order of the rows.
-        Wrong labels are then found by confident learning; needs `labels`.
+        ``.npy`` files of out-of-sample probabilities, (rows, classes), by which wrong labels are
+        found (confident learning); needs `labels`.
     labels : array of int or str, shape (n,), or ShardColumn, optional
-        Codes (−1 = missing) or names. A duplicate of a row with another label, or without its own,
-        is at most reviewed.
+        Codes (−1 = missing) or names. A duplicate of a row with another label is only reviewed.
     classes : sequence of str, optional
         Class names in the order of the columns.
     splits : array of str, shape (n,), or ShardColumn, optional
-        ``train``, ``validation`` or ``test``. Rows of splits that the policy protects are kept, and
-        rows of others that are close to them are duplicates.
+        Rows of splits that the policy protects are kept, and rows close to them are duplicates.
     priority : ndarray of float, shape (n,), optional
         Of close rows, the highest is kept.
     policy : Policy or mapping of its fields, optional
@@ -91,9 +90,10 @@ def curate_shards(
         Of close rows the one is kept that has more neighbors; or the one that came first, and then
         each row is decided on by those before it alone, so that rows can be added later.
     against : path, optional
-        Work folder of a finished curation by arrival. These rows are added to its rows, which are
-        not searched again; the manifest is that of curating all of them by arrival at once, through
-        the partition of the first ones.
+        Work folder of a finished curation by arrival, to whose rows these are added without
+        searching them again; the manifest is that of curating all of them by arrival at once.
+    memory : float, optional
+        GB that all processes may use together, with Ray and SLURM each; default: what is free.
 
     Returns
     -------
@@ -104,38 +104,49 @@ def curate_shards(
     Raises
     ------
     InputError
-        On arguments that do not go together, and on bad values; the rows are named.
+        On arguments that do not go together, on bad values, the rows of which are named, and where
+        the memory does not suffice.
     """
     check_choice("order", order, ORDERS)
-    by_arrival = order == "arrival" or against is not None
-    kept = None if against is None else Kept.load(against)
+    kept = None
     sources = tuple(str(Path(source).resolve()) for source in source_shards)
-    if kept is not None and against is not None:
+    if against is not None:
+        kept = Kept.load(against)
         sources = kept.followed_by(sources, Path(against), Path(work_folder))
+    known = {"labels": labels, "classes": classes, "splits": splits, "priority": priority}
+    by_arrival = order == "arrival" or kept is not None
+    curation = _opened(sources, kept, known, pred_probs, Policy.read(policy), by_arrival=by_arrival)
+    with open_work(Path(work_folder), executor=executor, workers=workers) as work:
+        return curation.run(
+            curation.within(work, memory),
+            threshold=threshold,
+            method=method,
+            recall=recall,
+            random_state=random_state,
+        )
+
+
+def _opened(
+    sources: tuple[str, ...],
+    kept: Kept | None,
+    known: Mapping[str, Any],
+    pred_probs: Paths | None,
+    policy: Policy,
+    *,
+    by_arrival: bool,
+) -> _Curation:
+    """Open and check what is curated; `known` of the rows are labels, classes and the like."""
     vectors, row_ids = open_vectors(sources)
-    rules = Policy.read(policy)
-    probs = _open_probs(pred_probs, labels)
+    probs = _open_probs(pred_probs, known["labels"])
     width = 0 if probs is None else probs.width
     rows = len(row_ids) - (0 if kept is None else kept.rows)
-    given = read_given(
-        rows,
-        splits=splits,
-        labels=labels,
-        priority=priority,
-        classes=classes,
-        width=width,
-        protected=rules.protected,
-    )
+    given = read_given(rows, **known, width=width, protected=policy.protected)
     if by_arrival:
         check_arrival(given, kept, judged=probs is not None)
     _check_width(width, given)
     if kept is not None:
         given = joined(kept, given)
-    curation = _Curation(sources, vectors, row_ids, given, probs, rules, by_arrival, kept)
-    with open_work(Path(work_folder), executor=executor, workers=workers) as work:
-        return curation.run(
-            work, threshold=threshold, method=method, recall=recall, random_state=random_state
-        )
+    return _Curation(sources, vectors, row_ids, given, probs, policy, by_arrival, kept)
 
 
 @dataclass(frozen=True)
@@ -150,6 +161,13 @@ class _Curation:
     policy: Policy
     by_arrival: bool
     kept: Kept | None
+
+    def within(self, work: Work, memory: float | None) -> Work:
+        """Return the work with parts of rows that fit into the memory."""
+        here = work.executor.name in ("serial", "processes")
+        workers = work.executor.workers if here else 1
+        need = Need(len(self.vectors), self.vectors.width, workers, self.probs is not None)
+        return replace(work, part_blocks=part_blocks_for(need, memory, here=here))
 
     def run(self, work: Work, **asked: Any) -> ManifestParts:
         """Search, group and decide; `asked` is what `search` takes."""

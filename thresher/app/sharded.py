@@ -79,6 +79,10 @@ class ShardOptions(TypedDict, total=False):
         Path | str | None,
         Option(None, "Work folder of a curation by arrival, to whose rows these are added."),
     ]
+    memory: Annotated[
+        float | None,
+        Option(None, "GB that all processes may use together; by default what is free."),
+    ]
 
 
 @checked
@@ -111,7 +115,7 @@ def curate_shards(
         Cosine of near duplicates.
     pred_probs : sequence of path-like
         .npy files of probabilities, to judge labels by.
-    executor : {"serial", "processes", "ray"}
+    executor : {"serial", "processes", "ray", "slurm"}
     workers : int, optional
         By default one a processor.
     recall : float
@@ -176,10 +180,11 @@ def curate_shards(
         random_state=random_state,
         order=asked["order"],
         against=against,
+        memory=asked["memory"],
     )
-    written = []
-    if target is not None:
-        written = apply_to_shards(manifest, paths, target, label=label, first_row=first)
+    written = (
+        apply_to_shards(manifest, paths, target, label=label, first_row=first) if target else []
+    )
     return CuratedShards(manifest, here / "manifest", roles, written)
 
 

@@ -48,8 +48,12 @@ def shards(
             "without searching its rows again."
         ),
     ] = None,
-    executor: Annotated[str, typer.Option(help="serial, processes or ray.")] = "serial",
+    executor: Annotated[str, typer.Option(help="serial, processes, ray or slurm.")] = "serial",
     workers: Annotated[int | None, typer.Option(min=1, help="Default: one a processor.")] = None,
+    memory: Annotated[
+        float | None,
+        typer.Option(help="GB that all processes may use together. Default: what is free."),
+    ] = None,
     recall: Annotated[float, typer.Option(help="Share of pairs to aim at.")] = 0.995,
     clean: Annotated[
         Path | None, typer.Option(help="Write each Parquet file anew, as decided, to this folder.")
@@ -83,6 +87,7 @@ def shards(
             recall=recall,
             order=order,
             against=against,
+            memory=memory,
             clean=clean,
             random_state=seed,
         )

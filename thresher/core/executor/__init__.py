@@ -1,4 +1,4 @@
-"""Run a task over many shards: in this process, in a pool of processes, or on a Ray cluster.
+"""Run a task over many shards: in this process, in a pool of processes, on Ray or on SLURM.
 
 The engine stays outside of the algorithm. A task is a function of one shard that fills one folder;
 its output is keyed by content and settings, written whole or not at all, and never made twice. So

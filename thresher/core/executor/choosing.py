@@ -7,7 +7,7 @@ from .processes import ProcessExecutor
 from .serial import SerialExecutor
 from .task import Executor
 
-EXECUTORS = ("serial", "processes", "ray")
+EXECUTORS = ("serial", "processes", "ray", "slurm")
 
 
 def get_executor(spec: str | Executor = "serial", *, workers: int | None = None) -> Executor:
@@ -15,10 +15,12 @@ def get_executor(spec: str | Executor = "serial", *, workers: int | None = None)
 
     Parameters
     ----------
-    spec : {"serial", "processes", "ray"} or Executor
-        This process; a pool of processes; Ray (extra ``ray``). An executor is returned as it is.
+    spec : {"serial", "processes", "ray", "slurm"} or Executor
+        This process; a pool of processes; Ray (extra ``ray``); SLURM job arrays. An executor is
+        returned as it is.
     workers : int, optional
-        Processes, or processors of a local Ray session; default: one for each processor.
+        Processes, or processors of a local Ray session, by default one for each processor; or
+        elements of an array that run at once.
 
     Raises
     ------
@@ -38,6 +40,10 @@ def get_executor(spec: str | Executor = "serial", *, workers: int | None = None)
         from .on_ray import RayExecutor
 
         return RayExecutor(workers)
+    if spec == "slurm":
+        from .on_slurm import SlurmExecutor
+
+        return SlurmExecutor(workers)
     if workers not in (None, 1):
         raise InputError(
             f"The executor 'serial' has one worker, got workers={workers}. Take 'processes'."
