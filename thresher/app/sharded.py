@@ -147,8 +147,7 @@ def curate_shards(
     target = None if clean is None else Path(clean)
     asked = filled(ShardOptions, options)
     column, label, split = asked["column"], asked["label"], asked["split"]
-    against = asked["against"]
-    kept = None if against is None else Kept.load(against)
+    kept = None if asked["against"] is None else Kept.load(asked["against"])
     first = 0 if kept is None else kept.rows
     _check_sources(paths, {"--label": label, "--split": split, "--clean": target})
     if target is not None:
@@ -179,13 +178,17 @@ def curate_shards(
         recall=recall,
         random_state=random_state,
         order=asked["order"],
-        against=against,
+        against=asked["against"],
         memory=asked["memory"],
     )
-    written = (
-        apply_to_shards(manifest, paths, target, label=label, first_row=first) if target else []
-    )
+    written = _apply(manifest, paths, target, label=label, first_row=first)
     return CuratedShards(manifest, here / "manifest", roles, written)
+
+
+def _apply(
+    manifest: ManifestParts, sources: list[Path], target: Path | None, **options: Any
+) -> list[Path]:
+    return [] if target is None else apply_to_shards(manifest, sources, target, **options)
 
 
 def _check_sources(sources: list[Path], asked: Mapping[str, object]) -> None:
