@@ -131,7 +131,32 @@ def runs_of(ordered: np.ndarray) -> Iterator[tuple[int, int, int]]:
 
 def part_of(rows: np.ndarray, size: int) -> Iterator[tuple[int, np.ndarray]]:
     """Yield each part of `size` rows that some of the given rows lie in, and which of them do."""
+    if not len(rows):
+        return
+    first, last = int(rows.min()) // size, int(rows.max()) // size
+    if first == last:
+        yield first, np.arange(len(rows))
+        return
     parts = (rows // size).astype(np.uint16)  # sorted by radix, an eighth of the time
     order = np.argsort(parts, kind="stable")
     for at, low, high in runs_of(parts[order]):
         yield at, order[low:high]
+
+
+def order_of(values: np.ndarray) -> np.ndarray:
+    """Return the stable order of whole numbers, none below zero; int64, shape (m,).
+
+    Where they leave room for their places beside them in 64 bits, numbers and places are sorted as
+    one, in a third of the time of `argsort`.
+    """
+    if (values[1:] >= values[:-1]).all():
+        return np.arange(len(values))
+    least = int(values.min())
+    beside = (len(values) - 1).bit_length()
+    if (int(values.max()) - least).bit_length() + beside > 64:
+        return np.argsort(values, kind="stable")
+    packed = (values - values.dtype.type(least)).astype(np.uint64) << np.uint64(beside)
+    packed |= np.arange(len(values), dtype=np.uint64)
+    packed.sort()
+    order: np.ndarray = (packed & np.uint64((1 << beside) - 1)).astype(np.int64)
+    return order

@@ -17,7 +17,7 @@ from thresher.core.errors import InputError
 from thresher.core.search.exhaustive import Pairs
 
 from .arrays import read_rows
-from .columns import Parts
+from .columns import Parts, order_of
 
 MOST_ROWS = 2**32
 RUN_PAIRS, MERGED_PAIRS = 1 << 21, 1 << 22
@@ -87,8 +87,12 @@ def _taken(edges: np.ndarray, order: np.ndarray) -> np.ndarray:
 
 def _sorted_once(edges: np.ndarray) -> np.ndarray:
     """Sort pairs and leave out what is there again; a pair has the same similarity everywhere."""
-    keys = edges["low"].astype(np.uint64) << np.uint64(32) | edges["high"]
-    order = np.argsort(keys)
+    if not len(edges):
+        return edges
+    low, high = edges["low"] - edges["low"].min(), edges["high"]
+    room = np.uint64(int(high.max()).bit_length())
+    keys = low.astype(np.uint64) << room | high
+    order = order_of(keys)
     ordered = keys[order]
     new = np.ones(len(keys), bool)
     new[1:] = ordered[1:] != ordered[:-1]

@@ -18,7 +18,7 @@ import numpy as np
 from thresher.core.errors import InputError
 
 from .arrays import read_rows
-from .columns import Column, Parts, part_of, sorted_span
+from .columns import Column, Parts, order_of, part_of, sorted_span
 from .work import Work
 
 SAMPLED = 1024
@@ -107,7 +107,8 @@ class SortPart:
 
 def _order(columns: tuple[np.ndarray, ...]) -> np.ndarray:
     if len(columns) == 1:
-        return np.argsort(columns[0], kind="stable")
+        whole = columns[0].dtype.kind == "u"
+        return order_of(columns[0]) if whole else np.argsort(columns[0], kind="stable")
     return np.lexsort(columns[::-1])
 
 
@@ -162,7 +163,7 @@ class SortBucket:
         if self.once is not None:
             _check_once([column[order] for column in joined], ordered, self.once)
         table = np.empty(len(ordered), RANKED)
-        by_row = np.argsort(ordered)
+        by_row = order_of(ordered)
         table["row"], table["rank"] = ordered[by_row], start + by_row
         np.save(folder / "rows.npy", ordered)
         np.save(folder / "start.npy", np.int64(start))

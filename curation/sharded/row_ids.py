@@ -42,11 +42,14 @@ class CountedIds:
         Counts the numbers of each length whose digits come first: 10 stands before 2.
         """
         numbers = rows.astype(np.int64)
-        digits = np.searchsorted(10 ** np.arange(1, 19), numbers, side="right") + 1
         longest = len(str(max(self.rows - 1, 0)))
         place = np.empty(len(numbers), np.int64)
+        rising = bool((numbers[1:] >= numbers[:-1]).all())
         for own in range(1, longest + 1):
-            here = np.flatnonzero(digits == own)
+            limits = (10 ** (own - 1) if own > 1 else 0, 10**own)
+            here: Any = slice(*np.searchsorted(numbers, limits)) if rising else None
+            if here is None:
+                here = np.flatnonzero((numbers >= limits[0]) & (numbers < limits[1]))
             place[here] = self._before(numbers[here], own, longest)
         return place
 

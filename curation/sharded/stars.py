@@ -134,8 +134,9 @@ class VertexKeys:
         rows = np.flatnonzero(degree)
         heads = self.head.read(start, stop)[rows].astype(np.int64)
         places = self.facts.places(heads).astype(np.uint64)
-        if not self.facts.arrival:
-            places |= (LOW - degree[rows].astype(np.uint64)) << HIGH
+        if not self.facts.arrival:  # as few bits as there may be
+            room = np.uint64(self.parts.rows.bit_length())
+            places |= (LOW - degree[rows].astype(np.uint64)) << room
         return rows + start, (*self.facts.before(heads), places)
 
 
