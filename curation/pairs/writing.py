@@ -110,7 +110,7 @@ def write_pair_shards(
     ]
     plain = [path.with_name(path.name.partition(".")[0] + ".tar") if suffix(path) == "tar" else path
              for path in named]  # fmt: skip
-    targets = clean_paths(plain, folder)
+    targets = [Path(target) for target in clean_paths(plain, folder)]
     starts = scores.starts
     shards = {
         f"{at:06d}": (path, kept[starts[at] : starts[at + 1]], targets[at].name)

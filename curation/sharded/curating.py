@@ -14,6 +14,7 @@ import thresher
 from thresher.core.errors import InputError, check_choice
 from thresher.core.executor import Executor
 from thresher.core.manifest_parts import ManifestParts
+from thresher.core.urls import places, resolved
 
 from ..decisions.policy import Policy
 from .arrays import ShardedArray
@@ -109,7 +110,7 @@ def curate_shards(
     """
     check_choice("order", order, ORDERS)
     kept = None
-    sources = tuple(str(Path(source).resolve()) for source in source_shards)
+    sources = tuple(map(resolved, places(source_shards)))
     if against is not None:
         kept = Kept.load(against)
         sources = kept.followed_by(sources, Path(against), Path(work_folder))

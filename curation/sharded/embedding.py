@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from thresher.core.encoders import embed, get_encoder, load_encoder
 from thresher.core.encoders.lengths import cuts_of, said_of_cuts
@@ -24,8 +22,10 @@ from thresher.core.files import read_json, write_json
 from thresher.core.progress import message
 from thresher.core.randomness import RandomState, check_random_state
 from thresher.core.schema import ROW_ID
+from thresher.core.urls import Place, places
 
-from .parquet_files import parquet_schema
+from .arrays import stamp_of
+from .parquet_files import parquet_rows, parquet_schema, read_parquet
 from .work import Work, open_work
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def embed_shards(
 
     Parameters
     ----------
-    sources : sequence of path
+    sources : sequence of path, or of addresses such as ``s3://bucket/part-*.parquet``
         Parquet files with an image column, a text column or columns of numbers. Without a column
         ``row_id`` the rows are named by their number among all.
     work_folder : path
@@ -76,12 +76,12 @@ def embed_shards(
     InputError
         When a file cannot be read or its values do not go with the encoder.
     """
-    paths = [Path(source) for source in sources]
+    paths = places(sources)
     if not paths:
         raise InputError("There are no shards: give at least one Parquet file.")
     if first_row < 0:
         raise InputError(f"`first_row` must be at least 0, got {first_row}.")
-    starts = np.concatenate([[0], np.cumsum([_rows(path) for path in paths])]).tolist()
+    starts = np.concatenate([[0], np.cumsum([parquet_rows(path) for path in paths])]).tolist()
     rng = check_random_state(random_state)
     modality, _ = compared_columns(paths[0], column=column)
     spec = f"builtin:{modality}" if isinstance(encoder, str) and encoder == "auto" else encoder
@@ -91,7 +91,7 @@ def embed_shards(
         message(f"fit {model.name}")
         model.fit(_sample(paths, starts, model, column=column, rng=rng))
     files = {f"{at:06d}": at for at in range(len(paths))}
-    stamps = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+    stamps = [stamp_of(path) for path in paths]
     names = [column] if isinstance(column, str) else column and list(column)
     with open_work(Path(work_folder), executor=executor, workers=workers) as work:
         key = [model.fingerprint, stamps, names, first_row]
@@ -137,7 +137,7 @@ def portable(model: Encoder, work: Work) -> Encoder | str:
 class EmbedFile:
     """Task over files, given by their places: the folder ``embeddings``."""
 
-    paths: tuple[Path, ...]
+    paths: tuple[Place, ...]
     starts: tuple[int, ...]
     column: Columns
     encoder: Encoder | str
@@ -183,7 +183,7 @@ def tell_cuts(folders: Sequence[Path]) -> None:
 
 
 def _sample(
-    paths: list[Path],
+    paths: list[Place],
     starts: list[int],
     model: Encoder,
     *,
@@ -207,14 +207,7 @@ def _sample(
     return [value for part in parts for value in part]
 
 
-def _rows(path: Path) -> int:
-    try:
-        return int(pq.read_metadata(path).num_rows)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(f"{path} cannot be read as a Parquet file ({error}).") from error
-
-
-def _read(path: Path) -> datasets.Dataset:
+def _read(path: Place) -> datasets.Dataset:
     import datasets as hf
 
-    return hf.Dataset(hf.table.InMemoryTable(pq.read_table(path)))
+    return hf.Dataset(hf.table.InMemoryTable(read_parquet(path)))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from thresher.core.errors import InputError
 from thresher.core.files import read_json
+from thresher.core.urls import Url, places
 
 from .arrays import ShardedArray
 from .row_ids import CountedIds, RowIds, StoredIds
@@ -19,8 +19,8 @@ def open_vectors(sources: Sequence[str | os.PathLike[str]]) -> tuple[ShardedArra
     Parameters
     ----------
     sources : sequence of path
-        Folders that `Embeddings.save` wrote, or ``.npy`` files of vectors of any length; all of
-        one kind.
+        Folders that `Embeddings.save` wrote, or ``.npy`` files of vectors of any length, also at
+        addresses such as ``s3://bucket/part-*.npy``; all of one kind.
 
     Returns
     -------
@@ -35,18 +35,18 @@ def open_vectors(sources: Sequence[str | os.PathLike[str]]) -> tuple[ShardedArra
     InputError
         On sources of both kinds, and on folders made with different encoders.
     """
-    paths = [Path(source) for source in sources]
-    folders = [path for path in paths if path.is_dir()]
+    found = places(sources)
+    folders = [path for path in found if not isinstance(path, Url) and path.is_dir()]
     if not folders:
-        vectors = ShardedArray.open(paths, scaled=True)
+        vectors = ShardedArray.open(found, scaled=True)
         return vectors, CountedIds(len(vectors))
-    if len(folders) < len(paths):
+    if len(folders) < len(found):
         raise InputError("Give folders of embeddings or .npy files, not both.")
-    prints = {read_json(path / "embeddings.json")["fingerprint"] for path in paths}
+    prints = {read_json(path / "embeddings.json")["fingerprint"] for path in folders}
     if len(prints) > 1:
         raise InputError(
             f"The shards were embedded with {len(prints)} different encoders: their vectors cannot "
             "be compared. Embed all with one encoder that was fitted before."
         )
-    vectors = ShardedArray.open([path / "vectors.npy" for path in paths])
-    return vectors, StoredIds(tuple(path / "row_ids.npy" for path in paths), vectors.starts)
+    vectors = ShardedArray.open([path / "vectors.npy" for path in folders])
+    return vectors, StoredIds(tuple(path / "row_ids.npy" for path in folders), vectors.starts)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +20,9 @@ from thresher.core.manifest_parts import ManifestParts
 from thresher.core.progress import track
 from thresher.core.schema import ROW_ID
 from thresher.core.text_arrays import text_array
+from thresher.core.urls import Place, Url, below, place, places, put_if_absent, resolved
+
+from .arrays import stamp_of
 
 READ_ROWS = 1 << 20
 Paths = Sequence[str | os.PathLike[str]]
@@ -29,7 +34,7 @@ class ShardColumn:
 
     Attributes
     ----------
-    paths : tuple of Path
+    paths : tuple of Path or Url
     name : str
     starts : tuple of int
         First row of each file, and n.
@@ -43,7 +48,7 @@ class ShardColumn:
     ['', '4']
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[Place, ...]
     name: str
     starts: tuple[int, ...]
 
@@ -56,10 +61,10 @@ class ShardColumn:
         InputError
             When a file has no such column or cannot be read.
         """
-        paths = tuple(Path(source) for source in sources)
+        paths = tuple(places(sources))
         for path in paths:
             check_column(name, parquet_schema(path).names)
-        rows = [pq.read_metadata(path).num_rows for path in paths]
+        rows = [parquet_rows(path) for path in paths]
         return cls(paths, name, tuple(np.concatenate([[0], np.cumsum(rows)]).astype(int).tolist()))
 
     def __len__(self) -> int:
@@ -87,14 +92,14 @@ class ShardColumn:
 
     def stamp(self) -> list[list[str | int]]:
         """Return the column, and names, sizes and times of the files."""
-        found = [(path, path.stat()) for path in self.paths]
-        return [[self.name, path.name, stat.st_size, stat.st_mtime_ns] for path, stat in found]
+        return [[self.name, *stamp_of(path)] for path in self.paths]
 
 
-def _row_range(path: Path, name: str, start: int, stop: int) -> list[pa.Array]:
+def _row_range(path: Place, name: str, start: int, stop: int) -> list[pa.Array]:
     """Return some rows of a column as texts; only their row groups are read."""
     found, first = [], 0
-    with pq.ParquetFile(path) as file:
+    source, system = _found(path)
+    with pq.ParquetFile(source, filesystem=system) as file:
         for group in range(file.num_row_groups):
             rows = file.metadata.row_group(group).num_rows
             low, high = max(start - first, 0), min(stop - first, rows)
@@ -122,10 +127,34 @@ def read_shard_column(sources: Paths, name: str) -> np.ndarray:
 
 def parquet_schema(path: str | os.PathLike[str]) -> pa.Schema:
     """Return the columns of a Parquet file; an `InputError` names a file that is none."""
+    source, system = _found(place(path))
     try:
-        return pq.read_schema(path)
+        return pq.read_schema(source, filesystem=system)
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"{path} cannot be read as a Parquet file ({error}).") from error
+
+
+def parquet_rows(path: str | os.PathLike[str]) -> int:
+    """Return how many rows a Parquet file has; an `InputError` names a file that is none."""
+    source, system = _found(place(path))
+    try:
+        return int(pq.read_metadata(source, filesystem=system).num_rows)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"{path} cannot be read as a Parquet file ({error}).") from error
+
+
+def read_parquet(path: Place) -> pa.Table:
+    """Read a Parquet file of this machine or at an address."""
+    source, system = _found(path)
+    return pq.read_table(source, filesystem=system)
+
+
+def _found(path: Place) -> tuple[Any, Any]:
+    """Return what pyarrow reads, and the file system that it is in."""
+    if not isinstance(path, Url):
+        return path, None
+    system, inside = path.opened()
+    return inside, system
 
 
 def apply_to_shards(
@@ -135,17 +164,17 @@ def apply_to_shards(
     *,
     label: str | None = None,
     first_row: int = 0,
-) -> list[Path]:
+) -> list[Place]:
     """Write each file again as the manifest decided, one at a time.
 
     Parameters
     ----------
     manifest : Manifest or ManifestParts
         Of the rows of all files, in order.
-    sources : sequence of path
+    sources : sequence of path or address
         The files that were curated.
-    folder : path
-        Gets a file of the same name for each; an existing one is replaced.
+    folder : path, or address such as ``s3://bucket/clean``
+        Gets a file of the same name for each. An existing one is replaced; at an address none is.
     label : str, optional
         The label column; needed only when rows are relabeled.
     first_row : int
@@ -154,11 +183,12 @@ def apply_to_shards(
     Raises
     ------
     InputError
-        When two files have the same name, or the rows are not those of the manifest.
+        When two files have the same name, the rows are not those of the manifest, or another file
+        is at an address.
     """
-    paths = [Path(source) for source in sources]
+    paths = places(sources)
     targets = clean_paths(paths, folder)
-    rows = [pq.read_metadata(path).num_rows for path in paths]
+    rows = [parquet_rows(path) for path in paths]
     if first_row + sum(rows) != len(manifest):
         beyond = f" after the first {first_row}" if first_row else ""
         raise InputError(
@@ -167,19 +197,30 @@ def apply_to_shards(
     start = first_row
     for at, path in enumerate(track(paths, description="write clean files")):
         part = manifest.rows_between(start, start + rows[at])
-        with atomic_path(targets[at]) as temporary:
-            pq.write_table(_applied(part, pq.read_table(path), label), temporary)
+        _write(_applied(part, read_parquet(path), label), targets[at])
         start += rows[at]
     return targets
 
 
-def clean_paths(sources: Paths, folder: str | os.PathLike[str]) -> list[Path]:
+def _write(table: pa.Table, target: Place) -> None:
+    """Write a Parquet file; at an address only where there is none, or the same one."""
+    if isinstance(target, Url):
+        with tempfile.TemporaryDirectory(prefix="thresher-") as folder:
+            local = Path(folder) / target.name
+            pq.write_table(table, local)
+            put_if_absent(local, target)
+        return
+    with atomic_path(target) as temporary:
+        pq.write_table(table, temporary)
+
+
+def clean_paths(sources: Paths, folder: str | os.PathLike[str]) -> list[Place]:
     """Return where `apply_to_shards` writes; refuse names that repeat or replace a source."""
-    paths = [Path(source) for source in sources]
-    targets = [Path(folder) / path.name for path in paths]
+    paths = places(sources)
+    targets = [below(folder, path.name) for path in paths]
     if len(set(targets)) < len(targets):
         raise InputError("Two of the files have the same name; clean them into two folders.")
-    if {path.resolve() for path in paths} & {target.resolve() for target in targets}:
+    if {resolved(path) for path in paths} & {resolved(target) for target in targets}:
         raise InputError("The clean files would replace the sources: give another folder.")
     return targets
 

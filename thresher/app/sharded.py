@@ -27,6 +27,7 @@ from ..core.role_words import KIND, role_lines
 from ..core.schema import ROW_ID
 from ..core.shown import Shown
 from ..core.signatures import checked
+from ..core.urls import Place, place, places
 
 PathLike = str | os.PathLike[str]
 
@@ -42,14 +43,14 @@ class CuratedShards(Shown):
         That holds it.
     roles : dict of str to str
         What was taken for what.
-    clean : list of Path
+    clean : list of Path or Url
         Clean files, where some were asked for.
     """
 
     manifest: ManifestParts
     folder: Path
     roles: dict[str, str]
-    clean: list[Path]
+    clean: list[Place]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -108,7 +109,8 @@ def curate_shards(
     Parameters
     ----------
     sources : sequence of path-like
-        Parquet files; or .npy files of vectors; or folders of embeddings.
+        Parquet files; or .npy files of vectors; or folders of embeddings. Files may be at
+        addresses such as ``s3://bucket/part-*.parquet``.
     work : path-like
         Folder that keeps what is done.
     threshold : float
@@ -121,7 +123,7 @@ def curate_shards(
     recall : float
         Share of pairs to aim at.
     clean : path-like, optional
-        Folder where each Parquet file is written anew, as decided.
+        Folder, or address, where each Parquet file is written anew, as decided.
     random_state : int
     **options
 
@@ -143,8 +145,8 @@ def curate_shards(
     >>> curate_shards(["vectors.npy"], work="work").manifest.counts()["drop"]
     5
     """
-    paths, here = [Path(path) for path in sources], Path(work)
-    target = None if clean is None else Path(clean)
+    paths, here = places(sources), Path(work)
+    target = None if clean is None else place(clean)
     asked = filled(ShardOptions, options)
     column, label, split = asked["column"], asked["label"], asked["split"]
     kept = None if asked["against"] is None else Kept.load(asked["against"])
@@ -154,7 +156,7 @@ def curate_shards(
         clean_paths(paths, target)
     roles = _roles(paths, column=column, label=label, split=split, judged=len(pred_probs) > 0)
     messages(role_lines({}, roles))
-    parts: Sequence[Path] = paths
+    parts: Sequence[PathLike] = paths
     if paths[0].suffix == ".parquet":
         parts = embed_shards(
             paths,
@@ -186,12 +188,12 @@ def curate_shards(
 
 
 def _apply(
-    manifest: ManifestParts, sources: list[Path], target: Path | None, **options: Any
-) -> list[Path]:
+    manifest: ManifestParts, sources: list[Place], target: Place | None, **options: Any
+) -> list[Place]:
     return [] if target is None else apply_to_shards(manifest, sources, target, **options)
 
 
-def _check_sources(sources: list[Path], asked: Mapping[str, object]) -> None:
+def _check_sources(sources: list[Place], asked: Mapping[str, object]) -> None:
     named = [name for name, value in asked.items() if value is not None]
     if not sources:
         raise InputError("There are no files: name Parquet or .npy files, or folders of vectors.")
@@ -203,7 +205,7 @@ def _check_sources(sources: list[Path], asked: Mapping[str, object]) -> None:
 
 
 def _roles(
-    sources: list[Path], *, column: str | None, label: str | None, split: str | None, judged: bool
+    sources: list[Place], *, column: str | None, label: str | None, split: str | None, judged: bool
 ) -> dict[str, str]:
     """Return what is taken for what, in words; the first file speaks for all."""
     if sources[0].suffix != ".parquet":
@@ -222,5 +224,5 @@ def _roles(
     return found | ({"beside": ", ".join(beside)} if beside else {})
 
 
-def _open(sources: list[Path], column: str | None) -> ShardColumn | None:
+def _open(sources: list[Place], column: str | None) -> ShardColumn | None:
     return None if column is None else ShardColumn.open(sources, column)

@@ -12,10 +12,11 @@ from ..terminal import write_line
 from .options import Json, help_of
 
 Sources = Annotated[
-    list[Path],
+    list[str],
     typer.Argument(
         metavar="FILES...",
-        help="Parquet files; or .npy files of vectors; or folders of embeddings. In this order.",
+        help="Parquet files; or .npy files of vectors; or folders of embeddings. In this order. "
+        "Files may be at addresses such as 's3://bucket/part-*.parquet'.",
     ),
 ]
 
@@ -56,7 +57,8 @@ def shards(
     ] = None,
     recall: Annotated[float, typer.Option(help="Share of pairs to aim at.")] = 0.995,
     clean: Annotated[
-        Path | None, typer.Option(help="Write each Parquet file anew, as decided, to this folder.")
+        str | None,
+        typer.Option(help="Write each Parquet file anew, as decided, to this folder or address."),
     ] = None,
     seed: Annotated[int, typer.Option(help=help_of("seed"))] = 0,
     as_json: Json = False,
