@@ -8,8 +8,9 @@ recall that the search measured itself. With --in-memory the same vectors go thr
 `neighbor_graph` and `find_near_duplicates`.
 
 The second part curates --table-rows rows with labels by every executor, by two workers, in other
-shards, and by a process that is killed twice (SIGKILL) and started again: the manifest's files must
-not differ in a byte. Ray is left out, with a note, where it is not installed.
+shards, and by a process that is killed twenty times (SIGKILL) and started again: the manifest's
+files must not differ in a byte. Then all rows by arrival, at once and in steps that are added to
+one another, exactly: again the same bytes. Ray is left out, with a note, where it is not installed.
 
 With --row-state the steps that know of every row (equal rows, stars, manifest) run alone, on
 vectors of 8 numbers and 1.2 made-up pairs a row: what grows with the rows. Several sizes may be
@@ -250,16 +251,31 @@ CURATE = """
 import sys, numpy as np
 from curation.sharded import curate_shards
 if __name__ == "__main__":
-    folder, work, executor, workers, shards = sys.argv[1:]
-    cut = "whole" if shards == "1" else "cut"
-    parts = range(int(shards))
+    folder, work, executor, workers, files = sys.argv[1:]
+    parts = range(int(files))
     curate_shards(
-        [f"{folder}/{cut}-vectors-{at}.npy" for at in parts], work, threshold=0.9,
-        pred_probs=[f"{folder}/{cut}-probs-{at}.npy" for at in parts],
+        [f"{folder}/{files}-vectors-{at}.npy" for at in parts], work, threshold=0.9,
+        pred_probs=[f"{folder}/{files}-probs-{at}.npy" for at in parts],
         labels=np.load(f"{folder}/labels.npy"), executor=executor,
         workers=int(workers), method="partition",
     )
 """
+ADD = """
+import sys, numpy as np
+from curation.sharded import curate_shards
+if __name__ == "__main__":
+    folder, work, executor, _, files = sys.argv[1:]
+    labels, before, start = np.load(f"{folder}/labels.npy"), None, 0
+    for at in range(int(files)):
+        path = f"{folder}/{files}-vectors-{at}.npy"
+        stop = start + len(np.load(path, mmap_mode="r"))
+        done = work if at + 1 == int(files) else f"{work}-step-{at}"
+        more = {"order": "arrival"} if before is None else {"against": before}
+        curate_shards([path], done, threshold=0.9, labels=labels[start:stop], method="exact",
+                      executor=executor, **more)
+        before, start = done, stop
+"""
+CUTS = (1, 3, 7, 64)
 
 
 def same_bytes(rows: int, folder: Path) -> list[dict[str, Any]]:
@@ -272,50 +288,69 @@ def same_bytes(rows: int, folder: Path) -> list[dict[str, Any]]:
         probs = rng.dirichlet(np.ones(10), len(vectors)).astype(np.float32)
         labels = np.where(rng.random(len(vectors)) < 0.9, probs.argmax(axis=1), 0)
         np.save(home / "labels.npy", labels)
-        for cut, parts in (("whole", 1), ("cut", 7)):
+        for parts in CUTS:
+            ends = np.sort(rng.choice(np.arange(1, len(vectors)), parts - 1, replace=False))
             for name, array in (("vectors", vectors), ("probs", probs)):
-                for at, part in enumerate(np.array_split(array, parts)):
-                    np.save(home / f"{cut}-{name}-{at}.npy", part)
+                for at, part in enumerate(np.split(array, ends)):
+                    np.save(home / f"{parts}-{name}-{at}.npy", part)
+        at_once = "all rows at once"
         ways = [("serial", 1, 1, 0), ("processes", 2, 1, 0), ("processes", 3, 7, 0)]
-        ways += [("serial", 1, 7, 2), ("processes", 2, 7, 2)]
+        ways += [("serial", 1, 64, 0), ("serial", 1, 7, 20), ("processes", 2, 7, 20)]
         if importlib.util.find_spec("ray"):
             ways += [("ray", 2, 1, 0), ("ray", 2, 7, 2)]
-        return [one_way(home, way, at) for at, way in enumerate(ways)]
+        found = [one_way(home, way, f"way-{at}", CURATE, at_once) for at, way in enumerate(ways)]
+        for parts, kills in ((1, 0), (3, 0), (7, 20)):
+            said = "by arrival, at once" if parts == 1 else f"by arrival, in {parts} steps"
+            way = ("serial", 1, parts, kills)
+            found.append(one_way(home, way, f"arrival-{parts}", ADD, said))
+        return found
     finally:
         shutil.rmtree(home)
 
 
-def one_way(home: Path, way: tuple[str, int, int, int], at: int) -> dict[str, Any]:
-    executor, workers, shards, kills = way
-    work = home / f"work-{at}"
-    words = [str(home), str(work), executor, str(workers), str(shards)]
-    script = home / "curate.py"
-    script.write_text(CURATE)
+def one_way(
+    home: Path, way: tuple[str, int, int, int], name: str, code: str, said: str
+) -> dict[str, Any]:
+    executor, workers, files, kills = way
+    work = home / name
+    words = [str(home), str(work), executor, str(workers), str(files)]
+    script = home / f"{name}.py"
+    script.write_text(code)
     command = [sys.executable, str(script), *words]
     killed = 0
-    for number in range(kills):
+    moments = np.random.default_rng(2)
+    for _ in range(kills):
         process = subprocess.Popen(command)
-        wait_for_step(process, work, "own" if number else "distribute")
+        wait_for_outputs(process, home, name)
+        time.sleep(moments.uniform(0, 0.3))
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             killed += 1
         process.wait()
     subprocess.run(command, check=True)
     digest = hashlib.sha256()
-    for name in sorted(path.name for path in (work / "manifest").iterdir()):
-        digest.update((work / "manifest" / name).read_bytes())
-    return {
+    for file in sorted(path.name for path in (work / "manifest").iterdir()):
+        digest.update((work / "manifest" / file).read_bytes())
+    found = {
+        "rows": said,
         "executor": executor,
         "workers": workers,
-        "shards": shards,
+        "shards": files,
         "killed": killed,
         "sha256": digest.hexdigest(),
     }
+    print(json.dumps(found), file=sys.stderr, flush=True)
+    return found
 
 
-def wait_for_step(process: subprocess.Popen[bytes], work: Path, step: str) -> None:
-    """Wait until a step has written something, or the process has ended."""
-    while process.poll() is None and not any(work.glob(f"{step}-*/0*")):
+def wait_for_outputs(process: subprocess.Popen[bytes], home: Path, name: str) -> None:
+    """Wait until one more piece of a step is there, or the process has ended."""
+
+    def pieces() -> int:
+        return sum(1 for _ in home.glob(f"{name}*/*-*/[!.]*"))
+
+    before = pieces()
+    while process.poll() is None and pieces() <= before:
         time.sleep(0.005)
 
 
@@ -332,22 +367,25 @@ def page(found: dict[str, Any]) -> dict[str, Any]:
         ]
         for item in found["scale"]
     ]
+    kinds = {item["rows"].partition(",")[0] for item in found["table"]}
     digests = {item["sha256"] for item in found["table"]}
     ways = [
-        [item["executor"], item["workers"], item["shards"], item["killed"], item["sha256"][:12]]
+        [item["rows"], item["executor"], item["workers"], item["shards"], item["killed"],
+         item["sha256"][:12]]
         for item in found["table"]
-    ]
+    ]  # fmt: skip
     header = ["rows × 128", "", "CPU-s", "peak GB", "pairs", "planted found", "measured recall"]
     note = (
-        f"Generated vectors, cosine {THRESHOLD}, one process, one thread; see the script. "
-        f"{len(digests)} different manifest(s) over all ways below, {found['table_rows']:,} rows "
-        "with labels. Made on a busy machine, which costs CPU-seconds too."
+        f"Generated vectors, cosine {THRESHOLD}, one process, one thread; see the script. The ways "
+        f"below make {len(digests)} different manifest(s), of the {len(kinds)} that are to differ: "
+        f"all rows at once, and by arrival; {found['table_rows']:,} rows with labels. Made on a busy "
+        "machine, which costs CPU-seconds too."
     )
     tables = [
         {"caption": "Memory and recall", "header": header, "rows": rows},
         {
             "caption": "The same bytes whoever does the work",
-            "header": ["executor", "workers", "files", "killed", "sha256 of the manifest"],
+            "header": ["rows", "executor", "workers", "files", "killed", "sha256 of the manifest"],
             "rows": ways,
         },
     ]
