@@ -378,8 +378,8 @@ def page(found: dict[str, Any]) -> dict[str, Any]:
     note = (
         f"Generated vectors, cosine {THRESHOLD}, one process, one thread; see the script. The ways "
         f"below make {len(digests)} different manifest(s), of the {len(kinds)} that are to differ: "
-        f"all rows at once, and by arrival; {found['table_rows']:,} rows with labels. Made on a busy "
-        "machine, which costs CPU-seconds too."
+        f"all rows at once, and by arrival; {found['table_rows']:,} rows with labels. Made on a "
+        "busy machine, which costs CPU-seconds too."
     )
     tables = [
         {"caption": "Memory and recall", "header": header, "rows": rows},
