@@ -118,8 +118,11 @@ def group(folder: Path, rows: int) -> dict[str, Any]:
 
 
 def usage() -> dict[str, float]:
+    """Return CPU time and peak memory of this process; ru_maxrss counts what started it, too."""
     own = resource.getrusage(resource.RUSAGE_SELF)
-    return {"cpu_s": own.ru_utime + own.ru_stime, "peak_gb": own.ru_maxrss * 1024 / 1e9}
+    status = Path("/proc/self/status").read_text()
+    peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e9
+    return {"cpu_s": own.ru_utime + own.ru_stime, "peak_gb": peak}
 
 
 def answer(folder: Path, rows: int) -> None:
@@ -161,7 +164,7 @@ def same_as_in_memory(folder: Path, rows: int) -> bool:
 
 
 PEER = """
-import json, resource, sys, time
+import json, sys, time
 from datatrove.pipeline.dedup.minhash import MinhashConfig, MinhashDedupCluster
 folder, lines = sys.argv[1], int(sys.argv[2])
 step = MinhashDedupCluster(
@@ -171,7 +174,7 @@ start, before = time.perf_counter(), time.process_time()
 step.run()
 print(json.dumps({
     "cpu_s": time.process_time() - before, "wall_s": time.perf_counter() - start,
-    "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
+    "peak_gb": int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0]) * 1.024e-6,
 }))
 """
 
@@ -239,6 +242,7 @@ def main() -> None:
     parser.add_argument("--peer-python", help="a Python that has datatrove")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--quick", action="store_true", help="200,000 pairs")
+    parser.add_argument("--add-to", type=Path, help="an earlier result to add these sizes to")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     if options.quick:
@@ -255,6 +259,12 @@ def main() -> None:
         sizes += [measure(pairs, home, None) for pairs in options.alone]
     finally:
         shutil.rmtree(home, ignore_errors=True)
+    if options.add_to:
+        earlier = json.loads(options.add_to.read_text())
+        again = {size["asked"] for size in sizes}
+        sizes += [size for size in earlier["sizes"] if size["asked"] not in again]
+        versions = earlier["versions"] | versions
+    sizes.sort(key=lambda size: size["asked"])
     found = {"versions": versions, "python": platform.python_version(), "sizes": sizes}
     found["page"] = page(found)
     print(json.dumps(found, indent=2))

@@ -87,6 +87,8 @@ def part_blocks_for(need: Need, memory: float | None, *, here: bool = True) -> i
     free = (available_memory() if here else None) if memory is None else memory * GIGA
     if free is None:
         return PART_BLOCKS
+    if memory is None:
+        free += BASE  # this process runs already
     if need.bytes(SMALLEST) > free:
         raise InputError(_refusal(need, free, asked=memory is not None))
     blocks = PART_BLOCKS
@@ -137,8 +139,15 @@ def _free_of_machine() -> int | None:
 
 
 def _free_of_container(home: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Return what a container may still use; pages of files that it holds are given back."""
     try:
-        limit, used = ((home / f"memory.{name}").read_text().strip() for name in ("max", "current"))
+        limit, used, parts = (
+            (home / f"memory.{name}").read_text().strip() for name in ("max", "current", "stat")
+        )
     except OSError:
         return None
-    return int(limit) - int(used) if limit.isdigit() else None
+    if not limit.isdigit():
+        return None
+    held = dict(line.split() for line in parts.splitlines())
+    cached = sum(int(held.get(name, 0)) for name in ("inactive_file", "active_file"))
+    return int(limit) - int(used) + cached

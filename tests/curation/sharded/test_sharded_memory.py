@@ -49,8 +49,8 @@ def test_a_hundred_million_rows_fit_into_four_gigabytes():
 
 def test_without_a_number_the_machine_is_asked(monkeypatch, tmp_path):
     np.save(tmp_path / "v.npy", np.eye(4))
-    monkeypatch.setattr(memory, "available_memory", lambda: 10**8)
-    with pytest.raises(InputError, match=r"4 rows of 4 numbers .* 0\.10 GB are free: no rows"):
+    monkeypatch.setattr(memory, "available_memory", lambda: 0)
+    with pytest.raises(InputError, match=r"4 rows of 4 numbers .* 0\.20 GB are free: no rows"):
         curate_shards([tmp_path / "v.npy"], tmp_path / "work", threshold=0.9)
     monkeypatch.setattr(memory, "available_memory", lambda: None)
     assert part_blocks_for(Need(10**9, 1000), None) == PART_BLOCKS
@@ -61,7 +61,8 @@ def test_without_a_number_the_machine_is_asked(monkeypatch, tmp_path):
 def test_the_limit_of_a_container_counts(tmp_path):
     assert memory._free_of_container(tmp_path) is None
     (tmp_path / "memory.max").write_text("max\n")
-    (tmp_path / "memory.current").write_text("5\n")
+    (tmp_path / "memory.current").write_text("905\n")
+    (tmp_path / "memory.stat").write_text("anon 5\nactive_file 600\ninactive_file 300\n")
     assert memory._free_of_container(tmp_path) is None
     (tmp_path / "memory.max").write_text("1000\n")
     assert memory._free_of_container(tmp_path) == 995
