@@ -255,3 +255,30 @@ def test_a_head_learns_what_single_scores_do_not_tell(tmp_path):
         combine_scores(scores, ["gone"], [True])
     with pytest.raises(InputError, match="at least 10 good and 10 bad pairs; got 20 and 0"):
         combine_scores(scores, ids[:20], [True] * 20)
+
+
+@pytest.mark.parametrize("threshold", [None, 0.9])
+def test_the_cut_into_shards_changes_nothing(tmp_path, threshold):
+    rng = np.random.default_rng(5)
+    image, text = joint_vectors(60, width=8)
+    copies = rng.integers(40, size=20)
+    image[40:] = image[copies] + 0.01 * rng.normal(size=(20, 8))
+    text[40:] = text[copies]
+    uid = [f"{row:032x}" for row in range(60)]
+    hashes = [str(row if row < 40 else copies[row - 40]) for row in range(60)]
+    found = []
+    for cuts in ([0, 60], [0, 7, 33, 60]):
+        folder = tmp_path / str(len(cuts))
+        folder.mkdir()
+        for start, stop in itertools.pairwise(cuts):
+            rows = {"uid": uid[start:stop], "sha256": hashes[start:stop],
+                    "text": [f"scene {row} in words" for row in range(start, stop)]}  # fmt: skip
+            pq.write_table(pa.table(rows), folder / f"{start:03d}.parquet")
+            halves = {"b_img": image[start:stop], "b_txt": text[start:stop]}
+            np.savez(folder / f"{start:03d}.npz", **halves)
+        scores = score_pairs([folder], folder / "work", vectors=folder)
+        chosen = choose_pairs(scores, folder / "work", top=0.6, threshold=threshold)
+        found.append((scores.numbers("contrast"), chosen.manifest.table))
+    assert np.array_equal(found[0][0], found[1][0])
+    assert found[0][1].equals(found[1][1])
+    assert 5 < found[0][1]["action"].to_pylist().count("keep") < 36

@@ -78,7 +78,12 @@ def test_an_onnx_clip_scores_pairs(tmp_path):
     captions = ["a red kettle", "a blue kettle", "blue"]
     inside = [m for at, text in enumerate(captions) for m in members(f"{at}", picture(at), text)]
     path = write_tar(tmp_path / "a.tar", inside)
-    scores = score_pairs([path], tmp_path / "work", encoder=f"onnx:{tmp_path}")
+    encoder = f"onnx:{tmp_path}"
+    scores = score_pairs([path], tmp_path / "work", encoder=encoder)
+    apart = score_pairs(
+        [path], tmp_path / "apart", encoder=encoder, executor="processes", workers=1
+    )
+    assert apart.table.equals(scores.table)
     for row, caption in enumerate(captions):
         square = fit_square(decode_image(picture(row)), 16) / 255
         image = ((square - 0.5) / 0.5).mean(axis=(0, 1)) @ colors
