@@ -207,7 +207,7 @@ def page(found: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("core_embedding_speed.json"))
-    parser.add_argument("--texts", type=int, default=384)
+    parser.add_argument("--texts", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
     texts = corpus(Path(os.environ["THRESHER_DATA"]), options.texts)

@@ -307,4 +307,7 @@ def _image_faults(folders: tuple[Path, ...], rows: int) -> pa.Array:
         worse = finding.scores < worst[finding.positions]
         at = finding.positions[worse]
         worst[at], kinds[at] = finding.scores[worse], finding.kind
+    kinds[~np.isfinite(looks[:, 0])] = (
+        None  # without pixels; the pair's fault says why, if it is one
+    )
     return pa.array(kinds, pa.string())

@@ -14,7 +14,7 @@ from thresher.core.errors import InputError, check_choice, check_count, check_nu
 from .captions import KINDS
 from .collecting import PairScores
 
-USELESS_IMAGES = ("unreadable", "blank")
+USELESS_IMAGES = ("blank",)
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,7 @@ def test_bad_members_are_named_and_stay_with_their_pair(tmp_path):
     assert faults["mixed/sub/dir"] is not None  # dir.more.png: an image of another name
     looks = dict(zip(column(scores, "id"), column(scores, "image_fault"), strict=True))
     assert looks["blank"] == "blank"
+    assert looks["cut"] is None  # its fault has said so
     (aside,) = list(scores.set_aside)
     assert (aside.row_id, aside.detail) == ("mixed.tar/README", "a member without a suffix")
 
@@ -127,6 +128,9 @@ def test_tables_hold_images_as_bytes_paths_or_not_at_all(tmp_path):
     assert column(scores, "width")[7:] == [640.0, 320.0, 200.0]
     assert np.allclose(scores.numbers("similarity")[7:], [0.3, 0.2, 0.1])
     assert column(scores, "pair_id")[0] == "bytes/row 1"
+    looked = score_pairs([tmp_path / name for name in names], tmp_path / "looked", decode=True)
+    assert column(looked, "image_fault")[7:] == [None] * 3  # no image is there to be at fault
+    assert column(looked, "fault") == column(scores, "fault")
     assert column(scores, "caption_repeats") == [3, 3, 3, 3, 3, 3, 1, 3, 3, 3]
 
 
