@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TextIO
 
@@ -152,11 +154,30 @@ async def _run(server: Any, sock: socket.socket, said: Callable[[], None] | None
         await server.startup(sockets=[sock])
         if said is not None:
             asyncio.get_running_loop().call_soon(said)
-        await server.main_loop()
+        with _loaded_set_aside():
+            await server.main_loop()
         await server.shutdown(sockets=[sock])
     finally:
         for name, handler in old.items():
             signal.signal(name, handler)
+
+
+@contextmanager
+def _loaded_set_aside() -> Iterator[None]:
+    """Let the garbage collector pass over what was loaded before the first request.
+
+    A full collection looks at all objects of all libraries, for as long as fifty requests take, and
+    whoever asks meanwhile waits.
+    """
+    if gc.get_freeze_count():  # somebody has decided already
+        yield
+        return
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class JoinedWrites:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import http.client
 import json
 import os
@@ -209,3 +211,19 @@ def test_a_log_that_cannot_be_written_stops_nobody(models: Path, numbers: np.nda
     server = Running(models / "small", Path("/dev/full"))
     assert server.ask(numbers[:2]).shape == (2, 3)
     assert server.stop()[0] == 0
+
+
+def test_the_garbage_collector_passes_over_what_was_loaded_before(models: Path) -> None:
+    frozen: list[int] = []
+
+    def look() -> None:
+        frozen.append(gc.get_freeze_count())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def ready(*_: object) -> None:
+        asyncio.get_running_loop().call_later(0.2, look)
+
+    assert gc.get_freeze_count() == 0
+    serve(models / "small", port=0, ready=ready)
+    assert frozen[0] > 10_000
+    assert gc.get_freeze_count() == 0
