@@ -6,8 +6,9 @@ the same rows: a test that looks at z after every 100 rows and stops at 1.96, an
 size that looks once, at the rows which `rows_needed` names for a difference of one point.
 
 Canary: a candidate with 1 % failed requests, and one that fails on more, from the first request or
-after 10,000 good ones; the limit is 2 %. Counted: bad candidates' requests until the way back, and
-good candidates put back.
+after 10,000 good ones; the limit is 2 %. Counted: bad candidates' requests until the way back, how
+many of them failed, and good candidates put back. Beside it, what a likelihood ratio reaches that
+knows the rate and when it began, at the same chance of a false way back.
 
 Run: python benchmarks/lifecycle_comparing.py --out comparing.json
 """
@@ -86,13 +87,23 @@ def canary(rng: np.random.Generator, runs: int) -> dict[str, Any]:
     bad = {}
     for rate in (0.1, 0.2, 0.5):
         for before in (0, 10_000):
-            took = []
-            for _ in range(max(20, runs // 10)):
+            took, failed, best = [], [], []
+            for _ in range(runs):
                 guard = Guard(limit=0.02, alpha=0.005)
                 guard.add(rng.random(before) < 0.005)
-                guard.add(rng.random(2000) < rate)
+                hits = rng.random(2000) < rate
+                guard.add(hits)
                 took.append((guard.tripped_at or np.inf) - before)
-            bad[f"{rate:g} after {before}"] = [float(np.median(took)), float(max(took))]
+                failed.append(int(hits[: int(min(took[-1], 2000))].sum()))
+                gains = np.where(hits, np.log(rate / 0.02), np.log((1 - rate) / 0.98))
+                best.append(int((np.cumsum(gains) >= np.log(1 / 0.005)).argmax()) + 1)
+            bad[f"{rate:g} after {before}"] = {
+                "median": float(np.median(took)),
+                "most": float(max(took)),
+                "most_failed": max(failed),
+                "within_200": float(np.mean(np.array(took) <= 200)),
+                "best_within_200": float(np.mean(np.array(best) <= 200)),
+            }
     return {"good_back": good, "runs": runs, "requests": ROWS, "bad": bad}
 
 
@@ -142,12 +153,24 @@ def report(
                     "caption": "Requests of a bad candidate until it is put back, where 2 % failed "
                     f"ones are fine; of {canaries['runs']} good ones (1 % failed, {ROWS:,} "
                     f"requests) {canaries['good_back']} were put back.",
-                    "header": ["fails on", "good requests before", "median", "most"],
+                    "header": [
+                        "fails on",
+                        "good requests before",
+                        "median",
+                        "most",
+                        "of them failed, most",
+                        "within 200",
+                        "within 200, where the rate is known",
+                    ],
                     "rows": [
                         [
                             f"{100 * float(name.split()[0]):.0f} %",
                             f"{int(name.split()[2]):,}",
-                            *map(int, each),
+                            f"{each['median']:.0f}",
+                            f"{each['most']:.0f}",
+                            str(each["most_failed"]),
+                            f"{100 * each['within_200']:.0f} %",
+                            f"{100 * each['best_within_200']:.0f} %",
                         ]
                         for name, each in canaries["bad"].items()
                     ],
