@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 
 from thresher.core.errors import InputError
+from thresher.core.matrices import as_matrix
+from thresher.core.missing import read_numbers
+from thresher.core.signatures import check_fields
 
 _MATRIX = 2  # axes
 
@@ -80,6 +83,10 @@ class Adapter:
     whole: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        for name in ("low_rank", "whole"):
+            pairs = {key: _pair(key, pair) for key, pair in getattr(self, name).items()}
+            object.__setattr__(self, name, pairs)
         if not self.low_rank and not self.whole:
             raise InputError("An adapter needs at least one layer, got none.")
         if both := set(self.low_rank) & set(self.whole):
@@ -90,9 +97,6 @@ class Adapter:
         for layer, (weight, bias) in self.whole.items():
             fit = np.ndim(weight) == _MATRIX and np.shape(bias) == np.shape(weight)[:1]
             _check_layer(layer, (weight, bias), fit=fit, wanted="(outputs, inputs) and (outputs,)")
-        for name in ("low_rank", "whole"):
-            pairs = {key: tuple(map(_frozen, pair)) for key, pair in getattr(self, name).items()}
-            object.__setattr__(self, name, pairs)
 
     @property
     def rank(self) -> int:
@@ -130,8 +134,22 @@ def _check_layer(layer: str, pair: tuple[Any, Any], *, fit: bool, wanted: str) -
         raise InputError(f"Layer {layer!r} has values that are not finite; train it again.")
 
 
+def _pair(layer: str, pair: Any) -> tuple[np.ndarray, np.ndarray]:
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise InputError(f"Layer {layer!r} needs two arrays, got {pair!r:.80}.")
+    first, second = (_frozen(_numbers(layer, each)) for each in pair)
+    return first, second
+
+
+def _numbers(layer: str, values: Any) -> np.ndarray:
+    if hasattr(values, "columns"):
+        return as_matrix(f"layer {layer}", values)
+    return read_numbers(f"layer {layer}", values)
+
+
 def _frozen(values: Any) -> np.ndarray:
-    array = np.asarray(values, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what is too large is named as not finite
+        array = np.asarray(values, dtype=np.float32)
     if array.flags.writeable:
         array = array.copy()
         array.flags.writeable = False

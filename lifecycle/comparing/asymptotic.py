@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thresher.core.errors import check_count
+from thresher.core.signatures import checked
 
 from .sequence_state import Bounds, check_alpha, field, finite_values, running
 
@@ -43,6 +44,7 @@ class AsymptoticSequence:
     [0.452, 0.548]
     """
 
+    @checked
     def __init__(self, *, alpha: float = 0.05, best_at: int = 500, at_least: int = 100) -> None:
         self.alpha = check_alpha(alpha)
         self.best_at = check_count("best_at", best_at)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thresher.core.errors import InputError, check_count, check_number
+from thresher.core.signatures import checked
 
 from .sequence_state import Bounds, check_alpha, field, finite_values, running
 
@@ -46,11 +47,12 @@ class BettingSequence:
     True
     """
 
+    @checked
     def __init__(
         self, *, low: float = 0.0, high: float = 1.0, alpha: float = 0.05, grid: int = 1001
     ) -> None:
-        self.low = check_number("low", low, low=-1e300, high=1e300)
-        self.high = check_number("high", high, low=-1e300, high=1e300)
+        self.low = check_number("low", float(low), low=-1e300, high=1e300)
+        self.high = check_number("high", float(high), low=-1e300, high=1e300)
         if not low < high:
             raise InputError(f"`low` must lie below `high`, got {low:g} and {high:g}.")
         self.alpha = check_alpha(alpha)

@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import Any
 
 from thresher.core.errors import InputError, check_choice, check_count, check_number
+from thresher.core.signatures import checked
 
 from .betting import BettingSequence
 from .guard import Guard
@@ -86,6 +87,7 @@ class Canary(Journaled):
     ('back', False)
     """
 
+    @checked
     def __init__(
         self,
         *,
@@ -124,11 +126,13 @@ class Canary(Journaled):
         """Share of the users that get the candidate now."""
         return {"promoted": 1.0, "back": 0.0}.get(self._status, self.shares[self._at])
 
+    @checked
     def takes(self, user: str) -> bool:
         """Tell whether a user gets the candidate now."""
         spread = blake2b(user.encode(), digest_size=8, key=self._key).digest()
         return int.from_bytes(spread, "big") < self.share * 2**64
 
+    @checked
     def observe(self, *, new: bool, failed: bool, seconds: float) -> None:
         """Note how a request went.
 
@@ -183,6 +187,7 @@ class Canary(Journaled):
                 f"fail, {self._errors.limit:g} is fine."
             )
 
+    @checked
     def take_back(self, reason: str) -> None:
         """Put the old model back by hand."""
         self._record({"back": reason})

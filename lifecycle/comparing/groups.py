@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thresher.core.errors import InputError, check_number
+from thresher.core.signatures import checked
 
 from .asymptotic import AsymptoticSequence
 from .betting import BettingSequence
@@ -48,13 +49,16 @@ class ABTest(Journaled):
     True
     """
 
+    @checked
     def __init__(
         self, *, share: float = 0.5, alpha: float = 0.05, bounds: Sequence[float] | None = None
     ) -> None:
         self.share = float(check_number("share", share, low=0, high=1, low_open=True))
         if share >= 1:
             raise InputError("`share` must lie below 1, or nobody is left to compare with.")
-        self.bounds = None if bounds is None else [float(each) for each in bounds]
+        self.bounds: list[float] | None = None
+        if bounds is not None:
+            self.bounds = finite_values(bounds, what="bounds").tolist()
         if self.bounds is not None and (len(self.bounds) != 2 or self.bounds[0] >= self.bounds[1]):
             raise InputError(f"`bounds` must be lowest and highest, like [0, 1]; got {bounds}.")
         self._sequence: AsymptoticSequence | BettingSequence

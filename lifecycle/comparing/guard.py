@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thresher.core.errors import InputError, check_count, check_number
+from thresher.core.signatures import checked
 
 from .sequence_state import check_alpha, field, finite_values
 
@@ -50,6 +51,7 @@ class Guard:
     1020
     """
 
+    @checked
     def __init__(self, *, limit: float, alpha: float = 0.01, every: int = 1) -> None:
         check_number("limit", limit, low=0, high=1, low_open=True)
         if limit >= 1:

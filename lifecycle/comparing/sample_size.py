@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from thresher.core.errors import InputError, check_number
+from thresher.core.signatures import checked
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class RowsNeeded:
     labels: int
 
 
+@checked
 def rows_needed(
     difference: float,
     *,

@@ -10,6 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thresher.core.errors import InputError, check_number
+from thresher.core.matrices import LARGEST
+from thresher.core.missing import read_numbers
+
+_NUMBERS, _FEW = (bool, int, float), 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,21 +35,31 @@ def finite_values(
     values: ArrayLike, *, low: float = -np.inf, high: float = np.inf, what: str = "values"
 ) -> np.ndarray:
     """Return values as float64, shape (n,), or name the first that cannot be used."""
-    try:
-        array = np.atleast_1d(np.asarray(values, dtype=np.float64))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"`{what}` must be numbers ({error}).") from error
+    array = values if isinstance(values, np.ndarray) else _plain(values)
+    if array is None or array.dtype.kind not in "iufb" or isinstance(array, np.ma.MaskedArray):
+        array = read_numbers(what, values)
+    array = array.astype(np.float64)
     if array.ndim != 1:
         raise InputError(f"`{what}` must be a list of numbers, got shape {array.shape}.")
+    low, high = max(low, -LARGEST), min(high, LARGEST)
     wrong = ~np.isfinite(array) | (array < low) | (array > high)
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
-        allowed = f"in [{low:g}, {high:g}]" if np.isfinite(low) else "finite"
+        allowed = (
+            f"in [{low:g}, {high:g}]" if low > -LARGEST else f"finite, at most {LARGEST:g} in size,"
+        )
         raise InputError(
             f"`{what}` must be {allowed}; number {at} is {array[at]!r}. Leave such rows out, and "
             "count them as failed requests where they are answers."
         )
     return array
+
+
+def _plain(values: ArrayLike) -> np.ndarray | None:
+    """Return a short list of Python's numbers as an array; a request has one or two."""
+    if not isinstance(values, list) or len(values) > _FEW:
+        return None
+    return np.array(values) if all(type(value) in _NUMBERS for value in values) else None
 
 
 def check_alpha(alpha: float) -> float:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from thresher.core.errors import InputError, check_choice, check_number
+from thresher.core.signatures import checked
 
 from .asymptotic import AsymptoticSequence
 from .betting import BettingSequence
@@ -80,6 +81,7 @@ class Shadow(Journaled):
     ('promote', 0.1, 40)
     """
 
+    @checked
     def __init__(
         self,
         *,
@@ -110,6 +112,7 @@ class Shadow(Journaled):
         self._agreeing = self._disagreements = 0
         self._verdict = "undecided"
 
+    @checked
     def saw(self, row: str, *, old: Answer, new: Answer) -> None:
         """Note the answers of both models to a row.
 
@@ -125,6 +128,7 @@ class Shadow(Journaled):
             )
         self._record({"row": row, "old": old, "new": new} if old != new else {"agree": 1})
 
+    @checked
     def agreed(self, rows: int) -> None:
         """Note that both models gave the same answer to so many further rows."""
         if rows < 0:
@@ -132,11 +136,13 @@ class Shadow(Journaled):
         if rows:
             self._record({"agree": int(rows)})
 
+    @checked
     def wanted(self, n: int | None = None) -> list[str]:
         """Return the rows whose labels are needed, the one that holds up the most first."""
         waiting = [row for row in self._answers if row not in self._differences]
         return waiting[:n]
 
+    @checked
     def label(self, row: str, label: Answer) -> None:
         """Give the label of a row on which the models disagree; the same label twice counts once.
 
@@ -156,6 +162,7 @@ class Shadow(Journaled):
             raise InputError(f"Row {row!r} is not one on which the models disagree.")
         self._record({"label": label, "of": row})
 
+    @checked
     def unknowable(self, row: str) -> None:
         """Say that nobody can label a row; it then counts against the candidate."""
         if row not in self._answers or row in self._differences:

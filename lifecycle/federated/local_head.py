@@ -6,10 +6,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thresher.core.errors import InputError, check_count, check_number
+from thresher.core.matrices import as_matrix
+from thresher.core.missing import read_numbers, whole_numbers, without_missing
 from thresher.core.numerics.softmax import softmax
 from thresher.core.randomness import RandomState, check_random_state
+from thresher.core.signatures import checked
 
 
+@checked
 def train_head(
     head: np.ndarray,
     embeddings: ArrayLike,
@@ -54,11 +58,12 @@ def train_head(
     """
     check_count("steps", steps)
     check_count("batch_size", batch_size)
-    check_number("learning_rate", learning_rate, low=0, low_open=True)
-    check_number("proximal", proximal, low=0)
-    start = np.asarray(head, dtype=np.float32)
-    rows, wanted = np.asarray(embeddings, dtype=np.float32), np.asarray(targets)
-    if rows.ndim != start.ndim or rows.shape[1] + 1 != len(start) or len(rows) != len(wanted):
+    check_number("learning_rate", learning_rate, low=0, high=1e6, low_open=True)
+    check_number("proximal", proximal, low=0, high=1e6)
+    start, rows = _single("head", head), _single("embeddings", embeddings)
+    numbers = without_missing("targets", read_numbers("targets", targets))
+    wanted = whole_numbers("targets", numbers, np.isnan(numbers), instead="Give class numbers.")
+    if rows.shape[1] + 1 != len(start) or (len(rows),) != wanted.shape:
         raise InputError(
             f"A head of shape {start.shape} needs embeddings (n, {len(start) - 1}) and n targets, "
             f"got {rows.shape} and {wanted.shape}."
@@ -73,8 +78,24 @@ def train_head(
         batch, order = order[:batch_size], order[batch_size:]
         error = softmax(rows[batch] @ trained[:-1] + trained[-1])
         error[np.arange(len(batch)), wanted[batch]] -= 1
-        gradient = proximal * (trained - start)
-        gradient[:-1] += rows[batch].T @ error / len(batch)
-        gradient[-1] += error.mean(0)
-        trained -= learning_rate * gradient
+        with np.errstate(over="ignore", invalid="ignore"):  # looked at below
+            gradient = proximal * (trained - start)
+            gradient[:-1] += rows[batch].T @ error / len(batch)
+            gradient[-1] += error.mean(0)
+            trained -= learning_rate * gradient
+        if not np.isfinite(trained).all():
+            raise InputError(
+                f"The head grew beyond all numbers with learning_rate={learning_rate:g} and "
+                f"proximal={proximal:g}. Take lower ones, and scale the embeddings."
+            )
     return trained
+
+
+def _single(name: str, values: ArrayLike) -> np.ndarray:
+    """Return numbers as float32, shape (n, d); refuse what it cannot hold."""
+    given = as_matrix(name, values)
+    with np.errstate(over="ignore"):
+        single = given.astype(np.float32)
+    if not np.isfinite(single).all():
+        raise InputError(f"`{name}` must be finite, at most {np.finfo(np.float32).max:g} in size.")
+    return single

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thresher.core.errors import InputError, check_count, check_number
+from thresher.core.missing import read_numbers
 from thresher.core.randomness import RandomState, check_random_state
+from thresher.core.signatures import checked
 
 _BLOCK = 1024  # numbers with a common scale: a large one makes few others coarse
 _STEPS = 127
@@ -132,6 +134,7 @@ class UpdatePacker:
     [1.0, 0.0, 0.0]
     """
 
+    @checked
     def __init__(
         self,
         size: int,
@@ -144,7 +147,7 @@ class UpdatePacker:
         none = np.zeros(check_count("size", size), np.float32)
         check_number("share", share, low=0, high=1, low_open=True)
         self._sent = max(1, round(share * size))
-        self.owed = none if owed is None else np.array(owed, dtype=np.float32)
+        self.owed = none if owed is None else read_numbers("owed", owed).astype(np.float32)
         if self.owed.shape != none.shape or not np.isfinite(self.owed).all():
             raise InputError(
                 f"`owed` must be {size} finite numbers, got shape {self.owed.shape}; begin without "
@@ -159,7 +162,8 @@ class UpdatePacker:
         InputError
             For another size, or values that are not finite.
         """
-        given = np.asarray(update, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what is too large is named as not finite
+            given = read_numbers("update", update).astype(np.float32)
         if given.shape != self.owed.shape:
             raise InputError(
                 f"An update of {len(self.owed)} numbers was expected, got shape {given.shape}."

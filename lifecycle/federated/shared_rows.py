@@ -13,11 +13,13 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from thresher.core.errors import InputError
+from thresher.core.signatures import checked
 
 _SALT = (16, 64)  # bytes: fewer can be guessed, more BLAKE2b does not take
 _WIDTH = 16
 
 
+@checked
 def salted_hashes(rows: Iterable[str | bytes], *, salt: bytes) -> np.ndarray:
     """Hash the rows of a client.
 
@@ -48,7 +50,7 @@ def salted_hashes(rows: Iterable[str | bytes], *, salt: bytes) -> np.ndarray:
             f"`salt` must be {_SALT[0]} to {_SALT[1]} bytes; `secrets.token_bytes(32)` makes one."
         )
     found = bytearray()
-    for place, row in enumerate(rows):
+    for place, row in enumerate(rows.to_pylist() if hasattr(rows, "to_pylist") else rows):
         if not isinstance(row, (str, bytes)):
             raise InputError(f"Row {place} must be str or bytes, got {type(row).__name__}.")
         # Text and bytes of the same content are different rows.
@@ -57,6 +59,7 @@ def salted_hashes(rows: Iterable[str | bytes], *, salt: bytes) -> np.ndarray:
     return np.frombuffer(bytes(found), dtype=f"V{_WIDTH}")
 
 
+@checked
 def rows_to_drop(hashes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Tell each client which of its rows another keeps, so that each is trained on once.
 
@@ -79,6 +82,9 @@ def rows_to_drop(hashes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     >>> rows_to_drop({who: salted_hashes(t, salt=b"0" * 16) for who, t in texts.items()})
     {'a': array([1]), 'b': array([], dtype=int64)}
     """
+    for client, rows in hashes.items():
+        if not isinstance(rows, np.ndarray) or rows.ndim != 1:
+            raise InputError(f"Client {client!r}: {rows!r:.60} is none of `salted_hashes`.")
     seen: set[bytes] = set()
     dropped: dict[str, np.ndarray] = {}
     for client in sorted(hashes, key=lambda name: (len(hashes[name]), name)):

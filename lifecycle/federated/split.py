@@ -9,10 +9,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from thresher.core.classes import class_texts
 from thresher.core.errors import InputError, check_count, check_number
+from thresher.core.missing import without_missing
 from thresher.core.randomness import RandomState, check_random_state
+from thresher.core.signatures import checked
 
 
+@checked
 def dirichlet_split(
     labels: ArrayLike,
     *,
@@ -51,10 +55,12 @@ def dirichlet_split(
     >>> sorted(np.concatenate(parts)) == list(range(100))
     True
     """
-    given = np.asarray(labels)
+    given = without_missing("labels", labels)
+    if given.dtype == object:
+        given = class_texts(given)
     check_count("clients", clients)
     check_count("min_rows", min_rows, low=0)
-    check_number("concentration", concentration, low=0, low_open=True)
+    check_number("concentration", concentration, low=0, high=1e6, low_open=True)
     if given.ndim != 1 or len(given) < clients * min_rows:
         raise InputError(
             f"{clients} clients with at least {min_rows} rows each need {clients * min_rows} "

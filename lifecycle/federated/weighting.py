@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from thresher.core.errors import InputError, ThresherError, check_count, check_number
+from thresher.core.missing import read_numbers
+from thresher.core.signatures import check_fields, checked
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,13 @@ class ClientUpdate:
     seconds: float = 0.0
     size_bytes: int = 0
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+        change = read_numbers("change", self.change)
+        if change.ndim != 1:
+            raise InputError(f"`change` must have shape (n,), got {change.shape}.")
+        object.__setattr__(self, "change", change)
+
 
 @dataclass(frozen=True, eq=False)
 class RoundResult:
@@ -71,6 +80,7 @@ class RoundResult:
     size_bytes: int
 
 
+@checked
 def reach(steps: int, *, momentum: float = 0.0, proximal: float = 0.0) -> float:
     """Return how many plain steps of gradient descent the steps of a client reach.
 
@@ -98,6 +108,7 @@ def reach(steps: int, *, momentum: float = 0.0, proximal: float = 0.0) -> float:
     return place
 
 
+@checked
 def combine_updates(
     updates: Sequence[ClientUpdate],
     *,
@@ -138,6 +149,9 @@ def combine_updates(
     """
     check_count("quorum", quorum)
     check_number("deadline", deadline, low=0)
+    for update in updates:
+        if not isinstance(update, ClientUpdate):
+            raise InputError(f"`updates` must be ClientUpdates, got {update!r:.80}.")
     names = [update.client for update in updates]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)

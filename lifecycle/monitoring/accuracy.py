@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike
 
 from thresher.core.errors import InputError
 from thresher.core.interval import wilson_interval
+from thresher.core.missing import read_numbers
+from thresher.core.signatures import checked
 
 FEWEST = 10
 HINT = (
@@ -55,6 +57,7 @@ class AccuracyEstimate:
         )
 
 
+@checked
 def estimate_accuracy(
     confidence: ArrayLike, *, labeled_confidence: ArrayLike, correct: ArrayLike
 ) -> AccuracyEstimate:
@@ -112,7 +115,7 @@ def estimate_accuracy(
 
 
 def _shares(values: ArrayLike, name: str) -> np.ndarray:
-    array = np.asarray(values, dtype=np.float64).ravel()
+    array = read_numbers(name, values).ravel()
     wrong = ~((array >= 0) & (array <= 1))
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])

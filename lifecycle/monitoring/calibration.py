@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from thresher.core.errors import InputError
+from thresher.core.errors import InputError, check_count
 from thresher.core.randomness import RandomState, check_random_state
+from thresher.core.signatures import checked
 
 from .accuracy import _shares
 
@@ -48,6 +49,7 @@ class Calibration:
         )
 
 
+@checked
 def calibration_error(
     confidence: ArrayLike,
     correct: ArrayLike,
@@ -80,6 +82,8 @@ def calibration_error(
     >>> good.low == 0, bad.low > 0.15
     (True, True)
     """
+    check_count("bins", bins)
+    check_count("resamples", resamples)
     given, right = _shares(confidence, "confidence"), _shares(correct, "correct")
     if len(given) != len(right):
         raise InputError(f"{len(right)} answers came with {len(given)} confidences.")

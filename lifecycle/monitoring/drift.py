@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
+from thresher.core.classes import class_texts
 from thresher.core.errors import InputError, check_number
+from thresher.core.missing import read_numbers
+from thresher.core.signatures import checked
 
 FEWEST = 20
 _MOST = 15_000  # rows of each side, evenly spaced; more change the third digit
@@ -76,6 +79,7 @@ class Drift:
         return f"{self.auc:.3f} (95 % interval {self.low:.3f} to {self.high:.3f})"
 
 
+@checked
 def compare_rows(
     reference: Mapping[str, ArrayLike],
     current: Mapping[str, ArrayLike],
@@ -132,16 +136,19 @@ def compare_rows(
 
 
 def _columns(given: Mapping[str, ArrayLike], what: str) -> dict[str, np.ndarray]:
-    columns = {name: np.asarray(values) for name, values in given.items()}
-    texts = [name for name, column in columns.items() if column.dtype.kind not in "biuf"]
-    if texts:
-        raise InputError(
-            f"Column {texts[0]!r} of `{what}` holds no numbers. Give codes, lengths or embeddings."
-        )
-    if len({column.shape for column in columns.values()}) > 1 or not columns:
+    columns = {name: _numbers(f"{what}[{name!r}]", values) for name, values in given.items()}
+    flat = all(column.ndim == 1 for column in columns.values())
+    if len({column.shape for column in columns.values()}) > 1 or not columns or not flat:
         shapes = {name: column.shape for name, column in columns.items()}
         raise InputError(f"`{what}` must have columns of one length, got {shapes}.")
     return columns
+
+
+def _numbers(name: str, values: ArrayLike) -> np.ndarray:
+    try:
+        return read_numbers(name, values)
+    except InputError as error:
+        raise InputError(f"{error} Give codes, lengths or embeddings.") from error
 
 
 def _step(rows: int) -> int:
@@ -151,8 +158,8 @@ def _step(rows: int) -> int:
 def _units(batches: ArrayLike | None, rows: int | None) -> np.ndarray:
     if batches is None:
         return np.arange(rows or 0)
-    units = np.unique(np.asarray(batches), return_inverse=True)[1]
-    if rows is not None and len(units) != rows:
+    units = np.unique(class_texts(batches, name="batches"), return_inverse=True)[1]
+    if units.ndim != 1 or (rows is not None and len(units) != rows):
         raise InputError(f"`batches` names the batch of {len(units)} rows; there are {rows}.")
     shown: np.ndarray = units
     return shown

@@ -13,8 +13,10 @@ from dataclasses import astuple, dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from thresher.core.classes import class_texts
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.randomness import RandomState, check_random_state
+from thresher.core.signatures import checked
 
 from .accuracy import _shares
 from .days import OF_SUSPECTS, choose_suspected
@@ -49,6 +51,7 @@ class LabelsNeeded:
         )
 
 
+@checked
 def labels_needed(
     confidence: ArrayLike,
     *,
@@ -99,7 +102,9 @@ def labels_needed(
     (True, True)
     """
     trust, right = _shares(confidence, "confidence"), _shares(correct, "correct")
-    names = [str(name) for name in answers]
+    names = class_texts(answers, name="answers").tolist()
+    if any(isinstance(name, list) for name in names):
+        raise InputError("`answers` must be one name for each row.")
     if not len(trust) == len(right) == len(names):
         raise InputError(
             f"{len(trust)} confidences, {len(right)} labels and {len(names)} answers were given; "

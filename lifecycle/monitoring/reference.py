@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from thresher.core.classes import class_texts
 from thresher.core.errors import InputError
 from thresher.core.files import atomic_path
+from thresher.core.matrices import as_matrix
 from thresher.core.numerics.softmax import softmax
+from thresher.core.signatures import checked
 
 COLUMNS = ("answer", "label", "confidence", "probabilities")
 
@@ -45,6 +48,7 @@ class Reference:
         return float(np.mean(mine)) if mine else 0.0
 
 
+@checked
 def write_reference(
     path: str | os.PathLike[str],
     logits: ArrayLike,
@@ -76,24 +80,33 @@ def write_reference(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    shares = softmax(np.asarray(logits, dtype=np.float64))
-    if shares.ndim != 2 or shares.shape != (len(labels), len(classes)):
+    given = as_matrix("logits", logits).astype(np.float64)
+    if not np.isfinite(given).all():
+        at = int(np.argwhere(~np.isfinite(given))[0, 0])
+        raise InputError(f"`logits` must be finite; row {at} is not. Leave out rows that failed.")
+    names, told = class_texts(classes, name="classes"), class_texts(labels, name="labels")
+    shares = softmax(given)
+    if shares.shape != (len(told), len(names)):
         raise InputError(
-            f"`logits` must have a row for each of the {len(labels)} labels and a column for each "
-            f"of the {len(classes)} classes, got shape {shares.shape}."
+            f"`logits` must have a row for each of the {len(told)} labels and a column for each "
+            f"of the {len(names)} classes, got shape {shares.shape}."
         )
-    table = pa.table(
-        {
-            "answer": [classes[at] for at in shares.argmax(1)],
-            "label": list(labels),
-            "confidence": pa.array(shares.max(1), pa.float32()),
-            "probabilities": pa.array(shares.tolist(), pa.list_(pa.float32())),
-        }
-    )
+    try:
+        table = pa.table(
+            {
+                "answer": names[shares.argmax(1)].tolist(),
+                "label": told.tolist(),
+                "confidence": pa.array(shares.max(1), pa.float32()),
+                "probabilities": pa.array(shares.tolist(), pa.list_(pa.float32())),
+            }
+        )
+    except UnicodeEncodeError as error:
+        raise InputError(f"A label or class holds half of a surrogate pair ({error}).") from error
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary)
 
 
+@checked
 def read_reference(path: str | os.PathLike[str]) -> Reference:
     """Read what `write_reference` wrote.
 

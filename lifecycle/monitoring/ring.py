@@ -22,6 +22,7 @@ import numpy as np
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.files import atomic_path
 from thresher.core.numerics.softmax import softmax
+from thresher.core.signatures import checked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,6 +76,7 @@ class RequestRing:
     (0, 0)
     """
 
+    @checked
     def __init__(
         self,
         folder: str | os.PathLike[str],
@@ -232,6 +234,7 @@ def _schema(*, content: bool) -> pa.Schema:
     return pa.schema(fields + more)
 
 
+@checked
 def read_requests(folder: str | os.PathLike[str]) -> pa.Table:
     """Read all rows that a folder holds, by the time at which they came.
 

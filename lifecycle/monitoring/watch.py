@@ -18,7 +18,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from thresher.core.classes import class_texts
 from thresher.core.errors import InputError, check_choice, check_count, check_number
+from thresher.core.matrices import as_matrix
+from thresher.core.signatures import checked
 
 from ..comparing.sequence_state import check_alpha, field
 from .accuracy import _shares
@@ -105,6 +108,7 @@ class Watch:
     True
     """
 
+    @checked
     def __init__(
         self,
         reference: ArrayLike,
@@ -116,13 +120,14 @@ class Watch:
         effect: float = 0.55,
         horizon: int = 365,
     ) -> None:
-        rows = np.asarray(reference, dtype=np.float64)
+        rows = as_matrix("reference", reference).astype(np.float64)
         trust, right = _shares(confidence, "confidence"), _shares(correct, "correct")
         if rows.ndim != 2 or not len(rows) == len(trust) == len(right):
             raise InputError(
                 f"`reference` must have a line for each confidence and label, got {rows.shape}, "
                 f"{len(trust)} and {len(right)}."
             )
+        _check_no_infinity(rows, "reference")
         if len(rows) < 10 * FEWEST:
             raise InputError(
                 f"The reference has {len(rows)} rows; at least {10 * FEWEST} are needed."
@@ -130,7 +135,9 @@ class Watch:
         check_number("effect", effect, low=0.5, high=0.99)
         check_count("horizon", horizon)
         self.alpha, self.effect = check_alpha(alpha), float(effect)
-        self._known = None if answers is None else sorted({str(name) for name in answers})
+        self._known: list[str] | None = None
+        if answers is not None:
+            self._known = sorted(set(class_texts(answers, name="answers").ravel().tolist()))
         self._center, self._scale = scaling(rows)
         designed = design(rows, self._center, self._scale)
         # One half is what the classifier is fitted on, the other what ranks are taken among.
@@ -153,11 +160,14 @@ class Watch:
             raise InputError(
                 "`answers` must be given for the reference and for all labels, or for neither."
             )
-        names = [""] * rows if answers is None else [str(name) for name in answers]
-        if len(names) != rows:
+        names = [""] * rows
+        if answers is not None:
+            names = class_texts(answers, name="answers").tolist()
+        if len(names) != rows or any(isinstance(name, list) for name in names):
             raise InputError(f"{rows} labels came with {len(names)} answers; give one each.")
         return names
 
+    @checked
     def window(self, rows: ArrayLike, *, confidence: ArrayLike) -> None:
         """Take the rows of a day, or of another stretch of time; fewer than 20 tell too little.
 
@@ -169,13 +179,14 @@ class Watch:
             Columns as in the reference.
         confidence : array, shape (m,)
         """
-        given = np.asarray(rows, dtype=np.float64)
+        given = as_matrix("rows", rows).astype(np.float64)
         trust = _shares(confidence, "confidence")
         if given.ndim != 2 or given.shape[1] != len(self._center) or len(given) != len(trust):
             raise InputError(
                 f"A window must have {len(self._center)} columns and a confidence a row, got "
                 f"{given.shape} and {len(trust)}."
             )
+        _check_no_infinity(given, "rows")
         self._labels.begin()
         if len(given) < FEWEST:
             return
@@ -190,6 +201,7 @@ class Watch:
         self._recent = [*self._recent, designed[:_ROWS]][-_KEPT:]
         self._look()
 
+    @checked
     def labels(
         self, confidence: ArrayLike, correct: ArrayLike, *, answers: Sequence[str] | None = None
     ) -> None:
@@ -277,3 +289,9 @@ class Watch:
         alarm = field(state, "alarm", str, where=where)
         self._alarm = check_choice(f"alarm in {where}", alarm, ("", *_WORDS))
         return self
+
+
+def _check_no_infinity(rows: np.ndarray, name: str) -> None:
+    if np.isinf(rows).any():
+        at = int(np.argwhere(np.isinf(rows))[0, 0])
+        raise InputError(f"`{name}` must be finite or NaN; row {at} holds an infinite number.")

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from thresher.core.errors import InputError, check_count, check_number
-from thresher.core.signatures import check_fields
+from thresher.core.signatures import check_fields, checked
 
 from ..comparing.sequence_state import field
 from ..monitoring.accuracy import AccuracyEstimate
@@ -52,7 +52,7 @@ class TriggerRules:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        check_number("floor", self.floor, low=0, high=1)
+        object.__setattr__(self, "floor", float(check_number("floor", self.floor, low=0, high=1)))
         check_count("of", self.of)
         check_count("confirm", self.confirm, high=self.of)
         check_number("recovery", self.recovery, low=0, high=1)
@@ -96,6 +96,7 @@ class Trigger:
     [False, True, False, False]
     """
 
+    @checked
     def __init__(self, rules: TriggerRules) -> None:
         self.rules = rules
         self.armed = True
@@ -103,6 +104,7 @@ class Trigger:
         self._fired: list[float] = []
         self.last = float("-inf")
 
+    @checked
     def look(self, day: float, accuracy: AccuracyEstimate) -> Look:
         """Take the estimate of a day.
 
@@ -185,6 +187,7 @@ class Trigger:
         return made
 
 
+@checked
 def dry_run(rules: TriggerRules, days: Iterable[tuple[float, AccuracyEstimate]]) -> list[Look]:
     """Return what a trigger would have said on past days.
 
@@ -208,5 +211,9 @@ def dry_run(rules: TriggerRules, days: Iterable[tuple[float, AccuracyEstimate]])
     >>> [look.day for look in dry_run(TriggerRules(floor=0.8), days) if look.fires]
     [2]
     """
-    trigger = Trigger(rules)
-    return [trigger.look(day, accuracy) for day, accuracy in days]
+    trigger, looks = Trigger(rules), []
+    for entry in days:
+        if not isinstance(entry, (tuple, list)) or len(entry) != 2:
+            raise InputError(f"`days` must be pairs of a day and an estimate, got {entry!r:.80}.")
+        looks.append(trigger.look(*entry))
+    return looks

@@ -32,6 +32,7 @@ def calls_of(package: str) -> list[Call]:
         "active_learning": active_learning_calls,
         "augment": augment_calls,
         "training": training_calls,
+        "lifecycle": lifecycle_calls,
     }
     return makers[package](_Data())
 
@@ -361,4 +362,165 @@ def training_calls(data: _Data) -> list[Call]:
         Call("ModelSpec", lambda **more: t.ModelSpec(**more),
              {"name": "mlp", "modality": "features", "num_classes": 2, "input_shape": (4,),
               "width": 8}),
+    ]  # fmt: skip
+
+
+def lifecycle_calls(data: _Data) -> list[Call]:  # noqa: C901 — many small calls
+    import lifecycle as lc
+
+    folder = Path(tempfile.mkdtemp())
+    numbers = iter(range(10**9))
+    trust, right = np.clip(data.scores, 0.3, 1.0), data.y
+    many = 220
+    wide = np.random.default_rng(1).normal(size=(many, 3))
+    sure, well = np.linspace(0.4, 1, many), np.arange(many) % 5 > 0
+    estimate = lc.estimate_accuracy(trust, labeled_confidence=trust, correct=right)
+    served = type("Model", (), {"digest": "0" * 32, "classes": ["a", "b"]})()
+    change = np.linspace(-1, 1, 12)
+    kept = folder / "kept"
+    lc.RequestRing(kept).close()
+
+    def watch(rows: Any, confidence: Any, correct: Any, answers: Any, day: Any, **more: Any) -> Any:
+        made = lc.Watch(wide, confidence=sure, correct=well, answers=["a", "b"] * (many // 2),
+                        **more)  # fmt: skip
+        for _ in range(2):
+            made.window(rows, confidence=day)
+        made.labels(confidence, correct, answers=answers)
+        return made.restore(made.to_json()).state()
+
+    def reference(logits: Any, labels: Any, classes: Any) -> Any:
+        path = folder / f"{next(numbers)}.parquet"
+        lc.write_reference(path, logits, labels=labels, classes=classes)
+        return lc.read_reference(path).correct
+
+    def added(sequence: Any, values: Any, **more: Any) -> Any:
+        made = sequence(**more)
+        made.add(values)
+        return sequence.from_json(made.to_json()).interval
+
+    def guard(values: Any, limits: Any, **more: Any) -> Any:
+        made = lc.Guard(**more)
+        made.add(values, limits=limits)
+        return lc.Guard.from_json(made.to_json()).evidence
+
+    def groups(outcomes: Any, treated: Any, **more: Any) -> Any:
+        made = lc.ABTest(**more)
+        made.add(outcomes, treated=treated)
+        return made.interval
+
+    def shadow(row: Any, old: Any, new: Any, label: Any, agreed: Any, **more: Any) -> Any:
+        made = lc.Shadow(**more)
+        made.agreed(agreed)
+        made.saw(row, old=old, new=new)
+        made.label(row, label)
+        return made.result()
+
+    def canary(user: Any, new: Any, failed: Any, seconds: Any, **more: Any) -> Any:
+        made = lc.Canary(**more)
+        made.observe(new=new, failed=failed, seconds=seconds)
+        return made.takes(user)
+
+    def trigger(day: Any, accuracy: Any, **more: Any) -> Any:
+        made = lc.Trigger(lc.TriggerRules(**more))
+        made.look(day, accuracy)
+        return lc.Trigger.from_json(made.to_json()).armed
+
+    def ring(limit_mb: Any, rows_per_file: Any, seconds_per_file: Any, content: Any) -> Any:
+        at = folder / f"ring{next(numbers)}"
+        made = lc.RequestRing(at, limit_mb=limit_mb, rows_per_file=rows_per_file,
+                              seconds_per_file=seconds_per_file, content=content)  # fmt: skip
+        made.add(served, np.arange(2), np.eye(2), seconds=0.1, content=([b"x", b"y"], np.arange(2)))
+        made.close()
+        return lc.read_requests(at).num_rows
+
+    def combined(**more: Any) -> Any:
+        update = lc.ClientUpdate(**more)
+        return lc.combine_updates([update], quorum=1).change
+
+    def packed(update: Any, **more: Any) -> Any:
+        sent = lc.UpdatePacker(**more).pack(update).to_bytes()
+        return lc.PackedUpdate.from_bytes(sent).values()
+
+    def adapted(down: Any, up: Any, weight: Any, bias: Any) -> Any:
+        base = lc.Base("encoder", 10**6)
+        adapter = lc.Adapter("encoder", low_rank={"a": (down, up)}, whole={"b": (weight, bias)})
+        store = lc.AdapterStore(folder / f"store{next(numbers)}", base=base)
+        store.add("one", adapter)
+        return store.get("one").rank
+
+    return [
+        Call("estimate_accuracy", lc.estimate_accuracy,
+             {"confidence": trust, "labeled_confidence": trust, "correct": right}),
+        Call("calibration_error", lc.calibration_error,
+             {"confidence": sure, "correct": well, "bins": 5, "resamples": 20, "random_state": 0},
+             0.5),
+        Call("compare_rows", lc.compare_rows,
+             {"reference": {"a": data.scores, "b": data.numbers},
+              "current": {"a": data.scores, "b": data.numbers}}),
+        Call("compare_rows column", lambda column, **more: lc.compare_rows(
+            {"a": data.scores}, {"a": column}, **more),
+             {"column": data.scores, "batches": data.y, "reference_batches": data.y}),
+        Call("labels_needed", lc.labels_needed,
+             {"confidence": sure, "correct": well, "answers": np.array(["a", "b"] * (many // 2)),
+              "fall": 0.5, "days": 7, "alpha": 0.05, "horizon": 365, "random_state": 0}, 0.02),
+        Call("Watch", watch,
+             {"rows": wide[:ROWS], "day": trust, "confidence": trust, "correct": right,
+              "answers": data.names, "alpha": 0.05, "effect": 0.55, "horizon": 365}),
+        Call("Watch reference", lc.Watch,
+             {"reference": wide, "confidence": sure, "correct": well, "answers": None,
+              "alpha": 0.05}, 0.5),
+        Call("write_reference", reference,
+             {"logits": data.probs, "labels": data.names, "classes": ["a", "b"]}, 0.5),
+        Call("AsymptoticSequence", functools.partial(added, lc.AsymptoticSequence),
+             {"values": data.numbers, "alpha": 0.05, "best_at": 500, "at_least": 10}),
+        Call("BettingSequence", functools.partial(added, lc.BettingSequence),
+             {"values": data.scores, "low": 0.0, "high": 1.0, "alpha": 0.05, "grid": 101}),
+        Call("Guard", guard,
+             {"values": data.scores, "limits": trust * 0.5, "limit": 0.1, "alpha": 0.01,
+              "every": 2}),
+        Call("ABTest", groups,
+             {"outcomes": data.scores, "treated": data.y, "share": 0.5, "alpha": 0.05,
+              "bounds": (0.0, 1.0)}, 0.3),
+        Call("Shadow", shadow,
+             {"row": "one", "old": "a", "new": "b", "label": "b", "agreed": 3, "alpha": 0.02,
+              "margin": 0.0, "worth": 0.01, "sequence": "asymptotic"}),
+        Call("Canary", canary,
+             {"user": "ann", "new": True, "failed": False, "seconds": 0.1,
+              "key": "sixteen letters!", "shares": (0.1, 0.5), "step": 10, "most_errors": 0.02,
+              "slow_s": 1.0, "most_slow": 0.05, "alpha": 0.01}),
+        Call("rows_needed", lc.rows_needed,
+             {"difference": 0.02, "accuracy": 0.9, "disagreement": 0.1}),
+        Call("Trigger", trigger,
+             {"day": 3.0, "accuracy": estimate, "floor": 0.8, "confirm": 1, "of": 2,
+              "recovery": 0.01, "cooldown_days": 3.0, "budget": 2}),
+        Call("dry_run", lc.dry_run,
+             {"rules": lc.TriggerRules(floor=0.8), "days": [(1.0, estimate), (2.0, estimate)]}),
+        Call("RequestRing", ring,
+             {"limit_mb": 1.0, "rows_per_file": 10, "seconds_per_file": 5.0, "content": True}, 0.3),
+        Call("read_requests", lambda folder: lc.read_requests(folder).num_rows,
+             {"folder": str(kept)}, 0.3),
+        Call("ServingOptions", lc.ServingOptions,
+             {"threads": 1, "batch": None, "max_rows": 10, "queue_rows": 20, "deadline_s": 1.0,
+              "cache_mb": 1.0, "near": None, "admin_token": None, "watch_s": 0.0}),
+        Call("reach", lc.reach, {"steps": 5, "momentum": 0.5, "proximal": 0.1}),
+        Call("ClientUpdate", combined,
+             {"client": "one", "change": change, "rows": 10, "steps": 5, "seconds": 1.0,
+              "size_bytes": 12}),
+        Call("combine_updates", lc.combine_updates,
+             {"updates": [lc.ClientUpdate("one", change, rows=10, steps=5)], "quorum": 1,
+              "deadline": 10.0, "momentum": 0.0, "proximal": 0.0}),
+        Call("UpdatePacker", packed,
+             {"update": change, "size": 12, "share": 0.5, "owed": None, "random_state": 0}),
+        Call("salted_hashes", lc.salted_hashes, {"rows": data.texts, "salt": b"sixteen letters!"}),
+        Call("rows_to_drop", lc.rows_to_drop,
+             {"hashes": {"one": lc.salted_hashes(data.texts, salt=b"sixteen letters!")}}),
+        Call("dirichlet_split", lc.dirichlet_split,
+             {"labels": data.y, "clients": 2, "concentration": 0.3, "min_rows": 1,
+              "random_state": 0}),
+        Call("train_head", lc.train_head,
+             {"head": np.zeros((5, 2)), "embeddings": data.X, "targets": data.y, "steps": 3,
+              "learning_rate": 0.5, "proximal": 0.1, "batch_size": 8, "random_state": 0}),
+        Call("Adapter", adapted,
+             {"down": np.ones((2, 3), np.float32), "up": np.ones((4, 2), np.float32),
+              "weight": np.ones((4, 3), np.float32), "bias": np.ones(4, np.float32)}, 0.3),
     ]  # fmt: skip

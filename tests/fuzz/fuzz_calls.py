@@ -30,7 +30,7 @@ from mutations import mutate, same_forms
 
 from thresher.core.errors import ThresherError, ThresherWarning
 
-PACKAGES = ("core", "curation", "active_learning", "augment", "training")
+PACKAGES = ("core", "curation", "active_learning", "augment", "training", "lifecycle")
 LONGEST_S = 20
 MOST_BYTES = 12 * 2**30
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).with_name("fuzz_calls.py")
-PACKAGES = ("core", "curation", "active_learning", "augment", "training")
+PACKAGES = ("core", "curation", "active_learning", "augment", "training", "lifecycle")
 
 
 def fuzz(package: str, *options: str) -> None:
