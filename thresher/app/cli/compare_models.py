@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..terminal import write_line
 from .models import Model
 from .options import INPUT_OPTIONS, Json, read_as, with_options
+
+if TYPE_CHECKING:
+    from ..comparing.comparison import ModelComparison
 
 Labels = Annotated[
     list[Path] | None,
@@ -71,7 +75,8 @@ def compare(
         )
     needed = None if rows_needed is None else found.needed(rows_needed)
     if as_json:
-        said = {**vars(found), "to_label": str(found.to_label)}
+        known = None if math.isnan(found.difference) else found.difference
+        said = {**vars(found), "difference": known, "to_label": str(found.to_label)}
         more = {} if needed is None else {"rows_needed": needed[0], "labels_needed": needed[1]}
         write_line(json.dumps(said | more, sort_keys=True))
         return
@@ -79,10 +84,10 @@ def compare(
         f"{found.disagreements:,} of {found.rows:,} rows get different answers "
         f"({found.disagreement:.1%}); {found.labels:,} are labeled, {found.waiting:,} wait"
     )
-    write_line(
-        f"{found.verdict}: the new model's accuracy is {100 * found.difference:+.1f} points "
-        f"({100 * found.lower:+.1f} to {100 * found.upper:+.1f}, at every look)"
-    )
+    if math.isnan(found.difference):
+        write_line(f"{found.verdict}: no row counts yet; label the first ones of {found.to_label}")
+    else:
+        _say_difference(found)
     if needed is not None:
         write_line(
             f"to find {100 * float(rows_needed or 0):g} points: {needed[0]:,} rows, "
@@ -90,3 +95,10 @@ def compare(
         )
     if found.waiting:
         write_line(f"{found.to_label} waits for labels")
+
+
+def _say_difference(found: ModelComparison) -> None:
+    write_line(
+        f"{found.verdict}: the new model's accuracy is {100 * found.difference:+.1f} points "
+        f"({100 * found.lower:+.1f} to {100 * found.upper:+.1f}, at every look)"
+    )
