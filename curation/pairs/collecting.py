@@ -116,7 +116,7 @@ def score_pairs(
     arrays : str
         What the two arrays' names begin with where an ``.npz`` file has more, such as ``"l14"``.
     decode : bool
-        Decode images without an encoder too, to find damaged and blank ones, some 4 ms each.
+        Decode images without an encoder too, to find damaged and blank ones.
     executor, workers
         See `thresher.core.executor.get_executor`.
     device : {"auto", "cpu", "cuda"}
