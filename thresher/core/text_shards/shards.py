@@ -115,9 +115,10 @@ def usual_column(names: Iterable[str]) -> str:
             return plain[wanted]
     if len(listed) == 1:
         return listed[0]
+    if not listed:
+        raise InputError("no column holds text")
     raise InputError(
-        f"no column is clearly the text; name one of {', '.join(listed) or 'none'} with --text "
-        "(`text`)"
+        f"no column is clearly the text; name one of {', '.join(listed)} with --text (`text`)"
     )
 
 
