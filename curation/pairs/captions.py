@@ -2,8 +2,8 @@
 
 Web pages carry captions that say nothing of their image: the name of its file, a button's word, a
 web address. The kinds are those that filters of the field look for (S. Y. Gadre et al., "DataComp",
-NeurIPS 2023; P. Sharma et al., "Conceptual Captions", ACL 2018). Costs some 10 µs a caption, and 25
-more for the language.
+NeurIPS 2023; P. Sharma et al., "Conceptual Captions", ACL 2018). The
+language takes 25 µs a caption.
 """
 
 from __future__ import annotations

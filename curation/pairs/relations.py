@@ -3,7 +3,8 @@
 Pairs are taken in the order of their scores; a pair stays unless one that stayed before is the same
 in its image, its caption, or both. So every dropped pair has a kept one that is the same as it and
 scores no lower: a greedy maximal independent set, as in `curation.duplicates.stars`, over several
-relations at once. Costs a few µs a pair, and 8 bytes for each close pair.
+relations at once. Costs one pass over pairs and close pairs, which are in
+memory.
 """
 
 from __future__ import annotations
