@@ -142,6 +142,8 @@ def test_labels_of_a_log_decide(models: Path, tmp_path: Path) -> None:
     words += ["--out", str(tmp_path / "out"), "--json"]
     first = json.loads(CliRunner().invoke(app, words).stdout)
     assert first["verdict"] == "not yet known"
+    assert first["difference"] is None  # the models disagree on the first row already
+    assert "no row counts yet" in CliRunner().invoke(app, words[:-1]).stdout
     path = tmp_path / "out" / "to_label.csv"
     rows = table(path)
     with path.open("w", encoding="utf-8", newline="") as file:
