@@ -266,7 +266,7 @@ def test_images_are_curated():
         (Curator(["label", "label"]), {}, "twice"),
         (Curator([("leakage", {"treshold": 1})]), {}, "Did you mean 'threshold'"),
         (Curator([("near_duplicate", {"keep": "last"})]), {}, "`keep` must be one of"),
-        (Curator(["coreset"]), {}, "needs a size"),
+        (Curator(["coreset"]), {}, "needs one size"),
         (Curator([("coreset",)]), {}, "A step is a name"),
         (Curator(["label"]), {}, "needs the label column"),
         (Curator(label_action="delete"), {}, "`label_action`"),
