@@ -1,10 +1,10 @@
 """Claim: copies of six kinds among conversations: recall and precision are .95 or more.
 
 Sets, copies and look-alikes: see `planted/chats.py`. Rules were made while looking at the first
-set (docstrings of numpy and scipy); of the second and the last only these numbers were seen, twice,
-and the third was judged once, after all rules stood. A copy counts as found where one of its family
-goes and names another one of it; a row that goes for the sake of another family is false. Peers
-name no twin: there a row that goes is right where another one of its family stays.
+set (docstrings of numpy and scipy); of the second and the last only these numbers were seen,
+several times, and the third was judged once, after all rules stood. A copy counts as found where
+one of its family goes and names another one of it; a row that goes for the sake of another family
+is false. Peers name no twin: there a row that goes is right where another one of its family stays.
 
 Peers: SemHash at the threshold of a grid that is best on the truth, by vectors of the encoder that
 we ship, for prompt and answer and for the prompt alone; datatrove's MinHash as it stands (5-grams
