@@ -74,6 +74,7 @@ def _reference(stage: Done[Any]) -> Line:
     found = stage.summary
     seen = stage.cost.rows_in
     part = f", on {seen:,} of the training rows" if seen != found["of_rows"] else ""
+    part += "; each row passes through the encoder first" if found["megabytes"] is None else ""
     return Line(
         "reference",
         rows=seen,
