@@ -190,7 +190,7 @@ def find_chat_issues(
 
 def usual_senses(chats: Conversations) -> tuple[str, ...]:
     """Return what counts as a copy where it is not said."""
-    return tuple(sense for sense in USUAL if sense != "prompt" or not chats.shape.rejected)
+    return tuple(sense for sense in USUAL if sense != "prompt" or not chats.shape.has_rejected)
 
 
 def _check(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from thresher.core.errors import InputError, check_column
@@ -34,6 +34,8 @@ class Shape:
         Columns that together are what the user says.
     answer : str or None
     system, rejected : str or None
+    others : tuple of Shape
+        How rows are written that have none of these columns, where a set mixes shapes.
     """
 
     name: str
@@ -42,19 +44,41 @@ class Shape:
     answer: str | None = None
     system: str | None = None
     rejected: str | None = None
+    others: tuple[Shape, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that hold the conversation, the rejected answer apart."""
-        named = (self.system, self.turns, *self.prompts, self.answer)
-        return tuple(name for name in named if name is not None)
+        named = [self.system, self.turns, *self.prompts, self.answer]
+        named += [name for other in self.others for name in other.columns]
+        return tuple(dict.fromkeys(name for name in named if name is not None))
+
+    @property
+    def has_rejected(self) -> bool:
+        """Whether there are rejected answers, in this shape or another one of the set."""
+        return self.rejected is not None or any(other.has_rejected for other in self.others)
 
     def __str__(self) -> str:
         beside = f", rejected: {self.rejected}" if self.rejected else ""
-        return f"{self.name} ({', '.join(self.columns)}{beside})"
+        own = f"{self.name} ({', '.join(replace(self, others=()).columns)}{beside})"
+        return ", or ".join([own, *map(str, self.others)])
+
+    def holds(self, row: Mapping[str, Any]) -> bool:
+        """Tell whether a row has anything in the columns of the prompt, the answer or the turns."""
+        named = (self.turns, *self.prompts, self.answer)
+        return any(name is not None and not _is_nothing(row.get(name)) for name in named)
+
+    def of(self, row: Mapping[str, Any]) -> Shape:
+        """Return the shape in which a row is written, among this one and the others."""
+        if not self.others or self.holds(row):
+            return self
+        return next((other for other in self.others if other.holds(row)), self)
 
     def read(self, row: Mapping[str, Any]) -> tuple[Turn, ...] | None:
         """Return the turns of a row; None where its cell holds no turns."""
+        return self.of(row)._read(row)
+
+    def _read(self, row: Mapping[str, Any]) -> tuple[Turn, ...] | None:
         if self.turns is not None:
             return _with_system(_turns(row.get(self.turns)), row, self.system)
         asked = [_turns(row.get(name)) for name in self.prompts]
@@ -72,16 +96,20 @@ class Shape:
 
     def read_rejected(self, row: Mapping[str, Any]) -> str:
         """Return the text of the rejected answer, empty where there is none."""
-        if self.rejected is None or is_missing(row.get(self.rejected)):
+        rejected = self.of(row).rejected
+        if rejected is None or is_missing(row.get(rejected)):
             return ""
-        turns = _turns(row[self.rejected])
+        turns = _turns(row[rejected])
         if turns is None:
-            return str(row[self.rejected])
+            return str(row[rejected])
         return "\n".join(turn.text for turn in turns if turn.role == "assistant")
 
 
 def find_shape(rows: Sequence[Mapping[str, Any]], *, columns: Sequence[str] = ()) -> Shape:
     """Tell how conversations are written, from the first 200 rows.
+
+    Rows that have nothing in the columns found are looked at again, 200 at a time, since sets that
+    were put together of several mix their shapes.
 
     Parameters
     ----------
@@ -100,6 +128,33 @@ def find_shape(rows: Sequence[Mapping[str, Any]], *, columns: Sequence[str] = ()
         for name in columns:
             check_column(name, names, role="conversation")
         return _of_named(head, tuple(columns), names)
+    first, others = _shape_of(head, names), []
+    rest = _without_nothing(row for row in rows if not first.holds(row))
+    while rest:
+        try:
+            other = _shape_of(rest[:LOOKED_AT], [name for row in rest[:LOOKED_AT] for name in row])
+        except InputError:  # these rows hold no conversation, which each of them is told
+            break
+        left = [row for row in rest if not other.holds(row)]
+        if len(left) == len(rest):
+            break
+        others.append(other)
+        rest = left
+    return replace(first, others=tuple(others))
+
+
+def _without_nothing(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows with the cells that hold anything, those without any left out."""
+    filled = ({name: cell for name, cell in row.items() if not _is_nothing(cell)} for row in rows)
+    return [row for row in filled if row]
+
+
+def _is_nothing(cell: Any) -> bool:
+    return is_missing(cell) or (isinstance(cell, (list, tuple)) and not cell)
+
+
+def _shape_of(head: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Shape:
+    names = list(dict.fromkeys(names))
     plain = {name.strip().lower(): name for name in reversed(names)}
     lists = [name for name in names if _holds_turns(head, name)]
     for wanted in LISTS:

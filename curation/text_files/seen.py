@@ -75,12 +75,15 @@ def read_seen(folders: Sequence[Path]) -> list[Seen]:
     Raises
     ------
     InputError
-        When none of them could be read.
+        When none of them could be read, or those that could hold no rows.
     """
     seen = [Seen(**json.loads((folder / "seen.json").read_bytes())) for folder in folders]
     failed = [each.error for each in seen if each.error is not None]
-    if len(failed) == len(seen):
-        raise InputError(f"None of {len(seen)} files can be read; the first: {failed[0]}.")
+    if failed and not any(each.rows or each.bad for each in seen):
+        what = f"None of {len(seen)} files can be read"
+        if len(failed) < len(seen):
+            what = f"{len(failed)} of {len(seen)} files cannot be read, and the others have no rows"
+        raise InputError(f"{what}; the first: {failed[0].rstrip('.')}.")
     return seen
 
 

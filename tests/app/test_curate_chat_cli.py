@@ -129,3 +129,24 @@ def test_copies_by_meaning() -> None:
     found = run("chats.jsonl", "--by", "meaning", "--encoder", "builtin:text-hash")
     assert found["facts"]["copies"] == {"meaning": 1}
     assert found["decisions"]["drop"] == 1
+
+
+def test_files_of_other_shapes_are_read_too() -> None:
+    Path("set").mkdir()
+    Path("set/a.jsonl").write_text("".join(line(f"{ASK} {at}", SAY) + "\n" for at in range(300)))
+    other = {"prompt": "Name a river.", "completion": "The Ebro."}
+    same = {"prompt": "name a river", "completion": "The Ebro, in Spain."}
+    Path("set/b.jsonl").write_text(f"{json.dumps(other)}\n{json.dumps(same)}\n")
+    found = run("set", "--by", "prompt")
+    assert found["facts"]["shape"] == "turns (messages), or prompt and answer (prompt, completion)"
+    assert (found["rows"], found["set_aside"]) == (302, 0)
+    (worst,) = [row for row in found["worst"] if row["file"].endswith("b.jsonl")]
+    assert (worst["line"], worst["twin_line"], worst["check"]) == (1, 2, "near_duplicate")
+
+
+def test_a_system_prompt_beside_the_turns_is_one() -> None:
+    pirate, clerk = (json.loads(line(ASK, SAY)) | {"system": said} for said in ("Ahoy!", "Sirs,"))
+    Path("chats.jsonl").write_text(f"{json.dumps(pirate)}\n{json.dumps(clerk)}\n")
+    found = run("chats.jsonl", "--by", "prompt")
+    assert found["facts"]["roles"] == {"assistant": 2, "system": 2, "user": 2}
+    assert found["decisions"]["drop"] == 0

@@ -215,3 +215,14 @@ def test_a_killed_command_goes_on(tmp_path):
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in done.items())
     one, two = (Manifest.load(tmp_path / name / "manifest") for name in ("one", "two"))
     assert one.fingerprint == two.fingerprint
+
+
+def test_stretches_that_belong_to_no_pair_are_named(shards, tmp_path):
+    for at in range(11):
+        (tmp_path / f"x{at:02}.tar").write_bytes(b"")
+    result = call(*shards, *sorted(tmp_path.glob("x*.tar")), "--work", tmp_path / "work")
+    assert result.exit_code == 0, result.output
+    assert "11 stretches of shards belong to no pair" in result.stdout
+    assert "  x00.tar: not a tar file (empty file)" in result.stdout
+    assert "  x09.tar:" in result.stdout
+    assert f"  1 more, all in {tmp_path / 'work' / 'issues.parquet'}" in result.stdout

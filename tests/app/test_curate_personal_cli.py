@@ -85,6 +85,14 @@ def test_turns_and_tables_are_masked_too() -> None:
     assert back[0]["messages"][1] == turns[1]
 
 
+def test_no_label_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("plain.csv").write_text("text\nask ann@example.org\nask us\n", encoding="utf-8")
+    assert thresher.app.curate_personal("plain.csv").facts["pieces"] == {"email": 1}
+    assert "LABEL" not in capsys.readouterr().err
+    thresher.app.curate_quality("plain.csv", rules="gopher")
+    assert "LABEL" not in capsys.readouterr().err
+
+
 def test_what_cannot_be_done_is_said() -> None:
     with pytest.raises(InputError, match="written by --clean"):
         thresher.app.curate_personal("mails.jsonl", action="mask")

@@ -45,6 +45,16 @@ def test_items_are_found_and_texts_dropped() -> None:
     assert "quiz: 2 of 2 items found" in result.stdout
     assert "other: 0 of 1 items found" in result.stdout
     assert "set aside: c.parquet: unreadable file" in result.stdout
+    assert "set aside: b.jsonl:3: broken JSON" in result.stdout
+    with Path("crawl/d.jsonl").open("w") as file:
+        file.write("[]\n" * 12)
+    result = call("crawl", *options, "--benchmark-text", "question")
+    named = [line for line in result.stdout.splitlines() if line.startswith("set aside:")]
+    assert named[2] == "set aside: d.jsonl:1: not a JSON object; each line must be one"
+    assert named[9].startswith("set aside: d.jsonl:8:")
+    assert named[10] == "set aside: 4 more, all in found/set_aside.parquet"
+    Path("crawl/d.jsonl").unlink()
+    result = call("crawl", *options, "--benchmark-text", "question", "--action", "drop")
     assert Path("found/clean/a.txt").read_text() == "nothing here\nthe end\n"
     assert Path("found/clean/b.jsonl").read_text() == '{"content": "fine"}\n'
 

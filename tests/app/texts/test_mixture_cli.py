@@ -21,6 +21,10 @@ def test_sources_are_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert result.exit_code == 0, result.output
     assert "of 1,000 words" in result.stdout
     assert "1.67 passes" in result.stdout
+    assert "set aside" not in result.stdout
+    Path("c.jsonl").write_text('{"text": "six"}\n{"te')
+    result = CliRunner().invoke(app, [*words, "more=1=c.jsonl", "--tokens", "10"])
+    assert "set aside: c.jsonl:2: broken JSON" in result.stdout
     result = CliRunner().invoke(app, [*words, "--tokens", "1000", "--most-passes", "1", "--json"])
     found = json.loads(result.stdout)
     assert found["sources"]["code"]["tokens"] == 300

@@ -32,7 +32,7 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     (root / "Annotations" / "a.xml").write_bytes(data)
     (root / "Annotations" / "b.xml").write_bytes(data)
     (root / "ImageSets" / "Main").mkdir(parents=True)
-    (root / "ImageSets" / "Main" / "train.txt").write_text("a\n")
+    (root / "ImageSets" / "Main" / "train.txt").write_bytes(b"\xef\xbb\xbfa\n")
     (root / "ImageSets" / "Main" / "val.txt").write_text("b\n")
     (root / "ImageSets" / "Main" / "cat_train.txt").write_text("a  1\nb -1\n")
     return root
@@ -73,6 +73,7 @@ def test_only_what_changed_changes(root: Path, tmp_path: Path) -> None:
     expected = expected.replace("<name>cat<", "<name>caf&#233; &amp; bar<")
     assert after["Annotations/a.xml"] == expected.encode(encoding)
     assert after["ImageSets/Main/cat_train.txt"] == b"a  1\n"
+    assert after["ImageSets/Main/train.txt"] == b"\xef\xbb\xbfa\n"
     assert after["ImageSets/Main/val.txt"] == b""
     assert "Annotations/b.xml" not in after
 

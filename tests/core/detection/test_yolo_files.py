@@ -207,6 +207,24 @@ def test_lists_of_images(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "val.txt").read_text() == "images/c.jpg\n"
 
 
+def test_a_byte_order_mark_belongs_to_no_line(tmp_path: Path) -> None:
+    mark, line = "\ufeff", "0 0.5 0.5 0.5 0.5\r\n"
+    for name in "ab":
+        picture(tmp_path / "images" / f"{name}.jpg")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "a.txt").write_bytes(f"{mark}{line}{line}".encode())
+    (tmp_path / "train.txt").write_text(f"{mark}images/a.jpg\nimages/b.jpg\n", encoding="utf-8")
+    (tmp_path / "data.yaml").write_text(f"{mark}train: train.txt\nnames: [cat]\n", encoding="utf-8")
+    found = load_detection_set(tmp_path / "data.yaml")
+    assert found.files.tolist() == [str(tmp_path / "images" / f"{name}.jpg") for name in "ab"]
+    assert not found.faults
+    assert found.boxes.tolist() == [[10, 5, 30, 15]] * 2
+    kept = found.keep(images=np.ones(2, bool), boxes=np.array([False, True]))
+    write_detection_set(kept, tmp_path / "out")
+    assert (tmp_path / "out/labels/a.txt").read_bytes() == f"{mark}{line}".encode()
+    assert (tmp_path / "out/train.txt").read_bytes() == (tmp_path / "train.txt").read_bytes()
+
+
 def test_a_folder_of_both(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     (tmp_path / "a.txt").write_text("1 0.5 0.5 0.5 0.5\n")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from curation import read_conversations
+from curation import find_chat_issues, read_conversations
 from curation.chat.order import turn_faults
 from curation.chat.turns import Turn
 from thresher.core.errors import InputError
@@ -71,6 +71,26 @@ def test_rejected_answers_systems_and_contexts_are_read() -> None:
     (turns,) = read_conversations([alpaca]).turns
     asked = Turn("user", "Sum up.\n\nA long text.")
     assert turns == (Turn("system", "Be brief."), asked, Turn("assistant", "B"))
+
+
+def test_each_row_is_read_in_its_own_shape() -> None:
+    turns = [{"from": "human", "value": ASK}, {"from": "gpt", "value": SAY}]
+    rows: list[dict[str, Any]] = [
+        *[{"messages": MESSAGES, "prompt": None}] * 300,
+        {"conversations": turns},
+        {"prompt": ASK, "chosen": SAY, "rejected": "Five.", "messages": None},
+        {"note": "x"},
+        {"messages": []},
+    ]
+    found = read_conversations(rows)
+    assert str(found.shape) == (
+        "turns (messages), or turns (conversations), or prompt, chosen and rejected answer "
+        "(prompt, chosen, rejected: rejected)"
+    )
+    assert found.turns[:302] == [(Turn("user", ASK), Turn("assistant", SAY))] * 302
+    assert found.turns[302:] == [None, None]
+    assert found.rejected[300:] == ["", "Five.", "", ""]
+    assert find_chat_issues(rows).senses == ("whole", "answer", "part")
 
 
 def test_parts_and_calls_of_tools_are_kept() -> None:

@@ -227,6 +227,9 @@ def test_bad_options(tmp_path: Path) -> None:
         ({"n": 0}, "`n` must be at least 1"),
         ({"text": "txt"}, "None of 1 files can be read; the first: 000.jsonl: no column 'txt'"),
     ]
+    (tmp_path / "empty.jsonl").touch()
+    with pytest.raises(InputError, match="1 of 2 files cannot be read, and the others have no row"):
+        decontaminate([*paths, tmp_path / "empty.jsonl"], benchmarks, out, text="txt")
     for options, said in cases:
         with pytest.raises(InputError, match=said):
             decontaminate(paths, benchmarks, out, **options)

@@ -10,7 +10,7 @@ import typer
 
 from ..terminal import write_line
 from .options import Json
-from .text_streams import Executor, OutFolder, Sources, Text, Workers
+from .text_streams import Executor, OutFolder, Sources, Text, Workers, set_aside_lines
 
 
 def contamination(
@@ -82,10 +82,10 @@ def contamination(
             workers=workers,
         )
     found = done.to_json()
-    write_line(json.dumps(found, sort_keys=True) if as_json else _shown(found))
+    write_line(json.dumps(found, sort_keys=True) if as_json else _shown(found, done.folder))
 
 
-def _shown(found: dict[str, Any]) -> str:
+def _shown(found: dict[str, Any], folder: Path) -> str:
     lines = [
         f"{found['rows']:,} texts: {found['contaminated']:,} contaminated, "
         f"{found['unreadable']:,} rows could not be read"
@@ -95,7 +95,7 @@ def _shown(found: dict[str, Any]) -> str:
         for name, each in found["benchmarks"].items()
     ]
     lines += _told(found["paraphrases"])
-    lines += [f"set aside: {reason}" for reason in found["failed"].values()]
+    lines += set_aside_lines(folder, found["failed"])
     lines.append(f"findings: {found['folder']}")
     lines += [f"clean: {path}" for path in found["clean"]]
     return "\n".join(lines)

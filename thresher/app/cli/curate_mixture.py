@@ -11,7 +11,7 @@ import typer
 from ...core.errors import InputError
 from ..terminal import write_line
 from .options import Json, help_of
-from .text_streams import Executor, Text, Workers
+from .text_streams import Executor, Text, Workers, set_aside_lines
 
 
 def mixture(
@@ -65,7 +65,7 @@ def mixture(
             workers=workers,
         )
     found = done.to_json()
-    write_line(json.dumps(found, sort_keys=True) if as_json else _shown(found, tokens))
+    write_line(json.dumps(found, sort_keys=True) if as_json else _shown(found, tokens, done.folder))
 
 
 def _sources(given: list[str]) -> tuple[dict[str, list[str]], dict[str, float]]:
@@ -90,7 +90,7 @@ def _sources(given: list[str]) -> tuple[dict[str, list[str]], dict[str, float]]:
     return paths, weights
 
 
-def _shown(found: dict[str, Any], tokens: float) -> str:
+def _shown(found: dict[str, Any], tokens: float, folder: Path) -> str:
     lines = [f"{found['tokens']:,} of {tokens:,g} {found['counted']}"]
     lines += [
         f"  {name}: {each['share']:.1%}, {each['tokens']:,} of {each['available']:,}, "
@@ -98,6 +98,6 @@ def _shown(found: dict[str, Any], tokens: float) -> str:
         + (" (used up)" if each["used_up"] else "")
         for name, each in found["sources"].items()
     ]
-    lines += [f"set aside: {reason}" for reason in found["failed"].values()]
+    lines += set_aside_lines(folder, found["failed"])
     lines += [f"written: {path}" for path in found["files"]]
     return "\n".join(lines)

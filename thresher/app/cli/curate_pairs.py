@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,10 @@ from ...core.options import options_of
 from ..pairs.options import PairOptions
 from ..terminal import write_line
 from .options import Json, help_of, with_options
+from .text_streams import SHOWN
+
+if TYPE_CHECKING:
+    from ...core.issues import Issues
 
 Sources = Annotated[
     list[Path],
@@ -90,10 +95,12 @@ def pairs(
             **{name: value for name, value in columns.items() if value is not None},
         )
     found = done.to_json()
-    write_line(json.dumps(found, sort_keys=True) if as_json else _shown(found))
+    write_line(
+        json.dumps(found, sort_keys=True) if as_json else _shown(found, done.scores.set_aside)
+    )
 
 
-def _shown(found: dict[str, Any]) -> str:
+def _shown(found: dict[str, Any], aside: Issues) -> str:
     ranked = found["ranked_by"]
     lines = [
         f"{found['pairs']:,} pairs: {found['kept']:,} kept"
@@ -102,10 +109,11 @@ def _shown(found: dict[str, Any]) -> str:
     lines += [
         f"  {count:,} dropped: {name.replace('_', ' ')}" for name, count in found["dropped"].items()
     ]
-    if found["set_aside"]:
-        lines.append(
-            f"{found['set_aside']:,} stretches of shards belong to no pair: see the findings"
-        )
+    if len(aside):
+        lines.append(f"{len(aside):,} stretches of shards belong to no pair")
+        lines += [f"  {one.row_id}: {one.detail}" for one in islice(aside, SHOWN)]
+    if len(aside) > SHOWN:
+        lines.append(f"  {len(aside) - SHOWN:,} more, all in {found['issues']}")
     if found["draws"] != found["kept"]:
         lines.append(f"{found['draws']:,} draws")
     if found["average_precision"] is not None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ..terminal import write_line
 from .options import Json
-from .text_streams import Executor, OutFolder, Sources, Text, Workers
+from .text_streams import Executor, OutFolder, Sources, Text, Workers, set_aside_lines
 
 
 def spans(
@@ -51,17 +52,17 @@ def spans(
             workers=workers,
         )
     found = done.to_json()
-    write_line(json.dumps(found, sort_keys=True) if as_json else _shown(found))
+    write_line(json.dumps(found, sort_keys=True) if as_json else _shown(found, done.folder))
 
 
-def _shown(found: dict[str, Any]) -> str:
+def _shown(found: dict[str, Any], folder: Path) -> str:
     lines = [
         f"{found['rows']:,} texts of {found['words']:,} words; "
         f"{found['unreadable']:,} rows could not be read",
         f"{found['spans']:,} repeated spans in {found['texts']:,} texts, "
         f"{found['repeated']:,} words",
     ]
-    lines += [f"set aside: {reason}" for reason in found["failed"].values()]
+    lines += set_aside_lines(folder, found["failed"])
     lines.append(f"findings: {found['folder']}")
     lines += [f"clean: {path}" for path in found["clean"]]
     return "\n".join(lines)

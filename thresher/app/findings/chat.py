@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
+import pyarrow as pa
 
 from ...core.errors import InputError, check_choice, check_column
 from ...core.loaded import LoadedDataset
@@ -17,6 +18,7 @@ from .looking import look_by
 from .options import FindingOptions
 
 if TYPE_CHECKING:
+    from ...core.loading.parts import Part
     from .outcome import Outcome
 
 USUAL = "auto"
@@ -94,7 +96,7 @@ def curate_chat(
         vectors = _vectors(loaded, encoder, seed) if "meaning" in senses else None
         found = find_chat_issues(
             rows,
-            columns=_columns(loaded),
+            columns=_named(options.get("text")),
             row_ids=loaded.row_ids,
             by=None if by == USUAL else senses,
             keep="best" if scores is not None else keep,
@@ -125,6 +127,8 @@ def curate_chat(
 def read_conversation_rows(data: Any, *, text: str | None = None, **columns: Any) -> LoadedDataset:
     """Read rows of conversations; their columns are found by what the first rows hold.
 
+    Rows without anything in these columns are looked at once more, of each file the first ones.
+
     Raises
     ------
     InputError
@@ -137,21 +141,38 @@ def read_conversation_rows(data: Any, *, text: str | None = None, **columns: Any
 
     form = ("delimiter", "header", "encoding", "max_unpacked")
     source = read_source(data, form_of(*(columns.get(name) for name in form)))
-    head = [
-        row for part in source.parts for row in rows_of(part.table.slice(0, LOOKED_AT), part.lines)
-    ]
-    if head:
-        named = () if text is None else tuple(name.strip() for name in text.split(","))
-        text = ",".join(find_shape(head, columns=named).columns)
+    rows = [row for part in source.parts for row in _rows_without(part, (), LOOKED_AT)]
+    if rows:
+        shape = find_shape(rows, columns=_named(text))
+        while text is None:
+            rows += [
+                row
+                for part in source.parts
+                for row in _rows_without(part, shape.columns, LOOKED_AT)
+            ]
+            known, shape = shape.columns, find_shape(rows)
+            if shape.columns == known:
+                break
+        text = ",".join(shape.columns)
     return read_rows(source, **{**columns, "text": text, "label": "none"})
 
 
-def _columns(loaded: LoadedDataset) -> tuple[str, ...]:
-    """Return the columns of the conversation, as `read_conversation_rows` has found them."""
-    from ..sources import columns_of
+def _named(text: str | None) -> tuple[str, ...]:
+    """Return the columns that `text` names."""
+    return () if text is None else tuple(name.strip() for name in text.split(","))
 
-    named = columns_of(loaded, {})["text"]
-    return tuple(named.split(","))
+
+def _rows_without(part: Part, columns: Sequence[str], most: int) -> list[dict[str, Any]]:
+    """Return the first rows of a part in which none of the columns holds anything."""
+    table, lines = part.table, part.lines
+    empty = np.ones(len(table), bool)
+    for name in columns:
+        if name in table.column_names:
+            empty &= table.column(name).is_null().to_numpy()
+    chosen = np.flatnonzero(empty)[:most]
+    return rows_of(
+        table.take(pa.array(chosen)), None if lines is None else lines.take(pa.array(chosen))
+    )
 
 
 def _check_keep(keep: str) -> None:

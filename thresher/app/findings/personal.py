@@ -10,10 +10,10 @@ from ...core.issues import Issues
 from ...core.loaded import LoadedDataset
 from ...core.signatures import checked
 from ..given import stored_rows
-from ..sources import columns_of, read_rows
+from ..sources import columns_of
 from .looking import look_by
 from .options import FindingOptions
-from .published_rules import texts_of
+from .published_rules import read_text_rows, texts_of
 
 if TYPE_CHECKING:
     from .outcome import Outcome
@@ -111,7 +111,7 @@ def curate_personal(
         return with_changed_texts(loaded, text_columns(loaded), hide)
 
     change = masked if action == "mask" else None
-    return look_by(find, read_rows, data, options=options, change=change)
+    return look_by(find, read_text_rows, data, options=options, change=change)
 
 
 def text_columns(loaded: LoadedDataset) -> list[str]:

@@ -40,7 +40,12 @@ def look_by_rules(
             notes=(f"{(~found.flagged).sum():,} of {len(found):,} texts keep all rules", broken),
         )
 
-    return look_by(find, read_rows, data, options=options)
+    return look_by(find, read_text_rows, data, options=options)
+
+
+def read_text_rows(data: Any, *, label: str | None = None, **columns: Any) -> LoadedDataset:
+    """Read rows whose texts alone are looked at: no label is looked for but one that is named."""
+    return read_rows(data, **{**columns, "label": label or "none"})
 
 
 def texts_of(loaded: LoadedDataset, what: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -171,7 +172,7 @@ def _splits(root: Path, read: Sequence[_Read]) -> list[str]:
     listed: dict[str, str] = {}
     for name in ("train", "val", "test"):
         for path in sorted(root.glob(f"**/ImageSets/Main/{name}.txt")):
-            for line in path.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+            for line in path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines():
                 listed.setdefault(line.split()[0] if line.strip() else "", name)
     found = []
     for file in read:
@@ -199,4 +200,4 @@ class _Lists:
 
 
 def _first(line: bytes) -> str:
-    return line.split()[0].decode("utf-8", "surrogateescape")
+    return line.removeprefix(BOM_UTF8).split()[0].decode("utf-8", "surrogateescape")

@@ -26,6 +26,7 @@ from .image_files import absolute, images_below, link_or_copy, local_name, read_
 from .label_files import LabelFiles, write_file
 from .yolo_lines import Wrong, YoloLines, lines_of
 
+BOM = "\ufeff"
 NO_LABELS = frozenset({"classes.txt", "labels.txt", "obj.names", "readme.txt", "requirements.txt"})
 _PATH = re.compile(rb"^path:.*$", re.MULTILINE)
 
@@ -160,7 +161,7 @@ def _of_folder(root: Path) -> Layout:
     named = [("", image, label_path(image, root)) for image in images]
     labels = _labels_below(root, {label for *_, label in named})
     listed = root / "classes.txt"
-    names = tuple(listed.read_text(encoding="utf-8").split("\n")) if listed.is_file() else None
+    names = tuple(listed.read_text(encoding="utf-8-sig").split("\n")) if listed.is_file() else None
     if names is not None:
         names = tuple(name.strip() for name in names if name.strip())
     return Layout(
@@ -234,7 +235,7 @@ def _listed(place: Path, root: Path) -> Iterator[Path]:
     if place.is_dir():
         yield from images_below(place)
         return
-    for line in place.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+    for line in place.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines():
         if line.strip():
             yield absolute(root / local_name(line.strip()))
 
@@ -295,6 +296,6 @@ class _Beside:
             line
             for line in lines
             if not line.strip()
-            or str(absolute(self.layout.root / local_name(line.strip()))) in stays
+            or str(absolute(self.layout.root / local_name(line.removeprefix(BOM).strip()))) in stays
         ]
         return "".join(kept).encode("utf-8", "surrogateescape")

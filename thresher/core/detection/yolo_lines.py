@@ -8,6 +8,7 @@ oriented box.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -42,9 +43,9 @@ class Wrong:
 
 
 def lines_of(text: bytes) -> Iterator[Line | Wrong]:
-    """Yield the lines of a label file that are not empty."""
-    start = 0
-    for number, match in enumerate(_LINE.finditer(text), 1):
+    """Yield the lines of a label file that are not empty; a byte order mark belongs to none."""
+    start = len(BOM_UTF8) if text.startswith(BOM_UTF8) else 0
+    for number, match in enumerate(_LINE.finditer(text, start), 1):
         line = match.group()
         tokens = line.split()
         if tokens:
