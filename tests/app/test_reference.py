@@ -177,3 +177,11 @@ def test_images_are_compared_by_the_vectors_of_their_encoder(tmp_path: Path) -> 
     rows = pd.DataFrame({"row_id": predict(folder, "digits").table["row_id"].to_pylist()})
     assert len(rows) == 1797
     assert reference.modality == "image"
+    # Without cleaning the images are embedded for the reference alone.
+    plain = run(
+        "digits", out=tmp_path / "p", settings=settings.model_copy(update={"curate": False})
+    )
+    assert "embed" not in [stage["name"] for stage in plain.stages]
+    alone = {line.stage: line for line in plain.lines}["reference"]
+    assert abs(alone.accuracy - line.accuracy) < 0.05
+    assert (plain.folder / "models" / "reference" / "encoder").is_dir()

@@ -47,9 +47,8 @@ def make_models(run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedD
     exported = export_models(run, material, models)
     verify_models(run, material, models, exported)
     if settings.reference:
-        images = loaded.value.schema.modality == "image"
-        embeddings = embed_rows(run, loaded) if images else None
-        compare_with_reference(run, material, embeddings, exported)
+        embedded = next((done for done in run.done if done.name == "embed"), None)
+        compare_with_reference(run, material, embedded, exported)
 
 
 def choose_rows(

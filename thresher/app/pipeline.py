@@ -150,11 +150,7 @@ def plan(settings: Settings, *, until: str = "report") -> list[str]:
         # A pretrained teacher has a source in its name.
         stages += ["plain student", *([] if ":" in settings.teacher.model else ["plain teacher"])]
     stages += ["export", "verify"]
-    if settings.reference:
-        # Images are compared by the vectors of an encoder.
-        stages += [] if "embed" in stages else ["embed, for images"]
-        stages.append("reference")
-    return [*stages, "report"]
+    return [*stages, *(["reference"] if settings.reference else []), "report"]
 
 
 def look(source: Source, *, settings: Settings, until: str = "report") -> LoadedDataset:

@@ -18,10 +18,7 @@ from ..stages import Done, Notes, RunFolder
 
 def embed_rows(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[Embeddings]:
     """Write the embeddings of all rows, and the encoder that made them, into ``embeddings/``."""
-    asked = run.settings.embed.encoder
-    chosen = Choice(asked, "asked for")
-    if asked == "auto":
-        chosen = choose_encoder(loaded.value.schema.modality)
+    chosen = choose_for(run, loaded.value.schema.modality)
 
     def work(folder: Path, notes: Notes) -> None:
         schema = loaded.value.schema
@@ -62,6 +59,12 @@ def embed_rows(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[Embeddings]:
         where="embeddings",
         rows=len(loaded.value.dataset),
     )
+
+
+def choose_for(run: RunFolder, modality: str) -> Choice:
+    """Return the encoder that was asked for, or the one for rows of this kind."""
+    asked = run.settings.embed.encoder
+    return choose_encoder(modality) if asked == "auto" else Choice(asked, "asked for")
 
 
 def read_encoder(embeddings: Done[Embeddings], *, device: str) -> Encoder:

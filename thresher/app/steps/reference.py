@@ -11,15 +11,16 @@ import numpy as np
 from training import Samples, evaluate
 from training.exporting import ExportedModel
 
-from ...core.columns import read_row_ids, read_texts
+from ...core.columns import read_row_ids, read_texts, take_rows
 from ...core.embeddings import Embeddings
+from ...core.encoders import Encoder, embed, get_encoder
 from ...core.errors import InputError
 from ...core.fingerprint import row_keys
 from ...core.interval import wilson_interval
 from ...core.manifest_rows import positions
 from ..reference import ENCODER, MODEL, Reference, fit_reference
 from ..stages import Done, Notes, RunFolder
-from .embed import read_encoder
+from .embed import choose_for, read_encoder
 from .material import Material
 
 # A reference is to cost little: of more rows it sees these many.
@@ -37,11 +38,14 @@ def compare_with_reference(
     Parameters
     ----------
     embeddings : Done of Embeddings or None
-        Of all rows; None unless the rows are images.
+        Of all rows, where the run has made them; images are compared by them, or embedded here.
     """
+    images = material.rows.value.schema.modality == "image"
+    known = embeddings if images else None
 
     def work(folder: Path, notes: Notes) -> None:
-        values = _values_of(material, embeddings)
+        encoder = _encoder(run, known) if images else None
+        values = _values_of(material, known, encoder)
         ids, codes = material.train.row_ids, _codes(material.train)
         if len(ids) > MOST_ROWS:
             chosen = np.sort(np.argsort(row_keys(ids), kind="stable")[:MOST_ROWS])
@@ -57,8 +61,8 @@ def compare_with_reference(
             random_state=run.settings.seed,
         )
         reference.save(folder)
-        if embeddings is not None:
-            read_encoder(embeddings, device=run.device.value).save(folder / ENCODER)
+        if encoder is not None:
+            encoder.save(folder / ENCODER)
         test = _codes(material.test)
         right = reference.probabilities(values(material.test.row_ids)).argmax(1) == test
         low, high = wilson_interval(int(right.sum()), len(right))
@@ -71,18 +75,18 @@ def compare_with_reference(
             "low": low,
             "high": high,
             # Of images the encoder is part of the model, and its weights lie elsewhere.
-            "megabytes": None if embeddings else (folder / MODEL).stat().st_size / 1e6,
+            "megabytes": None if images else (folder / MODEL).stat().st_size / 1e6,
             "of_rows": len(material.train),
             **ahead(right, int8),
         }
 
-    needs = [*material.needs, exported, *([] if embeddings is None else [embeddings])]
+    needs = [*material.needs, exported, *([] if known is None else [known])]
     return run.stage(
         "reference",
         work,
         load=Reference.load,
         needs=needs,
-        settings=[MOST_ROWS],
+        settings=[MOST_ROWS, run.settings.embed.encoder if images else ""],
         code=("thresher/core", "training"),
         where="models/reference",
     )
@@ -111,16 +115,34 @@ def _codes(samples: Samples) -> np.ndarray:
     return np.asarray(samples.targets.numpy())
 
 
+def _encoder(run: RunFolder, known: Done[Embeddings] | None) -> Encoder:
+    """Return the encoder of the known vectors, or a new one; the first rows that it sees fit it."""
+    place = run.device.value
+    if known is not None:
+        return read_encoder(known, device=place)
+    name = choose_for(run, "image").value
+    return get_encoder(name, modality="image", device=place, random_state=run.settings.seed)
+
+
 def _values_of(
-    material: Material, embeddings: Done[Embeddings] | None
+    material: Material, known: Done[Embeddings] | None, encoder: Encoder | None
 ) -> Callable[[np.ndarray], Any]:
     """Return a function from row ids to what a plain model takes."""
     rows = material.rows.value
-    if embeddings is not None:
-        known = embeddings.value
-        return lambda wanted: np.asarray(known.vectors[positions(wanted, known.row_ids)])
+    column = rows.schema.inputs[0]
+    if known is not None:
+        vectors, embedded = known.value.vectors, known.value.row_ids
+        return lambda wanted: np.asarray(vectors[positions(wanted, embedded)])
+    ids = read_row_ids(rows.dataset)
+    if encoder is not None:
+
+        def encode(wanted: np.ndarray) -> np.ndarray:
+            taken = take_rows(rows.dataset, positions(wanted, ids))
+            return embed(taken, column=column, encoder=encoder).vectors
+
+        return encode
     if rows.schema.modality == "text":
-        ids, texts = read_row_ids(rows.dataset), read_texts(rows.dataset, rows.schema.inputs[0])
+        texts = read_texts(rows.dataset, column)
         return lambda wanted: [texts[at] for at in positions(wanted, ids)]
     everything = material.parts.everything
     numbers = everything.inputs.numpy()
