@@ -181,6 +181,9 @@ def test_texts_are_asked_in_a_labeling_session(world: World, tmp_path: Path) -> 
     assert (found.asked / "label.json").exists()
     with (tmp_path / "out" / "asked.csv").open() as file:
         names = [row["row_id"] for row in csv.DictReader(file)]
+    # Nobody has answered yet, and a killed process has left a folder that it was writing.
+    (tmp_path / "out" / "audit" / ".000012.x.writing").mkdir()
+    assert monitor(tmp_path / "log", out=tmp_path / "out").labels == 0
     label_tell(found.asked, {name: world.truth[name] for name in names}, annotator="ann")
     label_tell(found.asked, {name: world.truth[name] for name in names[:3]}, annotator="ann")
     again = monitor(tmp_path / "log", out=tmp_path / "out", ask=12)

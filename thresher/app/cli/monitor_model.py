@@ -83,10 +83,14 @@ def monitor(
         raise typer.Exit(3)
 
 
+def _days(n: int) -> str:
+    return "1 day" if n == 1 else f"{n:,} days"
+
+
 def _say(found: Monitored) -> None:
     from ..monitoring.advising import advice
 
-    write_line(f"Model {found.model}, {found.rows:,} rows on {len(found.days)} days")
+    write_line(f"Model {found.model}, {found.rows:,} rows on {_days(len(found.days))}")
     write_line(f"accuracy: {found.days[-1].accuracy}")
     write_line(f"calibration error: {found.calibration}")
     if found.drift is not None:

@@ -176,7 +176,8 @@ def read_labels(folder: Path, more: Sequence[Path]) -> dict[str, str]:
         When a row has two different labels, or a file cannot be read.
     """
     found: dict[str, tuple[str, Path]] = {}
-    inside = sorted((folder / "audit").glob("*")) if (folder / "audit").is_dir() else []
+    # A killed process leaves what it was writing under a hidden name.
+    inside = sorted(path for path in (folder / "audit").glob("*") if path.name[0] != ".")
     for path in [*inside, *more]:
         if not path.exists():
             raise InputError(f"There is no file or folder {path} with labels.")
@@ -193,6 +194,8 @@ def read_labels(folder: Path, more: Sequence[Path]) -> dict[str, str]:
 def _labels_of(path: Path) -> list[tuple[str, str]]:
     if (path / HEAD).exists():
         with LabelFolder(path).open() as session:
+            if not session.state.labeled.any():  # asked, and nobody has answered yet
+                return []
             told = session.labels()
         return [
             (str(name), str(label))

@@ -200,12 +200,21 @@ def _drift(table: pa.Table, known: Reference) -> Drift | None:
     if not len(shares):
         return None
     _check_columns(shares, known)
-    names = [f"probability {k}" for k in range(shares.shape[1])]
+    names = _column_names(known)
     usable = np.isfinite(shares).all(axis=1)
     return compare_rows(
         dict(zip(names, known.probabilities.T, strict=True)),
         dict(zip(names, shares[usable].T, strict=True)),
     )
+
+
+def _column_names(known: Reference) -> list[str]:
+    """Name each column of probabilities by its class, where the reference has an answer of it."""
+    answered = dict(zip(known.probabilities.argmax(1).tolist(), known.answers, strict=True))
+    return [
+        f"probability of {answered[k]}" if k in answered else f"probability {k}"
+        for k in range(known.probabilities.shape[1])
+    ]
 
 
 def _check_columns(shares: np.ndarray, known: Reference) -> None:
