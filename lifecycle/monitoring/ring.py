@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..serving.service import Served
 
 _MOST_CLASSES = 1000  # whose probabilities are kept
+_SHORTEST_S = 0.05  # between two looks at what waits in memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ class RequestRing:
     content : bool
         Also keep what was sent: numbers, text or image. That may be personal.
     rows_per_file, seconds_per_file : int, float
-        A file is written when either is reached.
+        A file is written when either is reached, also while no request comes.
     clock : callable
         Seconds since 1970, asked once; from then on time is told by a clock that does not jump.
 
@@ -99,6 +100,7 @@ class RequestRing:
         self._taken: list[_Taken] = []
         self._rows = self._number = self._files = 0
         self._written = self._since
+        self._lock = threading.Lock()
         self._queue: queue.Queue[list[_Taken] | None] = queue.Queue(maxsize=8)
         self._thread = threading.Thread(target=self._write_all, name="request ring", daemon=True)
         self._thread.start()
@@ -122,27 +124,46 @@ class RequestRing:
         if len(places):
             at = self._start + now - self._since
             taken = _Taken(at, self._number, model, places, logits, seconds, content)
-            self._taken.append(taken)
-            self._rows += len(places)
+            with self._lock:
+                self._taken.append(taken)
+                self._rows += len(places)
             self._number += len(places)
         late = now - self._written >= self.seconds_per_file
         if self._rows >= self.rows_per_file or (late and self._rows):
             self._hand_over()
 
     def _hand_over(self) -> None:
-        try:
-            self._queue.put_nowait(self._taken)
-        except queue.Full:
-            self._lose(self._taken, "the disk is slower than the requests")
-        self._taken, self._rows = [], 0
+        with self._lock:
+            taken = self._in_memory()
+            try:
+                self._queue.put_nowait(taken)
+            except queue.Full:
+                self._lose(taken, "the disk is slower than the requests")
+
+    def _in_memory(self) -> list[_Taken]:
+        """Return what waits in memory, and wait anew; the lock is held."""
+        taken, self._taken, self._rows = self._taken, [], 0
         self._written = time.monotonic()
+        return taken
+
+    def _next(self) -> list[_Taken] | None:
+        """Return what was handed over, or what lay too long because no request came."""
+        try:
+            return self._queue.get(timeout=max(self.seconds_per_file, _SHORTEST_S))
+        except queue.Empty:
+            with self._lock:
+                late = time.monotonic() - self._written >= self.seconds_per_file
+                # What was handed over meanwhile is older.
+                return self._in_memory() if late and self._queue.empty() else []
 
     def _lose(self, taken: list[_Taken], reason: str) -> None:
         self.lost += sum(len(one.places) for one in taken)
         self.reason = reason
 
     def _write_all(self) -> None:
-        while (taken := self._queue.get()) is not None:
+        while (taken := self._next()) is not None:
+            if not taken:
+                continue
             try:
                 self._write(taken)
                 self._trim()
@@ -203,8 +224,9 @@ class RequestRing:
 
     def flush(self) -> None:
         """Write what is in memory, and wait until it is done."""
-        if self._rows:
-            taken, self._taken, self._rows = self._taken, [], 0
+        with self._lock:
+            taken = self._in_memory()
+        if taken:
             self._queue.put(taken)
         self._queue.put(None)
         self._thread.join()

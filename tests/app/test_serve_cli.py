@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from lifecycle import read_requests
 from thresher.app.cli.commands import app
 from thresher.core.errors import InputError
 from training import compact_model, export
@@ -83,6 +84,7 @@ def test_a_folder_without_a_model_is_named(folder: Path) -> None:
 def test_the_server_says_where_it_is_answers_and_stops(folder: Path) -> None:
     program = "from thresher.app.cli import main; main()"
     command = ["serve", str(folder / "model"), "--port", "0", "--log", str(folder / "log.jsonl")]
+    command += ["--record", str(folder / "requests")]
     process = subprocess.Popen(
         [sys.executable, "-c", program, *command], stderr=subprocess.PIPE, text=True
     )
@@ -95,6 +97,8 @@ def test_the_server_says_where_it_is_answers_and_stops(folder: Path) -> None:
     )
     with urllib.request.urlopen(request, timeout=20) as answer:
         assert json.loads(answer.read())["labels"][0] in ("no", "yes")
+    with urllib.request.urlopen(f"{address}/metrics", timeout=20) as answer:
+        assert b"\nthresher_unrecorded_rows 0.0\n" in answer.read()
     process.send_signal(signal.SIGTERM)
     said = process.stderr.read()
     process.stderr.close()
@@ -103,3 +107,4 @@ def test_the_server_says_where_it_is_answers_and_stops(folder: Path) -> None:
     assert "Traceback" not in said
     (line,) = (folder / "log.jsonl").read_text().splitlines()
     assert json.loads(line)["status"] == 200
+    assert read_requests(folder / "requests").num_rows == 1

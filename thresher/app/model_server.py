@@ -79,6 +79,7 @@ def serve(
         if record is not None:
             ring = lifecycle.RequestRing(record, content=record_content)
             observers.append(stack.enter_context(closing(ring)))
+            ready = _counting_lost(ring, ready)
         lifecycle.serve(
             model,
             options=options,
@@ -90,6 +91,20 @@ def serve(
             observers=observers,
             exporters=exporters,
         )
+
+
+def _counting_lost(
+    ring: lifecycle.RequestRing, ready: Callable[[str, Service], None] | None
+) -> Callable[[str, Service], None]:
+    """Show at ``/metrics`` how many rows could not be kept, then go on with `ready`."""
+
+    def started(address: str, service: Service) -> None:
+        said = "Rows that could not be kept for thresher monitor."
+        service.metrics.watch("thresher_unrecorded_rows", said, lambda: ring.lost)
+        if ready is not None:
+            ready(address, service)
+
+    return started
 
 
 def measured(

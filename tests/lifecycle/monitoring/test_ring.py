@@ -95,6 +95,19 @@ def test_a_clock_that_jumps_changes_nothing(
     assert 0 <= second - first < 60
 
 
+def test_rows_are_written_while_no_request_comes(tmp_path: Path) -> None:
+    ring = RequestRing(tmp_path, seconds_per_file=0.2)
+    ring(served(3))
+    until = time.monotonic() + 20
+    while not read_requests(tmp_path).num_rows and time.monotonic() < until:
+        time.sleep(0.05)
+    assert read_requests(tmp_path).num_rows == 3  # a server that is killed now has lost nothing
+    ring(served(2))
+    ring.close()
+    table = read_requests(tmp_path)
+    assert table["row_id"].to_pylist() == [f"{ring.name}-{k}" for k in range(5)]
+
+
 def test_a_full_disk_is_counted_and_ends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
