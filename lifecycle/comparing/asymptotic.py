@@ -4,6 +4,11 @@ Its interval may be looked at after every value: in at most a share `alpha` of a
 ever outside. It needs a finite variance, no bounds, and holds in the limit of many values: before
 `at_least` there is no interval. The width is that of Robbins' normal mixture, narrowest at
 `best_at` values. One value costs about 0.1 µs in a long array.
+
+While all values are the same their variance says nothing. Other ones then have at most the share
+q = 1 - (alpha / 2)^(1 / n): a larger share stays unseen in n values with a chance of at most
+alpha / 2, and so at all n at once, since the first n with a q below it decides. The mean lies
+within q times the way to `low` and to `high`.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from thresher.core.errors import check_count
+from thresher.core.errors import InputError, check_count
 from thresher.core.signatures import checked
 
 from .sequence_state import Bounds, check_alpha, field, finite_values, running
@@ -33,6 +38,9 @@ class AsymptoticSequence:
         Number of values at which the interval is narrowest, compared with other choices.
     at_least : int
         Values before the first interval; until then it is infinite.
+    low, high : float
+        Between which values lie, if that is known; without, values that are all the same have no
+        interval.
 
     Examples
     --------
@@ -45,17 +53,28 @@ class AsymptoticSequence:
     """
 
     @checked
-    def __init__(self, *, alpha: float = 0.05, best_at: int = 500, at_least: int = 100) -> None:
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.05,
+        best_at: int = 500,
+        at_least: int = 100,
+        low: float = -np.inf,
+        high: float = np.inf,
+    ) -> None:
         self.alpha = check_alpha(alpha)
         self.best_at = check_count("best_at", best_at)
         self.at_least = check_count("at_least", at_least, low=2)
+        if not low < high:
+            raise InputError(f"`low` must lie below `high`, got {low:g} and {high:g}.")
+        self.low, self.high = float(low), float(high)
         self.n = 0
         self._first = self._sum = self._squares = 0.0
         self._precision = mixture_precision(self.best_at, self.alpha)
 
     def add(self, values: ArrayLike) -> Bounds:
         """Add values, shape (n,); return estimate and limits after each."""
-        given = finite_values(values)
+        given = finite_values(values, low=self.low, high=self.high)
         if not len(given):
             return Bounds(given, given, given)
         if self.n == 0:
@@ -73,7 +92,11 @@ class AsymptoticSequence:
         radius = np.sqrt(spread) * mixture_boundary(count, self.alpha, self._precision) / count
         radius = np.where(count < self.at_least, np.inf, radius)
         mean = mean + self._first
-        return Bounds(mean, mean - radius, mean + radius)
+        same = (spread == 0) & (count >= self.at_least)
+        unseen = 1 - (self.alpha / 2) ** (1 / count)
+        below = np.where(same, unseen * (self._first - self.low), radius)
+        above = np.where(same, unseen * (self.high - self._first), radius)
+        return Bounds(mean, mean - below, mean + above)
 
     @property
     def now(self) -> tuple[float, float, float]:
@@ -91,6 +114,9 @@ class AsymptoticSequence:
     def to_json(self) -> dict[str, Any]:
         """Return the state; numbers keep all their bits in JSON."""
         options = {"alpha": self.alpha, "best_at": self.best_at, "at_least": self.at_least}
+        # JSON has no infinity: a limit that is not known is left out.
+        limits = {"low": self.low, "high": self.high}
+        options |= {name: limit for name, limit in limits.items() if np.isfinite(limit)}
         sums = {"first": self._first, "sum": self._sum, "squares": self._squares}
         return {"kind": KIND, **options, "n": self.n, **sums}
 
@@ -107,6 +133,8 @@ class AsymptoticSequence:
             alpha=field(state, "alpha", float, where=where),
             best_at=field(state, "best_at", int, where=where),
             at_least=field(state, "at_least", int, where=where),
+            low=field(state, "low", float, where=where) if "low" in state else -np.inf,
+            high=field(state, "high", float, where=where) if "high" in state else np.inf,
         )
         made.n = check_count("n", field(state, "n", int, where=where), low=0)
         made._first = field(state, "first", float, where=where)

@@ -100,7 +100,7 @@ class Shadow(Journaled):
             )
         self.sequence = sequence
         self._sequence: AsymptoticSequence | BettingSequence = (
-            AsymptoticSequence(alpha=alpha, best_at=2000)
+            AsymptoticSequence(alpha=alpha, best_at=2000, low=-1, high=1)
             if sequence == "asymptotic"
             else BettingSequence(low=-1, high=1, alpha=alpha, grid=_GRID)
         )

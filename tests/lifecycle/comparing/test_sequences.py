@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from scipy.stats import beta
 
 from lifecycle import ABTest, AsymptoticSequence, BettingSequence, Guard
 from thresher.core.errors import InputError
@@ -113,6 +114,24 @@ def test_misses_over_all_looks_stay_below_alpha() -> None:
         missed[2] += guard.tripped_at is not None
     # 5 % of 200 runs.
     assert (missed <= 10).all(), missed
+
+
+def test_values_that_are_all_the_same_prove_no_more_than_their_number() -> None:
+    sequence = AsymptoticSequence(alpha=0.02, low=-1, high=1)
+    bounds = sequence.add(np.zeros(400))
+    assert bounds.upper[98] == np.inf
+    # Clopper and Pearson's upper limit of 0 in n at alpha / 2.
+    assert bounds.upper[[99, 399]] == pytest.approx(beta.ppf(0.99, 1, [100, 400]))
+    assert (bounds.lower == -bounds.upper).all()
+    again = AsymptoticSequence.from_json(json.loads(json.dumps(sequence.to_json())))
+    assert again.interval == sequence.interval
+    wrong = AsymptoticSequence(alpha=0.02, low=-1, high=1).add(np.ones(400))
+    assert (wrong.lower[-1], wrong.upper[-1]) == pytest.approx((1 - 2 * bounds.upper[-1], 1))
+    assert AsymptoticSequence().add(np.zeros(400)).upper[-1] == np.inf
+    with pytest.raises(InputError, match="number 0"):
+        sequence.add([2.0])
+    with pytest.raises(InputError, match="`low` must lie below `high`"):
+        AsymptoticSequence(low=1, high=1)
 
 
 def test_a_guard_finds_a_late_fault_about_as_fast_as_an_early_one() -> None:
