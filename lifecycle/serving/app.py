@@ -20,7 +20,7 @@ from .bodies import Rows, read_body
 from .exporting import Exporter
 from .options import MB, ServingOptions
 from .refusal import ClientLeft, Refusal
-from .replies import accepted_reply, refusal_reply
+from .replies import accepted_reply, refusal_reply, wants_all
 from .request_log import RequestLog
 from .service import Observer, Served, Service
 from .swapping import SwapRefused
@@ -138,12 +138,13 @@ class _Predict:
         rows: Rows | None = None
         answers: Answers | None = None
         try:
+            every = wants_all(scope["query_string"])
             rows, answers = await self._answered(answerer, headers, receive)
             status, head, body = accepted_reply(
                 answers,
                 answerer.model,
                 accept=headers.get(b"accept", b""),
-                query=scope["query_string"],
+                every=every,
             )
         except Refusal as error:
             status, head, body = refusal_reply(error)
@@ -212,7 +213,10 @@ def _deadline(headers: dict[bytes, bytes], most: float) -> float:
     except ValueError:
         seconds = -1.0
     if seconds <= 0:
-        raise Refusal(400, "X-Deadline-Ms must be a whole number of milliseconds above 0.")
+        shown = asked.decode("latin-1")[:40]
+        raise Refusal(
+            400, f"X-Deadline-Ms must be a whole number of milliseconds above 0, got {shown!r}."
+        )
     return min(seconds, most)
 
 
@@ -241,6 +245,14 @@ async def _body(
     if size > most:
         raise Refusal(413, f"The body is larger than {most:,} bytes.")
     return b"".join(parts)
+
+
+def _is_swap(asked: Any) -> bool:
+    """Whether all entries are known to a swap: a misspelled one would do something else."""
+    kinds = {"path": str, "force": bool}
+    return isinstance(asked, dict) and all(
+        name in kinds and isinstance(value, kinds[name]) for name, value in asked.items()
+    )
 
 
 async def _part(receive: Receive) -> tuple[bytes, bool]:
@@ -318,10 +330,9 @@ class _Pages:
             asked: Any = await request.json() if await request.body() else {}
         except ValueError:
             asked = None
-        if not isinstance(asked, dict) or not isinstance(asked.get("path", ""), str):
-            return JSONResponse(
-                {"error": 'The body must be like {"path": "folder"}, or empty.'}, 400
-            )
+        if not _is_swap(asked):
+            said = 'The body must be like {"path": "folder", "force": false}, or empty.'
+            return JSONResponse({"error": said}, 400)
         path = Path(asked["path"]) if asked.get("path") else self.service.path
         try:
             parity = await self.service.swap(path, force=asked.get("force") is True)

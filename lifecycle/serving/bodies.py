@@ -87,6 +87,8 @@ def read_body(
         raise Refusal(
             415, f"Content-Type {kind[:_SHOWN]!r} is not taken here: {_taken(preprocessing)}."
         )
+    if rows.kind == ARRAY_ROWS and preprocessing.get("kind") == "text":
+        rows = _known_tokens(rows, preprocessing)
     if rows.count > most_rows:
         raise Refusal(413, f"{rows.count:,} rows in one request; at most {most_rows:,} are taken.")
     if not rows.count:
@@ -270,6 +272,22 @@ def _finite(content: np.ndarray, rows: Rows | None = None) -> Rows:
     good = np.isfinite(content).reshape(len(content), -1).all(axis=1)
     said = dict.fromkeys(rows.places[~good].tolist(), "holds NaN or an infinite number")
     return Rows(ARRAY_ROWS, np.ascontiguousarray(content[good]), rows.count, rows.errors | said)
+
+
+def _known_tokens(rows: Rows, preprocessing: Mapping[str, Any]) -> Rows:
+    """Set aside rows with ids that the tokenizer never gives: the model would answer nonsense."""
+    tokenizer = preprocessing.get("tokenizer")
+    known = tokenizer.get("vocabulary") if isinstance(tokenizer, dict) else None
+    ids = rows.content
+    if not isinstance(known, int) or not isinstance(ids, np.ndarray) or not ids.size:
+        return rows
+    if ids.min() >= 0 and ids.max() < known:
+        return rows
+    good = ((ids >= 0) & (ids < known)).reshape(len(ids), -1).all(axis=1)
+    said = dict.fromkeys(
+        rows.places[~good].tolist(), f"holds token ids other than 0 to {known - 1}"
+    )
+    return Rows(ARRAY_ROWS, np.ascontiguousarray(ids[good]), rows.count, rows.errors | said)
 
 
 def _utf8(body: bytes) -> bytes:

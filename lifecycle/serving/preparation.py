@@ -34,6 +34,36 @@ def preparation_of(preprocessing: dict[str, Any], spec: InputSpec) -> dict[str, 
     return {}
 
 
+def prepared_rows(
+    rows: Sequence[str | bytes], preprocessing: dict[str, Any], spec: InputSpec
+) -> np.ndarray:
+    """Return texts or image files as input of a model that says how they become it.
+
+    Raises
+    ------
+    InputError
+        When the model takes no such rows, or one cannot be used.
+    """
+    ways = preparation_of(preprocessing, spec)
+    wanted = str if TEXT_ROWS in ways else bytes if IMAGE_ROWS in ways else None
+    if wanted is None:
+        listed = ", ".join(map(str, spec.shape))
+        raise InputError(
+            f"The model takes arrays, {spec.dtype} of shape (n, {listed}), got a list of "
+            f"{len(rows):,} rows. Make an array of them."
+        )
+    for place, row in enumerate(rows):
+        if not isinstance(row, wanted):
+            kind = "a text" if wanted is str else "the bytes of an image file"
+            raise InputError(f"Row {place} must be {kind}, got {row!r:.80}.")
+    raw = [row.encode() if isinstance(row, str) else row for row in rows]
+    inputs, errors = next(iter(ways.values()))(raw)
+    if errors:
+        place = min(errors)
+        raise InputError(f"Row {place} {errors[place]}. Leave such rows out ({len(errors):,}).")
+    return inputs
+
+
 def _texts(described: dict[str, Any]) -> Prepare:
     try:
         tokenizer = HashTokenizer.from_json(described)

@@ -21,11 +21,11 @@ _UNANSWERED = 422
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # made once: half the time
 
 
-def accepted_reply(answers: Answers, model: ServedModel, *, accept: bytes, query: bytes) -> Reply:
+def accepted_reply(answers: Answers, model: ServedModel, *, accept: bytes, every: bool) -> Reply:
     """Return status, headers and body; 422 when no row of the request could be answered.
 
-    JSON by default, with the label and its probability for each row (``?probabilities=all`` gives
-    those of all classes); logits, float32 (n, classes), where ``accept`` names raw bytes or
+    JSON by default, with the label and its probability for each row (those of all classes with
+    `every`); logits, float32 (n, classes), where ``accept`` names raw bytes or
     ``.npy``. Rows with an error have null, or NaN.
     """
     status = _UNANSWERED if len(answers.errors) == len(answers.logits) else 200
@@ -33,7 +33,7 @@ def accepted_reply(answers: Answers, model: ServedModel, *, accept: bytes, query
     if kind in (RAW, NPY):
         body = _binary(answers, as_file=kind == NPY)
     else:
-        kind, body = JSON, _json(answers, model, every=_all(query))
+        kind, body = JSON, _json(answers, model, every=every)
     head = _head(kind, body)
     head.append((b"x-model", model.digest.encode()))
     if answers.errors:
@@ -55,8 +55,21 @@ def _head(kind: str, body: bytes) -> list[tuple[bytes, bytes]]:
     return [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
 
 
-def _all(query: bytes) -> bool:
-    return bool(query) and parse_qs(query.decode("latin-1")).get("probabilities") == ["all"]
+def wants_all(query: bytes) -> bool:
+    """Whether the address asks for all probabilities.
+
+    Raises
+    ------
+    Refusal
+        400 when it asks for other ones, which would do nothing.
+    """
+    if not query:
+        return False
+    shown = query.decode("latin-1")
+    asked = parse_qs(shown, keep_blank_values=True).get("probabilities")
+    if asked not in (None, ["all"]):
+        raise Refusal(400, f"Only ?probabilities=all is known, got ?{shown[:80]}.")
+    return asked is not None
 
 
 def _json(answers: Answers, model: ServedModel, *, every: bool) -> bytes:

@@ -23,6 +23,8 @@ from thresher.core.exported.session import INPUT, InputSpec, open_session, read_
 from thresher.core.numerics.softmax import confidence
 from thresher.core.signatures import checked
 
+from .preparation import prepared_rows
+
 MODEL, EXITS, CASCADE = "model.onnx", "exits.json", "cascade.json"
 # From the state of b rows to their logits, float32 (b, classes), and the state for the next stage.
 Stage = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -100,14 +102,21 @@ class ServedModel:
         leaves = confidence(logits, self.temperatures[stage]) >= self.threshold
         return logits, leaves, following
 
-    def predict(self, inputs: np.ndarray) -> np.ndarray:
+    def predict(self, inputs: np.ndarray | Sequence[str] | Sequence[bytes]) -> np.ndarray:
         """Return logits, float32 (n, classes), each of the stage that the row left at.
+
+        Parameters
+        ----------
+        inputs : ndarray, or list of str or bytes
+            As `input_spec` says; or texts or image files, which the model's preparation takes.
 
         Raises
         ------
         InputError
-            When shape or dtype of the inputs differ from `input_spec`.
+            When shape or dtype of the inputs differ from `input_spec`, or a row cannot be used.
         """
+        if not isinstance(inputs, np.ndarray):
+            inputs = prepared_rows(inputs, self.preprocessing, self.input_spec)
         state = self.input_spec.checked(inputs)
         rows = np.arange(len(state))
         found = np.zeros((len(state), len(self.classes)), dtype=np.float32)

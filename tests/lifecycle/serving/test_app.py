@@ -88,6 +88,16 @@ def test_all_probabilities_on_request(one: TestClient, numbers: np.ndarray) -> N
     assert np.array(answer["probabilities"]) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize("query", ["probabilities=some", "probabilities"])
+def test_probabilities_other_than_all_are_refused(
+    one: TestClient, numbers: np.ndarray, query: str
+) -> None:
+    body = json.dumps({"rows": numbers[:3].tolist()}).encode()
+    answer = one.post(f"/predict?{query}", content=body)
+    assert answer.status_code == 400
+    assert query in answer.json()["error"]
+
+
 def test_stages_are_told(models: Path, numbers: np.ndarray) -> None:
     with TestClient(serving_app(models / "cascade")) as client:
         told = ask(client, numbers.tobytes(), RAW).json()
@@ -203,7 +213,7 @@ def test_a_header_that_claims_terabytes_makes_nothing(one: TestClient) -> None:
         ({"x_shape": "3, 6"}, "(2, 6)"),
         ({"x_shape": "two"}, "(2, 6)"),
         ({"x_deadline_ms": "soon"}, "whole number of milliseconds"),
-        ({"x_deadline_ms": "-5"}, "whole number of milliseconds"),
+        ({"x_deadline_ms": "-5"}, "whole number of milliseconds above 0, got '-5'"),
         ({"content_length": "99999999"}, "99,999,999"),
     ],
 )
@@ -227,6 +237,10 @@ def test_texts(models: Path) -> None:
     tokens = HashTokenizer(vocabulary=512, max_tokens=16).encode(texts)
     expected = load_served(models / "text", threads=1).predict(tokens)
     names = [["no", "yes", "perhaps"][code] for code in expected.argmax(1)]
+    alone = load_served(models / "text", threads=1)
+    assert (alone.predict(texts) == expected).all()
+    with pytest.raises(InputError, match="Row 1 must be a text, got 5"):
+        alone.predict(["a", 5])  # type: ignore[list-item]
     with TestClient(serving_app(models / "text")) as client:
         told = client.post("/predict", json={"rows": texts}).json()
         assert told["labels"] == names
@@ -238,6 +252,14 @@ def test_texts(models: Path) -> None:
         assert np.frombuffer(raw.content, np.float32).reshape(4, 3) == pytest.approx(
             expected, abs=1e-5
         )
+        strange = tokens.copy()
+        strange[1, 0], strange[2, 15] = 512, -1  # the tokenizer gives 0 to 511
+        partly = ask(client, strange.tobytes(), RAW).json()
+        assert partly["labels"] == [names[0], None, None, names[3]]
+        said = "holds token ids other than 0 to 511"
+        assert partly["errors"] == [{"row": 1, "error": said}, {"row": 2, "error": said}]
+        listed = ask(client, json.dumps({"rows": strange.tolist()}).encode(), "application/json")
+        assert listed.json() == partly
         mixed = ask(client, b'{"rows": ["a", 5, "\\ud800"]}', "application/json").json()
         assert [error["row"] for error in mixed["errors"]] == [1, 2]
 

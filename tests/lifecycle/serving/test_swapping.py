@@ -145,7 +145,7 @@ def test_swapping_needs_the_token_and_sense(home: Path) -> None:
         assert client.post("/swap").status_code == 401
         assert client.get("/swap").status_code == 405
         head = {"authorization": f"Bearer {TOKEN}"}
-        for body in (b"[]", b'{"path": 5}', b"{"):
+        for body in (b"[]", b'{"path": 5}', b"{", b'{"pth": "a"}', b'{"force": "yes"}'):
             assert client.post("/swap", content=body, headers=head).status_code == 400
         assert client.post("/swap", headers=head).status_code == 200  # the same files again
     with TestClient(serving_app(home)) as client:
