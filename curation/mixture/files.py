@@ -27,12 +27,13 @@ from thresher.core.token_counts import WORDS, TokenCounter
 
 from ..sharded.work import Work, open_work
 from ..text_files.seen import Sight, check_folder, failed_files, read_seen, write_set_aside
-from ..text_files.targets import write_targets
+from ..text_files.targets import forget_targets, write_targets
 from .shares import check_weights, shared_tokens
 
 PathLike = str | os.PathLike[str]
 BINS = 2**16
 MOST_PASSES = 4.0
+WRITE = "write-"  # before the name of a source: its task
 REPORTED = ("tokens", "counted", "sources", "failed")
 
 
@@ -206,6 +207,9 @@ def _mixed(
         passes = _passes(bins[name], asked[name])
         made, *written[name] = _write(work, folder / name, whole, passes, counter, seed)
         files += made
+    for marker in work.folder.glob(f"{WRITE}*.key"):  # of sources that an earlier call had
+        if marker.stem.removeprefix(WRITE) not in shards:
+            forget_targets(work, marker.stem)
     total = sum(tokens for tokens, _ in written.values())
     found = {
         name: MixedSource(
@@ -307,7 +311,7 @@ def _write(
     targets = {f"{at:06d}": folder / shard.name for at, shard in enumerate(shards)}
     jobs = dict(zip(targets, zip(shards, targets.values(), strict=True), strict=True))
     key = [passes, counter.key, seed, [shard.state() for shard in shards]]
-    task = work.task(f"write-{folder.name}", WriteRows(passes, counter, seed), key)
+    task = work.task(f"{WRITE}{folder.name}", WriteRows(passes, counter, seed), key)
     outputs = write_targets(work, task, jobs, targets)
     written = [json.loads((path / "written.json").read_bytes()) for path in outputs]
     tokens, rows = (sum(each[name] for each in written) for name in ("tokens", "rows"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
+from os.path import relpath
 from pathlib import Path
 from typing import Any
 
 from thresher.core.executor import Task
-from thresher.core.files import write_text
+from thresher.core.files import write_json
 
 from ..sharded.work import Work
 
@@ -18,7 +20,8 @@ def write_targets(
     """Run a task whose jobs write files, and return its outputs.
 
     What a call before this one has written is kept where it was the same task and all of its files
-    are there; else all are written anew, since they may have come from another one.
+    are there; else all are written anew, since they may have come from another one. Files that it
+    has written and that are none of this call's are removed.
 
     Parameters
     ----------
@@ -30,10 +33,33 @@ def write_targets(
         The file of each job.
     """
     marker = work.folder / f"{task.name}.key"
-    same = marker.exists() and marker.read_text(encoding="utf-8") == task.key
-    if not same or any(
+    made = {"key": task.key, "files": [relpath(path, work.folder) for path in targets.values()]}
+    before = _marked(marker)
+    if made != before or any(
         task.output(name).exists() and not target.exists() for name, target in targets.items()
     ):
         task.discard()
-        write_text(marker, task.key)
+        _remove(work, set(before["files"]) - set(made["files"]))
+        write_json(marker, made)
     return work.executor.map(task, jobs)
+
+
+def forget_targets(work: Work, name: str) -> None:
+    """Remove the files that an earlier call's task of this name has written."""
+    marker = work.folder / f"{name}.key"
+    _remove(work, set(_marked(marker)["files"]))
+    marker.unlink(missing_ok=True)
+
+
+def _marked(marker: Path) -> dict[str, Any]:
+    """Return the key of the task that wrote last, and its files as seen from the work folder."""
+    try:
+        found = json.loads(marker.read_bytes())
+    except (FileNotFoundError, ValueError):
+        found = None
+    return found if isinstance(found, dict) else {"key": None, "files": []}
+
+
+def _remove(work: Work, files: Iterable[str]) -> None:
+    for name in files:
+        (work.folder / name).unlink(missing_ok=True)

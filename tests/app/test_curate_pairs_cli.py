@@ -226,3 +226,10 @@ def test_stretches_that_belong_to_no_pair_are_named(shards, tmp_path):
     assert "  x00.tar: not a tar file (empty file)" in result.stdout
     assert "  x09.tar:" in result.stdout
     assert f"  1 more, all in {tmp_path / 'work' / 'issues.parquet'}" in result.stdout
+
+
+def test_a_label_that_is_none_is_named_with_its_pair(shards, tmp_path):
+    (tmp_path / "judged.csv").write_text("pair_id,label\na,good\nb,meh\n")
+    result = call(*shards, "--work", tmp_path / "work", "--labels", tmp_path / "judged.csv")
+    assert isinstance(result.exception, InputError)
+    assert "has 'meh' for the pair 'b'." in str(result.exception)

@@ -174,6 +174,17 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(tmp_path: Path) -> N
         assert (tmp_path / "killed" / "clean" / path.name).read_bytes() == path.read_bytes()
 
 
+def test_files_of_an_earlier_call_do_not_stay_among_the_clean_ones(tmp_path: Path) -> None:
+    texts, benchmarks, _ = made(60)
+    paths = write_parts(tmp_path / "in", texts, 3)
+    first = decontaminate(paths, benchmarks, tmp_path / "out", action="drop")
+    own = tmp_path / "out" / "clean" / "notes.txt"
+    own.write_text("of the user")
+    again = decontaminate(paths[:2], benchmarks, tmp_path / "out", action="drop")
+    assert again.clean == first.clean[:2]
+    assert sorted(own.parent.iterdir()) == sorted([*again.clean, own])
+
+
 def test_another_action_and_lost_files_are_written_anew(tmp_path: Path) -> None:
     texts, benchmarks, planted = made(60)
     paths = write_parts(tmp_path / "in", texts, 2)

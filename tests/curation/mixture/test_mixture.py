@@ -98,6 +98,17 @@ def test_the_same_rows_for_any_files_workers_and_kinds(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in again.files] == before
 
 
+def test_files_and_sources_of_an_earlier_call_do_not_stay(tmp_path: Path) -> None:
+    web, quiz = write(tmp_path, "web", made(90, "w"), 3), write(tmp_path, "quiz", made(20, "q"))
+    weights = {"web": 1.0, "quiz": 1.0}
+    mix_sources({"web": web, "quiz": quiz}, tmp_path / "out", weights=weights, tokens=200)
+    (web / "1.jsonl").unlink()
+    only = mix_sources({"web": web}, tmp_path / "out", weights={"web": 1}, tokens=200)
+    there = [path for path in tmp_path.glob("out/*/*.jsonl") if path.parent.name != "work"]
+    assert sorted(there) == sorted(only.files)
+    assert sum(len(text.split()) for text in texts_of(there)) == only.tokens
+
+
 def test_bad_input(tmp_path: Path) -> None:
     path = write(tmp_path, "in", made(9, "w"))
     (path / "b.jsonl").write_text('{"text": "x y"}\ncut')

@@ -14,10 +14,10 @@ from ...core.errors import InputError, check_choice, check_number
 from ...core.issues import Issues
 from ...core.loaded import LoadedDataset
 from ...core.signatures import checked
-from ..sources import path_of, read_judgments, read_rows, read_vectors
+from ..sources import path_of, read_judgments, read_vectors
 from .looking import look_by
 from .options import FindingOptions
-from .published_rules import texts_of
+from .published_rules import read_text_rows, texts_of
 from .search import Vectors
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def curate_score(
             outcome.written["scores"] = Path(scores)
         return outcome
 
-    return look_by(find, read_rows, data, options=options)
+    return look_by(find, read_text_rows, data, options=options)
 
 
 def _check_scores_file(scores: str | os.PathLike[str] | None, data: str) -> None:

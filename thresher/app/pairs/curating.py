@@ -281,11 +281,11 @@ def _learned(scores: PairScores, path: Path, random_state: int) -> PairHead:
         )
     ids = pc.cast(table["pair_id"], pa.string()).to_pylist()
     said = [str(value).strip().lower() for value in table["label"].to_pylist()]
-    other = next((word for word in said if word not in GOOD + BAD), None)
+    other = next((at for at, word in enumerate(said) if word not in GOOD + BAD), None)
     if other is not None:
         raise InputError(
             f"A label of a pair is one of {', '.join(GOOD)} or of {', '.join(BAD)}; {path} has "
-            f"{other!r}."
+            f"{said[other]!r} for the pair {ids[other]!r}."
         )
     return combine_scores(scores, ids, [word in GOOD for word in said], random_state=random_state)
 
