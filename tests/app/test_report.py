@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 
 import cv2
 import numpy as np
@@ -51,3 +52,13 @@ def test_thumbnails_are_small_and_damage_gives_none() -> None:
     assert picture.size == (16, 32)
     assert len(shown) < 6000
     assert thumbnail({"bytes": b"damaged"}) == ""
+
+
+def test_numbers_beside_a_chart_can_be_read() -> None:
+    def numbers(*values: float) -> list[str]:
+        line = list(enumerate(map(float, values)))
+        drawn = line_chart({"rows": line}, title="Rows a day", x_label="Days")
+        return re.findall(r'text-anchor="end">([^<]+)<', drawn)
+
+    assert numbers(20_000, 60_000) == ["20,000", "40,000", "60,000"]
+    assert numbers(403) == ["400", "420"]  # one day alone

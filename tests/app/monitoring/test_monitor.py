@@ -213,6 +213,12 @@ def test_labels_late_twice_conflicting_unknown_or_new(world: World, tmp_path: Pa
     twice.write_text("row_id,label\nsomewhere,cat\n")
     with pytest.raises(InputError, match="never asked"):
         monitor(tmp_path / "log", out=tmp_path / "out", labels=[twice])
+    twice.write_bytes("row_id\tlabel\n".encode("utf-16"))  # a spreadsheet's "Unicode text"
+    with pytest.raises(InputError, match=r"twice\.csv is no CSV in UTF-8.*Save it so"):
+        monitor(tmp_path / "log", out=tmp_path / "out", labels=[twice])
+    twice.write_text("id,label\nsomewhere,cat\n")
+    with pytest.raises(InputError, match=r"twice\.csv has no column 'row_id'"):
+        monitor(tmp_path / "log", out=tmp_path / "out", labels=[twice])
     first.asked.write_text(f"row_id,label\n{name},elephant\n")
     new = monitor(tmp_path / "log", out=tmp_path / "out")
     assert any("'elephant': a new class" in problem for problem in new.problems)

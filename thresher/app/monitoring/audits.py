@@ -16,6 +16,7 @@ from lifecycle.monitoring.days import DAY, OF_SUSPECTS, Audited, choose_audit, c
 
 from ...core.errors import InputError
 from ...core.files import atomic_path
+from ..comparing.files import read_columns
 from ..label_folder import HEAD, LabelFolder
 
 if TYPE_CHECKING:
@@ -201,15 +202,11 @@ def _labels_of(path: Path) -> list[tuple[str, str]]:
             (str(name), str(label))
             for name, label in zip(told.row_ids.tolist(), told.labels.tolist(), strict=True)
         ]
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames is None or not {_ROW_ID, "label"} <= set(reader.fieldnames):
-            raise InputError(f"{path} must have columns {_ROW_ID} and label.")
-        return [
-            (row[_ROW_ID], row["label"].strip())
-            for row in reader
-            if row[_ROW_ID] and (row["label"] or "").strip()
-        ]
+    return [
+        (row[_ROW_ID], row["label"].strip())
+        for row in read_columns(path, ("label",))
+        if row[_ROW_ID] and row["label"].strip()
+    ]
 
 
 def audited_rows(

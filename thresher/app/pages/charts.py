@@ -34,7 +34,7 @@ def line_chart(
         return Markup("")
     xs = [x for line in drawn.values() for x, _ in line]
     ys = [y for line in drawn.values() for _, y in line]
-    margin = 0.05 * (max(ys) - min(ys)) or 0.05
+    margin = 0.05 * (max(ys) - min(ys)) or 0.05 * abs(max(ys)) or 0.05
     x_axis = FRAME.x_axis(min(xs), max(xs))
     y_axis = FRAME.y_axis(min(ys) - margin, max(ys) + margin)
     body = grid(x_axis, y_axis, ticks=(5, 4), as_percent=as_percent)
@@ -71,13 +71,17 @@ def grid(x_axis: Axis, y_axis: Axis, *, ticks: tuple[int, int], as_percent: bool
     parts = []
     for value in y_axis.ticks(ticks[1]):
         y = y_axis.at(value)
-        shown = f"{100 * value:.4g} %" if as_percent else f"{value:.4g}"
+        shown = f"{100 * value:.4g} %" if as_percent else _number(value)
         parts.append(FRAME.across(y, css="grid"))
         parts.append(text(FRAME.left - 6, y + 4, shown, anchor="end", css="axis"))
     below = FRAME.height - FRAME.bottom + 15
     for value in x_axis.ticks(ticks[0]):
         parts.append(text(x_axis.at(value), below, f"{value:.4g}", css="axis"))
     return "".join(parts)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _line(places: Sequence[tuple[float, float]], index: int) -> str:
