@@ -23,8 +23,8 @@ PENALTY = 3.0
 LIKELY = 0.3
 # Share of altered images that must not blunt the judgment of the others.
 ALTERED = 0.01
-Images = np.ndarray
-Apply = Callable[[Images, int], Images]
+Alter = Callable[[np.ndarray, int], np.ndarray]
+Describe = Callable[[np.ndarray, int], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -35,79 +35,124 @@ class Alteration:
     ----------
     times : int
         How often it must be done until nothing has changed: 4 for a quarter turn, 2 for a negative.
-    apply : callable
-        Does it so many times to uint8 (n, s, s, 3).
     describe : callable
-        Returns what the model sees of such images, float64 (n, d).
+        Returns what the model sees of rows, int (n,), to which it was done so many times; float64
+        (n, d).
+    limit : float
+        An image that looks unaltered less surely than this is flagged.
+    fitted : int
+        To no more images than these, evenly drawn, is it done to learn from.
+    penalty : float
+        Of the ridge.
     """
 
     times: int
-    apply: Apply
-    describe: Callable[[Images], np.ndarray]
+    describe: Describe
+    limit: float
+    fitted: int = FITTED_IMAGES
+    penalty: float = PENALTY
 
 
 @dataclass(frozen=True)
 class Judged:
-    """How images look: probability of being unaltered, and what else they are; each (n,).
+    """How images look: probability of being unaltered, its limit, what else they are; each (n,).
 
     ``told`` is the share of the images that were fitted, on none of which the model that judged
     them had been fitted, that look rather unaltered than altered in any way.
     """
 
     natural: np.ndarray
+    limits: np.ndarray
     times: np.ndarray
     told: float
 
+    @property
+    def flagged(self) -> np.ndarray:
+        """Which images look altered, bool (n,)."""
+        return np.asarray(self.natural < self.limits)
 
-def judge_alteration(
-    thumbnails: Images, usable: np.ndarray, alteration: Alteration
-) -> Judged | None:
-    """Judge images, uint8 (n, s, s, 3), where `usable`, bool (n,); None below 100 of these."""
+    @property
+    def scores(self) -> np.ndarray:
+        """Scores for a finding: 0.2 at the limit, low = surely altered."""
+        return np.asarray(0.2 * self.natural / self.limits)
+
+
+def judge_alteration(usable: np.ndarray, alteration: Alteration) -> Judged | None:
+    """Judge the rows where `usable`, bool (n,); None below 100 of these."""
     rows = np.flatnonzero(usable)
     if len(rows) < FEWEST_IMAGES:
         return None
-    fitted = rows[:: -(-len(rows) // FITTED_IMAGES)]
-    views = _all_views(thumbnails[fitted], alteration)
+    fitted = rows[:: -(-len(rows) // alteration.fitted)]
+    views = _all_views(fitted, alteration)
     center = views.mean(axis=(0, 1))
-    models, folds = _cross_fit(views - center)
+    models, folds = _cross_fit(views - center, alteration.penalty)
     evidence = _evidence(views - center, models, folds)
     scale = _temperature(evidence)
     natural, times = np.ones(len(usable)), np.zeros(len(usable), int)
     natural[fitted], times[fitted] = _judge(evidence, scale)
     rest = np.setdiff1d(rows, fitted)
     if len(rest):
-        seen = (alteration.describe(thumbnails[rest]) - center) @ np.mean(models, axis=0)
+        seen = (alteration.describe(rest, 0) - center) @ np.mean(models, axis=0)
         suspects = rest[_posterior(seen, scale)[:, 0] < LIKELY]
-        found = _all_views(thumbnails[suspects], alteration) - center
+        found = _all_views(suspects, alteration) - center
         judged = _judge(_evidence(found, models, suspects % FOLDS), scale)
         natural[suspects], times[suspects] = judged
-    return Judged(natural, times, float((evidence.argmax(axis=1) == 0).mean()))
+    limits = np.full(len(usable), alteration.limit)
+    return Judged(natural, limits, times, float((evidence.argmax(axis=1) == 0).mean()))
 
 
-def _all_views(images: Images, alteration: Alteration) -> np.ndarray:
-    """Describe each image as it is and altered once, twice, …, float64 (n, times, d)."""
-    return np.stack(
-        [alteration.describe(alteration.apply(images, time)) for time in range(alteration.times)],
-        axis=1,
+def judge_both(
+    usable: np.ndarray, seen: tuple[int, Alteration] | None, otherwise: Alteration
+) -> Judged | None:
+    """Judge the first rows by what is seen better of them, and those after by the other.
+
+    `seen` tells of how many rows.
+    """
+    if seen is None:
+        return judge_alteration(usable, otherwise)
+    first, alteration = seen
+    judged = judge_alteration(usable[:first], alteration)
+    if judged is None or first >= len(usable):
+        return judged
+    later = judge_alteration(usable, otherwise)
+    assert later is not None  # there are no fewer rows than before
+    return Judged(
+        np.concatenate([judged.natural, later.natural[first:]]),
+        np.concatenate([judged.limits, later.limits[first:]]),
+        np.concatenate([judged.times, later.times[first:]]),
+        judged.told,
     )
 
 
-def _cross_fit(views: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+def _all_views(rows: np.ndarray, alteration: Alteration) -> np.ndarray:
+    """Describe each image as it is and altered once, twice, …, float64 (n, times, d)."""
+    views = [alteration.describe(rows, time) for time in range(alteration.times)]
+    return np.stack(views, axis=1)
+
+
+def _cross_fit(views: np.ndarray, penalty: float) -> tuple[list[np.ndarray], np.ndarray]:
     """Fit a ridge from view to alteration without each fold in turn."""
     n, times, d = views.shape
     folds = np.arange(n) % FOLDS
     targets = np.tile(np.eye(times) - 1 / times, (n, 1, 1))
-    models = []
-    for fold in range(FOLDS):
-        seen = views[folds != fold].reshape(-1, d)
-        done = targets[folds != fold].reshape(-1, times)
-        if len(seen) < d:
-            models.append(
-                seen.T @ np.linalg.solve(seen @ seen.T + PENALTY * np.eye(len(seen)), done)
-            )
-        else:
-            models.append(np.linalg.solve(seen.T @ seen + PENALTY * np.eye(d), seen.T @ done))
+    if n * times < d:
+        models = [
+            _fit_few(views[folds != fold], targets[folds != fold], penalty) for fold in range(FOLDS)
+        ]
+        return models, folds
+    parts = [views[folds == fold].reshape(-1, d) for fold in range(FOLDS)]
+    grams = np.stack([part.T @ part for part in parts])
+    sums = [part.T @ targets[folds == fold].reshape(-1, times) for fold, part in enumerate(parts)]
+    gram, total = grams.sum(axis=0) + penalty * np.eye(d), np.sum(sums, axis=0)
+    models = [np.linalg.solve(gram - grams[fold], total - sums[fold]) for fold in range(FOLDS)]
     return models, folds
+
+
+def _fit_few(views: np.ndarray, targets: np.ndarray, penalty: float) -> np.ndarray:
+    """Fit fewer views than they have columns."""
+    seen = views.reshape(-1, views.shape[2])
+    done = targets.reshape(-1, targets.shape[2])
+    return np.asarray(seen.T @ np.linalg.solve(seen @ seen.T + penalty * np.eye(len(seen)), done))
 
 
 def _evidence(views: np.ndarray, models: list[np.ndarray], folds: np.ndarray) -> np.ndarray:
@@ -129,7 +174,7 @@ def _temperature(evidence: np.ndarray) -> float:
         natural = _posterior(evidence, scale)[:, 0]
         return float(np.log((1 - ALTERED) * natural + ALTERED).mean())
 
-    return float(max(2.0 ** np.arange(-2, 8, 0.5), key=likelihood))
+    return float(max(2.0 ** np.arange(-2, 8, 0.125), key=likelihood))
 
 
 def _posterior(evidence: np.ndarray, scale: float) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Quality of images: unreadable, blank, damaged, odd, or altered as a whole.
 
-Costs one pass over the pixels, some 1 ms at 224 pixels, and as much again for what is altered.
+Costs one pass over the pixels, some 1 ms at 224 pixels, and as much again for what is altered; some
+2 ms where a network looks for negatives (`sight`).
 """
 
 from __future__ import annotations
@@ -10,17 +11,23 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.encoders.image_layers import SIDE as SEEN_SIDE
+from thresher.core.encoders.image_layers import layers_lacking
 from thresher.core.errors import InputError
 from thresher.core.images import fit_square
 
+from .altered import FEWEST_IMAGES
 from .damage import BLANK_SPREAD, damage_findings
 from .orientation import SIDE, orientation_finding
 from .pixels import STATISTICS, measure_image
 from .recolored import color_findings
 from .result import Finding
+from .sight import Sight
 
 # More thumbnails are not held in memory (3 KB each) to be looked at for what was altered.
 MOST_THUMBNAILS = 100_000
+# And not more squares (28 KB each, and 5 KB of what is found in each) for the network.
+MOST_SEEN = 10_000
 # What is handed on of each image beside its shape, by the names of `pixels.STATISTICS`.
 PROPERTIES = {
     "brightness": "mean",
@@ -41,15 +48,28 @@ def image_findings(
     images: np.ndarray | Sequence[Any],
 ) -> tuple[list[Finding], tuple[str, ...], dict[str, np.ndarray]]:
     """Return findings, notes and properties of images: uint8 (n, h, w, 3), or arrays and None."""
-    table, thumbnails = _measure_all(images)
+    squares = _squares(0 if layers_lacking() else min(len(images), MOST_SEEN))
+    table, thumbnails = _measure_all(images, squares)
     columns = dict(zip(STATISTICS, table.T, strict=True))
+    sight, trouble = _look(squares)
     findings, usual = damage_findings(columns)
     looked_at = slice(len(thumbnails))
     whole = columns["spread"][looked_at] >= BLANK_SPREAD
     turned, note = orientation_finding(thumbnails, whole)
-    recolored = color_findings(thumbnails, whole, columns["color"][looked_at])
-    notes = (*usual, *_notes(note, len(thumbnails), len(images)))
+    recolored = color_findings(thumbnails, whole, columns["color"][looked_at], sight)
+    notes = (*usual, *trouble, *_notes(note, len(thumbnails), len(images)))
     return [*findings, turned, *recolored], notes, _properties(columns)
+
+
+def _look(squares: np.ndarray) -> tuple[Sight | None, tuple[str, ...]]:
+    """Look at squares by the network, where there are enough and its weights are sound."""
+    if len(squares) < FEWEST_IMAGES:
+        return None, ()
+    try:
+        return Sight.of(squares), ()
+    except InputError as error:
+        why = str(error).splitlines()[0]
+        return None, (f"negatives are looked for by thumbnails alone: {why}",)
 
 
 def image_properties(images: np.ndarray | Sequence[Any]) -> dict[str, np.ndarray]:
@@ -86,11 +106,20 @@ def image_statistics(images: np.ndarray | Sequence[Any]) -> dict[str, np.ndarray
         ``lines``, ``shift``, ``cut`` and ``bars``: see the functions of `pixels`, `grids`, `pages`,
         `shifted` and `borders`.
     """
-    return dict(zip(STATISTICS, _measure_all(images)[0].T, strict=True))
+    return dict(zip(STATISTICS, _measure_all(images, _squares(0))[0].T, strict=True))
 
 
-def _measure_all(images: np.ndarray | Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the statistics of all images and thumbnails of the first ones, in one pass."""
+def _squares(count: int) -> np.ndarray:
+    return np.zeros((count, SEEN_SIDE, SEEN_SIDE, 3), np.uint8)
+
+
+def _measure_all(
+    images: np.ndarray | Sequence[Any], squares: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the statistics of all images and thumbnails of the first ones, in one pass.
+
+    The first ones are also drawn into as many `squares`, uint8 (m, 96, 96, 3), as there are.
+    """
     table = np.full((len(images), len(STATISTICS)), np.nan)
     thumbnails = np.zeros((min(len(images), MOST_THUMBNAILS), SIDE, SIDE, 3), np.uint8)
     for row, image in enumerate(images):
@@ -98,9 +127,10 @@ def _measure_all(images: np.ndarray | Sequence[Any]) -> tuple[np.ndarray, np.nda
             continue
         pixels = _checked(image)
         table[row] = measure_image(pixels)
-        if row < len(thumbnails):
-            small = fit_square(pixels, SIDE)
-            thumbnails[row] = small[..., None] if small.ndim == 2 else small
+        for room in (thumbnails, squares):
+            if row < len(room):
+                small = fit_square(pixels, room.shape[1])
+                room[row] = small[..., None] if small.ndim == 2 else small
     return table, thumbnails
 
 

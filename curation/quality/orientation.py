@@ -24,13 +24,15 @@ def orientation_finding(thumbnails: np.ndarray, usable: np.ndarray) -> tuple[Fin
     usable : ndarray of bool, shape (n,)
         False for images that cannot be judged: unreadable, blank.
     """
-    judged = judge_alteration(thumbnails, usable, Alteration(4, _turned, _shapes))
+    judged = judge_alteration(
+        usable,
+        Alteration(4, lambda rows, quarters: _shapes(_turned(thumbnails[rows], quarters)), UPRIGHT),
+    )
     if judged is None:
         return finding("orientation", np.zeros(len(usable), bool), scores=1.0, details=[]), None
-    mask = judged.natural < UPRIGHT
-    details = [f"seems turned by {90 * quarter}°" for quarter in judged.times[mask]]
+    details = [f"seems turned by {90 * quarter}°" for quarter in judged.times[judged.flagged]]
     note = f"upright images are told from turned ones in {judged.told:.0%} of the cases"
-    return finding("orientation", mask, scores=20 * judged.natural, details=details), note
+    return finding("orientation", judged.flagged, scores=judged.scores, details=details), note
 
 
 def _turned(images: np.ndarray, quarters: int) -> np.ndarray:

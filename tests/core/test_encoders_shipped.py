@@ -15,10 +15,16 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from thresher.core.encoders import embed, shipped
+from thresher.core.encoders import embed, image_layers, shipped
 from thresher.core.encoders.automatic import choose_encoder
 from thresher.core.encoders.image import as_images
+from thresher.core.encoders.integer_network import write_layers
 from thresher.core.encoders.lite0 import padding, read_blocks
+from thresher.core.encoders.meaning_image import (
+    PIXEL_STEP,
+    PIXEL_ZERO,
+    open_session,
+)
 from thresher.core.encoders.shipped import LITE0, TOKEN_VECTORS, TOKENS
 from thresher.core.encoders.torch_file import read_tensors
 from thresher.core.errors import InputError, MissingExtraError
@@ -142,6 +148,21 @@ coarse = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint
 images = coarse.repeat(10, axis=1).repeat(10, axis=2)
 print(hashlib.sha256(ImageMeaningEncoder().encode(images).tobytes()).hexdigest(), saturates_int8())
 """
+
+
+@needs_images
+def test_layers_are_those_of_a_network_that_ends_there():
+    images = as_images(photographs(), size=image_layers.SIDE)
+    pixels = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+    blocks = read_blocks(read_tensors(shipped.read(LITE0)))
+    for place, found in zip(image_layers.SHOWN, image_layers.image_layers(images), strict=True):
+        ends = {"side": image_layers.SIDE, "step": PIXEL_STEP, "zero": PIXEL_ZERO}
+        model, (grid,) = write_layers(blocks[: place + 1], **ends, shown=(place,))
+        (values,) = open_session(model).run(None, {"pixels": pixels})
+        real = (values.astype(np.float64) - grid.zero) * grid.step
+        thirds = [np.array_split(part, 3, axis=3) for part in np.array_split(real, 3, axis=2)]
+        expected = [[part.mean(axis=(2, 3)) for part in parts] for parts in thirds]
+        assert np.allclose(found, np.transpose(expected, (2, 0, 1, 3)), atol=1e-6)
 
 
 @needs_images

@@ -140,19 +140,39 @@ def write_network(blocks: Sequence[Block], *, side: int, step: float, zero: int)
     step, zero : float, int
         What a pixel stands for: ``(byte - zero) * step``.
     """
+    return write_layers(blocks, side=side, step=step, zero=zero, shown=(len(blocks) - 1,))[0]
+
+
+def write_layers(
+    blocks: Sequence[Block], *, side: int, step: float, zero: int, shown: Sequence[int]
+) -> tuple[bytes, tuple[Grid, ...]]:
+    """Return such a model that gives the bytes of several blocks, and what these stand for.
+
+    Parameters
+    ----------
+    blocks, side, step, zero
+        As for `write_network`.
+    shown : sequence of int
+        Places of the blocks whose outputs the model has, in this order.
+    """
     network = IntegerNetwork(side)
     grid, spread = Grid("pixels", step, zero), _Spread(np.zeros(1), np.zeros(1))
-    for block in blocks:
-        grid, spread = network.block(block, grid, spread)
     helper = network.onnx.helper
     uint8 = network.onnx.TensorProto.UINT8
+    inputs = helper.make_tensor_value_info("pixels", uint8, ["n", 3, side, side])
+    grids, outputs = {}, {}
+    for place, block in enumerate(blocks):
+        grid, spread = network.block(block, grid, spread)
+        shape = ["n", None, network.side, network.side]
+        grids[place] = grid
+        outputs[place] = helper.make_tensor_value_info(grid.name, uint8, shape)
     graph = helper.make_graph(
         network.nodes,
         "network",
-        [helper.make_tensor_value_info("pixels", uint8, ["n", 3, side, side])],
-        [helper.make_tensor_value_info(grid.name, uint8, ["n", None, network.side, network.side])],
+        [inputs],
+        [outputs[place] for place in shown],
         list(network.constants.values()),
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
-    return bytes(model.SerializeToString())
+    return bytes(model.SerializeToString()), tuple(grids[place] for place in shown)

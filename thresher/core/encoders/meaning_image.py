@@ -100,12 +100,16 @@ def _features(images: np.ndarray) -> np.ndarray:
 @cache
 def _session(side: int) -> Any:
     """Return the network in ONNX Runtime; 0.1 s, most of it for reading and hashing the weights."""
-    runtime: Any = require("onnxruntime", extra="encoders")
     blocks = read_blocks(read_tensors(read(LITE0)))
+    return open_session(write_network(blocks, side=side, step=PIXEL_STEP, zero=PIXEL_ZERO))
+
+
+def open_session(model: bytes) -> Any:
+    """Open a model of images in ONNX Runtime, on the processor."""
+    runtime: Any = require("onnxruntime", extra="encoders")
     options = runtime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = available_cpus()
     # Threads that wait by spinning would count as work, and take it from other processes.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    model = write_network(blocks, side=side, step=PIXEL_STEP, zero=PIXEL_ZERO)
     return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,103 @@
+"""Images altered as a whole: the ridge against scikit-learn's; photographs seen by a network."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from curation import find_quality_issues
+from curation.quality import image as image_quality
+from curation.quality.altered import FOLDS, Alteration, _cross_fit, judge_both
+from thresher.core.encoders.image_layers import layers_lacking
+from thresher.core.errors import InputError
+
+needs_weights = pytest.mark.skipif(bool(layers_lacking()), reason="needs thresher[encoders]")
+
+
+def scenes(n, seed=0):
+    """Draw light blue above green, and warm patches before them, under coarse texture."""
+    rng = np.random.default_rng(seed)
+    images = np.empty((n, 48, 48, 3), np.float32)
+    for image in images:
+        horizon = int(rng.integers(15, 30))
+        image[:horizon] = rng.normal((120, 170, 230), 12, 3)
+        image[horizon:] = rng.normal((60, 130, 50), 12, 3)
+        for _ in range(5):
+            top, left = rng.integers(0, 40, 2)
+            image[top : top + 8, left : left + 8] = rng.normal((170, 110, 70), 30, 3)
+        image += np.kron(rng.normal(0, 8, (24, 24, 3)), np.ones((2, 2, 1)))
+    return list(images.clip(0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("width", [7, 500])
+def test_each_fold_is_left_out_of_its_ridge(width):
+    views = np.random.default_rng(0).normal(size=(60, 4, width))
+    models, folds = _cross_fit(views, 2.0)
+    for fold in range(FOLDS):
+        seen = views[folds != fold].reshape(-1, width)
+        done = np.tile(np.eye(4) - 1 / 4, (int((folds != fold).sum()), 1))
+        expected = Ridge(alpha=2.0, fit_intercept=False).fit(seen, done).coef_.T
+        assert np.allclose(models[fold], expected, atol=1e-8)
+
+
+def signs(column):
+    return lambda rows, times: column[rows, None] * (-1.0) ** times
+
+
+def test_rows_beyond_those_seen_are_judged_otherwise():
+    """Row 10 shows in what is seen, 290 in the rest; neither in the other."""
+    seen, otherwise = np.ones(300), np.ones(300)
+    seen[[10, 290]], otherwise[[20, 299]] = -1, -1
+    alterations = [Alteration(2, signs(column), 0.05) for column in (seen, otherwise)]
+    judged = judge_both(np.ones(300, bool), (150, alterations[0]), alterations[1])
+    assert np.flatnonzero(judged.flagged).tolist() == [10, 299]
+    assert (judged.scores[judged.flagged] < 0.2).all()
+
+
+@needs_weights
+def test_the_network_finds_negatives_and_later_ones_are_found_without_it(monkeypatch):
+    images = scenes(400, seed=2)
+    for row in (3, 390):
+        images[row] = 255 - images[row]
+    monkeypatch.setattr(image_quality, "MOST_SEEN", 250)
+    found = find_quality_issues(images, kind="image")
+    named = {finding.kind: finding.positions.tolist() for finding in found.findings}
+    assert named["negative"] == [3, 390]
+
+
+def test_weights_gone_bad_are_said_and_done_without(monkeypatch):
+    def spoilt(squares):
+        raise InputError("weights.bin is cut off.")
+
+    monkeypatch.setattr(image_quality, "layers_lacking", lambda: "")
+    monkeypatch.setattr(image_quality.Sight, "of", spoilt)
+    found = find_quality_issues(scenes(120), kind="image")
+    assert any(
+        note == "negatives are looked for by thumbnails alone: weights.bin is cut off."
+        for note in found.notes
+    )
+
+
+@pytest.mark.data
+@needs_weights
+def test_most_negatives_are_found_among_photographs():
+    folder = os.environ.get("THRESHER_DATA")
+    if not folder:
+        pytest.skip("THRESHER_DATA is not set")
+    import pyarrow.parquet as pq
+
+    from thresher.core.images import decode_image
+
+    table = pq.read_table(Path(folder) / "imagenette224_subset.parquet", columns=["split", "jpeg"])
+    rows = [row["jpeg"] for row in table.to_pylist() if row["split"] == "val"][:300]
+    images = [decode_image(data) for data in rows]
+    planted = np.arange(7, 300, 30)
+    for row in planted:
+        images[row] = 255 - images[row]
+    found = find_quality_issues(images, kind="image")
+    named = {finding.kind: finding.positions for finding in found.findings}["negative"]
+    right = np.isin(named, planted)
+    assert right.sum() > 0.5 * len(planted)
+    assert (~right).sum() <= 1
