@@ -23,6 +23,10 @@ PENALTY = 3.0
 LIKELY = 0.3
 # Share of altered images that must not blunt the judgment of the others.
 ALTERED = 0.01
+# Robust standard deviations from the median beyond which an image is unlike the others.
+DEVIATIONS = 3.5
+# Of a normal distribution, in standard deviations.
+QUARTILES_APART = 1.349
 Alter = Callable[[np.ndarray, int], np.ndarray]
 Describe = Callable[[np.ndarray, int], np.ndarray]
 
@@ -44,6 +48,10 @@ class Alteration:
         To no more images than these, evenly drawn, is it done to learn from.
     penalty : float
         Of the ridge.
+    usual : float, optional
+        For two `times` only: flagged is what lies beyond this share of the median's distance from
+        zero, on the other side of it, and `DEVIATIONS` from the median; by default, what is likely
+        altered at the temperature that fits the images best.
     """
 
     times: int
@@ -51,6 +59,7 @@ class Alteration:
     limit: float
     fitted: int = FITTED_IMAGES
     penalty: float = PENALTY
+    usual: float | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,11 @@ def judge_alteration(usable: np.ndarray, alteration: Alteration) -> Judged | Non
     center = views.mean(axis=(0, 1))
     models, folds = _cross_fit(views - center, alteration.penalty)
     evidence = _evidence(views - center, models, folds)
-    scale = _temperature(evidence)
+    scale = (
+        _temperature(evidence)
+        if alteration.usual is None
+        else _robust_scale(evidence, alteration.usual, alteration.limit)
+    )
     natural, times = np.ones(len(usable)), np.zeros(len(usable), int)
     natural[fitted], times[fitted] = _judge(evidence, scale)
     rest = np.setdiff1d(rows, fitted)
@@ -174,7 +187,20 @@ def _temperature(evidence: np.ndarray) -> float:
         natural = _posterior(evidence, scale)[:, 0]
         return float(np.log((1 - ALTERED) * natural + ALTERED).mean())
 
-    return float(max(2.0 ** np.arange(-2, 8, 0.125), key=likelihood))
+    return float(max(2.0 ** np.arange(-2, 8, 0.5), key=likelihood))
+
+
+def _robust_scale(evidence: np.ndarray, usual: float, limit: float) -> float:
+    """Return the scale that reaches `limit` where an image is as an altered one, and far from most.
+
+    Median and quartiles hardly move with a few altered or damaged images, which lower the
+    temperature; where most images look alike either way they ask for more than any image shows.
+    """
+    margins = evidence[:, 0] - evidence[:, 1]
+    lower, median, upper = np.quantile(margins, (0.25, 0.5, 0.75))
+    spread = (upper - lower) / QUARTILES_APART
+    reached = max(usual * median, DEVIATIONS * spread - median)
+    return float(np.log(1 / limit - 1) / max(reached, 1e-9))
 
 
 def _posterior(evidence: np.ndarray, scale: float) -> np.ndarray:

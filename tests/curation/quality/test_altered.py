@@ -9,7 +9,14 @@ from sklearn.linear_model import Ridge
 
 from curation import find_quality_issues
 from curation.quality import image as image_quality
-from curation.quality.altered import FOLDS, Alteration, _cross_fit, judge_both
+from curation.quality.altered import (
+    FOLDS,
+    Alteration,
+    _cross_fit,
+    _posterior,
+    _robust_scale,
+    judge_both,
+)
 from thresher.core.encoders.image_layers import layers_lacking
 from thresher.core.errors import InputError
 
@@ -101,3 +108,15 @@ def test_most_negatives_are_found_among_photographs():
     right = np.isin(named, planted)
     assert right.sum() > 0.5 * len(planted)
     assert (~right).sum() <= 1
+
+
+def test_few_negatives_do_not_blunt_the_scale_and_no_side_is_flagged_among_halves():
+    rng = np.random.default_rng(0)
+    margins = rng.normal(1, 0.2, 400)
+    margins[:20] *= -1
+    evidence = np.stack([margins, -margins], axis=1) / 2
+    for signs_of_half, flagged in ((np.ones(400), 20), (np.arange(400) % 2 * 2 - 1, 0)):
+        given = evidence * signs_of_half[:, None]
+        scale = _robust_scale(given, 0.5, 0.01)
+        assert (_posterior(given, scale)[:, 0] < 0.01).sum() == flagged
+    assert _posterior(np.zeros((3, 2)), _robust_scale(np.zeros((3, 2)), 0.5, 0.01))[0, 0] == 0.5
