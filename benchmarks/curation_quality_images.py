@@ -4,7 +4,8 @@ Every kind is planted in four photographs of a set, drawn at random (`planted/im
 three plantings a set. Recall: the share of damaged images that are flagged, whatever for.
 Precision: the share of flagged images that were damaged. The photographs hold some damage of their
 own (bars, a lost focus), which counts as a false alarm here. Limits were chosen on Imagenette's
-training part and on 2,000 rows of CIFAR-10; the other sets took no part. Clean sets are given as
+training part and on 2,000 rows of CIFAR-10, and that of negatives also on the ImageNet samples; the
+other sets took no part. Clean sets are given as
 they are. Beside us: CleanVision (all its issues but copies) and DataEval's outliers (its default
 statistics and limits), where they are installed.
 
