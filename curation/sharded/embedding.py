@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow.compute as pc
 
+from thresher.core.arrow_kinds import is_string
 from thresher.core.encoders import embed, get_encoder, load_encoder
 from thresher.core.encoders.lengths import cuts_of, said_of_cuts
 from thresher.core.encoders.protocol import Encoder
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     import datasets
 
 Columns = str | Sequence[str] | None
-CUTS = "cuts.json"
+CUTS, NOTHING = "cuts.json", "nothing.json"
 
 
 def embed_shards(
@@ -99,6 +101,7 @@ def embed_shards(
         task = EmbedFile(tuple(paths), numbers, column, portable(model, work))
         parts = work.do("embed", task, key=key, shards=files)
         tell_cuts(parts)
+        _tell_nothing(paths, parts)
     return [part / "embeddings" for part in parts]
 
 
@@ -150,6 +153,8 @@ class EmbedFile:
         with counted_cuts(model, folder):
             found = embed(data, column=self.column, encoder=model, row_ids=ids)
         found.save(folder / "embeddings")
+        empty = np.flatnonzero(_nothing(data, self.column)) + 1
+        write_json(folder / NOTHING, {"count": len(empty), "first": empty[:1].tolist()})
 
 
 def loaded(encoder: Encoder | str) -> Encoder:
@@ -180,6 +185,32 @@ def tell_cuts(folders: Sequence[Path]) -> None:
     if count:
         files = "1 file" if len(folders) == 1 else f"{len(folders)} files"
         message(f"{said_of_cuts(count, found[0]['longest'])} in {files}")
+
+
+def _nothing(data: datasets.Dataset, column: Columns) -> np.ndarray:
+    """Tell which rows have nothing in the columns that are compared, bool (n,)."""
+    source = open_source(data, column=column)
+    assert isinstance(source, ColumnSource)  # a dataset has columns
+    empty = np.ones(len(data), bool)
+    for name in source.columns:
+        cells = data.data.table.column(name)
+        if is_string(cells.type):
+            cells = pc.if_else(pc.equal(pc.utf8_trim_whitespace(cells), ""), None, cells)
+        empty &= cells.is_null().to_numpy()
+    return empty
+
+
+def _tell_nothing(paths: Sequence[Place], folders: Sequence[Path]) -> None:
+    """Say how many rows have nothing to compare, and name the first."""
+    found = [
+        (path, read_json(folder / NOTHING))
+        for path, folder in zip(paths, folders, strict=True)
+        if (folder / NOTHING).exists()
+    ]
+    named = [f"row {each['first'][0]:,} of {path}" for path, each in found if each["first"]]
+    if named:
+        count = sum(each["count"] for _, each in found)
+        message(f"{count:,} rows have nothing in the compared columns, the first is {named[0]}")
 
 
 def _sample(

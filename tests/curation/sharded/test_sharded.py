@@ -348,3 +348,16 @@ def test_reading_rows(tmp_path):
     for wanted in ([0, 6, 7, 19], [1, 2, 4, 5, 6], []):
         found = array.take(np.array(wanted, int))
         assert np.array_equal(found, matrix[wanted])
+
+
+def test_rows_without_a_text_are_counted_and_the_first_is_named(tmp_path, capsys):
+    titles = [["a red kettle", "a blue chair"], ["a lamp", None, " ", "b"], [None, "a dog", "c"]]
+    paths = [tmp_path / f"{at}.parquet" for at in range(3)]
+    for path, texts in zip(paths, titles, strict=True):
+        pq.write_table(pa.table({"title": texts}), path)
+    for _ in range(2):  # the second time from what is stored
+        embed_shards(paths, tmp_path / "all", column="title")
+        said = f"3 rows have nothing in the compared columns, the first is row 2 of {paths[1]}"
+        assert said in " ".join(capsys.readouterr().err.split())
+    embed_shards(paths[:1], tmp_path / "whole", column="title")
+    assert "have nothing" not in capsys.readouterr().err
