@@ -4,7 +4,7 @@ Simulated, ten clients of which three die in each round: python app.py
 Over machines: `flower-superlink`, a `flower-supernode` on each with
 ``--node-config 'rows="clinic-1.npz"'``, then ``flwr run .``; docs/federated.md says how.
 
-It needs an environment of its own: pip install 'flwr[simulation]>=1.42,<1.43', then
+It needs an environment of its own: pip install 'flwr[simulation]>=1.42,<1.43' pyarrow, then
 pip install --no-deps thresher. Nothing is downloaded.
 """
 

@@ -13,7 +13,7 @@ from thresher.core.errors import MissingExtraError
 
 INSTALL = (
     "Flower needs an environment of its own, since it wants other versions than the command line: "
-    "python3 -m venv FOLDER && FOLDER/bin/pip install 'flwr[simulation]>=1.42,<1.43' && "
+    "python3 -m venv FOLDER && FOLDER/bin/pip install 'flwr[simulation]>=1.42,<1.43' pyarrow && "
     "FOLDER/bin/pip install --no-deps thresher"
 )
 

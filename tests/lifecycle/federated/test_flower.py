@@ -2,7 +2,7 @@
 
 Flower needs an environment of its own, since it pins typer, rich and starlette below ours:
 
-    python3 -m venv FOLDER && FOLDER/bin/pip install 'flwr[simulation]>=1.42,<1.43'
+    python3 -m venv FOLDER && FOLDER/bin/pip install 'flwr[simulation]>=1.42,<1.43' pyarrow
     THRESHER_FLOWER=FOLDER pytest -m flower tests/lifecycle/federated
 """
 
@@ -34,7 +34,7 @@ def run_in_flower(script: Path, *arguments: Path, cwd: Path) -> str:
     if not environment:
         pytest.skip(
             "needs Flower: python3 -m venv FOLDER && FOLDER/bin/pip install "
-            "'flwr[simulation]>=1.42,<1.43', then THRESHER_FLOWER=FOLDER"
+            "'flwr[simulation]>=1.42,<1.43' pyarrow, then THRESHER_FLOWER=FOLDER"
         )
     done = subprocess.run(
         [Path(environment, "bin", "python"), script, *arguments],

@@ -1,5 +1,8 @@
 """Updates in 8 bits: right on average, nothing lost over rounds, damage refused."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -117,3 +120,21 @@ def test_damaged_places_are_refused() -> None:
     for share in (0, -1, 1.5, "all"):
         with pytest.raises(InputError, match="`share`"):
             UpdatePacker(3, share=share)  # type: ignore[arg-type]
+
+
+def test_clients_need_numpy_and_pyarrow_alone() -> None:
+    # Flower's environment has none of the others that Thresher needs elsewhere.
+    program = """
+import sys
+others = ("datasets", "pandas", "scipy", "sklearn", "threadpoolctl", "torch", "typer")
+sys.modules.update(dict.fromkeys(others))
+import numpy as np
+from lifecycle import ClientUpdate, UpdatePacker, combine_updates, train_head
+head = train_head(np.zeros((3, 2), np.float32), np.eye(2), [0, 1], steps=5, random_state=0)
+change = UpdatePacker(6, random_state=0).pack(head.ravel()).values()
+print(combine_updates([ClientUpdate("a", change, 2, 5)], quorum=1).change.shape)
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (found.returncode, found.stdout.strip()) == (0, "(6,)"), found.stderr
