@@ -53,8 +53,10 @@ for turn in range(4):  # as a session goes: a model of the labels so far says wh
     seen = np.concatenate([seen, found.positions])
 answer["session"] = digest(seen)
 scores = rng.integers(0, 9, ROWS) / 3
+needs = {"forgetting": {"scores": scores}, "aum": {"scores": scores}}
+needs["longest"] = {"token_counts": rng.integers(1, 40, ROWS)}
 for method in METHODS:
-    given = {"scores": scores} if method in ("forgetting", "aum") else {"labels": labels}
+    given = needs.get(method, {"labels": labels})
     found = select_coreset(rows, n=400, method=method, **given)
     answer[f"core set: {method}"] = digest(found.positions) + digest(found.weights.round(4))
 

@@ -75,7 +75,8 @@ nearest = neighbor_graph(many, k=5, method="approximate", recall=0.95)
 with tempfile.TemporaryDirectory() as folder:
     many.save(Path(folder) / "rows")
     work = Path(folder) / "work"
-    shards = curate_shards([Path(folder) / "rows"], work, threshold=0.9, method="partition")
+    parts = curate_shards([Path(folder) / "rows"], work, threshold=0.9, method="partition")
+    shards = parts.whole()
 answer = {
     "pairs": digest(near.indices, near.similarities),
     "kept": digest(some.kept, some.duplicate_of),
