@@ -23,9 +23,12 @@ NEIGHBORS = 10
 DENSITY_POWER = 0.5
 AXIS_BITS = 12
 BLOCK_CELLS = 8_000_000
+# Directions and queries of a pursuit are rounded to so many bits, so that products with rows are
+# exact on every processor.
+UNIT_BITS, QUERY_BITS = 20, 22
 # What is left of a row, as a share of its squared length, below which it lies in the span of the
 # chosen ones: above what rounding leaves.
-SPENT = 1e-6
+SPENT = 1e-3
 
 
 def novelsum(vectors: np.ndarray, n: int) -> np.ndarray:
@@ -122,10 +125,10 @@ def gip(vectors: np.ndarray, n: int) -> np.ndarray:
 
 def _pursuit(rows: np.ndarray, n: int) -> np.ndarray:
     """Choose up to `n` rows until their span holds all rows; at least one."""
-    queries = rows.T @ rows
+    queries = on_grid(rows.T @ rows / len(rows), QUERY_BITS)
     length = np.einsum("nd,nd->n", rows, rows)
     whole = np.maximum(length, np.finfo(float).tiny)
-    held = np.einsum("nd,nd->n", rows @ queries, rows)
+    held = np.einsum("nd,nd->n", on_grid(rows @ queries, QUERY_BITS), rows)
     basis = np.zeros((min(n, rows.shape[1]), rows.shape[1]))
     chosen: list[int] = []
     for step in range(len(basis)):
@@ -138,10 +141,10 @@ def _pursuit(rows: np.ndarray, n: int) -> np.ndarray:
         found = basis[:step]
         unit = rows[best] - found.T @ (found @ rows[best])
         unit -= found.T @ (found @ unit)
-        unit /= max(float(np.linalg.norm(unit)), 1e-150)
+        unit = on_grid(unit / max(float(np.linalg.norm(unit)), 1e-150), UNIT_BITS)
         basis[step] = unit
         pulled = queries @ unit
-        pulled -= found.T @ (found @ pulled)
+        pulled = on_grid(pulled - found.T @ (found @ pulled), QUERY_BITS)
         along, across = (rows @ np.stack([unit, pulled], axis=1)).T
         held = np.maximum(held - 2 * along * across + along**2 * float(unit @ pulled), 0)
         length = np.maximum(length - along**2, 0)
