@@ -182,10 +182,10 @@ def test_shards_say_together_what_was_cut(tmp_path, texts):
     words = {"column": "text", "encoder": f"onnx:{folder}"}
     with reporting(told := Told()):
         parts = embed_shards(paths, tmp_path / "work", **words)
-    assert told.texts[-1] == "4 texts were cut at 12 tokens in 3 files"
+    assert "4 texts were cut at 12 tokens in 3 files" in told.texts
     with reporting(again := Told()):  # nothing is embedded anew, and it is said all the same
         assert embed_shards(paths, tmp_path / "work", **words) == parts
-    assert again.texts == ["4 texts were cut at 12 tokens in 3 files"]
+    assert "4 texts were cut at 12 tokens in 3 files" in again.texts
     vectors = np.load(parts[1] / "vectors.npy")
     assert np.abs(vectors[5] - alone(folder, texts[105])).max() < 1e-5
 
