@@ -174,7 +174,7 @@ def finish(
     notes.summary |= {
         "model": plan.model,
         "width": plan.width,
-        "validation_accuracy": evaluate(trained.model, material.validation).accuracy,
+        "validation_accuracy": trained.metrics["validation_accuracy"],
         "validation_rows": len(material.validation),
         **accuracy(measured),
     }
