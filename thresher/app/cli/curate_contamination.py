@@ -10,7 +10,7 @@ import typer
 
 from ..terminal import write_line
 from .options import Json
-from .text_streams import Executor, OutFolder, Sources, Text, Workers, set_aside_lines
+from .text_streams import Executor, OutFolder, Sources, Text, Workers, closing_lines
 
 
 def contamination(
@@ -95,10 +95,7 @@ def _shown(found: dict[str, Any], folder: Path) -> str:
         for name, each in found["benchmarks"].items()
     ]
     lines += _told(found["paraphrases"])
-    lines += set_aside_lines(folder, found["failed"])
-    lines.append(f"findings: {found['folder']}")
-    lines += [f"clean: {path}" for path in found["clean"]]
-    return "\n".join(lines)
+    return "\n".join([*lines, *closing_lines(folder, found)])
 
 
 def _told(found: dict[str, Any] | None) -> list[str]:

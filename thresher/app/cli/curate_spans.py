@@ -10,7 +10,7 @@ import typer
 
 from ..terminal import write_line
 from .options import Json
-from .text_streams import Executor, OutFolder, Sources, Text, Workers, set_aside_lines
+from .text_streams import Executor, OutFolder, Sources, Text, Workers, closing_lines
 
 
 def spans(
@@ -62,7 +62,4 @@ def _shown(found: dict[str, Any], folder: Path) -> str:
         f"{found['spans']:,} repeated spans in {found['texts']:,} texts, "
         f"{found['repeated']:,} words",
     ]
-    lines += set_aside_lines(folder, found["failed"])
-    lines.append(f"findings: {found['folder']}")
-    lines += [f"clean: {path}" for path in found["clean"]]
-    return "\n".join(lines)
+    return "\n".join([*lines, *closing_lines(folder, found)])

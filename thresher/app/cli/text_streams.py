@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,6 +27,23 @@ Text = Annotated[
 ]
 Executor = Annotated[str, typer.Option(help="serial, processes or ray.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Default: one a processor.")]
+
+
+def closing_lines(folder: Path, found: Mapping[str, Any]) -> list[str]:
+    """Return lines that name what was set aside and what was written.
+
+    Parameters
+    ----------
+    folder : Path
+        As in `set_aside_lines`.
+    found : mapping
+        A result as JSON types, with ``failed``, ``folder`` and ``clean``.
+    """
+    return [
+        *set_aside_lines(folder, found["failed"]),
+        f"findings: {found['folder']}",
+        *(f"clean: {path}" for path in found["clean"]),
+    ]
 
 
 def set_aside_lines(folder: Path, failed: Mapping[str, str]) -> list[str]:
