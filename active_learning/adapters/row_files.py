@@ -30,7 +30,6 @@ ENDINGS = {
     ".txt": "csv",
 }
 WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods")
-DELIMITERS = ",;\t"
 
 
 def file_format(
@@ -133,33 +132,9 @@ def _read_parquet(path: str | os.PathLike[str]) -> list[tuple[int, dict[str, Any
 
 
 def _read_csv(path: str | os.PathLike[str]) -> list[tuple[int, dict[str, Any]]]:
-    from thresher.core.loading.csv_records import cut_records, read_cells
-    from thresher.core.loading.sep_line import delimiter_in, without_sep_line
+    from thresher.core.loading.csv_rows import csv_rows
 
-    decoded = _decoded(path)
-    data, said = without_sep_line(decoded.data)
-    head = data.lstrip(b"\r\n").partition(b"\n")[0].decode()
-    delimiter = max(DELIMITERS, key=head.count) if said is None else delimiter_in(said)
-    records = cut_records(data, delimiter=delimiter, mark=decoded.mark, fault=decoded.fault)
-    if records.bad:
-        listed = "; ".join(f"line {line}: {reason}" for line, reason in records.bad[:5])
-        raise InputError(f"{path}, {listed}. Mend that first: nothing was read.")
-    rows = zip(records.lines.tolist(), read_cells(records, delimiter=delimiter), strict=True)
-    _, names = next(rows, (0, []))
-    return [(line, _row(names, cells, path, line)) for line, cells in rows]
-
-
-def _row(
-    names: list[str], cells: list[str], path: str | os.PathLike[str], line: int
-) -> dict[str, Any]:
-    """Return the cells by name, None where a spreadsheet left out the last ones."""
-    if any(cells[len(names) :]):
-        raise InputError(
-            f"{path}, line {line}: {len(cells)} cells, but there are {len(names)} columns. Mend "
-            "that first: nothing was read."
-        )
-    cells = cells[: len(names)]
-    return dict(zip(names, [*cells, *[None] * (len(names) - len(cells))], strict=True))
+    return list(csv_rows(_decoded(path), name=str(path)).rows)
 
 
 def read_lines(path: str | os.PathLike[str]) -> list[tuple[int, dict[str, Any]]]:

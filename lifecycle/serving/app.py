@@ -17,6 +17,7 @@ from thresher.core.signatures import checked
 
 from .answering import Answerer, Answers
 from .bodies import Rows, read_body
+from .content_coding import unpacked
 from .exporting import Exporter
 from .options import MB, ServingOptions
 from .refusal import ClientLeft, Refusal
@@ -165,7 +166,8 @@ class _Predict:
         service = self.service
         seconds = _deadline(headers, service.options.deadline_s)
         deadline = asyncio.get_running_loop().time() + seconds
-        body = await _body(receive, headers, most=self._most, seconds=service.options.body_s)
+        sent = await _body(receive, headers, most=self._most, seconds=service.options.body_s)
+        body = unpacked(sent, headers, most=self._most)
         model = answerer.model
         rows = read_body(
             body,

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .labeling.start import label_simulate as label_simulate
     from .model_server import serve as serve
     from .monitoring.looking import monitor as monitor
+    from .monitoring.referring import monitor_reference as monitor_reference
     from .pages.run_report import report as report
     from .pairs.curating import curate_pairs as curate_pairs
     from .pipeline import run as run
@@ -113,6 +114,7 @@ _HOME = {
     "label_sync": "labeling.label_studio",
     "label_tell": "labeling.loop",
     "monitor": "monitoring.looking",
+    "monitor_reference": "monitoring.referring",
     "predict": "exported_models",
     "profile": "exported_models",
     "report": "pages.run_report",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from training import HashTokenizer, Samples, samples_from_arrays
-from training.exporting import ExportedModel
 
 from ..core.columns import class_names, read_features, read_row_ids, read_texts
 from ..core.errors import InputError
@@ -15,7 +15,23 @@ from ..core.images import read_images
 from ..core.loaded import LoadedDataset
 
 
-def samples_for(model: ExportedModel, loaded: LoadedDataset) -> Samples:
+class Described(Protocol):
+    """A model that says how raw rows become its input: an exported or a served one."""
+
+    @property
+    def path(self) -> Path:
+        """Where its file is."""
+
+    @property
+    def classes(self) -> list[str]:
+        """In the order of its logits."""
+
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        """How a raw row becomes input."""
+
+
+def samples_for(model: Described, loaded: LoadedDataset) -> Samples:
     """Prepare rows for `model` as those it was trained on were; targets are −1 without a label.
 
     Raises

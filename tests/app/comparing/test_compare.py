@@ -144,7 +144,10 @@ def test_what_contradicts_is_refused(folder: Path, tmp_path: Path) -> None:
         labels.write_text(f"row_id,label\n{text}\n")
         with pytest.raises(InputError, match=match):
             again(labels=[labels])
-    labels.write_text(f"row_id,label\n{row},high\n")
+    labels.write_text(f'row_id,label\n{row},"high\nr0,high\n')
+    with pytest.raises(InputError, match=r"labels\.csv, line 2: .*quote .*nothing was read"):
+        again(labels=[labels])
+    labels.write_text(f"row_id;label\n{row};high\n")  # as a spreadsheet saves it in Europe
     again(labels=[labels])
     labels.write_text(f"row_id,label\n{row},low\n")
     with pytest.raises(InputError, match="The first label has counted"):

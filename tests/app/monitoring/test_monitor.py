@@ -6,16 +6,25 @@ import csv
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from lifecycle import RequestRing, TriggerRules, read_requests, write_reference
+from lifecycle import (
+    RequestRing,
+    TriggerRules,
+    load_served,
+    read_reference,
+    read_requests,
+    write_reference,
+)
 from lifecycle.monitoring.days import DAY
 from thresher.app import label_next, label_tell, monitor
 from thresher.app.cli.commands import app
 from thresher.core.errors import InputError
+from thresher.core.numerics.softmax import softmax
 
 CLASSES = ["cat", "dog", "owl"]
 MODEL = SimpleNamespace(digest="0123456789abcdef", classes=CLASSES)
@@ -219,9 +228,23 @@ def test_labels_late_twice_conflicting_unknown_or_new(world: World, tmp_path: Pa
     twice.write_text("id,label\nsomewhere,cat\n")
     with pytest.raises(InputError, match=r"twice\.csv has no column 'row_id'"):
         monitor(tmp_path / "log", out=tmp_path / "out", labels=[twice])
+    twice.write_text(f'row_id,label\n{name},"cat\nelsewhere,dog\n')
+    with pytest.raises(InputError, match=r"twice\.csv, line 2: .*quote .*nothing was read"):
+        monitor(tmp_path / "log", out=tmp_path / "out", labels=[twice])
+    with pytest.raises(InputError, match=r"asked\.csv, line \d+: .*quote .*nothing was read"):
+        _with_open_quote(tmp_path / "out" / "asked.csv", tmp_path)
     first.asked.write_text(f"row_id,label\n{name},elephant\n")
     new = monitor(tmp_path / "log", out=tmp_path / "out")
     assert any("'elephant': a new class" in problem for problem in new.problems)
+
+
+def _with_open_quote(path: Path, folder: Path) -> None:
+    whole = path.read_text()
+    path.write_text(whole.replace(",at random", ',"at random', 1))
+    try:
+        monitor(folder / "log", out=folder / "out")
+    finally:
+        path.write_text(whole)
 
 
 def test_a_look_that_dies_while_it_asks_blocks_nothing(
@@ -283,8 +306,19 @@ def test_what_cannot_be_used_is_named(world: World, tmp_path: Path) -> None:
         monitor(log, out=out, labels=[tmp_path / "none.csv"])
     other = tmp_path / "two.parquet"
     write_reference(other, np.eye(2).repeat(200, 0), labels=["a"] * 400, classes=["a", "b"])
-    with pytest.raises(InputError, match="2 classes, the model in use 3"):
+    said = r"two\.parquet is .* 2 classes, the model in use 3 .*thresher monitor-reference"
+    with pytest.raises(InputError, match=said):
         monitor(log, out=out, reference=other)
+    told: dict[str, Any] = {"labels": ["cat"] * 300, "classes": [*CLASSES[:2], "cow"]}
+    write_reference(other, np.eye(3).repeat(100, 0), **told)
+    with pytest.raises(InputError, match=r"two\.parquet is .* without the class 'owl'"):
+        monitor(log, out=out, reference=other)
+    told["classes"] = CLASSES
+    write_reference(other, np.eye(3).repeat(100, 0), **told, model="f" * 32)
+    with pytest.raises(InputError, match=r"of model ffffffffffff; the model in use .* 0123456789"):
+        monitor(log, out=out, reference=other)
+    write_reference(other, np.eye(3).repeat(100, 0), **told, model=MODEL.digest)
+    monitor(log, out=out, reference=other)
     monitor(log, out=out, rules=TriggerRules(floor=0.8))
     with pytest.raises(InputError, match="begun with"):
         monitor(log, out=out, rules=TriggerRules(floor=0.9))
@@ -327,6 +361,52 @@ def test_models_of_very_many_classes_keep_a_small_log(tmp_path: Path) -> None:
     assert "no probabilities" in found.problems[0]
     answers = read_requests(tmp_path / "log")["answer"].to_pylist()
     assert set(answers) == set(classes[:30])
+
+
+def test_a_reference_takes_no_label_that_is_no_class(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"row 1 has 'dgo', and 2 rows.*Did you mean 'dog'"):
+        write_reference(
+            tmp_path / "a.parquet", np.eye(3), labels=["cat", "dgo", "cow"], classes=CLASSES
+        )
+    assert not (tmp_path / "a.parquet").exists()
+
+
+@pytest.mark.train
+def test_a_reference_is_written_by_a_command(tmp_path: Path) -> None:
+    from training import compact_model, export
+
+    network = compact_model("mlp", num_classes=2, input_shape=(2,), width=8)
+    how = {"kind": "features", "columns": ["x", "y"]}
+    export(network, tmp_path / "model", classes=["low", "high"], preprocessing=how)
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(50, 2)).astype(np.float32)
+    names = [["low", "high", ""][k] for k in rng.integers(3, size=50)]
+    lines = [f"{x},{y},{name}" for (x, y), name in zip(values, names, strict=True)]
+    (tmp_path / "held.csv").write_text("\n".join(["x,y,label", *lines, 'broken,"1,low', ""]))
+    out = tmp_path / "held-out.parquet"
+    words = ["monitor-reference", str(tmp_path / "model"), str(tmp_path / "held.csv"), "--out"]
+    told = CliRunner().invoke(app, [*words, str(out), "--json"])
+    assert told.exit_code == 0, told.output
+    served, found = load_served(tmp_path / "model"), read_reference(out)
+    labeled = np.array([name != "" for name in names])
+    logits = served.predict(values[labeled])
+    answers = [served.classes[k] for k in logits.argmax(1)]
+    right = [a == b for a, b in zip(answers, np.array(names)[labeled].tolist(), strict=True)]
+    assert found.correct.tolist() == right
+    np.testing.assert_allclose(found.probabilities, softmax(logits), rtol=1e-5)
+    assert (found.model, found.classes) == (served.digest, ["low", "high"])
+    said = json.loads(told.output.splitlines()[-1])
+    assert (said["rows"], said["unlabeled"], said["unreadable"]) == (len(right), 50 - len(right), 1)
+    assert said["accuracy"] == np.mean(right)
+    told = CliRunner().invoke(app, [*words, str(out)])
+    assert f"{len(right)} rows, {100 * np.mean(right):.1f} % right" in told.output
+    assert "1 that could not be read left out" in told.output
+    (tmp_path / "held.csv").write_text("x,y\n1,2\n3,5\n")
+    refused = CliRunner().invoke(app, [*words, str(out)])
+    assert "needs labels" in str(refused.exception)
+    (tmp_path / "held.csv").write_text("x,y,label\n1,2,low\n3,5,hgih\n")
+    refused = CliRunner().invoke(app, [*words, str(out)])
+    assert "does not know the class 'hgih'" in str(refused.exception)
 
 
 @pytest.mark.train

@@ -148,7 +148,30 @@ def test_bad_rows_are_named_by_their_line_and_cost_no_other(tmp_path: Path) -> N
     assert (texts, numbers) == (["a", "d"], [2, 6])
     assert [number for number, _ in bad] == [3, 4, 5]
     texts, _, bad = read(write(tmp_path / "b.csv", b'n,text\n1,a\n2,"never closed\n3,c\n'))
-    assert (texts, bad[0][0]) == (["a"], 3)
+    assert (texts, bad[0][0]) == (["a", "c"], 3)
+
+
+@pytest.mark.parametrize("below", ["", '600,"fine, quoted"', '600,"two\nlines"'])
+def test_a_quote_that_is_not_closed_costs_its_own_line(below: str, tmp_path: Path) -> None:
+    lines = [f"{at},row {at}" for at in range(1000)]
+    lines[5] = '5,"row 5'
+    if below:
+        lines[600] = below
+    path = write(tmp_path / "a.csv", "\n".join(["n,text", *lines, ""]).encode())
+    texts, numbers, bad = read(path)
+    assert [number for number, _ in bad] == [7]
+    assert len(texts) == 999
+    assert texts[5] == "row 6"
+    assert numbers[5] == 8
+    assert texts[599] == {"": "row 600"}.get(below, below[5:-1])
+
+
+def test_a_quote_that_hides_rows_is_told_by_the_number_of_cells(tmp_path: Path) -> None:
+    lines = ["n,text", "1,a", '2,"b', "3,c", '4,d",e', "5,f"]
+    texts, _, bad = read(write(tmp_path / "a.csv", "\n".join(lines).encode()))
+    assert texts == ["a", "c", "f"]
+    assert bad[0] == (3, "3 cells for 2 columns in 3 lines")
+    assert bad[1][0] == 5
 
 
 @pytest.mark.parametrize("suffix", ["gz", "bz2", "xz"])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -193,6 +195,41 @@ REFUSED = {
 def test_what_cannot_be_read_is_refused_in_words(one: TestClient, name: str) -> None:
     body, kind, status, text = REFUSED[name]
     answer = ask(one, body, kind)
+    assert answer.status_code == status
+    assert text in answer.json()["error"]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "GZIP", "identity"])
+def test_packed_bodies_are_read(coding: str, client: TestClient, numbers: np.ndarray) -> None:
+    rows = numbers[:20]
+    body = json.dumps({"rows": rows.tolist()}).encode()
+    pack = {"deflate": zlib.compress, "identity": bytes}.get(coding, gzip.compress)
+    answer = ask(client, pack(body), "application/json", content_encoding=coding)
+    assert answer.status_code == 200, answer.text
+    codes = truth(client, rows).argmax(1)
+    assert answer.json()["labels"] == [["no", "yes", "perhaps"][code] for code in codes]
+    members = gzip.compress(rows[:5].tobytes()) + gzip.compress(rows[5:].tobytes())
+    answer = ask(client, members, RAW, content_encoding="gzip")
+    assert len(answer.json()["labels"]) == 20
+
+
+PACKED = {
+    "unknown": (b"x", "br", 415, "gzip, deflate, or send it plain"),
+    "twice": (b"x", "gzip, gzip", 415, "gzip, deflate"),
+    "no gzip": (b'{"rows": [[0]]}', "gzip", 400, "The body is no gzip"),
+    "no deflate": (gzip.compress(b"x"), "deflate", 400, "The body is no deflate"),
+    "cut": (gzip.compress(bytes(24))[:-9], "gzip", 400, "The body is cut"),
+    "empty": (b"", "gzip", 400, "The body is cut"),
+    "more behind it": (gzip.compress(bytes(24)) + b"more", "gzip", 400, "The body is no gzip"),
+    "a bomb": (gzip.compress(bytes(10**7)), "gzip", 413, "unpacks to more than 10,485 bytes"),
+    "a bomb in parts": (gzip.compress(bytes(6000)) * 2, "gzip", 413, "more than 10,485 bytes"),
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_bodies_that_cannot_be_unpacked_are_refused(one: TestClient, name: str) -> None:
+    body, coding, status, text = PACKED[name]
+    answer = ask(one, body, RAW, content_encoding=coding)
     assert answer.status_code == status
     assert text in answer.json()["error"]
 

@@ -21,7 +21,7 @@ from .compare_models import compare
 from .curate import app as curate_app
 from .label import app as label_app
 from .models import add_commands
-from .monitor_model import monitor
+from .monitor_model import monitor, monitor_reference
 from .options import (
     Json,
     Out,
@@ -69,6 +69,7 @@ add_commands(app)
 add_search(app)
 app.command()(serve)
 app.command()(monitor)
+app.command()(monitor_reference)
 app.command()(compare)
 app.command()(serve_labels)
 app.command()(serve_review)

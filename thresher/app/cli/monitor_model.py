@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ...core.errors import InputError
 from ..terminal import write_line
-from .options import Json
+from .options import INPUT_OPTIONS, Data, Json, Label, read_as, with_options
 
 if TYPE_CHECKING:
     from ..monitoring.monitored import Monitored
@@ -22,7 +22,7 @@ def monitor(
     out: Annotated[Path, typer.Option(help="Folder of the page, the audit rows and the state.")],
     reference: Annotated[
         Path | None,
-        typer.Option(help="Held-out rows of lifecycle.write_reference; the alarm needs them."),
+        typer.Option(help="Held-out rows of monitor-reference; the alarm needs them."),
     ] = None,
     labels: Annotated[
         list[Path] | None,
@@ -81,6 +81,37 @@ def monitor(
         _say(found)
     if found.watch is not None and found.watch.alarm:
         raise typer.Exit(3)
+
+
+@with_options(INPUT_OPTIONS)
+def monitor_reference(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The model that is served.")],
+    data: Data,
+    *,
+    out: Annotated[Path, typer.Option(help="A Parquet file to write, for monitor --reference.")],
+    label: Label = None,
+    as_json: Json = False,
+    **columns: Any,
+) -> None:
+    """Write a served model's answers to held-out rows, for `thresher monitor` to compare with.
+
+    Example: thresher monitor-reference runs/first/models/onnx/int8 held.csv --out held-out.parquet
+    """
+    from .. import monitor_reference as write
+    from ..console import shown_progress
+
+    with shown_progress():
+        found = write(model, data, out=out, label=label, **read_as(**columns))
+    if as_json:
+        write_line(json.dumps({**vars(found), "path": str(found.path)}, sort_keys=True))
+        return
+    low, high = found.interval
+    left = [(found.unlabeled, "without a label"), (found.unreadable, "that could not be read")]
+    out_of_it = "".join(f"; {n:,} {why} left out" for n, why in left if n)
+    write_line(
+        f"{out}: {found.rows:,} rows, {100 * found.accuracy:.1f} % right (95 % interval "
+        f"{100 * low:.1f} to {100 * high:.1f}), of model {found.model[:12]}{out_of_it}"
+    )
 
 
 def _days(n: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,31 +10,34 @@ import pyarrow as pa
 from ...core.csv_writing import write_csv
 from ...core.errors import InputError
 from ...core.files import atomic_path
+from ...core.loading.csv_rows import csv_rows
+from ...core.loading.encoding import Decoded
 
 
 def read_columns(path: Path, columns: Sequence[str] | None) -> list[dict[str, str]]:
     """Return rows of a file with ``row_id`` and these columns, or all that it has; none if missing.
 
+    Commas, semicolons or tabs may stand between the cells.
+
     Raises
     ------
     InputError
-        When a column is missing, or the file is no CSV in UTF-8.
+        When a column is missing, the file is no CSV in UTF-8, or a line of it cannot be read: a
+        quote that is not closed would hide all rows below it.
     """
     if not path.exists():
         return []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        try:
-            named = list(reader.fieldnames or ())
-            wanted = ["row_id", *(columns if columns is not None else named)]
-            missing = set(wanted) - set(named)
-            if missing:
-                raise InputError(f"{path} has no column {sorted(missing)[0]!r}.")
-            return [{name: row[name] or "" for name in wanted} for row in reader]
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise InputError(
-                f"{path} is no CSV in UTF-8 ({error}). Save it so, with commas between cells."
-            ) from error
+    try:
+        found = csv_rows(Decoded(path.read_bytes().decode("utf-8-sig").encode()), name=str(path))
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} is no CSV in UTF-8 ({error}). Save it so, with commas between cells."
+        ) from error
+    wanted = ["row_id", *(columns if columns is not None else found.names)]
+    missing = set(wanted) - set(found.names)
+    if missing:
+        raise InputError(f"{path} has no column {sorted(missing)[0]!r}.")
+    return [{name: row[name] or "" for name in wanted} for _, row in found.rows]
 
 
 def write_columns(path: Path, columns: Mapping[str, Sequence[str]]) -> None:

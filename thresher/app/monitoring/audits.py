@@ -41,22 +41,20 @@ class Asked:
 def read_asked(folder: Path) -> dict[str, Asked]:
     """Return all rows that were asked, by id."""
     path = folder / "asked.csv"
-    if not path.exists():
-        return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        try:
-            return {
-                row[_ROW_ID]: Asked(
-                    at=float(row["at"]),
-                    model=row["model"],
-                    answer=row["answer"],
-                    confidence=float(row["confidence"]),
-                    drawn={_DRAWN: True, _SUSPECTED: False}[row["chosen"]],
-                )
-                for row in csv.DictReader(file)
-            }
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path} is damaged ({error!r}). Restore it.") from error
+    rows = read_columns(path, _FIELDS[1:])
+    try:
+        return {
+            row[_ROW_ID]: Asked(
+                at=float(row["at"]),
+                model=row["model"],
+                answer=row["answer"],
+                confidence=float(row["confidence"]),
+                drawn={_DRAWN: True, _SUSPECTED: False}[row["chosen"]],
+            )
+            for row in rows
+        }
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path} is damaged ({error!r}). Restore it.") from error
 
 
 def ask_rows(

@@ -109,7 +109,10 @@ def monitor(
         raise InputError(f"{requests} holds no rows yet. Send some to the server first.")
     model = str(table["model"][-1])
     mine = table.filter([name == model for name in table["model"].to_pylist()])
-    known = None if reference is None else read_reference(reference)
+    known = None
+    if reference is not None:
+        known = read_reference(reference)
+        _check_reference(known, mine, path=reference, log=requests)
     with alone_in(folder, instead="another folder with --out"):
         told = read_labels(folder, [Path(each) for each in labels])
         audited = audited_rows(read_asked(folder), told, model=model)
@@ -199,7 +202,6 @@ def _drift(table: pa.Table, known: Reference) -> Drift | None:
     shares, _ = _features(last)
     if not len(shares):
         return None
-    _check_columns(shares, known)
     names = _column_names(known)
     usable = np.isfinite(shares).all(axis=1)
     return compare_rows(
@@ -217,11 +219,28 @@ def _column_names(known: Reference) -> list[str]:
     ]
 
 
-def _check_columns(shares: np.ndarray, known: Reference) -> None:
-    if len(shares) and shares.shape[1] != known.probabilities.shape[1]:
+def _check_reference(known: Reference, table: pa.Table, *, path: PathLike, log: PathLike) -> None:
+    """Refuse a reference of another model than the one in use; it would tell nothing of this."""
+    model = str(table["model"][-1])
+    shares = next((row for row in table["probabilities"].to_pylist() if row is not None), None)
+    strange = sorted(set(table["answer"].to_pylist()) - set(known.classes))
+    said = ""
+    if known.model and not known.model.startswith(model):
+        said = f"of model {known.model[: len(model)]}; the model in use in {log} is {model}"
+    elif shares is not None and len(shares) != known.probabilities.shape[1]:
+        said = (
+            f"of a model with {known.probabilities.shape[1]} classes, the model in use "
+            f"{len(shares)} ({model} in {log})"
+        )
+    elif shares is not None and known.classes and strange:
+        said = (
+            f"of a model without the class {strange[0]!r}, which the model in use answers ({model} "
+            f"in {log})"
+        )
+    if said:
         raise InputError(
-            f"The reference has {known.probabilities.shape[1]} classes, the model in use "
-            f"{shares.shape[1]}. Write a reference of this model with lifecycle.write_reference."
+            f"{path} is a reference {said}. Write one of this model: thresher monitor-reference "
+            "MODEL DATA --out FILE."
         )
 
 
@@ -252,7 +271,6 @@ def _watched(
         _tell(watch, early)
         left = left[len(early) :]
         shares, _ = _features(table.filter([bool(each) for each in at == day]))
-        _check_columns(shares, known)
         shares = shares.reshape(-1, known.probabilities.shape[1])
         shares = shares[np.isfinite(shares).all(axis=1)]
         watch.window(shares, confidence=np.clip(shares.max(axis=1, initial=0), 0, 1))

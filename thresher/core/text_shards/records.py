@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -147,43 +148,71 @@ def _delimiter(shard: TextShard, line: bytes) -> str:
     return _DELIMITERS[-max(counts)[1]]
 
 
+class _Lines:
+    """Lines of a file for the module `csv`, of which those that a record took can come again."""
+
+    def __init__(self, source: Iterator[bytes], first: bytes) -> None:
+        self._source, self._waiting, self.taken = source, deque([first]), list[bytes]()
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._waiting.popleft() if self._waiting else next(self._source)
+        self.taken.append(line)
+        return line.decode("utf-8", "surrogateescape")
+
+    def all(self) -> list[bytes]:
+        """Return the lines taken since the last call."""
+        taken, self.taken = self.taken, []
+        return taken
+
+    def first(self) -> list[bytes]:
+        """Return the first line taken since the last call; the others come again."""
+        self._waiting.extendleft(reversed(self.taken[1:]))
+        del self.taken[1:]
+        return self.all()
+
+
 def _records(shard: TextShard) -> Iterator[tuple[int, list[str], bytes] | BadRow]:
-    """Yield each record with the line that it begins on, its cells and its bytes."""
-    taken: list[bytes] = []
-    used = 0
+    """Yield each record with the line that it begins on, its cells and its bytes.
+
+    A quote that is not closed costs its own line: those below it are read again without it.
+    """
     source = read_lines(shard.path)
     first = next(source, None)
     if first is None:
         return
-
-    def lines() -> Iterator[str]:
-        for line in (first, *()):
-            taken.append(line)
-            yield line.decode("utf-8", "surrogateescape")
-        for line in source:
-            taken.append(line)
-            yield line.decode("utf-8", "surrogateescape")
-
     csv.field_size_limit(_LONGEST_CELL)
-    reader = csv.reader(lines(), delimiter=_delimiter(shard, first), strict=True)
+    lines = _Lines(source, first)
+    reader = csv.reader(lines, delimiter=_delimiter(shard, first), strict=True)
+    width, number = 0, 1
     while True:
         try:
-            cells = next(reader, None)
+            cells, fault = next(reader, None), ""
         except csv.Error as error:
-            number, used = used + 1, used + len(taken)
-            taken.clear()
-            yield BadRow(number, f"not a record of delimited text ({error})")
-            continue
+            cells, fault = [], _fault(str(error))
         if cells is None:
             return
-        number, used, stored = used + 1, used + len(taken), b"".join(taken)
-        taken.clear()
-        if any(
+        width = width or len(cells)
+        if not fault and len(lines.taken) > 1 and len(cells) != width:
+            fault = f"{len(cells)} cells for {width} columns in {len(lines.taken)} lines"
+        taken = lines.first() if fault else lines.all()
+        if fault:
+            yield BadRow(number, fault)
+        elif any(
             "\udc80" <= char <= "\udcff" for cell in cells if not cell.isascii() for char in cell
         ):
             yield BadRow(number, "not UTF-8")
         elif cells:
-            yield number, cells, stored
+            yield number, cells, b"".join(taken)
+        number += len(taken)
+
+
+def _fault(said: str) -> str:
+    if "unexpected end of data" in said:
+        said = "a quote that is not closed"
+    return f"not a record of delimited text ({said})"
 
 
 def _not_utf8(error: UnicodeDecodeError) -> str:
