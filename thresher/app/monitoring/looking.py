@@ -32,6 +32,7 @@ from .advising import labels_advised
 from .audits import ask_rows, audited_rows, read_asked, read_labels
 from .monitored import Monitored
 from .page import write_monitor_page
+from .same_model import check_reference
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,7 +113,7 @@ def monitor(
     known = None
     if reference is not None:
         known = read_reference(reference)
-        _check_reference(known, mine, path=reference, log=requests)
+        check_reference(known, mine, path=reference, log=requests)
     with alone_in(folder, instead="another folder with --out"):
         told = read_labels(folder, [Path(each) for each in labels])
         audited = audited_rows(read_asked(folder), told, model=model)
@@ -217,31 +218,6 @@ def _column_names(known: Reference) -> list[str]:
         f"probability of {answered[k]}" if k in answered else f"probability {k}"
         for k in range(known.probabilities.shape[1])
     ]
-
-
-def _check_reference(known: Reference, table: pa.Table, *, path: PathLike, log: PathLike) -> None:
-    """Refuse a reference of another model than the one in use; it would tell nothing of this."""
-    model = str(table["model"][-1])
-    shares = next((row for row in table["probabilities"].to_pylist() if row is not None), None)
-    strange = sorted(set(table["answer"].to_pylist()) - set(known.classes))
-    said = ""
-    if known.model and not known.model.startswith(model):
-        said = f"of model {known.model[: len(model)]}; the model in use in {log} is {model}"
-    elif shares is not None and len(shares) != known.probabilities.shape[1]:
-        said = (
-            f"of a model with {known.probabilities.shape[1]} classes, the model in use "
-            f"{len(shares)} ({model} in {log})"
-        )
-    elif shares is not None and known.classes and strange:
-        said = (
-            f"of a model without the class {strange[0]!r}, which the model in use answers ({model} "
-            f"in {log})"
-        )
-    if said:
-        raise InputError(
-            f"{path} is a reference {said}. Write one of this model: thresher monitor-reference "
-            "MODEL DATA --out FILE."
-        )
 
 
 def _watched(
