@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .chat import read_conversations as read_conversations
     from .contamination import decontaminate as decontaminate
     from .contamination import find_contamination as find_contamination
+    from .coreset import compare_coresets as compare_coresets
     from .coreset import select_coreset as select_coreset
     from .corpus import find_corpus_issues as find_corpus_issues
     from .curator.curator import Curator as Curator
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Curator": "curator.curator",
     "apply_box_decisions": "detection.deciding",
+    "compare_coresets": "coreset",
     "content_keys": "duplicates.content_keys",
     "decide": "decisions.decide",
     "decontaminate": "contamination",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from thresher.core.grid import on_grid
 from thresher.core.ties import highest_first, lowest_first, settled
 
 from .budgets import even_budgets
@@ -13,6 +14,11 @@ from .budgets import even_budgets
 # there gave an accuracy of 86.7, 86.6 and 84.0 %.
 STRATA = 50
 CUT = 0.4
+# What a row counts that the probe is sure of, where the least sure ones count 1: enough to be near
+# to a chosen row, too little to draw choices from the borders between classes.
+SURE = 0.1
+# Demands in steps that the rounding of the probe's own fit is far below.
+DEMAND_BITS = 12
 
 
 def hardest(difficulty: np.ndarray, n: int) -> np.ndarray:
@@ -76,3 +82,8 @@ def probe_uncertainty(probs: np.ndarray) -> np.ndarray:
         return np.ones(len(probs))
     second, first = np.partition(probs, -2, axis=1)[:, -2:].T
     return np.asarray(1 - (first - second))
+
+
+def demand(probs: np.ndarray) -> np.ndarray:
+    """Return how much each row asks to be near to a chosen one, float64 (n,), from `SURE` to 1."""
+    return np.asarray(SURE + (1 - SURE) * on_grid(probe_uncertainty(probs), DEMAND_BITS))

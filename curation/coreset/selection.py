@@ -12,14 +12,14 @@ import numpy as np
 from thresher.core.classes import label_texts
 from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError, check_choice
-from thresher.core.grid import exact_rows, on_grid
+from thresher.core.grid import exact_rows
 from thresher.core.randomness import RandomState, check_random_state
 from thresher.core.shown import Shown
 from thresher.core.signatures import checked
 
 from ..labels.training_record import RecordedRun
 from . import greedy
-from .difficulty import probe_error, probe_probs, probe_uncertainty
+from .difficulty import demand, probe_error, probe_probs
 from .picking import CLUSTERED, GREEDY, UNCERTAIN, pick, weigh
 from .recorded import KINDS, read_difficulty
 from .token_budgets import checked_counts, choose_within
@@ -29,11 +29,6 @@ SCORED = ("ccs", *KINDS)
 BY_GEOMETRY = (*GREEDY, *CLUSTERED)
 LONGEST = "longest"
 METHODS = ("auto", "random", "balanced", LONGEST, UNCERTAIN, *BY_GEOMETRY, *SCORED)
-# What a row counts that the probe is sure of, where the least sure ones count 1: enough to be near
-# to a chosen row, too little to draw choices from the borders between classes.
-SURE = 0.1
-# Demands in steps that the rounding of the probe's own fit is far below.
-DEMAND_BITS = 12
 # Multiply-adds of facility location's look at every row: about twenty seconds of one core.
 DEAREST = 1e11
 # Geometry pays where the embeddings know the classes: a network that learns from raw pixels or
@@ -255,7 +250,7 @@ def _demand(probe: Probe | None) -> np.ndarray:
             f"The method {UNCERTAIN!r} needs `labels`, to tell where classes meet; without them "
             "take 'facility_location'."
         )
-    return SURE + (1 - SURE) * on_grid(probe_uncertainty(probe()), DEMAND_BITS)
+    return demand(probe())
 
 
 def _check_scores(scores: np.ndarray, total: int) -> np.ndarray:
