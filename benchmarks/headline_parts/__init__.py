@@ -1,0 +1,1 @@
+"""Sets, ways and tables of `headline.py`."""

@@ -1,0 +1,159 @@
+"""Thresher's own run with its defaults, and plain models that anyone tries first."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from thresher.app import run
+from thresher.app.reference import fit_reference
+from thresher.core.columns import take_rows
+from thresher.core.files import read_json
+from thresher.core.images import read_images
+
+from .bench import Bench, DoesNotApplyError
+from .levers import LABELS_SHARE, ROWS_SHARE
+from .measure import Cost, judged_file, judged_probabilities, milliseconds
+from .vectors import encoder_bytes
+
+HELD_SHARE = 10
+PIXELS = 96  # to which a run scales photographs on a processor
+MODELS = ("reference", "teacher", "student", "int8")
+SAID = ("find: label decision", "neighbors: near-duplicate threshold", "embed: encoder")
+
+
+def out_of_the_box(bench: Bench) -> dict[str, Any]:
+    """`thresher run` on the file, with the epochs that all ways have."""
+    return _run(bench, "thresher", {})
+
+
+def small_budget(bench: Bench) -> dict[str, Any]:
+    """Do the same with half of the rows as a core set and a fifth of the labels."""
+    n = len(bench.task)
+    budget = {"budget": {"rows": n // ROWS_SHARE}, "label": {"budget": n // LABELS_SHARE}}
+    return _run(bench, "thresher-small", budget)
+
+
+def on_vectors(bench: Bench) -> dict[str, Any]:
+    """`thresher run` on a table of the encoder's vectors, which are part of the model then."""
+    if not bench.task.vectors_only:
+        raise DoesNotApplyError("the networks of all ways read the rows themselves")
+    bench.charge(vectors=True)
+    return _run(bench, "thresher-vectors", {}, vectors=True)
+
+
+def _run(bench: Bench, name: str, more: dict[str, Any], *, vectors: bool = False) -> dict[str, Any]:
+    task, out = bench.task, bench.folder / name
+    epochs = {"epochs": task.epochs}
+    source, columns = _source(bench, vectors=vectors)
+    settings = {
+        "seed": bench.seed,
+        "threads": 1,
+        "data": {"label": "label", **({"features": columns} if columns else {})},
+        "teacher": epochs,
+        "student": epochs,
+        **more,
+    }
+    done = run(source, out=out, settings=settings)
+    lines = {line.stage: line for line in done.lines}
+    stages = {stage["name"]: stage["cost"]["cpu_s"] for stage in done.stages}
+    # Judging is no cost of the model.
+    judging = sum(stages.get(name, 0.0) for name in ("verify", "reference"))
+    labels = more.get("label", {}).get("budget", 0)
+    cost = Cost(
+        rows=lines["student"].rows or 0,
+        labels=labels + _held(out) if labels else len(task),
+        flops=sum(lines[role].train_flops or 0.0 for role in ("teacher", "student")),
+        cpu_s=sum(stages.values()) - judging + (bench.spent if vectors else 0.0),
+    )
+    about = {
+        "removed": (lines["as given"].rows or 0) - (lines["curated"].rows or 0),
+        "stages": {stage: round(spent, 1) for stage, spent in stages.items()},
+        "models": {role: lines[role].accuracy for role in MODELS},
+        "said": {key: done.choices[key] for key in SAID if key in done.choices},
+        "warnings": list(done.warnings),
+    }
+    file = next((out / "models/onnx/int8").glob("*.onnx"))
+    if vectors or not task.vectors_only:
+        return bench.judged(file, cost, **about)
+    found = judged_file(file, _pixels(bench), task.test_codes[task.judged])
+    return {**vars(cost), **found, **about}
+
+
+def _source(bench: Bench, *, vectors: bool) -> tuple[Path, list[str]]:
+    """Write what a user has: the rows, or the vectors of an encoder as columns of numbers."""
+    task = bench.task
+    path = bench.folder / ("vectors.parquet" if vectors else "rows.parquet")
+    table = task.table.data.table
+    columns = list(task.columns)
+    if vectors:
+        made = np.concatenate([bench.vectors.train, bench.vectors.test])
+        columns = [f"v{at:04}" for at in range(made.shape[1])]
+        table = table.select(["label", "split", "row_id"])
+        for at, name in enumerate(columns):
+            table = table.append_column(name, pa.array(made[:, at]))
+    if not path.exists():
+        pq.write_table(table, path)
+    return path, columns
+
+
+def _held(out: Path) -> int:
+    """Return how many validation rows a run held out: their labels count as bought."""
+    result = read_json(out / "result.json")
+    costs = {stage["name"]: stage["cost"] for stage in result["stages"]}
+    return int(costs["teacher"]["labels"]) - int(costs["teacher"]["rows_in"])
+
+
+def _pixels(bench: Bench) -> np.ndarray:
+    """Return the judged photographs as the file of a run takes them."""
+    rows = take_rows(bench.task.table, len(bench.task) + bench.task.judged)
+    pixels = read_images(rows, "image", size=PIXELS)
+    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+
+
+def reference(bench: Bench) -> dict[str, Any]:
+    """Fit the plain models that a run compares itself with, to all rows as they come."""
+    images = bench.task.modality == "image"
+    bench.charge(vectors=images)
+    task = bench.task
+    held = np.zeros(len(task), bool)
+    held[::HELD_SHARE] = True
+    train, test, row, before = _plain_values(bench)
+    parts = [np.flatnonzero(part) for part in (~held, held)]
+    fitting, validation = ([train[at] for at in part] for part in parts)
+    if task.modality != "text":
+        fitting, validation = np.stack(fitting), np.stack(validation)
+    with bench.timed():
+        plain = fit_reference(
+            fitting,
+            task.codes[parts[0]],
+            validation=(validation, task.codes[parts[1]]),
+            modality=task.modality,
+            columns=(),
+            classes=task.classes,
+            random_state=bench.seed,
+        )
+    found = judged_probabilities(plain.probabilities(test), task.test_codes[task.judged])
+    cost = Cost(rows=len(parts[0]), labels=len(task), flops=None, cpu_s=bench.spent)
+    size = len(pickle.dumps(plain.estimator)) + (encoder_bytes(bench.folder) if images else 0)
+    call = milliseconds(lambda: lambda: plain.probabilities(row))
+    call += milliseconds(lambda: before) if before else 0.0
+    return {**vars(cost), **found, "bytes": size, "ms": call, "model": plain.name}
+
+
+def _plain_values(bench: Bench) -> tuple[Any, Any, Any, Callable[[], Any] | None]:
+    """Return training rows, judged rows and one row for plain models, and what comes before."""
+    task = bench.task
+    if task.modality == "image":
+        test = bench.vectors.test[task.judged]
+        return bench.vectors.train, test, test[:1], bench.encode_one
+    test = [task.test_rows[at] for at in task.judged]
+    if task.modality == "text":
+        return task.planted.rows, test, test[:1], None
+    return np.stack(task.planted.rows), np.stack(test), np.stack(test[:1]), None
