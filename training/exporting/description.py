@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from thresher import __version__
 from thresher.core.errors import InputError
 
+from ..models.spec import USUAL_DTYPES, ModelSpec
 from ..quantization.model import QuantizedModel
 from ..torch_runtime.flops import count_flops
-
-_DTYPES = {"image": torch.uint8, "text": torch.int64, "features": torch.float32}
 
 
 def example_rows(model: nn.Module, example: Tensor | None) -> Tensor:
@@ -26,11 +25,18 @@ def example_rows(model: nn.Module, example: Tensor | None) -> Tensor:
             "tensor with one or more input rows."
         )
     if example is None:
-        return torch.zeros((2, *spec.input_shape), dtype=_DTYPES[spec.modality])  # type: ignore[union-attr]
+        return torch.zeros((2, *spec.input_shape), dtype=_dtype(spec))  # type: ignore[union-attr]
     if example.ndim < 2 or not len(example):
         raise InputError(f"`example` must hold rows, got shape {tuple(example.shape)}.")
     # The exporter takes an axis of length one for a constant.
     return example[:1].detach().cpu().expand(2, *example.shape[1:]).contiguous()
+
+
+def _dtype(spec: Any) -> torch.dtype:
+    """Return the numbers of the rows that the model was trained on, or the usual ones."""
+    name = spec.input_dtype if isinstance(spec, ModelSpec) else USUAL_DTYPES[spec.modality]
+    found: torch.dtype = getattr(torch, name)
+    return found
 
 
 @torch.no_grad()

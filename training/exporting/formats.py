@@ -48,7 +48,8 @@ def export(
     preprocessing : mapping, optional
         JSON values that tell how a raw row becomes an input row.
     example : Tensor, optional
-        Input rows (1 or more); not needed for a model with a ``spec``.
+        Input rows (1 or more); not needed for a model with a ``spec``, whose file takes rows such
+        as it was trained on with `fit`, or calibrated on.
     name : str, optional
         Title of the model card.
     metrics : mapping of str to float, optional

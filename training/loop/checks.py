@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 from thresher.core.errors import InputError, ThresherError
 from thresher.core.progress import message
 
-from ..models import CompactModel, Normalize
+from ..models import CompactModel, ModelSpec, Normalize
 from ..pretrained import PretrainedModel
 from ..rows.samples import UNLABELED, Samples
 from ..torch_runtime.eval_mode import device_of, evaluating
@@ -91,6 +93,12 @@ def count_classes(model: nn.Module, inputs: Tensor) -> int:
     return int(logits.shape[1])
 
 
+def know_inputs(model: nn.Module, inputs: Tensor) -> None:
+    """Tell a model what its rows are like: their numbers, and their mean and spread."""
+    note_dtype(model, inputs)
+    measure_normalization(model, inputs)
+
+
 def measure_normalization(model: nn.Module, inputs: Tensor) -> None:
     """Give the model's `Normalize` the statistics of the training inputs, unless it has some."""
     if isinstance(model, PretrainedModel):
@@ -98,6 +106,14 @@ def measure_normalization(model: nn.Module, inputs: Tensor) -> None:
     for layer in model.modules():
         if isinstance(layer, Normalize) and not bool(layer.measured):
             layer.measure(inputs)
+
+
+def note_dtype(model: nn.Module, inputs: Tensor) -> None:
+    """Let a compact model know what numbers its rows are, so that its exported file takes them."""
+    spec = getattr(model, "spec", None)
+    if isinstance(spec, ModelSpec):
+        told: Any = spec.of_dtype(str(inputs.dtype).removeprefix("torch."))
+        model.spec = told
 
 
 def _tell_missing(trained: Tensor | None, judged: Tensor) -> None:

@@ -23,7 +23,7 @@ from ..torch_runtime.seeding import as_seed, own_torch_rng
 from ..torch_runtime.sharding import check_sharding
 from ..torch_runtime.workers import Workers, join_workers
 from .checkpoint import Checkpoints
-from .checks import check_parts, check_samples, measure_normalization
+from .checks import check_parts, check_samples, know_inputs
 from .feed import Feed
 from .identity import run_identity
 from .loss import CrossEntropy, Loss
@@ -101,7 +101,7 @@ def fit(
         _check_sharding(workers, settings, n_rows=len(samples))
     if settings["batch_size"] > len(samples):
         choices["batch_size"] = Choice(str(len(samples)), "there are no more rows")
-    measure_normalization(model, samples.inputs)
+    know_inputs(model, samples.inputs)
     choices |= _prepare(model, samples, validation=validation, asked=asked, device=place)
     sizes = _sizes(model, samples, settings)
     compiled = "off" if asked["sharded"] else asked["compiled"]

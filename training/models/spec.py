@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+USUAL_DTYPES = {"image": "uint8", "text": "int64", "features": "float32"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,9 @@ class ModelSpec:
         Rows of the token table of a text model; 0 elsewhere.
     dropout : float
         Share of the last hidden values that training switches off.
+    dtype : str or None
+        Numbers of the rows that it was trained on, such as ``"float32"``, where they are not the
+        usual ones of its modality; set by `fit` and `quantize`, so that exported files take them.
 
     Examples
     --------
@@ -44,10 +49,22 @@ class ModelSpec:
     stem_stride: int = 1
     vocabulary: int = 0
     dropout: float = 0.0
+    dtype: str | None = None
+
+    @property
+    def input_dtype(self) -> str:
+        """Name of the numbers that a row consists of."""
+        return self.dtype or USUAL_DTYPES[self.modality]
+
+    def of_dtype(self, dtype: str) -> ModelSpec:
+        """Return the same recipe for rows of other numbers."""
+        usual = dtype == USUAL_DTYPES[self.modality]
+        return replace(self, dtype=None if usual else dtype)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON types."""
-        return asdict(self) | {"input_shape": list(self.input_shape)}
+        """Return plain JSON types; what is as usual stays out."""
+        told = asdict(self) | {"input_shape": list(self.input_shape)}
+        return {name: value for name, value in told.items() if value is not None}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> ModelSpec:

@@ -42,7 +42,7 @@ def prepare(
         where kernels add in 32 bits (x86 with VNNI, Arm).
     pixels : bool, optional
         The input holds whole numbers 0–255, which the first convolution may take as they are. By
-        default this is so for compact models of images.
+        default this is so for compact models that were trained on uint8 images.
     """
     check_count("weight_bits", weight_bits, low=2, high=8)
     check_count("activation_bits", activation_bits, low=2, high=8)
@@ -51,7 +51,8 @@ def prepare(
     for name, bits in layer_bits.items():
         check_number(f"layer_bits[{name!r}]", bits, low=2, high=8)
     if pixels is None:
-        pixels = getattr(getattr(model, "spec", None), "modality", None) == "image"
+        spec = getattr(model, "spec", None)
+        pixels = getattr(spec, "modality", None) == "image" and not getattr(spec, "dtype", None)
     traced = trace(model, whole=keep_float)
     placement = Placement(
         traced,

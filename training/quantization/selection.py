@@ -16,6 +16,7 @@ from torch import nn
 
 from thresher.core.choice import Choice
 
+from ..loop.checks import note_dtype
 from ..rows.samples import Samples
 from .calibration import calibrate
 from .judge import Judge, Score
@@ -62,6 +63,7 @@ class Calibration:
             weight_range=self.weight_range,
             pixels=self.rows.inputs.dtype == torch.uint8,
         )
+        note_dtype(quantized, self.rows.inputs)
         calibrate(quantized, self.rows, method=self.ranges)
         return quantized
 

@@ -27,8 +27,9 @@ class Samples(Shown):
     Attributes
     ----------
     inputs : Tensor
-        Images uint8 (n, channels, height, width) with values 0–255, token ids int64 (n, length)
-        with 0 for padding, or features float32 (n, d). A model of your own may take others.
+        Images uint8 (n, channels, height, width) or gray (n, height, width) with values 0–255,
+        token ids int64 (n, length) with 0 for padding, or features float32 (n, d). Images may be
+        float tensors of four axes, and a model of your own may take others.
     targets : Tensor or None
         Class codes, int64 (n,), −1 for an unlabeled row; None if no row has a label.
     row_ids : ndarray of str, shape (n,)
@@ -59,6 +60,8 @@ class Samples(Shown):
         given: object = self.row_ids
         if not isinstance(given, np.ndarray):
             object.__setattr__(self, "row_ids", id_texts("row_ids", given))
+        if self.inputs.ndim == 3 and self.inputs.dtype == torch.uint8:
+            object.__setattr__(self, "inputs", self.inputs.unsqueeze(1))  # gray images
         if self.inputs.ndim < 2:
             raise InputError(
                 f"`inputs` must have a row axis and more, got shape {tuple(self.inputs.shape)}."
@@ -168,6 +171,12 @@ def samples_from_arrays(
     inputs = _one_array(inputs, row_ids)
     if inputs.ndim == 3 and inputs.dtype == np.uint8:
         inputs = inputs[..., np.newaxis]
+    if inputs.ndim == 2 and inputs.dtype in (np.uint8, np.bool_):
+        raise InputError(
+            f"Rows of {inputs.dtype} with one axis may be features or token ids: give "
+            "`inputs.astype('float32')` for features such as pixels in a line, "
+            "`inputs.astype('int64')` for token ids."
+        )
     if inputs.ndim == 4:
         if inputs.dtype != np.uint8:
             raise InputError(f"Images must be uint8 with values 0–255, got {inputs.dtype}.")

@@ -12,7 +12,7 @@ from torch import nn
 from thresher.core.errors import ThresherWarning
 
 from ..exporting import ExportedModel, export
-from ..loop.checks import measure_normalization
+from ..loop.checks import know_inputs
 from ..models import CompactModel
 from ..profiling import measure_latency
 from ..quantization import quantize
@@ -51,7 +51,7 @@ def costs_before_training(
 ) -> Costs:
     """Measure the variant with random weights: time and bytes do not depend on them."""
     rows = samples.take(np.arange(min(len(samples), _CALIBRATION)))
-    measure_normalization(model, rows.inputs)
+    know_inputs(model, rows.inputs)
     exported: nn.Module = model.eval()
     if variant.bits != FLOAT_BITS:
         with warnings.catch_warnings():

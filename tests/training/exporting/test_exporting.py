@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from thresher.core.errors import GateError, InputError
+from training import TrainingRun, fit, quantize
 from training.exporting import ExportedModel, export, load_exported
 from training.exporting.packing import pack_int4
 from training.models import FAMILIES, compact_model
@@ -176,6 +177,40 @@ def test_any_module_with_an_example(tmp_path: Path, capfd: pytest.CaptureFixture
     )
     assert exported.predict(np.ones((5, 3), dtype=np.float32)).shape == (5, 2)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs"),
+    [
+        ("resnet8", torch.rand(64, 3, 16, 16)),
+        ("mlp", torch.rand(64, 9, dtype=torch.float64)),
+        ("hashed_embedding", torch.randint(0, 40, (64, 12), dtype=torch.int32)),
+    ],
+)
+def test_a_file_takes_rows_such_as_the_model_was_trained_on(
+    name: str, inputs: Tensor, tmp_path: Path
+) -> None:
+    samples = Samples(inputs, torch.arange(64) % 3, np.arange(64).astype(str))
+    model = compact_model(name, num_classes=3, input_shape=tuple(inputs.shape[1:]), width=8)
+    fit(model, samples, epochs=1, batch_size=16).save(tmp_path / "run")
+    again = TrainingRun.load(tmp_path / "run").model
+    quantized = quantize(again, samples, method="ptq", validation=samples)
+    for at, made in enumerate((again, quantized)):
+        file = export(made, tmp_path / str(at), classes=CLASSES)
+        assert file.input_spec.dtype == str(inputs.dtype).removeprefix("torch.")
+        assert check_parity(file, made, samples).agreement == 1
+    assert "dtype" not in model_of(name).spec.to_json()
+
+
+def test_a_model_trained_on_bytes_again_takes_bytes() -> None:
+    model = compact_model("resnet8", num_classes=3, input_shape=(3, 16, 16), width=4)
+    for inputs, dtype in (
+        (torch.rand(9, 3, 16, 16), "float32"),
+        (rows("image", 9).inputs, "uint8"),
+    ):
+        samples = Samples(inputs, torch.arange(9) % 3, np.arange(9).astype(str))
+        fit(model, samples, epochs=1)
+        assert model.spec.input_dtype == dtype
 
 
 def test_several_products_of_one_module_have_names_of_their_own(tmp_path: Path) -> None:

@@ -72,3 +72,11 @@ def test_gray_images_without_a_channel_axis_are_images():
     rows = samples_from_arrays(pictures, row_ids=np.arange(3).astype(str))
     assert (rows.modality, rows.input_shape) == ("image", (1, 28, 28))
     np.testing.assert_array_equal(rows.inputs[:, 0].numpy(), pictures)
+    direct = Samples(torch.from_numpy(pictures), None, np.arange(3).astype(str))
+    assert (direct.modality, direct.input_shape) == ("image", (1, 28, 28))
+    assert torch.equal(direct.inputs, rows.inputs)
+
+
+def test_bytes_in_a_line_are_not_guessed_to_be_tokens():
+    with pytest.raises(InputError, match="float32"):
+        samples_from_arrays(np.zeros((3, 64), np.uint8), row_ids=IDS)
