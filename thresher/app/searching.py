@@ -32,11 +32,14 @@ class SearchOptions(InputOptions, total=False):
     label: Annotated[str | None, Option(None, meaning("data.label"))]
     batch_size: Annotated[int, Option(1, "Rows of a batch, for the timing.", low=1)]
     threads: Annotated[int, Option(1, "Threads of the runtime, for the timing.", low=1)]
-    families: Annotated[Sequence[str] | None, Option(None, "Networks to try; by default all.")]
-    widths: Annotated[Sequence[int] | None, Option(None, "Widths to try.")]
-    bits: Annotated[Sequence[int], Option((32, 8, 4), "Bits of a weight; 32 is float.")]
+    families: Annotated[
+        Sequence[str] | str | None, Option(None, "Networks to try; by default all.")
+    ]
+    widths: Annotated[Sequence[int] | int | None, Option(None, "Widths to try.")]
+    bits: Annotated[Sequence[int] | int, Option((32, 8, 4), "Bits of a weight; 32 is float.")]
     prune: Annotated[
-        Sequence[float], Option((0.5,), "Shares of the FLOPs to prune; 0 prunes nothing.")
+        Sequence[float] | float,
+        Option((0.5,), "Shares of the FLOPs to prune; 0 prunes nothing."),
     ]
     epochs: Annotated[int | None, Option(None, "Epochs of the finalists.", low=1)]
     budget_s: Annotated[float | None, Option(None, "Seconds to aim at.")]
@@ -140,8 +143,8 @@ def search(
         threads=asked["threads"],
         families=asked["families"],
         widths=asked["widths"],
-        bits=list(asked["bits"]),
-        prune=[share for share in asked["prune"] if share],
+        bits=asked["bits"],
+        prune=asked["prune"],
         epochs=asked["epochs"],
         budget_s=asked["budget_s"],
         random_state=seed,

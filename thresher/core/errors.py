@@ -93,6 +93,13 @@ class MissingExtraError(ThresherError, ImportError):
     """An optional dependency is needed and not installed."""
 
 
+def told(error: Exception) -> str:
+    """Return an error in one line, with its kind where it was not raised on purpose."""
+    text = " ".join(str(error).split())
+    kind = "" if isinstance(error, ThresherError) else type(error).__name__
+    return ": ".join(part for part in (kind, text) if part) or type(error).__name__
+
+
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the closest allowed name, or an empty string."""
     close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.6)

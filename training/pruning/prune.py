@@ -63,8 +63,8 @@ def prune(
     model : nn.Module
         Left as it is.
     amount : float
-        In (0, 1): the share of the FLOPs that goes (``channels``, ``low_rank``), or of the
-        weights (``weights``). ``2:4`` always takes half.
+        In [0, 1): the share of the FLOPs that goes (``channels``, ``low_rank``), or of the
+        weights (``weights``); 0 gives a copy. ``2:4`` always takes half.
     method : {"channels", "low_rank", "weights", "2:4"}
         ``channels`` makes layers narrower and needs ``pip install 'thresher[prune]'``;
         ``low_rank`` replaces a layer by two thinner ones; ``weights`` and ``2:4`` set single
@@ -93,7 +93,7 @@ def prune(
     True
     """
     check_choice("method", method, METHODS)
-    check_number("amount", amount, low=0, high=0.99, low_open=True)
+    check_number("amount", amount, low=0, high=0.99)
     check_count("round_to", round_to, low=1)
     rows = example_rows(model, example)
     kept = _kept(model, keep)
@@ -101,14 +101,14 @@ def prune(
     target = (1 - amount) * before[1]
     pruned = copy.deepcopy(model).cpu()
     masks: Masks = {}
-    if method == "channels":
-        prune_channels(pruned, rows, target_flops=target, keep=kept, round_to=round_to)
-    elif method == "low_rank":
-        pruned = factorize(pruned, rows, target_flops=target, keep=kept)
-    elif method == "weights":
-        masks = magnitude_masks(pruned, amount=amount, keep=kept)
-    else:
+    if method == "2:4":
         masks = two_of_four_masks(pruned, keep=kept)
+    elif method == "weights" and amount:
+        masks = magnitude_masks(pruned, amount=amount, keep=kept)
+    elif method == "low_rank" and amount:
+        pruned = factorize(pruned, rows, target_flops=target, keep=kept)
+    elif amount:
+        prune_channels(pruned, rows, target_flops=target, keep=kept, round_to=round_to)
     apply_masks(pruned, masks)
     return Pruned(
         model=pruned,

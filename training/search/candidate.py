@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from thresher.core.errors import ThresherError
-
 FLOAT_BITS = 32
 STATES = ("finished", "too costly", "dropped", "not reached", "not possible")
 # As version 0.1 wrote them.
@@ -109,13 +107,6 @@ class Candidate:
         kept["costs"] = None if value["costs"] is None else Costs(**value["costs"])
         kept["interval"] = None if value["interval"] is None else tuple(value["interval"])
         return cls(**kept)
-
-
-def failure(error: Exception) -> str:
-    """Return the note of a candidate that an error ended."""
-    told = " ".join(str(error).split())
-    kind = "" if isinstance(error, ThresherError) else type(error).__name__
-    return ": ".join(part for part in (kind, told) if part) or type(error).__name__
 
 
 def pareto_front(candidates: Sequence[Candidate]) -> list[Candidate]:

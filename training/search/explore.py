@@ -50,23 +50,23 @@ class SearchOptions(RunOptions, total=False):
     batch_size: Annotated[int, Option(1, "Rows of a batch that is timed.", low=1)]
     threads: Annotated[int, Option(1, "Threads of the timing.", low=1)]
     families: Annotated[
-        Sequence[str] | None,
+        Sequence[str] | str | None,
         Option(None, "Names for `compact_model`; by default all for this kind of rows."),
     ]
     widths: Annotated[
-        Sequence[int] | None,
+        Sequence[int] | int | None,
         Option(None, "Of every family; by default half, once and twice its usual one."),
     ]
     bits: Annotated[
-        Sequence[int],
+        Sequence[int] | int,
         Option(
             (FLOAT_BITS, 8, 4),
             "Of the weights: 32 is float, 2 to 8 are quantized after training.",
         ),
     ]
     prune: Annotated[
-        Sequence[float],
-        Option((0.5,), "Shares of the FLOPs to take away from finalists, beside none."),
+        Sequence[float] | float,
+        Option((0.5,), "Shares of the FLOPs to take away from finalists, beside none; 0: none."),
     ]
     prune_method: Annotated[
         str,

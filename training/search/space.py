@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 
@@ -48,30 +50,40 @@ class Space:
 def search_space(
     modality: str,
     *,
-    families: Sequence[str] | None,
-    widths: Sequence[int] | None,
-    bits: Sequence[int],
-    prune: Sequence[float],
+    families: Sequence[str] | str | None,
+    widths: Sequence[int] | int | None,
+    bits: Sequence[int] | int,
+    prune: Sequence[float] | float,
 ) -> Space:
-    """Check what was asked for and list the networks.
+    """Check what was asked for and list the networks; one value stands for a list of it.
 
     By default all families of the modality at half, once and twice their usual width.
     """
     known = [name for name, family in FAMILIES.items() if family.modality == modality]
-    for name in families or ():
-        check_choice("families", name, known)
-    if not bits or (families is not None and not families) or (widths is not None and not widths):
+    named = known if families is None else _several(families)
+    sizes = None if widths is None else _several(widths)
+    counts, shares = _several(bits), _several(prune)
+    if not counts or not named or (sizes is not None and not sizes):
         raise InputError("`families`, `widths` and `bits` must each name at least one, or be None.")
-    for count in bits:
+    for name in named:
+        check_choice("families", name, known)
+    for count in counts:
         if count != FLOAT_BITS:
             check_count("bits", count, low=2, high=8)
-    for share in prune:
-        check_number("prune", share, low=0, high=0.95, low_open=True)
-    for width in widths or ():
+    for share in shares:
+        check_number("prune", share, low=0, high=0.95)
+    for width in sizes or ():
         check_count("widths", width, low=1)
     networks = tuple(
         Variant(name, width)
-        for name in families or known
-        for width in sorted(widths or {max(1, int(FAMILIES[name].width * f)) for f in _FACTORS})
+        for name in named
+        for width in sorted(sizes or {max(1, int(FAMILIES[name].width * f)) for f in _FACTORS})
     )
-    return Space(networks, tuple(sorted(set(prune))), tuple(sorted(set(bits), reverse=True)))
+    pruned = sorted({share for share in shares if share})  # none is tried in any case
+    return Space(networks, tuple(pruned), tuple(sorted(set(counts), reverse=True)))
+
+
+def _several(values: Any) -> list[Any]:
+    """Return the values as a list; a single number or text as a list of it."""
+    alone = isinstance(values, (str, Real))
+    return [values] if alone else list(values)

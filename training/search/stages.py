@@ -8,10 +8,11 @@ from dataclasses import asdict
 
 from torch import nn
 
+from thresher.core.errors import told
 from thresher.core.progress import message
 
 from .bench import costs_before_training
-from .candidate import Candidate, Costs, Variant, failure
+from .candidate import Candidate, Costs, Variant
 from .finishing import Finisher
 from .halving import Trial
 from .space import Space
@@ -45,27 +46,42 @@ class Search:
         self.trainings, self.finisher = trainings, finisher
         self.prune_method = prune_method
         self._failed: list[Exception] = []
-        self._held: dict[tuple[Trial, float], nn.Module] = {}
+        # The last network made, or the error that its making ended with.
+        self._held: dict[tuple[Trial, float], nn.Module | Exception] = {}
 
     def run(self) -> list[Candidate]:
         """Return every candidate: finished ones first, then the others with the reason."""
-        hopeless = [found for one in self.space.networks if (found := self._hopeless(one))]
+        hopeless = [found for one in self.space.networks if (found := self._refused(one))]
         out = {candidate.variant.network for candidate in hopeless}
         networks = [one for one in self.space.networks if one.network not in out]
         message(f"{len(networks)} of {len(self.space.networks)} networks can meet the limits")
         if not networks:
+            self._raise_if_all_failed(hopeless)
             return hopeless
         kept, latest = self.trainings.halve(
             networks, finalists=self.finalists, min_accuracy=self.target.min_accuracy
         )
         finished = [candidate for trial in kept for candidate in self._finish(trial)]
-        if self._first_error and not any(found.state == "finished" for found in finished):
-            raise self._first_error  # of the data or the machine rather than of a candidate
+        self._raise_if_all_failed(finished)
         return [*finished, *self._others(networks, kept, latest), *hopeless]
 
-    @property
-    def _first_error(self) -> Exception | None:
-        return next(iter((*self.trainings.failed.values(), *self._failed)), None)
+    def _raise_if_all_failed(self, found: Sequence[Candidate]) -> None:
+        """Raise the first error if nothing came of any candidate.
+
+        It is of the data or the machine rather than of a candidate.
+        """
+        first = next(iter((*self.trainings.failed.values(), *self._failed)), None)
+        if first and not any(one.state in ("finished", "too costly") for one in found):
+            raise first
+
+    def _refused(self, network: Variant) -> Candidate | None:
+        """Return why the network is not trained: it is too costly, or no file can be made of it."""
+        try:
+            return self._hopeless(network)
+        except Exception as error:
+            self._failed.append(error)
+            message(f"{network.network}: failed, {told(error)}")
+            return Candidate(network, "failed", told(error))
 
     def _hopeless(self, network: Variant) -> Candidate | None:
         """Return the candidate that shows why the network is not trained, if it cannot fit."""
@@ -110,18 +126,25 @@ class Search:
             key = trial, variant.pruned
             if key not in self._held:
                 self._held = {key: self._weights(trial, variant.pruned)}
-            return copy.deepcopy(self._held[key])
+            held = self._held[key]
+            if isinstance(held, Exception):
+                raise held
+            return copy.deepcopy(held)
 
         try:
             return self.finisher.finish(variant, network, epochs=trial.epochs)
         except Exception as error:
             self._failed.append(error)
-            return Candidate(variant, "failed", failure(error), trial.epochs)
+            return Candidate(variant, "failed", told(error), trial.epochs)
 
-    def _weights(self, trial: Trial, share: float) -> nn.Module:
+    def _weights(self, trial: Trial, share: float) -> nn.Module | Exception:
+        """Return the network; an error is kept for all its bits: training again would end alike."""
         if not share:
             return self.trainings.trained(trial)
-        return self.trainings.pruned(trial, share, method=self.prune_method)
+        try:
+            return self.trainings.pruned(trial, share, method=self.prune_method)
+        except Exception as error:
+            return error
 
     def _others(
         self,
@@ -136,7 +159,7 @@ class Search:
             trial = latest.get(network)
             error = self.trainings.failed.get(network)
             if error is not None:
-                found.append(Candidate(network, "failed", failure(error)))
+                found.append(Candidate(network, "failed", told(error)))
             elif trial is None:
                 found.append(Candidate(network, "not reached", "the time was up"))
             elif network not in finished:

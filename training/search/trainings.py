@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
+from thresher.core.errors import told
 from thresher.core.fingerprint import fingerprint
 from thresher.core.progress import message
 
@@ -21,7 +22,7 @@ from ..pruning import prune
 from ..recipes import Recipe, recipe
 from ..rows.samples import Samples
 from ..torch_runtime.flops import count_flops
-from .candidate import Variant, failure
+from .candidate import Variant
 from .clock import Clock
 from .halving import Trial, rounds, share_of_epochs, survivors
 from .record import SearchRecord
@@ -81,24 +82,42 @@ class Trainings:
         """
         sizes = rounds(len(networks), finalists)
         latest: dict[Variant, Trial] = {}
-        left = list(networks)
+        left, kept = list(networks), list[Trial]()
         for number in range(len(sizes)):
-            for network, epochs in self._lengths(left, number, sizes).items():
+            entered, waiting = self._round(left, number, sizes, latest)
+            reached = [latest[network] for network in entered if network in latest]
+            ranked = survivors(reached, len(reached), min_accuracy=min_accuracy)
+            left = [*(trial.network for trial in ranked), *waiting]
+            kept = ranked[:finalists]
+        return kept, latest
+
+    def _round(
+        self,
+        networks: Sequence[Variant],
+        number: int,
+        sizes: Sequence[int],
+        latest: dict[Variant, Trial],
+    ) -> tuple[list[Variant], list[Variant]]:
+        """Train as many networks as this round has places, the best of the last round first.
+
+        One that fails gives its place to the next. Returns those that had a place and did not
+        fail, and those that wait.
+        """
+        entered: list[Variant] = []
+        places, waiting = list(networks[: sizes[number]]), list(networks[sizes[number] :])
+        while places:
+            for network, epochs in self._lengths(places, number, sizes).items():
                 if latest and self.clock.is_up:
                     break
                 try:
                     latest[network] = self._try(network, epochs)
                 except Exception as error:
                     self.failed[network] = error
-                    message(f"{network.network}: failed, {failure(error)}")
-            left = [network for network in left if network not in self.failed]
-            reached = [latest[network] for network in left if network in latest]
-            if not reached:
-                return [], latest
-            count = sizes[number + 1] if number + 1 < len(sizes) else finalists
-            kept = survivors(reached, count, min_accuracy=min_accuracy)
-            left = [trial.network for trial in kept]
-        return kept, latest
+                    message(f"{network.network}: failed, {told(error)}")
+            held = [network for network in places if network not in self.failed]
+            entered, lost = entered + held, len(places) - len(held)
+            places, waiting = waiting[:lost], waiting[lost:]
+        return entered, waiting
 
     def trained(self, trial: Trial) -> nn.Module:
         """Return the network of a trial, with its weights."""

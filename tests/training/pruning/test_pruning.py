@@ -90,8 +90,18 @@ def test_masked_weights_stay_zero_while_training() -> None:
 def test_wrong_options_are_named() -> None:
     for options, message in (
         ({"method": "channel"}, "channels"),
-        ({"amount": 0}, "amount"),
+        ({"amount": -0.1}, "amount"),
         ({"keep": ["nothing"], "method": "weights"}, "nothing"),
     ):
         with pytest.raises(InputError, match=message):
             prune(network(), **options)
+
+
+@pytest.mark.parametrize("method", ["channels", "low_rank", "weights"])
+def test_nothing_taken_away_is_a_copy(method):
+    model = network()
+    pruned = prune(model, amount=0, method=method)
+    assert pruned.model is not model
+    assert pruned.flops[0] == pruned.flops[1]
+    for before, after in zip(model.parameters(), pruned.model.parameters(), strict=True):
+        assert torch.equal(before, after)

@@ -11,8 +11,10 @@ from thresher.core.errors import InputError
 from training import Samples, evaluate, fit, search_compact
 from training.loop.checks import DivergedError
 from training.search import Candidate, Costs, Target, Variant, load_search, pareto_front
+from training.search.bench import costs_before_training
 from training.search.clock import Clock
 from training.search.halving import Trial, rounds, share_of_epochs, survivors
+from training.search.space import search_space
 from training.search.target import choose
 
 DIGITS = load_digits()
@@ -234,3 +236,66 @@ def test_a_search_of_version_0_1_is_read_in_the_words_of_today():
     candidate = made("a", 0.9, 1.0, 100, state="too costly")
     old = candidate.to_json() | {"state": "too dear"}
     assert Candidate.from_json(old) == candidate
+
+
+def test_a_network_that_fails_late_gives_its_place_to_the_next(tmp_path, monkeypatch):
+    from training.search import trainings
+
+    def train(model, *args, epochs, **options):
+        if model.spec.width == 32 and epochs == 12:
+            raise RuntimeError("out of kernels")
+        return fit(model, *args, epochs=epochs, **options)
+
+    monkeypatch.setattr(trainings, "fit", train)
+    found = search_compact(TRAIN, VALIDATION, folder=tmp_path / "s", **(SMALL | {"bits": 32}))
+    assert {c.variant.name: (c.state, c.epochs) for c in found.candidates} == {
+        "mlp-4-float": ("finished", 12),
+        "mlp-32-float": ("failed", 0),
+    }
+
+
+def test_a_file_that_cannot_be_timed_leaves_the_others(tmp_path, monkeypatch):
+    from training.search import stages
+
+    def costs(variant, *args, **options):
+        if variant.width == 4:
+            raise RuntimeError("no kernel")
+        return costs_before_training(variant, *args, **options)
+
+    monkeypatch.setattr(stages, "costs_before_training", costs)
+    options = SMALL | {"bits": 32, "max_bytes": 10**6}
+    found = search_compact(TRAIN, VALIDATION, folder=tmp_path / "a", **options)
+    assert {c.variant.name: c.state for c in found.candidates} == {
+        "mlp-32-float": "finished",
+        "mlp-4-float": "failed",
+    }
+    with pytest.raises(RuntimeError, match="no kernel"):
+        search_compact(TRAIN, VALIDATION, folder=tmp_path / "b", **(options | {"widths": 4}))
+
+
+def test_a_pruning_that_fails_is_tried_once_for_all_bits(tmp_path, monkeypatch):
+    from training.search import trainings
+
+    calls = []
+
+    def thin(*_, amount, **__):
+        calls.append(amount)
+        raise RuntimeError("gradients of nothing")
+
+    monkeypatch.setattr(trainings, "prune", thin)
+    options = SMALL | {"widths": 4, "prune": 0.3, "epochs": 1}
+    found = search_compact(TRAIN, VALIDATION, folder=tmp_path / "s", **options)
+    assert calls == [0.3]
+    assert {c.variant.name: c.state for c in found.candidates} == {
+        "mlp-4-float": "finished",
+        "mlp-4-int8": "finished",
+        "mlp-4-pruned30-float": "failed",
+        "mlp-4-pruned30-int8": "failed",
+    }
+
+
+def test_a_share_of_zero_and_single_values_are_taken():
+    options = {"families": "mlp", "widths": 8, "bits": 8}
+    alone = search_space("features", **options, prune=0)
+    assert alone == search_space("features", families=["mlp"], widths=[8], bits=[8], prune=())
+    assert search_space("features", **options, prune=(0, 0.5, 0.0)).pruned == (0.5,)
