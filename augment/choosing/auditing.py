@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from thresher.core.errors import InputError, check_count, check_number
+from thresher.core.errors import InputError, check_count, check_number, told
 from thresher.core.moved import moved_argument
 from thresher.core.progress import track
 from thresher.core.randomness import RandomState
@@ -49,8 +49,8 @@ class OperationAudit:
     op, settings, strength
         What was measured; the whole policy has the op ``"policy"``.
     verdict, reason
-        ``"keep"``, ``"weaken"`` (harm at this strength, none at half of it), ``"drop"``,
-        ``"unsure"`` or ``"not assessable"``.
+        ``"keep"``, ``"weaken"`` (harm at this strength, none at half of it), ``"drop"`` (harm, or
+        an error), ``"unsure"`` or ``"not assessable"``.
     effect, low, high
         Mean change of the teacher's margin on clean rows and its 95 % interval; below 0 is harm.
     accuracy_points
@@ -245,13 +245,24 @@ def audit_step(
     entries: list[OperationAudit] = []
     for strength in sorted(strengths if step.has_magnitude else {1.0}):
         always = Policy(step.op, (Step(step.op, step.settings),), Schedule(strength, strength))
-        measured = screen.measure(always)
         safe_below = any(one.verdict in ("keep", "unsure") for one in entries)
-        found = judge(measured, screen, sampled, can_weaken=strength == 1 and safe_below)
+        weakens = strength == 1 and safe_below
+        found = measure_and_judge(always, screen, sampled, can_weaken=weakens)
         entries.append(
             OperationAudit(op=step.op, settings=dict(step.settings), strength=strength, **found)
         )
     return entries
+
+
+def measure_and_judge(
+    policy: Policy, screen: Screen, sampled: Sampled, *, can_weaken: bool = False
+) -> dict[str, Any]:
+    """Return the numbers and the verdict; what cannot be done to these images is to be dropped."""
+    try:
+        measured = screen.measure(policy)
+    except Exception as error:
+        return {"verdict": "drop", "reason": f"it ends with an error on these rows: {told(error)}"}
+    return judge(measured, screen, sampled, can_weaken=can_weaken)
 
 
 def judge(

@@ -30,8 +30,8 @@ from .auditing import (
     as_pixels,
     audit_step,
     distinct_steps,
-    judge,
     make_screen,
+    measure_and_judge,
 )
 from .pilots import MOST_ROUNDS, Fit, Pilot, run_pilots
 from .sampling import Sampled, sample_rows
@@ -133,7 +133,8 @@ def choose_policy(
     fit
         ``fit(policy, train, test, seed)`` trains briefly on the positions `train` and returns the
         accuracy in [0, 1] on the positions `test`, or a pair of it and of the accuracy on `train`,
-        unaugmented, which tells whether the training is long enough for strong policies. Without
+        unaugmented, which tells whether the training is long enough for strong policies. A
+        candidate for which it raises an error is left out, and the reason says so. Without
         it, the first candidate is taken, less the operations that the screen shows to be harmful.
     budget_s
         Seconds of CPU for the screen (at most .8 of them, .3 with `fit`) and of wall time for the
@@ -182,20 +183,23 @@ def choose_policy(
 
 def _decide(pilots: Sequence[Pilot]) -> tuple[Policy, str]:
     """Return the best candidate, mixed with those that cannot be told from it, and the reason."""
-    best = pilots[int(first_highest(np.array([pilot.gain for pilot in pilots])))]
+    ran = [pilot for pilot in pilots if not pilot.error]
+    best = ran[int(first_highest(np.array([pilot.gain for pilot in ran])))]
     tied = [
         pilot.policy
-        for pilot in pilots
+        for pilot in ran
         if pilot.behind <= TIED and pilot.policy.schedule == best.policy.schedule
     ]
     rounds = max(pilot.rounds for pilot in pilots)
     runs = "1 paired pilot run" if rounds == 1 else f"{rounds} paired pilot runs"
+    lost = [f"; {pilot.policy.name} {pilot.summary}" for pilot in pilots if pilot.error]
     if best.gain <= 0 or len(tied) < 2:
-        return best.policy, f"{best.summary}, best of {len(pilots)} in {runs}"
+        return best.policy, f"{best.summary}, best of {len(ran)} in {runs}{''.join(lost)}"
     names = " + ".join(policy.name for policy in tied)
     reason = (
         f"mixed, since {runs} cannot tell these {len(tied)} of "
-        f"{len(pilots)} candidates apart; the best of them, {best.policy.name}: {best.summary}"
+        f"{len(ran)} candidates apart; the best of them, {best.policy.name}: {best.summary}"
+        f"{''.join(lost)}"
     )
     return policies.mixed(*tied, name=names), reason
 
@@ -252,7 +256,7 @@ def _screen(
 
 
 def _measure_whole(policy: Policy, screen: Screen, sampled: Sampled) -> OperationAudit:
-    found = judge(screen.measure(policy), screen, sampled)
+    found = measure_and_judge(policy, screen, sampled)
     return OperationAudit(op="policy", settings={"name": policy.name}, strength=1.0, **found)
 
 

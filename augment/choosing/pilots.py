@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from thresher.core.errors import InputError
+from thresher.core.errors import InputError, told
 from thresher.core.progress import message, track
 from thresher.core.ties import first_highest
 
@@ -45,7 +45,8 @@ class Pilot:
     ``accuracies`` are as measured. ``gain``, ``low`` and ``high`` are the estimate in percentage
     points with its 95 % interval, nearer to 0 than the measured mean when the runs say little.
     ``behind`` is how far the gain lies below that of the best candidate, in standard deviations of
-    their difference.
+    their difference. ``error`` is what ended a run of this candidate, which then is not chosen;
+    empty otherwise.
     """
 
     policy: Policy
@@ -54,6 +55,7 @@ class Pilot:
     low: float
     high: float
     behind: float
+    error: str = ""
 
     @property
     def rounds(self) -> int:
@@ -67,7 +69,9 @@ class Pilot:
 
     @property
     def summary(self) -> str:
-        """The gain in words."""
+        """The gain in words, or the error."""
+        if self.error:
+            return f"failed: {self.error}"
         return f"{self.gain:+.1f} points against none [{self.low:+.1f}, {self.high:+.1f}]"
 
 
@@ -85,12 +89,14 @@ def run_pilots(
     The last candidate must be *none*: it stays in every round, as what the others are paired with.
     At least one round is always run. Rows whose label is missing take no part. `fit` may return a
     pair: beside the accuracy on held-out rows that on the rows that it trained on, unaugmented.
+    A candidate that `fit` raises an error for leaves with it; an error of *none*, which shares
+    rows and network with all others, is raised.
     """
     names = class_names(labels, len(labels))
     rows = np.flatnonzero(names != "")
     codes = np.unique(names[rows], return_inverse=True)[1]
-    prior = gain_covariance(candidates[:-1])
     scores: list[list[float]] = [[] for _ in candidates]
+    failed: dict[int, str] = {}
     learned: list[float] = []
     alive, held_out = list(range(len(candidates))), len(codes) // FOLDS
     for turn in range(rounds):
@@ -99,28 +105,58 @@ def run_pilots(
         generator = np.random.default_rng([seed, turn // FOLDS])
         test = stratified_folds(codes, folds=FOLDS, generator=generator) == turn % FOLDS
         for number in track(alive, description=f"pilot round {turn + 1} of {rounds}"):
-            found = fit(candidates[number], rows[~test], rows[test], seed + turn)
-            accuracy, own = found if isinstance(found, tuple) else (found, 1.0)
-            scores[number].append(_check(accuracy))
-            if number == len(candidates) - 1:
-                learned.append(_check(own))
+            none = number == len(candidates) - 1
+            try:
+                found = fit(candidates[number], rows[~test], rows[test], seed + turn)
+                accuracy, own = map(_check, found if isinstance(found, tuple) else (found, 1.0))
+            except Exception as error:
+                if none:
+                    raise
+                failed[number] = told(error)
+                message(f"pilot of {candidates[number].name}: failed, {failed[number]}")
+                continue
+            scores[number].append(accuracy)
+            if none:
+                learned.append(own)
         spent = time.perf_counter() - start
-        expected = expected_gains(candidates[:-1], unlearned=1 - float(np.mean(learned)))
-        means, covariance = estimate_gains(
-            scores, expected=expected, prior=prior, held_out=held_out
-        )
-        alive = _survivors(alive, means, covariance)
+        running = [number for number in range(len(candidates)) if number not in failed]
+        means, covariance = _estimate(candidates, scores, running, learned, held_out=held_out)
+        alive = _survivors([number for number in alive if number in running], means, covariance)
         message(f"pilot round {turn + 1}: {len(alive)} candidates left")
         if len(alive) < 2 or time.perf_counter() + spent > deadline:
             break
-    halves = (Z95 * np.sqrt(np.diag(covariance))).tolist()
-    behind = _behind(means, covariance, int(first_highest(means))).tolist()
+    halves = Z95 * np.sqrt(np.diag(covariance))
+    behind = _behind(means, covariance, running[int(first_highest(means[running]))])
+    numbers = np.stack([means, means - halves, means + halves, behind], axis=1).tolist()
     return tuple(
-        Pilot(policy, tuple(own), mean, mean - half, mean + half, gap)
-        for policy, own, mean, half, gap in zip(
-            candidates, scores, means.tolist(), halves, behind, strict=True
+        Pilot(policy, tuple(scores[number]), gain, low, high, gap, failed.get(number, ""))
+        for number, (policy, (gain, low, high, gap)) in enumerate(
+            zip(candidates, numbers, strict=True)
         )
     )
+
+
+def _estimate(
+    candidates: Sequence[Policy],
+    scores: Sequence[Sequence[float]],
+    running: Sequence[int],
+    learned: Sequence[float],
+    *,
+    held_out: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Estimate the gains of the candidates that run; those that failed may gain anything."""
+    others = [candidates[number] for number in running[:-1]]
+    found, spread = estimate_gains(
+        [scores[number] for number in running],
+        expected=expected_gains(others, unlearned=1 - float(np.mean(learned))),
+        prior=gain_covariance(others),
+        held_out=held_out,
+    )
+    means = np.zeros(len(candidates))
+    covariance = np.diag(np.full(len(candidates), (100 / Z95) ** 2))
+    means[running] = found
+    covariance[np.ix_(running, running)] = spread
+    return means, covariance
 
 
 def estimate_gains(

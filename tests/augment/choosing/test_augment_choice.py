@@ -1,4 +1,7 @@
+import json
+
 import numpy as np
+import pytest
 
 from augment import Step, choose_policy, policies
 from augment.choosing.choose import sized_candidates
@@ -111,3 +114,46 @@ def test_default_candidates_are_distinct_and_sized():
 def test_the_reason_does_not_repeat_the_name(digits):
     choice = choose_policy(digits[0][:60], digits[1][:60], budget_s=20)
     assert not choice.reason.startswith(choice.policy.name)
+
+
+def test_a_candidate_that_fails_is_left_out_and_named(digits):
+    turn = policies.custom(Step("rotate", {"high": 5.0}), name="turn")
+    shift = policies.custom(Step("crop", {"pad": 1}), name="shift")
+
+    def fit(policy, train, test, seed):
+        if policy.name == "shift" and seed == 1:
+            raise RuntimeError("no\n kernel")
+        return {"none": 0.5, "turn": 0.8, "shift": 0.81}[policy.name]
+
+    choice = choose_policy(*digits, candidates=[shift, turn], fit=fit, budget_s=60, rounds=3)
+    assert choice.policy.name == "turn"
+    assert "shift failed: RuntimeError: no kernel" in choice.reason
+    failed, kept, none = choice.pilots
+    assert (failed.error, failed.accuracies) == ("RuntimeError: no kernel", (0.81,))
+    assert (kept.error, none.error, len(kept.accuracies)) == ("", "", 3)
+    assert 0 < kept.low < kept.gain
+    json.dumps(choice.pilots[0].low, allow_nan=False)
+
+
+def test_a_failure_of_the_plain_run_ends_the_choice(digits):
+    def fit(policy, train, test, seed):
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        choose_policy(*digits, fit=fit, budget_s=60, rounds=1)
+
+
+def test_an_operation_that_cannot_be_done_is_taken_out(digits, monkeypatch):
+    from augment.choosing.screen import Screen
+
+    measured = Screen.measure
+
+    def measure(self, policy):
+        if any(step.op == "cutout" for step in policy.steps):
+            raise RuntimeError("no kernel")
+        return measured(self, policy)
+
+    monkeypatch.setattr(Screen, "measure", measure)
+    choice = choose_policy(*digits, budget_s=20)
+    assert {step.op for step in choice.policy.steps} == {"crop"}
+    assert "cutout → drop (it ends with an error on these rows: RuntimeError" in choice.reason
