@@ -125,7 +125,7 @@ def predict_logits(
         raise InputError("There are no rows to predict.")
     check_count("batch_size", batch_size, low=1)
     if isinstance(model, nn.Module):
-        return _module_logits(model, samples.inputs, batch_size=batch_size, device=device)
+        return module_logits(model, samples.inputs, batch_size=batch_size, device=device)
     if not hasattr(model, "predict"):
         raise InputError(
             f"`model` must be a torch module or have `predict`, got {type(model).__name__}."
@@ -137,7 +137,10 @@ def predict_logits(
     return np.concatenate(parts)
 
 
-def _module_logits(model: nn.Module, inputs: Tensor, *, batch_size: int, device: str) -> np.ndarray:
+def module_logits(
+    model: nn.Module, inputs: Tensor, *, batch_size: int = 500, device: str = "auto"
+) -> np.ndarray:
+    """Return the logits of all rows in evaluation mode, float32 (n, classes)."""
     target = choose_device(device).value
     parts = []
     with evaluating(model, device=target), torch.inference_mode():

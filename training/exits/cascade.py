@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from thresher import __version__
-from thresher.core.errors import InputError
+from thresher.core.errors import InputError, ThresherWarning, told
 from thresher.core.files import atomic_path, read_json, write_json
 
-from ..evaluation import Predictor
+from ..evaluation import Predictor, module_logits
 from ..exporting.runtime import ExportedModel, load_onnx
 from ..rows.samples import Samples
 from .rule import ExitRule, choose_rule
@@ -28,15 +31,24 @@ class Cascade:
 
     Parameters
     ----------
-    models : sequence of Predictor
+    models : sequence of Predictor or nn.Module
         Such as exported models; the same classes in the same order.
     costs : sequence of float
         Of a row in each model: milliseconds or FLOPs.
 
     Attributes
     ----------
+    models, costs : tuple
+        Those that answer.
     rule : ExitRule or None
         Set by `calibrate`, or by the user.
+    failed : dict of int to str
+        Models that `calibrate` left out, by their place as they were given, and why.
+
+    Raises
+    ------
+    InputError
+        With fewer than two models, one that cannot predict, other classes, or a cost too few.
 
     Examples
     --------
@@ -52,14 +64,24 @@ class Cascade:
     (64, 2)
     """
 
-    def __init__(self, models: Sequence[Predictor], *, costs: Sequence[float]) -> None:
+    def __init__(self, models: Sequence[Predictor | nn.Module], *, costs: Sequence[float]) -> None:
         if len(models) < 2:
             raise InputError(f"A cascade needs at least two models, got {len(models)}.")
+        for model in models:
+            if not isinstance(model, nn.Module | Predictor):
+                raise InputError(
+                    "A cascade takes torch modules, or what has `predict` such as exported "
+                    f"models, got {type(model).__name__}."
+                )
+        if len(costs) != len(models):
+            raise InputError(f"`costs` must name {len(models)} costs, got {len(costs)}.")
         named = {tuple(classes) for model in models if (classes := getattr(model, "classes", None))}
         if len(named) > 1:
             raise InputError("The models of a cascade must have the same classes in one order.")
-        self.models, self.costs = tuple(models), tuple(costs)
+        self._given = tuple(models), tuple(costs)
+        self.models, self.costs = self._given
         self.rule: ExitRule | None = None
+        self.failed: dict[int, str] = {}
 
     def calibrate(
         self,
@@ -68,11 +90,16 @@ class Cascade:
         max_drop: float | None = None,
         min_accuracy: float | None = None,
     ) -> ExitRule:
-        """Choose when the answer of an earlier model stands; see `choose_rule`."""
+        """Choose when the answer of an earlier model stands; see `choose_rule`.
+
+        An earlier model that ends with an error on these rows, or whose answers are not finite,
+        is left out with a `ThresherWarning`; an error of the last one is raised.
+        """
         inputs = samples.inputs.numpy()
         labels = None if samples.targets is None else samples.targets.numpy()
+        answers = self._answers(inputs)
         self.rule = choose_rule(
-            all_stages(self._stages(), inputs),
+            answers,
             labels,
             costs=self.costs,
             max_drop=max_drop,
@@ -130,11 +157,38 @@ class Cascade:
         cascade.rule = ExitRule.from_json(record["rule"])
         return cascade
 
+    def _answers(self, inputs: np.ndarray) -> list[np.ndarray]:
+        """Return the logits of each model that answers; those that do not are left out."""
+        models, costs = self._given
+        found: dict[int, np.ndarray] = {}
+        self.failed = {}
+        for place, model in enumerate(models):
+            try:
+                (logits,) = all_stages([_stage(model)], inputs)
+                if not np.isfinite(logits).all():
+                    raise InputError("its answers are not all finite.")
+                found[place] = logits
+            except Exception as error:
+                if place == len(models) - 1:
+                    raise
+                self.failed[place] = told(error)
+        listed = "; ".join(f"model {place}: {why}" for place, why in self.failed.items())
+        if len(found) < 2:
+            raise InputError(f"No model but the last answers these rows. {listed}")
+        if self.failed:
+            warnings.warn(f"The cascade goes on without {listed}", ThresherWarning, stacklevel=3)
+        self.models = tuple(models[place] for place in found)
+        self.costs = tuple(costs[place] for place in found)
+        return list(found.values())
+
     def _stages(self) -> list[Stage]:
-        def stage(model: Predictor) -> Stage:
-            def answer(rows: Any) -> tuple[np.ndarray, Any]:
-                return model.predict(rows), rows
+        return [_stage(model) for model in self.models]
 
-            return answer
 
-        return [stage(model) for model in self.models]
+def _stage(model: Predictor | nn.Module) -> Stage:
+    def answer(rows: Any) -> tuple[np.ndarray, Any]:
+        if isinstance(model, nn.Module):
+            return module_logits(model, torch.from_numpy(rows)), rows
+        return model.predict(rows), rows
+
+    return answer

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from thresher.core.errors import InputError
+from thresher.core.errors import InputError, ThresherWarning
 from training import Samples, compact_model, evaluate, fit
 from training.exits import (
     Cascade,
@@ -239,3 +239,48 @@ def test_models_of_other_classes_make_no_cascade():
         Cascade([first, second], costs=[1, 2])
     with pytest.raises(InputError, match="at least two"):
         Cascade([first], costs=[1])
+
+
+def test_a_cascade_takes_torch_modules_and_refuses_what_cannot_predict(digits):
+    _, held_out, test = digits
+    models = [
+        compact_model("resnet8", num_classes=10, input_shape=(1, 8, 8), width=width)
+        for width in (4, 8)
+    ]
+    cascade = Cascade(models, costs=[1, 4])
+    cascade.calibrate(held_out, max_drop=1.0)
+    found = cascade.answer(test.inputs.numpy())
+    expected = np.stack([evaluate(model, test).pred_probs for model in models])
+    assert (found.stages == 0).mean() > 0.9
+    rows = np.arange(len(test))
+    assert (found.logits.argmax(1) == expected[found.stages, rows].argmax(1)).all()
+    with pytest.raises(InputError, match="has `predict`"):
+        Cascade([models[0], "resnet8"], costs=[1, 2])
+    with pytest.raises(InputError, match="2 costs"):
+        Cascade(models, costs=[1])
+
+
+def test_a_model_that_fails_leaves_the_cascade():
+    class Broken:
+        def predict(self, inputs):
+            raise RuntimeError(f"no kernel for {inputs.ndim} axes")
+
+    stages, labels = simulated(4000, seed=4)
+    rows = np.arange(4000)[:, None]
+    samples = Samples(torch.from_numpy(rows), torch.from_numpy(labels), rows[:, 0].astype(str))
+    unsure = Table(np.full_like(stages[0], np.nan))
+    models = [Broken(), Table(stages[0]), unsure, Table(stages[2])]
+    whole = Cascade([models[1], models[3]], costs=[1, 9]).calibrate(samples, max_drop=0.01)
+    cascade = Cascade(models, costs=[0.5, 1, 5, 9])
+    for _ in range(2):  # each time from all that were given
+        with pytest.warns(
+            ThresherWarning, match="model 0: RuntimeError: no kernel for 2 axes; model 2: its"
+        ):
+            assert cascade.calibrate(samples, max_drop=0.01) == whole
+    assert list(cascade.failed) == [0, 2]
+    assert cascade.models == (models[1], models[3])
+    assert cascade.answer(rows).logits.shape == (4000, 5)
+    with pytest.raises(InputError, match="No model but the last"):
+        Cascade([Broken(), models[3]], costs=[1, 2]).calibrate(samples)
+    with pytest.raises(RuntimeError, match="no kernel"):
+        Cascade([models[1], Broken()], costs=[1, 2]).calibrate(samples)
