@@ -185,3 +185,14 @@ def test_images_are_compared_by_the_vectors_of_their_encoder(tmp_path: Path) -> 
     alone = {line.stage: line for line in plain.lines}["reference"]
     assert abs(alone.accuracy - line.accuracy) < 0.05
     assert (plain.folder / "models" / "reference" / "encoder").is_dir()
+
+
+def test_a_plain_model_that_fails_is_left_out() -> None:
+    rng = np.random.default_rng(0)
+    values, codes = rng.normal(size=(4, 3)), np.array([0, 1, 0, 1])
+    # Five neighbors among four rows cannot be found.
+    given = {"modality": "features", "columns": ("a", "b", "c"), "classes": ("n", "y")}
+    found = fit_reference(values, codes, validation=(values, codes), random_state=0, **given)
+    assert found.name == "gradient boosting"
+    with pytest.raises(ValueError, match=r"\w"):
+        fit_reference(values[:, :0], codes, validation=(values, codes), random_state=0, **given)

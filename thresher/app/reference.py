@@ -24,9 +24,10 @@ from sklearn.preprocessing import StandardScaler
 
 from ..core.columns import read_features, read_texts
 from ..core.encoders import embed, load_encoder
-from ..core.errors import InputError
+from ..core.errors import InputError, told
 from ..core.files import atomic_path, read_json, write_json
 from ..core.loaded import LoadedDataset
+from ..core.progress import message
 from ..core.shown import Shown
 
 MODEL, CARD, ENCODER = "reference.joblib", "reference.json", "encoder"
@@ -146,6 +147,9 @@ def fit_reference(
 ) -> Reference:
     """Fit the plain models of a modality and keep the best on the validation rows.
 
+    One that ends with an error, such as neighbors among too few rows, is told and left out; the
+    error is raised if all do.
+
     Parameters
     ----------
     values : list of str, or ndarray of shape (n, d)
@@ -157,13 +161,20 @@ def fit_reference(
     random_state : int
     """
     tried = candidates(modality, num_classes=len(classes), random_state=random_state)
-    fitted = {name: model.fit(values, codes) for name, model in tried.items()}
-    right = {
-        name: float((model.predict(validation[0]) == validation[1]).mean())
-        for name, model in fitted.items()
-    }
+    right: dict[str, float] = {}
+    errors: list[Exception] = []
+    for name, model in tried.items():
+        try:
+            found = model.fit(values, codes).predict(validation[0])
+        except Exception as error:
+            errors.append(error)
+            message(f"plain reference, {name}: failed, {told(error)}")
+            continue
+        right[name] = float((found == validation[1]).mean())
+    if not right:
+        raise errors[0]
     best = max(right, key=lambda name: right[name])
-    return Reference(best, modality, columns, classes, fitted[best])
+    return Reference(best, modality, columns, classes, tried[best])
 
 
 def _for_texts(seed: int) -> dict[str, Pipeline]:

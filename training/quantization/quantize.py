@@ -16,6 +16,7 @@ from thresher.core.errors import (
     ThresherWarning,
     check_choice,
     check_count,
+    told,
 )
 from thresher.core.exported.portability import WEIGHT_RANGES
 from thresher.core.options import Option, filled, picked, with_defaults
@@ -122,7 +123,8 @@ def quantize(
     Warns
     -----
     ThresherWarning
-        When it loses more than 5 points (or `tolerance`), beyond the standard error.
+        When it loses more than 5 points (or `tolerance`), beyond the standard error, and when
+        training ends with an error: calibration alone is returned.
 
     Raises
     ------
@@ -164,17 +166,33 @@ def quantize(
         quantized.choices["method"] = Choice("ptq", _why_ptq(method, calibrated, tolerance))
         _warn_of_loss(calibrated, tolerance=tolerance)
         return quantized.eval()
+    few = weight_bits == MIXED or min(bits, activation_bits) < _FULL_BITS
+    usual = _LR_FEW_BITS if few else _LR
+    options |= {"lr": asked["lr"] or usual, "random_state": seed}
     place = choose_device(asked["device"]).value
     quantized.choices["precision"] = choose_precision(model, asked["precision"], device=place)
-    trained = copy.deepcopy(quantized)
-    few = weight_bits == MIXED or min(bits, activation_bits) < _FULL_BITS
-    lr = (_LR_FEW_BITS if few else _LR) if asked["lr"] is None else asked["lr"]
-    handed = picked(QatOptions, {**options, "lr": lr, "random_state": seed})
-    train_quantized(trained, model, training, **handed)
+    trained = _trained(quantized, model, training, options=options)
+    if isinstance(trained, Exception):
+        _warn_of_failure(quantized, calibrated, trained)
+        return quantized.eval()
     after = judge.score(trained)
     chosen = _better(quantized, calibrated, trained, after, named=method)
     _warn_of_loss(after if chosen is trained else calibrated, tolerance=tolerance)
     return chosen.eval()
+
+
+def _trained(
+    quantized: QuantizedModel, model: nn.Module, training: Samples, *, options: QuantizeOptions
+) -> QuantizedModel | Exception:
+    """Return a copy that was trained to follow the float model, or what its training ended with."""
+    trained = copy.deepcopy(quantized)
+    try:
+        train_quantized(trained, model, training, **picked(QatOptions, options))
+    except InputError:
+        raise  # of an option
+    except Exception as error:
+        return error
+    return trained
 
 
 def _check_bits(weight_bits: int | str) -> int:
@@ -237,6 +255,17 @@ def _better(
     why = "training made it worse" if clear else "training made no difference"
     calibrated.choices["method"] = Choice("ptq", f"{why}; {measured}")
     return calibrated
+
+
+def _warn_of_failure(calibrated: QuantizedModel, score: Score, error: Exception) -> None:
+    """Say that training ended with an error, and that calibration alone is kept."""
+    why = f"training ended with an error: {told(error)}"
+    calibrated.choices["method"] = Choice("ptq", f"{why}; {score.text} after calibration alone")
+    warnings.warn(
+        f"Quantization-aware {why} The calibrated model is returned. A lower `lr` may help.",
+        ThresherWarning,
+        stacklevel=4,
+    )
 
 
 def _warn_of_loss(score: Score, *, tolerance: float) -> None:

@@ -1,10 +1,15 @@
 """Which of two quantized models is kept does not hang on the last bits of a measurement."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from thresher.core.errors import InputError, ThresherWarning
+from training import Samples, quantize
+from training.loop.checks import DivergedError
 from training.quantization import QuantizedModel, prepare
 from training.quantization.judge import Score
 from training.quantization.quantize import _better
@@ -70,3 +75,26 @@ def test_an_order_by_measured_values_ignores_their_last_bits() -> None:
     shaken = torch.nextafter(value, torch.tensor(1.0, dtype=torch.float64))
     assert float(value) != float(shaken)
     assert rounded(float(value)) == rounded(float(shaken)) == 0.123
+
+
+def test_a_training_that_ends_with_an_error_leaves_the_calibrated_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(rng.normal(size=(80, 3)).astype(np.float32))
+    rows = Samples(x, (x[:, 0] > 0).long(), np.arange(80).astype(str))
+
+    def train(*_: object, **__: object) -> None:
+        raise DivergedError("The loss became nan.")
+
+    module = sys.modules["training.quantization.quantize"]  # the name is also a function's
+    monkeypatch.setattr(module, "train_quantized", train)
+    with pytest.warns(ThresherWarning, match="ended with an error: The loss became nan"):
+        found = quantize(LAYER, rows, method="qat")
+    assert found.choices["method"].value == "ptq"
+    assert "The loss became nan." in found.choices["method"].reason
+    calibrated = quantize(LAYER, rows, method="ptq")
+    assert torch.equal(found(x), calibrated(x))
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="batch_size"):
+        quantize(LAYER, rows, method="qat", batch_size=0)
