@@ -167,8 +167,7 @@ def quantize(
         _warn_of_loss(calibrated, tolerance=tolerance)
         return quantized.eval()
     few = weight_bits == MIXED or min(bits, activation_bits) < _FULL_BITS
-    usual = _LR_FEW_BITS if few else _LR
-    options |= {"lr": asked["lr"] or usual, "random_state": seed}
+    options |= {"lr": asked["lr"] or (_LR_FEW_BITS if few else _LR), "random_state": seed}
     place = choose_device(asked["device"]).value
     quantized.choices["precision"] = choose_precision(model, asked["precision"], device=place)
     trained = _trained(quantized, model, training, options=options)
