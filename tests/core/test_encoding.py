@@ -120,3 +120,26 @@ def test_an_unknown_encoding_is_named():
             check_encoding(wrong)
     with pytest.raises(InputError, match="martian"):
         load_dataset("digits", encoding="martian")
+
+
+def test_names_of_columns_that_alone_are_foreign_are_asked_about(tmp_path):
+    path = tmp_path / "d.csv"
+    rows = "".join(f"{i};1,{i};{'ab'[i % 2]}\n" for i in range(60))
+    path.write_bytes(("Nr;Länge;Güte\n" + rows).encode("cp1252"))
+    with pytest.raises(UnclearEncoding, match=r"cp1252 gives 'Länge'.*--encoding"):
+        load_dataset(path)
+    assert load_dataset(path, encoding="cp1252").dataset.column_names[-2:] == ["Länge", "Güte"]
+    for encoding in ("cp1252", "mac-roman"):
+        path.write_bytes(("quantité;propriété;catégorie\n" + rows).encode(encoding))
+        loaded = load_dataset(path)
+        assert loaded.choices["encoding"].value == encoding
+        assert loaded.dataset.column_names[-3:] == ["quantité", "propriété", "catégorie"]
+
+
+def test_a_first_line_that_is_a_row_costs_itself_alone(tmp_path):
+    lines = [f'{{"text": "row number {i}", "label": "{"ab"[i % 2]}"}}'.encode() for i in range(60)]
+    lines[0] = lines[0].replace(b"row", b"r\x81\xe4w")
+    (tmp_path / "d.jsonl").write_bytes(b"\n".join(lines))
+    loaded = load_dataset(tmp_path / "d.jsonl")
+    assert [issue.row_id for issue in loaded.set_aside] == ["d.jsonl:1"]
+    assert len(loaded.dataset) == 59

@@ -11,6 +11,7 @@ import pyarrow.csv as pc_csv
 
 from ..choice import Choice
 from .csv_records import HIDDEN_LINES, Records, cut_records
+from .encoding import UnclearEncoding
 from .parts import Part, Source, bad_row
 from .sep_line import delimiter_in, without_sep_line
 from .table_form import Layout, find_layout
@@ -42,8 +43,9 @@ def read_delimited(path: Path, name: str, source: Source, *, usual: str | None) 
     layout = find_layout(data, source.form, usual=usual)
     source.choices |= layout.choices
     records = cut_records(data, delimiter=layout.delimiter, mark=decoded.mark, fault=decoded.fault)
+    question = decoded.question
     del decoded, data
-    _check_header(records, layout)
+    _check_header(records, layout, question)
     source.bad += [bad_row(f"{name}:{line}", reason) for line, reason in records.bad]
     source.choices |= _said(records)
     broken: list[pc_csv.InvalidRow] = []
@@ -68,9 +70,11 @@ def read_delimited(path: Path, name: str, source: Source, *, usual: str | None) 
     )
 
 
-def _check_header(records: Records, layout: Layout) -> None:
+def _check_header(records: Records, layout: Layout, question: str) -> None:
     first = int(records.lines[0]) if len(records.lines) else 0
     lost = [reason for line, reason in records.bad if line < first or not first]
+    if layout.header and lost and question:
+        raise UnclearEncoding(question)
     if layout.header and lost:
         raise ValueError(f"the first line, which names the columns, is no such line: {lost[0]}")
 

@@ -64,12 +64,15 @@ class Decoded:
         Why it was taken; empty for plain UTF-8.
     mark : bytes
         Stands where bytes of the file mean nothing; empty where all do.
+    question : str
+        What to ask the user where a line that holds such bytes cannot be spared.
     """
 
     data: bytes
     encoding: str = "utf-8"
     reason: str = ""
     mark: bytes = field(default=b"", repr=False)
+    question: str = field(default="", repr=False)
 
     @property
     def fault(self) -> str:
@@ -163,14 +166,13 @@ def _utf8_mostly(data: bytes, *, name: str, certain: bool) -> Decoded:
     lines = data.split(b"\n")
     bad = [number for number, line in enumerate(lines) if not is_utf8(line)]
     foreign = sum(not line.isascii() for line in lines)
-    few = len(bad) * 2 < foreign or (len(bad) <= FEW and len(bad) * 10 <= len(lines))
-    if bad and (few or certain):
-        mark = _unused(data)
-        for number in bad:
-            text = lines[number].decode(errors="replace").replace("\ufffd", mark)
-            lines[number] = text.encode()
-        return Decoded(b"\n".join(lines), mark=mark.encode())
-    found = _detected(data)
+    mostly = certain or len(bad) * 2 < foreign
+    few = len(bad) <= FEW and len(bad) * 10 <= len(lines)
+    # The first line may name the columns, and cannot be spared then.
+    found = None if bad and (mostly or (few and bad[0] > 0)) else _detected(data)
+    if bad and (mostly or few) and found is None:
+        question = _unclear(data, name) if bad[0] == 0 and not certain else ""
+        return _without(lines, bad, mark=_unused(data), question=question)
     if not bad and (found is None or not found.startswith("iso2022")):
         return Decoded(data)
     if found is None:
@@ -179,9 +181,16 @@ def _utf8_mostly(data: bytes, *, name: str, certain: bool) -> Decoded:
     return Decoded(data.decode(found).encode(), found, reason)
 
 
+def _without(lines: list[bytes], bad: list[int], *, mark: str, question: str) -> Decoded:
+    """Put a mark where bytes of the bad lines mean nothing, which sets these lines aside."""
+    for number in bad:
+        lines[number] = lines[number].decode(errors="replace").replace("\ufffd", mark).encode()
+    return Decoded(b"\n".join(lines), mark=mark.encode(), question=question)
+
+
 def _unclear(data: bytes, name: str) -> str:
     """Say what the first word would be in the encodings that come into question."""
-    word = next(_WORD.finditer(data))[0][:40]
+    word = next(found[0] for found in _WORD.finditer(data) if not is_utf8(found[0]))[:40]
     shown = {}
     for encoding in ASKED_ABOUT:
         try:
