@@ -45,3 +45,13 @@ def test_targets_with_commas_are_numbers():
     loaded = load_dataset(table, keep_unlabeled=True, test_fraction=0)
     assert loaded.schema.task == "regression"
     np.testing.assert_allclose(loaded.dataset["label"][:], X)
+
+
+def test_what_is_no_number_in_such_a_column_is_shown_as_it_is(tmp_path):
+    values = [german(value) for value in X]
+    values[3], values[7] = "k.A.", "1.500"
+    lines = [f"{t};{i};{'ab'[i % 2]}" for i, t in enumerate(values)]
+    (tmp_path / "d.csv").write_text("wert;zahl;label\n" + "\n".join(lines) + "\n")
+    loaded = load_dataset(tmp_path / "d.csv", keep_unlabeled=True, test_fraction=0)
+    assert "'k.A.' in 'wert'" in str(loaded.choices["no numbers"])
+    assert loaded.dataset["wert"][7] == 1500

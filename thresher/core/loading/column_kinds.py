@@ -15,7 +15,15 @@ from ..arrow_kinds import is_binary, is_list, is_number, is_string
 from ..columns import take_column
 from ..images import IMAGE_SUFFIXES
 from .cells import MOSTLY, is_numeric_text
-from .column_names import BESIDE_TEXT, INDEX_NAMES, NAME_WORDS, name_words, names_a_key, plain_name
+from .column_names import (
+    BESIDE_TEXT,
+    COUNTER_NAMES,
+    INDEX_NAMES,
+    NAME_WORDS,
+    name_words,
+    names_a_key,
+    plain_name,
+)
 from .files import check_image, find_file
 
 IMAGE, IMAGE_PATH, IMAGE_ADDRESS = "image", "path of an image", "address of an image"
@@ -164,7 +172,8 @@ def _is_key(name: str, column: pa.ChunkedArray) -> bool:
     """Tell whether a column is a key or a running number by its name; it may repeat."""
     if names_a_key(name) or plain_name(name) in INDEX_NAMES or name.lower().startswith("unnamed:"):
         return not pa.types.is_floating(column.type)
-    return name == "column_1" and _counts_up(column)
+    counter = name == "column_1" or plain_name(name).replace(".", "") in COUNTER_NAMES
+    return counter and _counts_up(column)
 
 
 def _counts_up(column: pa.ChunkedArray) -> bool:

@@ -48,6 +48,11 @@ ID_NAMES = ("row_id", "id", "uid", "uuid", "guid", "key")
 INDEX_NAMES = frozenset(
     (*ID_NAMES, "index", "idx", "orig_index", "unnamed:_0", "__index_level_0__", "sno", "s.no", "#")
 )
+# Running numbers, where the entries count up; as `plain_name` writes them, without points.
+COUNTER_NAMES = frozenset(
+    {"nr", "no", "num", "number", "nummer", "lfd_nr", "lfdnr", "laufnummer", "numero", "número"}
+    | {"numéro", "n°", "№", "row", "zeile", "count"}
+)
 # Of files of images, as tables beside them name them.
 FILE_NAMES = (
     *("file_name", "filename", "file", "image", "image_path", "image_name", "image_id", "img"),
