@@ -9,6 +9,7 @@ from PIL import Image
 
 from thresher.core.errors import InputError
 from thresher.core.loading import load_dataset
+from thresher.core.writing import write_dataset
 
 
 def pictures(root, names):
@@ -164,3 +165,21 @@ def test_a_link_to_a_folder_above_is_a_loop(tmp_path):
     loaded = read(tmp_path / "set")
     assert sorted(loaded.dataset["row_id"]) == sorted(CLASSES)
     assert [issue.detail for issue in loaded.set_aside] == ["symbolic link loop"]
+
+
+@pytest.mark.parametrize("split", ["", "train/"])
+def test_deeper_folders_stay_in_what_is_written(tmp_path, split):
+    deeper = ["cat/2023 summer/1.png", "cat/2023 summer/June/1.png", "cat/train/1.png"]
+    names = [split + name for name in [*CLASSES, *deeper]]
+    loaded = read(pictures(tmp_path / "in", names))
+    columns = ["split"] if split == "" else []
+    write_dataset(
+        loaded.dataset.remove_columns(columns),
+        tmp_path / "out",
+        format="imagefolder",
+        label="label",
+    )
+    written = {
+        path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.png")
+    }
+    assert written == set(names)

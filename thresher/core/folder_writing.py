@@ -15,6 +15,7 @@ from .fingerprint import fingerprint
 from .loading.class_folders import class_folders, write_class_names
 from .progress import track
 from .schema import ROW_ID, SPLIT
+from .split_names import SPLIT_NAMES
 
 if TYPE_CHECKING:
     import datasets
@@ -35,7 +36,8 @@ def write_image_folder(dataset: datasets.Dataset, path: Path, *, image: str, lab
 def image_paths(dataset: datasets.Dataset, *, image: str, label: str) -> Iterator[Path]:
     """Yield where each image goes, relative to the folder: below its split and its class.
 
-    A name that is taken, in capitals or not, gets a part of the row id's hash.
+    Images whose ids are their paths stay in the folders that they had below their class, unless
+    that has changed. A name that is taken, in capitals or not, gets a part of the row id's hash.
 
     Parameters
     ----------
@@ -57,11 +59,21 @@ def image_paths(dataset: datasets.Dataset, *, image: str, label: str) -> Iterato
         folder = Path() if splits is None else Path(safe_name(splits[row]))
         if classes[row]:
             folder /= folders[classes[row]]
+            folder /= _deeper_folders(str(names[row]), folder.name)
         place = folder / image_name(value, str(names[row]))
         if str(place).casefold() in taken:
             place = place.with_stem(f"{place.stem}-{fingerprint(str(names[row]))[:8]}")
         taken.add(str(place).casefold())
         yield place
+
+
+def _deeper_folders(row_id: str, class_folder: str) -> Path:
+    """Return the folders that a row had below its class, where its id is its path."""
+    *folders, _ = row_id.split("/")
+    if folders and folders[0] != class_folder and folders[0].lower() in SPLIT_NAMES:
+        folders = folders[1:]
+    deeper = folders[1:] if folders[:1] == [class_folder] else []
+    return Path(*map(safe_name, deeper))
 
 
 def _folders(dataset: datasets.Dataset, label: str) -> dict[str, str]:
