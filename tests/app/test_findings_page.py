@@ -119,6 +119,30 @@ def test_a_page_stands_alone_and_escapes_what_users_wrote(page):
     assert "url(" not in page
 
 
+def test_what_could_not_be_read_is_listed_and_not_counted_among_the_rows(tmp_path):
+    rows = "".join(f"row number {i},c{i % 2}\n" for i in range(40))
+    (tmp_path / "d.csv").write_text(
+        "text,label\n" + rows + "too,many,cells\n" + "row number 3,c1\n"
+    )
+    loaded = load_dataset(tmp_path / "d.csv", keep_unlabeled=True, test_fraction=0)
+    curator = Curator(["exact_duplicate", "quality"]).fit(
+        loaded.dataset, column="text", label="label"
+    )
+    assert len(loaded.set_aside) == 1
+    write_findings_page(
+        tmp_path / "x.html",
+        loaded=loaded,
+        issues=Issues.concat([curator.issues_, loaded.set_aside]),
+        manifest=curator.manifest_,
+        methods=curator.methods_,
+    )
+    page = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert "Exact duplicates: 1" in page
+    assert "Quality: 0" in page
+    assert "<b>1</b><span>findings</span><small>of 1 kinds</small>" in page
+    assert "Could not be read or used: 1" in page
+
+
 @pytest.mark.parametrize(
     ("share", "shown"),
     [(0.05, "probably 1.0 to 31.0 %"), (None, "too little is known: 1 to 31 %")],

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from ...core.columns import class_names, read_splits
 from ...core.files import write_text
@@ -49,7 +50,7 @@ def write_findings_page(
     path : Path
     loaded : LoadedDataset
     issues : Issues
-        Findings, also those about rows that were set aside.
+        Findings. Those about rows that were set aside are listed apart and not counted among them.
     manifest : Manifest
     methods : mapping
         How each check was done, in a sentence.
@@ -63,6 +64,7 @@ def write_findings_page(
         Of a run: ``choices``, ``costs``, ``stages``, ``planted`` and ``kept_in``.
     """
     known = places or (Places.none() if loaded.given is None else places_of(loaded))
+    issues = _of_rows_read(issues, loaded)
     counts, decided = issues.counts(), manifest.counts()
     named = {**CHECKS, "coreset": CORE_SET}
     shown = [check for check in named if check in methods or counts.get(check)]
@@ -108,6 +110,11 @@ def write_findings_page(
         lines=LINES,
     )
     write_text(path, page)
+
+
+def _of_rows_read(issues: Issues, loaded: LoadedDataset) -> Issues:
+    aside = pc.is_in(issues.table["row_id"], value_set=loaded.set_aside.table["row_id"])
+    return Issues(issues.table.filter(pc.invert(aside)))
 
 
 def _headline(loaded: LoadedDataset, decided: dict[str, int]) -> str:
