@@ -18,6 +18,7 @@ from thresher.core.sheet_cells import escape_cell
 
 if TYPE_CHECKING:
     from thresher.core.loading.encoding import Decoded
+from thresher.core.loading.foreign import SAVE_AS_CSV, WORKBOOKS
 
 # Excel's "Unicode text" ends in .txt.
 ENDINGS = {
@@ -29,7 +30,6 @@ ENDINGS = {
     ".tab": "csv",
     ".txt": "csv",
 }
-WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods")
 
 
 def file_format(
@@ -46,7 +46,7 @@ def file_format(
     found = ENDINGS.get(ending)
     if found not in allowed:
         fine = [ending for ending, name in ENDINGS.items() if name in allowed]
-        hint = " Save the sheet as CSV UTF-8." if ending in WORKBOOKS else ""
+        hint = f" {SAVE_AS_CSV}" if ending in WORKBOOKS else ""
         raise InputError(f"{path} must end in {', '.join(fine[:-1])} or {fine[-1]}.{hint}")
     return str(found)
 

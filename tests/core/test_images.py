@@ -136,6 +136,16 @@ def test_jpeg_with_a_thumbnail_is_still_seen_as_cut_off():
         (b"\x89PNG\r\n\x1a\n", "truncated"),
         (b"\0" * 500, "not an image"),
         (b"<html>404</html>", "not an image"),
+        (
+            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\1" * 99,
+            "HEIC, which is not read: save it as JPEG",
+        ),
+        (b"\0\0\0\x18ftypqt  \0\0\0\0" + b"\1" * 99, "a video, not an image"),
+        (b"%PDF-1.7\n", "a PDF, not an image"),
+        (
+            b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>',
+            "SVG, which is not read: save it as PNG",
+        ),
     ],
 )
 def test_reasons(data, reason):

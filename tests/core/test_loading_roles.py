@@ -265,6 +265,36 @@ def test_other_files_are_refused(tmp_path):
         load_dataset(tmp_path / "a.xlsx")
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("a.xlsx", "Save the sheet as CSV UTF-8"),
+        ("a.ZIP", "Unpack it, and name the folder"),
+        ("a.jpg", "name the folder that holds one folder for each class"),
+        ("a.heic", "Images are loaded by folder"),
+        ("a.docx", "Save its text as .txt"),
+        ("a.npz", "or save it as Parquet"),
+        ("a.sqlite", "Export the table as CSV or Parquet"),
+    ],
+)
+def test_other_files_are_refused_with_what_to_do(tmp_path, name, advice):
+    (tmp_path / name).write_bytes(b"\0x")
+    with pytest.raises(InputError, match=advice):
+        load_dataset(tmp_path / name)
+    with pytest.raises(InputError, match=advice):
+        load_dataset([tmp_path / name, tmp_path / name])
+
+
+@pytest.mark.parametrize("name", ["Nr", "Nr.", "lfd. Nr.", "No", "Numéro"])
+def test_a_column_that_counts_and_is_called_so_is_no_number(tmp_path, name):
+    rng = np.random.default_rng(0)
+    columns = {"x": rng.normal(size=40), "z": rng.normal(size=40), "label": ["a", "b"] * 20}
+    table = pd.DataFrame({name: range(1, 41), **columns})
+    assert load_dataset(table).schema.inputs == ("x", "z")
+    table[name] = rng.permutation(40) * 7
+    assert load_dataset(table).schema.inputs == (name, "x", "z")
+
+
 def test_a_hub_name_is_loaded_through_datasets(monkeypatch):
     asked = []
 

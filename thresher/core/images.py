@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 PIXEL_LIMIT = 89_478_485  # a quarter GiB as RGB; Pillow warns of decompression bombs from here
 ALMOST_WHITE = 250
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 BLOCK = 128  # images that a thread decodes at once: enough to make its start-up cost vanish
 Result = TypeVar("Result")
 
@@ -66,8 +67,8 @@ def decode_image(data: bytes, *, shrink_to: int | None = None) -> np.ndarray:
     Raises
     ------
     UnreadableImage
-        With a reason: ``zero bytes``, ``not an image``, ``truncated``, ``damaged (…)`` or
-        ``too large (…)``, the last for more than `PIXEL_LIMIT` pixels.
+        With a reason: ``zero bytes``, ``not an image``, ``truncated``, ``damaged (…)``, what
+        other kind of file it is, or ``too large (…)``, for more than `PIXEL_LIMIT` pixels.
     """
     if not data:
         raise UnreadableImage("zero bytes")
@@ -138,7 +139,18 @@ def opened_image(data: bytes) -> Iterator[Any]:
 def _unidentified(data: bytes) -> str:
     signatures = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*")
     known = data.startswith(signatures) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
-    return "truncated" if known else "not an image"
+    return "truncated" if known else _other_kind(data)
+
+
+def _other_kind(data: bytes) -> str:
+    """Say what bytes are that people keep among images."""
+    if data[4:8] == b"ftyp":
+        brand = data[8:12]
+        kind = "AVIF" if brand in (b"avif", b"avis") else "HEIC" if brand in HEIC_BRANDS else ""
+        return f"{kind}, which is not read: save it as JPEG" if kind else "a video, not an image"
+    if data.startswith(b"%PDF"):
+        return "a PDF, not an image"
+    return "SVG, which is not read: save it as PNG" if b"<svg" in data[:1000] else "not an image"
 
 
 def _short_riff(data: bytes) -> bool:

@@ -28,6 +28,7 @@ from ..split_names import SPLIT_NAMES, split_name
 from ..usual_types import usual_table
 from .digits import read_digits
 from .files import check_folder
+from .foreign import what_to_do
 from .frames import HalfCharacters, is_frame, read_frame, taken_rows
 from .hub import is_saved, read_hub, read_object, read_saved
 from .image_folder import count_images, read_image_folder
@@ -109,11 +110,13 @@ def _similar_file(path: Path) -> str:
 
 def _read_one_file(path: Path, form: TableForm) -> Source:
     if not can_be_read(path):
-        raise InputError(
-            f"{path} is not a Parquet, CSV, TSV, JSON Lines, JSON or tar file, nor text. Images "
-            "are loaded by folder: name the folder that holds one folder for each class."
-        )
+        raise _not_a_table(path)
     return read_table(path, name=path.name, form=form)
+
+
+def _not_a_table(path: Path) -> InputError:
+    said = f"{path} is not a Parquet, CSV, TSV, JSON Lines, JSON or tar file, nor text."
+    return InputError(f"{said} {what_to_do(path)}".rstrip())
 
 
 def _read_folder(folder: Path, form: TableForm) -> Source:
@@ -142,9 +145,7 @@ def _read_paths(
         )
     for path, name, split in zip(paths, names, splits, strict=True):
         if path.suffix.lower() in IMAGE_SUFFIXES or not can_be_read(path):
-            raise InputError(
-                f"{path} is not a Parquet, CSV, TSV, JSON Lines, JSON or tar file, nor text."
-            )
+            raise _not_a_table(path)
         source.extend(read_table(path, name=name, split=split, form=form))
     if any(splits):
         source.choices["split files"] = Choice(
