@@ -13,11 +13,12 @@ import torch
 from sklearn.datasets import load_wine
 from typer.testing import CliRunner
 
-from thresher.app.budget import paired_drop, read_budget
+from thresher.app.budget import read_budget
 from thresher.app.cli.commands import app
 from thresher.app.settings import DataSettings
 from thresher.app.steps.samples import read_parts
 from thresher.core.errors import GateError, InputError
+from thresher.core.interval import paired_drop
 from thresher.core.loading import load_dataset
 from training import compact_model, export
 

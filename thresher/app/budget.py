@@ -34,6 +34,7 @@ from training.profiling import LatencyRatio, compare, profile
 
 from ..core.errors import FormError, InputError, ThresherWarning, did_you_mean
 from ..core.exported.portability import require_exact
+from ..core.interval import paired_drop
 from ..core.loading import load_dataset
 from ..core.progress import messages
 from ..core.signatures import checked
@@ -205,20 +206,6 @@ def _on_rows(
         found["agreement"] = float((mine == other).mean())
         found["accuracy_drop"] = paired_drop(other == targets, mine == targets)
     return found
-
-
-def paired_drop(before: np.ndarray, after: np.ndarray) -> tuple[float, float, float]:
-    """Return how much accuracy was lost on the same rows, with a 95 % interval.
-
-    Only rows on which the two differ carry information (McNemar, 1947); the interval is that of a
-    mean difference, with one row added to each side so that it never has the width zero (Agresti
-    and Min, Statistics in Medicine 2005).
-    """
-    n = len(before)
-    lost, won = int((before & ~after).sum()), int((~before & after).sum())
-    center = (lost - won) / (n + 2)
-    spread = np.sqrt((lost + won + 1) - (lost - won) ** 2 / (n + 2)) / (n + 2)
-    return (lost - won) / n, float(center - 1.96 * spread), float(center + 1.96 * spread)
 
 
 def _samples(budget: Budget, model: ExportedModel) -> Samples:

@@ -17,7 +17,8 @@ from .steps.material import Material
 from .steps.policy import choose_augmentation
 from .steps.pretrained import is_pretrained, train_pretrained
 from .steps.reference import compare_with_reference
-from .steps.train import distil_student, train_plain, train_teacher
+from .steps.student import distil_student
+from .steps.train import train_plain, train_teacher
 from .steps.verify import verify_models
 
 
@@ -43,7 +44,7 @@ def make_models(run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedD
     models: dict[str, Done[Any]] = {} if foreign else {"teacher": teacher}
     models |= {"student": student, "int8": quantized}
     if settings.baseline:
-        models |= baseline(run, material_of(run, loaded))
+        models |= baseline(run, material_of(run, loaded), width=student.summary["width"])
     exported = export_models(run, material, models)
     verify_models(run, material, models, exported)
     if settings.reference:
@@ -79,14 +80,16 @@ def material_of(
     )
 
 
-def baseline(run: RunFolder, everything: Material) -> dict[str, Done[Any]]:
+def baseline(run: RunFolder, everything: Material, *, width: int) -> dict[str, Done[Any]]:
     """Train the plain way: all rows as given, labels alone, no distillation.
 
-    The student's network, and the teacher's unless it is a pretrained one.
+    The student's network, of its width, and the teacher's unless it is a pretrained one.
     """
     policy = choose_augmentation(run, everything, name="plain augment")
     settings = run.settings
-    plain: list[tuple[str, str, ModelSettings]] = [("plain student", "student", settings.student)]
+    shared = settings.student.model_dump(include=set(ModelSettings.model_fields))
+    same = ModelSettings(**{**shared, "width": width})
+    plain: list[tuple[str, str, ModelSettings]] = [("plain student", "student", same)]
     if not is_pretrained(settings.teacher.model):
         plain.append(("plain teacher", "teacher", settings.teacher))
     return {

@@ -54,7 +54,8 @@ def _model(name: str, stages: Stages) -> Line:
     stage = stages["quantize" if name == "int8" else name]
     verified = stages["verify"].summary
     measured = verified.get(name, stage.summary)  # a pretrained teacher is not exported
-    note = _speed(measured, verified["student"]) if name == "int8" else NOTES[name]
+    own = stage.summary.get("note", "")
+    note = _speed(measured, verified["student"]) if name == "int8" else own or NOTES[name]
     return Line(
         name,
         rows=stage.cost.rows_in,
@@ -66,7 +67,7 @@ def _model(name: str, stages: Stages) -> Line:
         accuracy=measured["accuracy"],
         low=measured["low"],
         high=measured["high"],
-        note=note or stage.summary.get("note", ""),
+        note=note,
     )
 
 

@@ -18,6 +18,7 @@ from .models import (
     GateSettings,
     ModelSettings,
     QuantizeSettings,
+    StudentSettings,
     TeacherSettings,
 )
 from .resolving import resolve, settings_of
@@ -41,6 +42,7 @@ __all__ = [
     "PlantSettings",
     "QuantizeSettings",
     "Settings",
+    "StudentSettings",
     "TeacherSettings",
     "described",
     "groups",

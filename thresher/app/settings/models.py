@@ -57,6 +57,19 @@ class TeacherSettings(ModelSettings):
     rank: int = setting("Rank of the adapters of a pretrained teacher.", 8, ge=1)
 
 
+class StudentSettings(ModelSettings):
+    """The student."""
+
+    max_drop: float = setting(
+        "Share of accuracy that it may lose to the teacher, by validation rows: with a width of "
+        "auto wider students are tried, in at most twice the time, and at last the teacher "
+        "itself is taken. 1: the narrowest is taken.",
+        0.01,
+        ge=0,
+        le=1,
+    )
+
+
 class DistilSettings(Group):
     """How the student learns from the teacher (Hinton et al., 2015)."""
 

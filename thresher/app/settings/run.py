@@ -19,8 +19,8 @@ from .models import (
     CostSettings,
     DistilSettings,
     GateSettings,
-    ModelSettings,
     QuantizeSettings,
+    StudentSettings,
     TeacherSettings,
 )
 
@@ -58,7 +58,7 @@ class Settings(Group):
     label: LabelSettings = LabelSettings()
     augment: AugmentSettings = AugmentSettings()
     teacher: TeacherSettings = TeacherSettings()
-    student: ModelSettings = ModelSettings()
+    student: StudentSettings = StudentSettings()
     distil: DistilSettings = DistilSettings()
     quantize: QuantizeSettings = QuantizeSettings()
     gate: GateSettings = GateSettings()

@@ -1,19 +1,17 @@
-"""Train the teacher, distil the student, and, to compare, train the plain way."""
+"""Train the teacher and, to compare, the plain way; what all trainings of a run share."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from augment import Augmenter
-from training import TrainingRun, distill, evaluate, fit, teacher_logits
+from training import TrainingRun, evaluate, fit
 from training.evaluation import Evaluation
 from training.recipes import Recipe, recipe
 
-from ...core.errors import InputError
 from ..settings import ModelSettings
 from ..stages import Done, Notes, RunFolder
 from .material import Material
@@ -72,62 +70,6 @@ def train_plain(
         code=CODE,
         where=f"models/{name.replace(' ', '-')}",
     )
-
-
-def distil_student(
-    run: RunFolder,
-    material: Material,
-    policy: Done[Augmenter | None],
-    teacher: Done[TrainingRun],
-) -> Done[TrainingRun]:
-    """Train the compact model on the teacher's answers, on unlabeled rows too."""
-    settings, distil = run.settings.student, run.settings.distil
-
-    def work(folder: Path, notes: Notes) -> None:
-        plan = plan_training(run, material, settings, "student", rows=len(material.pool))
-        all_labeled, asked = material.labeled is None, distil.temperature
-        taught = answers(teacher, material)
-        views = plan.cached_views if policy.value is not None else None
-        trained = distill(
-            build(plan, material, seed=run.settings.seed),
-            taught,
-            material.pool if all_labeled else material.pool.without_targets(),
-            temperature=plan.temperature if asked == "auto" else asked,
-            cached_views=views,
-            cache_dir=None if isinstance(taught, np.ndarray) else folder / "teacher",
-            alpha=distil.alpha if all_labeled else 1.0,
-            validation=material.validation,
-            augment=training_augment(policy),
-            checkpoint_dir=folder / "checkpoints",
-            device=run.device.value,
-            precision=run.settings.precision,
-            random_state=run.settings.seed,
-            **plan.fit_options(),
-        )
-        finish(folder, notes, trained, material, plan, rows=len(material.pool))
-
-    return run.stage(
-        "student",
-        work,
-        load=lambda folder: TrainingRun.load(folder / "model"),
-        needs=[*material.needs, policy, teacher],
-        settings=[settings.model_dump(), distil.model_dump(), material.key],
-        code=CODE,
-        where="models/student",
-    )
-
-
-def answers(teacher: Done[TrainingRun], material: Material) -> nn.Module | np.ndarray:
-    """Return what `distill` takes as the teacher: its answers to texts, or the model itself."""
-    file = teacher.folder / JUDGED
-    if not file.is_file():
-        return teacher.value.model
-    ids = material.pool.row_ids
-    return teacher_logits(_never, ids.tolist(), row_ids=ids, file=file)
-
-
-def _never(values: Any) -> np.ndarray:
-    raise InputError(f"The teacher's answers to {len(values)} rows are missing; run again.")
 
 
 def plan_training(
