@@ -146,6 +146,11 @@ def _check_shape(name: str, family: Family, shape: tuple[int, ...]) -> None:
         )
 
 
+def usual_vocabulary(name: str, width: int) -> int:
+    """Return how many tokens the table of a text model has by default; 0 elsewhere."""
+    return _vocabulary(FAMILIES[name], width, None)
+
+
 def _vocabulary(family: Family, width: int, asked: int | None) -> int:
     if family.modality != "text":
         return 0

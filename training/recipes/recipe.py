@@ -60,6 +60,8 @@ class Recipe:
         Expected time of training, wall, on this machine when idle: that of the reference, less with
         more threads.
     choices : dict of str to Choice
+    vocabulary : int or None
+        As in `compact_model`.
     """
 
     model: str
@@ -69,6 +71,7 @@ class Recipe:
     temperature: float
     seconds: float
     choices: dict[str, Choice]
+    vocabulary: int | None = None
 
     def fit_options(self) -> TrainingOptions:
         """Return the options to give `fit`: ``fit(model, samples, **recipe.fit_options())``."""
@@ -83,6 +86,7 @@ class Recipe:
             num_classes=num_classes,
             input_shape=input_shape,
             width=self.width,
+            vocabulary=self.vocabulary,
             random_state=random_state,
         )
 

@@ -18,6 +18,8 @@ from training.recipes.sizes import Told, student_plans, try_widths
 class Plan:
     width: int
     seconds: float
+    model: str = "mlp"
+    vocabulary: int | None = None
 
 
 def told(shares: float, rows: int = 1000, probability: float = 0.8) -> Told:
@@ -49,6 +51,10 @@ def test_twice_the_time_is_not_passed_by_any_recipe() -> None:
             usual = teacher.seconds + plans[0].seconds
             assert teacher.seconds + sum(one.seconds for one in plans) <= 2 * usual + 1e-9
             assert all(one.width < teacher.width for one in plans)
+            if modality == "text":
+                assert [(one.width, one.vocabulary) for one in plans] == [(32, None), (16, 32768)]
+                made = plans[1].build(num_classes=3, input_shape=shape)
+                assert made.spec.vocabulary == 32768
 
 
 def test_what_is_told_is_accuracy_and_calibrated_probability() -> None:

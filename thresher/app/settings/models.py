@@ -62,8 +62,8 @@ class StudentSettings(ModelSettings):
 
     max_drop: float = setting(
         "Share of accuracy that it may lose to the teacher, by validation rows: with a width of "
-        "auto wider students are tried, in at most twice the time, and at last the teacher "
-        "itself is taken. 1: the narrowest is taken.",
+        "auto larger students are tried, in at most twice the time, and at last the teacher "
+        "itself is taken. 1: the smallest is taken.",
         0.01,
         ge=0,
         le=1,
