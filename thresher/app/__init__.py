@@ -14,6 +14,7 @@ from thresher.core.lazy import lazy_names
 from .guard import check_packages
 
 if TYPE_CHECKING:
+    from .advising.advice import advise as advise
     from .applying import curate_apply as curate_apply
     from .applying import curate_diff as curate_diff
     from .applying import curate_review as curate_review
@@ -76,6 +77,7 @@ _HOME = {
     "adapters_export": "task_adapters",
     "adapters_list": "task_adapters",
     "adapters_merge": "task_adapters",
+    "advise": "advising.advice",
     "augment_audit": "policy_choice",
     "augment_choose": "policy_choice",
     "augment_preview": "policy_choice",

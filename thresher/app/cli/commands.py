@@ -16,6 +16,7 @@ from ..costs import parse_prices
 from ..result import RunResult
 from ..terminal import write_line
 from .adapters import app as adapters_app
+from .advise_levers import advise
 from .augment import app as augment_app
 from .compare_models import compare
 from .curate import app as curate_app
@@ -67,6 +68,7 @@ app.add_typer(augment_app, name="augment")
 app.add_typer(adapters_app, name="adapters")
 add_commands(app)
 add_search(app)
+app.command()(advise)
 app.command()(serve)
 app.command()(monitor)
 app.command()(monitor_reference)

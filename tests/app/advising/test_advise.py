@@ -1,0 +1,134 @@
+"""Advice end to end: planted sets are told what they are, bad ones refused, stops gone on from."""
+
+from __future__ import annotations
+
+import json
+
+import datasets
+import numpy as np
+import pytest
+
+from tests.app.conftest import call_thresher
+from thresher.app import advise
+from thresher.app.advising import probes
+from thresher.core.errors import InputError
+
+
+def blobs(rows, classes, width, apart, *, copies=0, wrong=0.0):
+    """Return clouds of points, some of them twice, some of them with another's label."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(classes, size=rows)
+    points = rng.normal(size=(classes, width))[codes] * apart + rng.normal(size=(rows, width))
+    flip = rng.random(rows) < wrong
+    codes = np.where(flip, (codes + 1) % classes, codes)
+    points = np.concatenate([points, points[:copies]])
+    codes = np.concatenate([codes, codes[:copies]])
+    columns = {f"x{at}": points[:, at] for at in range(width)}
+    return datasets.Dataset.from_dict({**columns, "label": [f"c{code}" for code in codes]})
+
+
+def by_name(advice):
+    return {lever.name: lever for lever in (*advice.levers, *advice.others)}
+
+
+def test_half_copies_are_left_out_first(tmp_path):
+    found = advise(
+        blobs(400, 3, 6, 2.0, copies=400), out=tmp_path / "a", bottleneck="cost", share=1
+    )
+    assert found.levers[0].name == "leave out copies"
+    assert found.levers[0].verdict == "pays"
+    assert found.text.startswith("For cost, leave out copies first: ")
+    # Equal rows are held out together, so that every copy has its twin in training.
+    assert found.levers[0].times.value == 2
+
+
+def test_a_clean_small_set_needs_labels(tmp_path):
+    found = advise(blobs(300, 10, 20, 0.6), out=tmp_path / "a", share=1)
+    assert found.bottleneck.name == "labels"
+    assert "twice the labels would win" in found.bottleneck.reason
+    assert found.text.startswith("For labels, label twice as many rows first: 2 times more of it")
+    assert found.levers[0].labels == 240
+
+
+def test_a_set_where_nothing_pays_is_told_so(tmp_path):
+    found = advise(blobs(700, 2, 30, 0.3), out=tmp_path / "a", bottleneck="labels", share=1)
+    assert found.text.startswith("Nothing pays here for labels")
+    assert not [lever for lever in found.levers if lever.verdict == "pays"]
+
+
+def test_wrong_labels_are_seen_where_the_evidence_is_sure(tmp_path):
+    noisy = blobs(900, 3, 8, 3.0, wrong=0.15)
+    lever = by_name(advise(noisy, out=tmp_path / "a", share=1))["leave out wrong labels"]
+    # 15 % of 720 training rows are 108.
+    count = int(lever.evidence.split()[1])
+    assert 90 <= count <= 125
+    clean = advise(blobs(900, 3, 8, 3.0), out=tmp_path / "b", share=1)
+    assert "would leave none out" in by_name(clean)["leave out wrong labels"].evidence
+
+
+def test_probes_that_cost_too_much_are_not_made(tmp_path):
+    found = advise(blobs(400, 3, 6, 2.0), out=tmp_path / "a", bottleneck="latency", share=0.001)
+    assert {lever.verdict for lever in found.levers} == {"not probed", "does not pay"}
+    assert "--share allows more" in found.levers[-1].evidence
+    assert not (tmp_path / "a" / "probes" / "files").exists()
+
+
+def test_a_stopped_advice_goes_on_where_it_was(tmp_path, monkeypatch):
+    rows, out = blobs(400, 3, 6, 2.0), tmp_path / "a"
+
+    def stop(sample):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(probes, "wrong_labels", stop)
+        with pytest.raises(KeyboardInterrupt):
+            advise(rows, out=out, bottleneck="labels", share=1)
+    before = (out / "probes" / "curve" / "stage.json").stat().st_mtime_ns
+    first = advise(rows, out=out, bottleneck="labels", share=1)
+    assert (out / "probes" / "curve" / "stage.json").stat().st_mtime_ns == before
+    again = advise(rows, out=out, bottleneck="labels", share=1)
+    fresh = advise(rows, out=tmp_path / "b", bottleneck="labels", share=1)
+    assert first.levers == again.levers == fresh.levers
+    assert json.loads((out / "advice.json").read_text())["text"] == again.text
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ({"x": list(range(60))}, "needs labels"),
+        ({"x": list(range(60)), "label": ["a"] * 60}, "at least two classes"),
+        ({"x": list(range(60)), "label": ["a", "b"] * 30}, "at least 120 different labeled"),
+    ],
+)
+def test_what_a_run_refuses_is_refused(tmp_path, rows, told):
+    with pytest.raises(InputError, match=told):
+        advise(datasets.Dataset.from_dict(rows), out=tmp_path / "a")
+
+
+def test_wrong_options_are_refused(tmp_path):
+    rows = blobs(200, 2, 3, 1.0)
+    with pytest.raises(InputError, match="Did you mean 'latency'"):
+        advise(rows, out=tmp_path / "a", bottleneck="latancy")
+    with pytest.raises(InputError, match="above 0 and at most 1"):
+        advise(rows, out=tmp_path / "a", share=0)
+
+
+def test_the_command_prints_a_table_and_the_advice(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ["pay", "card", "bill", "lost", "phone", "weather", "book", "table", "music", "song"]
+    rng = np.random.default_rng(0)
+    lines = [
+        f"{' '.join(rng.choice(words[:6] if at % 2 else words[4:], size=5))} {at},{'ab'[at % 2]}"
+        for at in range(400)
+    ]
+    (tmp_path / "rows.csv").write_text("\n".join(["text,label", *lines]), encoding="utf-8")
+    call_thresher("advise", "rows.csv", "--for", "labels", "--share", "0.5")
+    shown = capsys.readouterr().out
+    assert "label twice as many rows" in shown
+    assert "Ranked for labels: asked for." in shown
+    assert "a full run takes about" in shown
+    call_thresher("advise", "rows.csv", "--for", "labels", "--share", "0.5", "--json")
+    record = json.loads(capsys.readouterr().out)
+    assert record["bottleneck"] == {"name": "labels", "reason": "asked for"}
+    assert record["text"] in shown.replace("\n", " ")
+    assert (tmp_path / "advice" / "advice.json").is_file()

@@ -1,0 +1,53 @@
+"""The learning curve: exact curves are found again, and their spread is that of the repeats."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from thresher.app.advising.curve import Curve
+from thresher.app.advising.power_law import RATES, PowerLaw, extrapolate, fit_power_law
+
+SIZES = np.array([50, 100, 200, 400, 800], dtype=float)
+
+
+@pytest.mark.parametrize("rate", [RATES[10], RATES[30], RATES[45]])
+@pytest.mark.parametrize("floor", [0.0, 0.08])
+def test_an_exact_curve_is_found_again(rate, floor):
+    law = PowerLaw(floor, 0.9, float(rate))
+    found = fit_power_law(SIZES, law(SIZES))
+    assert found.rate == pytest.approx(rate)
+    assert found.floor == pytest.approx(floor, abs=1e-6)
+    assert found.scale == pytest.approx(0.9, rel=1e-5)
+    assert found(6400) == pytest.approx(floor + 0.9 * 6400.0**-rate, abs=1e-7)
+
+
+def test_errors_that_do_not_fall_give_a_flat_curve():
+    law = fit_power_law(SIZES, np.full(5, 0.3))
+    assert law(1e6) == pytest.approx(0.3, abs=1e-6)
+
+
+def test_errors_that_rise_are_not_made_to_fall():
+    law = fit_power_law(SIZES, np.array([0.1, 0.12, 0.14, 0.16, 0.18]))
+    assert law.scale == 0
+    assert law(1e6) == pytest.approx(0.14)
+
+
+def test_equal_repeats_have_no_spread_and_unequal_ones_have():
+    exact = PowerLaw(0.1, 0.9, 0.5)(SIZES)
+    rng = np.random.default_rng(0)
+    drawn = extrapolate(SIZES, np.stack([exact] * 4, axis=1), SIZES * 2, rng=rng, draws=20)
+    assert np.ptp(drawn, axis=0).max() == pytest.approx(0, abs=1e-12)
+    noisy = exact[:, None] + rng.normal(scale=0.02, size=(5, 10))
+    drawn = extrapolate(SIZES, noisy, np.array([1600.0]), rng=rng, draws=100)
+    assert drawn.std() > 0.003
+
+
+def test_points_of_a_curve_are_those_of_its_law():
+    law = PowerLaw(0.05, 1.2, float(RATES[30]))
+    curve = Curve(SIZES.astype(int), np.stack([law(SIZES)] * 5, axis=1), 2000)
+    gain = curve.points(2000, 4000)
+    expected = 100 * float(law(2000) - law(4000))
+    assert gain.value == pytest.approx(expected, abs=1e-3)
+    assert gain.high - gain.low == pytest.approx(0, abs=1e-6)
+    assert curve.slope(2000) == pytest.approx(100 * float(law(1000) - law(2000)), abs=1e-3)

@@ -1,0 +1,203 @@
+"""Advice on a user's rows: probes as stages of a run's folder, levers ranked, one sentence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...core.errors import check_choice
+from ...core.files import write_json
+from ...core.loaded import LoadedDataset
+from ...core.progress import message
+from ...core.shown import Shown
+from ...core.signatures import checked
+from ..settings import Settings, settings_of
+from ..stages import Done, RunFolder, open_run
+from ..steps.load import Source, load_rows
+from ..trainable import check_trainable
+from .choosing import choose_bottleneck, said, sentences
+from .files import cache_lever
+from .full_run import Purse, check_share, probed_rows, run_cpu_seconds
+from .levers import BOTTLENECKS, Bottleneck, Lever, ranked
+from .probes import (
+    levers_of,
+    levers_on_files,
+    probe_copies,
+    probe_curve,
+    probe_files,
+    probe_halves,
+    probe_labels,
+    probe_sample,
+)
+from .sample import labeled_rows
+
+FILE = "advice.json"
+SHARE = 0.05
+
+
+@dataclass(frozen=True, repr=False)
+class Advice(Shown):
+    """Levers ranked for a bottleneck.
+
+    Attributes
+    ----------
+    text : str
+        The advice in one or two sentences.
+    bottleneck : Bottleneck
+        Its ``name``, and the ``reason`` why this one.
+    levers : tuple of Lever
+        Those that act on it, the best return first; ``verdict`` says whether one pays.
+    others : tuple of Lever
+        Those that act on other bottlenecks.
+    run_cpu_s, spent_cpu_s : float
+        CPU-seconds that a full run is expected to take, and that the advice took.
+    folder : Path
+        Of the stages; ``thresher run`` goes on in it.
+    """
+
+    text: str
+    bottleneck: Bottleneck
+    levers: tuple[Lever, ...]
+    others: tuple[Lever, ...]
+    run_cpu_s: float
+    spent_cpu_s: float
+    folder: Path
+
+    def table(self) -> tuple[list[str], list[tuple[str, ...]]]:
+        """Return header and cells: a line for each lever on the bottleneck."""
+        header = ["Lever", "Gain, 80 % interval", "Return", "Verdict", "How"]
+        rows: list[tuple[str, ...]] = [
+            (
+                lever.name,
+                said(lever) if lever.probed else "",
+                f"{lever.returns:+.2f}" if lever.probed else "",
+                lever.verdict,
+                lever.command if lever.probed else lever.evidence,
+            )
+            for lever in self.levers
+        ]
+        return header, rows
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return {
+            "text": self.text,
+            "bottleneck": {"name": self.bottleneck.name, "reason": self.bottleneck.reason},
+            "levers": [lever.to_json() for lever in self.levers],
+            "others": [lever.to_json() for lever in self.others],
+            "run_cpu_s": self.run_cpu_s,
+            "spent_cpu_s": self.spent_cpu_s,
+            "folder": str(self.folder),
+        }
+
+
+@checked
+def advise(
+    data: Source,
+    *,
+    out: str | os.PathLike[str] = "advice",
+    bottleneck: str = "auto",
+    share: float = SHARE,
+    settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
+) -> Advice:
+    """Say which lever to pull first: short probes, before anything is trained.
+
+    Parameters
+    ----------
+    data : path, str, mapping or datasets.Dataset
+        What `thresher.core.load_dataset` takes, with labels and test rows as `run` needs them.
+    out : path-like
+        Folder of the probes; the same call goes on there, and `run` takes over the rows read.
+    bottleneck : {"auto", "size", "latency", "cost", "labels"}
+        What is to become less; ``"auto"`` takes what presses most and says why.
+    share : float
+        Of the CPU time of a full run: what the advice may take.
+    settings : mapping, path-like or Settings, optional
+        As in `run`.
+
+    Returns
+    -------
+    Advice
+
+    Raises
+    ------
+    InputError
+        For what `run` refuses, and for fewer labeled rows than a probe can use.
+
+    Examples
+    --------
+    >>> from thresher.app import advise
+    >>> found = advise("digits", bottleneck="labels")
+    >>> found.bottleneck.name, len(found.levers)
+    ('labels', 4)
+    """
+    check_choice("bottleneck", bottleneck, ("auto", *BOTTLENECKS))
+    asked, part = settings_of(settings), check_share(share)
+    with open_run(Path(out), asked) as run:
+        loaded = load_rows(run, data)
+        check_trainable(loaded.value)
+        return _advise(run, loaded, bottleneck, share=part)
+
+
+def _advise(run: RunFolder, loaded: Done[LoadedDataset], asked: str, *, share: float) -> Advice:
+    expected = _expected(run, loaded.value)
+    purse = Purse(share * expected)
+    message(
+        f"a full run takes about {expected:,.0f} CPU-seconds; advice may take {purse.seconds:.1f}"
+    )
+    levers, measured = _probe(run, loaded, purse)
+    measured["cost"] = expected
+    chosen = choose_bottleneck(measured) if asked == "auto" else Bottleneck(asked)
+    acting = ranked(levers, chosen.name)
+    advice = Advice(
+        text=sentences(chosen, acting),
+        bottleneck=chosen,
+        levers=acting,
+        others=tuple(lever for lever in levers if lever not in acting),
+        run_cpu_s=expected,
+        spent_cpu_s=purse.spent,
+        folder=run.folder,
+    )
+    write_json(run.folder / FILE, advice.to_json())
+    return advice
+
+
+def _probe(
+    run: RunFolder, loaded: Done[LoadedDataset], purse: Purse
+) -> tuple[list[Lever], dict[str, float]]:
+    """Make the probes, those that say most for their cost first; return also what presses."""
+    purse.pay(loaded)
+    modality = loaded.value.schema.modality
+    most = probed_rows(modality, seconds=purse.seconds)
+    copied = probe_copies(run, loaded)
+    sample = probe_sample(run, loaded, copied, most=most)
+    curve = probe_curve(run, sample)
+    labels = probe_labels(run, sample)
+    for done in (copied, sample, curve, labels):
+        purse.pay(done)
+    levers = [lever for done in (copied, labels, curve) for lever in levers_of(done)]
+    measured = {"labels": curve.value["gain"]}
+    files = probe_files(run, loaded, purse)
+    if files is not None:
+        purse.pay(files)
+        student = files.value["costs"]["student"]
+        measured["size"] = student["bytes"]
+        if student["single_ms"] is not None:
+            measured["latency"] = student["single_ms"]
+    levers += levers_on_files(files, purse)
+    levers += probe_halves(run, sample, curve, purse)
+    return [*levers, cache_lever(copied.value["equal"])], measured
+
+
+def _expected(run: RunFolder, loaded: LoadedDataset) -> float:
+    pixels = 1
+    if loaded.schema.modality == "image":
+        # Only now, since it loads torch.
+        from .inputs import pixels_of
+
+        pixels = pixels_of(loaded, run.settings.data, device=run.device.value)
+    rows = len(labeled_rows(loaded))
+    return run_cpu_seconds(loaded.schema.modality, rows=rows, pixels=pixels)

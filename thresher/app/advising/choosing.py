@@ -1,0 +1,75 @@
+"""Which bottleneck presses most, and what is said of the levers on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .levers import NOT, PAYS, UNCLEAR, UNPROBED, Bottleneck, Lever
+
+# What is comfortable on any machine: points that twice the labels would still win, CPU-seconds of
+# a run, bytes of a file that every page and device bears, milliseconds a row.
+COMFORTABLE = {"labels": 1.0, "cost": 600.0, "size": 1e6, "latency": 5.0}
+SAID = {
+    "labels": "twice the labels would win {:.1f} points",
+    "cost": "a full run takes about {:,.0f} CPU-seconds",
+    "size": "the student's file has {:,.0f} bytes",
+    "latency": "the student takes {:.2f} ms for a row",
+}
+
+
+def choose_bottleneck(measured: Mapping[str, float]) -> Bottleneck:
+    """Choose what lies furthest above the comfortable, as multiples of it.
+
+    Parameters
+    ----------
+    measured : mapping of str to float
+        By bottleneck, in the units of `COMFORTABLE`; what was not measured is left out.
+    """
+    pressing = max(measured, key=lambda name: measured[name] / COMFORTABLE[name])
+    shown = "; ".join(
+        f"{SAID[name].format(value)} (comfortable: {COMFORTABLE[name]:,g})"
+        for name, value in measured.items()
+    )
+    if measured[pressing] <= COMFORTABLE[pressing]:
+        return Bottleneck(pressing, f"nothing presses, and this comes closest: {shown}")
+    return Bottleneck(pressing, f"furthest above the comfortable: {shown}")
+
+
+def sentences(bottleneck: Bottleneck, levers: Sequence[Lever]) -> str:
+    """Return the advice in one or two sentences.
+
+    Parameters
+    ----------
+    bottleneck : Bottleneck
+    levers : sequence of Lever
+        Those that act on it, ranked.
+    """
+    paying = [lever for lever in levers if lever.verdict == PAYS]
+    unclear = [lever.name for lever in levers if lever.verdict == UNCLEAR]
+    unmade = sum(lever.verdict == UNPROBED for lever in levers)
+    quiet = f" The probes cannot tell whether to {_listed(unclear)}." if unclear else ""
+    quiet += f" {unmade} more would take longer to probe than is allowed." if unmade else ""
+    if not paying:
+        tried = [lever for lever in levers if lever.verdict in (NOT, UNCLEAR)]
+        return (
+            f"Nothing pays here for {bottleneck.name}: of the levers probed ({len(tried)}) none is "
+            f"sure to be worth more than it costs.{quiet}"
+        )
+    first, *others = paying
+    then = f" Then {_listed([lever.name for lever in others])}." if others else ""
+    return f"For {bottleneck.name}, {first.name} first: {said(first)}.{then}{quiet}"
+
+
+def said(lever: Lever) -> str:
+    """Say what a lever gives, with its 80 % interval."""
+    points = lever.points
+    gain = f"{points.value:+.1f} points ({points.low:+.1f} to {points.high:+.1f})"
+    if lever.times.value == 1:
+        return gain
+    way = "less" if lever.times.value > 1 else "more"
+    times = lever.times.value if lever.times.value > 1 else 1 / lever.times.value
+    return f"{times:.3g} times {way} of it at {gain}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

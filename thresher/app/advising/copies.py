@@ -1,0 +1,81 @@
+"""Probe of copies: equal rows among all, nearly equal ones among all texts or the sample."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from curation import content_keys, find_exact_duplicates, find_near_duplicates, text_graph
+
+from ...core.columns import read_texts, take_rows
+from ...core.interval import wilson_interval
+from ...core.loaded import LoadedDataset
+from .levers import Estimate, Lever
+from .sample import labeled_rows
+from .transfer import widened
+
+BY = {"text": "text", "features": "columns", "image": "pixels"}
+# Texts are compared by their words from this similarity on: cheap for tens of thousands of them.
+NEAR_TEXTS, MOST_TEXTS = 0.8, 30_000
+
+
+@dataclass(frozen=True, eq=False)
+class Copies:
+    """Rows that another one makes needless.
+
+    Attributes
+    ----------
+    positions : ndarray of int64
+        In the dataset: labeled training rows to leave out.
+    rows : int
+        Labeled training rows in all.
+    equal : float
+        Share of them that equals an earlier one: that of requests that a cache would answer, if
+        requests were like the rows.
+    looked : str
+        What was looked at.
+    """
+
+    positions: np.ndarray
+    rows: int
+    equal: float
+    looked: str
+
+    def lever(self) -> Lever:
+        """Say what leaving them out would save."""
+        count = len(self.positions)
+        low, high = wilson_interval(count, self.rows)
+        return Lever(
+            name="leave out copies",
+            command="thresher curate",
+            acts_on=("labels", "cost"),
+            times=Estimate(*(1 / (1 - min(x, 0.999)) for x in (count / self.rows, low, high))),
+            points=_points(count / self.rows),
+            cost=0.1,
+            evidence=f"{count:,} of {self.rows:,} rows: {self.looked}",
+        )
+
+
+def find_copies(loaded: LoadedDataset) -> Copies:
+    """Look for equal rows, and among texts for nearly equal ones."""
+    train = labeled_rows(loaded)
+    rows, inputs = take_rows(loaded.dataset, train), list(loaded.schema.inputs)
+    modality = loaded.schema.modality
+    columns = inputs if modality == "features" else inputs[0]
+    equal = ~find_exact_duplicates(content_keys(rows, by=BY[modality], columns=columns)).kept
+    copied, looked = equal, "equal rows among all"
+    if modality == "text" and len(rows) <= MOST_TEXTS:
+        graph = text_graph(read_texts(rows, inputs[0]), threshold=NEAR_TEXTS)
+        copied = equal | ~find_near_duplicates(graph).kept
+        looked = "equal and nearly equal texts among all"
+    return Copies(train[copied], len(train), float(equal.mean()), looked)
+
+
+def _points(share: float) -> Estimate:
+    """Return no change, since copies teach nothing new; the more there are, the less is known."""
+    known = Estimate(0.0, 0.0, 0.0)
+    found = widened(known, "copies")
+    part = math.sqrt(min(1.0, share / 0.05))
+    return Estimate(0.0, part * found.low, part * found.high)

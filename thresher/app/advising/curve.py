@@ -1,0 +1,80 @@
+"""Probe of the learning curve: what more labels would win, and what fewer rows would lose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .levers import Estimate, Lever
+from .power_law import extrapolate
+from .sample import Sample
+from .transfer import widened
+
+SHARES = (0.1, 0.18, 0.32, 0.56, 1.0)
+DRAWS = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Errors at several numbers of rows, and what they say of others.
+
+    Attributes
+    ----------
+    sizes : ndarray of int, shape (k,)
+    errors : ndarray of float64, shape (k, repeats)
+    of : int
+        Labeled training rows in all.
+    """
+
+    sizes: np.ndarray
+    errors: np.ndarray
+    of: int
+
+    def points(self, n_from: float, n_to: float) -> Estimate:
+        """Return by how many points accuracy changes from one number of rows to another."""
+        rng = np.random.default_rng(0)
+        at = np.array([n_from, n_to], dtype=float)
+        drawn = extrapolate(self.sizes, self.errors, at, rng=rng, draws=DRAWS)
+        change = 100 * (drawn[:, 0] - drawn[:, 1])
+        low, middle, high = np.quantile(change, [0.1, 0.5, 0.9])
+        return Estimate(float(middle), float(low), float(high))
+
+    def slope(self, n: float) -> float:
+        """Return the points that half of `n` rows lose."""
+        return -self.points(n, n / 2).value
+
+
+def measure_curve(sample: Sample) -> Curve:
+    """Fit the head to growing parts of each repeat's rows, and count its errors."""
+    sizes = np.unique([max(12, round(share * sample.fitted_rows)) for share in SHARES])
+    errors = np.array(
+        [
+            [1 - sample.head.right(train[:size], test).mean() for train, test in sample.splits]
+            for size in sizes
+        ]
+    )
+    return Curve(sizes, errors, sample.of)
+
+
+def more_labels(curve: Curve) -> Lever:
+    """Say what twice as many labels would win."""
+    gain = curve.points(curve.of, 2 * curve.of)
+    return Lever(
+        name="label twice as many rows",
+        command="thresher label init, then thresher label next",
+        acts_on=("labels",),
+        times=Estimate(0.5, 0.5, 0.5),
+        points=widened(gain, "more labels"),
+        cost=1.0,
+        evidence=f"{_told(curve)}, extrapolated from {curve.of:,} to {2 * curve.of:,} rows",
+        labels=curve.of,
+    )
+
+
+def _told(curve: Curve) -> str:
+    first, last = (100 * float(curve.errors[at].mean()) for at in (0, -1))
+    return (
+        f"errors of a linear head fall from {first:.1f} % with {curve.sizes[0]} rows to {last:.1f} "
+        f"% with {curve.sizes[-1]}"
+    )

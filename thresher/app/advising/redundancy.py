@@ -1,0 +1,112 @@
+"""Probe of redundancy: half of the rows as a core set or as chosen labels, and half the epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from active_learning import query
+from curation import select_coreset
+
+from ...core.numerics.softmax import softmax
+from .curve import Curve
+from .levers import Z80, Estimate, Lever
+from .sample import Sample
+from .transfer import FEWER_EPOCHS, widened
+
+HALF = Estimate(2.0, 2.0, 2.0)
+# Repeats of the dear choices: their differences are paired, and the curve carries the rest.
+CHOICES = 4
+ROUNDS = 3
+Choose = Callable[[Sample, np.ndarray, int], tuple[np.ndarray, np.ndarray | None]]
+
+
+def core_set(sample: Sample, curve: Curve) -> Lever:
+    """Say what training on half of the rows, chosen as a core set, would lose."""
+    found = _half(sample, curve, _core_set)
+    return Lever(
+        name="train on a core set of half the rows",
+        command=f"thresher run --rows {curve.of // 2}",
+        acts_on=("cost",),
+        times=HALF,
+        points=widened(found, "core set"),
+        cost=0.1,
+        evidence=f"core sets against random halves of {sample.fitted_rows:,} rows in {CHOICES} "
+        f"repeats; a random half loses {curve.slope(curve.of):.1f} points",
+    )
+
+
+def chosen_labels(sample: Sample, curve: Curve) -> Lever:
+    """Say what labeling half as many rows, chosen by active learning, would lose."""
+    found = _half(sample, curve, _chosen)
+    return Lever(
+        name="label half as many rows, chosen",
+        command=f"thresher run --labels {curve.of // 2}, or thresher label init",
+        acts_on=("labels",),
+        times=HALF,
+        points=widened(found, "chosen labels"),
+        cost=0.1,
+        evidence=f"rows chosen in {ROUNDS} rounds against random halves of {sample.fitted_rows:,} "
+        f"rows in {CHOICES} repeats; a random half loses {curve.slope(curve.of):.1f} points",
+    )
+
+
+def fewer_epochs() -> Lever:
+    """Say what half of the epochs over all rows would lose."""
+    return Lever(
+        name="train for half the epochs",
+        command="thresher run --set teacher.epochs=… --set student.epochs=…",
+        acts_on=("cost",),
+        times=HALF,
+        points=FEWER_EPOCHS,
+        cost=0.0,
+        evidence="not probed on these rows: what other sets lost",
+    )
+
+
+def _half(sample: Sample, curve: Curve, choose: Choose) -> Estimate:
+    """Return the points lost at all rows.
+
+    What choice gains over chance on the sample shrinks with more rows as all differences do: by as
+    much as the loss of a random half does.
+    """
+    gains = []
+    for train, test in sample.splits[:CHOICES]:
+        half = len(train) // 2
+        by_chance = sample.head.right(train[:half], test).mean()
+        rows, weights = choose(sample, train, half)
+        gains.append(100 * (sample.head.right(rows, test, weights=weights).mean() - by_chance))
+    here, there = curve.slope(sample.fitted_rows), curve.slope(curve.of)
+    shrink = float(np.clip(there / here, 0.0, 1.0)) if here > 0 else 0.0
+    gain, spread = shrink * float(np.mean(gains)), shrink * _error(gains)
+    lost = curve.points(curve.of, curve.of / 2)
+    below = float(np.hypot(lost.value - lost.low, Z80 * spread))
+    above = float(np.hypot(lost.high - lost.value, Z80 * spread))
+    return Estimate(lost.value + gain, lost.value + gain - below, lost.value + gain + above)
+
+
+def _error(values: list[float]) -> float:
+    """Return the standard error of a mean."""
+    return float(np.std(values, ddof=1) / np.sqrt(len(values)))
+
+
+def _core_set(sample: Sample, train: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray | None]:
+    core = select_coreset(sample.vectors[train], n=n, labels=sample.codes[train])
+    return train[core.positions], core.weights
+
+
+def _chosen(sample: Sample, train: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Choose as a labeling loop would, doubling the labels in each round."""
+    labeled = np.zeros(len(train), dtype=bool)
+    labeled[: n // 2 ** (ROUNDS - 1)] = True
+    for at in range(ROUNDS - 2, -1, -1):
+        scores = sample.head.scores(train[labeled], train)
+        picked = query(
+            sample.vectors[train],
+            n=n // 2**at - int(labeled.sum()),
+            labeled=labeled,
+            pred_probs=softmax(4.0 * scores),
+        )
+        labeled[picked.positions] = True
+    return train[labeled], None

@@ -1,0 +1,152 @@
+"""The rows that probes work on: a seeded part of the training rows, as vectors and classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from curation.coreset.trial import network_features
+
+from ...core.columns import (
+    read_features,
+    read_labels,
+    read_row_ids,
+    read_splits,
+    read_texts,
+    take_rows,
+)
+from ...core.encoders import embed, get_encoder
+from ...core.errors import InputError
+from ...core.files import atomic_path
+from ...core.fingerprint import row_keys
+from ...core.loaded import LoadedDataset
+from ...core.schema import Schema
+from .gram import GramHead, gram_head
+
+if TYPE_CHECKING:
+    import datasets
+
+# Fewer rows tell nothing of a learning curve; more cost more than they tell.
+FEWEST, MOST = 120, 1600
+REPEATS, HELD_OUT = 10, 0.3
+FILE = "sample.npz"
+TERMS = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Probed rows.
+
+    Attributes
+    ----------
+    vectors : ndarray of float32, shape (m, d)
+    codes : ndarray of int64, shape (m,)
+        From 0, without gaps.
+    of : int
+        Labeled training rows in all, without copies.
+    """
+
+    vectors: np.ndarray
+    codes: np.ndarray
+    of: int
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @cached_property
+    def head(self) -> GramHead:
+        """A linear head on the rows."""
+        return gram_head(self.vectors, self.codes, num_classes=int(self.codes.max()) + 1)
+
+    @cached_property
+    def splits(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Repeats: positions to fit on, in random order, and positions to judge on."""
+        held_out = round(HELD_OUT * len(self))
+        orders = [np.random.default_rng((7, at)).permutation(len(self)) for at in range(REPEATS)]
+        return [(order[held_out:], order[:held_out]) for order in orders]
+
+    @property
+    def fitted_rows(self) -> int:
+        """Rows that a repeat fits on."""
+        return len(self) - round(HELD_OUT * len(self))
+
+    def save(self, folder: Path) -> None:
+        """Write the rows."""
+        with atomic_path(folder / FILE) as temporary, open(temporary, "wb") as file:
+            np.savez(file, vectors=self.vectors, codes=self.codes, of=self.of)
+
+    @classmethod
+    def load(cls, folder: Path) -> Sample:
+        """Read what `save` wrote."""
+        with np.load(folder / FILE) as file:
+            return cls(file["vectors"], file["codes"], int(file["of"]))
+
+
+def labeled_rows(loaded: LoadedDataset) -> np.ndarray:
+    """Return the positions of the labeled training rows."""
+    labels, splits = read_labels(loaded.dataset, loaded.schema), read_splits(loaded.dataset)
+    return np.flatnonzero((splits == "train") & (labels >= 0))
+
+
+def draw(loaded: LoadedDataset, *, without: Sequence[int], most: int) -> Sample:
+    """Take the rows with the lowest keys, which are the rows' own, and turn them into vectors.
+
+    Parameters
+    ----------
+    loaded : LoadedDataset
+    without : sequence of int
+        Positions that count as no rows: copies of others, which would be judged by themselves.
+    most : int
+        Rows to take at most.
+
+    Raises
+    ------
+    InputError
+        For fewer labeled training rows than say anything.
+    """
+    train = np.setdiff1d(labeled_rows(loaded), np.asarray(without, dtype=np.int64))
+    if len(train) < FEWEST:
+        raise InputError(
+            f"Advice needs at least {FEWEST} different labeled training rows to probe; there are "
+            f"{len(train)}. Label more of them first (`thresher label init`)."
+        )
+    keys = row_keys(read_row_ids(loaded.dataset)[train])
+    chosen = np.sort(train[np.argsort(keys, kind="stable")[:most]])
+    rows = take_rows(loaded.dataset, chosen)
+    vectors = _vectors_of(rows, loaded.schema)
+    labels = read_labels(rows, loaded.schema)
+    told = np.isfinite(vectors).all(axis=1)
+    codes = np.unique(labels[told], return_inverse=True)[1]
+    return Sample(vectors[told], codes.astype(np.int64), len(train))
+
+
+def _vectors_of(rows: datasets.Dataset, schema: Schema) -> np.ndarray:
+    """Return cheap vectors that a linear head tells classes by, float32 (n, d).
+
+    Texts by their words and pairs of words, whose inner products are kept whole; tables by their
+    columns and random rectified sums of them; images by the built-in encoder.
+    """
+    if schema.modality == "text":
+        return _by_words(read_texts(rows, schema.inputs[0]))
+    if schema.modality == "features":
+        encoder = get_encoder("builtin:features", modality="features")
+        numbers = read_features(rows, schema.inputs)
+        return network_features(encoder.fit(numbers).encode(numbers))
+    encoder = get_encoder("builtin:image", modality="image")
+    return embed(rows, column=schema.inputs[0], encoder=encoder).vectors
+
+
+def _by_words(texts: list[str]) -> np.ndarray:
+    """Return TF-IDF of words and pairs of words in the directions that the texts span."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    how = {"ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b", "max_features": TERMS}
+    weights = TfidfVectorizer(sublinear_tf=True, **how).fit_transform(texts)
+    values, directions = np.linalg.eigh((weights @ weights.T).toarray())
+    kept = values > 1e-6
+    return np.asarray(directions[:, kept] * np.sqrt(values[kept]), dtype=np.float32)
