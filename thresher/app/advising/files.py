@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -154,7 +155,8 @@ def measure_files(
 
     networks = _networks(modality, shape=shape, num_classes=num_classes)
     networks["int8"] = quantize(networks["student"], samples, method="ptq")
-    if modality == "image":
+    # Pruned networks are an extra: without it nothing is said of them.
+    if modality == "image" and find_spec("torch_pruning") is not None:
         networks["pruned"] = prune(networks["student"], amount=SHARE_PRUNED, round_to=16).model
     classes = [str(code) for code in range(num_classes)]
     return {
