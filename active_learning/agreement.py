@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from thresher.core.text_arrays import in_texts
 
 from .annotators.answers import check_columns, table_of
 from .annotators.classes import Consensus
+from .annotators.gold import judged_by_gold
 from .pool.arrays import plain
 from .tasks import TASKS, Task, get_task
 from .tasks.registry import WITH_CLASSES
@@ -34,6 +35,7 @@ def consensus(
     pred_probs: np.ndarray | None = None,
     method: str = "auto",
     task: str | Task = "classification",
+    gold: Mapping[Any, Any] | None = None,
 ) -> Consensus:
     """Find one label for each row from the answers of several annotators.
 
@@ -56,6 +58,9 @@ def consensus(
     task : str or Task
         ``"classification"``, ``"multi_label"`` (labels are sets of names), ``"regression"``
         (numbers), ``"spans"`` or ``"boxes"`` (lists of mappings).
+    gold : mapping of row id to class, optional
+        Control questions: at least ten rows with answers whose class is known, drawn at random.
+        With them scores are probabilities, without them agreement (`Consensus.scores_are`).
 
     Returns
     -------
@@ -65,7 +70,7 @@ def consensus(
     Raises
     ------
     InputError
-        Also when CROWDLAB is asked for without `pred_probs`.
+        Also when CROWDLAB is asked for without `pred_probs`, and on too few control questions.
 
     Examples
     --------
@@ -86,7 +91,8 @@ def consensus(
     opinions = table_of(ids[there], people[there], np.array(texts, dtype=object))
     probs = None if pred_probs is None else as_matrix("pred_probs", plain(pred_probs))
     outputs = _of_answered(probs, ids, opinions.row_ids)
-    return task.consensus(opinions, outputs=outputs, method=method)
+    found = task.consensus(opinions, outputs=outputs, method=method)
+    return judged_by_gold(found, opinions, task=task, gold=gold)
 
 
 def _answers(labels: Any, *, single: bool) -> list[Any]:

@@ -16,7 +16,13 @@ from .table_writing import label_value
 
 
 @checked
-def export_labels(session: Session, path: str | os.PathLike[str], *, method: str = "auto") -> int:
+def export_labels(
+    session: Session,
+    path: str | os.PathLike[str],
+    *,
+    method: str = "auto",
+    gold: Mapping[Any, Any] | None = None,
+) -> int:
     """Write the consensus label of each labeled row; return their number.
 
     Parameters
@@ -26,11 +32,14 @@ def export_labels(session: Session, path: str | os.PathLike[str], *, method: str
         Ends in ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet``.
     method : str
         See `consensus`.
+    gold : mapping of row id to class, optional
+        Control questions; see `consensus`.
 
     Notes
     -----
-    Columns: ``row_id``, ``label``, ``score`` (probability that it is right, or how reliable it is).
-    Sets of classes and marks are JSON in CSV, lists elsewhere.
+    Columns: ``row_id``, ``label``, and ``agreement`` of the answers, which is no probability; with
+    `gold` the ``probability`` that the label is right, for numbers the ``reliability``. Sets of
+    classes and marks are JSON in CSV, lists elsewhere.
 
     Examples
     --------
@@ -42,10 +51,10 @@ def export_labels(session: Session, path: str | os.PathLike[str], *, method: str
     2
     """
     csv = file_format(path) == "csv"
-    found = session.labels(method=method)
+    found = session.labels(method=method, gold=gold)
     labels = [label_value(session.task, text, csv=csv) for text in found.labels.tolist()]
     values = zip(found.row_ids.tolist(), labels, found.scores.tolist(), strict=True)
-    columns = ("row_id", "label", "score")
+    columns = ("row_id", "label", found.scores_are)
     write_rows(path, [dict(zip(columns, row, strict=True)) for row in values], columns=columns)
     return len(labels)
 

@@ -21,10 +21,12 @@ from thresher.core.shown import ShownRows
 from thresher.core.text_arrays import text_array
 from thresher.core.ties import first_highest
 
+from ..estimates.accuracy import Estimate
 from ..pool.arrays import check_pred_probs
 from .answers import table_of
 
 METHODS = ("auto", "majority", "dawid_skene", "crowdlab")
+AGREEMENT, PROBABILITY, RELIABILITY = "agreement", "probability", "reliability"
 
 
 @dataclass(frozen=True)
@@ -94,15 +96,23 @@ class Consensus(ShownRows):
     row_ids : ndarray of str, shape (n,)
     labels : ndarray of str, shape (n,)
     scores : ndarray of float64, shape (n,)
-        Probability that the label is right, 0–1.
+        How far the answers agree on the label, 0–1, weighed by what annotators are like; with rows
+        of known label the probability that it is right. `scores_are` says which.
     probs : ndarray of float64, shape (n, c)
+        The same for every class.
     annotators : ndarray of str, shape (a,)
     annotator_quality : ndarray of float64, shape (a,)
-        Estimated share of right answers of each.
+        Estimated share of right answers of each; without rows of known label, of answers that agree
+        with the consensus.
     answers : ndarray of int64, shape (a,)
         Answers of each.
     classes : tuple of str
     method : str
+    scores_are : {"agreement", "probability", "reliability"}
+        ``"agreement"``: no probability. A crowd that shares its errors agrees on them, and no
+        number of answers tells. ``"reliability"``: of numbers.
+    accuracy : Estimate or None
+        Share of right labels among the rows without a known label.
 
     Examples
     --------
@@ -121,6 +131,8 @@ class Consensus(ShownRows):
     answers: np.ndarray
     classes: tuple[str, ...]
     method: str
+    scores_are: str = AGREEMENT
+    accuracy: Estimate | None = None
 
 
 def label_consensus(votes: Votes, *, pred_probs: np.ndarray | None, method: str) -> Consensus:

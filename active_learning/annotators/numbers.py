@@ -14,7 +14,7 @@ import numpy as np
 from thresher.core.answer_table import AnswerTable
 from thresher.core.text_arrays import text_array
 
-from .classes import Consensus
+from .classes import RELIABILITY, Consensus
 
 ROUNDS = 30
 FAR = 2.0  # standard deviations from which on an answer counts less
@@ -63,6 +63,7 @@ def number_consensus(
         opinions.answers(),
         (),
         "median" if method == "median" else "weighted mean",
+        scores_are=RELIABILITY,
     )
 
 

@@ -37,7 +37,7 @@ def set_consensus(
     Returns
     -------
     Consensus
-        ``probs`` is the probability of each class, and ``scores`` the least of the probabilities of
+        ``probs`` is how far the answers agree on each class, and ``scores`` the least of it over
         the answers chosen.
     """
     probs = np.empty((len(opinions.row_ids), len(classes)))

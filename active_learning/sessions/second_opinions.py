@@ -8,6 +8,9 @@ the model gives the label and of how each annotator's answer supports it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from thresher.core.errors import InputError
@@ -16,6 +19,7 @@ from thresher.core.ties import first_highest, lowest_first
 
 from ..annotators.answers import table_of
 from ..annotators.classes import Consensus, Votes, crowdlab_weights
+from ..annotators.gold import judged_by_gold
 from ..tasks.classification import Classification
 from .fitted_models import Models
 from .state import State
@@ -117,10 +121,17 @@ def most_doubtful(state: State, models: Models | None, *, n: int) -> list[tuple[
     return list(zip(state.row_ids[rows[order]].tolist(), scores[order].tolist(), strict=True))
 
 
-def session_consensus(state: State, models: Models | None, *, method: str) -> Consensus:
+def session_consensus(
+    state: State,
+    models: Models | None,
+    *,
+    method: str,
+    gold: Mapping[Any, Any] | None = None,
+) -> Consensus:
     """Return the consensus of a session with at least one label.
 
-    With ``"auto"`` the classifier has a say as soon as two annotators have answered.
+    With ``"auto"`` the classifier has a say as soon as two annotators have answered; `gold` are
+    control questions, see `active_learning.consensus`.
     """
     positions, people, texts = answer_table(state)
     if not len(positions):
@@ -132,4 +143,5 @@ def session_consensus(state: State, models: Models | None, *, method: str) -> Co
         ids = state.row_ids[np.unique(positions)]
         outputs = outputs[[state.position(row) for row in np.sort(ids).tolist()]]
     opinions = table_of(state.row_ids[positions], people, texts)
-    return state.task.consensus(opinions, outputs=outputs, method=method)
+    found = state.task.consensus(opinions, outputs=outputs, method=method)
+    return judged_by_gold(found, opinions, task=state.task, gold=gold)

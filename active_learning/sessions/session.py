@@ -283,15 +283,16 @@ class Session:
             return self.engine.refresh().open_leases(self.clock())
 
     @checked
-    def labels(self, *, method: str = "auto") -> Consensus:
+    def labels(self, *, method: str = "auto", gold: Mapping[Any, Any] | None = None) -> Consensus:
         """Return one label for each labeled row, with its quality; see `consensus`.
 
-        With ``"auto"`` the classifier has a say as soon as two annotators have answered.
+        With ``"auto"`` the classifier has a say as soon as two annotators have answered. Scores are
+        agreement, or with control questions (`gold`) probabilities.
         """
         state = self.engine.moment()
         if not state.labeled.any():
             raise InputError("Nothing is labeled yet.")
-        return session_consensus(state, self.engine.models_of(state), method=method)
+        return session_consensus(state, self.engine.models_of(state), method=method, gold=gold)
 
     @checked
     def suspects(self, n: int) -> list[tuple[str, float]]:

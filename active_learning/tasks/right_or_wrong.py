@@ -29,6 +29,7 @@ class RightOrWrong:
             expected=1.0 - drawn.expected,
             expected_mean=1.0 - drawn.expected_mean,
             pool_size=drawn.pool_size,
+            cross_fitted=True,
         )
 
     def loss_of(self, value: float) -> float:

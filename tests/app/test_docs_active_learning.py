@@ -45,12 +45,18 @@ def check_desk(names: dict[str, Any]) -> None:
     assert names["desk"].progress().labeled == 0  # what was answered was taken back
 
 
+def check_controls(names: dict[str, Any]) -> None:
+    assert names["found"].scores_are == "probability"
+    assert names["found"].accuracy.low < names["found"].accuracy.high
+
+
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 CHECKS: list[Callable[[dict[str, Any]], None]] = [
     check_query,
     check_instances,
     check_session,
     check_desk,
+    check_controls,
 ]
 # These go on with the names of the block before.
 GOES_ON = {check_desk}

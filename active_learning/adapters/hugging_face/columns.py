@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COLUMNS = {
     ROW_ID: "id of the row",
     "label": "the label that the answers come to",
-    "label_quality": "how likely it is right, or how far the answers agree, 0–1",
+    "label_quality": "how far the answers agree, 0–1; not how likely it is right",
     "answers": "what each annotator said: `annotator`, `label`, `seconds`",
     "round": "the batch in which the row was handed out, from 1; 0 for none",
     "arm": "`audit`: drawn at random; `chosen` by the strategy; `told` without being asked",

@@ -3,6 +3,7 @@ import pytest
 from scipy.stats import beta
 
 from active_learning import estimate_accuracy, lure_weights
+from active_learning.estimates.accuracy import CROSS_FITTED
 from active_learning.strategies.strategy import draw_without_replacement
 from thresher.core.errors import InputError
 
@@ -17,6 +18,15 @@ def test_without_a_model_it_is_the_shortest_interval_of_jeffreys_prior(right, la
     assert found.labels == labels
     assert found.value == pytest.approx(posterior.mean(), abs=0.005)
     assert [found.low, found.high] == pytest.approx([low, high], abs=0.01)
+
+
+def test_labels_judged_by_models_that_lack_them_count_for_less():
+    right = np.arange(40) < 30
+    found, plain = estimate_accuracy(right, cross_fitted=True), estimate_accuracy(right)
+    posterior = beta(CROSS_FITTED * 30 + 1 / 2, CROSS_FITTED * 10 + 1 / 2)
+    assert found.value == pytest.approx(posterior.mean(), abs=0.005)
+    assert found.labels == 40
+    assert found.high - found.low > plain.high - plain.low
 
 
 def test_right_and_wrong_rows_have_mirrored_intervals():

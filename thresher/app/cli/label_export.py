@@ -34,6 +34,10 @@ def export(
         ),
     ] = None,
     method: Annotated[str, typer.Option(help="How several answers become one.")] = "auto",
+    gold: Annotated[
+        Path | None,
+        typer.Option(help="Control questions: a table with row_id and the label that is known."),
+    ] = None,
     push: Annotated[
         str | None, typer.Option(help="Put it on the Hugging Face Hub too, as OWNER/NAME.")
     ] = None,
@@ -50,6 +54,9 @@ def export(
     Formats of other tools hold all answers, with the texts or images of their rows. huggingface is
     a folder for `load_dataset`: rows, labels, what each annotator said, and a card.
 
+    Beside each label stands how far the answers agree, which is no probability; with ten or more
+    control questions (--gold) how likely the label is right.
+
     Example: thresher label export labeling labels.parquet
     """
     from .. import label_export
@@ -61,6 +68,7 @@ def export(
         history=history,
         format=format_,
         method=method,
+        gold=gold,
         push=push,
         private=private,
         anonymous=anonymous,

@@ -65,7 +65,7 @@ def report_lines(
         lines.append(f"{report.labels_per_hour:.0f} labels an hour")
     lines += [
         f"annotator {name or '(unnamed)'}: {number:,} labels"
-        + (f", quality {quality[name]:.2f}" if name in quality else "")
+        + (f", agreement with the others {quality[name]:.2f}" if name in quality else "")
         for name, number in report.annotators.items()
     ]
     if suspects:

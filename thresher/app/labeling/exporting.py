@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InputError, check_choice
 from ...core.signatures import checked
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 PathLike = str | os.PathLike[str]
 HUB = "huggingface"
+COLUMNS = ("row_id", "label")
 
 
 @checked
@@ -27,6 +29,7 @@ def label_export(
     history: bool = False,
     format: str | None = None,  # noqa: A002 — as in export_answers
     method: str = "auto",
+    gold: PathLike | Mapping[str, str] | None = None,
     push: str | None = None,
     private: bool = False,
     anonymous: bool = False,
@@ -50,6 +53,9 @@ def label_export(
         rows, labels, what each annotator said, and a card.
     method : str
         How several answers become one; see `active_learning.consensus`.
+    gold : path-like or mapping of row id to class, optional
+        Control questions: rows of known label, a file with the columns ``row_id`` and ``label``.
+        Beside each label stands then how likely it is right instead of how far answers agree.
     push : str, optional
         Put a Hugging Face dataset on the Hub too, as ``"OWNER/NAME"``.
     private : bool
@@ -79,6 +85,9 @@ def label_export(
     if format is not None:
         check_choice("format", format, (*FORMATS, HUB))
     here, path = LabelFolder(Path(folder)), Path(file)
+    known = _known(gold)
+    if known is not None and (answers or history or format == HUB):
+        raise InputError("--gold goes with one label for each row in a table.")
     if format == HUB:
         if answers or history:
             raise InputError("A Hugging Face dataset holds all answers: leave --answers out.")
@@ -97,8 +106,19 @@ def label_export(
     chosen = format_of(path, wanted=format, by_ending=True)
     with here.open() as session:
         if answers or history or chosen.holds_content:
+            if known is not None:
+                raise InputError(f"--gold goes with one label a row; {chosen.name} holds answers.")
             return _answers(here, session, path, chosen, history=history)
-        return export_labels(session, path, method=method)
+        return export_labels(session, path, method=method, gold=known)
+
+
+def _known(gold: PathLike | Mapping[str, str] | None) -> Mapping[str, Any] | None:
+    """Read the control questions of a file."""
+    from active_learning.adapters.row_files import read_rows
+
+    if gold is None or isinstance(gold, Mapping):
+        return gold
+    return {str(row["row_id"]): row["label"] for _, row in read_rows(gold, needed=COLUMNS)}
 
 
 def _answers(
