@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from augment import Augmenter, policies
@@ -109,15 +110,27 @@ class Bench:
         file = export(model, self.folder / "files" / name, classes=self.task.classes, threads=1)
         return self.judged(file.path, cost, **more)
 
-    def judged(self, path: Path, cost: Cost, **more: Any) -> dict[str, Any]:
-        """Measure an ONNX file; where networks read vectors, the encoder is part of the model."""
-        test = self.task.test
-        assert test.targets is not None  # test rows have labels
+    def judged(
+        self, path: Path, cost: Cost, *, classes: Sequence[str] | None = None, **more: Any
+    ) -> dict[str, Any]:
+        """Measure an ONNX file; where networks read vectors, the encoder is part of the model.
+
+        Parameters
+        ----------
+        classes : sequence of str, optional
+            Those of the file in its order; default: the set's.
+        """
         before = self.encode_one if self.task.vectors_only else None
-        found = judged_file(path, test.inputs.numpy(), test.targets.numpy(), before=before)
+        codes = self.codes_by(classes or self.task.classes)
+        found = judged_file(path, self.task.test.inputs.numpy(), codes, before=before)
         if self.task.vectors_only:
             found["bytes"] += encoder_bytes(self.folder)
         return {**vars(cost), **found, **more}
+
+    def codes_by(self, classes: Sequence[str]) -> np.ndarray:
+        """Return the right labels of the judged rows as codes into other classes' order."""
+        places = np.array([list(classes).index(name) for name in self.task.classes])
+        return np.asarray(places[self.task.test_codes[self.task.judged]])
 
     @cached_property
     def encode_one(self) -> Callable[[], Any]:

@@ -12,6 +12,19 @@ BASE = "everything as it comes"
 OURS = ("Thresher out of the box", "Thresher, half of the rows, a fifth of the labels")
 THEIRS = ("peers", "peers, a fifth of the labels")
 VECTORS_RUN = "Thresher on the encoder's vectors"
+PLAIN = "plain reference"
+LEVERS = (
+    "deduplicate",
+    "clean labels",
+    "core set, half",
+    "a quarter of the epochs",
+    "active learning, a fifth",
+    "augmentation choice",
+    "distillation",
+    "pruning",
+    "quantization",
+)
+ORDER = (BASE, *LEVERS, *THEIRS, *OURS, VECTORS_RUN, PLAIN)
 HEADER = [
     "way",
     "rows",
@@ -59,7 +72,7 @@ def summary(cells: Sequence[Cell]) -> list[dict[str, Any]]:
 
 
 def _sets(cells: Sequence[Cell]) -> list[str]:
-    return [name for name in ABOUT if any(cell["set"] == name for cell in cells)]
+    return [name for name in ABOUT if _of(cells, name, BASE)]
 
 
 def _of(cells: Sequence[Cell], name: str, way: str) -> list[Cell]:
@@ -68,25 +81,26 @@ def _of(cells: Sequence[Cell], name: str, way: str) -> list[Cell]:
 
 
 def _ways(cells: Sequence[Cell], name: str) -> list[str]:
-    return list(dict.fromkeys(cell["way"] for cell in cells if cell["set"] == name))
+    return [way for way in ORDER if _of(cells, name, way)]
 
 
 def _whole(cells: Sequence[Cell], name: str) -> dict[str, Any]:
     rows = []
-    for way in _ordered(_ways(cells, name)):
+    for way in _ways(cells, name):
         found = _of(cells, name, way)
         measured = [cell for cell in found if "accuracy" in cell]
         if measured:
-            rows.append([way, *(shown(measured, *column) for column in COLUMNS)])
+            title = _titled(way, measured, _of(cells, name, BASE))
+            rows.append([title, *(shown(measured, *column) for column in COLUMNS)])
         else:
             rows.append([way, f"does not apply: {found[0]['not']}", *[""] * (len(HEADER) - 2)])
     return {"caption": _caption(cells, name), "header": HEADER, "rows": rows}
 
 
-def _ordered(ways: list[str]) -> list[str]:
-    """Put the ways that a run with fewer options leaves for later where a reader looks for them."""
-    last = [way for way in (*THEIRS, *OURS, VECTORS_RUN, "plain reference") if way in ways]
-    return [*(way for way in ways if way not in last), *last]
+def _titled(way: str, found: Sequence[Cell], base: Sequence[Cell]) -> str:
+    """Name a way, and its seeds where it has fewer than the others."""
+    few = len(found) < len(base)
+    return f"{way} ({len(found)} of {len(base)} seeds)" if few else way
 
 
 def _caption(cells: Sequence[Cell], name: str) -> str:
@@ -176,19 +190,18 @@ def _times(share: float | None) -> str:
 
 def _goals(cells: Sequence[Cell], name: str) -> dict[str, Any]:
     base = _of(cells, name, BASE)
-    known = _ways(cells, name)
     rows = [["goal", "≥ 0", *(words for _, _, words in GOALS)]]
-    for way in (*OURS, VECTORS_RUN, *THEIRS, "plain reference"):
-        if way not in known:
+    for way in (*OURS, VECTORS_RUN, *THEIRS, PLAIN):
+        found = [cell for cell in _of(cells, name, way) if "accuracy" in cell]
+        if not found:
             continue
-        found = _of(cells, name, way)
         points = gain(found, base)
         line = [_points(points, met=float(np.mean(points)) >= 0)]
         for column, goal, _ in GOALS:
             share = ratio(found, base, column)
             text = _times(share)
             line.append(f"**{text}**" if share is not None and share <= goal else text)
-        rows.append([way, *line])
+        rows.append([_titled(way, found, base), *line])
     accuracy = shown(base, "accuracy", _percent, True)
     return {
         "caption": f"{_caption(cells, name)} Everything as it comes: {accuracy}.",
@@ -205,16 +218,12 @@ def _points(values: Sequence[float], *, met: bool) -> str:
 
 
 def _levers(cells: Sequence[Cell]) -> dict[str, Any]:
-    names = _sets(cells)
-    known = list(dict.fromkeys(way for name in names for way in _ways(cells, name)))
-    fixed = {BASE, *OURS, *THEIRS, VECTORS_RUN, "plain reference"}
-    rows = []
-    for way in (way for way in known if way not in fixed):
+    names, rows = _sets(cells), []
+    for way in (way for way in LEVERS if any(_of(cells, name, way) for name in names)):
         row = [way]
         for name in names:
             found = [cell for cell in _of(cells, name, way) if "accuracy" in cell]
-            base = _of(cells, name, BASE)
-            row.append(_lever(found, base) if found else "–")
+            row.append(_lever(found, _of(cells, name, BASE)) if found else "–")
         rows.append(row)
     return {
         "caption": "What each lever gave alone: points of accuracy (lowest to highest of the "

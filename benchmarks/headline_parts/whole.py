@@ -16,6 +16,7 @@ from thresher.app.reference import fit_reference
 from thresher.core.columns import take_rows
 from thresher.core.files import read_json
 from thresher.core.images import read_images
+from training import load_exported
 
 from .bench import Bench, DoesNotApplyError
 from .levers import LABELS_SHARE, ROWS_SHARE
@@ -79,10 +80,10 @@ def _run(bench: Bench, name: str, more: dict[str, Any], *, vectors: bool = False
         "said": {key: done.choices[key] for key in SAID if key in done.choices},
         "warnings": list(done.warnings),
     }
-    file = next((out / "models/onnx/int8").glob("*.onnx"))
+    model = load_exported(out / "models/onnx/int8", threads=1)
     if vectors or not task.vectors_only:
-        return bench.judged(file, cost, **about)
-    found = judged_file(file, _pixels(bench), task.test_codes[task.judged])
+        return bench.judged(model.path, cost, classes=model.classes, **about)
+    found = judged_file(model.path, _pixels(bench), bench.codes_by(model.classes))
     return {**vars(cost), **found, **about}
 
 

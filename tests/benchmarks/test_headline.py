@@ -244,6 +244,18 @@ def test_a_way_that_does_not_apply_says_why(tmp_path: Path) -> None:
     assert headline.measure(bench, "pruning", refusing)["not"] == "there is nothing to prune"
 
 
+def test_the_tables_know_every_way(pages: ModuleType) -> None:
+    import headline
+
+    assert set(headline.ways("python")) == set(pages.ORDER)
+
+
+def test_a_way_with_fewer_seeds_says_so(pages: ModuleType) -> None:
+    cells = [cell(pages.BASE, seed) for seed in range(3)] + [cell("pruning", 2)]
+    (whole,) = pages.page(cells)["tables"]
+    assert [row[0] for row in whole["rows"]] == [pages.BASE, "pruning (1 of 3 seeds)"]
+
+
 def test_tables_give_means_spreads_and_shares_of_the_same_seed(pages: ModuleType) -> None:
     base = [cell(pages.BASE, 0), cell(pages.BASE, 1, accuracy=0.6, bytes=1_000_000)]
     small = [

@@ -87,7 +87,7 @@ def run(
             check_trainable(loaded.value)
         if any(asked.plant.model_dump().values()):
             loaded = plant(folder, loaded)
-        clean = clean_rows(folder, loaded) if asked.curate else loaded
+        clean = clean_rows(folder, loaded, trains=until == "report") if asked.curate else loaded
         if until == "report":
             # Only now, so that cleaning data does not wait for torch.
             from .modeling import train_models
@@ -138,7 +138,9 @@ def plan(settings: Settings, *, until: str = "report") -> list[str]:
     stages = ["load"]
     stages += ["plant"] if any(settings.plant.model_dump().values()) else []
     if settings.curate:
-        stages += ["embed", "neighbors", "find", "decide", "apply"]
+        trial = until == "report" and settings.decide.labels == "auto"
+        stages += ["embed", "neighbors", "find", *(["label trial"] if trial else [])]
+        stages += ["decide", "apply"]
     if until == "curate":
         return [*stages, "report"]
     if not settings.curate and (settings.budget.rows or settings.label.budget):
@@ -168,12 +170,17 @@ def look(source: Source, *, settings: Settings, until: str = "report") -> Loaded
     return loaded
 
 
-def clean_rows(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[LoadedDataset]:
-    """Find, decide, apply."""
+def clean_rows(run: RunFolder, loaded: Done[LoadedDataset], *, trains: bool) -> Done[LoadedDataset]:
+    """Find, decide, apply; where models are trained, flagged labels are decided on by a trial."""
     embeddings = embed_rows(run, loaded)
     graph = search_neighbors(run, loaded, embeddings)
     issues = find_issues(run, loaded, embeddings, graph)
-    manifest = decide_rows(run, loaded, issues)
+    trial = None
+    if trains and run.settings.decide.labels == "auto":
+        from .steps.label_trial import try_labels
+
+        trial = try_labels(run, loaded, embeddings, issues)
+    manifest = decide_rows(run, loaded, issues, trial)
     return apply_manifest(run, loaded, manifest)
 
 

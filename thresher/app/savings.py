@@ -45,7 +45,9 @@ def _curated(stages: Stages) -> Line:
     given = stages.get("plant", stages["load"]).summary["splits"].get("train", 0)
     rows = given - stages["apply"].summary["removed"]  # which are training rows, all of them
     spent = sum(
-        stages[name].cost.wall_s for name in ("embed", "neighbors", "find", "decide", "apply")
+        stages[name].cost.wall_s
+        for name in ("embed", "neighbors", "find", "label trial", "decide", "apply")
+        if name in stages
     )
     return Line("curated", rows=rows, note=f"found, decided and applied in {spent:.1f} s")
 

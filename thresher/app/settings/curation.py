@@ -110,7 +110,9 @@ class DecideSettings(Group):
     )
     labels: Literal["auto", "drop", "relabel", "review", "none"] = setting(
         "What becomes of rows whose label looks wrong; auto drops them where the data shows that "
-        "there are wrong labels at all, and marks them for review where it does not.",
+        "there are wrong labels at all, and marks them for review where it does not. A run that "
+        "trains also drops them where a trial shows that a small network without them is surely "
+        "better on rows that it has not seen.",
         "auto",
     )
     outliers: Literal["drop", "review", "none"] = setting("What becomes of outliers.", "review")

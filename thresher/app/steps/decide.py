@@ -12,6 +12,7 @@ import thresher
 from curation import decide
 from curation.curator.target_checks import WITHOUT_CLASSES, check_relabel
 
+from ...core.choice import Choice
 from ...core.columns import class_names, read_row_ids, read_splits
 from ...core.files import read_json, write_json
 from ...core.fingerprint import fingerprint
@@ -23,11 +24,16 @@ from ...core.writing import write_dataset
 from ..settings import DecideSettings
 from ..stages import Done, Notes, RunFolder
 
+LABEL_DECISION = "label decision"
+
 
 def decide_rows(
-    run: RunFolder, loaded: Done[LoadedDataset], issues: Done[Issues]
+    run: RunFolder,
+    loaded: Done[LoadedDataset],
+    issues: Done[Issues],
+    trial: Done[Choice] | None = None,
 ) -> Done[Manifest]:
-    """Write one decision for each row into ``manifest/``."""
+    """Write one decision for each row into ``manifest/``; a trial of labels wins over the check."""
 
     def work(folder: Path, notes: Notes) -> None:
         rows, schema = loaded.value.dataset, loaded.value.schema
@@ -36,7 +42,7 @@ def decide_rows(
             row_ids=read_row_ids(rows),
             splits=read_splits(rows),
             labels=class_names(rows, schema.label).to_pylist() if schema.label else None,
-            policy=_policy(run.settings.decide, issues, schema),
+            policy=_policy(run.settings.decide, trial or issues, schema),
             header={
                 "roles": _roles(loaded),
                 "thresher": thresher.__version__,
@@ -59,7 +65,7 @@ def decide_rows(
         "decide",
         work,
         load=lambda folder: Manifest.load(folder / "decisions"),
-        needs=[loaded, issues],
+        needs=[loaded, issues, *([] if trial is None else [trial])],
         settings=run.settings.decide,
         code=("thresher/core", "curation"),
         where="manifest",
@@ -128,10 +134,10 @@ def _roles(loaded: Done[LoadedDataset]) -> dict[str, str]:
     return roles
 
 
-def _policy(settings: DecideSettings, issues: Done[Issues], schema: Schema) -> dict[str, Any]:
+def _policy(settings: DecideSettings, decided: Done[Any], schema: Schema) -> dict[str, Any]:
     labels = settings.labels
     if labels == "auto":
-        choice = issues.choices.get("label decision")
+        choice = decided.choices.get(LABEL_DECISION)
         labels = "review" if choice is None or choice.value != "drop" else "drop"
     if labels == "relabel":
         check_relabel(schema.task, schema.label)

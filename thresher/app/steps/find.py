@@ -19,6 +19,7 @@ from ...core.loaded import LoadedDataset
 from ...core.neighbors import NeighborGraph
 from ...core.schema import TASKS
 from ..stages import Done, Notes, RunFolder
+from .decide import LABEL_DECISION
 from .neighbors import compare_rows
 
 CODE = ("thresher/core", "curation")
@@ -42,7 +43,7 @@ def find_issues(
         issues.save(folder / "issues.parquet")
         counts = issues.counts()
         if "label" in checks.found:
-            notes.choices["label decision"] = _label_decision(checks)
+            notes.choices[LABEL_DECISION] = _label_decision(checks)
         methods = {**checks.methods, "conflict": "Equal content, different label"}
         notes.summary = {
             "checks": {
