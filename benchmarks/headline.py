@@ -20,7 +20,9 @@ Pruning needs ``pip install 'thresher[prune]'``. The peers have a Python of thei
 
 Run: THRESHER_DATA=… OMP_NUM_THREADS=1 python benchmarks/headline.py --work FOLDER \
          --peer-python VENV/bin/python --out headline.json
-Finished cells are lines in FOLDER/cells.jsonl and are not done again: killed runs go on.
+Finished cells are lines in FOLDER/cells.jsonl and are not done again: killed runs go on. Sets and
+seeds may run beside each other in folders of their own, whose lines are then put into one;
+``--tables`` writes the result from the finished cells and does no more.
 """
 
 from __future__ import annotations
@@ -97,6 +99,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="fewer rows of each set")
     parser.add_argument("--peer-python", help="a Python that has the peers")
     parser.add_argument("--work", type=Path, help="keep cells and models here, and go on from them")
+    parser.add_argument("--tables", action="store_true", help="only write the result again")
     parser.add_argument("--out", type=Path, default=Path("headline.json"))
     options = parser.parse_args()
     if "THRESHER_DATA" not in os.environ:
@@ -106,7 +109,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         work = options.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
-        cells = fill(options, work, ways(options.peer_python))
+        if options.tables:
+            cells = list(read_cells(work / "cells.jsonl").values())
+        else:
+            cells = fill(options, work, ways(options.peer_python))
     machine = (
         f"{platform.machine()}, {available_cpus()} processors, {', '.join(instruction_sets())}"
     )

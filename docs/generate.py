@@ -20,6 +20,7 @@ from thresher.app.tables import savings_table
 
 FOLDER = Path(__file__).resolve().parent
 RESULTS = FOLDER.parent / "benchmarks" / "results"
+BEGIN, END = "<!-- tables by `make docs` -->", "<!-- end of the tables -->"
 
 
 def command_line() -> str:
@@ -111,12 +112,22 @@ def _tables(name: str) -> str:
     page = _result(name).get("page")
     if page is None:
         return ""
-    parts = [f"\n## {page['title']}\n`benchmarks/{name}.py`. {page['note']}\n"]
-    for table in page["tables"]:
-        cells = [table["header"], ["---"] * len(table["header"]), *table["rows"]]
-        parts.append(f"\n{table['caption']}\n\n" if table["caption"] else "\n")
-        parts.append("".join("| " + " | ".join(map(str, row)) + " |\n" for row in cells))
-    return "".join(parts)
+    head = f"\n## {page['title']}\n`benchmarks/{name}.py`. {page['note']}\n"
+    return head + "".join(_table(table) for table in page["tables"])
+
+
+def _table(table: dict[str, Any]) -> str:
+    cells = [table["header"], ["---"] * len(table["header"]), *table["rows"]]
+    above = f"\n{table['caption']}\n\n" if table["caption"] else "\n"
+    return above + "".join("| " + " | ".join(map(str, row)) + " |\n" for row in cells)
+
+
+def headline() -> str:
+    """Return the page on the headline experiment: words by hand, tables between two marks."""
+    words = (FOLDER / "headline.md").read_text(encoding="utf-8")
+    before, _, rest = words.partition(BEGIN)
+    tables = "".join(_table(table) for table in _result("headline")["summary"])
+    return f"{before}{BEGIN}\n{tables}\n{END}{rest.partition(END)[2]}"
 
 
 def _chain(name: str, found: dict[str, Any]) -> str:
@@ -144,7 +155,12 @@ def _mean(share: dict[str, float]) -> str:
     return f"{share['mean']:.3f} (lowest {share['lowest']:.3f})"
 
 
-PAGES = {"cli.md": command_line, "settings.md": settings, "benchmarks.md": measured}
+PAGES = {
+    "cli.md": command_line,
+    "settings.md": settings,
+    "benchmarks.md": measured,
+    "headline.md": headline,
+}
 
 if __name__ == "__main__":
     for page, write in PAGES.items():

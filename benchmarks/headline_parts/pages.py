@@ -36,6 +36,7 @@ HEADER = [
     "accuracy",
     "calibration error",
 ]
+NEAR = 1e-9
 # Column, its goal as a share of "everything as it comes", and the goal in words.
 GOALS = (
     ("rows", 1 / 2, "≤ 1/2"),
@@ -185,7 +186,7 @@ def _times(share: float | None) -> str:
         return "–"
     if share <= 0.4:
         return f"1/{1 / share:.1f}"
-    return f"{share:.2f}"
+    return f"{share:.2f}" if share < 10 else f"{share:.0f}"
 
 
 def _goals(cells: Sequence[Cell], name: str) -> dict[str, Any]:
@@ -200,7 +201,7 @@ def _goals(cells: Sequence[Cell], name: str) -> dict[str, Any]:
         for column, goal, _ in GOALS:
             share = ratio(found, base, column)
             text = _times(share)
-            line.append(f"**{text}**" if share is not None and share <= goal else text)
+            line.append(f"**{text}**" if share is not None and share <= goal + NEAR else text)
         rows.append([_titled(way, found, base), *line])
     accuracy = shown(base, "accuracy", _percent, True)
     return {

@@ -10,7 +10,7 @@ import pytest
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 
 
-@pytest.mark.parametrize("page", ["cli.md", "settings.md", "benchmarks.md"])
+@pytest.mark.parametrize("page", ["cli.md", "settings.md", "benchmarks.md", "headline.md"])
 def test_generated_page_is_current(page: str) -> None:
     spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
     assert spec is not None
