@@ -346,5 +346,7 @@ def _label_method(found: LabelIssues) -> str:
     text = f"{found.method}; estimated share of wrong labels: {found.noise_rate}"
     if found.expected_precision is not None:
         text += f"; about {found.expected_precision:.0%} of the flags should be right"
+    elif found.flagged.any():
+        text += f"; at least {found.least_precision:.0%} of the flags are right, 19 times in 20"
     action = choose_label_action(found)
     return f"{text}. To {action.value} them is advised: {action.reason}. {UNSEEN}"

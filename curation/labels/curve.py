@@ -40,8 +40,8 @@ PRECISION_KNOWN = 0.15
 DOUBT = np.diag([1.0, 0.09])
 
 
-# The same of scores that say nothing.
-IGNORANCE = np.diag([400.0, 0.09])
+# The same of scores whose order alone may be worth something, which an audit shows.
+IGNORANCE = np.diag([400.0, 0.16])
 
 
 @dataclass(frozen=True)

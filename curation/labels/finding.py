@@ -126,7 +126,7 @@ def find_label_issues(
         return _decide_confident(inputs, evidence, judged)
     if evidence is not None and not tells_classes(evidence.probs[judged], inputs.labels[judged]):
         if inputs.answers is None and margins is None:
-            return _nothing(inputs, f"{evidence.how} tells classes apart no better than chance")
+            return _ordered_only(inputs, evidence, judged)
         evidence = None
     return _result(inputs, _believe(inputs, evidence, margins, judged))
 
@@ -246,6 +246,17 @@ def _result(inputs: LabelInputs, belief: Belief) -> LabelIssues:
     return issues_of(
         belief, row_ids=inputs.row_ids, labels=inputs.labels, classes=inputs.classes, how=belief.how
     )
+
+
+def _ordered_only(inputs: LabelInputs, evidence: Evidence, judged: np.ndarray) -> LabelIssues:
+    """Order the rows, and flag none: labels may be at fault where evidence disagrees with most.
+
+    An audit can tell. On sets with many wrong labels, the ranking by such evidence is better than
+    chance; on others it does no harm.
+    """
+    belief = by_probs(inputs.labels, evidence, judged)
+    why = f"{evidence.how} tells classes apart no better than chance"
+    return replace(_nothing(inputs, why), scores=belief.scores, suggested=belief.suggested)
 
 
 def _nothing(inputs: LabelInputs, why: str) -> LabelIssues:

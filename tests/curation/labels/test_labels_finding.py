@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.metrics import average_precision_score
 
 from curation.labels import find_label_issues
 from curation.labels.finding import METHODS
@@ -221,3 +222,24 @@ def test_evidence_that_knows_nothing_judges_nothing():
     assert (found.noise_rate.low, found.noise_rate.high) == (0, 1)
     blind = rng.dirichlet(np.ones(3), size=300)
     assert not find_label_issues(labels, pred_probs=blind).flagged.any()
+
+
+def test_evidence_that_disagrees_with_most_labels_orders_them_for_an_audit():
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, 2, 120)
+    wrong = rng.random(120) < 0.45
+    sure = np.where(rng.random(120) < 0.8, 0.85, 0.15)  # right on four fifths of the rows
+    probs = np.empty((120, 2))
+    probs[np.arange(120), truth], probs[np.arange(120), 1 - truth] = sure, 1 - sure
+    found = find_label_issues(np.where(wrong, 1 - truth, truth), pred_probs=probs)
+    assert "no better than chance" in found.method
+    assert not found.flagged.any()
+    assert found.expected_precision is None
+    assert (found.noise_rate.low, found.noise_rate.high) == (0, 1)
+    assert average_precision_score(wrong, -found.scores) > 0.7
+    asked = found.audit(40)
+    at = np.isin(found.row_ids, asked)
+    better = found.calibrate(found.row_ids[at], wrong[at])
+    assert better.noise_rate.low <= wrong.mean() <= better.noise_rate.high
+    assert wrong[better.flagged & ~at].mean() > 0.65
+    assert better.flagged[wrong & ~at].mean() > 0.65
