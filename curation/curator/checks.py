@@ -18,7 +18,7 @@ from thresher.core.schema import TASKS
 
 from ..contamination import find_contamination
 from ..corpus import CorpusIssues, find_corpus_issues
-from ..decisions.label_action import UNSEEN, choose_label_action
+from ..decisions.label_action import choose_label_action
 from ..duplicates.exact import find_exact_duplicates
 from ..duplicates.leakage import exact_graph, find_leakage
 from ..duplicates.near import find_near_duplicates
@@ -30,6 +30,7 @@ from ..quality import find_quality_issues
 from .closeness import describe_search
 from .comparison import Comparison
 from .keep_policies import CONNECTED, keep_priority
+from .label_method import describe_labels
 from .looks import looks_of
 from .missing_numbers import at_medians, describe_missing
 from .rows import Rows
@@ -245,7 +246,7 @@ class Checks:
         method = str(self.plan["label"].get("method", "auto"))
         own = self._judge(np.flatnonzero(use & ~test), names, method=method)
         self.found["label"] = own
-        self.methods["label"] = _label_method(own)
+        self.methods["label"] = describe_labels(own)
         parts = [own.to_issues()]
         if test.any():
             cheap = str(self.plan["label"].get("test_method", method))
@@ -340,13 +341,3 @@ def _without(issues: Issues, row_ids: np.ndarray) -> Issues:
     """Return the findings about other rows than these."""
     known = pc.is_in(issues.table["row_id"], value_set=pa.array(row_ids, pa.string()))
     return Issues(issues.table.filter(pc.invert(known)))
-
-
-def _label_method(found: LabelIssues) -> str:
-    text = f"{found.method}; estimated share of wrong labels: {found.noise_rate}"
-    if found.expected_precision is not None:
-        text += f"; about {found.expected_precision:.0%} of the flags should be right"
-    elif found.flagged.any():
-        text += f"; at least {found.least_precision:.0%} of the flags are right, 19 times in 20"
-    action = choose_label_action(found)
-    return f"{text}. To {action.value} them is advised: {action.reason}. {UNSEEN}"
