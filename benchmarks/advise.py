@@ -30,7 +30,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -42,8 +42,9 @@ from scipy.stats import spearmanr
 
 ROOT = Path(os.environ.get("THRESHER_DATA", "."))
 SEEDS = 2
+# Doublings that two seeds do not tell.
+APART = 0.5
 ARMS = ("all", "copies", "wrong labels", "twice", "chosen", "core set", "epochs")
-KINDS = ("advice", "levers", "run")
 OF_ARM = {
     "copies": "leave out copies",
     "wrong labels": "leave out wrong labels",
@@ -59,6 +60,8 @@ BY_BOTTLENECK = {
     "cost": ("copies", "core set", "epochs"),
     "size": ("student", "int8"),
 }
+ADVICE = tuple(f"advice {name}" for name in BY_BOTTLENECK)
+KINDS = (*ADVICE, "levers", "run")
 TUNED_ON = ("trec", "adult", "wine", "subj, a third copies")
 
 
@@ -335,14 +338,16 @@ class Pulled:
         }
 
 
-def advised(task: Task, share: float) -> dict[str, Any]:
+def advised(task: Task, bottleneck: str, share: float) -> dict[str, Any]:
     """Ask for advice in this process, which has done nothing else."""
     from thresher.app import advise
 
     rows = task.dataset()
     with TemporaryDirectory() as folder:
         start = time.process_time()
-        found = advise(rows, out=folder, share=share, settings=task.settings())
+        found = advise(
+            rows, out=folder, bottleneck=bottleneck, share=share, settings=task.settings()
+        )
         cpu = time.process_time() - start
         return {"cpu_s": cpu, **found.to_json()}
 
@@ -366,8 +371,8 @@ def whole_run(task: Task) -> dict[str, Any]:
 
 def cell(task: Task, kind: str, share: float) -> dict[str, Any]:
     """Do one cell, in this process."""
-    if kind == "advice":
-        return advised(task, share)
+    if kind in ADVICE:
+        return advised(task, kind.removeprefix("advice "), share)
     if kind == "run":
         return whole_run(task)
     arm, seed = kind.rsplit("|", 1)
@@ -399,14 +404,12 @@ def measured(found: dict[str, Any], bottleneck: str, arm: str) -> tuple[float, f
 
 def compared(name: str, found: dict[str, Any]) -> list[dict[str, Any]]:
     """Return predicted and measured worth of each lever of a set, by bottleneck."""
-    levers = {}
-    for lever in (*found["advice"]["levers"], *found["advice"]["others"]):
-        if lever["probed"]:
-            levers |= {(lever["name"], on): lever for on in lever["acts_on"]}
     rows = []
     for bottleneck, arms in BY_BOTTLENECK.items():
+        told = found.get(f"advice {bottleneck}", {"levers": []})["levers"]
+        levers = {lever["name"]: lever for lever in told if lever["probed"]}
         for arm in arms:
-            lever, truth = levers.get((OF_ARM[arm], bottleneck)), measured(found, bottleneck, arm)
+            lever, truth = levers.get(OF_ARM[arm]), measured(found, bottleneck, arm)
             if lever is None or truth is None:
                 continue
             worth = lever["worth"]
@@ -437,16 +440,15 @@ def compared(name: str, found: dict[str, Any]) -> list[dict[str, Any]]:
 
 def report(done: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return what is written: tables for readers, and all figures."""
-    rows = [
-        row for name, found in done.items() if "advice" in found for row in compared(name, found)
-    ]
+    rows = [row for name, found in done.items() for row in compared(name, found)]
     pairs = []
     for name in done:
         for bottleneck in BY_BOTTLENECK:
             mine = [row for row in rows if (row["set"], row["bottleneck"]) == (name, bottleneck)]
             if len(mine) < 2:
                 continue
-            order = spearmanr([r["returns"] for r in mine], [r["measured_returns"] for r in mine])
+            order = correlation(mine)
+            told, right = ordered(mine)
             best = max(mine, key=lambda row: row["returns"])
             top = max(row["measured_returns"] for row in mine)
             pairs.append(
@@ -454,21 +456,14 @@ def report(done: dict[str, dict[str, Any]]) -> dict[str, Any]:
                     "set": name,
                     "bottleneck": bottleneck,
                     "levers": len(mine),
-                    "spearman": round(float(order.statistic), 3),
+                    "spearman": round(order, 3),
+                    "apart": told,
+                    "in_order": right,
                     "first": best["lever"],
                     "regret": round(top - best["measured_returns"], 2),
                 }
             )
-    shares = {
-        name: round(found["advice"]["cpu_s"] / found["run"]["cpu_s"], 4)
-        for name, found in done.items()
-        if {"advice", "run"} <= found.keys()
-    }
-    inner = {
-        name: round(found["advice"]["spent_cpu_s"] / found["run"]["cpu_s"], 4)
-        for name, found in done.items()
-        if {"advice", "run"} <= found.keys()
-    }
+    shares, inner = (_shares(done, of) for of in ("cpu_s", "spent_cpu_s"))
     return {
         "claim": __doc__.partition("\n")[0],
         "summary": {
@@ -476,12 +471,47 @@ def report(done: dict[str, dict[str, Any]]) -> dict[str, Any]:
             "tuned on": summary(rows, pairs, lambda name: name in TUNED_ON),
             "not tuned on": summary(rows, pairs, lambda name: name not in TUNED_ON),
         },
-        "cpu_share_of_process": shares,
-        "cpu_share_of_probes": inner,
+        "cpu_share_of_process": _spread(shares),
+        "cpu_share_of_probes": _spread(inner),
         "pairs": pairs,
         "levers": rows,
         "page": page(rows, pairs, shares, inner),
         "versions": {name: version(name) for name in ("numpy", "scipy", "torch")},
+    }
+
+
+def correlation(rows: list[dict[str, Any]]) -> float:
+    """Return Spearman's correlation of predicted and measured returns; 0 where all are equal."""
+    predicted, real = ([row[of] for row in rows] for of in ("returns", "measured_returns"))
+    if len(set(predicted)) == 1 or len(set(real)) == 1:
+        return 0.0
+    return float(spearmanr(predicted, real).statistic)
+
+
+def ordered(rows: list[dict[str, Any]]) -> tuple[int, int]:
+    """Count the pairs of levers further apart than the measurement's own error, and the right ones.
+
+    Two seeds tell half a doubling: half a point of accuracy.
+    """
+    apart = [
+        (one, other)
+        for one, other in combinations(rows, 2)
+        if abs(one["measured_returns"] - other["measured_returns"]) > APART
+    ]
+    right = [
+        (one["returns"] - other["returns"]) * (one["measured_returns"] - other["measured_returns"])
+        for one, other in apart
+    ]
+    return len(apart), sum(sign > 0 for sign in right)
+
+
+def _shares(done: dict[str, dict[str, Any]], of: str) -> dict[tuple[str, str], float]:
+    """Return the CPU of each advice as a share of its set's whole run, by set and bottleneck."""
+    return {
+        (name, bottleneck): found[f"advice {bottleneck}"][of] / found["run"]["cpu_s"]
+        for name, found in done.items()
+        for bottleneck in BY_BOTTLENECK
+        if {f"advice {bottleneck}", "run"} <= found.keys()
     }
 
 
@@ -497,6 +527,9 @@ def summary(
         "spearman_of_three_or_more": round(float(np.mean([p["spearman"] for p in longer])), 3)
         if longer
         else None,
+        "levers_apart": sum(p["apart"] for p in kept),
+        "of_them_in_order": sum(p["in_order"] for p in kept),
+        "mean_regret": round(float(np.mean([p["regret"] for p in kept])), 3) if kept else None,
         "intervals": len(mine),
         "points_hold": round(float(np.mean([r["points_hold"] for r in mine])), 3) if mine else None,
         "worth_holds": round(float(np.mean([r["worth_holds"] for r in mine])), 3) if mine else None,
@@ -506,8 +539,8 @@ def summary(
 def page(
     rows: list[dict[str, Any]],
     pairs: list[dict[str, Any]],
-    shares: dict[str, float],
-    inner: dict[str, float],
+    shares: dict[tuple[str, str], float],
+    inner: dict[tuple[str, str], float],
 ) -> dict[str, Any]:
     """Return the tables for readers."""
     body = []
@@ -520,11 +553,12 @@ def page(
                 pair["bottleneck"],
                 str(pair["levers"]),
                 f"{pair['spearman']:.2f}",
+                f"{pair['in_order']} of {pair['apart']}",
                 f"{holding} of {len(mine)}",
                 pair["first"],
                 f"{pair['regret']:.2f}",
-                _percent(shares.get(pair["set"])),
-                _percent(inner.get(pair["set"])),
+                _percent(shares.get((pair["set"], pair["bottleneck"]))),
+                _percent(inner.get((pair["set"], pair["bottleneck"]))),
             ]
         )
     return {
@@ -541,6 +575,7 @@ def page(
                     "for",
                     "levers",
                     "Spearman",
+                    "pairs apart, in order",
                     "intervals that hold",
                     "advised first",
                     "regret",
@@ -551,6 +586,13 @@ def page(
             }
         ],
     }
+
+
+def _spread(shares: dict[tuple[str, str], float]) -> dict[str, float]:
+    """Return median and extremes."""
+    values = list(shares.values()) or [float("nan")]
+    found = {"median": np.median(values), "least": min(values), "most": max(values)}
+    return {name: round(float(value), 4) for name, value in found.items()}
 
 
 def _percent(share: float | None) -> str:
@@ -581,7 +623,7 @@ def main() -> None:
                     pulled = pulled or Pulled(TASKS[name])
                     found[arm] = pulled.train(*_split(arm))
                     write(file, name, arm, found[arm])
-        elif kind not in found or (kind == "advice" and options.again):
+        elif kind not in found or (kind in ADVICE and options.again):
             command = [sys.executable, __file__, "--cell", name, kind, "--share"]
             text = subprocess.check_output([*command, str(options.share)], text=True)
             found[kind] = json.loads(text.splitlines()[-1])

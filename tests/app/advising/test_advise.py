@@ -32,14 +32,15 @@ def by_name(advice):
 
 
 def test_half_copies_are_left_out_first(tmp_path):
-    found = advise(
-        blobs(400, 3, 6, 2.0, copies=400), out=tmp_path / "a", bottleneck="cost", share=1
-    )
+    rows = blobs(500, 3, 6, 1.0, copies=500)
+    found = advise(rows, out=tmp_path / "a", bottleneck="labels", share=1)
     assert found.levers[0].name == "leave out copies"
     assert found.levers[0].verdict == "pays"
-    assert found.text.startswith("For cost, leave out copies first: ")
+    assert found.text.startswith("For labels, leave out copies first: 2 times less of it")
     # Equal rows are held out together, so that every copy has its twin in training.
     assert found.levers[0].times.value == 2
+    for_cost = advise(rows, out=tmp_path / "a", bottleneck="cost", share=1)
+    assert by_name(for_cost)["leave out copies"].verdict == "pays"
 
 
 def test_a_clean_small_set_needs_labels(tmp_path):
@@ -67,10 +68,19 @@ def test_wrong_labels_are_seen_where_the_evidence_is_sure(tmp_path):
 
 
 def test_probes_that_cost_too_much_are_not_made(tmp_path):
-    found = advise(blobs(400, 3, 6, 2.0), out=tmp_path / "a", bottleneck="latency", share=0.001)
-    assert {lever.verdict for lever in found.levers} == {"not probed", "does not pay"}
+    found = advise(blobs(400, 3, 6, 2.0), out=tmp_path / "a", bottleneck="cost", share=0.001)
+    assert found.levers[-1].name == "train on a core set of half the rows"
+    assert found.levers[-1].verdict == "not probed"
     assert "--share allows more" in found.levers[-1].evidence
-    assert not (tmp_path / "a" / "probes" / "files").exists()
+    assert "1 more would take longer to probe" in found.text
+    assert not (tmp_path / "a" / "probes" / "core-set").exists()
+
+
+def test_bytes_are_counted_where_size_is_asked_for_and_rows_are_left_alone(tmp_path):
+    found = advise(blobs(400, 3, 6, 2.0), out=tmp_path / "a", bottleneck="size", share=0.001)
+    assert [lever.probed for lever in found.levers] == [True, True]
+    assert "counted from the parameters" in found.levers[0].evidence
+    assert not (tmp_path / "a" / "probes" / "sample").exists()
 
 
 def test_a_stopped_advice_goes_on_where_it_was(tmp_path, monkeypatch):

@@ -43,7 +43,10 @@ def test_without_times_nothing_is_said_of_latency():
     costs = {"teacher": Costs(1e6), "student": Costs(1e5), "int8": Costs(3e4)}
     levers = file_levers(costs, "no time")
     sizes = [lever for lever in levers if lever.acts_on == ("size",)]
-    assert [round(lever.times.value, 6) for lever in sizes] == [10, round(1e5 / 3e4, 6)]
+    # A larger student than the usual one may be needed: half as many times less, on the average.
+    assert [lever.times.value for lever in sizes] == pytest.approx([5, 1e5 / 3e4])
+    assert sizes[0].times.low == 1
+    assert sizes[0].times.holds(10)
     latency = [lever for lever in levers if lever.acts_on == ("latency",)]
     assert {lever.verdict for lever in latency} == {"not probed"}
     assert {lever.evidence for lever in latency} == {"no time"}
@@ -56,7 +59,7 @@ def test_latency_is_the_ratio_of_times():
         "int8": Costs(3e4, 0.25, 0.05),
     }
     latency = [one for one in file_levers(costs, "") if one.acts_on == ("latency",)]
-    assert [one.times.value for one in latency] == [4, 2, 5]
+    assert [one.times.value for one in latency] == pytest.approx([2, 2, 5])
     assert f"batches of {BATCH}" in latency[-1].evidence
 
 

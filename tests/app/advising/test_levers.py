@@ -15,7 +15,7 @@ from thresher.app.advising.levers import (
     ranked,
     unprobed,
 )
-from thresher.app.advising.transfer import SPREADS, widened
+from thresher.app.advising.transfer import RECOVERED, SPREADS, combined, recovered, widened
 
 NONE = Estimate(0.0, 0.0, 0.0)
 
@@ -116,3 +116,17 @@ def test_an_estimate_lies_in_its_interval():
         Estimate(1.0, 2.0, 3.0)
     assert Estimate(1.0, 0.0, 2.0).holds(2.0)
     assert not Estimate(1.0, 0.0, 2.0).holds(2.1)
+
+
+def test_two_estimates_count_by_their_precision():
+    both = combined(Estimate.around(2.0, 1.0), Estimate.around(-1.0, 0.5))
+    assert both.value == pytest.approx((1 * 2.0 + 4 * -1.0) / 5)
+    assert both.spread == pytest.approx(5**-0.5)
+
+
+def test_what_choosing_recovers_is_a_share_of_the_loss_and_never_surely_nothing():
+    mean, spread = RECOVERED["core set"]
+    found = recovered(4.0, "core set")
+    assert found.value == pytest.approx(4 * mean)
+    assert found.spread == pytest.approx(4 * spread)
+    assert recovered(-1.0, "core set") == Estimate.around(0.0, 0.5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,9 @@ def advise(
     """
     check_choice("bottleneck", bottleneck, ("auto", *BOTTLENECKS))
     asked, part = settings_of(settings), check_share(share)
+    if asked.device == "auto":
+        # Probes compute on the processor, and asking for a GPU loads torch: a second of CPU time.
+        asked = asked.model_copy(update={"device": "cpu"})
     with open_run(Path(out), asked) as run:
         loaded = load_rows(run, data)
         check_trainable(loaded.value)
@@ -148,8 +151,16 @@ def _advise(run: RunFolder, loaded: Done[LoadedDataset], asked: str, *, share: f
     message(
         f"a full run takes about {expected:,.0f} CPU-seconds; advice may take {purse.seconds:.1f}"
     )
-    levers, measured = _probe(run, loaded, purse)
-    measured["cost"] = expected
+    purse.pay(loaded)
+    wanted = BOTTLENECKS if asked == "auto" else (asked,)
+    measured = {"cost": expected}
+    copied = probe_copies(run, loaded)
+    purse.pay(copied)
+    levers = [*levers_of(copied), cache_lever(copied.value["equal"])]
+    if {"labels", "cost"} & set(wanted):
+        levers += _probe_rows(run, loaded, copied, purse, wanted, measured)
+    if {"size", "latency"} & set(wanted):
+        levers += _probe_files(run, loaded, purse, measured, asked=asked != "auto")
     chosen = choose_bottleneck(measured) if asked == "auto" else Bottleneck(asked)
     acting = ranked(levers, chosen.name)
     advice = Advice(
@@ -165,31 +176,43 @@ def _advise(run: RunFolder, loaded: Done[LoadedDataset], asked: str, *, share: f
     return advice
 
 
-def _probe(
-    run: RunFolder, loaded: Done[LoadedDataset], purse: Purse
-) -> tuple[list[Lever], dict[str, float]]:
-    """Make the probes, those that say most for their cost first; return also what presses."""
-    purse.pay(loaded)
-    modality = loaded.value.schema.modality
-    most = probed_rows(modality, seconds=purse.seconds)
-    copied = probe_copies(run, loaded)
+def _probe_rows(
+    run: RunFolder,
+    loaded: Done[LoadedDataset],
+    copied: Done[dict[str, Any]],
+    purse: Purse,
+    wanted: Collection[str],
+    measured: dict[str, float],
+) -> list[Lever]:
+    """Make the probes of rows, those that say most for their cost first."""
+    most = probed_rows(loaded.value.schema.modality, seconds=purse.seconds)
     sample = probe_sample(run, loaded, copied, most=most)
     curve = probe_curve(run, sample)
-    labels = probe_labels(run, sample)
-    for done in (copied, sample, curve, labels):
+    found = [curve, *([probe_labels(run, sample)] if "labels" in wanted else [])]
+    purse.pay(sample)
+    for done in found:
         purse.pay(done)
-    levers = [lever for done in (copied, labels, curve) for lever in levers_of(done)]
-    measured = {"labels": curve.value["gain"]}
-    files = probe_files(run, loaded, purse)
+    measured["labels"] = curve.value["gain"]
+    levers = [lever for done in found for lever in levers_of(done)]
+    return [*levers, *probe_halves(run, sample, curve, purse, wanted)]
+
+
+def _probe_files(
+    run: RunFolder,
+    loaded: Done[LoadedDataset],
+    purse: Purse,
+    measured: dict[str, float],
+    *,
+    asked: bool,
+) -> list[Lever]:
+    files = probe_files(run, loaded, purse, asked=asked)
     if files is not None:
         purse.pay(files)
         student = files.value["costs"]["student"]
         measured["size"] = student["bytes"]
         if student["single_ms"] is not None:
             measured["latency"] = student["single_ms"]
-    levers += levers_on_files(files, purse)
-    levers += probe_halves(run, sample, curve, purse)
-    return [*levers, cache_lever(copied.value["equal"])], measured
+    return levers_on_files(files, purse)
 
 
 def _expected(run: RunFolder, loaded: LoadedDataset) -> float:

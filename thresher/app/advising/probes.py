@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from .sample import Sample, draw
 CODE = ("thresher/core", "thresher/app/advising", "curation", "active_learning")
 FOUND = "found.json"
 # CPU-seconds of a choice of half the rows, for each row probed.
-CHOICE_S = 0.0025
+CHOICE_S = 0.0012
 
 
 def probe_sample(
@@ -89,29 +89,38 @@ def probe_labels(run: RunFolder, sample: Done[Sample]) -> Done[dict[str, Any]]:
 
 
 def probe_halves(
-    run: RunFolder, sample: Done[Sample], curve: Done[dict[str, Any]], purse: Purse
+    run: RunFolder,
+    sample: Done[Sample],
+    curve: Done[dict[str, Any]],
+    purse: Purse,
+    wanted: Collection[str],
 ) -> list[Lever]:
     """Try a core set and chosen labels, each where it still fits, and name what is not probed."""
     planned = CHOICE_S * len(sample.value)
-    found = []
-    for name, title, acts_on, probe in (
-        ("core set", "train on a core set of half the rows", ("cost",), core_set),
-        ("chosen labels", "label half as many rows, chosen", ("labels",), chosen_labels),
+    found = [fewer_epochs()]
+    for name, title, on, probe in (
+        ("core set", "train on a core set of half the rows", "cost", core_set),
+        ("chosen labels", "label half as many rows, chosen", "labels", chosen_labels),
     ):
-        if not purse.allows(planned):
-            found.append(unprobed(title, "thresher run", acts_on, purse.refusal(planned)))
+        if on not in wanted:
             continue
-        done = _stage(run, name, _half(sample, curve, probe), needs=[sample, curve])
-        purse.pay(done)
-        found += levers_of(done)
-    return [*found, fewer_epochs()]
+        if purse.allows(planned):
+            done = _stage(run, name, _half(sample, curve, probe), needs=[sample, curve])
+            purse.pay(done)
+            found += levers_of(done)
+        else:
+            found.append(unprobed(title, "thresher run", (on,), purse.refusal(planned)))
+    return found
 
 
 def probe_files(
-    run: RunFolder, loaded: Done[LoadedDataset], purse: Purse
+    run: RunFolder, loaded: Done[LoadedDataset], purse: Purse, *, asked: bool
 ) -> Done[dict[str, Any]] | None:
-    """Build the networks, untrained: export and time them, or count them, or neither."""
-    if not purse.allows(COUNT_S):
+    """Build the networks, untrained: export and time them, or count them, or neither.
+
+    Where size or latency was asked for, they are counted whatever that costs: it is little.
+    """
+    if not asked and not purse.allows(COUNT_S):
         return None
     exported = purse.allows(EXPORT_S)
 

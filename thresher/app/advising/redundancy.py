@@ -11,20 +11,22 @@ from curation import select_coreset
 
 from ...core.numerics.softmax import softmax
 from .curve import Curve
-from .levers import Z80, Estimate, Lever
+from .levers import Estimate, Lever
 from .sample import Sample
-from .transfer import FEWER_EPOCHS, widened
+from .transfer import FEWER_EPOCHS, combined, recovered, widened
 
 HALF = Estimate(2.0, 2.0, 2.0)
 # Repeats of the dear choices: their differences are paired, and the curve carries the rest.
-CHOICES = 4
+CHOICES = 2
+# Other rows to choose from would change the gain too, by about as much as other rows to judge on.
+AGAIN, FLOOR = 1.5, 0.3
 ROUNDS = 3
 Choose = Callable[[Sample, np.ndarray, int], tuple[np.ndarray, np.ndarray | None]]
 
 
 def core_set(sample: Sample, curve: Curve) -> Lever:
     """Say what training on half of the rows, chosen as a core set, would lose."""
-    found = _half(sample, curve, _core_set)
+    found = _half(sample, curve, _core_set, "core set")
     return Lever(
         name="train on a core set of half the rows",
         command=f"thresher run --rows {curve.of // 2}",
@@ -39,7 +41,7 @@ def core_set(sample: Sample, curve: Curve) -> Lever:
 
 def chosen_labels(sample: Sample, curve: Curve) -> Lever:
     """Say what labeling half as many rows, chosen by active learning, would lose."""
-    found = _half(sample, curve, _chosen)
+    found = _half(sample, curve, _chosen, "chosen labels")
     return Lever(
         name="label half as many rows, chosen",
         command=f"thresher run --labels {curve.of // 2}, or thresher label init",
@@ -65,30 +67,33 @@ def fewer_epochs() -> Lever:
     )
 
 
-def _half(sample: Sample, curve: Curve, choose: Choose) -> Estimate:
+def _half(sample: Sample, curve: Curve, choose: Choose, kind: str) -> Estimate:
     """Return the points lost at all rows.
 
     What choice gains over chance on the sample shrinks with more rows as all differences do: by as
-    much as the loss of a random half does.
+    much as the loss of a random half does. Of few rows it is known badly; what it recovered of that
+    loss on other sets counts beside it, each by its precision.
     """
-    gains = []
+    differences = []
     for train, test in sample.splits[:CHOICES]:
         half = len(train) // 2
-        by_chance = sample.head.right(train[:half], test).mean()
+        by_chance = sample.head.right(train[:half], test).astype(float)
         rows, weights = choose(sample, train, half)
-        gains.append(100 * (sample.head.right(rows, test, weights=weights).mean() - by_chance))
-    here, there = curve.slope(sample.fitted_rows), curve.slope(curve.of)
-    shrink = float(np.clip(there / here, 0.0, 1.0)) if here > 0 else 0.0
-    gain, spread = shrink * float(np.mean(gains)), shrink * _error(gains)
-    lost = curve.points(curve.of, curve.of / 2)
-    below = float(np.hypot(lost.value - lost.low, Z80 * spread))
-    above = float(np.hypot(lost.high - lost.value, Z80 * spread))
-    return Estimate(lost.value + gain, lost.value + gain - below, lost.value + gain + above)
-
-
-def _error(values: list[float]) -> float:
-    """Return the standard error of a mean."""
-    return float(np.std(values, ddof=1) / np.sqrt(len(values)))
+        differences.append(sample.head.right(rows, test, weights=weights) - by_chance)
+    lost, here = curve.points(curve.of, curve.of / 2), curve.slope(sample.fitted_rows)
+    shrink = float(np.clip(-lost.value / here, 0.0, 1.0)) if here > 0 else 0.0
+    seen = 100 * np.concatenate(differences)
+    gain = combined(
+        Estimate.around(
+            shrink * float(seen.mean()),
+            shrink * AGAIN * float(seen.std()) / np.sqrt(len(seen)) + FLOOR,
+        ),
+        recovered(-lost.value, kind),
+    )
+    change = lost.value + gain.value
+    below = float(np.hypot(lost.value - lost.low, gain.value - gain.low))
+    above = float(np.hypot(lost.high - lost.value, gain.high - gain.value))
+    return Estimate(change, change - below, change + above)
 
 
 def _core_set(sample: Sample, train: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray | None]:
