@@ -142,3 +142,6 @@ def test_the_command_prints_a_table_and_the_advice(tmp_path, monkeypatch, capsys
     assert record["bottleneck"] == {"name": "labels", "reason": "asked for"}
     assert record["text"] in shown.replace("\n", " ")
     assert (tmp_path / "advice" / "advice.json").is_file()
+    with pytest.raises(RuntimeError, match="left with 2"):
+        call_thresher("advise", "rows.csv", "--for", "speed")
+    assert "`--for` takes size, latency, cost, labels, auto; got" in capsys.readouterr().err

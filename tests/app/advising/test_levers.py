@@ -93,6 +93,7 @@ def test_more_of_it_is_said_as_such():
         "2 times more of it at +3.0 points (+2.0 to +4.0)"
     )
     assert said(lever(points=(3, 2, 4))) == "+3.0 points (+2.0 to +4.0)"
+    assert said(lever(times=(1.001, 1.0, 1.002))) == "+0.0 points (+0.0 to +0.0)"
 
 
 def test_what_presses_most_is_chosen_with_the_reason():

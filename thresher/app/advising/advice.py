@@ -212,7 +212,7 @@ def _probe_files(
         measured["size"] = student["bytes"]
         if student["single_ms"] is not None:
             measured["latency"] = student["single_ms"]
-    return levers_on_files(files, purse)
+    return levers_on_files(files, purse, modality=loaded.value.schema.modality)
 
 
 def _expected(run: RunFolder, loaded: LoadedDataset) -> float:

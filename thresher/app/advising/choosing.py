@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
-from .levers import NOT, PAYS, UNCLEAR, UNPROBED, Bottleneck, Lever
+from .levers import LITTLE, NOT, PAYS, UNCLEAR, UNPROBED, Bottleneck, Lever
 
 # What is comfortable on any machine: points that twice the labels would still win, CPU-seconds of
 # a run, bytes of a file that every page and device bears, milliseconds a row.
@@ -64,7 +65,7 @@ def said(lever: Lever) -> str:
     """Say what a lever gives, with its 80 % interval."""
     points = lever.points
     gain = f"{points.value:+.1f} points ({points.low:+.1f} to {points.high:+.1f})"
-    if lever.times.value == 1:
+    if abs(math.log2(lever.times.value)) < LITTLE / 2:
         return gain
     way = "less" if lever.times.value > 1 else "more"
     times = lever.times.value if lever.times.value > 1 else 1 / lever.times.value

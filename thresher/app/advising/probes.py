@@ -151,7 +151,9 @@ def probe_files(
     )
 
 
-def levers_on_files(found: Done[dict[str, Any]] | None, purse: Purse) -> list[Lever]:
+def levers_on_files(
+    found: Done[dict[str, Any]] | None, purse: Purse, *, modality: str
+) -> list[Lever]:
     """Return the levers on size and latency, unprobed where there was no time."""
     if found is None:
         why = purse.refusal(COUNT_S)
@@ -160,7 +162,7 @@ def levers_on_files(found: Done[dict[str, Any]] | None, purse: Purse) -> list[Le
             for on in ("size", "latency")
         ]
     costs = {name: Costs(**cost) for name, cost in found.value["costs"].items()}
-    return file_levers(costs, purse.refusal(EXPORT_S))
+    return file_levers(costs, modality, purse.refusal(EXPORT_S))
 
 
 def levers_of(done: Done[dict[str, Any]]) -> list[Lever]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from ...core.errors import InputError
 from ..terminal import result_console, write_line
 from .options import (
     COLUMN_OPTIONS,
@@ -24,6 +25,8 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..advising.advice import Advice
+
+FOR = ("size", "latency", "cost", "labels", "auto")
 
 
 @with_options(COLUMN_OPTIONS)
@@ -56,6 +59,8 @@ def advise(
     from .. import advise as ask
     from ..console import shown_progress
 
+    if bottleneck not in FOR:
+        raise InputError(f"`--for` takes {', '.join(FOR)}; got {bottleneck!r}.")
     settings = settings_from(config=config, overrides=set_, seed=seed, device=device, **columns)
     with shown_progress():
         found = ask(data, out=out, bottleneck=bottleneck, share=share, settings=settings)
