@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -95,3 +96,21 @@ def test_a_stopped_run_goes_on_with_the_widths_that_it_has(
     again = run(table, tmp_path / "r", max_drop=0.0)
     assert taught == [32, 64, 64]
     assert again.metrics == strict.metrics
+
+
+def test_without_a_teacher_to_fall_back_on_the_best_student_is_taken() -> None:
+    from thresher.app.steps.student import choose
+    from training.recipes.sizes import Tried
+
+    def tried(width: int, drop: float) -> Tried:
+        plan: Any = SimpleNamespace(width=width, vocabulary=None)
+        return Tried(plan, plan, drop, drop - 0.01, drop + 0.01, drop, 300)
+
+    small, large = tried(16, 0.08), tried(32, 0.05)
+    found, why = choose([small, large], max_drop=0.01, may_fall_back=False)
+    assert found is large
+    assert "width 16 loses 8.0 points of accuracy (7.0 to 9.0)" in why
+    assert why.endswith("none is within the 1 points of `student.max_drop`, as the mean of both; "
+                        "the best is taken")  # fmt: skip
+    assert choose([small, large], max_drop=0.01, may_fall_back=True)[0] is None
+    assert choose([small, large], max_drop=0.05, may_fall_back=True)[0] is large
