@@ -370,7 +370,7 @@ def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
 def compared(runs: list[dict[str, Any]]) -> str:
     """Tell how much more a peer spends than our cheapest run that is at least as accurate.
 
-    On machines with the same instructions, in the same seed.
+    On machines with the same instructions, in the same seed; lean in the same precision.
     """
     text = ""
     for peer in (run for run in runs if run["side"] != "ours"):
@@ -381,16 +381,29 @@ def compared(runs: list[dict[str, Any]]) -> str:
             and run["rows"] == peer["rows"]
             and run.get("machine") == peer.get("machine")
             and run["seed"] == peer["seed"]
+            and (peer["side"] != "lean" or run["precision"] == peer["precision"])
             and run["accuracy"] >= peer["accuracy"]
         ]
         if better:
             best = min(better, key=lambda run: run["cpu_s"])
             text += (
                 f" To {100 * peer['accuracy']:.1f} % with {peer['rows']:,} pictures "
-                f"{peer['side']} takes {peer['cpu_s'] / best['cpu_s']:.1f} times the CPU that "
+                f"{named(peer)} takes {peer['cpu_s'] / best['cpu_s']:.1f} times the CPU that "
                 f"`fit` takes to {100 * best['accuracy']:.1f} %."
             )
+        else:
+            text += (
+                f" {named(peer).capitalize()} comes to {100 * peer['accuracy']:.1f} % in "
+                f"{peer['cpu_s']:.1f} CPU-seconds, which no run of `fit` beside it reaches."
+            )
     return text
+
+
+def named(peer: dict[str, Any]) -> str:
+    """Name a peer, and the lean one with its numbers and passes."""
+    if peer["side"] != "lean":
+        return str(peer["side"])
+    return f"lean ({peer['precision']}, {peer['epochs']} passes)"
 
 
 def reached(runs: list[dict[str, Any]]) -> str:
