@@ -1,7 +1,7 @@
 """Quality of images: unreadable, blank, damaged, odd, or altered as a whole.
 
-Costs one pass over the pixels, some 1 ms at 224 pixels, and as much again for what is altered; some
-2 ms where a network looks for negatives (`sight`).
+Costs one pass over the pixels, some 1 ms at 224 pixels, and as much again for what is altered; more
+where a network looks for what is turned, negative or swapped (`sight`).
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def image_findings(
     findings, usual = damage_findings(columns)
     looked_at = slice(len(thumbnails))
     whole = columns["spread"][looked_at] >= BLANK_SPREAD
-    turned, note = orientation_finding(thumbnails, whole)
+    for found in findings:  # what is damaged otherwise does not say how images should look
+        whole[found.positions[found.positions < len(whole)]] = False
+    turned, note = orientation_finding(thumbnails, whole, sight)
     recolored = color_findings(thumbnails, whole, columns["color"][looked_at], sight)
     notes = (*usual, *trouble, *_notes(note, len(thumbnails), len(images)))
     return [*findings, turned, *recolored], notes, _properties(columns)
@@ -69,7 +71,7 @@ def _look(squares: np.ndarray) -> tuple[Sight | None, tuple[str, ...]]:
         return Sight.of(squares), ()
     except InputError as error:
         why = str(error).splitlines()[0]
-        return None, (f"negatives are looked for by thumbnails alone: {why}",)
+        return None, (f"turned and recolored images are looked for by thumbnails alone: {why}",)
 
 
 def image_properties(images: np.ndarray | Sequence[Any]) -> dict[str, np.ndarray]:

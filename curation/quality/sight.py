@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thresher.core.encoders.image_layers import CHANNELS, THIRDS, Layers, image_layers
+from thresher.core.encoders.image_layers import CHANNELS, THIRDS, image_layers
 
-from .altered import Alter
+from .altered import Alter, Describe, View
 
 # Each alteration of each of these takes a CPU-millisecond.
 FITTED = 2_000
-PENALTY = 1.0
+PENALTY = 2.0
 CHUNK = 256
-WIDTH = THIRDS**2 * CHANNELS[0] + THIRDS * CHANNELS[1]
+EARLY, LATE = (THIRDS**2 * width for width in CHANNELS)
 
 
 @dataclass(frozen=True)
@@ -24,42 +24,49 @@ class Sight:
     Attributes
     ----------
     squares : ndarray of uint8, shape (n, 96, 96, 3)
-    surfaces : ndarray of float32, shape (n, 1296)
-        What layers in the middle find in the ninths and thirds of the image.
+    surfaces : ndarray of float32, shape (n, 2448)
+        What two layers find in the ninths of the image, 720 numbers of the earlier one first.
+    known : ndarray of float32, shape (n,)
+        How much the image is like those that the network was trained on.
     """
 
     squares: np.ndarray
     surfaces: np.ndarray
+    known: np.ndarray
 
     @classmethod
     def of(cls, squares: np.ndarray) -> Sight:
         """Look at all squares as they are."""
-        surfaces = np.empty((len(squares), WIDTH), np.float32)
+        surfaces = np.empty((len(squares), EARLY + LATE), np.float32)
+        known = np.empty(len(squares), np.float32)
         for start in range(0, len(squares), CHUNK):
             chunk = slice(start, start + CHUNK)
-            surfaces[chunk] = _surfaces(image_layers(squares[chunk]))
-        return cls(squares, surfaces)
+            early, late, known[chunk] = image_layers(squares[chunk])
+            surfaces[chunk, :EARLY] = _unit_roots(early)
+            surfaces[chunk, EARLY:] = _unit_roots(late)
+        return cls(squares, surfaces, known)
 
-    def of_rows(self, rows: np.ndarray, times: int, alter: Alter) -> Sight:
-        """Look at rows, int (m,), altered so many times."""
+    def describe(self, alter: Alter, *, late: bool = False) -> Describe:
+        """Return what tells how rows look altered so many times; by the later layer alone or both.
+
+        The earlier one says little of what is up and much of colors.
+        """
+        first = EARLY if late else 0
+
+        def view(rows: np.ndarray, times: int) -> View:
+            seen = self._of_rows(rows, times, alter)
+            return View(seen.surfaces[:, first:].astype(np.float64), seen.known.astype(np.float64))
+
+        return view
+
+    def _of_rows(self, rows: np.ndarray, times: int, alter: Alter) -> Sight:
         if times:
             return Sight.of(alter(self.squares[rows], times))
-        return Sight(self.squares[rows], self.surfaces[rows])
+        return Sight(self.squares[rows], self.surfaces[rows], self.known[rows])
 
 
-def _surfaces(layers: Layers) -> np.ndarray:
-    middle, late = _roots(layers[0]), _roots(layers[1])
-    down, across = late.mean(axis=2), late.mean(axis=1)
-    thirds = [down[:, 0] - down[:, 2], across[:, 0] - across[:, 2], late.mean(axis=(1, 2))]
-    return np.concatenate([_unit(middle), _unit(np.stack(thirds, axis=1))], axis=1)
-
-
-def _roots(values: np.ndarray) -> np.ndarray:
-    wide = values.astype(np.float64)
-    return np.asarray(np.sign(wide) * np.sqrt(np.abs(wide)))
-
-
-def _unit(values: np.ndarray) -> np.ndarray:
-    rows = values.reshape(len(values), -1)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.maximum(lengths, 1e-6))
+def _unit_roots(layer: np.ndarray) -> np.ndarray:
+    wide = layer.reshape(len(layer), -1).astype(np.float64)
+    roots = np.sign(wide) * np.sqrt(np.abs(wide))
+    lengths = np.linalg.norm(roots, axis=1, keepdims=True)
+    return np.asarray(roots / np.maximum(lengths, 1e-6))
