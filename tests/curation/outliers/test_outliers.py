@@ -3,7 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from curation.outliers.farness import beyond_groups, from_mean_direction, unusual
+from curation.outliers.farness import (
+    BEYOND_CUT,
+    TAIL,
+    _cut,
+    _extended,
+    beyond_groups,
+    from_mean_direction,
+    unusual,
+)
 from curation.outliers.finding import describe_outliers, find_outliers
 from thresher.core.embeddings import Embeddings, unit_length
 from thresher.core.errors import InputError
@@ -194,3 +202,27 @@ def test_classes_of_few_rows_are_judged_among_all():
 def test_bad_properties_are_explained(properties, message):
     with pytest.raises(InputError, match=message):
         find_outliers(clusters(30)[0], properties=properties)
+
+
+@pytest.mark.parametrize("share", [0.12, 0.2])
+def test_a_tenth_of_strangers_or_more_do_not_hide_themselves(share):
+    """They make the tail of all rows, but no tail of what most rows are like."""
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(1_000, 16))
+    strange = np.arange(1_000) < share * 1_000
+    points[strange] += 30
+    found = find_outliers(points)
+    assert found.flagged[strange].mean() > 0.9
+    assert not found.flagged[~strange].any()
+
+
+def test_a_cut_by_the_body_needs_a_gap_and_no_heavy_tail():
+    """An exponential tail is cut where it ends, and so is a heavier one; a far group is cut off."""
+    shares = (np.arange(2_000) + 0.5) / 2_000
+    tail = -np.log(1 - shares)
+    assert np.isclose(_cut(tail), -np.log(BEYOND_CUT), rtol=0.01)
+    heavy = (1 - shares) ** -1.0 - 1
+    assert np.isclose(_cut(heavy), _extended(heavy, TAIL))
+    group = np.append(tail[:1_700], np.full(300, 80.0))
+    assert 10 < _cut(group) < 40
+    assert _extended(group, TAIL) > 80
