@@ -4,10 +4,10 @@ Every kind is planted in four photographs of a set, drawn at random (`planted/im
 three plantings a set. Recall: the share of damaged images that are flagged, whatever for.
 Precision: the share of flagged images that were damaged. The photographs hold some damage of their
 own (bars, a lost focus), which counts as a false alarm here. Limits were chosen on Imagenette's
-training part and on 2,000 rows of CIFAR-10, and that of negatives also on the ImageNet samples; the
-other sets took no part. Clean sets are given as
-they are. Beside us: CleanVision (all its issues but copies) and DataEval's outliers (its default
-statistics and limits), where they are installed.
+training part and on 2,000 rows of CIFAR-10's; those of turned, negative and swapped images, which a
+network sees, also on Imagenette's validation part and the ImageNet samples as they are. Clean sets,
+which took no part, are given as they are. Beside us: CleanVision (all its issues but copies) and
+DataEval's outliers (its default statistics and limits), where they are installed.
 
 Data: the folder in THRESHER_DATA holds ``imagenette224_subset.parquet`` (fastai/imagenette; columns
 ``split``, ``jpeg``), ``copydetect_photos_dev.parquet`` (columns ``edit``, ``jpeg``; the unedited of
