@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import email
 import subprocess
 import sys
 import zipfile
@@ -212,3 +213,12 @@ def test_the_wheel_holds_exactly_the_six_packages(tmp_path: Path) -> None:
     pages = (ROOT / "thresher/app/web/static").iterdir()
     assert {f"thresher/app/web/static/{page.name}" for page in pages} <= set(names)
     assert all(f"{package}/py.typed" in names for package in tops)
+    data = [path for package in tops for path in (ROOT / package).rglob("*") if path.is_file()]
+    of_use = {p for p in data if p.suffix != ".pyc" and not p.name.startswith(".")}
+    assert {path.relative_to(ROOT).as_posix() for path in of_use} <= set(names)
+    (described,) = (name for name in names if name.endswith("METADATA"))
+    metadata = email.message_from_bytes(zipfile.ZipFile(wheel).read(described))
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["Requires-Python"] == ">=3.11"
+    for version in ("3.11", "3.12", "3.13"):  # those of .github/workflows/tests.yml
+        assert f"Programming Language :: Python :: {version}" in metadata.get_all("Classifier", [])
