@@ -153,3 +153,16 @@ def test_a_curation_by_arrays_writes_the_bytes_of_a_serial_one(cluster, tmp_path
         written.append([path.read_bytes() for path in sorted((work / "manifest").iterdir())])
     assert written[0] == written[1]
     assert len(submitted(tmp_path)) >= 2
+
+
+def test_elements_find_the_modules_of_the_process_and_not_files_where_jobs_start(
+    cluster, tmp_path, monkeypatch
+):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "curation.py").write_text("raise ImportError('the wrong one')")
+    (tmp_path / "here" / "numpy.py").write_text("raise ImportError('the wrong one')")
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.delenv("PYTHONPATH")
+    task = Task("double", cluster.double, tmp_path / "work", "k")
+    outputs = get_executor("slurm").map(task, SHARDS)
+    assert [int((path / "value").read_text()) for path in outputs] == [0, 2, 4, 6, 8]

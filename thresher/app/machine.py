@@ -118,7 +118,9 @@ def _gradients() -> Finding:
 def _right_here(probe: str) -> bool:
     """Run a program that may abort or hang in a process of its own."""
     try:
-        done = subprocess.run([sys.executable, "-c", probe], capture_output=True, timeout=PROBE_S)
+        # -P: not the user's files in this folder, which may be called like what the probe imports.
+        command = [sys.executable, "-P", "-c", probe]
+        done = subprocess.run(command, capture_output=True, timeout=PROBE_S)
     except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0

@@ -34,8 +34,9 @@ def peak_memory_mb(path: Path, *, dtype: str, shape: tuple[int, ...]) -> float |
     """
     if not Path("/proc/self/status").exists():
         return None
+    # -P: not the user's files in this folder, which may be called like what the script imports.
     done = subprocess.run(
-        [sys.executable, "-c", _SCRIPT, str(path.absolute()), dtype, *map(str, shape)],
+        [sys.executable, "-P", "-c", _SCRIPT, str(path.absolute()), dtype, *map(str, shape)],
         capture_output=True,
         text=True,
         check=True,

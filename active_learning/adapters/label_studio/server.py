@@ -68,6 +68,7 @@ class LabelStudio:
         http: httpx.Client | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
+        httpx = require("httpx", extra="labelstudio")
         if not url.startswith(("http://", "https://")):
             raise InputError(f"`url` must begin with http:// or https://, got {url!r}.")
         if not token.strip():
@@ -75,7 +76,6 @@ class LabelStudio:
                 "Label Studio needs a token: copy one from its page Account & Settings, and give "
                 "it in the environment variable LABEL_STUDIO_API_KEY."
             )
-        httpx = require("httpx", extra="labelstudio")
         self.url, self._token, self._sleep = url.rstrip("/"), token.strip(), sleep
         self._failed = httpx.TransportError
         self._http = http or httpx.Client(timeout=httpx.Timeout(TIMEOUT_S, connect=10.0))

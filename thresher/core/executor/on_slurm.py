@@ -33,7 +33,8 @@ SCRIPT = """#!/bin/bash
 #SBATCH --cpus-per-task=1
 #SBATCH --requeue
 #SBATCH --output={folder}/log-%a.txt
-exec {python} -m thresher.core.executor.on_slurm {folder} "$SLURM_ARRAY_TASK_ID"
+export PYTHONPATH={paths}
+exec {python} -P -m thresher.core.executor.on_slurm {folder} "$SLURM_ARRAY_TASK_ID"
 """
 
 
@@ -96,6 +97,7 @@ class SlurmExecutor:
             limit=self._limit,
             folder=shlex.quote(str(home.resolve())),
             python=shlex.quote(sys.executable),
+            paths=shlex.quote(_paths()),
         )
         write_text(home / "array.sh", script)
         message(f"{task.name}: {len(left)} shards as {elements} elements of a job array")
@@ -117,6 +119,15 @@ class SlurmExecutor:
 def folder_of(task: Task) -> Path:
     """Return where the script of a step lies, its logs, and what its elements read."""
     return task.folder / f"slurm-{task.name}-{task.key}"
+
+
+def _paths() -> str:
+    """Return where this process looks for modules, so that elements find the same ones.
+
+    Without it they would look first in the folder that jobs start in, where a file of the user's
+    called ``training.py`` may lie.
+    """
+    return os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
 
 
 def _wait_for(script: Path) -> None:
