@@ -143,6 +143,29 @@ def test_what_could_not_be_read_is_listed_and_not_counted_among_the_rows(tmp_pat
     assert "Could not be read or used: 1" in page
 
 
+def test_cards_say_that_there_is_no_label_and_what_a_row_looks_like(tmp_path):
+    texts = [f"row number {i}" for i in range(6)]
+    frame = datasets.Dataset.from_dict({"text": texts, "label": ["x", "y", "x", "y", "x", None]})
+    loaded = load_dataset(frame, keep_unlabeled=True, test_fraction=0)
+    ids = loaded.row_ids
+    issues = Issues.concat(
+        [
+            Issues.from_columns(
+                "label", row_ids=ids[:1], scores=[0.1], suggested=["y"], details=["labeled 'x'"]
+            ),
+            Issues.from_columns("outlier", row_ids=ids[5:], scores=[0.1], details=["far away"]),
+        ]
+    )
+    manifest = decide(issues, row_ids=ids, header={"thresher": "0", "seed": 0})
+    write_findings_page(
+        tmp_path / "x.html", loaded=loaded, issues=issues, manifest=manifest, methods={}
+    )
+    page = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert "looks like y; labeled &#39;x&#39;" in page
+    assert "<div>no label</div>" in page
+    assert "<div>None" not in page
+
+
 @pytest.mark.parametrize(
     ("share", "shown"),
     [(0.05, "probably 1.0 to 31.0 %"), (None, "too little is known: 1 to 31 %")],

@@ -108,7 +108,7 @@ def _cards(loaded: LoadedDataset, wanted: Sequence[str], places: Places) -> dict
             name=places.called(record["row_id"]) or record["row_id"],
             link=_link(places.of(record["row_id"]).path),
             split=str(splits[index]),
-            label=str(labels[index]),
+            label="no label" if labels[index] is None else str(labels[index]),
             image=thumbnail(values[0]) if schema.modality == "image" else "",
             text="" if schema.modality == "image" else _text(values, schema.inputs),
         )
