@@ -39,3 +39,12 @@ def test_the_same_bits_in_any_order_and_with_a_full_cache(monkeypatch: pytest.Mo
     monkeypatch.setattr(word_means, "_MOST_WORDS", 3)
     small = WordMeans()
     assert np.array_equal(whole, np.concatenate([small.encode([text]) for text in TEXTS]))
+
+
+def test_words_are_met_again_whatever_their_hashes() -> None:
+    words = [f"word{number}" for number in range(20)]
+    assert (hash_words(words).hashes > 2**63).any()
+    for word in words:
+        means = WordMeans()
+        first = means.encode([word])
+        assert np.array_equal(means.encode([word, "car"])[:1], first)

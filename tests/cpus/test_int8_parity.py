@@ -60,7 +60,7 @@ def test_they_do_in_another_version_of_the_runtime(folder: Path) -> None:
     if other is None:
         pytest.skip(
             "set THRESHER_OTHER_PYTHON to the interpreter of an environment with the oldest "
-            "runtime: python -m venv old && old/bin/pip install onnxruntime==1.23.0 numpy"
+            "runtime: python -m venv old && old/bin/pip install onnxruntime==1.25.0 numpy"
         )
     bare = {key: os.environ[key] for key in os.environ if key != "PYTHONPATH"}
     done = subprocess.run(

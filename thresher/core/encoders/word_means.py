@@ -43,7 +43,8 @@ class WordMeans:
 
     def _of(self, words: WordHashes, used: np.ndarray) -> np.ndarray:
         """Return the vectors of the words with these hashes, which are sorted."""
-        new = ~np.isin(used, self._hashes, assume_unique=True)
+        # Sorted: NumPy 2.0 overflows in a table of few hashes beyond 2**63.
+        new = ~np.isin(used, self._hashes, assume_unique=True, kind="sort")
         if new.any():
             if len(self._hashes) + int(new.sum()) > _MOST_WORDS:
                 self._hashes, self._vectors = self._hashes[:0], self._vectors[:0]
