@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from functools import partial
 
 import numpy as np
@@ -412,7 +413,10 @@ def test_a_locked_file_is_told(tmp_path, monkeypatch):
     with start(tmp_path) as session, Desk(session) as desk:
         row, other = take(desk, count=2)
         until(lambda: session.engine.state.asks_seen == 1)
-        with sqlite3.connect(tmp_path / "s.db", isolation_level=None) as connection:
+        with (
+            closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as connection,
+            connection,
+        ):
             connection.execute("BEGIN IMMEDIATE")
             with pytest.raises(StorageError, match=r"locked.*send these again") as caught:
                 answer(desk, row)
@@ -671,7 +675,10 @@ def test_nobody_waits_long_behind_a_locked_file(tmp_path, monkeypatch):
         before = session.engine.store.labels.timeout
         with Desk(session, batch=2) as desk:
             take(desk)
-            with sqlite3.connect(tmp_path / "s.db", isolation_level=None) as connection:
+            with (
+                closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as connection,
+                connection,
+            ):
                 connection.execute("BEGIN IMMEDIATE")
                 # Another annotator's rows have to be leased meanwhile, in vain.
                 with pytest.raises(StorageError, match="locked"):

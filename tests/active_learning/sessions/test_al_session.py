@@ -4,6 +4,7 @@ import os
 import signal
 import sqlite3
 import threading
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -192,7 +193,7 @@ def test_a_file_of_format_1_is_brought_up_to_date(tmp_path):
     with start(tmp_path) as session:
         label(session, session.ask(10, annotator="ann"))
         rows = session.ask(10, annotator="bob").row_ids.tolist()
-    with sqlite3.connect(tmp_path / "s.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection, connection:
         for statement in (
             "DROP TRIGGER settings_no_update",
             "DROP TRIGGER settings_no_delete",
@@ -211,7 +212,11 @@ def test_a_file_of_format_1_is_brought_up_to_date(tmp_path):
         assert set(session.open_leases()) == set(rows)
         assert len(session.recorded()) == 10
         assert session.replay() == []
-    with sqlite3.connect(tmp_path / "s.db") as connection, pytest.raises(sqlite3.DatabaseError):
+    with (
+        closing(sqlite3.connect(tmp_path / "s.db")) as connection,
+        connection,
+        pytest.raises(sqlite3.DatabaseError),
+    ):
         connection.execute("UPDATE settings SET value = 'x'")
     connection.close()
 
@@ -220,7 +225,7 @@ def test_a_file_of_format_2_gets_changes_of_leases(tmp_path):
     with start(tmp_path) as session:
         label(session, session.ask(10, annotator="ann"))
         rows = session.ask(10, annotator="bob").row_ids.tolist()
-    with sqlite3.connect(tmp_path / "s.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection, connection:
         for statement in (
             "DROP TRIGGER settings_no_update",
             "UPDATE settings SET value = '\"2\"' WHERE name = 'session_format'",

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,7 @@ def served(browser: Browser) -> Iterator[Callable[..., str]]:
 
 
 def log(folder: Path, columns: str = "row_id, kind, label") -> list[tuple[Any, ...]]:
-    with sqlite3.connect(folder / "labels.db") as connection:
+    with closing(sqlite3.connect(folder / "labels.db")) as connection, connection:
         return connection.execute(f"SELECT {columns} FROM answers ORDER BY id").fetchall()
 
 
@@ -159,7 +159,7 @@ def test_one_key_a_label_and_the_next_row_is_there_before_it_is_saved(
     assert [entry[1:] for entry in log(folder)] == [("label", name) for name in names]
     assert len({entry[0] for entry in log(folder)}) == 4
     # No row was passed over: those that were drawn are the first ones that were handed out.
-    with sqlite3.connect(folder / "labels.db") as connection:
+    with closing(sqlite3.connect(folder / "labels.db")) as connection, connection:
         query = "SELECT position FROM asked WHERE arm <> 'claimed' ORDER BY ask, slot LIMIT 5"
         assert [str(place) for (place,) in connection.execute(query)] == rows
     seconds = [entry[0] for entry in log(folder, "seconds")]

@@ -6,6 +6,7 @@ import io
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def page(tmp_path: Path, opened: Callable[..., Page]) -> Page:
 
 
 def log(folder: Path) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(folder / "labels.db") as connection:
+    with closing(sqlite3.connect(folder / "labels.db")) as connection, connection:
         query = "SELECT row_id, annotator, kind, label, seconds FROM answers ORDER BY id"
         return connection.execute(query).fetchall()
 
@@ -148,7 +149,7 @@ def test_blind_rows_show_no_suggestion_and_the_log_says_so(page: Page, tmp_path:
     assert all(
         row["suggestion"] is row["probability"] is row["suggestion_text"] is None for row in blind
     )
-    with sqlite3.connect(tmp_path / "lab/labels.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "lab/labels.db")) as connection, connection:
         marked = connection.execute(
             "SELECT a.row_id FROM desk_answers d JOIN answers a ON a.id = d.answer WHERE d.blind"
         ).fetchall()
