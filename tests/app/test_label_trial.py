@@ -108,6 +108,7 @@ def test_a_run_that_trains_tries_the_labels_and_curation_alone_does_not(tmp_path
     done = run(rows, out=tmp_path, settings=settings)
     assert done.choices["label trial: label decision"].startswith("drop (in a trial")
     assert dropped(tmp_path) > 100
+    assert "After a trial: drop (in a trial" in done.report.read_text(encoding="utf-8")
     assert [*(stage["name"] for stage in done.stages), "report"] == plan(settings)
 
 

@@ -123,12 +123,14 @@ def sections(folder: Path, summaries: dict[str, Any]) -> list[dict[str, Any]]:
     manifest = Manifest.load(folder / "manifest" / "decisions") if "decide" in summaries else None
     issues = issues if manifest is None else with_final_twins(issues, manifest)
     checks, places = summaries.get("find", {}).get("checks", {}), read_places(folder)
+    tried = summaries.get("label trial", {}).get("chosen", "")
+    after = {"label": f" After a trial: {tried}." if tried else ""}
     return [
         {
             "check": check,
             "title": title,
             "meaning": meaning,
-            "method": checks[check].get("method", ""),
+            "method": checks[check].get("method", "") + after.get(check, ""),
             "count": checks[check]["count"],
             "findings": findings(loaded, issues, manifest, check=check, places=places),
         }

@@ -87,8 +87,9 @@ def _tried(
         device=run.device.value,
         seed=run.settings.seed,
     )
-    notes.summary = {"rows": len(gains), "gain": float(gains.mean())}
-    return judge_gains(gains, before=before.reason)
+    chosen = judge_gains(gains, before=before.reason)
+    notes.summary = {"rows": len(gains), "gain": float(gains.mean()), "chosen": str(chosen)}
+    return chosen
 
 
 def gains_without_flags(
