@@ -228,7 +228,8 @@ def _levers(cells: Sequence[Cell]) -> dict[str, Any]:
         rows.append(row)
     return {
         "caption": "What each lever gave alone: points of accuracy (lowest to highest of the "
-        "seeds), and the columns that it changed, as shares of everything as it comes.",
+        "seeds; none where only one is finished), and the columns that it changed, as shares of "
+        "everything as it comes.",
         "header": ["lever", *names],
         "rows": rows,
     }
