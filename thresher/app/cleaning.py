@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from ..core.schema import ROW_ID, SPLIT
 from ..core.split_writing import write_splits
 from ..core.writing import (
     JSON_FORMATS,
+    TEXT_FORMATS,
     choose_format,
     image_columns,
     self_contained,
@@ -36,6 +39,7 @@ from ..core.writing import (
 )
 from .given import digest, given_dataset, given_rows
 from .layout import SplitLayout, layouts_of, split_apart, split_of_rows
+from .unread_lines import STAY, UnreadLines, lines_stay
 
 if TYPE_CHECKING:
     import datasets
@@ -78,9 +82,12 @@ def cover_all_rows(manifest: Manifest, loaded: LoadedDataset, *, action: str) ->
     loaded : LoadedDataset
         With the rows as they came.
     action : {"drop", "review"}
-        What happens to the rows that were set aside.
+        What happens to the rows that were set aside; lines that are no rows stay with "review".
     """
     given = given_rows(loaded)
+    said = lines_stay(loaded, action=action)
+    if said:
+        manifest = replace(manifest, header={**manifest.header, **said})
     aside = np.ones(len(given.row_ids), dtype=bool)
     aside[given.positions] = False
     ids = given.row_ids[aside].tolist()
@@ -130,6 +137,7 @@ def apply_manifest(
     if kind == "json" and format is None and several and OBJECTS in loaded.choices:
         kind = "jsonl"
     applied = manifest.apply(rows, label=label).dataset
+    stays = decisions.actions != "drop"
     style: dict[str, Any] = {
         "label": (label or "label") if kind == "imagefolder" else None,
         "delimiter": _delimiter(loaded, out) if kind == "csv" else None,
@@ -137,10 +145,14 @@ def apply_manifest(
         "line_end": _of_all(loaded, "line_end") if kind == "csv" else None,
         "sep_line": _of_all(loaded, "sep_line") if kind == "csv" else None,
         "stored": _of_all(loaded, "stored"),
+        "order_mark": kind in TEXT_FORMATS and bool(_of_all(loaded, "order_mark")),
     }
     lines = _lines(loaded) if kind in JSON_FORMATS else None
     layouts = layouts_to_write(loaded, kind)
-    splits = split_of_rows(loaded)[decisions.actions != "drop"] if layouts else None
+    every = split_of_rows(loaded) if layouts else None
+    splits = None if every is None else every[stays]
+    unread = UnreadLines.of(loaded, apart=bool(layouts))
+    held = unread.safe(header=given_rows(loaded).titles != ())
     written = write_clean(
         applied,
         out,
@@ -150,10 +162,11 @@ def apply_manifest(
         splits=splits,
         own_id=own_id,
         lines=None if lines is None else _as_decided(lines, label, decisions, applied),
+        broken=held.among(stays, every, form=kind) if manifest.header.get(STAY) == "keep" else {},
     )
     order = decisions.table.select([ROW_ID, "action"])
-    if layouts:
-        order = order.append_column("split", pa.array(split_of_rows(loaded), pa.string()))
+    if every is not None:
+        order = order.append_column("split", pa.array(every, pa.string()))
     if style["label"] is not None:
         order = _with_paths(order, applied, style["label"], splits)
     header = {
@@ -167,10 +180,11 @@ def apply_manifest(
         "titles": style["titles"],
         "line_end": style["line_end"],
         "sep_line": style["sep_line"],
+        "order_mark": style["order_mark"],
         "layouts": [layout.to_json() for layout in layouts],
     }
     counts = manifest.counts()
-    undo = _save_undo(out, rows, order, header, lines)
+    undo = _save_undo(out, rows, order, header, lines, unread)
     in_splits = (
         {}
         if splits is None
@@ -201,6 +215,7 @@ def write_clean(
     splits: np.ndarray | None,
     own_id: bool,
     lines: np.ndarray | None = None,
+    broken: Mapping[str, list[tuple[int, bytes]]] = MappingProxyType({}),
 ) -> dict[str, Path]:
     """Write rows with their ids as the source had them, and return where each split lies.
 
@@ -218,6 +233,8 @@ def write_clean(
         The split of each row, where there are layouts.
     lines : ndarray of bytes (object), shape (n,)
         The rows as lines of JSON, where the source has them.
+    broken : mapping of str to list of (int, bytes)
+        Lines of each split that are no rows; see `write_dataset`.
     """
     plain = rows if own_id else rows.remove_columns(ROW_ID)
 
@@ -226,12 +243,14 @@ def write_clean(
 
     if splits is None:
         own = None if lines is None else lines.tolist()
-        return {"": write_dataset(fitting(plain), out, format=kind, lines=own, **style)}
+        rest = {"lines": own, "broken": broken.get("", ()), **style}
+        return {"": write_dataset(fitting(plain), out, format=kind, **rest)}
     pieces = split_apart(plain, splits, layouts)
     whole = {name: fitting(piece) for name, piece in pieces.items()}
     titles = {layout.name: layout.titles for layout in layouts}
     apart = {} if lines is None else {name: lines[splits == name].tolist() for name in whole}
-    return write_splits(whole, out, format=kind, lines=apart, **{**style, "titles": titles})
+    rest = {**style, "titles": titles, "broken": broken}
+    return write_splits(whole, out, format=kind, lines=apart, **rest)
 
 
 def _lines(loaded: LoadedDataset) -> np.ndarray | None:
@@ -305,6 +324,7 @@ def _save_undo(
     order: pa.Table,
     header: dict[str, Any],
     lines: np.ndarray | None,
+    unread: UnreadLines,
 ) -> Path:
     at = np.flatnonzero(np.isin(order["action"].to_numpy(), ["drop", "relabel"]))
     changed = take_rows(rows, at)
@@ -317,5 +337,6 @@ def _save_undo(
             own = pa.array(lines[at].tolist(), pa.large_binary())
             ids = order[ROW_ID].take(pa.array(at))
             pq.write_table(pa.table({ROW_ID: ids, "line": own}), temporary / LINES)
+        unread.save(temporary)
         write_json(temporary / HEADER, header)
     return folder

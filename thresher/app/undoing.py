@@ -22,10 +22,11 @@ from ..core.manifest import Manifest
 from ..core.packing import data_suffix
 from ..core.schema import ROW_ID
 from ..core.split_writing import split_paths
-from ..core.writing import JSON_FORMATS, SUFFIXES, choose_format
+from ..core.writing import JSON_FORMATS, SUFFIXES, TEXT_FORMATS, choose_format
 from .cleaning import CHANGED, HEADER, LINES, ORDER, read_back, undo_folder, write_clean
 from .given import as_dataset, digest
 from .layout import SplitLayout
+from .unread_lines import UnreadLines
 
 
 def undo_manifest(
@@ -57,7 +58,7 @@ def undo_manifest(
     changed = pq.read_table(undo_folder(clean) / CHANGED)
     features = datasets.Features.from_dict(header["features"])
     layouts = tuple(map(SplitLayout.from_json, header.get("layouts", [])))
-    form = TableForm(header["delimiter"] or ",", header.get("titles") != [])
+    form = TableForm(header["delimiter"] or ",", header.get("titles") != [], encoding="utf-8")
     forms = {each.name: replace(form, header=each.titles != ()) for each in layouts}
     parts = [
         _kept(path, _of_split(order, name), changed.schema, features, forms.get(name, form))
@@ -81,12 +82,16 @@ def undo_manifest(
             "titles": header.get("titles") if kind == "csv" else None,
             "line_end": header.get("line_end") if kind == "csv" else None,
             "sep_line": header.get("sep_line") if kind == "csv" else None,
+            "order_mark": kind in TEXT_FORMATS and header.get("order_mark", False),
             "stored": _stored(_places(clean, header)) if header["format"] == "parquet" else None,
         },
         layouts=layouts,
         splits=order["split"].to_numpy() if layouts else None,
         own_id=header["own_id"],
         lines=_lines(clean, header, order) if kind in JSON_FORMATS else None,
+        broken=UnreadLines.load(undo_folder(clean)).among(
+            np.ones(len(order), bool), order["split"].to_numpy() if layouts else None, form=kind
+        ),
     )
     return len(rows)
 
@@ -102,7 +107,7 @@ def _lines(clean: Path, header: dict[str, Any], order: pa.Table) -> np.ndarray |
         stays = own.filter(pc.not_equal(own["action"], "drop"))[ROW_ID].to_pylist()
         if not stays:
             continue
-        (part,) = read_source(str(path)).parts
+        (part,) = read_source(str(path), TableForm(encoding="utf-8")).parts
         assert part.lines is not None  # a file of JSON
         line_of = dict(zip(stays, part.lines.to_pylist(), strict=True)) | line_of
     return np.array([line_of[row_id] for row_id in order[ROW_ID].to_pylist()], dtype=object)

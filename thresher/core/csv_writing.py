@@ -6,13 +6,15 @@ without a Python loop over cells. A missing value is nothing, an empty text is `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import codecs
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from .arrow_kinds import is_binary, is_string
+from .broken_lines import spliced
 from .errors import InputError
 
 ROWS = 50_000
@@ -27,6 +29,8 @@ def write_csv(
     titles: Sequence[str] | None = None,
     line_end: str = "\n",
     sep_line: str | None = None,
+    order_mark: bool = False,
+    broken: Sequence[tuple[int, bytes]] = (),
 ) -> None:
     """Write a table as UTF-8 CSV.
 
@@ -44,6 +48,10 @@ def write_csv(
         A newline, or a return and a newline.
     sep_line : str, optional
         Comes first and says the delimiter, such as ``"sep=;"``.
+    order_mark : bool
+        Whether the file begins with a byte order mark.
+    broken : sequence of (int, bytes)
+        Lines that are no rows: how many rows come before each, and what it holds.
 
     Raises
     ------
@@ -63,15 +71,27 @@ def write_csv(
     header = [
         cell if name or len(names) == 1 else "" for name, cell in zip(names, quoted, strict=True)
     ]
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        file.write("" if sep_line is None else sep_line + line_end)
-        file.write(delimiter.join(header) + line_end if names else "")
-        for batch in table.to_batches(max_chunksize=ROWS):
-            cells = [_cells(column, delimiter) for column in batch.columns]
-            if len(cells) == 1:  # an empty line is no row
-                cells = [pc.if_else(pc.equal(cells[0], ""), QUOTE * 2, cells[0])]
-            lines = pc.binary_join_element_wise(*cells, pa.scalar(delimiter, pa.large_string()))
-            file.write("".join(f"{line}{line_end}" for line in lines.to_pylist()))
+    end = line_end.encode()
+    with open(path, "wb") as file:
+        file.write(codecs.BOM_UTF8 if order_mark else b"")
+        file.write(b"" if sep_line is None else sep_line.encode() + end)
+        file.write(delimiter.join(header).encode() + end if names else b"")
+        if broken:
+            rows = (line.encode() for batch in _lines(table, delimiter) for line in batch)
+            file.writelines(line + end for line in spliced(rows, broken))
+            return
+        for batch in _lines(table, delimiter):
+            file.write("".join(f"{line}{line_end}" for line in batch).encode())
+
+
+def _lines(table: pa.Table, delimiter: str) -> Iterator[list[str]]:
+    """Yield batches of rows as lines without their ends."""
+    for batch in table.to_batches(max_chunksize=ROWS):
+        cells = [_cells(column, delimiter) for column in batch.columns]
+        if len(cells) == 1:  # an empty line is no row
+            cells = [pc.if_else(pc.equal(cells[0], ""), QUOTE * 2, cells[0])]
+        lines = pc.binary_join_element_wise(*cells, pa.scalar(delimiter, pa.large_string()))
+        yield lines.to_pylist()
 
 
 def _cells(column: pa.Array, delimiter: str) -> pa.Array:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .broken_lines import BrokenLines
 from .choice import Choice
 from .columns import read_labels, read_row_ids, read_splits
 from .issues import Issues
@@ -44,6 +45,10 @@ class FilePart:
         The first line of a file of delimited text that says the delimiter, such as ``sep=;``.
     lines : pyarrow.LargeBinaryArray, shape (n,), or None
         The rows of a JSON or JSON Lines file, each on a line of its own, as UTF-8.
+    order_mark : bool
+        Whether a file of text begins with the byte order mark of UTF-8.
+    broken : BrokenLines or None
+        What of a file of text is no row.
     """
 
     name: str
@@ -55,6 +60,8 @@ class FilePart:
     line_end: str | None = None
     sep_line: str | None = None
     lines: pa.Array | None = field(default=None, repr=False)
+    order_mark: bool = False
+    broken: BrokenLines | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

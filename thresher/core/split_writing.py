@@ -52,6 +52,8 @@ def write_splits(
     sep_line: str | None = None,
     stored: pa.Schema | None = None,
     lines: Mapping[str, Sequence[bytes]] = MappingProxyType({}),
+    order_mark: bool = False,
+    broken: Mapping[str, Sequence[tuple[int, bytes]]] = MappingProxyType({}),
 ) -> dict[str, Path]:
     """Write each split by its name; features and the order of rows are kept.
 
@@ -61,12 +63,14 @@ def write_splits(
         A split without rows is written too.
     path : path-like
         A folder, or the file whose name gets ``-NAME`` for each split.
-    format, label, delimiter, line_end, sep_line, stored : optional
+    format, label, delimiter, line_end, sep_line, stored, order_mark : optional
         See `thresher.core.write_dataset`.
     titles : mapping of str to sequence of str, optional
         The first line of each split's file; only for ``"csv"``.
     lines : mapping of str to sequence of bytes, optional
         All rows of each split's file as JSON; only for ``"jsonl"`` and ``"json"``.
+    broken : mapping of str to sequence of (int, bytes), optional
+        Lines of each split's file that are no rows; only for CSV and JSON.
 
     Returns
     -------
@@ -106,6 +110,8 @@ def write_splits(
                 sep_line=sep_line,
                 stored=stored,
                 lines=lines.get(name),
+                order_mark=order_mark,
+                broken=broken.get(name, ()),
             )
     return places
 

@@ -8,9 +8,8 @@ dictionaries, statistics and compression of vectors and encoded images, which ga
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +19,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .arrow_kinds import is_binary
 from .columns import class_names, dataset_of, take_rows, take_table, with_column
 from .csv_writing import write_csv
 from .errors import InputError, check_choice
 from .files import atomic_path
 from .folder_writing import write_image_folder
+from .json_writing import json_rows, write_json_rows
 from .packing import data_suffix, name_parts, pack
 from .parquet_writing import write_parquet
 from .signatures import checked
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("directory", "parquet", "csv", "jsonl", "json", "imagefolder", "tar", "webdataset")
 JSON_FORMATS = ("jsonl", "json")
+TEXT_FORMATS = ("csv", *JSON_FORMATS)
 SUFFIXES = {
     ".parquet": "parquet",
     ".csv": "csv",
@@ -65,6 +65,8 @@ def write_dataset(
     sep_line: str | None = None,
     stored: pa.Schema | None = None,
     lines: Sequence[bytes] | None = None,
+    order_mark: bool = False,
+    broken: Sequence[tuple[int, bytes]] = (),
 ) -> Path:
     """Write a dataset atomically; features and the order of rows are kept.
 
@@ -99,6 +101,11 @@ def write_dataset(
     lines : sequence of bytes, optional
         The rows as JSON in UTF-8, to be written as they are; only for ``"jsonl"``
         and ``"json"``.
+    order_mark : bool
+        Whether a file of CSV or JSON begins with the byte order mark of UTF-8.
+    broken : sequence of (int, bytes)
+        Lines that are no rows: how many rows come before each, and what it holds; only for CSV
+        and JSON.
 
     Returns
     -------
@@ -127,6 +134,8 @@ def write_dataset(
         "sep_line": sep_line,
     }
     _check_options(chosen, label, {name for name, value in of_csv.items() if value is not None})
+    if (order_mark or broken) and chosen not in TEXT_FORMATS:
+        raise InputError(f"`order_mark` and `broken` are of CSV and JSON; this is {chosen!r}.")
     if lines is not None and (chosen not in JSON_FORMATS or len(lines) != len(dataset)):
         raise InputError(f"`lines` are those of {len(dataset)} rows of JSON.")
     _, suffix, packing = name_parts(target)
@@ -153,10 +162,17 @@ def write_dataset(
                 titles=titles,
                 line_end=line_end or "\n",
                 sep_line=sep_line,
+                order_mark=order_mark,
+                broken=broken,
             )
         elif chosen in JSON_FORMATS:
-            rows = _json_rows(self_contained(dataset)) if lines is None else lines
-            _write_json(rows, place, as_list=chosen == "json")
+            write_json_rows(
+                json_rows(self_contained(dataset).data.table) if lines is None else lines,
+                place,
+                as_list=chosen == "json",
+                order_mark=order_mark,
+                broken=broken,
+            )
         else:
             _write_directory(self_contained(dataset), place)
         if packing:
@@ -296,33 +312,6 @@ def _rows(dataset: datasets.Dataset, start: int, rows: int) -> pa.Table:
     if dataset._indices is None:
         return table.slice(start, rows)
     return take_table(table, dataset._indices.column(0).slice(start, rows).to_numpy())
-
-
-def _json_rows(dataset: datasets.Dataset) -> Iterator[bytes]:
-    table = dataset.data.table
-    for item in table.schema:
-        if _holds_bytes(item.type):
-            raise InputError(
-                f"A file of JSON cannot hold the column {item.name!r} ({item.type}). Use .parquet."
-            )
-    for batch in table.to_batches(max_chunksize=10_000):
-        for row in batch.to_pylist():
-            yield json.dumps(row, ensure_ascii=False, default=str).encode()
-
-
-def _write_json(rows: Iterable[bytes], path: Path, *, as_list: bool) -> None:
-    with open(path, "wb") as file:
-        if not as_list:
-            file.writelines(row + b"\n" for row in rows)
-            return
-        file.write(b"[")
-        file.writelines((b",\n" if at else b"\n") + row for at, row in enumerate(rows))
-        file.write(b"\n]\n")
-
-
-def _holds_bytes(kind: pa.DataType) -> bool:
-    inner = [kind.field(i).type for i in range(kind.num_fields)]
-    return is_binary(kind) or any(map(_holds_bytes, inner))
 
 
 def _write_image_folder(dataset: datasets.Dataset, path: Path, *, label: str) -> None:

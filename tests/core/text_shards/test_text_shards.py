@@ -119,7 +119,19 @@ def test_plain_text_is_one_text_a_line(tmp_path: Path) -> None:
     (shard,) = open_shards(path)
     rewrite_shard(shard, tmp_path / "b.txt", lambda block: Change(
         np.ones(len(block.texts), bool), {0: "a\nb"}))  # fmt: skip
-    assert (tmp_path / "b.txt").read_bytes() == b"a b\r\ntwo \nthree"
+    assert (tmp_path / "b.txt").read_bytes() == b"\xef\xbb\xbfa b\r\ntwo \nthree"
+
+
+@pytest.mark.parametrize("suffix", ["", "gz"])
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "txt"])
+def test_a_byte_order_mark_stays(kind: str, suffix: str, tmp_path: Path) -> None:
+    lines = {"jsonl": b'{"text": "a"}\n{"text": "b"}\n', "csv": b"text\na\nb\n", "txt": b"a\nb\n"}
+    for mark in (b"\xef\xbb\xbf", b""):
+        path = tmp_path / f"a.{kind}{'.' + suffix if suffix else ''}"
+        (shard,) = open_shards(write(path, packed(mark + lines[kind], suffix)))
+        rewrite_shard(shard, tmp_path / "out", lambda _: Change(np.array([0, 1])))
+        rest = lines[kind].replace(b'{"text": "a"}\n', b"").replace(b"a\n", b"")
+        assert unpacked((tmp_path / "out").read_bytes(), suffix) == mark + rest
 
 
 def test_conversations_lists_and_several_columns_are_texts(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ class Records:
         Lines of a file of tabs whose quotes are plain characters.
     spans : ndarray of int64, shape (n,)
         How many lines each record goes over.
+    bad_spans : list of int
+        How many lines each that was left out goes over.
     """
 
     data: bytes
@@ -50,6 +52,7 @@ class Records:
     spans: np.ndarray
     bad: list[tuple[int, str]] = field(default_factory=list)
     mended: list[int] = field(default_factory=list)
+    bad_spans: list[int] = field(default_factory=list)
 
 
 def cut_records(
@@ -282,6 +285,7 @@ class _Cutter:
         ends = np.r_[heads[1:], len(inside)][np.searchsorted(heads, first)]
         kept = ~np.isin(first, list(self.bad))
         spans = (ends - first)[kept]
+        over = dict(zip(first.tolist(), (ends - first).tolist(), strict=True))
         return Records(
             self._joined(first, ends),
             first[kept] + 1,
@@ -290,6 +294,7 @@ class _Cutter:
             spans,
             sorted((line + 1, reason) for line, reason in self.bad.items()),
             self.mended,
+            [over.get(line, 1) for line in sorted(self.bad)],
         )
 
     def _joined(self, first: np.ndarray, ends: np.ndarray) -> bytes:

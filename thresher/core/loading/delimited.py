@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc_csv
 
+from ..broken_lines import CSV, BrokenLines, lines_at
 from ..choice import Choice
 from .csv_records import HIDDEN_LINES, Records, cut_records
-from .encoding import UnclearEncoding
+from .encoding import UNKNOWN, Decoded, UnclearEncoding
 from .parts import Part, Source, bad_row
 from .sep_line import delimiter_in, without_sep_line
 from .table_form import Layout, find_layout
@@ -43,31 +44,46 @@ def read_delimited(path: Path, name: str, source: Source, *, usual: str | None) 
     layout = find_layout(data, source.form, usual=usual)
     source.choices |= layout.choices
     records = cut_records(data, delimiter=layout.delimiter, mark=decoded.mark, fault=decoded.fault)
-    question = decoded.question
-    del decoded, data
-    _check_header(records, layout, question)
+    del data
+    _check_header(records, layout, decoded.question)
     source.bad += [bad_row(f"{name}:{line}", reason) for line, reason in records.bad]
     source.choices |= _said(records)
     broken: list[pc_csv.InvalidRow] = []
     table = _parsed(records, layout, broken)
     lines = records.lines.tolist()
+    spans = list(zip((line for line, _ in records.bad), records.bad_spans, strict=True))
     for row in broken:
         at = row.number - 1
         span = int(records.spans[at])
         where = "" if span == 1 else f" to {lines[at] + span - 1}"
+        spans.append((lines[at], span))
         columns = f"{row.actual_columns} columns, not {row.expected_columns}"
         source.bad.append(bad_row(f"{name}:{lines[at]}{where}", f"broken line ({columns})"))
     usable = np.ones(len(lines), bool)
     usable[[row.number - 1 for row in broken]] = False
     usable[: int(layout.header)] = False
+    numbers = records.lines[usable]
     return Part(
         name,
         table,
-        numbers=records.lines[usable],
+        numbers=numbers,
         titles=layout.titles,
         line_end=line_end,
         sep_line=sep_line,
+        order_mark=decoded.order_mark,
+        broken=_broken(decoded, sorted(spans), numbers),
     )
+
+
+def _broken(
+    decoded: Decoded, spans: list[tuple[int, int]], numbers: np.ndarray
+) -> BrokenLines | None:
+    if not spans:
+        return None
+    lines = lines_at(decoded.data, spans, decoded.raw)
+    if decoded.mark:
+        lines = [line.replace(decoded.mark, UNKNOWN) for line in lines]
+    return BrokenLines(CSV, np.searchsorted(numbers, [line for line, _ in spans]), lines)
 
 
 def _check_header(records: Records, layout: Layout, question: str) -> None:

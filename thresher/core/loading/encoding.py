@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from ..errors import FormError, InputError
@@ -31,6 +31,7 @@ ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+UNKNOWN = "\ufffd".encode()  # what stands for such bytes where text is written again
 SAMPLE_BYTES, SAMPLE_WORDS = 200_000, 20_000
 SURE, CLEARLY, MARGIN, NEARLY, CERTAIN = 0.1, 1.5, 1.05, 0.9, 0.9
 ENOUGH_BYTES = 24  # of distinct words that are not ASCII; with fewer, the margin must be clear
@@ -66,6 +67,10 @@ class Decoded:
         Stands where bytes of the file mean nothing; empty where all do.
     question : str
         What to ask the user where a line that holds such bytes cannot be spared.
+    raw : dict of int to bytes
+        Lines of UTF-8 with such bytes, from 0, as the file has them.
+    order_mark : bool
+        Whether the file begins with the byte order mark of UTF-8.
     """
 
     data: bytes
@@ -73,6 +78,8 @@ class Decoded:
     reason: str = ""
     mark: bytes = field(default=b"", repr=False)
     question: str = field(default="", repr=False)
+    raw: dict[int, bytes] = field(default_factory=dict, repr=False)
+    order_mark: bool = False
 
     @property
     def fault(self) -> str:
@@ -113,6 +120,11 @@ def to_utf8(data: bytes, *, name: str, encoding: str | None = None) -> Decoded:
     UnclearEncoding
         When it cannot be told with confidence.
     """
+    found = _decoded(data, name=name, encoding=encoding)
+    return replace(found, order_mark=data.startswith(codecs.BOM_UTF8))
+
+
+def _decoded(data: bytes, *, name: str, encoding: str | None) -> Decoded:
     if encoding is not None:
         return _as_told(data, encoding)
     for mark, found in ORDER_MARKS:
@@ -154,7 +166,10 @@ def _replaced(data: bytes, encoding: str, reason: str) -> Decoded:
     except UnicodeDecodeError:
         mark = _unused(data)
     text = data.decode(encoding, errors="replace").replace("\ufffd", mark)
-    return Decoded(text.encode(), encoding, reason, mark.encode())
+    raw = {}
+    if codecs.lookup(encoding).name == "utf-8":
+        raw = {at: line for at, line in enumerate(data.split(b"\n")) if not is_utf8(line)}
+    return Decoded(text.encode(), encoding, reason, mark.encode(), raw=raw)
 
 
 def _unused(data: bytes) -> str:
@@ -183,9 +198,10 @@ def _utf8_mostly(data: bytes, *, name: str, certain: bool) -> Decoded:
 
 def _without(lines: list[bytes], bad: list[int], *, mark: str, question: str) -> Decoded:
     """Put a mark where bytes of the bad lines mean nothing, which sets these lines aside."""
-    for number in bad:
-        lines[number] = lines[number].decode(errors="replace").replace("\ufffd", mark).encode()
-    return Decoded(b"\n".join(lines), mark=mark.encode(), question=question)
+    raw = {number: lines[number] for number in bad}
+    for number, line in raw.items():
+        lines[number] = line.decode(errors="replace").replace("\ufffd", mark).encode()
+    return Decoded(b"\n".join(lines), mark=mark.encode(), question=question, raw=raw)
 
 
 def _unclear(data: bytes, name: str) -> str:

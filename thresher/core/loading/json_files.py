@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from ..broken_lines import JSON_LINES, JSON_LIST, BrokenLines
 from ..choice import Choice
-from .encoding import Decoded
+from .encoding import UNKNOWN, Decoded
 from .parts import Part, Source, bad_row, first_line, table_of
 from .text_files import read_text
 
@@ -50,6 +52,7 @@ def read_json(path: Path, name: str, source: Source) -> Part:
         raise ValueError("not a list of objects, nor columns of equal length")
     good: list[dict[str, Any]] = []
     numbers: list[int] = []
+    broken: list[tuple[int, bytes]] = []
     for number, row in enumerate(value, 1):
         reason = _fault(row, decoded)
         if reason is None:
@@ -57,25 +60,43 @@ def read_json(path: Path, name: str, source: Source) -> Part:
             numbers.append(number)
         else:
             source.bad.append(bad_row(f"{name}:{number}", reason))
+            broken.append((len(good), json.dumps(row, ensure_ascii=holds_half(row)).encode()))
     lines = [json.dumps(row, ensure_ascii=False).encode() for row in good]
-    return _part(name, good, numbers, source, lines)
+    part = _part(name, good, numbers, source, lines)
+    return _with_broken(part, decoded, broken, kind=JSON_LIST)
 
 
 def _lines(decoded: Decoded, name: str, source: Source) -> Part:
     rows: list[dict[str, Any]] = []
     numbers: list[int] = []
     lines: list[bytes] = []
+    broken: list[tuple[int, bytes]] = []
     for number, line in enumerate(decoded.data.split(b"\n"), 1):
         if not line.strip():
             continue
         row, reason = read_row(line, decoded)
         if row is None:
             source.bad.append(bad_row(f"{name}:{number}", f"broken line ({reason})"))
+            broken.append((len(rows), decoded.raw.get(number - 1, line)))
             continue
         rows.append(row)
         numbers.append(number)
         lines.append(line)
-    return _part(name, rows, numbers, source, lines)
+    part = _part(name, rows, numbers, source, lines)
+    return _with_broken(part, decoded, broken, kind=JSON_LINES)
+
+
+def _with_broken(
+    part: Part, decoded: Decoded, broken: list[tuple[int, bytes]], *, kind: str
+) -> Part:
+    """Add what is no row, and whether the file begins with a byte order mark."""
+    kept = None
+    if broken:
+        lines = [line for _, line in broken]
+        if decoded.mark:
+            lines = [line.replace(decoded.mark, UNKNOWN) for line in lines]
+        kept = BrokenLines(kind, np.array([place for place, _ in broken], np.int64), lines)
+    return replace(part, order_mark=decoded.order_mark, broken=kept)
 
 
 def read_row(line: bytes, decoded: Decoded) -> tuple[dict[str, Any] | None, str]:

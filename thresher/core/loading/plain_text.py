@@ -57,4 +57,5 @@ def read_plain_text(path: Path, name: str, source: Source) -> Part:
     filled = [(number, line.rstrip("\r")) for number, line in enumerate(lines, 1) if line.strip()]
     source.choices["lines"] = Choice("one text each", "no delimiter cuts them into columns alike")
     table = pa.table({"text": pa.array([line for _, line in filled], pa.string())})
-    return Part(name, table, numbers=np.array([number for number, _ in filled], np.int64))
+    numbers = np.array([number for number, _ in filled], np.int64)
+    return Part(name, table, numbers=numbers, order_mark=decoded.order_mark)

@@ -230,7 +230,8 @@ def keep_where(source: Source, where: Mapping[str, Any] | None) -> Source:
             numbers = part.row_numbers()[mask.to_numpy()]
             lines = None if part.lines is None else part.lines.filter(mask.combine_chunks())
             rows = part.table.filter(mask)
-            parts.append(replace(part, table=rows, numbers=numbers, lines=lines))
+            # Nobody knows whether a line that is no row would have been wanted.
+            parts.append(replace(part, table=rows, numbers=numbers, lines=lines, broken=None))
         there = set(map(class_key, present))
         missing = [str(value) for key, value in values.items() if key not in there]
         if missing:

@@ -34,7 +34,7 @@ def read_text(path: Path, name: str, source: Source) -> Decoded:
     decoded = to_utf8(data, name=name, encoding=source.form.encoding)
     if b"\n" not in decoded.data and b"\r" in decoded.data:
         # As old Macintosh programs ended lines.
-        decoded = replace(decoded, data=decoded.data.replace(b"\r", b"\n"))
+        decoded = replace(decoded, data=decoded.data.replace(b"\r", b"\n"), raw={})
     if packed is not None:
         source.choices["packed"] = Choice(packed, f"{name} begins as such files do")
     if decoded.reason:

@@ -56,6 +56,14 @@ def read_lines(path: Path) -> Iterator[bytes]:
         yield rest.removeprefix(_MARK) if number == 1 else rest
 
 
+def order_mark(path: Path) -> bytes:
+    """Return the byte order mark of UTF-8 where a file begins with it, else nothing."""
+    try:
+        return _MARK if next(_chunks(path), b"").startswith(_MARK) else b""
+    except _DAMAGED:  # who reads the lines is told
+        return b""
+
+
 def _chunks(path: Path) -> Iterator[bytes]:
     kind = packing(path)
     openers = dict(OPENERS.values())

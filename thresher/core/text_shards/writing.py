@@ -24,6 +24,7 @@ from ..errors import InputError
 from ..files import atomic_path
 from ..loading.compression import packing
 from .blocks import Block, Change
+from .lines import order_mark
 from .parquet import text_columns
 from .reading import read_blocks
 from .records import header_of, json_row
@@ -91,7 +92,7 @@ def _rewrite_lines(shard: TextShard, target: Path, decide: Decide) -> Written:
         header, names, delimiter = header_of(shard)
     written = Written()
     with _packed(target, packing(shard.path)) as file:
-        file.write(header)
+        file.write(order_mark(shard.path) + header)
         for block in read_blocks(shard, whole=True):
             change = decide(block)
             records = [record if isinstance(record, bytes) else b"" for record in block.records]
