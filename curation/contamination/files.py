@@ -20,7 +20,7 @@ from thresher.core.signatures import checked
 from thresher.core.text_shards import TextShard, open_shards
 
 from ..sharded.work import Work, open_work
-from ..text_files.cleaning import ACTIONS, MASKS, clean_files
+from ..text_files.cleaning import ACTIONS, MASKS, clean_files, forget_clean_files
 from ..text_files.seen import Seen, check_folder, failed_files, read_seen
 from .index import WHOLE, BenchmarkIndex, Benchmarks, N, build_index
 from .paraphrases import FindClose, JoinPassages, LearnLevel, read_level
@@ -179,11 +179,15 @@ def decontaminate(
             ranges = [path / "ranges.parquet" for path in joined]
             texts = write_told(folder, shards, judged, joined, items=items, seen=seen)
             summary["paraphrases"] = level | {"texts": texts}
+        else:
+            (folder / "paraphrases.parquet").unlink(missing_ok=True)
         write_json(folder / "report.json", summary)
         clean: list[Path] = []
         if action != "report":
             target = folder / "clean"
             clean = clean_files(work, target, shards, ranges, seen=seen, mask=MASKS[action])
+        else:
+            forget_clean_files(work)
     return Decontamination(folder, **summary, clean=clean)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from thresher.core.counted import counted
 from thresher.core.encoders import get_encoder
 from thresher.core.encoders.protocol import Encoder
 from thresher.core.errors import InputError
@@ -33,6 +35,7 @@ from .scoring import SCHEMA, ScoreShard, Shard
 from .vectors import PairVectors, find_vectors
 
 PathLike = str | os.PathLike[str]
+NAMED = 5  # stretches of damage in an error
 Encoders = str | tuple[Encoder, Encoder]
 
 
@@ -131,7 +134,8 @@ def score_pairs(
     Raises
     ------
     InputError
-        For files without captions, encoders of two spaces, and vectors that do not fit.
+        For files without captions, encoders of two spaces, vectors that do not fit, and where
+        nothing but damage is found.
     """
     paths = _files(sources)
     if encoder is not None and vectors is not None:
@@ -153,7 +157,21 @@ def score_pairs(
         task = ScoreShard(reader, found, other, decode)
         folders = work.do("score", task, key=key, shards=named)
         tell_cuts(folders)
-        return _collected(shards, folders, work, key=[*named, *prints], random_state=random_state)
+        scores = _collected(shards, folders, work, key=[*named, *prints], random_state=random_state)
+    if not len(scores) and len(scores.set_aside):
+        raise InputError(_no_pairs(scores))
+    return scores
+
+
+def _no_pairs(scores: PairScores) -> str:
+    """Say why there is nothing, with the first of what could not be read."""
+    first = [f"{issue.row_id}: {issue.detail}" for issue in islice(scores.set_aside, NAMED)]
+    more = len(scores.set_aside) - len(first)
+    rest = f"; and {more:,} more" if more else ""
+    return (
+        f"There is no pair in {counted(len(scores.paths), 'shard')}: {'; '.join(first)}{rest}. "
+        "Fetch them anew, or leave them out."
+    )
 
 
 def _files(sources: Sequence[PathLike]) -> list[Path]:

@@ -23,6 +23,7 @@ from thresher.core.tar_writing import add_members
 
 from ..sharded.parquet_files import clean_paths
 from ..sharded.work import open_work
+from ..sharded.written import written_into
 from .collecting import PairScores
 from .reading import table_parts, tar_samples
 
@@ -94,7 +95,7 @@ def write_pair_shards(
     kept : ndarray of bool, shape (n,)
     folder : path
         Gets a file for each shard: tar files and Parquet files under their names, other tables as
-        Parquet files.
+        Parquet files. Those of an earlier call with other shards are removed.
     work_folder : path
         Keeps what is written, so that a killed run goes on.
     executor, workers
@@ -119,12 +120,14 @@ def write_pair_shards(
     key = [scores.key, fingerprint(kept)]
     with open_work(Path(work_folder), executor=executor, workers=workers) as work:
         parts = work.do("write", WriteShard(), key=key, shards=shards)
-    for part, target in zip(parts, targets, strict=True):
-        with atomic_path(target) as temporary:
-            try:
-                os.link(part / target.name, temporary)
-            except OSError:  # another disk, or one without links
-                shutil.copyfile(part / target.name, temporary)
+        names = [target.name for target in targets]
+        with written_into(Path(folder), names, work=Path(work_folder)):
+            for part, target in zip(parts, targets, strict=True):
+                with atomic_path(target) as temporary:
+                    try:
+                        os.link(part / target.name, temporary)
+                    except OSError:  # another disk, or one without links
+                        shutil.copyfile(part / target.name, temporary)
     return targets
 
 

@@ -20,7 +20,7 @@ from thresher.core.signatures import checked
 from thresher.core.text_shards import TextShard, open_shards
 
 from ..sharded.work import Work, open_work
-from ..text_files.cleaning import ACTIONS, MASKS, clean_files
+from ..text_files.cleaning import ACTIONS, MASKS, clean_files, forget_clean_files
 from ..text_files.seen import check_folder, failed_files, read_seen, write_set_aside
 from ..text_files.tables import write_table
 from .scanning import (
@@ -171,6 +171,8 @@ def find_repeated_spans(
             ranges = [path / f"{name}.parquet" for path in marked]
             target = folder / "clean"
             clean = clean_files(work, target, shards, ranges, seen=seen, mask=MASKS[action])
+        else:
+            forget_clean_files(work)
     return RepeatedSpans(folder, clean=clean, **summary)
 
 

@@ -17,11 +17,12 @@ from thresher.core.text_shards import Block, Change, TextShard, rewrite_shard
 from ..sharded.work import Work
 from .ranges import joined_ranges
 from .seen import Seen
-from .targets import write_targets
+from .targets import forget_targets, write_targets
 
 # What takes the place of a range, by what is asked for; None: the row goes.
 MASKS: dict[str, str | None] = {"drop": None, "mask": "[removed]", "cut": ""}
 ACTIONS = ("report", *MASKS)
+TASK = "clean"
 
 
 @dataclass
@@ -125,5 +126,10 @@ def clean_files(
     }
     key = [mask, [shard.state() for shard in shards], [path.parent.parent.name for path in ranges]]
     targets = {name: job[2] for name, job in jobs.items()}
-    write_targets(work, work.task("clean", CleanFile(mask), key), jobs, targets)
+    write_targets(work, work.task(TASK, CleanFile(mask), key), jobs, targets)
     return list(targets.values())
+
+
+def forget_clean_files(work: Work) -> None:
+    """Remove clean files of an earlier call: they are not of what this one reports."""
+    forget_targets(work, TASK)

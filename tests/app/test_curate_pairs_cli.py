@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from thresher.app import curate_pairs
 from thresher.app.cli.commands import app
 from thresher.app.cli.curate_pairs import PAIR_OPTIONS
 from thresher.core import Issues, Manifest
@@ -233,3 +234,12 @@ def test_a_label_that_is_none_is_named_with_its_pair(shards, tmp_path):
     result = call(*shards, "--work", tmp_path / "work", "--labels", tmp_path / "judged.csv")
     assert isinstance(result.exception, InputError)
     assert "has 'meh' for the pair 'b'." in str(result.exception)
+
+
+def test_damaged_shards_alone_are_an_error_that_names_them(tmp_path):
+    (tmp_path / "a.tar").write_bytes(b"no tar" * 400)
+    (tmp_path / "b.parquet").write_bytes(b"no parquet")
+    with pytest.raises(
+        InputError, match=r"no pair in 2 shards: a\.tar: .*; b\.parquet: unreadable"
+    ):
+        curate_pairs([tmp_path / "a.tar", tmp_path / "b.parquet"], work=tmp_path / "work")

@@ -85,6 +85,45 @@ def test_turns_and_tables_are_masked_too() -> None:
     assert back[0]["messages"][1] == turns[1]
 
 
+def test_all_columns_of_text_are_looked_at_and_the_others_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = (
+        '{"id": 7, "text": "Nothing", "from": "ann@example.org", "meta": {"ip": ["81.2.69.142"]}}'
+    )
+    Path("more.jsonl").write_text(line + "\n", encoding="utf-8")
+    found = thresher.app.curate_personal("more.jsonl", action="mask", clean="masked.jsonl")
+    masked = line.replace("ann@example.org", "[EMAIL]").replace("81.2.69.142", "[IP]")
+    assert Path("masked.jsonl").read_text(encoding="utf-8") == masked + "\n"
+    assert found.facts["pieces"] == {"email": 1, "ip": 1}
+    assert found.facts["columns"] == ["text", "from", "meta"]
+    assert found.facts["columns_not_looked_at"] == ["id"]
+    one = thresher.app.curate_personal("more.jsonl", text="text")
+    assert one.facts["pieces"] == {}
+    assert one.facts["columns_not_looked_at"] == ["from", "meta", "id"]
+    told = CliRunner().invoke(app, ["curate", "personal", "more.jsonl"])
+    assert "personal data in 1 row: email 1, ip 1" in told.stdout
+    assert "columns looked at: text, from, meta; not looked at: id" in told.stdout
+
+
+def test_tables_of_numbers_and_addresses_are_looked_at() -> None:
+    rows = [f"{at},{at * at},c{at}@example.org" for at in range(5)]
+    Path("table.csv").write_text("\n".join(["x,y,mail", *rows]) + "\n", encoding="utf-8")
+    found = thresher.app.curate_personal("table.csv", action="mask", clean="masked.csv")
+    assert found.facts["pieces"] == {"email": 5}
+    assert "@" not in Path("masked.csv").read_text(encoding="utf-8")
+    assert Path("masked.csv").read_text(encoding="utf-8").startswith("x,y,mail\n0,0,[EMAIL]\n")
+
+
+def test_lines_that_are_no_rows_do_not_stay_beside_masked_ones() -> None:
+    lines = ["text,n", "ask ann@example.org,1", "bob@example.org,2,3", "fine,4"]
+    Path("broken.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    thresher.app.curate_personal("broken.csv", action="mask", clean="masked.csv")
+    assert Path("masked.csv").read_text(encoding="utf-8") == "text,n\nask [EMAIL],1\nfine,4\n"
+    for file in Path("masked.csv.undo").iterdir():
+        assert b"bob@" not in file.read_bytes()
+
+
 def test_no_label_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     Path("plain.csv").write_text("text\nask ann@example.org\nask us\n", encoding="utf-8")
     assert thresher.app.curate_personal("plain.csv").facts["pieces"] == {"email": 1}

@@ -116,6 +116,13 @@ def test_bad_calls_are_explained(files, tmp_path, monkeypatch, words, message):
     assert message in str(result.exception)
 
 
+def test_clean_files_of_an_earlier_call_do_not_stay(files, tmp_path):
+    options = ["--column", "text", "--work", tmp_path / "w", "--clean", tmp_path / "clean"]
+    for sources in (files, files[1:]):
+        assert call(*sources, *options).exit_code == 0
+    assert [path.name for path in (tmp_path / "clean").iterdir()] == ["part-1.parquet"]
+
+
 def added(files, tmp_path, *options):
     """Curate the first file by arrival, then add the second one to it."""
     common = ["--column", "text", "--threshold", 0.99, *options]

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from thresher.app import curate_duplicates
 from thresher.core import load_dataset, with_row_ids
 from thresher.core.errors import InputError
 from thresher.core.manifest import Manifest
@@ -234,3 +235,25 @@ def test_the_page_of_a_run_links_pictures_and_tells_nothing_of_training(
         assert "FLOP" not in text
         assert "GPU" not in text
         assert "seen in training" not in text
+
+
+def test_splits_that_are_no_more_leave_no_clean_file(tmp_path):
+    rows = pd.DataFrame({"text": texts()})
+    rows[:30].to_csv(tmp_path / "a.csv", index=False)
+    rows[30:].to_csv(tmp_path / "b.csv", index=False)
+    both = {"train": str(tmp_path / "a.csv"), "test": str(tmp_path / "b.csv")}
+    clean = tmp_path / "clean.csv"
+
+    def written():
+        return sorted(path.name for path in tmp_path.glob("clean*"))
+
+    curate_duplicates(both, exact=True, clean=clean)
+    assert written() == ["clean-test.csv", "clean-train.csv", "clean.csv.undo"]
+    curate_duplicates(both["train"], exact=True, clean=clean)
+    assert written() == ["clean.csv", "clean.csv.undo"]
+    curate_duplicates(both, exact=True, clean=clean)
+    assert written() == ["clean-test.csv", "clean-train.csv", "clean.csv.undo"]
+    # What somebody has changed since stays.
+    (tmp_path / "clean-test.csv").write_text("text\nmine\n")
+    curate_duplicates(both["train"], exact=True, clean=clean)
+    assert (tmp_path / "clean-test.csv").read_text() == "text\nmine\n"

@@ -15,7 +15,7 @@ from rich.table import Table
 
 import thresher.app
 from thresher.app.console import Bars
-from thresher.app.terminal import Terminal, visible, write_line
+from thresher.app.terminal import Terminal, result_console, visible, write_line
 
 HOSTILE = "\x1b]0;title\x07\x1b[31mred\x1b]52;c;eA==\x1b\\ \x9b2J \r\b \u202egnp.exe \u2028 \ud83d"
 
@@ -47,6 +47,21 @@ def test_cells_and_messages_show_it_too(is_terminal: bool) -> None:
     written = stream.getvalue()
     assert written.count(visible(HOSTILE)) == 5
     assert all(line.isprintable() for line in written.splitlines())
+
+
+def test_a_pipe_gets_whole_lines_and_columns_say_otherwise(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lines() -> list[str]:
+        table = Table("name")
+        table.add_row("x" * 300)
+        result_console().print(table)
+        return capsys.readouterr().out.splitlines()
+
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert max(map(len, lines())) == 304
+    monkeypatch.setenv("COLUMNS", "60")
+    assert max(map(len, lines())) == 60
 
 
 def test_colors_of_our_own_stay() -> None:

@@ -66,6 +66,7 @@ def changed(cell: Any, change: Callable[[str], str]) -> Any:
 
 
 def _with_lines(part: GivenPart, columns: Sequence[str], change: Callable[[str], str]) -> GivenPart:
+    part = replace(part, broken=None)  # lines that are no rows hold texts that nobody changed
     if part.lines is None:
         return part
     lines = [_line(line, columns, change) for line in part.lines.to_pylist()]

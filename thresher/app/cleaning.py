@@ -37,6 +37,7 @@ from ..core.writing import (
     with_named_classes,
     write_dataset,
 )
+from .clean_places import HEADER, read_back, remove_stale, undo_folder, untouched
 from .given import digest, given_dataset, given_rows
 from .layout import SplitLayout, layouts_of, split_apart, split_of_rows
 from .unread_lines import STAY, UnreadLines, lines_stay
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 # Formats that keep class codes and the features behind them; in others names stand.
 WITH_FEATURES = ("directory", "parquet")
-ORDER, CHANGED, HEADER = "order.parquet", "changed.parquet", "undo.json"
+ORDER, CHANGED = "order.parquet", "changed.parquet"
 LINES = "lines.parquet"  # of what was JSON: the rows in `CHANGED` as they stood there
 
 
@@ -153,6 +154,7 @@ def apply_manifest(
     splits = None if every is None else every[stays]
     unread = UnreadLines.of(loaded, apart=bool(layouts))
     held = unread.safe(header=given_rows(loaded).titles != ())
+    before = untouched(out)
     written = write_clean(
         applied,
         out,
@@ -183,6 +185,7 @@ def apply_manifest(
         "order_mark": style["order_mark"],
         "layouts": [layout.to_json() for layout in layouts],
     }
+    remove_stale(before, written.values())
     counts = manifest.counts()
     undo = _save_undo(out, rows, order, header, lines, unread)
     in_splits = (
@@ -198,11 +201,6 @@ def layouts_to_write(loaded: LoadedDataset, kind: str) -> tuple[SplitLayout, ...
     """Return the splits that are written apart: several, or those of a ``DatasetDict``."""
     layouts = layouts_of(loaded)
     return layouts if len(layouts) > 1 or kind == "directory" else ()
-
-
-def read_back(out: Path, written: dict[str, Path], *, kind: str) -> dict[str, Path]:
-    """Return what is read to take clean data back: an image folder whole, else split by split."""
-    return {"": out} if kind == "imagefolder" else written
 
 
 def write_clean(
@@ -297,11 +295,6 @@ def titles_of(loaded: LoadedDataset) -> list[str] | None:
     given = given_rows(loaded)
     usual = given.titles is None or list(given.titles) == given.table.column_names
     return None if given.titles is None or usual else list(given.titles)
-
-
-def undo_folder(clean: Path) -> Path:
-    """Return where the way back from clean data is kept."""
-    return clean.with_name(clean.name + ".undo")
 
 
 def _with_paths(

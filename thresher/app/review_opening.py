@@ -188,7 +188,7 @@ def _refused(folder: Path, source: str) -> str:
 
 
 def _write(folder: Path, source: str, verdicts: Path, out: Path, *, by: str) -> Cleaned:
-    from .cleaning import undo_folder
+    from .clean_places import undo_folder
     from .judging import apply_decisions, decisions_beside, judged
     from .targets import check_spares, check_target
 

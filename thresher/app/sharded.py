@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypedDict, Unpack
@@ -18,6 +19,7 @@ from curation.sharded import curate_shards as decide_shards
 from curation.sharded.embedding import compared_columns
 from curation.sharded.kept import Kept
 from curation.sharded.parquet_files import parquet_schema
+from curation.sharded.written import written_into
 
 from ..core.errors import InputError
 from ..core.manifest_parts import ManifestParts
@@ -183,14 +185,27 @@ def curate_shards(
         against=asked["against"],
         memory=asked["memory"],
     )
-    written = _apply(manifest, paths, target, label=label, first_row=first)
+    written = _apply(manifest, paths, target, work=here, label=label, first_row=first)
     return CuratedShards(manifest, here / "manifest", roles, written)
 
 
 def _apply(
-    manifest: ManifestParts, sources: list[Place], target: Place | None, **options: Any
+    manifest: ManifestParts,
+    sources: list[Place],
+    target: Place | None,
+    *,
+    work: Path,
+    label: str | None,
+    first_row: int,
 ) -> list[Place]:
-    return [] if target is None else apply_to_shards(manifest, sources, target, **options)
+    """Write the clean files; in a folder those of an earlier call for other files go."""
+    if target is None:
+        return []
+    names = [source.name for source in sources]
+    # Behind rows that were kept before, and at an address, files of other calls stand beside.
+    alone = isinstance(target, Path) and not first_row
+    with written_into(Path(target), names, work=work) if alone else nullcontext():
+        return apply_to_shards(manifest, sources, target, label=label, first_row=first_row)
 
 
 def _check_sources(sources: list[Place], asked: Mapping[str, object]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..core.errors import InputError
 from ..core.packing import name_parts, with_stem
 from ..core.split_names import SPLIT_NAMES
-from .cleaning import undo_folder
+from .clean_places import undo_folder
 
 
 def check_target(path: Path | None, *, option: str, data: str = "") -> None:

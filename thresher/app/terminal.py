@@ -7,6 +7,7 @@ backwards; both are shown as Python would write them.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ from rich.text import Text
 _OBEYED = re.compile(
     "[\x00-\x08\x0b-\x1f\x80-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-_WIDTH_OF_FILES = 120
+_WIDTH_OF_FILES = 10_000  # lines that a pipe takes are not broken; no table is as wide
 
 
 def visible(text: str) -> str:
@@ -49,6 +50,11 @@ class Terminal(Console):
 
 
 def result_console() -> Terminal:
-    """Return the console for results: as wide as the terminal, or wide enough for a file."""
+    """Return the console for results: as wide as the terminal, in a file as each table needs.
+
+    The variable ``COLUMNS`` says another width.
+    """
     console = Terminal()
-    return console if console.is_terminal else Terminal(width=_WIDTH_OF_FILES)
+    if console.is_terminal or "COLUMNS" in os.environ:
+        return console
+    return Terminal(width=_WIDTH_OF_FILES)

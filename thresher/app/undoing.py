@@ -21,9 +21,9 @@ from ..core.loading.table_form import TableForm
 from ..core.manifest import Manifest
 from ..core.packing import data_suffix
 from ..core.schema import ROW_ID
-from ..core.split_writing import split_paths
 from ..core.writing import JSON_FORMATS, SUFFIXES, TEXT_FORMATS, choose_format
-from .cleaning import CHANGED, HEADER, LINES, ORDER, read_back, undo_folder, write_clean
+from .clean_places import HEADER, places_of_clean, undo_folder
+from .cleaning import CHANGED, LINES, ORDER, write_clean
 from .given import as_dataset, digest
 from .layout import SplitLayout
 from .unread_lines import UnreadLines
@@ -62,7 +62,7 @@ def undo_manifest(
     forms = {each.name: replace(form, header=each.titles != ()) for each in layouts}
     parts = [
         _kept(path, _of_split(order, name), changed.schema, features, forms.get(name, form))
-        for name, path in _places(clean, header).items()
+        for name, path in places_of_clean(clean, header).items()
     ]
     rows = pa.concat_tables([*parts, changed]).combine_chunks()
     place = pc.index_in(order[ROW_ID], value_set=rows[ROW_ID].combine_chunks())
@@ -83,7 +83,7 @@ def undo_manifest(
             "line_end": header.get("line_end") if kind == "csv" else None,
             "sep_line": header.get("sep_line") if kind == "csv" else None,
             "order_mark": kind in TEXT_FORMATS and header.get("order_mark", False),
-            "stored": _stored(_places(clean, header)) if header["format"] == "parquet" else None,
+            "stored": _stored(clean, header) if header["format"] == "parquet" else None,
         },
         layouts=layouts,
         splits=order["split"].to_numpy() if layouts else None,
@@ -102,7 +102,7 @@ def _lines(clean: Path, header: dict[str, Any], order: pa.Table) -> np.ndarray |
     if not file.is_file():
         return None
     line_of = dict(zip(*(column.to_pylist() for column in pq.read_table(file)), strict=True))
-    for name, path in _places(clean, header).items():
+    for name, path in places_of_clean(clean, header).items():
         own = _of_split(order, name)
         stays = own.filter(pc.not_equal(own["action"], "drop"))[ROW_ID].to_pylist()
         if not stays:
@@ -113,16 +113,9 @@ def _lines(clean: Path, header: dict[str, Any], order: pa.Table) -> np.ndarray |
     return np.array([line_of[row_id] for row_id in order[ROW_ID].to_pylist()], dtype=object)
 
 
-def _places(clean: Path, header: dict[str, Any]) -> dict[str, Path]:
-    """Return where each split was written; data in one table have the name of an empty text."""
-    names, kind = [layout["name"] for layout in header.get("layouts", [])], header["format"]
-    written = split_paths(clean, names, format=kind) if names else {"": clean}
-    return read_back(clean, written, kind=kind)
-
-
-def _stored(places: dict[str, Path]) -> pa.Schema | None:
+def _stored(clean: Path, header: dict[str, Any]) -> pa.Schema | None:
     """Return the types in the Parquet files that were written, where all have the same."""
-    first, *more = [pq.read_schema(path) for path in places.values()]
+    first, *more = [pq.read_schema(path) for path in places_of_clean(clean, header).values()]
     return first if all(schema == first for schema in more) else None
 
 
@@ -142,7 +135,7 @@ def _checked_header(manifest: Manifest, clean: Path) -> dict[str, Any]:
     header: dict[str, Any] = read_json(folder / HEADER)
     if header["manifest"] != manifest.fingerprint:
         raise InputError(f"{clean} was made with another manifest than this one.")
-    places = _places(clean, header)
+    places = places_of_clean(clean, header)
     lost = [path for path in places.values() if not path.exists()]
     if lost:
         raise InputError(f"There is no file or folder {lost[0]}.")

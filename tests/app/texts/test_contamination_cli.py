@@ -41,7 +41,7 @@ def test_items_are_found_and_texts_dropped() -> None:
     Path("other.jsonl").write_text('{"question": "never seen anywhere by anybody, nor written"}\n')
     result = call("crawl", *options, "--benchmark-text", "question", "--action", "drop")
     assert result.exit_code == 0, result.output
-    assert "5 texts: 2 contaminated, 1 rows could not be read" in result.stdout
+    assert "5 texts: 2 contaminated, 1 row could not be read" in result.stdout
     assert "quiz: 2 of 2 items found" in result.stdout
     assert "other: 0 of 1 items found" in result.stdout
     assert "set aside: c.parquet: unreadable file" in result.stdout

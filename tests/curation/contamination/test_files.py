@@ -183,6 +183,10 @@ def test_files_of_an_earlier_call_do_not_stay_among_the_clean_ones(tmp_path: Pat
     again = decontaminate(paths[:2], benchmarks, tmp_path / "out", action="drop")
     assert again.clean == first.clean[:2]
     assert sorted(own.parent.iterdir()) == sorted([*again.clean, own])
+    report = decontaminate(paths, benchmarks, tmp_path / "out", action="report")
+    assert report.clean == []
+    assert list(own.parent.iterdir()) == [own]
+    assert decontaminate(paths, benchmarks, tmp_path / "out", action="mask").clean == first.clean
 
 
 def test_another_action_and_lost_files_are_written_anew(tmp_path: Path) -> None:

@@ -75,6 +75,19 @@ def test_new_shards_hold_the_kept_members_as_they_were(shards, tmp_path):
         write_pair_shards(scores, kept, shards[0].parent, work_folder=tmp_path / "work")
 
 
+def test_new_shards_of_an_earlier_call_do_not_stay(shards, tmp_path):
+    for sources in (shards, shards[:1]):
+        scores = score_pairs(sources, tmp_path / "work")
+        kept = np.ones(len(scores), bool)
+        written = write_pair_shards(scores, kept, tmp_path / "new", work_folder=tmp_path / "work")
+        if len(sources) > 1:
+            (tmp_path / "new" / "notes.txt").write_text("of the user")
+            write_pair_shards(scores, kept, tmp_path / "more", work_folder=tmp_path / "work")
+    assert [path.name for path in written] == ["00000.tar"]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["00000.tar", "notes.txt"]
+    assert len(list((tmp_path / "more").iterdir())) == len(shards)
+
+
 PROGRAM = """
 import sys, time
 from pathlib import Path

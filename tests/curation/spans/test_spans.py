@@ -120,6 +120,14 @@ def test_a_text_that_repeats_itself_has_one_span(tmp_path: Path) -> None:
     assert spans == [(0, 2999, 0, 0), (1, 2093, 1, 0), (2, 99, 2, 1), (2, 100, 2, 1)]
 
 
+def test_a_report_leaves_no_clean_files_of_an_earlier_call(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one two three four five six seven eight nine\n" * 2)
+    find_repeated_spans(tmp_path / "a.txt", tmp_path / "out", words=8, action="drop")
+    assert (tmp_path / "out" / "clean" / "a.txt").exists()
+    find_repeated_spans(tmp_path / "a.txt", tmp_path / "out", words=8)
+    assert list((tmp_path / "out" / "clean").iterdir()) == []
+
+
 def test_the_first_copy_stays_and_clean_files_hold_no_repeats(tmp_path: Path) -> None:
     texts = made(200, seed=5)[3:]
     paths = write_parts(tmp_path / "in", texts, 2)

@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from ..console import shown_progress
-from ..terminal import Terminal, write_line
+from ..terminal import result_console, write_line
 from .options import IMAGE_OPTIONS, Data, Json, help_of, read_as, with_options
 
 app = typer.Typer(
@@ -135,7 +135,7 @@ def _print_audit(table: list[dict[str, Any]]) -> None:
             f"{row['microseconds']:.1f}" if assessed else "",
             ", ".join(row["classes_harmed"] or {}),
         )
-    Terminal().print(shown)
+    result_console().print(shown)
 
 
 @app.command()

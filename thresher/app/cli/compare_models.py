@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...core.counted import counted
 from ..terminal import write_line
 from .models import Model
 from .options import INPUT_OPTIONS, Json, read_as, with_options
@@ -81,7 +82,7 @@ def compare(
         write_line(json.dumps(said | more, sort_keys=True))
         return
     write_line(
-        f"{found.disagreements:,} of {found.rows:,} rows get different answers "
+        f"{found.disagreements:,} of {counted(found.rows, 'row')} get different answers "
         f"({found.disagreement:.1%}); {found.labels:,} are labeled, {found.waiting:,} wait"
     )
     if math.isnan(found.difference):
@@ -90,8 +91,8 @@ def compare(
         _say_difference(found)
     if needed is not None:
         write_line(
-            f"to find {100 * float(rows_needed or 0):g} points: {needed[0]:,} rows, "
-            f"{needed[1]:,} labels"
+            f"to find {100 * float(rows_needed or 0):g} points: {counted(needed[0], 'row')}, "
+            f"{counted(needed[1], 'label')}"
         )
     if found.waiting:
         write_line(f"{found.to_label} waits for labels")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ...core.counted import counted
 from ..terminal import write_line
 from .options import Json
 
@@ -100,7 +101,8 @@ def boxes(
 
 def _shown(found: dict[str, Any]) -> str:
     lines = [
-        f"{found['images']:,} images, {found['boxes']:,} boxes of {len(found['classes'])} classes"
+        f"{counted(found['images'], 'image')}, {counted(found['boxes'], 'box', 'boxes')} of "
+        f"{counted(len(found['classes']), 'class', 'classes')}"
     ]
     lines += [f"  {one['place']}: {one['said']}" for one in found["set_aside"][:10]]
     if len(found["set_aside"]) > 10:
@@ -110,8 +112,9 @@ def _shown(found: dict[str, Any]) -> str:
         lines += [_line(one) for one in found["worst"] if one["check"] == check]
     lines += found["notes"]
     lines.append(
-        f"decided: {found['images_to_drop']:,} images and {found['boxes_to_drop']:,} boxes to "
-        f"drop, {found['to_review']:,} to look at"
+        f"decided: {counted(found['images_to_drop'], 'image')} and "
+        f"{counted(found['boxes_to_drop'], 'box', 'boxes')} to drop, "
+        f"{found['to_review']:,} to look at"
     )
     lines += [f"{name}: {path}" for name, path in found["written"].items()]
     return "\n".join(lines)

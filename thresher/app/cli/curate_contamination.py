@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ...core.counted import counted
 from ..terminal import write_line
 from .options import Json
 from .text_streams import Executor, OutFolder, Sources, Text, Workers, closing_lines
@@ -87,11 +88,11 @@ def contamination(
 
 def _shown(found: dict[str, Any], folder: Path) -> str:
     lines = [
-        f"{found['rows']:,} texts: {found['contaminated']:,} contaminated, "
-        f"{found['unreadable']:,} rows could not be read"
+        f"{counted(found['rows'], 'text')}: {found['contaminated']:,} contaminated, "
+        f"{counted(found['unreadable'], 'row')} could not be read"
     ]
     lines += [
-        f"  {name}: {each['contaminated']:,} of {each['items']:,} items found"
+        f"  {name}: {each['contaminated']:,} of {counted(each['items'], 'item')} found"
         for name, each in found["benchmarks"].items()
     ]
     lines += _told(found["paraphrases"])
@@ -107,6 +108,7 @@ def _told(found: dict[str, Any] | None) -> list[str]:
             f"{found['precision']:.0%})"
         ]
     return [
-        f"paraphrases: in {found['texts']:,} further texts, similarity {found['level']:g} or more, "
+        f"paraphrases: in {counted(found['texts'], 'further text')}, "
+        f"similarity {found['level']:g} or more, "
         f"{found['precision']:.0%} of them expected to be right"
     ]

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from ...core.counted import counted
 from ..places import Places
 from ..terminal import result_console, write_line
 from .finding import Format
@@ -94,7 +95,11 @@ def undo(
     from .. import curate_undo
 
     rows = curate_undo(manifest, clean, out=out, format=format)
-    write_line(json.dumps({"path": str(out), "rows": rows}) if as_json else f"{out}: {rows:,} rows")
+    write_line(
+        json.dumps({"path": str(out), "rows": rows})
+        if as_json
+        else f"{out}: {counted(rows, 'row')}"
+    )
 
 
 def diff(
@@ -119,7 +124,7 @@ def diff(
     if as_json:
         write_line(json.dumps({"differences": len(table), "rows": rows}, sort_keys=True))
         return
-    write_line(f"{len(table):,} rows differ")
+    write_line(counted(len(table), "row differs", "rows differ"))
     if rows:
         result_console().print(_differences(rows, found.places))
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ...core.counted import counted
 from ...core.errors import InputError
 from ..terminal import write_line
 from .options import Json, help_of
@@ -94,7 +95,7 @@ def _shown(found: dict[str, Any], tokens: float, folder: Path) -> str:
     lines = [f"{found['tokens']:,} of {tokens:,g} {found['counted']}"]
     lines += [
         f"  {name}: {each['share']:.1%}, {each['tokens']:,} of {each['available']:,}, "
-        f"{each['passes']:.2f} passes, {each['rows']:,} rows"
+        f"{each['passes']:.2f} passes, {counted(each['rows'], 'row')}"
         + (" (used up)" if each["used_up"] else "")
         for name, each in found["sources"].items()
     ]

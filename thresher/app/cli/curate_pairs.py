@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...core.counted import counted
 from ...core.options import options_of
 from ..pairs.options import PairOptions
 from ..terminal import write_line
@@ -103,19 +104,25 @@ def pairs(
 def _shown(found: dict[str, Any], aside: Issues) -> str:
     ranked = found["ranked_by"]
     lines = [
-        f"{found['pairs']:,} pairs: {found['kept']:,} kept"
+        f"{counted(found['pairs'], 'pair')}: {found['kept']:,} kept"
         + (f", ranked by {ranked}" if ranked else "")
     ]
     lines += [
         f"  {count:,} dropped: {name.replace('_', ' ')}" for name, count in found["dropped"].items()
     ]
     if len(aside):
-        lines.append(f"{len(aside):,} stretches of shards belong to no pair")
+        lines.append(
+            counted(
+                len(aside),
+                "stretch of shards belongs to no pair",
+                "stretches of shards belong to no pair",
+            )
+        )
         lines += [f"  {one.row_id}: {one.detail}" for one in islice(aside, SHOWN)]
     if len(aside) > SHOWN:
         lines.append(f"  {len(aside) - SHOWN:,} more, all in {found['issues']}")
     if found["draws"] != found["kept"]:
-        lines.append(f"{found['draws']:,} draws")
+        lines.append(counted(found["draws"], "draw"))
     if found["average_precision"] is not None:
         told = ", ".join(
             f"{name} {value:.3f}" for name, value in found["average_precision"].items()

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ...core.counted import counted
 from ..terminal import write_line
 from .options import Json
 
@@ -51,7 +52,7 @@ def review(
     if as_json:
         write_line(json.dumps({"path": str(out), "rows": found.rows}, sort_keys=True))
         return
-    write_line(f"{out}: {found.rows:,} rows to look at")
+    write_line(f"{out}: {counted(found.rows, 'row')} to look at")
     if found.rows:
         back = f"thresher curate apply {run} {data or 'DATA'} --verdicts {out} --out clean.csv"
         write_line(f"Fill the column `verdict`, then: {back}")

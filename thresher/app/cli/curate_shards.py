@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ...core.counted import counted
 from ..terminal import write_line
 from .options import Json, help_of
 
@@ -105,9 +106,9 @@ def _shown(found: dict[str, Any]) -> str:
         else f"recall {recall[0]:.4f} ({recall[1]:.4f}–{recall[2]:.4f})"
     )
     lines = [
-        f"{found['rows']:,} rows: {found['keep']:,} keep, {found['drop']:,} drop, "
+        f"{counted(found['rows'], 'row')}: {found['keep']:,} keep, {found['drop']:,} drop, "
         f"{found['relabel']:,} relabel, {found['review']:,} review",
-        f"{found['pairs']:,} close pairs; {measured}; {found['search']}",
+        f"{counted(found['pairs'], 'close pair')}; {measured}; {found['search']}",
         f"decisions: {found['manifest']}",
     ]
     lines += [f"clean: {path}" for path in found["clean"]]

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ...core.counted import counted
 from ..terminal import write_line
 from .options import Json
 from .text_streams import Executor, OutFolder, Sources, Text, Workers, closing_lines
@@ -57,9 +58,9 @@ def spans(
 
 def _shown(found: dict[str, Any], folder: Path) -> str:
     lines = [
-        f"{found['rows']:,} texts of {found['words']:,} words; "
-        f"{found['unreadable']:,} rows could not be read",
-        f"{found['spans']:,} repeated spans in {found['texts']:,} texts, "
-        f"{found['repeated']:,} words",
+        f"{counted(found['rows'], 'text')} of {counted(found['words'], 'word')}; "
+        f"{counted(found['unreadable'], 'row')} could not be read",
+        f"{counted(found['spans'], 'repeated span')} in {counted(found['texts'], 'text')}, "
+        f"{counted(found['repeated'], 'word')}",
     ]
     return "\n".join([*lines, *closing_lines(folder, found)])

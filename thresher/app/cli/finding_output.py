@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...core.columns import read_row_ids, take_rows
+from ...core.counted import counted
 from ...core.issues import Issue
 from ...core.loaded import LoadedDataset
 from ...core.text_arrays import in_texts
@@ -28,10 +29,13 @@ def print_outcome(outcome: Outcome, *, show: int, as_json: bool) -> None:
         return
     console = result_console()
     rows = len(outcome.loaded.dataset)
-    counts = outcome.issues.counts()
+    counts, aside = outcome.issues.counts(), outcome.loaded.set_aside.counts()
     for check in outcome.checks():
         method = outcome.methods.get(check)
-        _say(console, f"{TITLES[check]}: {counts.get(check, 0):,} (of {rows:,} rows)")
+        of_rows = counts.get(check, 0) - aside.get(check, 0)
+        more = aside.get(check, 0)
+        unread = f", and {more:,} that could not be read or used" if more else ""
+        _say(console, f"{TITLES[check]}: {of_rows:,} (of {counted(rows, 'row')}){unread}")
         if method is not None:
             _say(console, f"  {method}.")
     for note in outcome.notes:
@@ -54,9 +58,12 @@ def print_outcome(outcome: Outcome, *, show: int, as_json: bool) -> None:
 def describe_clean(clean: Cleaned, decisions: Path | None) -> str:
     """Say what clean data hold, and how to go back (by the folder of decisions, if written)."""
     changed = f", {clean.relabeled:,} with a new label" if clean.relabeled else ""
-    listed = [f"{path} ({clean.split_rows[name]:,} rows)" for name, path in clean.splits.items()]
+    listed = [
+        f"{path} ({counted(clean.split_rows[name], 'row')})" for name, path in clean.splits.items()
+    ]
+    kept = counted(clean.kept, "row stays", "rows stay")
     return (
-        f"clean data: {', '.join(listed) or clean.path} ({clean.kept:,} rows stay{changed}, "
+        f"clean data: {', '.join(listed) or clean.path} ({kept}{changed}, "
         f"{clean.dropped:,} dropped)\n{_way_back(clean, decisions)}"
     )
 

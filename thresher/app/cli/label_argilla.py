@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ...core.counted import counted
 from ...core.errors import ThresherError
 from .label_loop import Folder
 from .label_output import say
@@ -63,7 +64,8 @@ def argilla(
         "strangers": list(done.strangers),
     }
     lines = [
-        f"{pulled.new} new answers, {len(found.handed)} rows handed out, {found.waiting} wait in "
+        f"{counted(pulled.new, 'new answer')}, {counted(len(found.handed), 'row')} handed out, "
+        f"{found.waiting:,} wait in "
         f"{dataset}"
     ]
     if answers:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ...core.counted import counted
 from .label_loop import Folder
 from .label_output import say
 from .options import Json
@@ -78,4 +79,4 @@ def export(
         result = {"file": str(file), "rows": rows, "pushed": push}
     else:
         shown, result = str(file), {"file": str(file), "rows": rows}
-    say(result, [f"{rows:,} rows in {shown}"], as_json=as_json)
+    say(result, [f"{counted(rows, 'row')} in {shown}"], as_json=as_json)

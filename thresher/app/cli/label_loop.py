@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ...core.counted import counted
 from ...core.errors import InputError, ThresherError
 from .label_output import conflict_lines, report_json, report_lines, say
 from .options import Json
@@ -49,7 +50,7 @@ def next_batch(
     ids = batch.row_ids.tolist()
     result = {"batch": batch.number, "file": str(path), "rows": ids, "expires": batch.expires}
     lines = [
-        f"{len(ids)} rows in {path}, yours for {lease}",
+        f"{counted(len(ids), 'row')} in {path}, yours for {lease}",
         f"Fill the column label, then: thresher label tell {folder} {path}",
     ]
     say(result, lines, as_json=as_json)

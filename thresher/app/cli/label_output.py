@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...core.counted import counted
 from ..terminal import write_line
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ def report_lines(
 ) -> list[str]:
     """Return a report as lines."""
     lines = [
-        f"{report.labeled:,} of {report.pool:,} rows labeled, {report.answers:,} answers, "
-        f"{report.skips:,} skipped, cost {report.cost:g}"
+        f"{report.labeled:,} of {counted(report.pool, 'row')} labeled, "
+        f"{counted(report.answers, 'answer')}, {report.skips:,} skipped, cost {report.cost:g}"
     ]
     if report.classes:
         lines.append("classes: " + ", ".join(f"{k} {v:,}" for k, v in report.classes.items()))
@@ -64,7 +65,7 @@ def report_lines(
     if report.labels_per_hour is not None:
         lines.append(f"{report.labels_per_hour:.0f} labels an hour")
     lines += [
-        f"annotator {name or '(unnamed)'}: {number:,} labels"
+        f"annotator {name or '(unnamed)'}: {counted(number, 'label')}"
         + (f", agreement with the others {quality[name]:.2f}" if name in quality else "")
         for name, number in report.annotators.items()
     ]

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ...core.counted import counted
 from ...core.errors import InputError
 from ..console import shown_progress
 from .label_output import curve_lines, say
@@ -74,7 +75,8 @@ def init(
     say(
         started.to_json(),
         [
-            f"{started.rows:,} rows, encoder {started.encoder}, {started.known_labels} labels "
+            f"{counted(started.rows, 'row')}, encoder {started.encoder}, "
+            f"{counted(started.known_labels, 'label')} "
             f"known already, {started.set_aside} rows cannot be used",
             f"Next, on a page: thresher serve-labels {shlex.quote(str(out))} --annotator YOU",
             f"or in a file: thresher label next {shlex.quote(str(out))} -n 20 --annotator YOU "

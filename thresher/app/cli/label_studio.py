@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...core.counted import counted
 from ...core.errors import ThresherError
 from ..terminal import write_line
 from .label_loop import Folder
@@ -90,7 +91,8 @@ def _say(found: Synced | ThresherError, *, as_json: bool) -> None:
         say({"error": str(found)}, [f"{found} Trying again."], as_json=as_json)
         return
     lines = [
-        f"{found.new} new answers, {len(found.handed_out)} rows handed out, {found.waiting} wait "
+        f"{counted(found.new, 'new answer')}, {counted(len(found.handed_out), 'row')} handed out, "
+        f"{found.waiting:,} wait "
         f"at {found.address}",
         *(f"  cannot be used: {reason}" for reason in found.set_aside[:SHOWN]),
     ]

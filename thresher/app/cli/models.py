@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from ...core.counted import counted
 from ...core.errors import GateError
-from ..terminal import Terminal, write_line
+from ..terminal import result_console, write_line
 from .options import INPUT_OPTIONS, Data, Json, read_as, with_options
 
 Model = Annotated[
@@ -86,8 +87,8 @@ def predict(
     with shown_progress():
         found = predict_rows(model, data, out=out, **read_as(**columns))
     aside = len(found.set_aside)
-    said = f"; {aside} rows could not be read" if aside else ""
-    write_line(f"{len(found.table):,} rows predicted into {out}{said}")
+    said = f"; {counted(aside, 'row')} could not be read" if aside else ""
+    write_line(f"{counted(len(found.table), 'row')} predicted into {out}{said}")
 
 
 def _show_profiles(found: list[dict[str, Any]]) -> None:
@@ -109,7 +110,7 @@ def _show_profiles(found: list[dict[str, Any]]) -> None:
                 f"{latency['p99_ms']:.3f}",
                 f"{latency['rows_per_s']:,.0f}",
             )
-    Terminal().print(table)
+    result_console().print(table)
 
 
 def add_commands(app: typer.Typer) -> None:

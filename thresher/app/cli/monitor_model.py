@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...core.counted import counted
 from ...core.errors import InputError
 from ..terminal import write_line
 from .options import INPUT_OPTIONS, Data, Json, Label, read_as, with_options
@@ -109,19 +110,17 @@ def monitor_reference(
     left = [(found.unlabeled, "without a label"), (found.unreadable, "that could not be read")]
     out_of_it = "".join(f"; {n:,} {why} left out" for n, why in left if n)
     write_line(
-        f"{out}: {found.rows:,} rows, {100 * found.accuracy:.1f} % right (95 % interval "
+        f"{out}: {counted(found.rows, 'row')}, {100 * found.accuracy:.1f} % right (95 % interval "
         f"{100 * low:.1f} to {100 * high:.1f}), of model {found.model[:12]}{out_of_it}"
     )
-
-
-def _days(n: int) -> str:
-    return "1 day" if n == 1 else f"{n:,} days"
 
 
 def _say(found: Monitored) -> None:
     from ..monitoring.advising import advice
 
-    write_line(f"Model {found.model}, {found.rows:,} rows on {_days(len(found.days))}")
+    write_line(
+        f"Model {found.model}, {counted(found.rows, 'row')} on {counted(len(found.days), 'day')}"
+    )
     write_line(f"accuracy: {found.days[-1].accuracy}")
     write_line(f"calibration error: {found.calibration}")
     if found.drift is not None:

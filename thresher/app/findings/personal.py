@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
+from ...core.counted import counted
 from ...core.errors import InputError, check_choice
 from ...core.issues import Issues
 from ...core.loaded import LoadedDataset
 from ...core.signatures import checked
 from ..given import stored_rows
-from ..sources import columns_of
+from ..text_columns import columns_by_text
 from .looking import look_by
 from .options import FindingOptions
 from .published_rules import read_text_rows, texts_of
@@ -37,8 +38,8 @@ def curate_personal(
     Parameters
     ----------
     data : path, str, mapping or datasets.Dataset
-        What `thresher.core.load_dataset` takes; its text columns are looked at, turns of
-        conversations as well.
+        What `thresher.core.load_dataset` takes; all columns of text are looked at, turns of
+        conversations, lists and mappings as well, or those that ``text`` names.
     action : {"report", "drop", "mask"}
         Leave the rows to be looked at, drop them, or replace the data in what `clean` names;
         everything else in a masked row stays to the byte, and what was masked is kept nowhere.
@@ -51,7 +52,8 @@ def curate_personal(
     Returns
     -------
     Outcome
-        Its ``facts`` count pieces of each kind.
+        Its ``facts`` count pieces of each kind, and name the columns that were looked at and that
+        were not.
 
     Raises
     ------
@@ -88,7 +90,8 @@ def curate_personal(
         raise InputError(f"--kinds names none: choose from {KINDS}.")
 
     def find(loaded: LoadedDataset, seed: int, said: Mapping[str, Any]) -> Outcome:
-        issues, counts = _found(loaded, asked)
+        columns, others = _columns(loaded, options.get("text"))
+        issues, counts = _found(loaded, columns, asked)
         listed = ", ".join(f"{kind} {count:,}" for kind, count in counts.items())
         return decided(
             "personal",
@@ -99,8 +102,18 @@ def curate_personal(
             seed=seed,
             drop=("personal data",) if action == "drop" else (),
             others="none" if action == "mask" else "review",
-            facts={"pieces": counts, "rows": len(issues), "action": action},
-            notes=(f"{WORDS[action]} in {len(issues):,} rows: {listed or 'none'}",),
+            facts={
+                "pieces": counts,
+                "rows": len(issues),
+                "action": action,
+                "columns": columns,
+                "columns_not_looked_at": others,
+            },
+            notes=(
+                f"{WORDS[action]} in {counted(len(issues), 'row')}: {listed or 'none'}",
+                f"columns looked at: {', '.join(columns)}; not looked at: "
+                f"{', '.join(others) or 'none'}",
+            ),
             private=True,
         )
 
@@ -108,25 +121,38 @@ def curate_personal(
         def hide(text: str) -> str:
             return mask_pieces(text, pieces_in(text, asked), mask)
 
-        return with_changed_texts(loaded, text_columns(loaded), hide)
+        return with_changed_texts(loaded, _columns(loaded, options.get("text"))[0], hide)
 
     change = masked if action == "mask" else None
     return look_by(find, read_text_rows, data, options=options, change=change)
 
 
-def text_columns(loaded: LoadedDataset) -> list[str]:
-    """Return the columns of the source that were taken for texts."""
-    return str(columns_of(loaded, {})["text"]).split(",")
+def _columns(loaded: LoadedDataset, named: str | None) -> tuple[list[str], list[str]]:
+    """Return the columns that are looked at, those named or all of text, and the others.
+
+    Raises
+    ------
+    InputError
+        When there is no text.
+    """
+    looked, others = columns_by_text(loaded)
+    if named is not None:
+        every = [*looked, *others]
+        looked = [named] if named in every else [name.strip() for name in named.split(",")]
+        others = [name for name in every if name not in looked]
+    if not looked:
+        texts_of(loaded, "personal data")  # which says how they were read
+    return looked, others
 
 
-def _found(loaded: LoadedDataset, kinds: Sequence[str]) -> tuple[Issues, dict[str, int]]:
+def _found(
+    loaded: LoadedDataset, columns: Sequence[str], kinds: Sequence[str]
+) -> tuple[Issues, dict[str, int]]:
     """Look at the texts of each row one by one, as they will be masked."""
     from curation import find_personal_data
 
     from ..changed_cells import texts_within
 
-    texts_of(loaded, "personal data")  # so that tables of numbers are refused
-    columns = text_columns(loaded)
     owners: list[int] = []
     texts: list[str] = []
     for at, row in enumerate(stored_rows(loaded)):
