@@ -44,6 +44,8 @@ class Evaluation(Shown):
     per_class : dict of int to float
         Accuracy among the rows of each class that occurs.
     pred_probs : ndarray of float32, shape (n, classes)
+    correct : ndarray of bool, shape (n,)
+        Which rows are right.
     row_ids : ndarray of str, shape (n,)
     """
 
@@ -52,6 +54,7 @@ class Evaluation(Shown):
     loss: float
     per_class: dict[int, float]
     pred_probs: np.ndarray
+    correct: np.ndarray
     row_ids: np.ndarray
 
 
@@ -109,6 +112,7 @@ def evaluate(
         loss=float(-log_probs[np.arange(len(targets)), targets].mean()),
         per_class={int(c): float(correct[targets == c].mean()) for c in np.unique(targets)},
         pred_probs=np.exp(log_probs).astype(np.float32),
+        correct=correct,
         row_ids=samples.row_ids,
     )
 

@@ -6,7 +6,6 @@ import csv
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -18,7 +17,6 @@ from thresher.app.cli.commands import app
 from thresher.app.settings import DataSettings
 from thresher.app.steps.samples import read_parts
 from thresher.core.errors import GateError, InputError
-from thresher.core.interval import paired_drop
 from thresher.core.loading import load_dataset
 from training import compact_model, export
 
@@ -106,22 +104,6 @@ def test_a_budget_that_cannot_be_checked_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=text):
         read_budget(budget(folder, limits, **names))
-
-
-def test_paired_drop_agrees_with_many_resamples() -> None:
-    rng = np.random.default_rng(0)
-    before, after = rng.random(2000) < 0.9, rng.random(2000) < 0.87
-    value, low, high = paired_drop(before, after)
-    assert value == pytest.approx(before.mean() - after.mean())
-    picks = rng.integers(0, 2000, (2000, 2000))
-    drops = before[picks].mean(axis=1) - after[picks].mean(axis=1)
-    assert (low, high) == pytest.approx(np.quantile(drops, [0.025, 0.975]), abs=0.002)
-
-
-def test_equal_models_have_an_interval_around_zero() -> None:
-    same = np.ones(100, bool)
-    value, low, high = paired_drop(same, same)
-    assert low < value == 0 < high
 
 
 def test_predictions_of_a_file(folder: Path, tmp_path: Path) -> None:

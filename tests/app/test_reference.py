@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from thresher.app.pipeline import plan
 from thresher.app.reference import Reference, fit_reference
 from thresher.app.result import RunResult
 from thresher.app.settings import resolve
-from thresher.app.steps.reference import ahead
 from thresher.core.errors import InputError
+from thresher.core.interval import paired_drop
 
 SHORT = {
     "threads": 1,
@@ -132,15 +133,23 @@ def test_numbers_get_gradient_boosting_or_neighbors_whichever_is_better() -> Non
     assert (probs[:, 2] == 0).all()  # a class of which no row was seen
 
 
-def test_the_lead_has_the_interval_of_paired_differences() -> None:
-    reference, model = np.array([1, 1, 1, 0, 1, 0, 1, 1] * 25, bool), np.array([1, 0] * 100, bool)
-    found = ahead(reference, model)
-    difference = reference.astype(int) - model
-    half = 1.96 * np.sqrt(((difference - difference.mean()) ** 2).mean() / 200)
-    assert found["ahead"] == pytest.approx(difference.mean())
-    assert found["ahead_high"] - found["ahead"] == pytest.approx(half)
-    same = ahead(model, model)
-    assert (same["ahead_low"], same["ahead_high"]) == (-0.015, 0.015)
+def test_the_lead_is_that_over_the_int8_file_on_the_same_rows(
+    trained: RunResult, messages: Path
+) -> None:
+    folder = trained.report.parent
+    rows = pd.read_csv(messages)
+    test = rows[rows["split"] == "test"]
+    test[["text", "topic"]].to_csv(folder / "test.csv", index=False)
+    right = [
+        np.array(predict(folder / "models" / name, folder / "test.csv").table["label"].to_pylist())
+        == test["topic"].to_numpy()
+        for name in ("reference", "onnx/int8")
+    ]
+    summary = trained.metrics["reference"]
+    found = [summary[name] for name in ("ahead", "ahead_low", "ahead_high")]
+    assert found == pytest.approx(paired_drop(*right))
+    verified = json.loads((folder / "verify" / "verification.json").read_text())
+    assert len(verified["int8"]["wrong"]) == 100 - right[1].sum()
 
 
 def test_test_rows_of_another_kind_than_the_validation_rows_are_told(tmp_path: Path) -> None:

@@ -46,10 +46,10 @@ def make_models(run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedD
     if settings.baseline:
         models |= baseline(run, material_of(run, loaded), width=student.summary["width"])
     exported = export_models(run, material, models)
-    verify_models(run, material, models, exported)
+    verified = verify_models(run, material, models, exported)
     if settings.reference:
         embedded = next((done for done in run.done if done.name == "embed"), None)
-        compare_with_reference(run, material, embedded, exported)
+        compare_with_reference(run, material, embedded, verified)
 
 
 def choose_rows(

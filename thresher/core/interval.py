@@ -1,4 +1,4 @@
-"""The interval of a measured share, and of a difference of two on the same rows."""
+"""Intervals of a measured share, and of the difference of two on the same rows."""
 
 from __future__ import annotations
 
@@ -32,11 +32,29 @@ def paired_drop(before: np.ndarray, after: np.ndarray) -> tuple[float, float, fl
     """Return how much accuracy was lost on the same rows, with a 95 % interval.
 
     Only rows on which the two differ carry information (McNemar, 1947); the interval is that of a
-    mean difference, with one row added to each side so that it never has the width zero (Agresti
-    and Min, Statistics in Medicine 2005).
+    mean difference, with half a row added to each of the four counts (both right, one, the other,
+    none) so that it never has the width zero (Agresti and Min, Statistics in Medicine 2005).
+
+    Parameters
+    ----------
+    before, after : ndarray of bool, shape (n,)
+        Whether each row is right.
+
+    Returns
+    -------
+    lost, low, high : float
+        Shares of rows; below 0 where accuracy was won.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thresher.core.interval import paired_drop
+    >>> before, after = np.array([True] * 90 + [False] * 10), np.array([True] * 85 + [False] * 15)
+    >>> [round(value, 3) for value in paired_drop(before, after)]
+    [0.05, 0.003, 0.095]
     """
     n = len(before)
     lost, won = int((before & ~after).sum()), int((~before & after).sum())
     center = (lost - won) / (n + 2)
-    spread = np.sqrt((lost + won + 1) - (lost - won) ** 2 / (n + 2)) / (n + 2)
-    return (lost - won) / n, float(center - Z * spread), float(center + Z * spread)
+    spread = math.sqrt((lost + won + 1) - (lost - won) ** 2 / (n + 2)) / (n + 2)
+    return (lost - won) / n, center - Z * spread, center + Z * spread

@@ -21,6 +21,7 @@ from .material import Material
 from .train import accuracy
 
 RECORD = "verification.json"
+ROWS = ("differing", "wrong")  # lists of row ids
 TURNS, TURN_S = 5, 0.2
 
 
@@ -41,7 +42,7 @@ def verify_models(
         write_json(folder / RECORD, record)
         notes.choices["file"] = file_to_use(record)
         notes.summary = {
-            name: {key: value for key, value in item.items() if key != "differing"}
+            name: {key: value for key, value in item.items() if key not in ROWS}
             for name, item in record.items()
         }
 
@@ -57,8 +58,10 @@ def verify_models(
 
 def _measure(file: ExportedModel, done: Done[Any], material: Material) -> dict[str, Any]:
     parity = check_parity(file, module(done), material.test)
+    measured = evaluate(file, material.test)
     return {
-        **accuracy(evaluate(file, material.test)),
+        **accuracy(measured),
+        "wrong": measured.row_ids[~measured.correct].tolist(),
         "agreement": parity.agreement,
         "max_abs_diff": parity.max_abs_diff,
         "differing": parity.differing.tolist(),

@@ -15,44 +15,12 @@ from functools import cached_property
 
 import numpy as np
 
+from .kept_records import Records
+
 QUOTE, NEWLINE, RETURN = 0x22, 0x0A, 0x0D
 BLOCK = 2**24
 MOSTLY = 0.9
 HIDDEN_LINES = 10  # lines inside one cell that all look like rows are taken for rows from here on
-
-
-@dataclass
-class Records:
-    """A file of delimited text, less what cannot be a row.
-
-    Attributes
-    ----------
-    data : bytes
-        The records that are left, as UTF-8; what was a stray quote in a file of tabs is quoted.
-    lines : ndarray of int64, shape (n,)
-        The line each record begins on, from 1, the header's first.
-    several : bool
-        Whether some records go over several lines.
-    bad : list of (int, str)
-        Line and reason of what was left out.
-    longest : int
-        Bytes of the longest record.
-    mended : list of int
-        Lines of a file of tabs whose quotes are plain characters.
-    spans : ndarray of int64, shape (n,)
-        How many lines each record goes over.
-    bad_spans : list of int
-        How many lines each that was left out goes over.
-    """
-
-    data: bytes
-    lines: np.ndarray
-    several: bool
-    longest: int
-    spans: np.ndarray
-    bad: list[tuple[int, str]] = field(default_factory=list)
-    mended: list[int] = field(default_factory=list)
-    bad_spans: list[int] = field(default_factory=list)
 
 
 def cut_records(

@@ -11,8 +11,9 @@ import pyarrow.csv as pc_csv
 
 from ..broken_lines import CSV, BrokenLines, lines_at
 from ..choice import Choice
-from .csv_records import HIDDEN_LINES, Records, cut_records
+from .csv_records import HIDDEN_LINES, cut_records
 from .encoding import UNKNOWN, Decoded, UnclearEncoding
+from .kept_records import Records
 from .parts import Part, Source, bad_row
 from .sep_line import delimiter_in, without_sep_line
 from .table_form import Layout, find_layout
