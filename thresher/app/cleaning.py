@@ -139,15 +139,7 @@ def apply_manifest(
         kind = "jsonl"
     applied = manifest.apply(rows, label=label).dataset
     stays = decisions.actions != "drop"
-    style: dict[str, Any] = {
-        "label": (label or "label") if kind == "imagefolder" else None,
-        "delimiter": _delimiter(loaded, out) if kind == "csv" else None,
-        "titles": titles_of(loaded) if kind == "csv" else None,
-        "line_end": _of_all(loaded, "line_end") if kind == "csv" else None,
-        "sep_line": _of_all(loaded, "sep_line") if kind == "csv" else None,
-        "stored": _of_all(loaded, "stored"),
-        "order_mark": kind in TEXT_FORMATS and bool(_of_all(loaded, "order_mark")),
-    }
+    style = _style(loaded, kind, out)
     lines = _lines(loaded) if kind in JSON_FORMATS else None
     layouts = layouts_to_write(loaded, kind)
     every = split_of_rows(loaded) if layouts else None
@@ -195,6 +187,20 @@ def apply_manifest(
     )
     places = written if layouts else {}
     return Cleaned(out, undo, len(applied), counts["drop"], counts["relabel"], places, in_splits)
+
+
+def _style(loaded: LoadedDataset, kind: str, out: Path) -> dict[str, Any]:
+    """Return what else `write_dataset` is told, so that a file looks like those of the source."""
+    label = loaded.schema.label
+    return {
+        "label": (label or "label") if kind == "imagefolder" else None,
+        "delimiter": _delimiter(loaded, out) if kind == "csv" else None,
+        "titles": titles_of(loaded) if kind == "csv" else None,
+        "line_end": _of_all(loaded, "line_end") if kind == "csv" else None,
+        "sep_line": _of_all(loaded, "sep_line") if kind == "csv" else None,
+        "stored": _of_all(loaded, "stored"),
+        "order_mark": kind in TEXT_FORMATS and bool(_of_all(loaded, "order_mark")),
+    }
 
 
 def layouts_to_write(loaded: LoadedDataset, kind: str) -> tuple[SplitLayout, ...]:
