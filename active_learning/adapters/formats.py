@@ -34,6 +34,8 @@ class FileFormat:
         Writes rows that are to be labeled.
     holds_content : bool
         Whether it holds what the rows are, and the classes to choose from.
+    written : tuple of str
+        Endings of files that are written; default all.
     """
 
     name: str
@@ -42,6 +44,7 @@ class FileFormat:
     write_answers: Callable[..., None]
     write_batch: Callable[..., None] | None = None
     holds_content: bool = False
+    written: tuple[str, ...] = ()
 
 
 def _table(name: str, kind: str, *, batches: bool) -> FileFormat:
@@ -73,6 +76,7 @@ _LISTED = (
         file_writing.write_answers,
         file_writing.write_batch,
         holds_content=True,
+        written=(".json",),
     ),
 )
 FORMATS: dict[str, FileFormat] = {each.name: each for each in _LISTED}
@@ -104,10 +108,9 @@ def format_of(path: Where, *, wanted: str | None = None, by_ending: bool = False
     if wanted is not None:
         check_choice("format", wanted, FORMATS)
         chosen = FORMATS[wanted]
-        if Path(path).suffix.lower() not in chosen.endings:
-            raise InputError(
-                f"{path} must end in {' or '.join(chosen.endings)} in the format {wanted!r}."
-            )
+        endings = (by_ending and chosen.written) or chosen.endings
+        if Path(path).suffix.lower() not in endings:
+            raise InputError(f"{path} must end in {' or '.join(endings)} in the format {wanted!r}.")
         return chosen
     if not by_ending:
         for name, claims in _CLAIMS:

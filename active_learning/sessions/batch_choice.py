@@ -203,7 +203,9 @@ class _Batch:
     def _row(self, picks: Picks, place: int, *, arm: str, available: int) -> AskedRow:
         position = int(picks.positions[place])
         suggestion = confidence = None
-        if self.outputs is not None:
+        # A second opinion about a row that measures the model is one about the row as well.
+        blind = arm == "relabel" and position in self.state.drawn
+        if self.outputs is not None and not blind:
             suggestion, confidence = self.policy.task.suggest(self.outputs[position])
         return AskedRow(
             position,

@@ -225,13 +225,16 @@ class Session:
             )
         )
 
-    def record(self, answers: Sequence[Answer]) -> int:
+    def record(self, answers: Sequence[Answer], *, handed_to: str = "") -> int:
         """Record answers of any annotators that another tool has taken, all or none.
 
         Parameters
         ----------
         answers : sequence of Answer
             With labels as text, as in a file. A time that is given is kept.
+        handed_to : str
+            Under which name the rows were asked for that tool; ``round`` of the answers is then
+            that ask.
 
         Returns
         -------
@@ -243,7 +246,8 @@ class Session:
         InputError
             For an unknown row id or a wrong label; then nothing of this call is recorded.
         """
-        return self.engine.record(placed_answers(self.state, answers, now=self.clock()))
+        placed = placed_answers(self.state, answers, now=self.clock(), handed_to=handed_to)
+        return self.engine.record(placed)
 
     def give_uncertainty(self, uncertainty: np.ndarray | Instances) -> None:
         """Choose by your own model from now on: its uncertainty of each row, shape (n,).

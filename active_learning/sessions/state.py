@@ -61,6 +61,8 @@ class State:
         # The chance of a row that nobody chose not to have been drawn so far.
         self._undrawn = 1.0
         self.leases: dict[int, Lease] = {}
+        # The newest ask of each row by each annotator.
+        self._asked: dict[tuple[int, str], int] = {}
         self.answers_seen = 0
         self.asks_seen = 0
         self.changes_seen = 0
@@ -74,6 +76,7 @@ class State:
         other._told = self._told.copy()
         other._rows_of = {name: rows.copy() for name, rows in self._rows_of.items()}
         other.drawn, other.leases = dict(self.drawn), dict(self.leases)
+        other._asked = dict(self._asked)
         other._claimed = self._claimed.copy()
         other._targets = self._targets.copy()
         return other
@@ -87,6 +90,10 @@ class State:
             hint = did_you_mean(str(row_id), self.row_ids[:1000].tolist())
             raise InputError(f"The row id {row_id!r} is not in the pool.{hint}")
         return place
+
+    def asked(self, row_id: str, annotator: str) -> int:
+        """Return the newest ask by which a row went to an annotator, 0 for none."""
+        return self._asked.get((self.position(row_id), annotator), 0)
 
     def find(self, row_id: str) -> str:
         """Return the id that a row has today; an unknown id is an error."""
@@ -119,6 +126,7 @@ class State:
         if drawn_from:
             self._undrawn *= 1.0 - len(drawn_from) / max(drawn_from)
         for row in ask.rows:
+            self._asked[row.position, ask.annotator] = ask.id
             if row.arm == "audit":
                 self.drawn[row.position] = row
             elif row.arm != "relabel":
@@ -272,8 +280,13 @@ def checked_answers(
     return checked
 
 
-def placed_answers(state: State, answers: Iterable[Answer], *, now: float) -> list[Answer]:
-    """Check answers whose labels are text as in a file, and say which ask each belongs to."""
+def placed_answers(
+    state: State, answers: Iterable[Answer], *, now: float, handed_to: str = ""
+) -> list[Answer]:
+    """Check answers whose labels are text as in a file, and say which ask each belongs to.
+
+    Rows may have been handed to a server, `handed_to`, on which the annotators label.
+    """
     return [
         replace(
             answer,
@@ -282,7 +295,8 @@ def placed_answers(state: State, answers: Iterable[Answer], *, now: float) -> li
                 if answer.label is None
                 else encoded(state.task, answer.row_id, state.task.parse(answer.label))
             ),
-            round=ask_of(state, answer.row_id, answer.annotator),
+            round=ask_of(state, answer.row_id, answer.annotator)
+            or state.asked(answer.row_id, handed_to),
             time=now if answer.time is None else answer.time,
         )
         for answer in answers

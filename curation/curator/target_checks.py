@@ -96,8 +96,8 @@ def find_target_issues(
         )
     if pred_probs is not None:
         raise InputError(
-            f"`pred_probs` are of classes, and the column {rows.label!r} holds numbers: give "
-            "predictions to curation.find_regression_issues."
+            f"`pred_probs` are of classes, and the column {rows.label!r} holds numbers: leave them "
+            "out; in Python predictions go to curation.find_regression_issues."
         )
     return find_regression_issues(
         _numbers(rows, rows.label)[at],

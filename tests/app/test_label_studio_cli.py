@@ -89,7 +89,7 @@ def test_what_cannot_be_used_ends_the_command_with_a_reason(
     annotate(fake, next(iter(fake.tasks)), "neither")
     result = run("sync", folder, "-n", "2")
     assert isinstance(result.exception, ThresherError)
-    assert "1 annotations cannot be used" in str(result.exception)
+    assert "1 answer cannot be used and was left out" in str(result.exception)
     assert "must be one of 'low', 'high', got 'neither'" in result.stdout
 
 

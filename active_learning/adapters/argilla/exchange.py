@@ -18,10 +18,11 @@ from thresher.core.labels import Answer, latest
 
 from ...sessions.session import Session
 from ...sessions.store import AskedRow
+from ..exchanged import Exchange
 from ..shown import Content, shown_row
 from ..table_writing import BLIND
 from .connection import Server, check_questions, sdk, talking_to
-from .incoming import Pulled, Said, read_records
+from .incoming import PulledRecords, Said, read_records
 from .outgoing import Outgoing, record_of
 from .questions import IMAGE, TEXT, check_task, make_settings
 
@@ -29,22 +30,14 @@ HANDED_TO = "argilla"  # who holds the lease of rows that anybody there may labe
 FORMAT = 1
 
 
+NOTHING = PulledRecords(0, (), 0, 0, 0)
+
+
 @dataclass(frozen=True)
-class Exchange:
-    """What one round did.
+class RecordExchange(Exchange):
+    """What one round did; of the records that it read, also those known before."""
 
-    Attributes
-    ----------
-    pulled : Pulled
-    handed : tuple of str
-        Ids of the rows that went there.
-    waiting : int
-        Records that nobody has answered.
-    """
-
-    pulled: Pulled
-    handed: tuple[str, ...]
-    waiting: int
+    pulled: PulledRecords
 
 
 class ArgillaDataset:
@@ -97,7 +90,7 @@ class ArgillaDataset:
 
     def exchange(
         self, n: int, *, content: Callable[[Sequence[str]], Content], lease: float | str = "30d"
-    ) -> Exchange:
+    ) -> RecordExchange:
         """Take the answers in, then hand rows out until `n` records wait for one.
 
         Rows go with what the model says of them, but for those that it is measured by. Rows that an
@@ -112,7 +105,7 @@ class ArgillaDataset:
         lease : float or str
             How long the rows are kept for the server; see `Session.ask`.
         """
-        pulled, there = (Pulled(0, 0, 0, 0, ()), set()) if self._dataset is None else self._read()
+        pulled, there = (NOTHING, set()) if self._dataset is None else self._read()
         rows = self._unsent(there)
         number = min(n - pulled.waiting - len(rows), self._open_rows())
         if number > 0:
@@ -121,7 +114,7 @@ class ArgillaDataset:
             rows += [self._asked(row_id, row) for row_id, row in asked]
         self._upsert(rows, content([row.row_id for row in rows]) if rows else {})
         handed = tuple(row.row_id for row in rows)
-        return Exchange(pulled, handed, pulled.waiting + len(handed))
+        return RecordExchange(pulled, handed, pulled.waiting + len(handed))
 
     def _unsent(self, there: set[str]) -> list[Outgoing]:
         """Return the rows that are leased to the server and not there."""
@@ -176,7 +169,7 @@ class ArgillaDataset:
         self._upsert(rows, content(list(by_row)))
         return sum(map(len, by_row.values())), tuple(sorted(unknown))
 
-    def pull(self) -> Pulled:
+    def pull(self) -> PulledRecords:
         """Take in what people said there: labels, skips, edits, and answers that are gone.
 
         Drafts are no answers. An answer in a record that was deleted stays here.
@@ -185,12 +178,12 @@ class ArgillaDataset:
             raise InputError(f"There is no dataset {self.where} at {self.server.url} yet.")
         return self._read()[0]
 
-    def _read(self) -> tuple[Pulled, set[str]]:
+    def _read(self) -> tuple[PulledRecords, set[str]]:
         """Tell what is new there to the session; return which of its rows are there, too."""
         records = self.server.records(self._dataset)
         names = self.server.people(self.workspace)
         reading = read_records(self.session, records, names=names, before=self._said)
-        pulled = reading.pulled(self.session.record(reading.fresh))
+        pulled = reading.pulled(self.session.record(reading.fresh, handed_to=HANDED_TO))
         self._said |= reading.said
         self._remember()
         return pulled, set(reading.said)

@@ -12,6 +12,7 @@ from thresher.core.labels import Answer
 from ...sessions.batch import NoLabel
 from ...sessions.session import Session
 from ...tasks import Task
+from ..exchanged import Pulled
 from ..sheet_ids import SheetIds
 from .questions import label_of
 
@@ -20,28 +21,19 @@ Said = dict[str, dict[str, list[str | None]]]
 
 
 @dataclass(frozen=True)
-class Pulled:
-    """What reading the answers did.
+class PulledRecords(Pulled):
+    """What reading all records did.
 
     Attributes
     ----------
-    new : int
-        Answers that the session did not have: labels, skips, edits and ones taken back.
     known : int
         Answers that were read before.
     waiting : int
         Records of the session's rows that nobody has answered.
-    foreign : int
-        Records that are none of the session's rows.
-    set_aside : tuple of str
-        Answers that cannot be used, each with its reason.
     """
 
-    new: int
     known: int
     waiting: int
-    foreign: int
-    set_aside: tuple[str, ...]
 
 
 @dataclass
@@ -56,7 +48,7 @@ class Reading:
         What changed since the last time.
     foreign : int
     set_aside : list of str
-        See `Pulled`.
+        See `PulledRecords`.
     """
 
     said: Said = field(default_factory=dict)
@@ -64,12 +56,13 @@ class Reading:
     foreign: int = 0
     set_aside: list[str] = field(default_factory=list)
 
-    def pulled(self, new: int) -> Pulled:
+    def pulled(self, new: int) -> PulledRecords:
         """Return the counts, when `new` answers of the fresh ones were not known otherwise."""
         answers = sum(map(len, self.said.values()))
         told = sum(answer.kind != "undo" for answer in self.fresh)
         waiting = sum(not said for said in self.said.values())
-        return Pulled(new, answers - told, waiting, self.foreign, tuple(self.set_aside))
+        aside = tuple(self.set_aside)
+        return PulledRecords(new, aside, self.foreign, answers - told, waiting)
 
 
 def read_records(

@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from thresher.core.errors import InputError
 from thresher.core.labels import Answer
 
+from ..exchanged import Pulled
 from ..sheet_ids import SheetIds
 from .connection import Connection, row_of
 from .links import Said
+from .outgoing import ANNOTATOR
 from .tasks import annotator_of, read_annotation
 
 # What a slow request of the server stores late has an older time than what was read already.
 OVERLAP = timedelta(minutes=2)
 SECOND = timedelta(seconds=1)  # to which the server says what time it is
 Key = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Pulled:
-    """What reading the answers did.
-
-    Attributes
-    ----------
-    new : int
-        Answers that the session did not have: labels, skips, corrections, and ones taken back.
-    set_aside : tuple of str
-        Annotations that cannot be used, each with its reason.
-    foreign : int
-        Tasks that were read and are none of the session's rows.
-    """
-
-    new: int
-    set_aside: tuple[str, ...]
-    foreign: int
 
 
 def pull(connection: Connection, *, everything: bool = False) -> Pulled:
@@ -52,7 +34,7 @@ def pull(connection: Connection, *, everything: bool = False) -> Pulled:
     since = None if everything else _since(cursor, connection.server.now)
     tasks = list(connection.server.tasks(connection.project, since=since))
     reading = _Reading(connection, tasks)
-    new = connection.session.record(reading.changes())
+    new = connection.session.record(reading.changes(), handed_to=ANNOTATOR)
     gone = set(links.tasks()) - {int(task["id"]) for task in tasks} if since is None else ()
     newest = max((str(task["updated_at"]) for task in tasks), key=_moment, default=cursor)
     links.match((task, row, None) for task, row in reading.rows.items())

@@ -4,32 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from ..exchanged import Exchange
 from .connection import Connection
-from .incoming import Pulled, pull
+from .incoming import pull
 from .outgoing import push
 from .server import UnreachableError
 
 PAUSE_S = 15.0  # while the server is down
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """What one round did.
-
-    Attributes
-    ----------
-    pulled : Pulled
-    handed : tuple of str
-        Ids of the rows that went out.
-    waiting : int
-        Tasks that nobody has answered yet.
-    """
-
-    pulled: Pulled
-    handed: tuple[str, ...]
-    waiting: int
 
 
 def exchange(

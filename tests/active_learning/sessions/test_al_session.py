@@ -318,6 +318,21 @@ def test_relabel_serves_only_what_others_labeled(tmp_path):
         assert {(row, "ann") for row in again.row_ids} <= set(session.recorded())
 
 
+def test_a_second_opinion_about_a_row_that_measures_the_model_is_blind(tmp_path):
+    with start(tmp_path, audit=0.5) as session:
+        for _ in range(3):
+            batch = session.ask(10, annotator="ann")
+            session.tell({row: TRUTH[row] for row in batch.row_ids}, annotator="ann")
+        drawn = {row.position for ask in session.asks() for row in ask.rows if row.arm == "audit"}
+        again = session.ask(30, annotator="bob", mode="relabel").rows
+        assert {row.arm for row in again} == {"relabel"}
+        assert 0 < len(drawn) < 30
+        for row in again:
+            assert (row.suggestion is None) == (row.position in drawn)
+            assert (row.confidence is None) == (row.position in drawn)
+        assert session.replay() == []
+
+
 def test_report(tmp_path):
     with start(tmp_path, audit=0.4) as session:
         assert session.report().accuracy is None

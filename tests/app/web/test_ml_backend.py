@@ -213,7 +213,7 @@ def test_the_real_server_takes_the_suggestions(
     with LabelFolder(folder).open() as session:
         blind = {session.state.row_ids[place] for place in session.state.drawn}
         rows = {row: k for k, row in enumerate(session.state.row_ids.tolist())}
-    fresh = [row for row in rows if row not in found.handed_out][:20]
+    fresh = [row for row in rows if row not in found.exchange.handed][:20]
     label_tell(folder, {row: ("good", "bad")[rows[row] % 2] for row in fresh}, annotator="ann")
     stop, addresses = threading.Event(), []
     options = {"port": 0, "say": addresses.append, "stop": stop}

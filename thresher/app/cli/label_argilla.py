@@ -7,12 +7,9 @@ from typing import Annotated
 import typer
 
 from ...core.counted import counted
-from ...core.errors import ThresherError
 from .label_loop import Folder
-from .label_output import say
+from .label_output import check_all_used, exchange_json, exchange_lines, say
 from .options import Json
-
-SHOWN = 5
 
 
 def argilla(
@@ -52,35 +49,17 @@ def argilla(
         people=people,
         answers=answers,
     )
-    found, pulled = done.exchange, done.exchange.pulled
-    result = {
-        "new": pulled.new,
-        "known": pulled.known,
-        "foreign": pulled.foreign,
-        "set_aside": list(pulled.set_aside),
-        "handed_out": list(found.handed),
-        "waiting": found.waiting,
+    found = done.exchange
+    result = exchange_json(found) | {
+        "known": found.pulled.known,
         "sent": done.sent,
         "strangers": list(done.strangers),
     }
-    lines = [
-        f"{counted(pulled.new, 'new answer')}, {counted(len(found.handed), 'row')} handed out, "
-        f"{found.waiting:,} wait in "
-        f"{dataset}"
-    ]
+    lines = exchange_lines(found, where=f"in {dataset}", thing="record")
     if answers:
-        lines.append(f"{done.sent} answers of here sent there")
+        lines.append(f"{counted(done.sent, 'answer')} of here sent there")
     if done.strangers:
         named = ", ".join(name or "(unnamed)" for name in done.strangers)
         lines.append(f"no users there, their answers stay here: {named}")
-    if pulled.foreign:
-        lines.append(f"{pulled.foreign} records there are none of the session's rows")
-    lines += [f"  cannot be used: {item}" for item in pulled.set_aside[:SHOWN]]
-    more = len(pulled.set_aside) - SHOWN
-    lines += [f"  … and {more} more"] if more > 0 else []
     say(result, lines, as_json=as_json)
-    if pulled.set_aside:
-        raise ThresherError(
-            f"{len(pulled.set_aside)} answers cannot be used and were left out. Mend them there, "
-            "and give the command again."
-        )
+    check_all_used(found)

@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.counted import counted
+from ...core.errors import ThresherError
 from ..terminal import write_line
 
 if TYPE_CHECKING:
     from active_learning import Curves
+    from active_learning.adapters.exchanged import Exchange
     from active_learning.adapters.records import Conflict
     from active_learning.sessions.report import Report
+
+
+SHOWN = 5  # answers that cannot be used
 
 
 def say(result: dict[str, Any], lines: Sequence[str], *, as_json: bool) -> None:
@@ -30,6 +35,44 @@ def _finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def exchange_json(found: Exchange) -> dict[str, Any]:
+    """Return what an exchange with a server did as plain types."""
+    pulled = found.pulled
+    return {
+        "new": pulled.new,
+        "foreign": pulled.foreign,
+        "set_aside": list(pulled.set_aside),
+        "handed_out": list(found.handed),
+        "waiting": found.waiting,
+    }
+
+
+def exchange_lines(found: Exchange, *, where: str, thing: str) -> list[str]:
+    """Return what an exchange did as lines; `thing` is what the server calls a row."""
+    pulled = found.pulled
+    lines = [
+        f"{counted(pulled.new, 'new answer')}, {counted(len(found.handed), 'row')} handed out, "
+        f"{found.waiting:,} wait {where}"
+    ]
+    if pulled.foreign:
+        are = "is none" if pulled.foreign == 1 else "are none"
+        lines.append(f"{counted(pulled.foreign, thing)} there {are} of the session's rows")
+    lines += [f"  cannot be used: {reason}" for reason in pulled.set_aside[:SHOWN]]
+    more = len(pulled.set_aside) - SHOWN
+    return lines + ([f"  … and {more} more"] if more > 0 else [])
+
+
+def check_all_used(found: Exchange) -> None:
+    """Raise where answers cannot be used; all others were taken."""
+    if count := len(found.pulled.set_aside):
+        left = counted(
+            count,
+            "answer cannot be used and was left out",
+            "answers cannot be used and were left out",
+        )
+        raise ThresherError(f"{left}. Mend that there, and give the command again.")
 
 
 def conflict_lines(conflicts: Sequence[Conflict]) -> list[str]:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...core.counted import counted
 from ...core.errors import ThresherError
 from ..terminal import write_line
 from .label_loop import Folder
-from .label_output import say
+from .label_output import check_all_used, exchange_json, exchange_lines, say
 from .options import Json
 from .page_options import Port
 
 if TYPE_CHECKING:
     from ..labeling.label_studio import Synced
-
-SHOWN = 5
 
 
 def sync(
@@ -79,28 +75,16 @@ def sync(
         say=lambda one: _say(one, as_json=as_json),
     )
     _say(found, as_json=as_json)
-    if found.set_aside:
-        raise ThresherError(
-            f"{len(found.set_aside)} annotations cannot be used and were left out. Mend them "
-            "there, and give the command again."
-        )
+    check_all_used(found.exchange)
 
 
 def _say(found: Synced | ThresherError, *, as_json: bool) -> None:
     if isinstance(found, ThresherError):
         say({"error": str(found)}, [f"{found} Trying again."], as_json=as_json)
         return
-    lines = [
-        f"{counted(found.new, 'new answer')}, {counted(len(found.handed_out), 'row')} handed out, "
-        f"{found.waiting:,} wait "
-        f"at {found.address}",
-        *(f"  cannot be used: {reason}" for reason in found.set_aside[:SHOWN]),
-    ]
-    if len(found.set_aside) > SHOWN:
-        lines.append(f"  … and {len(found.set_aside) - SHOWN} more")
-    if found.foreign:
-        lines.append(f"{found.foreign} tasks there are none of the session's rows")
-    say(asdict(found), lines, as_json=as_json)
+    lines = exchange_lines(found.exchange, where=f"at {found.address}", thing="task")
+    about = {"project": found.project, "address": found.address}
+    say(exchange_json(found.exchange) | about, lines, as_json=as_json)
 
 
 def ml_backend(

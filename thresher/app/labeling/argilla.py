@@ -14,7 +14,7 @@ from ...core.signatures import checked
 from ..label_folder import LabelFolder
 
 if TYPE_CHECKING:
-    from active_learning.adapters.argilla.exchange import Exchange
+    from active_learning.adapters.argilla.exchange import RecordExchange
 
 PathLike = str | os.PathLike[str]
 MEMORY = "argilla.json"
@@ -26,7 +26,7 @@ class Exchanged:
 
     Attributes
     ----------
-    exchange : Exchange
+    exchange : RecordExchange
         What came in (``pulled``), which rows went out (``handed``), and how many records wait.
     sent : int
         Answers of the session that were sent.
@@ -34,7 +34,7 @@ class Exchanged:
         Annotators who are no users there: their answers were not sent.
     """
 
-    exchange: Exchange
+    exchange: RecordExchange
     sent: int
     strangers: tuple[str, ...]
 

@@ -16,9 +16,9 @@ from ..label_folder import LabelFolder
 from ..web import require_web
 
 if TYPE_CHECKING:
+    from active_learning.adapters.exchanged import Exchange
     from active_learning.adapters.label_studio.config import Shown
     from active_learning.adapters.label_studio.connection import Connection
-    from active_learning.adapters.label_studio.rounds import Exchange
 
 PathLike = str | os.PathLike[str]
 LINKS = "label_studio.db"
@@ -34,26 +34,14 @@ class Synced:
 
     Attributes
     ----------
-    new : int
-        Answers that the session did not have: labels, skips, corrections, and ones taken back.
-    set_aside : tuple of str
-        Annotations that cannot be used, each with its reason.
-    foreign : int
-        Tasks that were read and are none of the session's rows.
-    handed_out : tuple of str
-        Ids of the rows that went there.
-    waiting : int
-        Tasks that nobody has answered yet.
+    exchange : Exchange
+        What came in (``pulled``), which rows went out (``handed``), and how many tasks wait.
     project : int
     address : str
         Where people label.
     """
 
-    new: int
-    set_aside: tuple[str, ...]
-    foreign: int
-    handed_out: tuple[str, ...]
-    waiting: int
+    exchange: Exchange
     project: int
     address: str
 
@@ -167,16 +155,7 @@ def _watch(
 
 
 def _synced(connection: Connection, found: Exchange) -> Synced:
-    pulled = found.pulled
-    return Synced(
-        pulled.new,
-        pulled.set_aside,
-        pulled.foreign,
-        found.handed,
-        found.waiting,
-        connection.project,
-        connection.address,
-    )
+    return Synced(found, connection.project, connection.address)
 
 
 def shown_of(folder: LabelFolder) -> Shown:

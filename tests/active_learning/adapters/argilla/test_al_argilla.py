@@ -313,6 +313,7 @@ def test_an_empty_set_is_a_choice_of_its_own(tmp_path: Path, fake: FakeArgilla) 
         fake.respond(b, "ann", "submitted", ["none of these"])
         there.pull()
         assert session.recorded() == {(a, "ann"): (), (b, "ann"): ("none of these",)}
+        assert {answer.round for answer in session.history()} == {session.asks()[0].id}
 
 
 def test_the_command_says_what_it_did(

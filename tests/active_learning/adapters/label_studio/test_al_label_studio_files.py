@@ -238,8 +238,11 @@ def test_a_batch_goes_out_as_tasks_with_the_configuration(tmp_path: Path) -> Non
         assert [not task["predictions"] for task in tasks] == blind
         config = path.with_suffix(".xml").read_text(encoding="utf-8")
         assert find_control(config, session.task) == Control("label", "text", "text")
-        with pytest.raises(InputError, match=r"must end in \.json"):
-            export_answers(session, tmp_path / "a.csv", format="label-studio")
+        for name in ("a.csv", "a.xlsx"):
+            with pytest.raises(
+                InputError, match=r"must end in \.json in the format 'label-studio'"
+            ):
+                export_answers(session, tmp_path / name, format="label-studio")
 
 
 def test_columns_of_numbers_and_several_texts_are_shown_as_such(tmp_path: Path) -> None:

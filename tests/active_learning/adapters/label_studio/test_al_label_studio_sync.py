@@ -38,7 +38,14 @@ def test_rows_go_out_once_in_our_order_and_answers_come_back(place: Place, tmp_p
         rows.index(answer.row_id) + 0.25 for answer in session.history()
     ]
     assert pull(desk.connection).new == 0
-    assert len(push(desk.connection, n=9)) == 9
+    assert {answer.round for answer in session.history()} == {session.asks()[0].id}
+    later = push(desk.connection, n=9)
+    assert len(later) == 9
+    for task in desk.tasks():
+        if task["data"]["row_id"] in later[:3]:
+            desk.annotate(task, "cat", by=BOB)
+    pull(desk.connection)
+    assert [answer.round for answer in session.history()[12:]] == [session.asks()[-1].id] * 3
     assert len(desk.tasks()) == 21
     assert session.replay() == []
 
