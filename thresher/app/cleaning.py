@@ -40,6 +40,7 @@ from ..core.writing import (
 from .clean_places import HEADER, read_back, remove_stale, undo_folder, untouched
 from .given import digest, given_dataset, given_rows
 from .layout import SplitLayout, layouts_of, split_apart, split_of_rows
+from .unread_files import keep_files, unread_files
 from .unread_lines import STAY, UnreadLines, lines_stay
 
 if TYPE_CHECKING:
@@ -179,7 +180,8 @@ def apply_manifest(
     }
     remove_stale(before, written.values())
     counts = manifest.counts()
-    undo = _save_undo(out, rows, order, header, lines, unread)
+    files = unread_files(loaded) if kind == "imagefolder" else {}
+    undo = _save_undo(out, rows, order, header, lines, unread, files)
     in_splits = (
         {}
         if splits is None
@@ -324,6 +326,7 @@ def _save_undo(
     header: dict[str, Any],
     lines: np.ndarray | None,
     unread: UnreadLines,
+    files: dict[str, Path],
 ) -> Path:
     at = np.flatnonzero(np.isin(order["action"].to_numpy(), ["drop", "relabel"]))
     changed = take_rows(rows, at)
@@ -337,5 +340,6 @@ def _save_undo(
             ids = order[ROW_ID].take(pa.array(at))
             pq.write_table(pa.table({ROW_ID: ids, "line": own}), temporary / LINES)
         unread.save(temporary)
+        keep_files(files, temporary)
         write_json(temporary / HEADER, header)
     return folder

@@ -26,6 +26,7 @@ from .clean_places import HEADER, places_of_clean, undo_folder
 from .cleaning import CHANGED, LINES, ORDER, write_clean
 from .given import as_dataset, digest
 from .layout import SplitLayout
+from .unread_files import bring_back
 from .unread_lines import UnreadLines
 
 
@@ -93,6 +94,8 @@ def undo_manifest(
             np.ones(len(order), bool), order["split"].to_numpy() if layouts else None, form=kind
         ),
     )
+    if kind == "imagefolder":
+        bring_back(undo_folder(clean), out)
     return len(rows)
 
 
