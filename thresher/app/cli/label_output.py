@@ -72,7 +72,7 @@ def check_all_used(found: Exchange) -> None:
             "answer cannot be used and was left out",
             "answers cannot be used and were left out",
         )
-        raise ThresherError(f"{left}. Mend that there, and give the command again.")
+        raise ThresherError(f"{left}. Mend them there, and give the command again.")
 
 
 def conflict_lines(conflicts: Sequence[Conflict]) -> list[str]:
