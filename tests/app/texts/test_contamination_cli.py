@@ -43,7 +43,7 @@ def test_items_are_found_and_texts_dropped() -> None:
     assert result.exit_code == 0, result.output
     assert "5 texts: 2 contaminated, 1 row could not be read" in result.stdout
     assert "quiz: 2 of 2 items found" in result.stdout
-    assert "other: 0 of 1 items found" in result.stdout
+    assert "other: 0 of 1 item found" in result.stdout
     assert "set aside: c.parquet: unreadable file" in result.stdout
     assert "set aside: b.jsonl:3: broken JSON" in result.stdout
     with Path("crawl/d.jsonl").open("w") as file:
