@@ -47,7 +47,7 @@ def test_findings_decisions_and_a_clean_set(path: Path, tmp_path: Path) -> None:
     assert "set.json line 1: annotation 4 is of an image that is not listed" in said
     assert "equal boxes or images: 1\n  1#2  0.000  equal to the box 1#1" in said
     assert "the box reaches beyond the image; better: 90 10 100 30" in said
-    assert "decided: 0 images and 1 boxes to drop, 1 to look at" in said
+    assert "decided: 0 images and 1 box to drop, 1 to look at" in said
     rows = {row["row_id"]: row for row in csv.read_csv(tmp_path / "f.csv").to_pylist()}
     assert rows["1#2"]["action"] == "drop"
     assert (rows["2#3"]["action"], rows["2#3"]["class"], rows["2#3"]["x2"]) == (

@@ -24,7 +24,7 @@ def test_later_copies_are_cut_and_texts_dropped(
     assert result.exit_code == 0, result.output
     assert "4 texts" in result.stdout
     assert "3 repeated spans in 2 texts" in result.stdout  # the last repeats itself too
-    assert "1 rows could not be read" in result.stdout
+    assert "1 row could not be read" in result.stdout
     assert "set aside: b.jsonl:2: broken JSON" in result.stdout
     assert Path("out/clean/a.csv").read_text() == f"id,text\n1,first {NOTICE}\n2,nothing\n3,\n"
     result = CliRunner().invoke(app, [*words, "--action", "drop", "--json"])
