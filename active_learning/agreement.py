@@ -92,7 +92,7 @@ def consensus(
     probs = None if pred_probs is None else as_matrix("pred_probs", plain(pred_probs))
     outputs = _of_answered(probs, ids, opinions.row_ids)
     found = task.consensus(opinions, outputs=outputs, method=method)
-    return judged_by_gold(found, opinions, task=task, gold=gold)
+    return judged_by_gold(found, opinions, task=task.name, classes=task.classes, gold=gold)
 
 
 def _answers(labels: Any, *, single: bool) -> list[Any]:

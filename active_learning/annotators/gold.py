@@ -23,7 +23,6 @@ from thresher.core.text_arrays import in_texts
 
 from ..estimates.accuracy import estimate_accuracy
 from ..estimates.correction import fit_correction
-from ..tasks.task import Task
 from .classes import PROBABILITY, Consensus, Votes
 
 LEAST = 10
@@ -32,7 +31,12 @@ KEPT = 10.0
 
 
 def judged_by_gold(
-    found: Consensus, opinions: AnswerTable, *, task: Task, gold: Mapping[Any, Any] | None
+    found: Consensus,
+    opinions: AnswerTable,
+    *,
+    task: str,
+    classes: tuple[str, ...],
+    gold: Mapping[Any, Any] | None,
 ) -> Consensus:
     """Return a consensus whose scores are probabilities, by rows of known label; as it is for none.
 
@@ -42,8 +46,10 @@ def judged_by_gold(
         Made without them.
     opinions : AnswerTable
         The same answers.
-    task : Task
-        Classification: other labels are not plainly right or wrong.
+    task : str
+        Its name; labels of others than ``"classification"`` are not plainly right or wrong.
+    classes : tuple of str
+        Of the task; empty: those that occur.
     gold : mapping of row id to class, optional
         At least ten rows that have answers, drawn at random.
 
@@ -54,11 +60,9 @@ def judged_by_gold(
     """
     if gold is None:
         return found
-    if task.name != "classification":
-        raise InputError(
-            f"`gold` is for classes: answers of the task {task.name} are not simply right."
-        )
-    votes = Votes.of_table(opinions, classes=task.classes or None)
+    if task != "classification":
+        raise InputError(f"`gold` is for classes: answers of the task {task} are not simply right.")
+    votes = Votes.of_table(opinions, classes=classes or None)
     known, codes = _known(votes, gold)
     guessed = np.array([votes.classes.index(label) for label in found.labels[known].tolist()])
     right = (guessed == codes).astype(np.float64)

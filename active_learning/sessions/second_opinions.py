@@ -144,4 +144,6 @@ def session_consensus(
         outputs = outputs[[state.position(row) for row in np.sort(ids).tolist()]]
     opinions = table_of(state.row_ids[positions], people, texts)
     found = state.task.consensus(opinions, outputs=outputs, method=method)
-    return judged_by_gold(found, opinions, task=state.task, gold=gold)
+    return judged_by_gold(
+        found, opinions, task=state.task.name, classes=state.task.classes, gold=gold
+    )

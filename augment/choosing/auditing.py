@@ -1,13 +1,15 @@
 """Audit: which operation, at which strength, harms which class, from the labels at hand.
 
-The audit is a screen, not a promise: it finds operations that mislead a small teacher, and never
-claims that an operation gains accuracy. Only paired training runs can; see `choose_policy`.
+A teacher's view is a screen, not a promise: it finds operations that mislead a small teacher, and
+says of the others that it does not know. Only paired trainings (`fit`) assure that one does no
+harm, within a stated margin; see `assurance`.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,8 @@ from ..operations.nodes import Step
 from ..operations.policy import Policy
 from ..operations.schedule import Schedule
 from ..randomness.keyed import check_seed
+from .assurance import Trained, trained_gains
+from .pilots import Fit
 from .sampling import Sampled, sample_rows
 from .screen import Measurement, Screen, mean_interval
 
@@ -37,7 +41,8 @@ SMALLEST = 0.005
 # A teacher that is not surely so much better than chance speaks against what helps: right on 22 of
 # 100 rows of CIFAR-10, it calls mirroring harmful with z from −3 to −6.
 WEAK = 0.1
-VERDICTS = ("keep", "weaken", "drop", "unsure", "not assessable")
+TRAIN = "which assures nothing about a network"
+VERDICTS = ("keep", "weaken", "drop", "not known", "not assessable")
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,9 @@ class OperationAudit:
     op, settings, strength
         What was measured; the whole policy has the op ``"policy"``.
     verdict, reason
-        ``"keep"``, ``"weaken"`` (harm at this strength, none at half of it), ``"drop"`` (harm, or
-        an error), ``"unsure"`` or ``"not assessable"``.
+        ``"keep"``: trainings exclude a loss of more than the margin; never without trainings.
+        ``"weaken"``: harm at this strength, none at half of it. ``"drop"``: harm, or an error.
+        ``"not known"``: neither is shown. ``"not assessable"``: too few rows or too weak a teacher.
     effect, low, high
         Mean change of the teacher's margin on clean rows and its 95 % interval; below 0 is harm.
     accuracy_points
@@ -67,6 +73,8 @@ class OperationAudit:
         CPU time for one image.
     classes_harmed
         Classes whose own effect is below 0 at z < −3, with that mean effect.
+    gain, gain_low, gain_high
+        Points of accuracy that paired trainings with it gained, with a 95 % interval; None without.
     """
 
     op: str
@@ -87,6 +95,9 @@ class OperationAudit:
     recovered_points: float = 0.0
     microseconds: float = 0.0
     classes_harmed: dict[str, float] | None = None
+    gain: float | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
 
     @property
     def harm(self) -> float:
@@ -158,6 +169,10 @@ def audit(
     encoder: Any = "builtin:image",
     views: int = 2,
     max_rows: int = 400,
+    fit: Fit | None = None,
+    rounds: int = 4,
+    margin: float = 1.0,
+    budget_s: float = 300.0,
     random_state: RandomState = 0,
 ) -> AuditReport:
     """Audit every operation of a policy on labeled images.
@@ -176,6 +191,15 @@ def audit(
         What the teacher sees; see `thresher.core.get_encoder`.
     views, max_rows
         Augmented copies a row, and rows used at most, evenly over the classes.
+    fit
+        As in `choose_policy`: trains on some of the images and returns the accuracy on others. Each
+        operation at full strength, done to half of the rows, is trained with and without. Without
+        `fit` no operation is ever called ``"keep"``.
+    rounds, budget_s
+        Pairs of trainings of each operation at most, and the seconds that they may take; one pair
+        is always trained. Four pairs hold every row out once.
+    margin
+        Points of accuracy: ``"keep"`` says that the 95 % interval excludes a larger loss.
     random_state
         Seed of the sample, the folds and the augmentations.
 
@@ -195,14 +219,55 @@ def audit(
     sampled = sample_rows(labels, n=len(pixels), max_rows=max_rows, seed=seed)
     wanted = {check_number("strengths", one, low=0, high=1, low_open=True) for one in strengths}
     steps = distinct_steps(policy)
-    if sampled.problem:
-        entries = [_unassessed(step, 1.0, sampled.problem) for step in steps]
-        return AuditReport(policy, tuple(entries), len(sampled.rows), 0.0, sampled.left_out)
-    screen = make_screen(pixels, sampled, encoder=encoder, views=views, seed=seed)
-    entries = []
-    for step in track(steps, description="audit operations"):
-        entries += audit_step(step, screen, sampled, strengths=wanted | {1.0})
-    return AuditReport(policy, tuple(entries), len(sampled.rows), screen.accuracy, sampled.left_out)
+    check_number("margin", margin, low=0, low_open=True)
+    check_count("rounds", rounds, low=1, high=100)
+    right, entries = 0.0, [_unassessed(step, 1.0, sampled.problem) for step in steps]
+    if not sampled.problem:
+        screen = make_screen(pixels, sampled, encoder=encoder, views=views, seed=seed)
+        right, entries = screen.accuracy, []
+        for step in track(steps, description="audit operations"):
+            entries += audit_step(step, screen, sampled, strengths=wanted | {1.0})
+    if fit is not None and steps:
+        deadline = time.perf_counter() + budget_s
+        found = trained_gains(steps, fit, labels, seed=seed, rounds=rounds, deadline=deadline)
+        entries = _with_trainings(entries, steps, found, margin=margin)
+    return AuditReport(policy, tuple(entries), len(sampled.rows), right, sampled.left_out)
+
+
+def _with_trainings(
+    entries: Sequence[OperationAudit],
+    steps: Sequence[Step],
+    found: Sequence[Trained],
+    *,
+    margin: float,
+) -> list[OperationAudit]:
+    """Let trainings decide on each operation at full strength."""
+    keys = [(step.op, _frozen(step.settings)) for step in steps]
+    by_step = dict(zip(keys, found, strict=True))
+    return [
+        _with_training(entry, by_step[entry.op, _frozen(entry.settings)], margin=margin)
+        if entry.strength == 1
+        else entry
+        for entry in entries
+    ]
+
+
+def _with_training(entry: OperationAudit, found: Trained, *, margin: float) -> OperationAudit:
+    if found.error:
+        reason = f"training with it ends with an error: {found.error}"
+        return replace(entry, verdict="drop", reason=reason)
+    numbers = {"gain": found.gain, "gain_low": found.low, "gain_high": found.high}
+    if found.low > -margin:
+        verdict = "keep"
+        reason = f"{found.summary}: a loss of more than {margin:g} points is excluded"
+    elif found.high < 0:
+        verdict, reason = "drop", f"{found.summary}: harm"
+    else:
+        harmful = entry.verdict in ("drop", "weaken")
+        verdict = entry.verdict if harmful else "not known"
+        missing = f"a loss of more than {margin:g} points is not excluded"
+        reason = f"{found.summary}: {missing}; {entry.reason}"
+    return replace(entry, verdict=verdict, reason=reason, **numbers)
 
 
 def as_pixels(images: Any) -> np.ndarray:
@@ -245,7 +310,7 @@ def audit_step(
     entries: list[OperationAudit] = []
     for strength in sorted(strengths if step.has_magnitude else {1.0}):
         always = Policy(step.op, (Step(step.op, step.settings),), Schedule(strength, strength))
-        safe_below = any(one.verdict in ("keep", "unsure") for one in entries)
+        safe_below = any(one.verdict == "not known" for one in entries)
         weakens = strength == 1 and safe_below
         found = measure_and_judge(always, screen, sampled, can_weaken=weakens)
         entries.append(
@@ -304,13 +369,13 @@ def _verdict(numbers: dict[str, Any], screen: Screen, *, can_weaken: bool) -> tu
         )
     change = f"margin {numbers['effect']:+.3f} [{numbers['low']:+.3f}, {numbers['high']:+.3f}]"
     if numbers["low"] >= 0:
-        return "keep", f"{change}: no harm seen"
+        return "not known", f"{change}: the teacher sees no harm, {TRAIN}"
     if numbers["high"] >= 0:
-        return "unsure", f"{change}: the interval holds 0"
+        return "not known", f"{change}: the interval holds 0, {TRAIN}"
     if numbers["effect"] > -SMALLEST:
-        return "keep", f"{change}: too small to matter"
+        return "not known", f"{change}: too small to matter to the teacher, {TRAIN}"
     if _far_and_sound(numbers["distance"], numbers["recovered_points"]):
-        return "unsure", (
+        return "not known", (
             f"{change}, but images lie {numbers['distance']:.1f} spacings off the data and stay "
             "recognizable among themselves: they compete with no class"
         )

@@ -46,6 +46,7 @@ SCREEN_SHARE = 0.8
 # on ten rows a class of CIFAR-10 it is right on 22 % and speaks against mirroring, which gains two
 # points.
 TRUSTED = 0.5
+FLAGS = ("drop", "weaken")
 # Candidates no further behind the best, in standard deviations of the difference, are mixed: each
 # row gets one of them. In development draws of 50 rows a class that gained 1.2 points on none, the
 # best candidate alone .2; with 10 rows both gained 3.4 to 3.5 (docs/log.md).
@@ -172,13 +173,25 @@ def choose_policy(
     pruned = [_prune(policy, report) for policy in wanted]
     evidence = tuple(report.to_table())
     if fit is None:
-        reason = _screen_reason(report, sampled)
-        return PolicyChoice(pruned[0], evidence, (), reason, time.perf_counter() - start)
+        policy, reason = _beside_none(pruned[0], report, sampled)
+        return PolicyChoice(policy, evidence, (), reason, time.perf_counter() - start)
     trusted = report.teacher_accuracy >= TRUSTED
     usable = _with_none(pruned if trusted else wanted)
     pilots = run_pilots(usable, fit, labels, seed=seed, deadline=start + budget_s, rounds=rounds)
     policy, reason = _decide(pilots)
     return PolicyChoice(policy, evidence, pilots, reason, time.perf_counter() - start)
+
+
+def _beside_none(policy: Policy, report: AuditReport, sampled: Sampled) -> tuple[Policy, str]:
+    """Return the policy, or *none* where the teacher is surely worse with it, and the reason."""
+    reason = _screen_reason(report, sampled)
+    whole = next((entry for entry in report.entries if entry.op == "policy"), None)
+    if whole is None:
+        return policy, f"{reason}; not compared with none"
+    change = f"{whole.effect:+.3f} [{whole.low:+.3f}, {whole.high:+.3f}] against none"
+    if whole.verdict in FLAGS and report.teacher_accuracy >= TRUSTED:
+        return policies.none(), f"the whole policy harms: margin {change}; {reason}"
+    return policy, f"margin {change}, and no training compared them; {reason}"
 
 
 def _decide(pilots: Sequence[Pilot]) -> tuple[Policy, str]:

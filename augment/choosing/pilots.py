@@ -101,14 +101,13 @@ def run_pilots(
     alive, held_out = list(range(len(candidates))), len(codes) // FOLDS
     for turn in range(rounds):
         start = time.perf_counter()
-        # Once all rows were held out, they are partitioned anew.
-        generator = np.random.default_rng([seed, turn // FOLDS])
-        test = stratified_folds(codes, folds=FOLDS, generator=generator) == turn % FOLDS
+        test = held_out_rows(codes, turn=turn, seed=seed)
         for number in track(alive, description=f"pilot round {turn + 1} of {rounds}"):
             none = number == len(candidates) - 1
             try:
-                found = fit(candidates[number], rows[~test], rows[test], seed + turn)
-                accuracy, own = map(_check, found if isinstance(found, tuple) else (found, 1.0))
+                accuracy, own = one_run(
+                    fit, candidates[number], rows[~test], rows[test], seed + turn
+                )
             except Exception as error:
                 if none:
                     raise
@@ -134,6 +133,22 @@ def run_pilots(
             zip(candidates, numbers, strict=True)
         )
     )
+
+
+def held_out_rows(codes: np.ndarray, *, turn: int, seed: int) -> np.ndarray:
+    """Return which rows a round holds out, boolean (n,): a quarter of every class, in turns."""
+    # Once all rows were held out, they are partitioned anew.
+    generator = np.random.default_rng([seed, turn // FOLDS])
+    return stratified_folds(codes, folds=FOLDS, generator=generator) == turn % FOLDS
+
+
+def one_run(
+    fit: Fit, policy: Policy, train: np.ndarray, test: np.ndarray, seed: int
+) -> tuple[float, float]:
+    """Train once; return the accuracies on `test` and on `train`, the latter 1 if not told."""
+    found = fit(policy, train, test, seed)
+    accuracy, own = found if isinstance(found, tuple) else (found, 1.0)
+    return _check(accuracy), _check(own)
 
 
 def _estimate(
@@ -187,7 +202,7 @@ def estimate_gains(
         return np.zeros(1), np.zeros((1, 1))
     rounds = np.array([len(own) for own in gains])
     measured = np.array([own.mean() for own in gains])
-    noise = _noise(gains, float(baseline.mean()), held_out)
+    noise = difference_noise(gains, float(baseline.mean()), held_out)
     # All gains have the runs of *none* in common: half of a difference's variance is shared.
     shared = np.minimum.outer(rounds, rounds) / np.outer(rounds, rounds)
     spread = noise * (0.5 * shared + 0.5 * np.diag(1 / rounds))
@@ -197,7 +212,7 @@ def estimate_gains(
     return np.append(expected + pull @ (measured - expected), 0.0), covariance
 
 
-def _noise(gains: Sequence[np.ndarray], accuracy: float, held_out: int) -> float:
+def difference_noise(gains: Sequence[np.ndarray], accuracy: float, held_out: int) -> float:
     """Return the variance of one paired difference, in points squared."""
     # Two runs agree on most rows, so the difference varies about as much as one accuracy does.
     wrong = np.clip(accuracy * (1 - accuracy), 0.05, None)

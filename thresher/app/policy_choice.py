@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from augment import Augmenter, audit, choose_policy, preview
+from augment import Augmenter, Policy, audit, choose_policy, preview
 from augment.choosing.choose import sized_candidates
 
 from ..core.errors import InputError
@@ -124,10 +124,16 @@ def augment_audit(
     policy: str = "trivial_augment",
     rows: int = AUDITED,
     size: int = 32,
+    pilots: int = 0,
+    budget_s: float = 300.0,
+    margin: float = 1.0,
     random_state: int = 0,
     **options: Unpack[ImageOptions],
 ) -> Audit:
     """Say for each operation of a policy whether the labels speak against it.
+
+    Only trainings (`pilots`) can assure that an operation does no harm: without them none is ever
+    called ``"keep"``.
 
     Parameters
     ----------
@@ -137,6 +143,12 @@ def augment_audit(
         A name or a JSON file.
     rows : int
         Labeled rows used at most.
+    pilots : int
+        Pairs of short trainings of each operation at most, with and without it; 0: none.
+    budget_s : float
+        Seconds that they may take.
+    margin : float
+        Points of accuracy: ``"keep"`` says that a larger loss is excluded, at 95 %.
     **options
 
     Returns
@@ -156,8 +168,17 @@ def augment_audit(
     """
     wanted = read_policy(policy, size=size)
     images = read_training_images(data, size=size, limit=rows, **options)
+    steps = [Policy(step.op, (step,)) for step in wanted.steps]
     report = audit(
-        images.pixels, images.labels, policy=wanted, max_rows=rows, random_state=random_state
+        images.pixels,
+        images.labels,
+        policy=wanted,
+        max_rows=rows,
+        fit=pilot_runs(images, steps, budget_s=budget_s, rounds=pilots, out=None),
+        rounds=max(1, pilots),
+        margin=margin,
+        budget_s=budget_s,
+        random_state=random_state,
     )
     return Audit(wanted.name, report, images.set_aside)
 

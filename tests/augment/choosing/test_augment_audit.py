@@ -5,11 +5,13 @@ from augment import AuditReport, Policy, Step, audit, choose_policy, policies
 from thresher.core.errors import InputError
 
 
-def test_flips_of_digits_are_dropped_and_small_turns_kept(digits):
+def test_flips_of_digits_are_dropped_and_nothing_is_assured_by_a_teacher(digits):
     steps = (Step("hflip"), Step("vflip"), Step("rotate", {"high": 15.0}), Step("invert"))
     report = audit(*digits, policy=Policy("p", steps), strengths=[1.0], max_rows=300)
     verdicts = {entry.op: entry.verdict for entry in report.entries}
-    assert verdicts == {"hflip": "drop", "vflip": "drop", "rotate": "keep", "invert": "unsure"}
+    unknown = "not known"
+    assert verdicts == {"hflip": "drop", "vflip": "drop", "rotate": unknown, "invert": unknown}
+    assert "assures nothing" in report.entries[2].reason
     entry = report.entries[0]
     assert entry.low < entry.effect < entry.high < 0
     assert entry.classes_harmed
@@ -40,7 +42,7 @@ def test_harm_at_full_strength_only_is_halved():
     settings = [dict(step.settings) for step in policy.steps]
     entries = (
         OperationAudit("rotate", settings[0], 1.0, "weaken", ""),
-        OperationAudit("hflip", settings[1], 1.0, "unsure", ""),
+        OperationAudit("hflip", settings[1], 1.0, "not known", ""),
     )
     pruned = AuditReport(policy, entries, 1, 1.0, ()).prune()
     assert pruned.steps[0].settings["high"] == 45.0

@@ -76,11 +76,21 @@ def audit(
     policy: Annotated[str, typer.Option(help="A name or a JSON file.")] = "trivial_augment",
     rows: Annotated[int, typer.Option(help="Labeled rows used at most.")] = 600,
     size: Size = 32,
+    pilots: Annotated[
+        int, typer.Option(help="Pairs of short trainings of each operation at most; 0: none.")
+    ] = 0,
+    budget_s: Annotated[float, typer.Option(help="Seconds that they may take.")] = 300.0,
+    margin: Annotated[
+        float, typer.Option(help="Points of accuracy that a kept operation surely loses less of.")
+    ] = 1.0,
     seed: Seed = 0,
     as_json: Json = False,
     **columns: Any,
 ) -> None:
     """Say for each operation of a policy whether your labels speak against it.
+
+    A quick teacher finds operations that harm; it cannot assure that one does not. Trainings can:
+    with --pilots an operation is kept where they exclude a loss of more than --margin points.
 
     Example: thresher augment audit photos --policy standard --size 32
     """
@@ -88,7 +98,15 @@ def audit(
 
     with shown_progress():
         found = augment_audit(
-            data, policy=policy, rows=rows, size=size, random_state=seed, **read_as(**columns)
+            data,
+            policy=policy,
+            rows=rows,
+            size=size,
+            pilots=pilots,
+            budget_s=budget_s,
+            margin=margin,
+            random_state=seed,
+            **read_as(**columns),
         )
     _say_set_aside(found.set_aside)
     report = found.report
@@ -117,9 +135,17 @@ def _say_set_aside(set_aside: Sequence[tuple[str, str]]) -> None:
         write_line(f"Not used: {len(set_aside) - SHOWN:,} more.", error=True)
 
 
+def _points(row: dict[str, Any]) -> str:
+    if row["gain"] is None:
+        return ""
+    return f"{row['gain']:+.1f} ({row['gain_low']:+.1f} to {row['gain_high']:+.1f})"
+
+
 def _print_audit(table: list[dict[str, Any]]) -> None:
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for name, side in (("operation", "left"), ("strength", "right"), ("verdict", "left"),
+    trained = any(row["gain"] is not None for row in table)
+    points = (("points (95 %)", "right"),) if trained else ()
+    for name, side in (("operation", "left"), ("strength", "right"), ("verdict", "left"), *points,
                        ("effect (95 %)", "right"), ("flips", "right"), ("µs", "right"),
                        ("harms", "left")):  # fmt: skip
         shown.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
@@ -130,6 +156,7 @@ def _print_audit(table: list[dict[str, Any]]) -> None:
             row["op"],
             f"{row['strength']:g}",
             row["verdict"],
+            *([_points(row)] if trained else []),
             effect if assessed else row["reason"],
             f"{row['confident_flips']:.1%}" if assessed else "",
             f"{row['microseconds']:.1f}" if assessed else "",
