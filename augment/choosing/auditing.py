@@ -256,7 +256,6 @@ def _with_training(entry: OperationAudit, found: Trained, *, margin: float) -> O
     if found.error:
         reason = f"training with it ends with an error: {found.error}"
         return replace(entry, verdict="drop", reason=reason)
-    numbers = {"gain": found.gain, "gain_low": found.low, "gain_high": found.high}
     if found.low > -margin:
         verdict = "keep"
         reason = f"{found.summary}: a loss of more than {margin:g} points is excluded"
@@ -267,7 +266,14 @@ def _with_training(entry: OperationAudit, found: Trained, *, margin: float) -> O
         verdict = entry.verdict if harmful else "not known"
         missing = f"a loss of more than {margin:g} points is not excluded"
         reason = f"{found.summary}: {missing}; {entry.reason}"
-    return replace(entry, verdict=verdict, reason=reason, **numbers)
+    return replace(
+        entry,
+        verdict=verdict,
+        reason=reason,
+        gain=found.gain,
+        gain_low=found.low,
+        gain_high=found.high,
+    )
 
 
 def as_pixels(images: Any) -> np.ndarray:
