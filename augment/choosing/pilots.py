@@ -139,7 +139,8 @@ def held_out_rows(codes: np.ndarray, *, turn: int, seed: int) -> np.ndarray:
     """Return which rows a round holds out, boolean (n,): a quarter of every class, in turns."""
     # Once all rows were held out, they are partitioned anew.
     generator = np.random.default_rng([seed, turn // FOLDS])
-    return stratified_folds(codes, folds=FOLDS, generator=generator) == turn % FOLDS
+    folds = stratified_folds(codes, folds=FOLDS, generator=generator)
+    return np.asarray(folds == turn % FOLDS)
 
 
 def one_run(

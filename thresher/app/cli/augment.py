@@ -144,11 +144,11 @@ def _points(row: dict[str, Any]) -> str:
 def _print_audit(table: list[dict[str, Any]]) -> None:
     shown = Table(box=None, pad_edge=False, header_style="bold")
     trained = any(row["gain"] is not None for row in table)
-    points = (("points (95 %)", "right"),) if trained else ()
+    points: tuple[tuple[str, Any], ...] = (("points (95 %)", "right"),) if trained else ()
     for name, side in (("operation", "left"), ("strength", "right"), ("verdict", "left"), *points,
                        ("effect (95 %)", "right"), ("flips", "right"), ("µs", "right"),
                        ("harms", "left")):  # fmt: skip
-        shown.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
+        shown.add_column(name, justify=side, overflow="fold")
     for row in table:
         assessed = row["verdict"] != "not assessable"
         effect = f"{row['effect']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
