@@ -11,7 +11,8 @@ from thresher.core.issues import Issues
 from thresher.core.manifest import Manifest
 from thresher.core.token_counts import WORDS, TokenCounter
 
-from ..coreset import CoreSet, select_coreset
+from ..coreset import CoreSet, compare_coresets, select_coreset
+from ..coreset.comparison import comparable
 from ..coreset.selection import LONGEST
 from .checks import Checks
 
@@ -32,7 +33,20 @@ def choose_rows(checks: Checks, manifest: Manifest) -> Issues:
         **options,
     )
     checks.found["coreset"] = chosen
-    checks.methods["coreset"] = f"{chosen.method} ({chosen.reason}){_spent(size, chosen)}"
+    said = f"{chosen.method} ({chosen.reason}){_spent(size, chosen)}"
+    vectors = checks.embeddings.take(staying)
+    given = names[staying] if whole and names is not None else None
+    by_itself = options.get("method", "auto") == "auto"
+    if by_itself and given is not None and comparable(vectors, given, n=len(chosen)):
+        checks.found["coreset comparison"] = compared = compare_coresets(
+            vectors,
+            labels=given,
+            share=len(chosen) / len(staying),
+            methods=tuple(dict.fromkeys(("random", chosen.method))),
+            random_state=checks.seed,
+        )
+        said = f"{said}; {compared.reason}"
+    checks.methods["coreset"] = said
     left = np.setdiff1d(np.arange(len(staying)), chosen.positions)
     return Issues.from_columns(
         "coreset",

@@ -13,8 +13,10 @@ from active_learning import get_strategy, simulate
 from active_learning.learners.logistic import LogisticHead
 from active_learning.pool.context import make_context
 from active_learning.rounds import choose, fit_pool, with_model
-from curation import select_coreset
+from curation import compare_coresets, select_coreset
+from curation.coreset.comparison import comparable
 
+from ...core.choice import Choice
 from ...core.columns import read_labels, read_row_ids, read_splits
 from ...core.embeddings import Embeddings
 from ...core.errors import InputError
@@ -45,6 +47,16 @@ def keep_budget(
         )
         _save(folder, chosen.row_ids)
         notes.summary = {"rows": len(chosen.row_ids), "method": chosen.method}
+        known = labels if (labels >= 0).all() else None
+        if settings.method == "auto" and comparable(vectors, known, n=len(chosen)):
+            compared = compare_coresets(
+                vectors,
+                labels=labels,
+                share=len(chosen) / len(vectors),
+                methods=tuple(dict.fromkeys(("random", chosen.method))),
+                random_state=run.settings.seed,
+            )
+            notes.choices["core set"] = Choice(chosen.method, f"{chosen.reason}; {compared.reason}")
         notes.cost.rows_out = len(chosen.row_ids)
 
     return run.stage(
