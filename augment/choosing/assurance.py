@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from thresher.core.progress import track
 from .. import policies
 from ..operations.nodes import Step
 from ..operations.policy import Policy
+from .operation_audit import OperationAudit, settings_key
 from .pilots import Fit, difference_noise, held_out_rows, one_run
 from .sampling import class_names
 from .screen import Z95
@@ -90,3 +91,45 @@ def trained_gains(
         mean = float(np.mean(own))
         found.append(Trained(mean, mean - half, mean + half, len(own)))
     return found
+
+
+def with_trainings(
+    entries: Sequence[OperationAudit],
+    steps: Sequence[Step],
+    found: Sequence[Trained],
+    *,
+    margin: float,
+) -> list[OperationAudit]:
+    """Let trainings decide on each operation at full strength."""
+    keys = [(step.op, settings_key(step.settings)) for step in steps]
+    by_step = dict(zip(keys, found, strict=True))
+    return [
+        _with_training(entry, by_step[entry.op, settings_key(entry.settings)], margin=margin)
+        if entry.strength == 1
+        else entry
+        for entry in entries
+    ]
+
+
+def _with_training(entry: OperationAudit, found: Trained, *, margin: float) -> OperationAudit:
+    if found.error:
+        reason = f"training with it ends with an error: {found.error}"
+        return replace(entry, verdict="drop", reason=reason)
+    if found.low > -margin:
+        verdict = "keep"
+        reason = f"{found.summary}: a loss of more than {margin:g} points is excluded"
+    elif found.high < 0:
+        verdict, reason = "drop", f"{found.summary}: harm"
+    else:
+        harmful = entry.verdict in ("drop", "weaken")
+        verdict = entry.verdict if harmful else "not known"
+        missing = f"a loss of more than {margin:g} points is not excluded"
+        reason = f"{found.summary}: {missing}; {entry.reason}"
+    return replace(
+        entry,
+        verdict=verdict,
+        reason=reason,
+        gain=found.gain,
+        gain_low=found.low,
+        gain_high=found.high,
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,8 @@ from ..operations.nodes import Step
 from ..operations.policy import Policy
 from ..operations.schedule import Schedule
 from ..randomness.keyed import check_seed
-from .assurance import Trained, trained_gains
+from .assurance import trained_gains, with_trainings
+from .operation_audit import OperationAudit, settings_key
 from .pilots import Fit
 from .sampling import Sampled, sample_rows
 from .screen import Measurement, Screen, mean_interval
@@ -42,67 +43,6 @@ SMALLEST = 0.005
 # 100 rows of CIFAR-10, it calls mirroring harmful with z from −3 to −6.
 WEAK = 0.1
 TRAIN = "which assures nothing about a network"
-VERDICTS = ("keep", "weaken", "drop", "not known", "not assessable")
-
-
-@dataclass(frozen=True)
-class OperationAudit:
-    """One operation at one strength.
-
-    Attributes
-    ----------
-    op, settings, strength
-        What was measured; the whole policy has the op ``"policy"``.
-    verdict, reason
-        ``"keep"``: trainings exclude a loss of more than the margin; never without trainings.
-        ``"weaken"``: harm at this strength, none at half of it. ``"drop"``: harm, or an error.
-        ``"not known"``: neither is shown. ``"not assessable"``: too few rows or too weak a teacher.
-    effect, low, high
-        Mean change of the teacher's margin on clean rows and its 95 % interval; below 0 is harm.
-    accuracy_points
-        Change of the teacher's accuracy in percentage points.
-    confident_flips, flips_low, flips_high
-        Share of confident rows that become confidently another class, with its interval.
-    diffuse_drop
-        Loss of recognized rows beyond those flips, as a share.
-    distance, diversity
-        In spacings of the data; see `augment.choosing.screen.Measurement`.
-    recovered_points
-        Change of accuracy when only augmented images are used, in percentage points.
-    microseconds
-        CPU time for one image.
-    classes_harmed
-        Classes whose own effect is below 0 at z < −3, with that mean effect.
-    gain, gain_low, gain_high
-        Points of accuracy that paired trainings with it gained, with a 95 % interval; None without.
-    """
-
-    op: str
-    settings: dict[str, Any]
-    strength: float
-    verdict: str
-    reason: str
-    effect: float = 0.0
-    low: float = -float("inf")
-    high: float = float("inf")
-    accuracy_points: float = 0.0
-    confident_flips: float = 0.0
-    flips_low: float = 0.0
-    flips_high: float = 1.0
-    diffuse_drop: float = 0.0
-    distance: float = 0.0
-    diversity: float = 0.0
-    recovered_points: float = 0.0
-    microseconds: float = 0.0
-    classes_harmed: dict[str, float] | None = None
-    gain: float | None = None
-    gain_low: float | None = None
-    gain_high: float | None = None
-
-    @property
-    def harm(self) -> float:
-        """Size of the harm, to rank operations by; below 0 for those that help the teacher."""
-        return -self.effect
 
 
 @dataclass(frozen=True)
@@ -144,11 +84,13 @@ class AuditReport:
 
         Those whose harm is gone at half strength are halved instead.
         """
-        verdicts = {(entry.op, _frozen(entry.settings)): entry.verdict for entry in self.at(1.0)}
+        verdicts = {
+            (entry.op, settings_key(entry.settings)): entry.verdict for entry in self.at(1.0)
+        }
         changes: set[str] = set()
 
         def decide(step: Step) -> Step | None:
-            verdict = verdicts.get((step.op, _frozen(step.settings)))
+            verdict = verdicts.get((step.op, settings_key(step.settings)))
             if verdict not in ("drop", "weaken"):
                 return step
             changes.add(f"no {step.op}" if verdict == "drop" else f"half {step.op}")
@@ -230,50 +172,8 @@ def audit(
     if fit is not None and steps:
         deadline = time.perf_counter() + budget_s
         found = trained_gains(steps, fit, labels, seed=seed, rounds=rounds, deadline=deadline)
-        entries = _with_trainings(entries, steps, found, margin=margin)
+        entries = with_trainings(entries, steps, found, margin=margin)
     return AuditReport(policy, tuple(entries), len(sampled.rows), right, sampled.left_out)
-
-
-def _with_trainings(
-    entries: Sequence[OperationAudit],
-    steps: Sequence[Step],
-    found: Sequence[Trained],
-    *,
-    margin: float,
-) -> list[OperationAudit]:
-    """Let trainings decide on each operation at full strength."""
-    keys = [(step.op, _frozen(step.settings)) for step in steps]
-    by_step = dict(zip(keys, found, strict=True))
-    return [
-        _with_training(entry, by_step[entry.op, _frozen(entry.settings)], margin=margin)
-        if entry.strength == 1
-        else entry
-        for entry in entries
-    ]
-
-
-def _with_training(entry: OperationAudit, found: Trained, *, margin: float) -> OperationAudit:
-    if found.error:
-        reason = f"training with it ends with an error: {found.error}"
-        return replace(entry, verdict="drop", reason=reason)
-    if found.low > -margin:
-        verdict = "keep"
-        reason = f"{found.summary}: a loss of more than {margin:g} points is excluded"
-    elif found.high < 0:
-        verdict, reason = "drop", f"{found.summary}: harm"
-    else:
-        harmful = entry.verdict in ("drop", "weaken")
-        verdict = entry.verdict if harmful else "not known"
-        missing = f"a loss of more than {margin:g} points is not excluded"
-        reason = f"{found.summary}: {missing}; {entry.reason}"
-    return replace(
-        entry,
-        verdict=verdict,
-        reason=reason,
-        gain=found.gain,
-        gain_low=found.low,
-        gain_high=found.high,
-    )
 
 
 def as_pixels(images: Any) -> np.ndarray:
@@ -305,7 +205,7 @@ def distinct_steps(policy: Policy) -> list[Step]:
     found: dict[tuple[str, Any], Step] = {}
     for step in policy.steps:
         if step.op != "identity" and step.p > 0:
-            found.setdefault((step.op, _frozen(step.settings)), step)
+            found.setdefault((step.op, settings_key(step.settings)), step)
     return list(found.values())
 
 
@@ -402,7 +302,3 @@ def _harmed(measured: Measurement, sampled: Sampled) -> dict[str, float]:
 
 def _unassessed(step: Step, strength: float, problem: str) -> OperationAudit:
     return OperationAudit(step.op, dict(step.settings), strength, "not assessable", problem)
-
-
-def _frozen(settings: Any) -> tuple[tuple[str, Any], ...]:
-    return tuple(sorted(settings.items()))

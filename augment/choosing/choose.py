@@ -26,13 +26,13 @@ from ..operations.policy import Policy
 from ..randomness.keyed import check_seed
 from .auditing import (
     AuditReport,
-    OperationAudit,
     as_pixels,
     audit_step,
     distinct_steps,
     make_screen,
     measure_and_judge,
 )
+from .operation_audit import OperationAudit
 from .pilots import MOST_ROUNDS, Fit, Pilot, run_pilots
 from .sampling import Sampled, sample_rows
 from .screen import Screen
@@ -63,7 +63,7 @@ class PolicyChoice:
         What to train with.
     evidence
         One dict for each operation and each policy measured, ``op`` telling which; see
-        `augment.choosing.auditing.OperationAudit`.
+        `augment.choosing.operation_audit.OperationAudit`.
     pilots
         One entry per candidate that was fitted; empty without `fit`.
     reason

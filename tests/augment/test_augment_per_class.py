@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from augment import AuditReport, Augmenter, ClassAugmenter, policies, spare_classes
-from augment.choosing.auditing import OperationAudit
+from augment.choosing.operation_audit import OperationAudit
 from thresher.core.errors import InputError
 from thresher.core.fingerprint import row_keys
 

@@ -36,7 +36,7 @@ def test_too_few_rows_a_class_are_not_assessable(digits, labels):
 
 
 def test_harm_at_full_strength_only_is_halved():
-    from augment.choosing.auditing import OperationAudit
+    from augment.choosing.operation_audit import OperationAudit
 
     policy = policies.custom(Step("rotate", {"high": 90.0}), Step("hflip"))
     settings = [dict(step.settings) for step in policy.steps]
