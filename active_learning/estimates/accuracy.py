@@ -163,12 +163,11 @@ def _posterior(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return accuracies of the pool, one for each point of the grid, and their probabilities."""
     found = fit_correction(right, expected=hope, mass=mass)
-    share = mass / mass.sum()
-    accuracy = found.rates @ share
+    accuracy = found.rates @ found.share
     if hope is not None and expected_mean is not None:
         # What the labeled rows' mean expectation lacks of the pool's, to first order.
-        given = np.clip(hope, *CLIPPED)
-        spread = (found.rates * (1.0 - found.rates)) @ share
+        share, given = mass / mass.sum(), np.clip(hope, *CLIPPED)
+        spread = (found.rates * (1.0 - found.rates)) @ found.share
         rate = found.slopes * spread / float((given * (1.0 - given)) @ share)
         accuracy = accuracy + rate * (expected_mean - float(hope @ share))
     return np.clip(accuracy, 0.0, 1.0).ravel(), found.chances.ravel()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -153,7 +154,8 @@ def compare_coresets(
     Raises
     ------
     InputError
-        On fewer rows or classes than a trial needs, a `share` outside (0, 1], an unknown method.
+        On fewer rows or classes than a trial needs, a `share` outside (0, 1], an unknown method or
+        none.
 
     Notes
     -----
@@ -177,6 +179,8 @@ def compare_coresets(
     check_count("epochs", epochs, low=1)
     for method in methods:
         check_choice("methods", method, ALLOWED)
+    if not len(methods):
+        raise InputError(f"`methods` must name at least one of {', '.join(ALLOWED)}.")
     if len(vectors) < LEAST or codes.max(initial=0) < 1:
         raise InputError(
             f"A trial needs at least {LEAST} rows of two classes, got {len(vectors)} rows and "
@@ -211,7 +215,11 @@ class _Trial:
         self.vectors = exact_rows(rows[:learned])
         # Classes that the sample lacks would have no rows to choose from.
         self.own_codes = np.unique(self.codes[:learned], return_inverse=True)[1]
-        self.demand = demand(probe_probs(self.vectors, self.own_codes))
+
+    @cached_property
+    def demand(self) -> np.ndarray:
+        """How much each own row is asked for by those that a probe is unsure of, (n,)."""
+        return demand(probe_probs(self.vectors, self.own_codes))
 
     def compare(self, ways: Sequence[str], *, share: float) -> CoreSetComparison:
         """Train every way in pairs with all rows, and sum up."""

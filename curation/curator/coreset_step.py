@@ -24,23 +24,22 @@ def choose_rows(checks: Checks, manifest: Manifest) -> Issues:
     staying = np.flatnonzero((rows.splits == "train") & (manifest.actions != "drop"))
     size = _size(checks, options, staying)
     names = rows.classes
-    whole = names is not None and bool((names[staying] != "").all())
+    vectors = checks.embeddings.take(staying)
+    labels = None if names is None or (names[staying] == "").any() else names[staying]
     chosen = select_coreset(
-        checks.embeddings.take(staying),
-        labels=names[staying] if whole and names is not None else None,
+        vectors,
+        labels=labels,
         random_state=checks.seed,
         **size,
         **options,
     )
     checks.found["coreset"] = chosen
     said = f"{chosen.method} ({chosen.reason}){_spent(size, chosen)}"
-    vectors = checks.embeddings.take(staying)
-    given = names[staying] if whole and names is not None else None
     by_itself = options.get("method", "auto") == "auto"
-    if by_itself and given is not None and comparable(vectors, given, n=len(chosen)):
+    if by_itself and labels is not None and comparable(vectors, labels, n=len(chosen)):
         checks.found["coreset comparison"] = compared = compare_coresets(
             vectors,
-            labels=given,
+            labels=labels,
             share=len(chosen) / len(staying),
             methods=tuple(dict.fromkeys(("random", chosen.method))),
             random_state=checks.seed,

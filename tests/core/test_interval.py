@@ -35,3 +35,10 @@ def test_the_interval_is_that_of_a_mean_with_half_a_row_more_in_each_count() -> 
     assert (low, high) == pytest.approx((mean - half, mean + half))
     turned = paired_drop(after, before)
     assert turned == pytest.approx((-value, -high, -low))
+
+
+def test_the_interval_ends_where_drops_do_and_knows_nothing_without_rows() -> None:
+    right, none = np.ones(1, bool), np.ones(0, bool)
+    assert paired_drop(right, ~right)[2] == 1.0
+    assert paired_drop(~right, right)[1] == -1.0
+    assert paired_drop(none, none) == (0.0, -1.0, 1.0)

@@ -43,7 +43,7 @@ def paired_drop(before: np.ndarray, after: np.ndarray) -> tuple[float, float, fl
     Returns
     -------
     lost, low, high : float
-        Shares of rows; below 0 where accuracy was won.
+        Shares of rows; below 0 where accuracy was won. Without rows 0, −1 and 1: nothing is known.
 
     Examples
     --------
@@ -54,7 +54,9 @@ def paired_drop(before: np.ndarray, after: np.ndarray) -> tuple[float, float, fl
     [0.05, 0.003, 0.095]
     """
     n = len(before)
+    if n == 0:
+        return 0.0, -1.0, 1.0
     lost, won = int((before & ~after).sum()), int((~before & after).sum())
     center = (lost - won) / (n + 2)
     spread = math.sqrt((lost + won + 1) - (lost - won) ** 2 / (n + 2)) / (n + 2)
-    return (lost - won) / n, center - Z * spread, center + Z * spread
+    return (lost - won) / n, max(-1.0, center - Z * spread), min(1.0, center + Z * spread)

@@ -97,6 +97,16 @@ def test_correction_is_the_posterior_of_a_logistic_line() -> None:
     np.testing.assert_allclose(found.probability(expected), truth, atol=0.03)
 
 
+def test_many_distinct_expectations_are_corrected_as_the_same_in_groups() -> None:
+    rng = np.random.default_rng(0)
+    groups = rng.integers(1, 100, 3000) / 100
+    right = (rng.random(3000) < groups).astype(float)
+    close = groups + rng.uniform(-1e-5, 1e-5, 3000)
+    one, other = (fit_correction(right, expected=x, mass=np.ones(3000)) for x in (groups, close))
+    assert other.rates.shape[2] < 1000
+    np.testing.assert_allclose(other.probability(groups), one.probability(groups), atol=1e-3)
+
+
 def test_accuracy_is_that_of_estimate_accuracy() -> None:
     columns, known = crowd(4, shared=0.2)
     gold = some(known, 25)

@@ -8,16 +8,41 @@ from active_learning.strategies.strategy import draw_without_replacement
 from thresher.core.errors import InputError
 
 
+def shortest(posterior):
+    """Return the ends of the shortest 95 % interval on the arcsine scale."""
+    tails = np.linspace(0, 0.05, 2001)
+    ends = posterior.ppf([tails, tails + 0.95])
+    return ends[:, np.diff(np.arcsin(np.sqrt(ends)), axis=0).argmin()]
+
+
 @pytest.mark.parametrize(("right", "labels"), [(3, 4), (19, 20), (0, 10), (45, 60)])
 def test_without_a_model_it_is_the_shortest_interval_of_jeffreys_prior(right, labels):
     found = estimate_accuracy(np.arange(labels) < right)
     posterior = beta(right + 1 / 2, labels - right + 1 / 2)
-    tails = np.linspace(0, 0.05, 2001)
-    ends = posterior.ppf([tails, tails + 0.95])
-    low, high = ends[:, np.diff(np.arcsin(np.sqrt(ends)), axis=0).argmin()]
+    low, high = shortest(posterior)
     assert found.labels == labels
     assert found.value == pytest.approx(posterior.mean(), abs=0.005)
     assert [found.low, found.high] == pytest.approx([low, high], abs=0.01)
+
+
+@pytest.mark.parametrize("labels", [300, 2_000, 20_000, 300_000])
+@pytest.mark.parametrize("share", [0.3, 0.9, 0.99])
+def test_many_labels_have_the_interval_of_jeffreys_prior_too(labels, share):
+    right = round(share * labels)
+    found = estimate_accuracy(np.arange(labels) < right)
+    posterior = beta(right + 1 / 2, labels - right + 1 / 2)
+    low, high = shortest(posterior)
+    assert found.value == pytest.approx(posterior.mean(), abs=0.02 * posterior.std())
+    assert found.high - found.low == pytest.approx(high - low, rel=0.02)
+    assert [found.low, found.high] == pytest.approx([low, high], abs=0.2 * posterior.std())
+
+
+def test_expectations_that_say_nothing_leave_many_labels_their_interval():
+    rng = np.random.default_rng(0)
+    right, expected = rng.random(20_000) < 0.9, rng.uniform(0.05, 0.95, 20_000)
+    found = estimate_accuracy(right, expected=expected, expected_mean=float(expected.mean()))
+    plain = estimate_accuracy(right)
+    assert [found.low, found.high] == pytest.approx([plain.low, plain.high], abs=2e-4)
 
 
 def test_labels_judged_by_models_that_lack_them_count_for_less():

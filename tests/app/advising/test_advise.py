@@ -119,8 +119,17 @@ def test_wrong_options_are_refused(tmp_path):
     rows = blobs(200, 2, 3, 1.0)
     with pytest.raises(InputError, match="Did you mean 'latency'"):
         advise(rows, out=tmp_path / "a", bottleneck="latancy")
-    with pytest.raises(InputError, match="above 0 and at most 1"):
+    with pytest.raises(InputError, match=r"`share` must be .*0.*1"):
         advise(rows, out=tmp_path / "a", share=0)
+
+
+def test_texts_without_a_word_are_told_apart_by_their_characters(tmp_path):
+    rng = np.random.default_rng(0)
+    codes = rng.integers(2, size=400)
+    texts = ["".join(rng.choice(list("!?" if code else "+~"), 12)) + "." * 9 for code in codes]
+    rows = datasets.Dataset.from_dict({"text": texts, "label": codes.tolist()})
+    found = advise(rows, out=tmp_path / "a", bottleneck="labels", share=1)
+    assert " to 0.0 %" in by_name(found)["label twice as many rows"].evidence
 
 
 def test_the_command_prints_a_table_and_the_advice(tmp_path, monkeypatch, capsys):

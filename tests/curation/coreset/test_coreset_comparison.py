@@ -105,6 +105,7 @@ def test_same_seed_same_numbers() -> None:
         ({"epochs": 0}, "epochs"),
         ({"methods": ["el2n"]}, "methods"),
         ({"labels": ["a"] * 60}, "two classes"),
+        ({"methods": ()}, "at least one of"),
     ],
 )
 def test_what_cannot_be_tried_is_refused(changed: dict[str, object], said: str) -> None:

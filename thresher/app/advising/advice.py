@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import check_choice
+from ...core.errors import check_choice, check_number
 from ...core.files import write_json
 from ...core.loaded import LoadedDataset
 from ...core.progress import message
@@ -20,7 +20,7 @@ from ..steps.load import Source, load_rows
 from ..trainable import check_trainable
 from .choosing import choose_bottleneck, said, sentences
 from .files import cache_lever
-from .full_run import Purse, check_share, probed_rows, run_cpu_seconds
+from .full_run import Purse, probed_rows, run_cpu_seconds
 from .levers import BOTTLENECKS, Bottleneck, Lever, ranked
 from .probes import (
     levers_of,
@@ -135,14 +135,15 @@ def advise(
     ('labels', 4)
     """
     check_choice("bottleneck", bottleneck, ("auto", *BOTTLENECKS))
-    asked, part = settings_of(settings), check_share(share)
+    check_number("share", share, low=0, high=1, low_open=True)
+    asked = settings_of(settings)
     if asked.device == "auto":
         # Probes compute on the processor, and asking for a GPU loads torch: a second of CPU time.
         asked = asked.model_copy(update={"device": "cpu"})
     with open_run(Path(out), asked) as run:
         loaded = load_rows(run, data)
         check_trainable(loaded.value)
-        return _advise(run, loaded, bottleneck, share=part)
+        return _advise(run, loaded, bottleneck, share=share)
 
 
 def _advise(run: RunFolder, loaded: Done[LoadedDataset], asked: str, *, share: float) -> Advice:

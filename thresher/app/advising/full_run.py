@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ...core.errors import InputError
 from .sample import FEWEST, MOST
 
 
@@ -65,10 +64,3 @@ class Purse:
             f"its probe takes about {planned:.1f} CPU-seconds; {self.spent:.1f} of "
             f"{self.seconds:.1f} are spent (--share allows more)"
         )
-
-
-def check_share(share: float) -> float:
-    """Refuse shares of a run that are none."""
-    if not 0 < share <= 1:
-        raise InputError(f"`share` must be above 0 and at most 1 (a full run), got {share}.")
-    return share

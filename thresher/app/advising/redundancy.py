@@ -26,31 +26,27 @@ Choose = Callable[[Sample, np.ndarray, int], tuple[np.ndarray, np.ndarray | None
 
 def core_set(sample: Sample, curve: Curve) -> Lever:
     """Say what training on half of the rows, chosen as a core set, would lose."""
-    found = _half(sample, curve, _core_set, "core set")
     return Lever(
         name="train on a core set of half the rows",
         command=f"thresher run --rows {curve.of // 2}",
         acts_on=("cost",),
         times=HALF,
-        points=widened(found, "core set"),
+        points=widened(_half(sample, curve, _core_set, "core set"), "core set"),
         cost=0.1,
-        evidence=f"core sets against random halves of {sample.fitted_rows:,} rows in {CHOICES} "
-        f"repeats; a random half loses {curve.slope(curve.of):.1f} points",
+        evidence=_seen("core sets", sample, curve),
     )
 
 
 def chosen_labels(sample: Sample, curve: Curve) -> Lever:
     """Say what labeling half as many rows, chosen by active learning, would lose."""
-    found = _half(sample, curve, _chosen, "chosen labels")
     return Lever(
         name="label half as many rows, chosen",
         command=f"thresher run --labels {curve.of // 2}, or thresher label init",
         acts_on=("labels",),
         times=HALF,
-        points=widened(found, "chosen labels"),
+        points=widened(_half(sample, curve, _chosen, "chosen labels"), "chosen labels"),
         cost=0.1,
-        evidence=f"rows chosen in {ROUNDS} rounds against random halves of {sample.fitted_rows:,} "
-        f"rows in {CHOICES} repeats; a random half loses {curve.slope(curve.of):.1f} points",
+        evidence=_seen(f"rows chosen in {ROUNDS} rounds", sample, curve),
     )
 
 
@@ -64,6 +60,13 @@ def fewer_epochs() -> Lever:
         points=FEWER_EPOCHS,
         cost=0.0,
         evidence="not probed on these rows: what other sets lost",
+    )
+
+
+def _seen(what: str, sample: Sample, curve: Curve) -> str:
+    return (
+        f"{what} against random halves of {sample.fitted_rows:,} rows in {CHOICES} repeats; a "
+        f"random half loses {curve.slope(curve.of):.1f} points"
     )
 
 

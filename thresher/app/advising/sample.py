@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -142,11 +143,17 @@ def _vectors_of(rows: datasets.Dataset, schema: Schema) -> np.ndarray:
 
 
 def _by_words(texts: list[str]) -> np.ndarray:
-    """Return TF-IDF of words and pairs of words in the directions that the texts span."""
+    """Return TF-IDF of words and pairs of words in the directions that the texts span.
+
+    Where no text has a word, of characters and pairs of them instead.
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    how = {"ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b", "max_features": TERMS}
-    weights = TfidfVectorizer(sublinear_tf=True, **how).fit_transform(texts)
+    how: dict[str, Any] = {"analyzer": "char"}
+    if any(re.search(r"\w", text) for text in texts):
+        how = {"token_pattern": r"(?u)\b\w+\b"}
+    how |= {"ngram_range": (1, 2), "max_features": TERMS, "sublinear_tf": True}
+    weights = TfidfVectorizer(**how).fit_transform(texts)
     return _spanned((weights @ weights.T).toarray())
 
 
