@@ -47,7 +47,8 @@ class Reporter:
 
     def close(self) -> None:
         """Return when no report is being made."""
-        thread = self._thread
+        with self._lock:  # a thread that is not started yet cannot be joined
+            thread = self._thread
         if thread is not None:
             thread.join()
 

@@ -146,7 +146,8 @@ class Trainer:
 
     def wait(self) -> None:
         """Return when nothing is being fitted."""
-        thread = self._thread
+        with self._lock:  # a thread that is not started yet cannot be joined
+            thread = self._thread
         if thread is not None:
             thread.join()
 

@@ -230,8 +230,9 @@ class RequestRing:
             self._queue.put(taken)
         self._queue.put(None)
         self._thread.join()
-        self._thread = threading.Thread(target=self._write_all, name="request ring", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._write_all, name="request ring", daemon=True)
+        thread.start()
+        self._thread = thread  # only now, since another flush may join it
 
     def close(self) -> None:
         """Write what is in memory, and end."""
