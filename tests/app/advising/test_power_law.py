@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from thresher.app.advising.curve import Curve
-from thresher.app.advising.power_law import RATES, PowerLaw, extrapolate, fit_power_law
+from thresher.app.advising.power_law import RATES, PowerLaw, fit_power_law, resampled_laws
 
 SIZES = np.array([50, 100, 200, 400, 800], dtype=float)
 
@@ -36,11 +36,12 @@ def test_errors_that_rise_are_not_made_to_fall():
 def test_equal_repeats_have_no_spread_and_unequal_ones_have():
     exact = PowerLaw(0.1, 0.9, 0.5)(SIZES)
     rng = np.random.default_rng(0)
-    drawn = extrapolate(SIZES, np.stack([exact] * 4, axis=1), SIZES * 2, rng=rng, draws=20)
+    equal = resampled_laws(SIZES, np.stack([exact] * 4, axis=1), rng=rng, draws=20)
+    drawn = np.stack([law(SIZES * 2) for law in equal])
     assert np.ptp(drawn, axis=0).max() == pytest.approx(0, abs=1e-12)
     noisy = exact[:, None] + rng.normal(scale=0.02, size=(5, 10))
-    drawn = extrapolate(SIZES, noisy, np.array([1600.0]), rng=rng, draws=100)
-    assert drawn.std() > 0.003
+    unequal = resampled_laws(SIZES, noisy, rng=rng, draws=100)
+    assert np.std([law(1600.0) for law in unequal]) > 0.003
 
 
 def test_points_of_a_curve_are_those_of_its_law():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from .levers import Estimate, Lever
-from .power_law import extrapolate
+from .power_law import PowerLaw, resampled_laws
 from .sample import Sample
 from .transfer import widened
 
@@ -31,12 +32,14 @@ class Curve:
     errors: np.ndarray
     of: int
 
+    @cached_property
+    def laws(self) -> list[PowerLaw]:
+        """Laws of the curve by resampled repeats."""
+        return resampled_laws(self.sizes, self.errors, rng=np.random.default_rng(0), draws=DRAWS)
+
     def points(self, n_from: float, n_to: float) -> Estimate:
         """Return by how many points accuracy changes from one number of rows to another."""
-        rng = np.random.default_rng(0)
-        at = np.array([n_from, n_to], dtype=float)
-        drawn = extrapolate(self.sizes, self.errors, at, rng=rng, draws=DRAWS)
-        change = 100 * (drawn[:, 0] - drawn[:, 1])
+        change = [100 * float(law(n_from) - law(n_to)) for law in self.laws]
         low, middle, high = np.quantile(change, [0.1, 0.5, 0.9])
         return Estimate(float(middle), float(low), float(high))
 

@@ -50,28 +50,19 @@ def fit_power_law(sizes: np.ndarray, errors: np.ndarray) -> PowerLaw:
     return best[1]
 
 
-def extrapolate(
-    sizes: np.ndarray, errors: np.ndarray, at: np.ndarray, *, rng: np.random.Generator, draws: int
-) -> np.ndarray:
-    """Return errors of curves fitted to resampled repeats.
+def resampled_laws(
+    sizes: np.ndarray, errors: np.ndarray, *, rng: np.random.Generator, draws: int
+) -> list[PowerLaw]:
+    """Fit curves to resampled repeats; their spread anywhere is that of the extrapolation.
 
     Parameters
     ----------
     sizes : ndarray of float, shape (k,)
     errors : ndarray of float, shape (k, repeats)
         One column a repeat: the same draw of rows at all sizes.
-    at : ndarray of float, shape (m,)
     rng : numpy.random.Generator
     draws : int
-
-    Returns
-    -------
-    ndarray of float64, shape (draws, m)
-        Errors at `at`; their spread is that of the extrapolation.
     """
     repeats = errors.shape[1]
-    found = np.empty((draws, len(at)))
-    for draw in range(draws):
-        taken = rng.integers(repeats, size=repeats)
-        found[draw] = fit_power_law(sizes, errors[:, taken].mean(axis=1))(at)
-    return found
+    taken = [rng.integers(repeats, size=repeats) for _ in range(draws)]
+    return [fit_power_law(sizes, errors[:, columns].mean(axis=1)) for columns in taken]
