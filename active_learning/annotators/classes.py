@@ -99,7 +99,8 @@ class Consensus(ShownRows):
         How far the answers agree on the label, 0–1, weighed by what annotators are like; with rows
         of known label the probability that it is right. `scores_are` says which.
     probs : ndarray of float64, shape (n, c)
-        The same for every class.
+        The same for every class. By rows of known label another class than that of `labels` may
+        come out likelier, where the answers are seldom right.
     annotators : ndarray of str, shape (a,)
     annotator_quality : ndarray of float64, shape (a,)
         Estimated share of right answers of each; without rows of known label, of answers that agree

@@ -56,7 +56,8 @@ def judged_by_gold(
     Raises
     ------
     InputError
-        On fewer such rows, on a class that nobody could have answered, and for other tasks.
+        On fewer such rows, on a missing label or a class that nobody could have answered, and for
+        other tasks.
     """
     if gold is None:
         return found
@@ -98,6 +99,12 @@ def _known(votes: Votes, gold: Mapping[Any, Any]) -> tuple[np.ndarray, np.ndarra
     said = dict(
         zip(names, class_texts(np.array(list(gold.values()), dtype=object)).tolist(), strict=True)
     )
+    silent = [name for name, label in said.items() if not label]
+    if silent:
+        raise InputError(
+            f"`gold` has no label for the row {silent[0]!r} ({len(silent)} in all). Leave such "
+            "rows out, or say their class."
+        )
     unknown = sorted(set(said.values()) - set(votes.classes))
     if unknown:
         raise InputError(

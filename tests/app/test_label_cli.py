@@ -94,6 +94,25 @@ def test_the_whole_loop(folder: Path) -> None:
     assert {row["row_id"]: row["label"] for row in labels}.items() <= TRUTH.items()
 
 
+def test_control_questions_of_a_file_make_probabilities(folder: Path) -> None:
+    path, out, gold = (folder.parent / name for name in ("b.csv", "labels.csv", "gold.csv"))
+    rows = call("next", folder, "-n", "20", "--annotator", "ann", "--out", path)["rows"]
+    fill(path)
+    call("tell", folder, path)
+    lines = ["row_id,label", *(f"{row},{TRUTH[row]}" for row in rows[:12])]
+    gold.write_text("\n".join(lines))
+    assert call("export", folder, out, "--gold", gold)["rows"] == 20
+    with open(out) as file:
+        said = {row["row_id"]: float(row["probability"]) for row in csv.DictReader(file)}
+    assert {said[row] for row in rows[:12]} == {1.0}
+    assert all(0.8 < said[row] < 1 for row in rows[12:])
+    other = {"low": "high", "high": "low"}[TRUTH[rows[0]]]
+    gold.write_text("\n".join([*lines, f"{rows[0]},{other}"]))
+    assert "line or row 14" in error_of("export", folder, out, "--gold", gold)
+    gold.write_text("\n".join([*lines, f"{rows[15]},"]))
+    assert "no label for the row" in error_of("export", folder, out, "--gold", gold)
+
+
 def test_the_batch_says_what_to_look_at_and_why(folder: Path) -> None:
     path = folder.parent / "b.jsonl"
     call("next", folder, "-n", "3", "--out", path)

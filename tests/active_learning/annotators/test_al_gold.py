@@ -128,6 +128,7 @@ def test_accuracy_is_that_of_estimate_accuracy() -> None:
         ({"r001": "c0"}, "at least 10 rows"),
         ({f"x{k}": "c0" for k in range(20)}, "got 0"),
         ({f"r{k:03d}": "zebra" for k in range(20)}, "'zebra'"),
+        ({f"r{k:03d}": "c0" if k else "" for k in range(20)}, "no label for the row 'r000'"),
     ],
 )
 def test_control_questions_that_say_nothing_are_refused(gold: dict[str, str], said: str) -> None:

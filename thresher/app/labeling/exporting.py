@@ -113,12 +113,20 @@ def label_export(
 
 
 def _known(gold: PathLike | Mapping[str, str] | None) -> Mapping[str, Any] | None:
-    """Read the control questions of a file."""
+    """Read the control questions of a file, of which no row has two labels."""
     from active_learning.adapters.row_files import read_rows
 
     if gold is None or isinstance(gold, Mapping):
         return gold
-    return {str(row["row_id"]): row["label"] for _, row in read_rows(gold, needed=COLUMNS)}
+    known: dict[str, Any] = {}
+    for number, row in read_rows(gold, needed=COLUMNS):
+        name, label = str(row["row_id"]), row["label"]
+        if known.setdefault(name, label) != label:
+            raise InputError(
+                f"{gold}: the row {name!r} has the labels {known[name]!r} and {label!r} (line or "
+                f"row {number}). Leave one of them."
+            )
+    return known
 
 
 def _answers(
