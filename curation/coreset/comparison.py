@@ -137,7 +137,7 @@ def compare_coresets(
     Parameters
     ----------
     embeddings : Embeddings or ndarray of float, shape (n_rows, d)
-        At least 40 rows.
+        At least 40 rows of classes of two rows or more; the only row of a class is left out.
     labels : array, shape (n_rows,)
     share : float
         Share of the rows, or of the epochs, that is left, in (0, 1].
@@ -174,28 +174,39 @@ def compare_coresets(
     ['facility_location', 'fewer epochs', 'random', 'uncertain_coverage']
     """
     vectors = as_embeddings(embeddings).vectors
-    codes = np.unique(label_texts(labels, rows=len(vectors)), return_inverse=True)[1]
+    names = label_texts(labels, rows=len(vectors))
     check_number("share", share, low=0, high=1, low_open=True)
     check_count("epochs", epochs, low=1)
     for method in methods:
         check_choice("methods", method, ALLOWED)
     if not len(methods):
         raise InputError(f"`methods` must name at least one of {', '.join(ALLOWED)}.")
-    if len(vectors) < LEAST or codes.max(initial=0) < 1:
+    several = _of_several(names)
+    names = names[several]
+    codes = np.unique(names, return_inverse=True)[1]
+    if len(codes) < LEAST or codes.max(initial=0) < 1:
         raise InputError(
-            f"A trial needs at least {LEAST} rows of two classes, got {len(vectors)} rows and "
-            f"{codes.max(initial=-1) + 1} classes."
+            f"A trial needs at least {LEAST} rows of two classes, got {len(codes)} rows and "
+            f"{codes.max(initial=-1) + 1} classes of two rows or more."
         )
     rng = check_random_state(random_state)
-    trial = _Trial(vectors, codes, epochs=epochs, rng=rng)
+    trial = _Trial(vectors[several], codes, epochs=epochs, rng=rng)
     ways = (FEWER, *dict.fromkeys(methods))
     return trial.compare(ways, share=share)
 
 
 def comparable(embeddings: Embeddings, labels: np.ndarray | None, *, n: int) -> bool:
     """Whether `compare_coresets` can say anything: rows and classes enough, and some left out."""
-    some_left_out = n < len(embeddings) and len(embeddings) >= LEAST
-    return some_left_out and labels is not None and len(np.unique(labels)) > 1
+    if labels is None or n >= len(embeddings):
+        return False
+    told = labels[_of_several(labels)]
+    return len(told) >= LEAST and len(np.unique(told)) > 1
+
+
+def _of_several(labels: np.ndarray) -> np.ndarray:
+    """Mark rows whose class has another row: a class of one cannot be both learned and judged."""
+    codes, counts = np.unique(labels, return_inverse=True, return_counts=True)[1:]
+    return np.asarray(counts[codes] > 1)
 
 
 class _Trial:

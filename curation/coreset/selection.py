@@ -121,8 +121,8 @@ def select_coreset(
     Raises
     ------
     InputError
-        On `n` outside 1 … n_rows, both or neither of `n` and `tokens`, a wrong method, missing or
-        NaN scores, unequal lengths.
+        On `n` outside 1 … n_rows, both or neither of `n` and `tokens`, a wrong method, one that
+        needs `labels` without them, missing or NaN scores, unequal lengths.
 
     Examples
     --------
@@ -134,6 +134,8 @@ def select_coreset(
     100
     """
     check_choice("method", method, METHODS)
+    if method == "balanced" and labels is None:
+        raise InputError("The method 'balanced' needs `labels`; without them take 'random'.")
     embeddings = as_embeddings(embeddings)
     total = len(embeddings)
     counts = checked_counts(token_counts, total)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from thresher.core.counted import counted
+
 from .result import CorpusIssue
 
 # A class below this share of an equal part is rare (the limit of cleanlab's Datalab).
@@ -57,7 +59,7 @@ def effective_classes(counts: np.ndarray) -> float:
 
 def _named(which: np.ndarray, counts: np.ndarray, classes: tuple[str, ...]) -> str:
     order = which[np.argsort(counts[which], kind="stable")]
-    named = [f"{classes[code]!r} has {counts[code]:,} row(s)" for code in order[:SHOWN]]
+    named = [f"{classes[code]!r} has {counted(int(counts[code]), 'row')}" for code in order[:SHOWN]]
     more = f" and {len(order) - SHOWN} more classes" if len(order) > SHOWN else ""
     return ", ".join(named) + more
 

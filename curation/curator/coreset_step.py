@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.issues import Issues
 from thresher.core.manifest import Manifest
@@ -13,8 +14,12 @@ from thresher.core.token_counts import WORDS, TokenCounter
 
 from ..coreset import CoreSet, compare_coresets, select_coreset
 from ..coreset.comparison import comparable
+from ..coreset.picking import UNCERTAIN
 from ..coreset.selection import LONGEST
 from .checks import Checks
+
+# A curator gives no difficulties, so that these three tell by the labels how hard a row is.
+BY_LABEL = ("balanced", UNCERTAIN, "ccs", "el2n")
 
 
 def choose_rows(checks: Checks, manifest: Manifest) -> Issues:
@@ -23,9 +28,9 @@ def choose_rows(checks: Checks, manifest: Manifest) -> Issues:
     rows = checks.rows
     staying = np.flatnonzero((rows.splits == "train") & (manifest.actions != "drop"))
     size = _size(checks, options, staying)
-    names = rows.classes
     vectors = checks.embeddings.take(staying)
-    labels = None if names is None or (names[staying] == "").any() else names[staying]
+    labels, lacking = _labels(checks, staying)
+    _check_labeled(options.get("method", "auto"), lacking, len(staying))
     chosen = select_coreset(
         vectors,
         labels=labels,
@@ -35,6 +40,8 @@ def choose_rows(checks: Checks, manifest: Manifest) -> Issues:
     )
     checks.found["coreset"] = chosen
     said = f"{chosen.method} ({chosen.reason}){_spent(size, chosen)}"
+    if lacking:
+        said = f"{said}; not class by class, since {_without(lacking, len(staying))}"
     by_itself = options.get("method", "auto") == "auto"
     if by_itself and labels is not None and comparable(vectors, labels, n=len(chosen)):
         checks.found["coreset comparison"] = compared = compare_coresets(
@@ -53,6 +60,28 @@ def choose_rows(checks: Checks, manifest: Manifest) -> Issues:
         scores=np.zeros(len(left)),
         details=[f"not among the {len(chosen):,} rows chosen by {chosen.method}"] * len(left),
     )
+
+
+def _labels(checks: Checks, staying: np.ndarray) -> tuple[np.ndarray | None, int]:
+    """Return the classes of these rows, None where any has no label, and how many lack one."""
+    if checks.rows.classes is None:
+        return None, 0
+    names = checks.rows.classes[staying]
+    lacking = int((names == "").sum())
+    return (None if lacking else names), lacking
+
+
+def _check_labeled(method: str, lacking: int, total: int) -> None:
+    if lacking and method in BY_LABEL:
+        raise InputError(
+            f"The method {method!r} goes by labels, and {_without(lacking, total)}. Label or leave "
+            "out these rows, or take 'facility_location', which needs no labels."
+        )
+
+
+def _without(lacking: int, total: int) -> str:
+    have = "has" if lacking == 1 else "have"
+    return f"{lacking:,} of {counted(total, 'training row')} {have} no label"
 
 
 def _size(checks: Checks, options: dict[str, Any], staying: np.ndarray) -> dict[str, Any]:

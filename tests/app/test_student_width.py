@@ -110,7 +110,7 @@ def test_without_a_teacher_to_fall_back_on_the_best_student_is_taken() -> None:
     found, why = choose([small, large], max_drop=0.01, may_fall_back=False)
     assert found is large
     assert "width 16 loses 8.0 points of accuracy (7.0 to 9.0)" in why
-    assert why.endswith("none is within the 1 points of `student.max_drop`, as the mean of both; "
+    assert why.endswith("none is within the 1 point of `student.max_drop`, as the mean of both; "
                         "the best is taken")  # fmt: skip
     assert choose([small, large], max_drop=0.01, may_fall_back=True)[0] is None
     assert choose([small, large], max_drop=0.05, may_fall_back=True)[0] is large

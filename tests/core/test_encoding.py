@@ -143,3 +143,10 @@ def test_a_first_line_that_is_a_row_costs_itself_alone(tmp_path):
     loaded = load_dataset(tmp_path / "d.jsonl")
     assert [issue.row_id for issue in loaded.set_aside] == ["d.jsonl:1"]
     assert len(loaded.dataset) == 59
+
+
+@pytest.mark.parametrize("end", [b"", b"\r\n"])
+def test_lines_are_counted_without_an_empty_one_at_the_end(end):
+    words = ["Grüße aus Köln", "schöne Straße", "müde Bären", "Käse über Öl"] * 10
+    data = b"\r\n".join([b"text", *(line.encode("latin-1") for line in words)]) + end
+    assert to_utf8(data, name="a.csv").reason == "40 of 41 lines of a.csv are not UTF-8"

@@ -83,11 +83,13 @@ class Tried:
     @property
     def text(self) -> str:
         """The size and what it loses, in words."""
-        points, low, high = (100 * value for value in (self.drop, self.low, self.high))
+        values = (self.drop, self.low, self.high, self.drop_of_probability)
+        # Adding 0 makes 0 of -0.
+        points, low, high, likely = (round(100 * value, 1) + 0.0 for value in values)
         table = f" with {self.plan.vocabulary:,} tokens" if self.plan.vocabulary else ""
         return (
             f"width {self.plan.width}{table} loses {points:.1f} points of accuracy ({low:.1f} to "
-            f"{high:.1f}) and {100 * self.drop_of_probability:.1f} of the true class's "
+            f"{high:.1f}) and {likely:.1f} of the true class's "
             f"probability to the teacher on {self.rows:,} validation rows"
         )
 

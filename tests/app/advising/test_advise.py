@@ -53,7 +53,7 @@ def test_a_clean_small_set_needs_labels(tmp_path):
 
 def test_a_set_where_nothing_pays_is_told_so(tmp_path):
     found = advise(blobs(700, 2, 30, 0.3), out=tmp_path / "a", bottleneck="labels", share=1)
-    assert found.text.startswith("Nothing pays here for labels")
+    assert found.text.startswith("Nothing surely pays here for labels")
     assert not [lever for lever in found.levers if lever.verdict == "pays"]
 
 

@@ -83,7 +83,9 @@ def test_the_first_that_pays_is_said_first_and_weak_evidence_last():
 def test_nothing_pays_is_said():
     levers = [lever("doubt", points=(0.2, -1, 1.4)), lever("worse", points=(-2, -3, -1))]
     text = sentences(Bottleneck("cost"), levers)
-    assert text.startswith("Nothing pays here for cost: of the levers probed (2) none")
+    assert text.startswith("Nothing surely pays here for cost: of the levers probed (2) none")
+    sure = sentences(Bottleneck("cost"), levers[1:])
+    assert sure.startswith("Nothing pays here for cost: of the levers probed (1) none")
     quiet = sentences(Bottleneck("cost"), [unprobed("x", "do", ("cost",), "no time")])
     assert "1 more would take longer to probe" in quiet
 
@@ -99,10 +101,14 @@ def test_more_of_it_is_said_as_such():
 def test_what_presses_most_is_chosen_with_the_reason():
     found = choose_bottleneck({"labels": 3.0, "cost": 900.0, "size": 5e5})
     assert found.name == "labels"
-    assert "twice the labels would win 3.0 points (comfortable: 1)" in found.reason
+    assert found.reason == (
+        "it lies furthest above what is comfortable: twice the labels would win 3.0 points "
+        "(comfortable: 1); beside it, a full run takes about 900 CPU-seconds (comfortable: 600); "
+        "the student's file has 500,000 bytes (comfortable: 1,000,000)"
+    )
     calm = choose_bottleneck({"labels": 0.2, "cost": 300.0})
     assert calm.name == "cost"
-    assert calm.reason.startswith("nothing presses")
+    assert calm.reason.startswith("nothing lies above what is comfortable, and this comes")
 
 
 def test_widening_adds_variances():

@@ -50,7 +50,7 @@ def test_every_method_keeps_the_contract(method, n, record):
 @pytest.mark.parametrize("X", [np.ones((50, 4)), np.zeros((50, 4)), np.eye(50)])
 def test_equal_blank_and_orthogonal_rows_are_defined(method, X):
     scores = np.zeros(50) if method in SCORED else None
-    labels = np.arange(50) % 2 if method == UNCERTAIN else None
+    labels = np.arange(50) % 2 if method in (UNCERTAIN, "balanced") else None
     counts = np.zeros(50, int) if method == LONGEST else None
     chosen = select_coreset(
         X, n=20, method=method, scores=scores, labels=labels, token_counts=counts
@@ -148,3 +148,8 @@ def test_ids_travel_and_bad_arguments_are_explained():
     ]:
         with pytest.raises(InputError, match=message):
             select_coreset(vectors(), **options)
+
+
+def test_balanced_needs_labels():
+    with pytest.raises(InputError, match="'balanced' needs `labels`; without them take 'random'"):
+        select_coreset(np.eye(8), n=4, method="balanced")

@@ -126,3 +126,17 @@ def test_one_class_and_all_rows_have_nothing_to_compare() -> None:
     assert not comparable(rows, np.zeros(60), n=30)
     assert not comparable(rows, np.arange(60) % 2, n=60)
     assert not comparable(rows, None, n=30)
+
+
+def test_the_only_row_of_a_class_is_neither_learned_nor_judged() -> None:
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:400], y[:400].astype(str)
+    single = np.array([f"only {at}" for at in range(30)])
+    more, names = np.concatenate([X[:30] + 1, X]), np.concatenate([single, y])
+    plain = compare_coresets(X, labels=y, share=0.3)
+    assert compare_coresets(more, labels=names, share=0.3).savings == plain.savings
+    rows = Embeddings.from_vectors(np.eye(60))
+    assert not comparable(rows, np.arange(60), n=30)
+    assert not comparable(rows, np.r_[np.arange(25), np.arange(35) % 2 + 100], n=30)
+    with pytest.raises(InputError, match="got 0 rows and 0 classes of two rows or more"):
+        compare_coresets(np.eye(60), labels=np.arange(60), share=0.5)

@@ -42,7 +42,7 @@ def test_rare_classes_are_named_with_their_counts():
     found = find_corpus_issues(RNG.permutation(labels))
     assert kinds(found) == ["imbalance", "few rows"]
     assert found.issues[0].evidence["counts"] == {"c": 20, "d": 3}
-    assert "'d' has 3 row(s)" in found.issues[1].message
+    assert "'d' has 3 rows" in found.issues[1].message
 
 
 def test_effective_classes():

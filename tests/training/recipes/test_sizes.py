@@ -11,7 +11,7 @@ import pytest
 
 from thresher.core.interval import paired_drop
 from training.recipes import recipe
-from training.recipes.sizes import Told, student_plans, try_widths
+from training.recipes.sizes import Told, Tried, student_plans, try_widths
 
 
 @dataclass(frozen=True)
@@ -90,3 +90,12 @@ def test_widths_are_tried_until_little_enough_is_lost() -> None:
     lucky: Any = [Plan(16, 1), Plan(32, 1)]
     answers[16] = told(0.9, probability=0.77)
     assert len(list(try_widths(lucky, teach, teacher=teacher, max_drop=0.01))) == 2
+
+
+def test_a_student_that_is_a_hair_better_loses_0_and_not_minus_0() -> None:
+    plan: Any = Plan(32, 1)
+    text = Tried(plan, SimpleNamespace(), 0.0, -0.0004, 0.0004, -0.0002, 48).text  # type: ignore[arg-type]
+    assert text == (
+        "width 32 loses 0.0 points of accuracy (0.0 to 0.0) and 0.0 of the true class's "
+        "probability to the teacher on 48 validation rows"
+    )

@@ -26,14 +26,17 @@ def choose_bottleneck(measured: Mapping[str, float]) -> Bottleneck:
     measured : mapping of str to float
         By bottleneck, in the units of `COMFORTABLE`; what was not measured is left out.
     """
-    pressing = max(measured, key=lambda name: measured[name] / COMFORTABLE[name])
-    shown = "; ".join(
-        f"{SAID[name].format(value)} (comfortable: {COMFORTABLE[name]:,g})"
-        for name, value in measured.items()
+    order = sorted(measured, key=lambda name: -measured[name] / COMFORTABLE[name])
+    pressing, *others = (
+        f"{SAID[name].format(measured[name])} (comfortable: {COMFORTABLE[name]:,.0f})"
+        for name in order
     )
-    if measured[pressing] <= COMFORTABLE[pressing]:
-        return Bottleneck(pressing, f"nothing presses, and this comes closest: {shown}")
-    return Bottleneck(pressing, f"furthest above the comfortable: {shown}")
+    beside = f"; beside it, {'; '.join(others)}" if others else ""
+    if measured[order[0]] <= COMFORTABLE[order[0]]:
+        why = "nothing lies above what is comfortable, and this comes closest"
+    else:
+        why = "it lies furthest above what is comfortable"
+    return Bottleneck(order[0], f"{why}: {pressing}{beside}")
 
 
 def sentences(bottleneck: Bottleneck, levers: Sequence[Lever]) -> str:
@@ -52,9 +55,10 @@ def sentences(bottleneck: Bottleneck, levers: Sequence[Lever]) -> str:
     quiet += f" {unmade} more would take longer to probe than is allowed." if unmade else ""
     if not paying:
         tried = [lever for lever in levers if lever.verdict in (NOT, UNCLEAR)]
+        surely = "surely " if unclear else ""
         return (
-            f"Nothing pays here for {bottleneck.name}: of the levers probed ({len(tried)}) none is "
-            f"sure to be worth more than it costs.{quiet}"
+            f"Nothing {surely}pays here for {bottleneck.name}: of the levers probed "
+            f"({len(tried)}) none is sure to be worth more than it costs.{quiet}"
         )
     first, *others = paying
     then = f" Then {_listed([lever.name for lever in others])}." if others else ""

@@ -49,8 +49,10 @@ def try_labels(
 
     def work(folder: Path, notes: Notes) -> None:
         before = issues.choices.get(LABEL_DECISION)
-        if before is None or loaded.value.schema.task != TASKS[0] or before.value == "drop":
+        if before is None or loaded.value.schema.task != TASKS[0]:
             chosen = before or Choice("review", "there are no labels to look at")
+        elif before.value == "drop":
+            chosen = Choice("drop", f"{before.reason}, so that no trial is needed")
         else:
             chosen = _tried(run, loaded.value, embeddings.value, issues.value, before, notes)
         write_json(folder / TRIAL, {"value": chosen.value, "reason": chosen.reason})
@@ -141,6 +143,9 @@ def gains_without_flags(
 
 def judge_gains(gains: np.ndarray, *, before: str) -> Choice:
     """Choose ``"drop"`` where the mean gain is surely above 0, else ``"review"`` as before."""
+    if not gains.any():
+        same = f"was right on the same ones of {len(gains):,} held-out rows"
+        return Choice("review", f"{before}; in a trial without them a small network {same}")
     mean, error = float(gains.mean()), float(gains.std()) / np.sqrt(len(gains))
     low, high = (100 * (mean + sign * SURE * error) for sign in (-1, 1))
     said = f"{100 * mean:+.1f} points ({low:+.1f} to {high:+.1f}) of {len(gains):,} held-out rows"

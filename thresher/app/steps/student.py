@@ -100,7 +100,8 @@ def choose(
     Without a teacher to fall back on, it is the best student.
     """
     said = "; ".join(one.text for one in tried)
-    within = f"within the {100 * max_drop:g} points of `student.max_drop`, as the mean of both"
+    points = f"{100 * max_drop:g} point{'' if max_drop == 0.01 else 's'}"
+    within = f"within the {points} of `student.max_drop`, as the mean of both"
     if tried[-1].judged <= max_drop:
         return tried[-1], f"{said}: {within}"
     if may_fall_back:

@@ -192,7 +192,8 @@ def _utf8_mostly(data: bytes, *, name: str, certain: bool) -> Decoded:
         return Decoded(data)
     if found is None:
         raise UnclearEncoding(_unclear(data, name))
-    reason = f"{len(bad)} of {len(lines)} lines of {name} are not UTF-8" if bad else "its escapes"
+    count = len(lines) - (not lines[-1])  # after the last line end there is no line
+    reason = f"{len(bad)} of {count} lines of {name} are not UTF-8" if bad else "its escapes"
     return Decoded(data.decode(found).encode(), found, reason)
 
 
