@@ -134,6 +134,7 @@ def test_texts_without_a_word_are_told_apart_by_their_characters(tmp_path):
 
 def test_the_command_prints_a_table_and_the_advice(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "300")
     words = ["pay", "card", "bill", "lost", "phone", "weather", "book", "table", "music", "song"]
     rng = np.random.default_rng(0)
     lines = [
