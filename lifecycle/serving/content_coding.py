@@ -10,6 +10,7 @@ from .refusal import Refusal
 # RFC 9110, 8.4.1: `x-gzip` means the same; "deflate" is zlib's format.
 _WINDOW = {b"gzip": zlib.MAX_WBITS | 16, b"x-gzip": zlib.MAX_WBITS | 16, b"deflate": zlib.MAX_WBITS}
 _PLAIN = (b"", b"identity")
+FIRST_PIECE = 1024  # bytes
 
 
 def unpacked(body: bytes, headers: Mapping[bytes, bytes], *, most: int) -> bytes:
@@ -36,17 +37,40 @@ def unpacked(body: bytes, headers: Mapping[bytes, bytes], *, most: int) -> bytes
             415, f"Content-Encoding {shown!r} is not taken here: gzip, deflate, or send it plain."
         )
     parts: list[bytes] = []
-    size = 0
-    while body or not parts:  # gzip may be several members, one after the other
-        unpacker = zlib.decompressobj(_WINDOW[said])
-        try:
-            parts.append(unpacker.decompress(body, most - size + 1))
-        except zlib.error as error:
-            raise Refusal(400, f"The body is no {said.decode()} ({str(error)[:80]}).") from error
-        size += len(parts[-1])
-        if size > most:
-            raise Refusal(413, f"The body unpacks to more than {most:,} bytes.")
-        if not unpacker.eof:
-            raise Refusal(400, f"The body is cut: its {said.decode()} does not end.")
-        body = unpacker.unused_data
+    size = at = 0
+    try:
+        while at < len(body) or not parts:  # gzip may be several members, one after the other
+            part, read = _member(body, at, _WINDOW[said], most=most - size)
+            parts.append(part)
+            size, at = size + len(part), at + read
+    except zlib.error as error:
+        raise Refusal(400, f"The body is no {said.decode()} ({str(error)[:80]}).") from error
+    except _TooLargeError:
+        raise Refusal(413, f"The body unpacks to more than {most:,} bytes.") from None
+    except EOFError:
+        raise Refusal(400, f"The body is cut: its {said.decode()} does not end.") from None
     return b"".join(parts)
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+def _member(body: bytes, start: int, window: int, *, most: int) -> tuple[bytes, int]:
+    """Unpack one member; return what it holds, and how many bytes of the body it took.
+
+    It is handed over in ever larger pieces: what is behind a member's end is copied each time, and
+    a body may be a million members that hold nothing.
+    """
+    unpacker, parts = zlib.decompressobj(window), list[bytes]()
+    at, piece, left = start, FIRST_PIECE, most
+    while not unpacker.eof:
+        given = body[at : at + piece]
+        if not given:
+            raise EOFError
+        parts.append(unpacker.decompress(given, left + 1))
+        left -= len(parts[-1])
+        if left < 0:
+            raise _TooLargeError
+        at, piece = at + len(given), 2 * piece
+    return b"".join(parts), at - len(unpacker.unused_data) - start
