@@ -18,7 +18,7 @@ from ..coreset.picking import UNCERTAIN
 from ..coreset.selection import LONGEST
 from .checks import Checks
 
-# A curator gives no difficulties, so that these three tell by the labels how hard a row is.
+# A curator gives no difficulties, so that the last three tell by the labels how hard a row is.
 BY_LABEL = ("balanced", UNCERTAIN, "ccs", "el2n")
 
 

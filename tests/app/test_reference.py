@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from thresher.app import predict, run
 from thresher.app.pipeline import plan
 from thresher.app.reference import Reference, fit_reference
 from thresher.app.result import RunResult
+from thresher.app.savings import beside_reference, warnings
 from thresher.app.settings import resolve
 from thresher.core.errors import InputError
 from thresher.core.interval import paired_drop
@@ -167,6 +169,31 @@ def test_test_rows_of_another_kind_than_the_validation_rows_are_told(tmp_path: P
     rows.to_csv(tmp_path / "same.csv", index=False)
     done = run(tmp_path / "same.csv", out=tmp_path / "s", settings=resolve(values=values))
     assert not any("another kind" in text for text in done.warnings)
+
+
+def test_wrong_labels_that_only_the_test_rows_keep_are_no_other_kind_of_rows() -> None:
+    def stages(dropped: int, action: str = "drop") -> Any:
+        student = {"validation_accuracy": 0.915, "validation_rows": 94}
+        student |= {"accuracy": 0.64, "low": 0.584, "high": 0.692}
+        counts = [{"action": action, "reason": "label", "rows": dropped}]
+        summaries: dict[str, dict[str, Any]] = {
+            "load": {"splits": {"train": 1200, "test": 300}},
+            "decide": {"counts": counts},
+            "student": student,
+        }
+        return {name: SimpleNamespace(summary=summary) for name, summary in summaries.items()}
+
+    assert warnings(stages(251)) == warnings(stages(251, "relabel")) == ()
+    for few in (stages(10), stages(251, "review")):
+        (said,) = warnings(few)
+        assert "91.5 % of the 94 validation rows right and 64.0 % of the test rows" in said
+
+
+def test_without_a_difference_from_the_reference_no_minus_0_is_written() -> None:
+    found = {"ahead": 0.0, "ahead_low": -0.023, "ahead_high": 0.023, "model": "gradient boosting"}
+    stages: Any = {"reference": SimpleNamespace(summary=found)}
+    said = beside_reference(stages)
+    assert said.endswith("test rows: +0.0 points (-2.3 to 2.3; gradient boosting).")
 
 
 def test_the_reference_can_be_left_out() -> None:

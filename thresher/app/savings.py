@@ -104,7 +104,7 @@ def beside_reference(stages: Stages) -> str:
         return f"The int8 model is {points:.1f} points ahead of a plain reference ({measured})."
     return (
         "The int8 model and a plain reference cannot be told apart on the test rows: "
-        f"{points:+.1f} points ({measured})."
+        f"{round(points, 1) + 0.0:+.1f} points ({measured})."  # adding 0 makes 0 of -0
     )
 
 
@@ -133,7 +133,8 @@ def _below_validation(stages: Stages) -> str:
         return ""
     found = stages["student"].summary
     validation, rows = found["validation_accuracy"], found["validation_rows"]
-    fall = validation - found["accuracy"]
+    # Labels that curation took out of the training rows stand in the test rows still.
+    fall = validation * (1 - _labels_left_out(stages)) - found["accuracy"]
     spread = (found["high"] - found["low"]) / 2, _half(validation, rows)
     if fall - math.hypot(*spread) <= SMALL_FALL:
         return ""
@@ -144,6 +145,17 @@ def _below_validation(stages: Stages) -> str:
         "were chosen on rows like the training rows. New rows of the test rows' kind fare as they "
         "do. Give a validation split of that kind (a column `split`), and label such rows."
     )
+
+
+def _labels_left_out(stages: Stages) -> float:
+    """Return the share of the training rows whose label curation dropped or changed."""
+    if "decide" not in stages:
+        return 0.0
+    given = stages.get("plant", stages["load"]).summary["splits"]["train"]
+    changed = ("drop", "relabel")
+    counts = stages["decide"].summary["counts"]
+    rows = sum(c["rows"] for c in counts if c["reason"] == "label" and c["action"] in changed)
+    return float(rows / given)
 
 
 def _half(share: float, rows: int) -> float:
