@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 
 from thresher.core.errors import InputError
 from thresher.core.files import atomic_path
+from thresher.core.loading.foreign import SAVE_AS_CSV, WORKBOOKS
 from thresher.core.sheet_cells import escape_cell
 
 if TYPE_CHECKING:
     from thresher.core.loading.encoding import Decoded
-from thresher.core.loading.foreign import SAVE_AS_CSV, WORKBOOKS
 
 # Excel's "Unicode text" ends in .txt.
 ENDINGS = {

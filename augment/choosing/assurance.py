@@ -22,8 +22,7 @@ from .. import policies
 from ..operations.nodes import Step
 from ..operations.policy import Policy
 from .operation_audit import OperationAudit, settings_key
-from .pilots import Fit, difference_noise, held_out_rows, one_run
-from .sampling import class_names
+from .pilots import Fit, difference_noise, held_out_rows, labeled_rows, one_run
 from .screen import Z95
 
 # Share of the rows that an operation is done to, as most policies do it.
@@ -57,9 +56,7 @@ def trained_gains(
     Rounds end early once the next one would pass `deadline`; one is always run. A step that `fit`
     raises an error for has none; an error without a step is raised.
     """
-    names = class_names(labels, len(labels))
-    rows = np.flatnonzero(names != "")
-    codes = np.unique(names[rows], return_inverse=True)[1]
+    rows, codes = labeled_rows(labels)
     listed = [Policy(step.op, (Step(step.op, step.settings, HALF),)) for step in steps]
     gains: list[list[float]] = [[] for _ in steps]
     failed: dict[int, str] = {}

@@ -92,9 +92,7 @@ def run_pilots(
     A candidate that `fit` raises an error for leaves with it; an error of *none*, which shares
     rows and network with all others, is raised.
     """
-    names = class_names(labels, len(labels))
-    rows = np.flatnonzero(names != "")
-    codes = np.unique(names[rows], return_inverse=True)[1]
+    rows, codes = labeled_rows(labels)
     scores: list[list[float]] = [[] for _ in candidates]
     failed: dict[int, str] = {}
     learned: list[float] = []
@@ -133,6 +131,13 @@ def run_pilots(
             zip(candidates, numbers, strict=True)
         )
     )
+
+
+def labeled_rows(labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions of the rows that have a label, and their classes as codes, (m,) each."""
+    names = class_names(labels, len(labels))
+    rows = np.flatnonzero(names != "")
+    return rows, np.unique(names[rows], return_inverse=True)[1]
 
 
 def held_out_rows(codes: np.ndarray, *, turn: int, seed: int) -> np.ndarray:

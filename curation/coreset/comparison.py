@@ -25,6 +25,7 @@ from thresher.core.signatures import checked
 from .difficulty import demand, probe_probs
 from .network import fit_network
 from .picking import CLUSTERED, GREEDY, RANDOM, UNCERTAIN, pick, weigh
+from .selection import CoreSet
 
 FEWER = "fewer epochs"
 TRIED = ("random", UNCERTAIN, "facility_location")
@@ -201,6 +202,24 @@ def comparable(embeddings: Embeddings, labels: np.ndarray | None, *, n: int) -> 
         return False
     told = labels[_of_several(labels)]
     return len(told) >= LEAST and len(np.unique(told)) > 1
+
+
+def compare_chosen(
+    embeddings: Embeddings, chosen: CoreSet, *, labels: np.ndarray | None, random_state: RandomState
+) -> CoreSetComparison | None:
+    """Compare the method that was chosen with random rows and fewer epochs.
+
+    None where a trial can say nothing.
+    """
+    if labels is None or not comparable(embeddings, labels, n=len(chosen)):
+        return None
+    return compare_coresets(
+        embeddings,
+        labels=labels,
+        share=len(chosen) / len(embeddings),
+        methods=tuple(dict.fromkeys(("random", chosen.method))),
+        random_state=random_state,
+    )
 
 
 def _of_several(labels: np.ndarray) -> np.ndarray:

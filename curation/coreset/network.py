@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from thresher.core.numerics.softmax import softmax
+
 HIDDEN, BATCH = 128, 128
 RATE, DECAY, WARM_UP, LAST = 3e-3, 0.05, 0.1, 0.02
 MOMENTUM, SQUARES, SMALL = 0.9, 0.999, 1e-8
@@ -78,9 +80,7 @@ def _gradients(
     W, b, V, c = parameters
     units = np.maximum(X @ W + b, 0)
     error = units @ V + c
-    error -= error.max(axis=1, keepdims=True)
-    np.exp(error, out=error)
-    error /= error.sum(axis=1, keepdims=True)
+    softmax(error, out=error)
     error[np.arange(len(X)), classes] -= 1
     error *= (weights / len(X))[:, None]
     back = error @ V.T

@@ -12,8 +12,8 @@ from thresher.core.issues import Issues
 from thresher.core.manifest import Manifest
 from thresher.core.token_counts import WORDS, TokenCounter
 
-from ..coreset import CoreSet, compare_coresets, select_coreset
-from ..coreset.comparison import comparable
+from ..coreset import CoreSet, select_coreset
+from ..coreset.comparison import compare_chosen
 from ..coreset.picking import UNCERTAIN
 from ..coreset.selection import LONGEST
 from .checks import Checks
@@ -42,16 +42,11 @@ def choose_rows(checks: Checks, manifest: Manifest) -> Issues:
     said = f"{chosen.method} ({chosen.reason}){_spent(size, chosen)}"
     if lacking:
         said = f"{said}; not class by class, since {_without(lacking, len(staying))}"
-    by_itself = options.get("method", "auto") == "auto"
-    if by_itself and labels is not None and comparable(vectors, labels, n=len(chosen)):
-        checks.found["coreset comparison"] = compared = compare_coresets(
-            vectors,
-            labels=labels,
-            share=len(chosen) / len(staying),
-            methods=tuple(dict.fromkeys(("random", chosen.method))),
-            random_state=checks.seed,
-        )
-        said = f"{said}; {compared.reason}"
+    if options.get("method", "auto") == "auto":
+        compared = compare_chosen(vectors, chosen, labels=labels, random_state=checks.seed)
+        if compared is not None:
+            checks.found["coreset comparison"] = compared
+            said = f"{said}; {compared.reason}"
     checks.methods["coreset"] = said
     left = np.setdiff1d(np.arange(len(staying)), chosen.positions)
     return Issues.from_columns(

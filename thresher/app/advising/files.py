@@ -109,34 +109,33 @@ def _size(step: Step, modality: str, costs: Mapping[str, Costs]) -> Lever:
     before, after = costs[step.large], costs[step.small]
     counted = after.single_ms is None
     how = "counted from the parameters" if counted else "measured on untrained files"
-    spread = 0.1 if counted else 0.02
-    times, points = _changes(step, before.bytes / after.bytes, spread, modality)
-    return Lever(
-        name=step.name,
-        command=step.command,
-        acts_on=("size",),
-        times=times,
-        points=points,
-        cost=0.0,
-        evidence=f"{before.bytes / 1e6:.3g} MB become {after.bytes / 1e6:.3g} MB "
-        f"({how}){_more(step)}",
-    )
+    said = f"{before.bytes / 1e6:.3g} MB become {after.bytes / 1e6:.3g} MB ({how})"
+    times = _around(before.bytes / after.bytes, 0.1 if counted else 0.02)
+    return _lever(step, "size", times, modality, said)
 
 
 def _latency(step: Step, modality: str, costs: Mapping[str, Costs]) -> Lever:
     before, after = costs[step.large], costs[step.small]
     assert before.single_ms is not None  # all files are timed, or none
     assert after.single_ms is not None
-    times, points = _changes(step, before.single_ms / after.single_ms, 0.2, modality)
+    said = (
+        f"{before.single_ms:.3f} ms a row become {after.single_ms:.3f} ms, measured on untrained "
+        "files"
+    )
+    times = _around(before.single_ms / after.single_ms, 0.2)
+    return _lever(step, "latency", times, modality, said)
+
+
+def _lever(step: Step, acts_on: str, measured: Estimate, modality: str, said: str) -> Lever:
+    times, points = _changes(step, measured, modality)
     return Lever(
         name=step.name,
         command=step.command,
-        acts_on=("latency",),
+        acts_on=(acts_on,),
         times=times,
         points=points,
         cost=0.0,
-        evidence=f"{before.single_ms:.3f} ms a row become {after.single_ms:.3f} ms, measured on "
-        f"untrained files{_more(step)}",
+        evidence=f"{said}{_more(step)}",
     )
 
 
@@ -146,15 +145,14 @@ def _more(step: Step) -> str:
     return "; points are what other sets changed"
 
 
-def _changes(step: Step, ratio: float, spread: float, modality: str) -> tuple[Estimate, Estimate]:
-    """Return how many times less a step needs, and the points it changes."""
-    found = _around(ratio, spread)
+def _changes(step: Step, found: Estimate, modality: str) -> tuple[Estimate, Estimate]:
+    """Return how many times less a step needs after training, and the points it changes."""
     if step.points is None:
         power, points = STUDENT[modality]
-        return Estimate(max(1.0, ratio**power), 1.0, max(1.0, found.high)), points
+        return Estimate(max(1.0, found.value**power), 1.0, max(1.0, found.high)), points
     if step.small == "int8":
         # Of a larger student weights are a larger part.
-        found = Estimate(ratio, found.low, max(found.high, MOST_BY_INTEGERS))
+        found = Estimate(found.value, found.low, max(found.high, MOST_BY_INTEGERS))
     return found, step.points
 
 

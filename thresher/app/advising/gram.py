@@ -37,7 +37,6 @@ class GramHead:
         train: np.ndarray,
         test: np.ndarray,
         *,
-        codes: np.ndarray | None = None,
         weights: np.ndarray | None = None,
     ) -> np.ndarray:
         """Fit on some rows and tell which of others it gets right.
@@ -46,8 +45,6 @@ class GramHead:
         ----------
         train, test : ndarray of int64
             Positions.
-        codes : ndarray of int64, shape (n,), optional
-            Labels to fit to, in place of the rows' own.
         weights : ndarray of float, shape (train,), optional
             How much each training row counts.
 
@@ -55,7 +52,7 @@ class GramHead:
         -------
         ndarray of bool, shape (test,)
         """
-        scores = self.scores(train, test, codes=codes, weights=weights)
+        scores = self.scores(train, test, weights=weights)
         return np.asarray(scores.argmax(axis=1) == self.codes[test])
 
     def scores(
@@ -63,12 +60,10 @@ class GramHead:
         train: np.ndarray,
         test: np.ndarray,
         *,
-        codes: np.ndarray | None = None,
         weights: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return the head's output for each class, float64 (test, classes)."""
-        labels = self.codes if codes is None else codes
-        target = np.eye(self.num_classes)[labels[train]]
+        target = np.eye(self.num_classes)[self.codes[train]]
         mean = target.mean(axis=0)
         system = self.gram[np.ix_(train, train)].copy()
         part = np.ones(len(train)) if weights is None else np.maximum(weights, 1e-6)

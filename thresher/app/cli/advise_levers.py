@@ -26,8 +26,6 @@ from .options import (
 if TYPE_CHECKING:
     from ..advising.advice import Advice
 
-FOR = ("size", "latency", "cost", "labels", "auto")
-
 
 @with_options(COLUMN_OPTIONS)
 def advise(
@@ -57,10 +55,12 @@ def advise(
     Example: thresher advise reviews.csv --for labels
     """
     from .. import advise as ask
+    from ..advising.levers import BOTTLENECKS
     from ..console import shown_progress
 
-    if bottleneck not in FOR:
-        raise InputError(f"`--for` takes {', '.join(FOR)}; got {bottleneck!r}.")
+    allowed = (*BOTTLENECKS, "auto")
+    if bottleneck not in allowed:
+        raise InputError(f"`--for` takes {', '.join(allowed)}; got {bottleneck!r}.")
     settings = settings_from(config=config, overrides=set_, seed=seed, device=device, **columns)
     with shown_progress():
         found = ask(data, out=out, bottleneck=bottleneck, share=share, settings=settings)

@@ -13,8 +13,8 @@ from active_learning import get_strategy, simulate
 from active_learning.learners.logistic import LogisticHead
 from active_learning.pool.context import make_context
 from active_learning.rounds import choose, fit_pool, with_model
-from curation import compare_coresets, select_coreset
-from curation.coreset.comparison import comparable
+from curation import select_coreset
+from curation.coreset.comparison import compare_chosen
 
 from ...core.choice import Choice
 from ...core.columns import read_labels, read_row_ids, read_splits
@@ -38,25 +38,22 @@ def keep_budget(
     def work(folder: Path, notes: Notes) -> None:
         vectors, labels = _training_rows(clean.value, embeddings.value)
         assert settings.rows is not None  # the stage runs only when it is set
+        known = labels if (labels >= 0).all() else None
         chosen = select_coreset(
             vectors,
             n=min(settings.rows, len(vectors)),
-            labels=labels if (labels >= 0).all() else None,
+            labels=known,
             method=settings.method,
             random_state=run.settings.seed,
         )
         _save(folder, chosen.row_ids)
         notes.summary = {"rows": len(chosen.row_ids), "method": chosen.method}
-        known = labels if (labels >= 0).all() else None
-        if settings.method == "auto" and comparable(vectors, known, n=len(chosen)):
-            compared = compare_coresets(
-                vectors,
-                labels=labels,
-                share=len(chosen) / len(vectors),
-                methods=tuple(dict.fromkeys(("random", chosen.method))),
-                random_state=run.settings.seed,
-            )
-            notes.choices["core set"] = Choice(chosen.method, f"{chosen.reason}; {compared.reason}")
+        if settings.method == "auto":
+            seed = run.settings.seed
+            compared = compare_chosen(vectors, chosen, labels=known, random_state=seed)
+            if compared is not None:
+                why = f"{chosen.reason}; {compared.reason}"
+                notes.choices["core set"] = Choice(chosen.method, why)
         notes.cost.rows_out = len(chosen.row_ids)
 
     return run.stage(
