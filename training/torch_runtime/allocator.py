@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,24 +23,42 @@ _USUAL_BLOCK, _USUAL_TRIM = 32 * 2**20, 64 * 2**20
 _OWN_SETTINGS = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
 
 
+# The settings belong to the process: with several blocks open, in one thread or in several, the
+# first one sets them and the last one to end takes them back.
+_lock = threading.Lock()
+_open_blocks = 0
+
+
 @contextmanager
 def kept_memory() -> Iterator[None]:
     """Keep freed memory in the process inside the block, and give it back at its end.
 
-    Does nothing where the C library is not glibc or the user has tuned it by the environment.
+    Blocks may lie in one another and overlap in several threads: memory is kept until the last of
+    them ends. Does nothing where the C library is not glibc or the user has tuned it by the
+    environment.
     """
     libc = _glibc()
     if libc is None:
         yield
         return
-    libc.mallopt(_MMAP_THRESHOLD, _LARGEST_BLOCK)
-    libc.mallopt(_TRIM_THRESHOLD, _NEVER)
+    _count(libc, +1)
     try:
         yield
     finally:
-        libc.mallopt(_MMAP_THRESHOLD, _USUAL_BLOCK)
-        libc.mallopt(_TRIM_THRESHOLD, _USUAL_TRIM)
-        libc.malloc_trim(0)
+        _count(libc, -1)
+
+
+def _count(libc: ctypes.CDLL, change: int) -> None:
+    global _open_blocks
+    with _lock:
+        before, _open_blocks = _open_blocks, _open_blocks + change
+        if before == 0:
+            libc.mallopt(_MMAP_THRESHOLD, _LARGEST_BLOCK)
+            libc.mallopt(_TRIM_THRESHOLD, _NEVER)
+        elif _open_blocks == 0:
+            libc.mallopt(_MMAP_THRESHOLD, _USUAL_BLOCK)
+            libc.mallopt(_TRIM_THRESHOLD, _USUAL_TRIM)
+            libc.malloc_trim(0)
 
 
 def _glibc() -> ctypes.CDLL | None:
