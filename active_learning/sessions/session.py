@@ -323,7 +323,8 @@ class Session:
     def replay(self) -> list[int]:
         """Choose every batch again from the log; return the numbers of asks that differ.
 
-        An empty list says that the log explains every batch, bit for bit.
+        An empty list says that the log explains every batch: the same rows in the same order, and
+        scores and propensities that are equal to within a hundred-thousandth.
         """
         from .replay import replay
 

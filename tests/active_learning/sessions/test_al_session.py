@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from active_learning import SKIP, UNDO, Desk, Session, SklearnLearner
+from active_learning.sessions import replay as replaying
+from active_learning.sessions.batch_choice import choose_batch
 from active_learning.sessions.state import State
 from active_learning.sessions.store import Ask, AskedRow
 from active_learning.tasks.classification import Classification
@@ -120,6 +123,19 @@ def test_replay_gives_every_batch_again(tmp_path, strategy):
         assert session.replay() == []
     with start(tmp_path, learner=SklearnLearner(_naive_bayes())) as session:
         assert session.replay() != []
+
+
+@pytest.mark.parametrize(("factor", "different"), [(1 + 1e-7, []), (1.01, [1, 2])])
+def test_replay_tells_rounding_from_another_choice(tmp_path, monkeypatch, factor, different):
+    def chosen(*given):
+        rows = choose_batch(*given)
+        return [dataclasses.replace(row, score=row.score * factor) for row in rows]
+
+    monkeypatch.setattr(replaying, "choose_batch", chosen)
+    with start(tmp_path) as session:
+        label(session, session.ask(8))
+        session.ask(8)
+        assert session.replay() == different
 
 
 def _naive_bayes():
