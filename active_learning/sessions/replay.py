@@ -73,8 +73,8 @@ def _agree(rows: Sequence[AskedRow], logged: Sequence[AskedRow]) -> bool:
     places = [[(row.position, row.arm) for row in part] for part in (rows, logged)]
     if places[0] != places[1]:
         return False
-    numbers = [
+    found, known = (
         np.array([(row.score, row.propensity) for row in part], np.float64)
         for part in (rows, logged)
-    ]
-    return np.allclose(*numbers, rtol=1e-5, atol=1e-8, equal_nan=True)
+    )
+    return np.allclose(found, known, rtol=1e-5, atol=1e-8, equal_nan=True)
