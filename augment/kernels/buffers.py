@@ -76,7 +76,7 @@ def in_blocks(
     Neighbors are read and written where they are, `least` or more at a time, others through a
     copy; either may be one array.
     """
-    near = bool((np.diff(positions) == 1).all())
+    near = bool((positions[1:] - positions[:-1] == 1).all())
     size = block_length(source, least=least if near else 1)
     for start in range(0, len(positions), size):
         places = slice(start, start + size)

@@ -10,6 +10,7 @@ from thresher.core.numerics.hashing import STEP, mix64
 
 # Words of noise drawn at a time: their array stays in the second-level cache.
 _WORDS = 2**13
+_STEPS = np.arange(1, _WORDS + 1, dtype=np.uint64) * STEP
 
 
 def fill_boxes(images: Sequence[np.ndarray], rows: np.ndarray) -> None:
@@ -35,14 +36,23 @@ def _noises(sizes: Sequence[int], numbers: np.ndarray) -> Iterator[np.ndarray]:
     """Yield so many uint8 of noise for each number, an integer below 2**53 given as a float."""
     words = np.array(sizes, dtype=np.int64) // 8 + 1
     for part in _groups(words):
-        ends = np.cumsum(words[part])
+        ends = np.cumsum(words[part]).tolist()
         # Each box counts its own words from 1, whatever other boxes there are.
-        start = numbers[part].astype(np.uint64) - (ends - words[part]).astype(np.uint64) * STEP
-        values = np.arange(1, ends[-1] + 1, dtype=np.uint64) * STEP
-        values += np.repeat(start, words[part])
+        counts, starts = words[part].tolist(), numbers[part].astype(np.uint64)
+        steps = _steps(max(counts))
+        values = np.empty(ends[-1], dtype=np.uint64)
+        for end, own, start in zip(ends, counts, starts, strict=True):
+            np.add(steps[:own], start, out=values[end - own : end])
         octets = mix64(values).astype("<u8", copy=False).view(np.uint8)
-        for end, own, size in zip(ends.tolist(), words[part].tolist(), sizes[part], strict=True):
+        for end, own, size in zip(ends, counts, sizes[part], strict=True):
             yield octets[8 * (end - own) : 8 * (end - own) + size]
+
+
+def _steps(count: int) -> np.ndarray:
+    """Return the first multiples of `STEP`, from once on, uint64 (count,)."""
+    if count <= len(_STEPS):
+        return _STEPS[:count]
+    return np.arange(1, count + 1, dtype=np.uint64) * STEP
 
 
 def _groups(words: np.ndarray) -> Iterator[slice]:

@@ -104,8 +104,10 @@ def _do(backend: Backend, work: Any, layer: Layer, scene: Scene, moves: _Moves) 
         if family == "none":
             continue
         group = list(members)
-        rows = np.concatenate([one.rows for one in group])
-        parameters = np.concatenate([one.lower(scene) for one in group])
+        rows, parameters = group[0].rows, group[0].lower(scene)
+        if len(group) > 1:
+            rows = np.concatenate([one.rows for one in group])
+            parameters = np.concatenate([parameters, *(one.lower(scene) for one in group[1:])])
         if family != "window" or not moves.fits(rows, parameters):
             work = moves.do(backend, work)
         if family == "window":

@@ -15,23 +15,25 @@ import numpy as np
 
 from .buffers import take_memory
 
+# Bytes of an image from which on it is copied and changed before the next one.
+_APART = 2**14
+
 
 def look_up(source: np.ndarray, target: np.ndarray, tables: np.ndarray) -> None:
     """Write the images of `source` (n, …) to `target` through uint8 `tables` (n, 256).
 
     All are contiguous; both may be one array.
     """
-    if source is not target:
-        np.copyto(target, source)
-    translate = _translate()
-    if translate is None:
-        for image, table in zip(target, tables, strict=True):
-            line = image.reshape(1, -1)
-            cv2.LUT(line, table, line)
-        return
     size = target[:1].size
+    # A large image is copied alone: it is then still in the second-level cache.
+    apart = source is not target and size > _APART
+    if source is not target and not apart:
+        np.copyto(target, source)
+    translate = _translate() or _by_opencv
     values, levels = target.reshape(-1).data, tables.reshape(-1).data
     for place in range(len(target)):
+        if apart:
+            np.copyto(target[place], source[place])
         part = values[place * size : (place + 1) * size]
         translate(part, levels[place * 256 : (place + 1) * 256], inplace=True)
 
@@ -51,6 +53,11 @@ def look_up_channels(
     planes = split.reshape(channels * n, height, width)
     look_up(planes, planes, find(planes))
     cv2.merge(tuple(split), target.reshape(tall))
+
+
+def _by_opencv(values: memoryview, levels: memoryview, *, inplace: bool) -> None:  # noqa: ARG001
+    line = np.frombuffer(values, dtype=np.uint8)[None]
+    cv2.LUT(line, np.frombuffer(levels, dtype=np.uint8), line)
 
 
 @lru_cache(maxsize=1)

@@ -32,9 +32,10 @@ _STRONGEST, _HALF_UP = 8.0, 5e-4
 
 def table(source: np.ndarray, target: np.ndarray, positions: np.ndarray, rows: np.ndarray) -> None:
     """Map every pixel through a rule: rows (rule, amount)."""
-    for rule in np.unique(rows[:, 0]).astype(int).tolist():
-        chosen = np.flatnonzero(rows[:, 0] == rule)
-        _RULES[TABLE_RULES[rule]](source, target, positions[chosen], rows[chosen, 1])
+    rules = sorted(set(rows[:, 0].tolist()))
+    for rule in rules:
+        chosen = rows[:, 0] == rule if len(rules) > 1 else np.s_[:]
+        _RULES[TABLE_RULES[int(rule)]](source, target, positions[chosen], rows[chosen, 1])
 
 
 def _brightness(
@@ -55,7 +56,7 @@ def _contrast(
 def _through(
     source: np.ndarray, target: np.ndarray, positions: np.ndarray, tables: np.ndarray
 ) -> None:
-    for places, read, write in in_blocks(source, target, positions):
+    for places, read, write in in_blocks(source, target, positions, least=LEAST):
         look_up(read, write, tables[places])
 
 

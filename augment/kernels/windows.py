@@ -94,12 +94,15 @@ def _flip_sideways(images: np.ndarray, target: np.ndarray) -> None:
 def _move(image: np.ndarray, target: np.ndarray, row: list[int]) -> None:
     """Write one image, shifted and mirrored, into `target`."""
     down, right, hflip, vflip, constant, fill = row
+    if vflip and not (down or right or hflip):
+        cv2.flip(image, 0, target)
+        return
     if down or right:
         _shift(image, target, down=down, right=right, fill=fill if constant else None)
     else:
         np.copyto(target, image)
     if hflip or vflip:
-        # In place: reading backwards from memory takes up to twice as long as copying first.
+        # In place: reading lines backwards from memory takes up to twice as long as copying first.
         cv2.flip(target, -1 if hflip and vflip else 1 if hflip else 0, target)
 
 
