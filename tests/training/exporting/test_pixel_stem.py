@@ -17,12 +17,12 @@ from training.quantization import QuantizedModel, calibrate, prepare
 from training.rows.samples import Samples
 
 
-def quantized(size: int, *, stride: int = 2) -> tuple[QuantizedModel, Samples]:
+def quantized(size: int, *, stride: int = 2, width: int = 16) -> tuple[QuantizedModel, Samples]:
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randint(0, 256, (80, 3, size, size), generator=generator, dtype=torch.uint8)
     samples = Samples(inputs, None, np.arange(80).astype(str))
     model = compact_model(
-        "resnet8", num_classes=3, input_shape=(3, size, size), width=4, stem_stride=stride
+        "resnet8", num_classes=3, input_shape=(3, size, size), width=width, stem_stride=stride
     )
     model(inputs)
     simulated = prepare(model.eval())
@@ -54,9 +54,11 @@ def test_the_file_agrees_with_the_simulation(tmp_path: Path) -> None:
     assert parity.max_abs_diff < 1e-4
 
 
-@pytest.mark.parametrize(("size", "stride", "expected"), [(16, 2, True), (15, 2, False)])
-def test_only_stems_that_fit_are_rearranged(size: int, stride: int, expected: bool) -> None:
-    simulated, samples = quantized(size, stride=stride)
+@pytest.mark.parametrize(
+    ("size", "width", "expected"), [(16, 16, True), (15, 16, False), (16, 12, False), (16, 4, False)]
+)
+def test_only_stems_that_fit_are_rearranged(size: int, width: int, expected: bool) -> None:
+    simulated, samples = quantized(size, width=width)
     kinds = {type(m) for m in lower(simulated, input_shape=samples.input_shape).modules()}
     assert (BlockConv in kinds, BlockPixels in kinds) == (expected, expected)
     whole, rows = quantized(16, stride=1)
