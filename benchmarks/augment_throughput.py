@@ -13,6 +13,7 @@ and what a batch costs from the cache.
 
 Data: smooth pictures drawn from a seed.
 Run: OMP_NUM_THREADS=1 python benchmarks/augment_throughput.py --out throughput.json [--quick]
+With ``--sides 224`` only that size is measured again, and the rest of the file stays as it is.
 """
 
 from __future__ import annotations
@@ -48,8 +49,11 @@ from augment import (
     cache_decoded,
 )
 from augment.policies import POLICIES
+from thresher.core.files import read_json
 
 BATCHES = 4
+# Images of a batch by their side in pixels.
+SIZES = {32: 512, 96: 128, 224: 32}
 UNDER_LOADER = [
     "px",
     "pipeline",
@@ -354,32 +358,42 @@ def page(result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def versions() -> dict[str, str]:
+    names = ("numpy", "torch", "albumentations", "opencv-python-headless")
+    return {name: metadata.version(name) for name in names}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--sides", type=int, nargs="+", choices=SIZES, help="of --out, again")
     arguments = parser.parse_args()
+    if arguments.sides and not (arguments.out and Path(arguments.out).is_file()):
+        parser.error("--sides measures sizes of an earlier result again; name its file in --out.")
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     passes = 2 if arguments.quick else 9
-    sizes = {32: 512, 96: 128, 224: 32}
-    result: dict[str, Any] = {
-        "versions": {
-            name: metadata.version(name)
-            for name in ("numpy", "torch", "albumentations", "opencv-python-headless")
-        },
-        "processor": platform.processor() or platform.machine(),
-        "images per CPU-second": {},
-        "under DataLoader": {},
-        "policies": {},
-        "keying": keying_cost(2000, passes),
-        "loading": loading(passes),
-        "worker processes": worker_processes(),
-    }
-    for side, n in sizes.items():
-        result["images per CPU-second"][side] = against_albumentations(side, n, passes)
-        result["under DataLoader"][side] = under_loader(side, 4 * n, passes)
-        result["policies"][side] = backends(side, n, passes)
+    if arguments.sides:
+        result: dict[str, Any] = read_json(arguments.out)
+        if result["versions"] != versions():
+            parser.error(f"{arguments.out} is of other versions, {result['versions']}.")
+    else:
+        result = {
+            "versions": versions(),
+            "processor": platform.processor() or platform.machine(),
+            "images per CPU-second": {},
+            "under DataLoader": {},
+            "policies": {},
+            "keying": keying_cost(2000, passes),
+            "loading": loading(passes),
+            "worker processes": worker_processes(),
+        }
+    for side in arguments.sides or SIZES:
+        n, key = SIZES[side], str(side)
+        result["images per CPU-second"][key] = against_albumentations(side, n, passes)
+        result["under DataLoader"][key] = under_loader(side, 4 * n, passes)
+        result["policies"][key] = backends(side, n, passes)
     publish(result | {"page": page(result)}, arguments.out)
 
 

@@ -55,7 +55,8 @@ def test_the_file_agrees_with_the_simulation(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "width", "expected"), [(16, 16, True), (15, 16, False), (16, 12, False), (16, 4, False)]
+    ("size", "width", "expected"),
+    [(16, 16, True), (15, 16, False), (16, 12, False), (16, 4, False)],
 )
 def test_only_stems_that_fit_are_rearranged(size: int, width: int, expected: bool) -> None:
     simulated, samples = quantized(size, width=width)
