@@ -19,8 +19,10 @@ from thresher.core.progress import track
 from .views import WHOLE, Look, View, cut
 
 BLUR = 2.5
-# A half with a smaller share of the detail is not judged by itself.
-TELLING = 0.15
+# A part with less of the detail than this times its share of the area is not judged by itself.
+TELLING = 0.3
+# The middle is what lies so far from each side.
+FRAME = 0.22
 # Detail of fewer gray values than this is noise.
 FAINT = 8
 ITERATIONS, CHANGE, SMOOTHING = 12, 1e-3, 3
@@ -126,10 +128,10 @@ def _correlation(fixed: np.ndarray, moving: np.ndarray, over: np.ndarray, view: 
 
 
 def _agreement(parts: np.ndarray) -> float:
-    """Average the correlation of the whole and of the half where it is lowest.
+    """Average the correlation of the whole and of the part where it is lowest: a half, the middle.
 
-    A caption or a strong edge that two unlike images share is in one half only. Halves without much
-    detail say nothing.
+    A caption or a strong edge that two unlike images share is in one half only, a frame is in all of
+    them and not in the middle. Parts without much detail say nothing.
 
     Parameters
     ----------
@@ -138,15 +140,20 @@ def _agreement(parts: np.ndarray) -> float:
     """
     whole, strength = _correlated(parts)
     height, width = parts.shape[1:]
-    halves = (
+    top, left = round(FRAME * height), round(FRAME * width)
+    pieces = (
         parts[:, : height // 2],
         parts[:, height // 2 :],
         parts[:, :, : width // 2],
         parts[:, :, width // 2 :],
+        parts[:, top : height - top, left : width - left],
     )
-    found = [_correlated(half) for half in halves]
-    lowest = min((value for value, norm in found if norm > TELLING * strength), default=whole)
-    return (whole + min(lowest, whole)) / 2
+    lowest = whole
+    for piece in pieces:
+        value, norm = _correlated(piece)
+        if norm * parts.size > TELLING * strength * piece.size:
+            lowest = min(lowest, value)
+    return (whole + lowest) / 2
 
 
 def _correlated(parts: np.ndarray) -> tuple[float, float]:

@@ -66,6 +66,18 @@ def test_crops_bars_captions_and_turns_are_found(change):
     assert found == {(row, row + 20) for row in range(10)}
 
 
+@pytest.mark.parametrize("wide", [8, 12])
+def test_a_frame_that_images_share_makes_no_copies(wide):
+    tiles = np.random.default_rng(5).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    frame = np.kron(tiles, np.ones((4, 4, 1), np.uint8))
+    framed = np.stack([frame] * 12)
+    for image, inner in zip(framed, larger(12), strict=True):
+        size = 96 - 2 * wide
+        image[wide:-wide, wide:-wide] = cv2.resize(inner, (size, size))
+    darker = (framed[:5] * 0.7).astype(np.uint8)
+    assert pairs_of(image_graph([*framed, *darker])) == {(row, row + 12) for row in range(5)}
+
+
 def test_crops_count_only_when_asked_for():
     images = larger()
     copies = [CHANGES["middle crop"](image) for image in images]
