@@ -451,6 +451,40 @@ def test_spans_by_keyboard_count_characters_as_python_does(
     assert (text[span["start"] : span["end"]], span["label"]) == ("Ada", "place")
 
 
+def test_spans_behind_the_fold_of_a_long_text(
+    browser: Browser, served: Callable[..., str], tmp_path: Path
+) -> None:
+    text = "Ada " * 2000 + "went to Paris"
+    folder = text_session(
+        tmp_path / "lab", (text,) * 2, task="spans", classes=("person", "place"), audit=0
+    )
+    served(folder)
+    assert browser.row
+    assert "Only the first 4,000 characters are shown" in browser.text()
+    browser.press("ArrowRight", "1")
+    shown = "[...document.querySelectorAll('button')].find((one) => one.textContent === {!r})"
+    browser.js(shown.format("Show all 8,013 characters") + ".click()")
+    browser.wait("document.querySelector('.spans').textContent.includes('went to Paris')")
+    assert "Only the first" not in browser.text()
+    browser.driver.execute_script(
+        "const piece = [...document.querySelectorAll('.spans > span')].at(-1).firstChild;"
+        "const range = document.createRange();"
+        "range.setStart(piece, piece.length - 5); range.setEnd(piece, piece.length);"
+        "getSelection().removeAllRanges(); getSelection().addRange(range);"
+        "document.querySelector('.spans').dispatchEvent(new Event('mouseup'));"
+    )
+    browser.press("2", "Enter")
+    browser.saved()
+    spans = json.loads(log(folder)[0][2])
+    assert [(text[s["start"] : s["end"]], s["label"]) for s in spans] == [
+        ("Ada", "person"),
+        ("Paris", "place"),
+    ]
+    # On going back the answer lies behind the fold, so that all of the text is shown at once.
+    browser.press("z")
+    browser.wait("document.querySelector('.spans')?.textContent.includes('went to Paris')")
+
+
 def test_boxes_by_mouse_and_by_keyboard(
     browser: Browser, served: Callable[..., str], tmp_path: Path
 ) -> None:

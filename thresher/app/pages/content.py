@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from curation.decisions.decide import with_final_twins
 
+from ...core.counted import counted
 from ...core.issues import Issues
 from ...core.manifest import Manifest
 from ..costs import total_costs
@@ -90,11 +91,8 @@ def tiles(result: RunResult) -> list[tuple[str, str, str]]:
     """Return the few large numbers at the top: value, name, and against what."""
     by_stage = {line.stage: line for line in result.lines}
     found = sum(result.metrics.get("found", {}).values())
-    tiles = (
-        [(f"{found:,}", "findings", f"{len(result.metrics.get('found', {}))} kinds")]
-        if found
-        else []
-    )
+    kinds = counted(len(result.metrics.get("found", {})), "kind")
+    tiles = [(f"{found:,}", "findings", kinds)] if found else []
     teacher, int8 = by_stage.get("teacher"), by_stage.get("int8")
     if int8 is not None and int8.accuracy is not None:
         against = _against(teacher, int8)

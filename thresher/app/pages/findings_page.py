@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from ...core.columns import class_names, read_splits
+from ...core.counted import counted
 from ...core.files import write_text
 from ...core.issues import Issues
 from ...core.loaded import LoadedDataset
@@ -119,7 +120,7 @@ def _of_rows_read(issues: Issues, loaded: LoadedDataset) -> Issues:
 
 def _headline(loaded: LoadedDataset, decided: dict[str, int]) -> str:
     parts = [f"{decided[action]:,} {words}" for action, words in WORDS.items() if decided[action]]
-    return f"{len(loaded.dataset):,} rows: {', '.join(parts) or 'nothing to change'}."
+    return f"{counted(len(loaded.dataset), 'row')}: {', '.join(parts) or 'nothing to change'}."
 
 
 def _tiles(
@@ -129,7 +130,7 @@ def _tiles(
     measured: Mapping[str, Any],
 ) -> list[tuple[str, str, str]]:
     rows = len(loaded.dataset)
-    tiles = [(f"{sum(counts.values()):,}", "findings", f"of {len(counts)} kinds")]
+    tiles = [(f"{sum(counts.values()):,}", "findings", f"of {counted(len(counts), 'kind')}")]
     if decided["drop"]:
         share = decided["drop"] / max(1, len(loaded.dataset))
         tiles.append((f"{100 * share:.1f} %", "to drop", f"{decided['drop']:,} of {rows:,} rows"))

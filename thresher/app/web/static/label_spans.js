@@ -1,6 +1,7 @@
 // Spans of a text: select with the mouse, or walk over the words with the arrow keys; a class's key
 // marks what is selected. Places are counted in characters as Python counts them.
 
+import { get } from "./api.js";
 import { el, announce, name, visible } from "./dom.js";
 import { Classes } from "./label_classes.js";
 import { expected } from "./label_content.js";
@@ -13,22 +14,50 @@ export class Spans {
       onmouseup: () => this.fromMouse(), ontouchend: () => setTimeout(() => this.fromMouse(), 0) });
     this.list = el("ul", { class: "marks", "aria-label": "Spans" });
     this.hint = el("span", { class: "soft small" });
-    this.node = el("div", {}, this.list, this.classes.node,
+    this.more = el("button", { class: "plain", type: "button", onclick: () => this.showAll() });
+    this.node = el("div", {}, this.more, this.list, this.classes.node,
       el("div", { class: "submit-line" }, el("button", { class: "main", type: "button", onclick: () => submit(this.value()) }, "Save ", el("kbd", {}, "Enter")), this.hint));
     this.keys = [[["←", "→"], "select the word before or after; with Shift, more words"], [["Alt ←", "Alt →"], "move the end of the selection by a character"],
       [["1 … 9", "A … Y"], "mark the selection"], [["[", "]"], "go to a span"], [["Delete"], "remove the span that is selected"], [["Enter"], "save, also without any span"]];
   }
 
   show(row) {
-    this.characters = [...row.content.text];
-    this.words = wordsOf(this.characters);
+    this.row = row;
+    this.read(row.content.text);
     this.spans = (row.given ?? []).map((span) => ({ ...span }));
     this.selection = null;
     this.classes.mark({});
-    const cut = row.content.length > this.characters.length
-      ? `Only the first ${this.characters.length.toLocaleString("en")} of ${row.content.length.toLocaleString("en")} characters are shown and can be marked.` : "";
-    this.hint.textContent = [expected(row), cut].filter(Boolean).join(" ");
+    const cut = row.content.length > this.characters.length;
+    this.more.hidden = !cut;
+    this.more.disabled = false;
+    this.more.textContent = `Show all ${row.content.length.toLocaleString("en")} characters`;
+    this.hint.textContent = [expected(row),
+      cut ? `Only the first ${this.characters.length.toLocaleString("en")} characters are shown and can be marked.` : ""].filter(Boolean).join(" ");
     this.draw();
+    if (this.spans.some((span) => span.end > this.characters.length)) this.showAll();
+  }
+
+  read(text) {
+    this.characters = [...text];
+    this.words = wordsOf(this.characters);
+  }
+
+  // The rest of a long text. What is marked stays, since places count from the beginning.
+  async showAll() {
+    const row = this.row;
+    this.more.disabled = true;
+    try {
+      const { text } = await get(`/api/label/text/${row.row}`);
+      if (row !== this.row) return;
+      this.read(text);
+      this.more.hidden = true;
+      this.hint.textContent = expected(row);
+      this.draw();
+    } catch (error) {
+      if (row !== this.row) return;
+      this.more.disabled = false;
+      this.more.textContent = `${error.message} Show all again`;
+    }
   }
 
   value() { return this.spans.map(({ start, end, label }) => ({ start, end, label })); }
