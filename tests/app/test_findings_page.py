@@ -139,7 +139,7 @@ def test_what_could_not_be_read_is_listed_and_not_counted_among_the_rows(tmp_pat
     page = (tmp_path / "x.html").read_text(encoding="utf-8")
     assert "Exact duplicates: 1" in page
     assert "Quality: 0" in page
-    assert "<b>1</b><span>findings</span><small>of 1 kinds</small>" in page
+    assert "<b>1</b><span>findings</span><small>of 1 kind</small>" in page
     assert "Could not be read or used: 1" in page
 
 

@@ -130,8 +130,8 @@ def _correlation(fixed: np.ndarray, moving: np.ndarray, over: np.ndarray, view: 
 def _agreement(parts: np.ndarray) -> float:
     """Average the correlation of the whole and of the part where it is lowest: a half, the middle.
 
-    A caption or a strong edge that two unlike images share is in one half only, a frame is in all of
-    them and not in the middle. Parts without much detail say nothing.
+    A caption or a strong edge that two unlike images share is in one half only, a frame is in all
+    of them and not in the middle. Parts without much detail say nothing.
 
     Parameters
     ----------
