@@ -32,6 +32,7 @@ from thresher.core.encoders import embed, get_encoder
 from thresher.core.encoders.automatic import choose_encoder
 from thresher.core.files import write_json
 from thresher.core.fingerprint import row_keys
+from thresher.core.interval import Z
 
 ROWS = {"banking77": 3000, "photographs": 800, "adult": 3000, "cifar10": 2000}
 SEED = 11
@@ -66,7 +67,7 @@ def measure(task: Task, learnt: np.ndarray, held: np.ndarray, codes: np.ndarray)
         for rows in (np.arange(len(learnt)), np.flatnonzero(~found.flagged))
     ]
     wrong = (codes != task.true_codes[own])[found.flagged]
-    error = 196 * gains.std() / np.sqrt(len(gains))
+    error = 100 * Z * gains.std() / np.sqrt(len(gains))
     return {
         "rows": len(learnt),
         "wrong": float((codes != task.true_codes[own]).mean()),

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.errors import told
+from thresher.core.interval import Z
 from thresher.core.progress import track
 
 from .. import policies
@@ -23,7 +24,6 @@ from ..operations.nodes import Step
 from ..operations.policy import Policy
 from .operation_audit import OperationAudit, settings_key
 from .pilots import Fit, difference_noise, held_out_rows, labeled_rows, one_run
-from .screen import Z95
 
 # Share of the rows that an operation is done to, as most policies do it.
 HALF = 0.5
@@ -79,7 +79,7 @@ def trained_gains(
     running = [np.array(own) for number, own in enumerate(gains) if number not in failed]
     held_out = int(test.sum())
     noise = difference_noise(running, float(np.mean(plain)), held_out)
-    half = Z95 * float(np.sqrt(noise / len(plain)))
+    half = Z * float(np.sqrt(noise / len(plain)))
     found = []
     for number, own in enumerate(gains):
         if number in failed:

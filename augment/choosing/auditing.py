@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.errors import InputError, check_count, check_number, told
+from thresher.core.interval import Z
 from thresher.core.moved import moved_argument
 from thresher.core.progress import track
 from thresher.core.randomness import RandomState
@@ -268,7 +269,7 @@ def _far_and_sound(distance: float, recovered_points: float) -> bool:
 
 def _verdict(numbers: dict[str, Any], screen: Screen, *, can_weaken: bool) -> tuple[str, str]:
     n, chance = len(screen.labels), float(np.bincount(screen.labels).max()) / len(screen.labels)
-    spread = 1.96 * np.sqrt(screen.accuracy * (1 - screen.accuracy) / n)
+    spread = Z * np.sqrt(screen.accuracy * (1 - screen.accuracy) / n)
     if screen.accuracy - spread <= chance + WEAK:
         return "not assessable", (
             f"the teacher is right on {screen.accuracy:.0%} of {n} rows, chance is {chance:.0%}"
@@ -295,7 +296,7 @@ def _harmed(measured: Measurement, sampled: Sampled) -> dict[str, float]:
     for number, name in enumerate(sampled.classes):
         values = measured.effect[sampled.labels == number]
         mean, _, high = mean_interval(values)
-        if len(values) >= 5 and mean + (high - mean) * 3 / 1.96 < 0:
+        if len(values) >= 5 and mean + (high - mean) * 3 / Z < 0:
             harmed[name] = mean
     return harmed
 

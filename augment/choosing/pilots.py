@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from thresher.core.errors import InputError, told
+from thresher.core.interval import Z
 from thresher.core.progress import message, track
 from thresher.core.ties import first_highest
 
@@ -25,7 +26,6 @@ from ..operations.policy import Policy
 from .kernel_ridge import stratified_folds
 from .prior import expected_gains, gain_covariance
 from .sampling import class_names
-from .screen import Z95
 
 Fit: TypeAlias = Callable[[Policy, np.ndarray, np.ndarray, int], float | tuple[float, float]]
 
@@ -122,7 +122,7 @@ def run_pilots(
         message(f"pilot round {turn + 1}: {len(alive)} candidates left")
         if len(alive) < 2 or time.perf_counter() + spent > deadline:
             break
-    halves = Z95 * np.sqrt(np.diag(covariance))
+    halves = Z * np.sqrt(np.diag(covariance))
     behind = _behind(means, covariance, running[int(first_highest(means[running]))])
     numbers = np.stack([means, means - halves, means + halves, behind], axis=1).tolist()
     return tuple(
@@ -174,7 +174,7 @@ def _estimate(
         held_out=held_out,
     )
     means = np.zeros(len(candidates))
-    covariance = np.diag(np.full(len(candidates), (100 / Z95) ** 2))
+    covariance = np.diag(np.full(len(candidates), (100 / Z) ** 2))
     means[running] = found
     covariance[np.ix_(running, running)] = spread
     return means, covariance

@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.interval import Z
+
 from ..augmenter import Augmenter
 from ..operations.policy import Policy
 from .kernel_ridge import Teacher, fit_teacher, squared_distances, stratified_folds
@@ -27,7 +29,6 @@ FOLDS = 3
 # With few rows it matters which of them a fold holds: four partitions of 200 rows of CIFAR-10 rank
 # operations by harm with AUCs of .77 to .84.
 ROWS_TO_PARTITION, MOST_PARTITIONS = 600, 3
-Z95 = 1.96
 
 
 @dataclass(frozen=True)
@@ -212,5 +213,5 @@ def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
     if len(present) < 2:
         return (float(present.mean()) if len(present) else 0.0), -np.inf, np.inf
     mean = float(present.mean())
-    half = Z95 * float(present.std(ddof=1)) / np.sqrt(len(present))
+    half = Z * float(present.std(ddof=1)) / np.sqrt(len(present))
     return mean, mean - half, mean + half

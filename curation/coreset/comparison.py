@@ -18,6 +18,7 @@ from thresher.core.classes import label_texts
 from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.grid import exact_rows
+from thresher.core.interval import Z
 from thresher.core.randomness import RandomState, check_random_state
 from thresher.core.shown import Shown
 from thresher.core.signatures import checked
@@ -41,7 +42,6 @@ SHRINKS_ELSE = 0.25
 # Points by which the user's network differs from the trial's, as a standard deviation, and as a
 # share of the loss.
 OFF, OFF_SHARE = 1.0, 0.35
-Z95 = 1.96
 
 
 @dataclass(frozen=True)
@@ -307,6 +307,6 @@ def _savings(
     for way, rows, factor in zip(ways, lost.mean(axis=1), shrink.tolist(), strict=True):
         value = factor * float(rows.mean())
         scatter = factor**2 * (float(rows.var(ddof=1)) / len(rows) + starts)
-        half = Z95 * float(np.sqrt(scatter + OFF**2 + (OFF_SHARE * value) ** 2))
+        half = Z * float(np.sqrt(scatter + OFF**2 + (OFF_SHARE * value) ** 2))
         found.append(Saving(way, share, value, value - half, value + half))
     return tuple(sorted(found, key=lambda one: one.lost))

@@ -103,11 +103,13 @@ def prune(
     masks: Masks = {}
     if method == "2:4":
         masks = two_of_four_masks(pruned, keep=kept)
-    elif method == "weights" and amount:
+    elif not amount:
+        pass  # the model as it is
+    elif method == "weights":
         masks = magnitude_masks(pruned, amount=amount, keep=kept)
-    elif method == "low_rank" and amount:
+    elif method == "low_rank":
         pruned = factorize(pruned, rows, target_flops=target, keep=kept)
-    elif amount:
+    else:
         prune_channels(pruned, rows, target_flops=target, keep=kept, round_to=round_to)
     apply_masks(pruned, masks)
     return Pruned(

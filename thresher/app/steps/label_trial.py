@@ -23,6 +23,7 @@ from ...core.columns import read_labels, read_row_ids, read_splits
 from ...core.embeddings import Embeddings
 from ...core.files import read_json, write_json
 from ...core.fingerprint import row_keys
+from ...core.interval import Z
 from ...core.issues import Issues
 from ...core.loaded import LoadedDataset
 from ...core.manifest_rows import positions
@@ -35,8 +36,6 @@ TRIAL = "trial.json"
 PARTS, MOST_ROWS, EPOCHS = 3, 6000, 15
 # Fewer rows or flags cannot show a gain that is beyond chance.
 FEWEST_ROWS, FEWEST_FLAGS = 200, 10
-# Standard errors that the gain must be above 0: 19 times in 20 it is no chance.
-SURE = 1.96
 
 
 def try_labels(
@@ -147,7 +146,7 @@ def judge_gains(gains: np.ndarray, *, before: str) -> Choice:
         same = f"was right on the same ones of {len(gains):,} held-out rows"
         return Choice("review", f"{before}; in a trial without them a small network {same}")
     mean, error = float(gains.mean()), float(gains.std()) / np.sqrt(len(gains))
-    low, high = (100 * (mean + sign * SURE * error) for sign in (-1, 1))
+    low, high = (100 * (mean + sign * Z * error) for sign in (-1, 1))
     said = f"{100 * mean:+.1f} points ({low:+.1f} to {high:+.1f}) of {len(gains):,} held-out rows"
     if low > 0:
         return Choice("drop", f"in a trial without them a small network gained {said}")
