@@ -140,3 +140,9 @@ def test_banking77_is_learned_by_the_small_text_model():
     model = plan.build(num_classes=77, input_shape=(256,))
     fit(model, samples.take(np.flatnonzero(train)), **plan.fit_options())
     assert evaluate(model, samples.take(np.flatnonzero(~train))).accuracy > 0.88
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size"])
+def test_zero_is_refused_and_not_taken_as_unasked(name: str) -> None:
+    with pytest.raises(InputError, match=f"`{name}` must be at least 1, got 0"):
+        recipe("features", n_rows=100, input_shape=(4,), **{name: 0})

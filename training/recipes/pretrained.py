@@ -57,7 +57,7 @@ def pretrained_recipe(
     """
     plan = _PLANS[check_choice("mode", mode, MODES)]
     check_count("n_rows", n_rows, low=1)
-    rows = check_count("batch_size", batch_size or plan.batch_size, low=1)
+    rows = check_count("batch_size", plan.batch_size if batch_size is None else batch_size, low=1)
     steps = math.ceil(n_rows / rows)
     passes = min(_MOST_EPOCHS, max(plan.epochs, math.ceil(_LEAST_STEPS / steps)))
     choices = {

@@ -153,7 +153,7 @@ def recipe(
     plan = PLANS[modality, role]
     choices = {"model": _chosen(model, plan.model, plan.why)}
     usual = min(plan.largest_batch, max(_SMALLEST_BATCH, n_rows // _STEPS_AN_EPOCH))
-    rows = check_count("batch_size", batch_size or usual, low=1)
+    rows = check_count("batch_size", usual if batch_size is None else batch_size, low=1)
     steps = math.ceil(n_rows / rows)
     choices["batch_size"] = _chosen(batch_size, usual, f"{steps} steps an epoch")
     epoch = Epoch(plan, n_rows, steps, choose_device(device).value)
@@ -170,7 +170,7 @@ def recipe(
     )
     affordable = int(budget / epoch.seconds(network, cores=REFERENCE_CORES))
     usual, why = usual_epochs(plan, modality, steps, affordable, seconds=budget, tiny=tiny)
-    passes = check_count("epochs", epochs or usual, low=1)
+    passes = check_count("epochs", usual if epochs is None else epochs, low=1)
     choices["epochs"] = _chosen(epochs, usual, why)
     return Recipe(
         model=network.spec.name,
