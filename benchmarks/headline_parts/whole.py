@@ -30,7 +30,7 @@ SAID = ("find: label decision", "neighbors: near-duplicate threshold", "embed: e
 
 
 def out_of_the_box(bench: Bench) -> dict[str, Any]:
-    """`thresher run` on the file, with the epochs that all ways have."""
+    """`thresher run` on the file, with at most the epochs that all ways have."""
     return _run(bench, "thresher", {})
 
 
@@ -51,7 +51,7 @@ def on_vectors(bench: Bench) -> dict[str, Any]:
 
 def _run(bench: Bench, name: str, more: dict[str, Any], *, vectors: bool = False) -> dict[str, Any]:
     task, out = bench.task, bench.folder / name
-    epochs = {"epochs": task.epochs}
+    epochs = {"max_epochs": task.epochs}
     source, columns = _source(bench, vectors=vectors)
     settings = {
         "seed": bench.seed,

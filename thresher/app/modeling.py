@@ -18,7 +18,8 @@ from .steps.policy import choose_augmentation
 from .steps.pretrained import is_pretrained, train_pretrained
 from .steps.reference import compare_with_reference
 from .steps.student import distil_student
-from .steps.train import train_plain, train_teacher
+from .steps.teacher import train_teacher
+from .steps.train import train_plain
 from .steps.verify import verify_models
 
 

@@ -6,7 +6,7 @@ import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic.fields import FieldInfo
 
@@ -81,6 +81,10 @@ def _kinds(annotation: Any) -> Iterator[str]:
     if origin in (types.UnionType, typing.Union):
         for part in typing.get_args(annotation):
             yield from _kinds(part)
+    elif origin is Annotated:
+        kind, *about = typing.get_args(annotation)
+        limits = (bound for one in about for item in one.metadata for bound in _limits(item))
+        yield ", ".join([*_kinds(kind), *(f"{_BOUNDS[key]} {value:g}" for key, value in limits)])
     elif origin is Literal:
         yield from map(str, typing.get_args(annotation))
     elif annotation is not types.NoneType:

@@ -36,7 +36,15 @@ class ModelSettings(Group):
 
     model: str = setting("Name of the network.", "auto")
     width: int | Auto = setting("Channels or units of its first stage.", "auto")
-    epochs: int | Auto = setting("Epochs: passes over the training rows.", "auto")
+    epochs: int | Auto = setting(
+        "Epochs: passes over the training rows. auto: of the teacher, shorter schedules are tried "
+        "first, and longer ones while validation rows do not speak against it.",
+        "auto",
+    )
+    max_epochs: Annotated[int, Field(ge=1)] | Auto = setting(
+        "Epochs at most where they are auto; auto: decided from the size and kind of the data.",
+        "auto",
+    )
     batch_size: int | Auto = setting("Rows of an optimizer step.", "auto")
     lr: float | Auto = setting("Peak learning rate.", "auto")
     seconds: float | Auto = setting(

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from training import Samples, TrainingRun, evaluate, fit, pretrained_model, teacher_logits
+from training.loop.options import TrainingOptions
 from training.pretrained import SOURCES, PretrainedModel
 from training.recipes.pretrained import pretrained_recipe
 from training.torch_runtime.flops import count_flops
 
+from ...core.choice import Choice
 from ...core.columns import read_texts
 from ...core.errors import InputError
 from ...core.files import walk_files
@@ -37,9 +39,7 @@ def train_pretrained(run: RunFolder, material: Material) -> Done[TrainingRun]:
     def work(folder: Path, notes: Notes) -> None:
         model = load_teacher(material, settings, seed=run.settings.seed)
         rows = Rows(model, material)
-        options, choices = pretrained_recipe(
-            settings.mode, n_rows=len(material.train), **_asked(settings)
-        )
+        options, choices = plan_pretrained(settings, rows=len(material.train))
         trained = fit(
             model,
             rows.of(material.train),
@@ -133,9 +133,18 @@ class Rows:
         return [self.texts[row_id] for row_id in samples.row_ids.tolist()]
 
 
-def _asked(settings: TeacherSettings) -> dict[str, Any]:
-    given = {name: getattr(settings, name) for name in ("epochs", "batch_size", "lr")}
-    return {name: value for name, value in given.items() if value != "auto"}
+def plan_pretrained(
+    settings: TeacherSettings, *, rows: int
+) -> tuple[TrainingOptions, dict[str, Choice]]:
+    """Choose how the model is trained; what the user set stays as it is."""
+    named = {name: getattr(settings, name) for name in ("epochs", "batch_size", "lr")}
+    given = {name: value for name, value in named.items() if value != "auto"}
+    options, choices = pretrained_recipe(settings.mode, n_rows=rows, **given)
+    most = settings.max_epochs
+    if settings.epochs != "auto" or most == "auto" or options["epochs"] <= most:
+        return options, choices
+    options, choices = pretrained_recipe(settings.mode, n_rows=rows, **given, epochs=most)
+    return options, {**choices, "epochs": Choice(str(most), "`max_epochs`")}
 
 
 def _files(model: str) -> list[list[Any]]:

@@ -12,7 +12,6 @@ from torch import nn
 
 from augment import Augmenter
 from training import TrainingRun, distill, teacher_logits
-from training.evaluation import predict_logits
 from training.pretrained import PretrainedModel
 from training.recipes import Recipe
 from training.recipes.sizes import Told, Tried, student_plans, try_widths
@@ -21,8 +20,8 @@ from ...core.choice import Choice
 from ...core.errors import InputError
 from ...core.progress import message
 from ..stages import Done, Notes, RunFolder
+from .lengths import HeldOut
 from .material import Material
-from .pretrained import Rows
 from .train import CODE, JUDGED, build, finish, plan_training, training_augment
 
 TRIED = "tried"
@@ -119,25 +118,18 @@ def _tried(
     folder: Path,
 ) -> list[Tried]:
     """Train students by their plans, as many as are needed."""
-    assert material.validation.targets is not None
-    codes = material.validation.targets.numpy()
-
-    def told(model: nn.Module) -> Told:
-        rows = material.validation
-        if isinstance(model, PretrainedModel):
-            rows = Rows(model, material).of(rows)
-        return Told.of(predict_logits(model, rows, device=run.device.value), codes)
+    held_out = HeldOut(run, material)
 
     def teach(plan: Recipe) -> tuple[TrainingRun, Told]:
         place = folder / TRIED / f"width-{plan.width}"
         if not (place / "model").is_dir():  # else from before a stop
             _teach(run, material, policy, teacher, plan, place, cache=folder).save(place / "model")
         trained = TrainingRun.load(place / "model")
-        return trained, told(trained.model)
+        return trained, held_out.tell(trained.model)
 
     found = []
-    allowed = run.settings.student.max_drop
-    for one in try_widths(plans, teach, teacher=told(teacher.value.model), max_drop=allowed):
+    allowed, large = run.settings.student.max_drop, held_out.tell(teacher.value.model)
+    for one in try_widths(plans, teach, teacher=large, max_drop=allowed):
         message(f"student: {one.text}")
         found.append(one)
     return found

@@ -1,7 +1,8 @@
-"""Train the teacher and, to compare, the plain way; what all trainings of a run share."""
+"""Train the plain way; what all trainings of a run share."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from training import TrainingRun, evaluate, fit
 from training.evaluation import Evaluation
 from training.recipes import Recipe, recipe
 
+from ...core.choice import Choice
 from ..settings import ModelSettings
 from ..stages import Done, Notes, RunFolder
 from .material import Material
@@ -19,20 +21,6 @@ from .material import Material
 CODE = ("thresher/core", "training", "augment")
 # Answers of a teacher that reads texts in tokens of its own.
 JUDGED = "judged.npz"
-
-
-def train_teacher(
-    run: RunFolder, material: Material, policy: Done[Augmenter | None]
-) -> Done[TrainingRun]:
-    """Train the large model on the clean, labeled rows."""
-    return train_plain(
-        run,
-        material,
-        policy,
-        name="teacher",
-        role="teacher",
-        settings=run.settings.teacher,
-    )
 
 
 def train_plain(
@@ -44,7 +32,7 @@ def train_plain(
     role: str,
     settings: ModelSettings,
 ) -> Done[TrainingRun]:
-    """Train a model on labels alone."""
+    """Train a model on labels alone, by one schedule."""
 
     def work(folder: Path, notes: Notes) -> None:
         plan = plan_training(run, material, settings, role, rows=len(material.train))
@@ -77,16 +65,26 @@ def plan_training(
 ) -> Recipe:
     """Choose network and training from the data at hand; what the user set stays as it is."""
     asked = settings.model_dump(include=set(ModelSettings.model_fields))
+    most = asked.pop("max_epochs")
     given = {name: value for name, value in asked.items() if value != "auto"}
-    return recipe(
-        material.train.modality,
-        n_rows=rows,
-        input_shape=material.train.input_shape,
-        num_classes=len(material.parts.classes),
-        role=role,
-        device=run.device.value,
-        **given,
-    )
+
+    def planned(**more: int) -> Recipe:
+        return recipe(
+            material.train.modality,
+            n_rows=rows,
+            input_shape=material.train.input_shape,
+            num_classes=len(material.parts.classes),
+            role=role,
+            device=run.device.value,
+            **{**given, **more},
+        )
+
+    plan = planned()
+    if settings.epochs != "auto" or most == "auto" or plan.options["epochs"] <= most:
+        return plan
+    chosen = Choice(str(most), "`max_epochs`")
+    plan = planned(epochs=most)
+    return replace(plan, choices={**plan.choices, "epochs": chosen})
 
 
 def build(plan: Recipe, material: Material, *, seed: int) -> nn.Module:
