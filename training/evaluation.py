@@ -20,6 +20,10 @@ from .rows.samples import Samples
 from .torch_runtime.eval_mode import evaluating
 from .torch_runtime.memory_format import arranged
 
+# Of large images fewer rows are computed at once, for what a network makes of their pixels takes
+# many times the memory.
+_LARGE, _MOST_VALUES = 3 * 96 * 96, 64 * 3 * 160 * 160
+
 
 @runtime_checkable
 class Predictor(Protocol):
@@ -128,6 +132,7 @@ def predict_logits(
     if not len(samples):
         raise InputError("There are no rows to predict.")
     check_count("batch_size", batch_size, low=1)
+    batch_size = rows_at_once(samples.inputs, batch_size)
     if isinstance(model, nn.Module):
         return module_logits(model, samples.inputs, batch_size=batch_size, device=device)
     if not hasattr(model, "predict"):
@@ -139,6 +144,12 @@ def predict_logits(
         for part in track(torch.split(samples.inputs, batch_size), description="predict")
     ]
     return np.concatenate(parts)
+
+
+def rows_at_once(inputs: Tensor, batch_size: int) -> int:
+    """Return how many rows to compute at once: fewer than `batch_size` of large images."""
+    values = inputs[:1].numel()
+    return batch_size if values <= _LARGE else max(1, min(batch_size, _MOST_VALUES // values))
 
 
 def module_logits(

@@ -12,7 +12,7 @@ from thresher.core.errors import GateError, InputError, check_number
 from thresher.core.shown import Shown
 from thresher.core.signatures import checked
 
-from .evaluation import predict_logits
+from .evaluation import predict_logits, rows_at_once
 from .exporting import ExportedModel
 from .rows.samples import Samples
 
@@ -85,6 +85,7 @@ def check_parity(
     """
     if not len(samples):
         raise InputError("`samples` is empty: parity needs rows.")
+    batch_size = rows_at_once(samples.inputs, batch_size)
     ours = exported.predict(samples.inputs, batch_size=batch_size)
     theirs = predict_logits(model, samples, batch_size=batch_size, device="cpu")
     differs = ours.argmax(1) != theirs.argmax(1)

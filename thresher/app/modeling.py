@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from training import TrainingRun
+from training.models.lite0 import NAME as LITE0
+
 from ..core.loaded import LoadedDataset
 from .settings import ModelSettings
 from .stages import Done, RunFolder
@@ -17,7 +20,10 @@ from .steps.material import Material
 from .steps.policy import choose_augmentation
 from .steps.pretrained import is_pretrained, train_pretrained
 from .steps.reference import compare_with_reference
-from .steps.student import distil_student
+from .steps.shipped_body import material_of_body, train_plain_on_body
+from .steps.start import ENCODER, choose_start, takes_encoder
+from .steps.starts import may_start
+from .steps.student import distil_student, take_encoder
 from .steps.teacher import train_teacher
 from .steps.train import train_plain
 from .steps.verify import verify_models
@@ -34,18 +40,32 @@ def train_models(run: RunFolder, loaded: Done[LoadedDataset], clean: Done[Loaded
 
 
 def make_models(run: RunFolder, loaded: Done[LoadedDataset], clean: Done[LoadedDataset]) -> None:
-    """Choose rows and a policy; train, distil, quantize; export and verify."""
+    """Choose rows and what to start from; train, distil, quantize; export and verify."""
     settings = run.settings
     material = choose_rows(run, loaded, clean)
-    policy = choose_augmentation(run, material)
-    foreign = is_pretrained(settings.teacher.model)
-    teacher = train_pretrained(run, material) if foreign else train_teacher(run, material, policy)
-    student = distil_student(run, material, policy, teacher)
+    start = None
+    if may_start(settings, clean.value.schema.modality):
+        start = choose_start(run, material)
+    models: dict[str, Done[Any]] = {}
+    policy = teacher = None
+    if start is None or start.value.value != ENCODER:
+        policy = choose_augmentation(run, material)
+        foreign = is_pretrained(settings.teacher.model)
+        teacher = (
+            train_pretrained(run, material) if foreign else train_teacher(run, material, policy)
+        )
+        models |= {} if foreign else {"teacher": teacher}
+    if start is not None and takes_encoder(run, material, start, teacher):
+        material = material_of_body(material)
+        student, policy, models = take_encoder(run, material, start), None, {}
+    else:
+        assert policy is not None
+        assert teacher is not None
+        student = distil_student(run, material, policy, teacher)
     quantized = quantize_student(run, material, policy, student)
-    models: dict[str, Done[Any]] = {} if foreign else {"teacher": teacher}
     models |= {"student": student, "int8": quantized}
     if settings.baseline:
-        models |= baseline(run, material_of(run, loaded), width=student.summary["width"])
+        models |= baseline(run, material_of(run, loaded), student=student)
     exported = export_models(run, material, models)
     verified = verify_models(run, material, models, exported)
     if settings.reference:
@@ -72,24 +92,39 @@ def choose_rows(
 
 
 def material_of(
-    run: RunFolder, rows: Done[LoadedDataset], **chosen: Done[np.ndarray] | None
+    run: RunFolder,
+    rows: Done[LoadedDataset],
+    *,
+    kept: Done[np.ndarray] | None = None,
+    labeled: Done[np.ndarray] | None = None,
 ) -> Material:
     """Gather what the training stages work with."""
     settings = run.settings
     return Material(
-        rows, settings.data, run.device.value, settings.threads, settings.precision, **chosen
+        rows,
+        settings.data,
+        run.device.value,
+        settings.threads,
+        settings.precision,
+        kept=kept,
+        labeled=labeled,
     )
 
 
-def baseline(run: RunFolder, everything: Material, *, width: int) -> dict[str, Done[Any]]:
+def baseline(
+    run: RunFolder, everything: Material, *, student: Done[TrainingRun]
+) -> dict[str, Done[Any]]:
     """Train the plain way: all rows as given, labels alone, no distillation.
 
     The student's network, of its width, and the teacher's unless it is a pretrained one.
     """
-    policy = choose_augmentation(run, everything, name="plain augment")
     settings = run.settings
+    if student.summary["model"] == LITE0:
+        rows = material_of_body(everything)
+        return {"plain student": train_plain_on_body(run, rows, name="plain student")}
+    policy = choose_augmentation(run, everything, name="plain augment")
     shared = settings.student.model_dump(include=set(ModelSettings.model_fields))
-    same = ModelSettings(**{**shared, "width": width})
+    same = ModelSettings(**{**shared, "width": student.summary["width"]})
     plain: list[tuple[str, str, ModelSettings]] = [("plain student", "student", same)]
     if not is_pretrained(settings.teacher.model):
         plain.append(("plain teacher", "teacher", settings.teacher))

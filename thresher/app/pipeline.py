@@ -26,6 +26,7 @@ from .steps.embed import embed_rows
 from .steps.find import find_issues
 from .steps.load import Source, load_by_columns, load_rows, plant
 from .steps.neighbors import search_neighbors
+from .steps.starts import may_start
 from .trainable import check_trainable
 
 PARTS = ("curate", "report")
@@ -133,8 +134,11 @@ def train(
     return run(source, out=out, settings=asked)
 
 
-def plan(settings: Settings, *, until: str = "report") -> list[str]:
-    """Return the names of the stages that a run with these settings goes through."""
+def plan(settings: Settings, *, until: str = "report", modality: str | None = None) -> list[str]:
+    """Return the names of the stages that a run with these settings goes through.
+
+    Of images, whose `modality` is ``"image"``, those that ``start`` may leave out are among them.
+    """
     stages = ["load"]
     stages += ["plant"] if any(settings.plant.model_dump().values()) else []
     if settings.curate:
@@ -147,6 +151,7 @@ def plan(settings: Settings, *, until: str = "report") -> list[str]:
         stages.append("embed")
     stages += [] if settings.budget.rows is None else ["core set"]
     stages += [] if settings.label.budget is None else ["label"]
+    stages += ["start"] if may_start(settings, modality) else []
     stages += ["augment", "teacher", "student", "quantize"]
     if settings.baseline:
         # A pretrained teacher has a source in its name.

@@ -35,8 +35,10 @@ def lines(stages: Stages) -> tuple[Line, ...]:
         table.append(Line("labels", labels=labels, note=stages["label"].summary["note"]))
     if "reference" in stages:
         table.append(_reference(stages["reference"]))
+    if "seconds" in (stages["start"].summary if "start" in stages else ()):
+        table.append(_start(stages))
     if "verify" in stages:
-        known = {*stages["verify"].summary, "teacher"}
+        known = {*stages["verify"].summary, "teacher"} & {*stages, "int8"}
         table += [_model(name, stages) for name in MODELS if name in known]
     return tuple(table)
 
@@ -50,6 +52,18 @@ def _curated(stages: Stages) -> Line:
         if name in stages
     )
     return Line("curated", rows=rows, note=f"found, decided and applied in {spent:.1f} s")
+
+
+def _start(stages: Stages) -> Line:
+    """Return what was spent on choosing what to start from, and is part of no model."""
+    parts = [stages[name] for name in ("start", "compare starts") if name in stages]
+    return Line(
+        "start",
+        rows=parts[0].cost.rows_in,
+        train_s=sum(part.summary.get("seconds", 0.0) for part in parts),
+        train_flops=sum(part.cost.extra.get("flops", 0.0) for part in parts),
+        note=f"tried: {parts[-1].choices['start'].value}",
+    )
 
 
 def _model(name: str, stages: Stages) -> Line:

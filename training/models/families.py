@@ -10,6 +10,8 @@ from thresher.core.signatures import checked
 
 from ..torch_runtime.seeding import own_torch_rng
 from .fast import build_fast
+from .lite0 import NAME as LITE0
+from .lite0 import STEM, build_lite0
 from .mlp import build_mlp
 from .mobile import build_mobile
 from .network import CompactModel
@@ -40,6 +42,8 @@ FAMILIES = {
     "text_transformer": Family(build_text_transformer, "text", width=64, dropout=0.1),
     "mlp": Family(build_mlp, "features", width=64, dropout=0.1),
 }
+# Started from the weights of a package (`training.pretrained.shipped`), never from nothing.
+SHIPPED = {LITE0: Family(build_lite0, "image", width=STEM, shrinks=32)}
 SMALLEST_IMAGE = 8
 # A short table of long vectors beats the opposite: Banking77, 140,000 weights, 91.2 % with
 # 4,096 x 32 and 90.2 % with 8,192 x 16.
@@ -127,9 +131,10 @@ def build_model(spec: ModelSpec, *, random_state: int = 0) -> CompactModel:
     >>> build_model(spec, random_state=1).spec == spec
     True
     """
-    check_choice("name", spec.name, FAMILIES)
+    known = FAMILIES | SHIPPED
+    check_choice("name", spec.name, known)
     with own_torch_rng(random_state):
-        return FAMILIES[spec.name].build(spec)
+        return known[spec.name].build(spec)
 
 
 def _check_shape(name: str, family: Family, shape: tuple[int, ...]) -> None:

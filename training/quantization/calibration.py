@@ -11,6 +11,7 @@ from torch import Tensor
 from thresher.core.choice import Choice
 from thresher.core.errors import InputError, check_choice
 
+from ..evaluation import rows_at_once
 from ..rows.samples import Samples
 from .fake import ActivationQuantizer
 from .far_rows import find_far_rows
@@ -110,5 +111,6 @@ def _device(model: QuantizedModel) -> torch.device:
 
 
 def _batches(samples: Samples, batch_size: int) -> Iterator[Tensor]:
+    batch_size = rows_at_once(samples.inputs, batch_size)
     for start in range(0, len(samples), batch_size):
         yield samples.inputs[start : start + batch_size]

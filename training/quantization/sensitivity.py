@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..evaluation import rows_at_once
 from ..rows.samples import Samples
 from .calibration import calibrate
 from .layers import QuantizedEmbedding, QuantizedWeights
@@ -48,7 +49,7 @@ def layer_sensitivity(
     calibrate(quantized, samples, method=ranges, batch_size=batch_size)
     quantized.set_mode("off")
     quantized.eval()
-    parts = torch.split(samples.inputs, batch_size)
+    parts = torch.split(samples.inputs, rows_at_once(samples.inputs, batch_size))
     exact = [quantized(part).log_softmax(1) for part in parts]
     found = {}
     for name, layer in quantized.graph.named_modules():

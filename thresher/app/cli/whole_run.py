@@ -38,13 +38,17 @@ def go(
 def show_plan(data: str, settings: Settings, *, until: str, as_json: bool) -> None:
     """Read the data, and print settings and stages without writing anything."""
     from ..pipeline import look, plan
+    from ..steps.starts import WITHOUT_TEACHER
 
     with shown_progress():
         loaded = look(data, settings=settings, until=until)
-    rows, aside, stages = len(loaded.dataset), len(loaded.set_aside), plan(settings, until=until)
+    rows, aside = len(loaded.dataset), len(loaded.set_aside)
+    stages = plan(settings, until=until, modality=loaded.schema.modality)
     if as_json:
         said = {"rows": rows, "set_aside": aside, "settings": settings.model_dump()}
         write_line(json.dumps(said | {"stages": stages}))
         return
     write_line(f"{to_toml(settings, {})}\nStages: {' → '.join(stages)}")
+    if "start" in stages:
+        write_line(WITHOUT_TEACHER)
     write_line(f"{rows:,} rows can be read, {aside:,} cannot. Nothing was written.")

@@ -56,7 +56,7 @@ class TeacherSettings(ModelSettings):
     """The teacher; ``model`` may also name a pretrained one.
 
     ``timm:NAME``, ``transformers:NAME`` or ``sentence-transformers:NAME``, where NAME may be a
-    folder.
+    folder; or ``shipped:efficientnet-lite0``, which the student and its files then are.
     """
 
     mode: Literal["frozen", "fine_tune", "lora"] = setting(

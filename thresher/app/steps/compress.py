@@ -6,15 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from augment import Augmenter
-from training import TrainingRun, evaluate, export, load_exported, quantize
+from training import Samples, TrainingRun, evaluate, export, load_exported, quantize
 from training.exporting import ExportedModel
 from training.quantization.model import QuantizedModel
 from training.quantization.prepare import prepare
 
+from ...core.choice import Choice
 from ...core.files import atomic_path
 from ..stages import Done, Notes, RunFolder
 from .material import Material
@@ -23,28 +25,35 @@ from .train import accuracy, training_augment
 CODE = ("thresher/core", "training")
 QAT_CODE = (*CODE, "augment")
 WEIGHTS = "quantized.pt"
+CALIBRATED_ALONE = "training all layers of a body that is taken as it is would take long"
 
 
 def quantize_student(
     run: RunFolder,
     material: Material,
-    policy: Done[Augmenter | None],
+    policy: Done[Augmenter | None] | None,
     student: Done[TrainingRun],
 ) -> Done[QuantizedModel]:
-    """Calibrate on training rows, then train the rounded model on its float self's answers."""
+    """Calibrate on training rows, then train the rounded model on its float self's answers.
+
+    A body that is taken as it is, without a policy, is only calibrated unless training is asked
+    for: it would take many times as long as all else of the run.
+    """
     settings = run.settings.quantize
+    body = policy is None
+    method = "ptq" if body and settings.method == "auto" else settings.method
 
     def work(folder: Path, notes: Notes) -> None:
         quantized = quantize(
             student.value.model,
-            material.pool,
-            method=settings.method,
+            _rows_of(material, settings.calibration_rows if method == "ptq" else None),
+            method=method,
             weight_bits=settings.weight_bits,
             weight_range=settings.weight_range,
             calibration_rows=settings.calibration_rows,
             validation=material.validation,
             epochs=settings.epochs,
-            augment=training_augment(policy),
+            augment=None if policy is None else training_augment(policy),
             checkpoint_dir=folder / "checkpoints",
             device=run.device.value,
             precision=run.settings.precision,
@@ -53,7 +62,9 @@ def quantize_student(
         with atomic_path(folder / WEIGHTS) as temporary:
             torch.save(quantized.state_dict(), temporary)
         notes.choices.update(quantized.choices)
-        notes.cost.rows_in = len(material.pool)
+        if method != settings.method:
+            notes.choices["method"] = Choice(method, CALIBRATED_ALONE)
+        notes.cost.rows_in = len(material.pool_at)
         notes.cost.labels = student.cost.labels
         notes.summary = {
             "layers": [vars(layer) for layer in quantized.layers()],
@@ -74,11 +85,19 @@ def quantize_student(
         "quantize",
         work,
         load=load,
-        needs=[*material.needs, policy, student],
+        needs=[*material.needs, *([] if policy is None else [policy]), student],
         settings=[settings.model_dump(), material.key],
         code=QAT_CODE,
         where="models/quantized",
     )
+
+
+def _rows_of(material: Material, most: int | None) -> Samples:
+    """Return the rows that may be used, or `most` at equal distances where these are enough."""
+    at = material.pool_at
+    if material.whole or most is None or len(at) <= most:
+        return material.pool
+    return material.parts.of(at[np.linspace(0, len(at) - 1, most).round().astype(np.int64)])
 
 
 def export_models(

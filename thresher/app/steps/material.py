@@ -37,6 +37,8 @@ class Material:
         Only these training rows are used (a core set).
     labeled : Done of row ids, optional
         Only these training rows have a label; the others are a pool for distillation.
+    whole : bool
+        Whether all rows are decoded at once; else each part when it is asked for.
     """
 
     rows: Done[LoadedDataset]
@@ -46,6 +48,7 @@ class Material:
     precision: str
     kept: Done[np.ndarray] | None = None
     labeled: Done[np.ndarray] | None = None
+    whole: bool = True
     needs: Sequence[Done[Any]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -54,7 +57,8 @@ class Material:
     @cached_property
     def parts(self) -> Parts:
         """All rows as samples, and the positions of the parts."""
-        return read_parts(self.rows.value, settings=self.settings, device=self.device)
+        rows, whole = self.rows.value, self.whole
+        return read_parts(rows, settings=self.settings, device=self.device, whole=whole)
 
     @property
     def key(self) -> dict[str, Any]:
@@ -67,15 +71,24 @@ class Material:
         }
 
     @cached_property
+    def pool_at(self) -> np.ndarray:
+        """Positions of the training rows that may be used, int64."""
+        return self._only(self.parts.train, self.kept)
+
+    @cached_property
+    def train_at(self) -> np.ndarray:
+        """Positions of those that may be used with their labels, int64."""
+        return self._only(self.pool_at, self.labeled)
+
+    @cached_property
     def pool(self) -> Samples:
         """Training rows that may be used, labeled or not."""
-        return self.parts.of(self._only(self.parts.train, self.kept))
+        return self.parts.of(self.pool_at)
 
     @cached_property
     def train(self) -> Samples:
         """Training rows that may be used with their labels."""
-        used = self._only(self.parts.train, self.kept)
-        return self.parts.of(self._only(used, self.labeled))
+        return self.parts.of(self.train_at)
 
     @cached_property
     def validation(self) -> Samples:
@@ -90,5 +103,5 @@ class Material:
     def _only(self, positions: np.ndarray, chosen: Done[np.ndarray] | None) -> np.ndarray:
         if chosen is None:
             return positions
-        allowed: np.ndarray = in_texts(self.parts.everything.row_ids[positions], chosen.value)
+        allowed: np.ndarray = in_texts(self.parts.row_ids[positions], chosen.value)
         return np.asarray(positions[allowed])

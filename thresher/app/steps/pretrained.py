@@ -103,7 +103,7 @@ class Rows:
         self.material = material
         self.texts: dict[str, str] = {}
         if model.spec.modality == "text":
-            loaded, ids = material.rows.value, material.parts.everything.row_ids
+            loaded, ids = material.rows.value, material.parts.row_ids
             column = loaded.schema.inputs[0]
             self.texts = dict(zip(ids.tolist(), read_texts(loaded.dataset, column), strict=True))
 

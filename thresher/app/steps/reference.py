@@ -8,12 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from training import Samples
-
 from ...core.columns import read_row_ids, read_texts, take_rows
 from ...core.embeddings import Embeddings
 from ...core.encoders import Encoder, embed, get_encoder
-from ...core.errors import InputError
 from ...core.fingerprint import row_keys
 from ...core.interval import paired_drop, wilson_interval
 from ...core.manifest_rows import positions
@@ -21,6 +18,7 @@ from ..reference import ENCODER, MODEL, Reference, fit_reference
 from ..stages import Done, Notes, RunFolder
 from .embed import choose_for, read_encoder
 from .material import Material
+from .samples import Parts
 
 # A reference is to cost little: of more rows it sees these many.
 MOST_ROWS = 20_000
@@ -49,15 +47,17 @@ def compare_with_reference(
     def work(folder: Path, notes: Notes) -> None:
         encoder = _encoder(run, known) if images else None
         values = _values_of(material, known, encoder)
-        ids, codes = material.train.row_ids, _codes(material.train)
+        parts = material.parts
+        ids, codes = _of(parts, material.train_at)
         if len(ids) > MOST_ROWS:
             chosen = np.sort(np.argsort(row_keys(ids), kind="stable")[:MOST_ROWS])
             ids, codes = ids[chosen], codes[chosen]
+        held_ids, held_codes = _of(parts, parts.validation)
         schema = material.rows.value.schema
         reference = fit_reference(
             values(ids),
             codes,
-            validation=(values(material.validation.row_ids), _codes(material.validation)),
+            validation=(values(held_ids), held_codes),
             modality=schema.modality,
             columns=tuple(schema.inputs),
             classes=material.parts.classes,
@@ -66,13 +66,13 @@ def compare_with_reference(
         reference.save(folder)
         if encoder is not None:
             encoder.save(folder / ENCODER)
-        test = _codes(material.test)
-        right = reference.probabilities(values(material.test.row_ids)).argmax(1) == test
+        test_ids, test = _of(parts, parts.test)
+        right = reference.probabilities(values(test_ids)).argmax(1) == test
         low, high = wilson_interval(int(right.sum()), len(right))
         # As they were found when the file was verified.
-        int8 = ~np.isin(material.test.row_ids, verified.value["int8"]["wrong"])
+        int8 = ~np.isin(test_ids, verified.value["int8"]["wrong"])
         notes.cost.rows_in = len(ids)
-        notes.cost.labels = len(ids) + len(material.validation)
+        notes.cost.labels = len(ids) + len(held_ids)
         notes.summary = {
             "model": reference.name,
             "accuracy": float(right.mean()),
@@ -80,7 +80,7 @@ def compare_with_reference(
             "high": high,
             # Of images the encoder is part of the model, and its weights lie elsewhere.
             "megabytes": None if images else (folder / MODEL).stat().st_size / 1e6,
-            "of_rows": len(material.train),
+            "of_rows": len(material.train_at),
             **dict(zip(AHEAD, paired_drop(right, int8), strict=True)),
         }
 
@@ -96,10 +96,9 @@ def compare_with_reference(
     )
 
 
-def _codes(samples: Samples) -> np.ndarray:
-    if samples.targets is None:
-        raise InputError("These samples have no targets.")
-    return np.asarray(samples.targets.numpy())
+def _of(parts: Parts, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ids and classes of the rows at some positions."""
+    return parts.row_ids[at], parts.codes[at]
 
 
 def _encoder(run: RunFolder, known: Done[Embeddings] | None) -> Encoder:
@@ -131,6 +130,5 @@ def _values_of(
     if rows.schema.modality == "text":
         texts = read_texts(rows.dataset, column)
         return lambda wanted: [texts[at] for at in positions(wanted, ids)]
-    everything = material.parts.everything
-    numbers = everything.inputs.numpy()
-    return lambda wanted: numbers[positions(wanted, everything.row_ids)]
+    parts = material.parts
+    return lambda wanted: parts.read(positions(wanted, parts.row_ids))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from ...core.columns import (
     read_row_ids,
     read_splits,
     read_texts,
+    take_rows,
 )
 from ...core.errors import InputError
 from ...core.fingerprint import row_keys
@@ -41,36 +44,55 @@ LARGEST_ON_CPU, LARGEST_ON_CUDA = 96, 224
 
 @dataclass(frozen=True)
 class Parts:
-    """All rows as samples, and the positions of each part.
+    """All rows, the positions of each part, and how inputs are read.
 
     Attributes
     ----------
-    everything : Samples
-        Rows in the order of the dataset; a row without a label has the code 0 and is in no
-        labeled part.
+    row_ids : ndarray of str, shape (n,)
+        In the order of the dataset.
+    codes : ndarray of int64, shape (n,)
+        Classes; a row without a label has the code 0 and is in no labeled part.
     train, validation, test : ndarray of int64
         Positions.
     classes : tuple of str
     preprocessing : dict
         How a raw row becomes an input, for the exported model's metadata.
     choices : dict of str to Choice
+    read : callable
+        From positions to inputs, as `samples_from_arrays` takes them.
+    whole : bool
+        Whether all rows are read at once and kept; else each part is read when it is asked for.
     """
 
-    everything: Samples
+    row_ids: np.ndarray
+    codes: np.ndarray
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
     classes: tuple[str, ...]
     preprocessing: dict[str, Any]
     choices: dict[str, Choice]
+    read: Callable[[np.ndarray], np.ndarray]
+    whole: bool = True
+
+    @cached_property
+    def everything(self) -> Samples:
+        """All rows as samples."""
+        return self._read(np.arange(len(self.row_ids)))
 
     def of(self, part: np.ndarray) -> Samples:
         """Return the samples at some positions."""
-        return self.everything.take(part)
+        return self.everything.take(part) if self.whole else self._read(part)
+
+    def _read(self, part: np.ndarray) -> Samples:
+        inputs = self.read(part)
+        return samples_from_arrays(inputs, row_ids=self.row_ids[part], targets=self.codes[part])
 
 
-def read_parts(loaded: LoadedDataset, *, settings: DataSettings, device: str) -> Parts:
-    """Decode all rows and split off validation rows where the data has none.
+def read_parts(
+    loaded: LoadedDataset, *, settings: DataSettings, device: str, whole: bool = True
+) -> Parts:
+    """Tell how rows are read, and split off validation rows where the data has none.
 
     Raises
     ------
@@ -82,7 +104,7 @@ def read_parts(loaded: LoadedDataset, *, settings: DataSettings, device: str) ->
     if schema.label is None:
         raise InputError("Training needs labels: name the column with --label.")
     labels, splits, ids = read_labels(rows, schema), read_splits(rows), read_row_ids(rows)
-    inputs, preprocessing, choices = _inputs(rows, schema, settings=settings, device=device)
+    read, preprocessing, choices = _inputs(rows, schema, settings=settings, device=device)
     train = np.flatnonzero((splits == "train") & (labels >= 0))
     validation = np.flatnonzero((splits == "validation") & (labels >= 0))
     test = np.flatnonzero((splits == "test") & (labels >= 0))
@@ -92,8 +114,18 @@ def read_parts(loaded: LoadedDataset, *, settings: DataSettings, device: str) ->
         train = np.setdiff1d(train, validation)
         share = f"{len(validation)} of the training rows, a tenth of each class, chosen by row id"
         choices["validation rows"] = Choice(share, "the data has no validation split")
-    everything = samples_from_arrays(inputs, row_ids=ids, targets=np.maximum(labels, 0))
-    return Parts(everything, train, validation, test, schema.classes, preprocessing, choices)
+    return Parts(
+        row_ids=ids,
+        codes=np.maximum(labels, 0),
+        train=train,
+        validation=validation,
+        test=test,
+        classes=schema.classes,
+        preprocessing=preprocessing,
+        choices=choices,
+        read=read,
+        whole=whole,
+    )
 
 
 def split_off(row_ids: np.ndarray, labels: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -131,13 +163,18 @@ def image_size(
 
 def _inputs(
     rows: datasets.Dataset, schema: Schema, *, settings: DataSettings, device: str
-) -> tuple[np.ndarray, dict[str, Any], dict[str, Choice]]:
+) -> tuple[Callable[[np.ndarray], np.ndarray], dict[str, Any], dict[str, Choice]]:
     if schema.modality == "image":
         column = schema.inputs[0]
         size, choice = image_size(rows, column, asked=settings.image_size, device=device)
         how = {"kind": "image", "size": size, "layout": "NCHW", "dtype": "uint8", "colors": "RGB"}
         chosen = {} if choice is None else {"image size": choice}
-        return read_images(rows, column, size=size), how, chosen
+
+        def decode(part: np.ndarray) -> np.ndarray:
+            taken = rows if len(part) == len(rows) else take_rows(rows, part)
+            return read_images(taken, column, size=size)
+
+        return decode, how, chosen
     if schema.modality == "text":
         tokenizer = HashTokenizer()
         tokens = tokenizer.encode(read_texts(rows, schema.inputs[0]))
@@ -145,6 +182,8 @@ def _inputs(
         others = [name for name in rows.column_names if name != schema.inputs[0]]
         named = names_of(schema.inputs[0], others)
         # Of several columns, so that new rows are put together in the same way.
-        return tokens, how | ({"text": named} if "," in named else {}), {}
+        how |= {"text": named} if "," in named else {}
+        return lambda part: tokens[part], how, {}
     how = {"kind": "features", "columns": list(schema.inputs)}
-    return read_features(rows, schema.inputs), how, {}
+    numbers = read_features(rows, schema.inputs)
+    return lambda part: numbers[part], how, {}

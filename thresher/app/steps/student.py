@@ -22,9 +22,13 @@ from ...core.progress import message
 from ..stages import Done, Notes, RunFolder
 from .lengths import HeldOut
 from .material import Material
+from .shipped_body import finish_on_body
+from .start import Start
+from .starts import TITLE
 from .train import CODE, JUDGED, build, finish, plan_training, training_augment
 
 TRIED = "tried"
+ON_BODY = f"{TITLE} with shipped weights and a linear head, which alone was trained"
 
 
 def distil_student(
@@ -63,6 +67,33 @@ def distil_student(
         load=lambda folder: TrainingRun.load(folder / "model"),
         needs=[*material.needs, policy, teacher],
         settings=[settings.model_dump(), distil.model_dump(), material.key],
+        code=CODE,
+        where="models/student",
+    )
+
+
+def take_encoder(run: RunFolder, rows: Material, start: Done[Start]) -> Done[TrainingRun]:
+    """Let the shipped body with its head be the student; it has no teacher.
+
+    Parameters
+    ----------
+    rows : Material
+        As the body takes them.
+    start : Done of Start
+        Holds the network.
+    """
+
+    def work(folder: Path, notes: Notes) -> None:
+        trained = start.value.model
+        trained.save(folder / "model")
+        finish_on_body(notes, trained, rows, note=ON_BODY)
+
+    return run.stage(
+        "student",
+        work,
+        load=lambda folder: TrainingRun.load(folder / "model"),
+        needs=[*rows.needs, start],
+        settings=[rows.key],
         code=CODE,
         where="models/student",
     )

@@ -114,6 +114,7 @@ def finish(
     notes.summary |= {
         "model": plan.model,
         "width": plan.width,
+        "megabytes": sum(p.numel() * p.element_size() for p in trained.model.parameters()) / 1e6,
         "validation_accuracy": trained.metrics["validation_accuracy"],
         "validation_rows": len(material.validation),
         **accuracy(measured),

