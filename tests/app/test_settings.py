@@ -30,6 +30,12 @@ def test_later_sources_win(tmp_path: Path) -> None:
         ("techer.epochs=4", "no setting 'techer'. Did you mean 'teacher'"),
         ("teacher.epochs=many", "setting 'teacher.epochs' cannot be 'many'"),
         ("decide.labels=delete", "'drop', 'relabel', 'review' or 'none'"),
+        ("teacher.epochs=0", "setting 'teacher.epochs' cannot be 0: .* equal to 1; or .* 'auto'"),
+        ("student.lr=-1", "setting 'student.lr' cannot be -1: .* greater than 0"),
+        ("quantize.epochs=0", "setting 'quantize.epochs' cannot be 0"),
+        ("quantize.epochs=much", "setting 'quantize.epochs' cannot be 'much'"),
+        ("threads=0", "setting 'threads' cannot be 0"),
+        ("data.image_size=0", "setting 'data.image_size' cannot be 0"),
         ("seed=-1", "setting 'seed' cannot be -1"),
         ("teacher", "takes name=value"),
         ("seed.a=1", "no setting|cannot be"),
@@ -71,6 +77,9 @@ def test_every_setting_says_what_it_means_and_may_be() -> None:
     assert {one.name: one for one in described(groups()["distil"])}["alpha"].allowed == (
         "a number, 0 to 1"
     )
+    by_name = {one.name: one for one in described(groups()["teacher"])}
+    assert by_name["epochs"].allowed == "a whole number, at least 1 or auto"
+    assert by_name["lr"].allowed == "a number, above 0 or auto"
 
 
 def test_written_settings_say_what_they_mean() -> None:

@@ -93,7 +93,10 @@ def test_what_is_asked_for_stays():
     assert plan.choices["epochs"].reason == "asked for"
 
 
-@pytest.mark.parametrize("options", [{"role": "pupil"}, {"seconds": 0}, {"n_rows": 0}])
+@pytest.mark.parametrize(
+    "options",
+    [{"role": "pupil"}, {"seconds": 0}, {"n_rows": 0}, {"epochs": 0}, {"batch_size": 0}],
+)
 def test_wrong_input_is_told(options):
     good = {"n_rows": 10, "input_shape": (5,)}
     with pytest.raises(InputError, match=next(iter(options))):

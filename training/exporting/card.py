@@ -68,9 +68,10 @@ def _quantization_line(record: Mapping[str, Any]) -> str:
         return "Precision: float32."
     kept = ", ".join(quantization["float_layers"]) or "none"
     bits = sorted({bits for bits in quantization["layer_bits"].values() if bits <= _INTEGER})
+    rounded = quantization["rounded_to"] or [quantization["activation_bits"]]
+    weights, activations = (" and ".join(map(str, each)) for each in (bits, rounded))
     return (
-        f"Precision: {' and '.join(map(str, bits))}-bit weights, "
-        f"{quantization['activation_bits']}-bit activations. Layers in float: {kept}."
+        f"Precision: {weights}-bit weights, {activations}-bit activations. Layers in float: {kept}."
     )
 
 

@@ -66,6 +66,7 @@ def describe(
             "weight_bits": model.weight_bits,
             "layer_bits": {layer.name: layer.weight_bits for layer in model.layers()},
             "activation_bits": model.activation_bits,
+            "rounded_to": model.rounded_to,
             "weight_range": model.weight_range,
             "weight_bound": model.weight_bound,
             "float_layers": model.float_layers,

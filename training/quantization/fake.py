@@ -70,7 +70,7 @@ class ActivationQuantizer(nn.Module):
 
     def __init__(self, bits: int = 8) -> None:
         super().__init__()
-        self.top = 2**bits - 1
+        self.bits, self.top = bits, 2**bits - 1
         self.mode = "off"
         self.follow = False
         self.observer: RangeObserver | None = RangeObserver()

@@ -52,7 +52,7 @@ class QuantizedWeights(nn.Module):
         self.weight = nn.Parameter(layer.weight)
         self.bias = None if layer.bias is None else nn.Parameter(layer.bias)
         self.top = weight_top(bits, weight_range)
-        self.bits = bits
+        self.bits, self.weight_range = bits, weight_range
         self.enabled = False
         self.learned = False
         channels = self.weight.shape[0]

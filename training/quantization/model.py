@@ -37,6 +37,8 @@ class QuantizedModel(nn.Module):
     weight_range : {"portable", "full"}
     float_layers : list of str
         Layers that compute in float.
+    end_layers : list of str
+        The first and the last ones, which may have more bits than the others.
     choices : dict of str to Choice
         What was chosen automatically, and why.
     """
@@ -50,6 +52,7 @@ class QuantizedModel(nn.Module):
         activation_bits: int = 8,
         weight_range: str = "portable",
         float_layers: list[str] | None = None,
+        end_layers: list[str] | None = None,
     ) -> None:
         super().__init__()
         self.graph = graph
@@ -57,6 +60,7 @@ class QuantizedModel(nn.Module):
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.weight_range = weight_range
         self.float_layers = float_layers or []
+        self.end_layers = end_layers or []
         self.choices: dict[str, Choice] = {}
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -75,8 +79,13 @@ class QuantizedModel(nn.Module):
     @property
     def weight_bound(self) -> int:
         """The largest integer weight that a convolution or linear layer may hold."""
-        tops = (weight_top(layer.bits, self.weight_range) for layer in self.weighted())
+        tops = (weight_top(layer.bits, layer.weight_range) for layer in self.weighted())
         return max(tops, default=0)
+
+    @property
+    def rounded_to(self) -> list[int]:
+        """The bits that activations have somewhere, ascending."""
+        return sorted({quantizer.bits for quantizer in self.quantizers()})
 
     def set_mode(self, mode: str) -> None:
         """Set every quantizer to ``off``, ``see``, ``count`` or ``quantize`` (weights likewise)."""

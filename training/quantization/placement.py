@@ -8,10 +8,11 @@ that only move values (flatten, max pooling) keep the grid of their input. Logit
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from torch import Tensor, fx, nn
 
+from .ends import end_layers
 from .fake import ActivationQuantizer
 from .folding import called_module
 from .kinds import keeps_axes, kind
@@ -46,6 +47,8 @@ class Placement:
         Layers, or modules that hold layers, that stay in float.
     layer_bits : mapping of str to int, optional
         Weight bits of single layers.
+    sensitive_bits : int
+        As in `prepare`.
     weight_range : {"portable", "full"}
         As in `prepare`.
     pixels : fx.Node, optional
@@ -60,6 +63,7 @@ class Placement:
         activation_bits: int = 8,
         keep_float: Collection[str] = (),
         layer_bits: Mapping[str, int] | None = None,
+        sensitive_bits: int = 8,
         weight_range: str = "portable",
         pixels: fx.Node | None = None,
     ) -> None:
@@ -71,6 +75,14 @@ class Placement:
         self.kinds = {node: self._kind(node) for node in graph.graph.nodes}
         self.rounded: dict[fx.Node, fx.Node] = {} if pixels is None else {pixels: pixels}
         self.float_layers: list[str] = []
+        self.sensitive_bits = sensitive_bits
+        self.ends = end_layers(graph, self.kinds, keep_float=keep_float)
+        self.multiplied = {
+            source
+            for node, name in self.kinds.items()
+            if name in _WEIGHTED and node not in self.ends
+            for source in self._moved_from(node)
+        }
 
     def run(self) -> fx.GraphModule:
         """Place the quantizers, swap the layers, and return the same graph module."""
@@ -99,6 +111,13 @@ class Placement:
         # A layer that is called twice has two input grids, and its integer bias fits only one.
         shared = sum(other.target == node.target for other in self.graph.graph.nodes) > 1
         return "other" if shared or not parts.isdisjoint(self.keep_float) else found
+
+    def _moved_from(self, node: fx.Node) -> Iterator[fx.Node]:
+        """Go back over the values that `node` reads: what only moves keeps its grid."""
+        source = node.args[0]
+        while isinstance(source, fx.Node):
+            yield source
+            source = source.args[0] if self.kinds[source] == "same" else None
 
     def _settle_additions(self) -> None:
         """Leave in float what does not come from convolutions: masks, positions, text residuals."""
@@ -171,7 +190,9 @@ class Placement:
             target = str(before.target)
         else:
             target = f"quantizer_{len(self.rounded)}"
-            self.graph.add_submodule(target, ActivationQuantizer(self.activation_bits))
+            least = 0 if node in self.multiplied else self.sensitive_bits
+            bits = max(self.activation_bits, least)
+            self.graph.add_submodule(target, ActivationQuantizer(bits))
         with self.graph.graph.inserting_after(node):
             return self.graph.graph.call_module(target, (node,))
 
@@ -188,8 +209,7 @@ class Placement:
             if self.kinds.get(node) in (*_WEIGHTED, "embedding") and layer is not None:
                 name = str(node.target)
                 if name not in swapped:
-                    bits = self.layer_bits.get(name, self.weight_bits)
-                    swapped[name] = _quantized(layer, bits, self.weight_range)
+                    swapped[name] = self._quantized(layer, name, is_end=node in self.ends)
                 if self.kinds[node] in _WEIGHTED:
                     self._pass_scale(node)
             elif isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Linear, nn.Embedding)):
@@ -197,6 +217,13 @@ class Placement:
         self.float_layers = list(dict.fromkeys(self.float_layers))
         for name, module in swapped.items():
             self.graph.add_submodule(name, module)
+
+    def _quantized(self, layer: nn.Module, name: str, *, is_end: bool) -> nn.Module:
+        bits = self.layer_bits.get(name, self.weight_bits)
+        if is_end and name not in self.layer_bits and bits < self.sensitive_bits:
+            # Fewer bits never saturate, and more for the ends alone shall not change that.
+            return _quantized(layer, self.sensitive_bits, "portable")
+        return _quantized(layer, bits, self.weight_range)
 
     def _pass_scale(self, node: fx.Node) -> None:
         quantizer = node.args[0]

@@ -22,6 +22,7 @@ def prepare(
     activation_bits: int = 8,
     keep_float: Collection[str] = (),
     layer_bits: Mapping[str, int] | None = None,
+    sensitive_bits: int = 8,
     weight_range: str = "portable",
     pixels: bool | None = None,
 ) -> QuantizedModel:
@@ -36,6 +37,9 @@ def prepare(
         Names of layers or submodules that stay in float.
     layer_bits : mapping of str to int, optional
         Weight bits of the layers named; the others have `weight_bits`.
+    sensitive_bits : int
+        The first and the last layers (see `ends`), and values that none but these multiply, such as
+        the terms of a sum, have at least so many.
     weight_range : {"portable", "full"}
         ``portable`` keeps 8-bit weights of convolutions and linear layers within ±64, with which
         the integer kernels of every processor give the same sums; ``full`` uses ±127, exact only
@@ -46,6 +50,7 @@ def prepare(
     """
     check_count("weight_bits", weight_bits, low=2, high=8)
     check_count("activation_bits", activation_bits, low=2, high=8)
+    check_count("sensitive_bits", sensitive_bits, low=2, high=8)
     check_choice("weight_range", weight_range, WEIGHT_RANGES)
     layer_bits = layer_bits or {}
     for name, bits in layer_bits.items():
@@ -60,6 +65,7 @@ def prepare(
         activation_bits=activation_bits,
         keep_float=keep_float,
         layer_bits=layer_bits,
+        sensitive_bits=sensitive_bits,
         weight_range=weight_range,
         pixels=fold_pixels(traced, keep_float=keep_float) if pixels else None,
     )
@@ -71,6 +77,7 @@ def prepare(
         activation_bits=activation_bits,
         weight_range=weight_range,
         float_layers=placement.float_layers,
+        end_layers=[str(node.target) for node in placement.ends],
     )
     _check_names(quantized, layer_bits)
     if not quantized.layers() or all(layer.weight_bits == 32 for layer in quantized.layers()):

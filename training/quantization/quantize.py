@@ -30,11 +30,10 @@ from .judge import Judge, Score
 from .model import QuantizedModel
 from .ranges import RANGE_METHODS
 from .selection import MIXED, Calibration, leave_in_float, mix_bits
-from .training import QAT_DEFAULTS, QatOptions, train_quantized
+from .training import QAT_DEFAULTS, QatOptions, train_quantized, usual_training
 
 METHODS = ("auto", "ptq", "qat")
 _FULL_BITS = 8
-_LR, _LR_FEW_BITS = 1e-5, 1e-4
 _MUCH = 0.05
 _LEAST_GAIN = 0.01
 _HELD_OUT = 0.2
@@ -44,6 +43,10 @@ _MOST_HELD_OUT = 2000
 class QuantizeOptions(QatOptions, total=False):
     """Options of calibration and of quantization-aware training."""
 
+    epochs: Annotated[
+        int | None,
+        Option(None, "Passes over the rows; by default as many as the bits need.", low=1),
+    ]
     weight_range: Annotated[
         str,
         Option(
@@ -53,6 +56,17 @@ class QuantizeOptions(QatOptions, total=False):
             "±127, for machines known to add in 32 bits (x86 with VNNI, Arm); elsewhere its sums "
             "saturate.",
             choices=WEIGHT_RANGES,
+        ),
+    ]
+    sensitive_bits: Annotated[
+        int,
+        Option(
+            8,
+            "Where fewer bits are asked for: the least bits of the first and the last layers, and "
+            "of values that none but these multiply, such as the terms of a sum. A table of "
+            "tokens is no first layer.",
+            low=2,
+            high=8,
         ),
     ]
     ranges: Annotated[
@@ -112,8 +126,10 @@ def quantize(
     validation : Samples, optional
         Rows to judge on. By default a fifth of `calibration`, at most 2,000 rows, is held out.
     **options
-        Of calibration, and of the training that ``method="ptq"`` does without. `lr` is 1e-5 for 8
-        bits by default, and 1e-4 below, where there is more to mend.
+        Of calibration, and of the training that ``method="ptq"`` does without. By default it makes
+        2 passes at a rate of 1e-5 for 8 bits; below, where there is more to mend, about 300 steps
+        (4 to 40 passes) at 5e-4. Give `augment` where the model was trained with it: what the
+        float model says of changed rows teaches more than what it has learned by heart.
 
     Returns
     -------
@@ -153,6 +169,7 @@ def quantize(
         _spread(training, asked["calibration_rows"]),
         weight_bits=bits,
         activation_bits=activation_bits,
+        sensitive_bits=asked["sensitive_bits"],
         weight_range=asked["weight_range"],
         ranges=asked["ranges"],
     )
@@ -166,11 +183,13 @@ def quantize(
         quantized.choices["method"] = Choice("ptq", _why_ptq(method, calibrated, tolerance))
         _warn_of_loss(calibrated, tolerance=tolerance)
         return quantized.eval()
-    few = weight_bits == MIXED or min(bits, activation_bits) < _FULL_BITS
-    options |= {"lr": asked["lr"] or (_LR_FEW_BITS if few else _LR), "random_state": seed}
+    fewest = min(quantized.rounded_to + [layer.weight_bits for layer in quantized.layers()])
+    usual = usual_training(len(training), bits=fewest, batch_size=asked["batch_size"])
+    epochs = asked["epochs"] or usual["epochs"]
+    options |= {"lr": asked["lr"] or usual["lr"], "random_state": seed}
     place = choose_device(asked["device"]).value
     quantized.choices["precision"] = choose_precision(model, asked["precision"], device=place)
-    trained = _trained(quantized, model, training, options=options)
+    trained = _trained(quantized, model, training, epochs=epochs, options=options)
     if isinstance(trained, Exception):
         _warn_of_failure(quantized, calibrated, trained)
         return quantized.eval()
@@ -181,12 +200,17 @@ def quantize(
 
 
 def _trained(
-    quantized: QuantizedModel, model: nn.Module, training: Samples, *, options: QuantizeOptions
+    quantized: QuantizedModel,
+    model: nn.Module,
+    training: Samples,
+    *,
+    epochs: int,
+    options: QuantizeOptions,
 ) -> QuantizedModel | Exception:
     """Return a copy that was trained to follow the float model, or what its training ended with."""
     trained = copy.deepcopy(quantized)
     try:
-        train_quantized(trained, model, training, **picked(QatOptions, options))
+        train_quantized(trained, model, training, epochs=epochs, **picked(QatOptions, options))
     except InputError:
         raise  # of an option
     except Exception as error:

@@ -39,7 +39,7 @@ class Calibration:
     model : nn.Module
     rows : Samples
         Calibration rows.
-    weight_bits, activation_bits : int
+    weight_bits, activation_bits, sensitive_bits : int
     weight_range, ranges : str
     """
 
@@ -47,6 +47,7 @@ class Calibration:
     rows: Samples
     weight_bits: int
     activation_bits: int
+    sensitive_bits: int
     weight_range: str
     ranges: str
 
@@ -60,19 +61,26 @@ class Calibration:
             activation_bits=self.activation_bits,
             keep_float=keep_float,
             layer_bits=layer_bits,
+            sensitive_bits=self.sensitive_bits,
             weight_range=self.weight_range,
             pixels=self.rows.inputs.dtype == torch.uint8,
         )
         note_dtype(quantized, self.rows.inputs)
         calibrate(quantized, self.rows, method=self.ranges)
+        fewest = min(self.weight_bits, self.activation_bits)
+        if quantized.end_layers and fewest < self.sensitive_bits:
+            ends = ", ".join(quantized.end_layers)
+            why = f"the first and last layers ({ends}), and values that none but these multiply"
+            quantized.choices["sensitive_bits"] = Choice(str(self.sensitive_bits), why)
         return quantized
 
-    def sensitivity(self, bits: int) -> dict[str, float]:
+    def sensitivity(self, bits: int, *, sensitive_bits: int) -> dict[str, float]:
         """Return the divergence that each layer alone causes, the largest first."""
         return layer_sensitivity(
             self.model,
             self.rows,
             weight_bits=bits,
+            sensitive_bits=sensitive_bits,
             weight_range=self.weight_range,
             ranges=self.ranges,
         )
@@ -89,7 +97,8 @@ def leave_in_float(
     if start.is_within(tolerance):
         whole.choices["keep_float"] = Choice("none", f"{start.text} with all in integers")
         return whole
-    names = list(calibration.sensitivity(calibration.weight_bits))[:_MOST_FLOAT]
+    bits, more = calibration.weight_bits, calibration.sensitive_bits
+    names = list(calibration.sensitivity(bits, sensitive_bits=more))[:_MOST_FLOAT]
     for count in range(1, len(names) + 1):
         found = calibration.run(keep_float=names[:count])
         score = judge.score(found)
@@ -112,7 +121,8 @@ def mix_bits(
     """
     found = calibration.run(keep_float=keep_float)
     sizes = _weight_counts(found)
-    harm = {name: value for name, value in calibration.sensitivity(_LOW).items() if name in sizes}
+    harms = calibration.sensitivity(_LOW, sensitive_bits=_LOW)
+    harm = {name: value for name, value in harms.items() if name in sizes}
     order = sorted(harm, key=lambda name: rounded(harm[name] / sizes[name]))
 
     def attempt(count: int) -> QuantizedModel:

@@ -21,6 +21,7 @@ def layer_sensitivity(
     samples: Samples,
     *,
     weight_bits: int = 8,
+    sensitive_bits: int | None = None,
     weight_range: str = "portable",
     ranges: str = "mse",
     batch_size: int = 256,
@@ -35,6 +36,8 @@ def layer_sensitivity(
         Some hundred rows; labels are not used.
     weight_bits : int
         2 to 8.
+    sensitive_bits : int, optional
+        As in `prepare`; by default `weight_bits`, so that all layers are measured alike.
     weight_range, ranges : str
         As in `quantize`.
     batch_size : int
@@ -45,7 +48,12 @@ def layer_sensitivity(
         Mean Kullback–Leibler divergence from the float model by layer name, in nats, the most
         sensitive first. The first names are what to give `quantize` as ``keep_float``.
     """
-    quantized = prepare(model, weight_bits=weight_bits, weight_range=weight_range)
+    quantized = prepare(
+        model,
+        weight_bits=weight_bits,
+        sensitive_bits=weight_bits if sensitive_bits is None else sensitive_bits,
+        weight_range=weight_range,
+    )
     calibrate(quantized, samples, method=ranges, batch_size=batch_size)
     quantized.set_mode("off")
     quantized.eval()

@@ -8,8 +8,11 @@ LSQ (Esser et al. 2020); moving-average ranges are those of Jacob et al. (2018).
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Unpack
+from typing import Annotated, TypedDict, Unpack
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +31,9 @@ from ..torch_runtime.precision import choose_precision
 from .model import QuantizedModel
 
 LEARNING = ("learned", "moving_average")
+_FULL_BITS = 8
+_LR, _LR_FEW_BITS = 1e-5, 5e-4
+_EPOCHS, _STEPS_FEW_BITS, _FEWEST_EPOCHS, _MOST_EPOCHS = 2, 300, 4, 40
 # A finished model is moved a little: few steps at a low rate that nothing pulls back to zero.
 QAT_DEFAULTS: StepOptions = {"optimizer": "adamw", "weight_decay": 0.0, "clip_norm": 1.0}
 
@@ -58,10 +64,27 @@ class SelfDistillation:
         return weighted_mean(divergence, batch.weights) * self.temperature**2
 
 
+class UsualTraining(TypedDict):
+    """How long and at which peak rate."""
+
+    epochs: int
+    lr: float
+
+
+def usual_training(n_rows: int, *, bits: int, batch_size: int) -> UsualTraining:
+    """Return how long and at which rate a model of so few bits is trained.
+
+    Few bits need steps, whatever the number of rows.
+    """
+    if bits >= _FULL_BITS:
+        return UsualTraining(epochs=_EPOCHS, lr=_LR)
+    passes = math.ceil(_STEPS_FEW_BITS / math.ceil(n_rows / batch_size))
+    return UsualTraining(epochs=min(max(passes, _FEWEST_EPOCHS), _MOST_EPOCHS), lr=_LR_FEW_BITS)
+
+
 class QatOptions(StepOptions, RunOptions, SessionOptions, total=False):
     """Options of quantization-aware training."""
 
-    epochs: Annotated[int, Option(2, "Passes over the rows.", low=1)]
     qat_ranges: Annotated[
         str,
         Option(
@@ -76,6 +99,8 @@ def train_quantized(
     model: QuantizedModel,
     teacher: nn.Module,
     samples: Samples,
+    *,
+    epochs: int,
     **options: Unpack[QatOptions],
 ) -> TrainingRun:
     """Train a calibrated quantized model, in place, to follow its float self.
@@ -88,29 +113,45 @@ def train_quantized(
         The float model; left as it is.
     samples : Samples
         Labels are not used.
+    epochs : int
+        Passes over the rows.
     **options
         Those of `QAT_DEFAULTS` where none are given.
     """
     asked = filled(QatOptions, options)
-    learning = asked["qat_ranges"] == "learned"
-    for quantizer in model.quantizers():
-        quantizer.scale.requires_grad_(learning)
-        quantizer.follow = not learning
-    for layer in model.weighted():
-        layer.learn_scale(learning)
     place = choose_device(asked["device"]).value
     options["precision"] = choose_precision(teacher, asked["precision"], device=place).value
     frozen = copy.deepcopy(teacher).to(place).eval().requires_grad_(False)
-    run = fit(
-        model,
-        samples,
-        epochs=asked["epochs"],
-        loss=SelfDistillation(frozen),
-        **picked(FitOptions, {**QAT_DEFAULTS, **options}),
-    )
+    steps = learned_steps if asked["qat_ranges"] == "learned" else followed_ranges
+    with steps(model):
+        return fit(
+            model,
+            samples,
+            epochs=epochs,
+            loss=SelfDistillation(frozen),
+            **picked(FitOptions, {**QAT_DEFAULTS, **options}),
+        )
+
+
+@contextmanager
+def learned_steps(model: QuantizedModel) -> Iterator[None]:
+    """Let the step sizes of a calibrated model learn, of weights by channel, and keep them."""
     for quantizer in model.quantizers():
-        quantizer.follow = False
+        quantizer.scale.requires_grad_(True)
+    for layer in model.weighted():
+        layer.learn_scale(True)
+    yield
+    for quantizer in model.quantizers():
         quantizer.scale.requires_grad_(False)
     for layer in model.weighted():
         layer.learn_scale(False)
-    return run
+
+
+@contextmanager
+def followed_ranges(model: QuantizedModel) -> Iterator[None]:
+    """Let the ranges of activations follow what is seen, and those of weights the largest one."""
+    for quantizer in model.quantizers():
+        quantizer.follow = True
+    yield
+    for quantizer in model.quantizers():
+        quantizer.follow = False

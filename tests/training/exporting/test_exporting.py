@@ -130,16 +130,19 @@ def test_activations_of_four_bits_saturate_in_the_file_too(tmp_path: Path) -> No
     assert check_parity(exported, quantized, samples).agreement >= 0.99
 
 
-def test_four_bits_are_stored_in_half_a_byte_and_run_on_integer_kernels(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sensitive_bits", [4, 8])
+def test_four_bits_are_stored_in_half_a_byte_and_run_on_integer_kernels(
+    tmp_path: Path, sensitive_bits: int
+) -> None:
     model, samples = model_of("mlp", width=64), rows("features")
-    quantized = quantized_of(model, samples, weight_bits=4)
+    quantized = quantized_of(model, samples, weight_bits=4, sensitive_bits=sensitive_bits)
     exported = export(quantized, tmp_path / "q", classes=CLASSES)
     assert check_parity(exported, quantized, samples).agreement >= 0.99
     assert exported.fused.integer == 3
     assert exported.fused.floating == 0
-    weights = 9 * 64 + 64 * 64 + 64 * 3
+    ends, between = 9 * 64 + 64 * 3, 64 * 64
     stored = sum(t.ByteSize() for t in onnx.load(exported.path).graph.initializer)
-    assert stored < 0.5 * weights + 14 * (64 + 64 + 3) + 700
+    assert stored < sensitive_bits / 8 * ends + 0.5 * between + 14 * (64 + 64 + 3) + 700
 
 
 def test_odd_numbers_of_four_bit_weights_survive_packing() -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from .group import Auto, Group, setting
+from .group import Auto, Count, Group, setting
 
 
 class DataSettings(Group):
@@ -49,7 +49,7 @@ class DataSettings(Group):
         False,
     )
     limit: int | None = setting("Use at most this many rows.", ge=1)
-    image_size: int | Auto = setting("Side in pixels to which images are scaled.", "auto")
+    image_size: Count | Auto = setting("Side in pixels to which images are scaled.", "auto")
 
 
 class PlantSettings(Group):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .group import Auto, Group, setting
+from .group import Auto, Count, Group, Positive, setting
 
 
 class AugmentSettings(Group):
@@ -35,19 +35,19 @@ class ModelSettings(Group):
     """A network and its training; "auto" is decided from the size and kind of the data."""
 
     model: str = setting("Name of the network.", "auto")
-    width: int | Auto = setting("Channels or units of its first stage.", "auto")
-    epochs: int | Auto = setting(
+    width: Count | Auto = setting("Channels or units of its first stage.", "auto")
+    epochs: Count | Auto = setting(
         "Epochs: passes over the training rows. auto: of the teacher, shorter schedules are tried "
         "first, and longer ones while validation rows do not speak against it.",
         "auto",
     )
-    max_epochs: Annotated[int, Field(ge=1)] | Auto = setting(
+    max_epochs: Count | Auto = setting(
         "Epochs at most where they are auto; auto: decided from the size and kind of the data.",
         "auto",
     )
-    batch_size: int | Auto = setting("Rows of an optimizer step.", "auto")
-    lr: float | Auto = setting("Peak learning rate.", "auto")
-    seconds: float | Auto = setting(
+    batch_size: Count | Auto = setting("Rows of an optimizer step.", "auto")
+    lr: Positive | Auto = setting("Peak learning rate.", "auto")
+    seconds: Positive | Auto = setting(
         "Wall time to aim at on the reference machine of recipes; it decides the epochs.", "auto"
     )
 
@@ -81,7 +81,7 @@ class StudentSettings(ModelSettings):
 class DistilSettings(Group):
     """How the student learns from the teacher (Hinton et al., 2015)."""
 
-    temperature: float | Auto = setting(
+    temperature: Positive | Auto = setting(
         "Above 1 softens both distributions, so that the smaller probabilities count.", "auto"
     )
     alpha: float = setting("Weight of the teacher; the labels have the rest.", 0.9, ge=0, le=1)
@@ -94,13 +94,17 @@ class QuantizeSettings(Group):
         "ptq calibrates, qat also trains, auto trains only where calibration loses too much.",
         "auto",
     )
-    weight_bits: Literal[4, 8] = setting("Bits of a weight.", 8)
+    weight_bits: Literal[4, 8] = setting(
+        "Bits of a weight; with 4 the first and the last layer keep 8.", 8
+    )
     weight_range: Literal["portable", "full"] = setting(
         "A portable range of weights gives the same answers on every processor; a full one is "
         "exact only where integer kernels add in 32 bits (x86 with VNNI, Arm).",
         "portable",
     )
-    epochs: int = setting("Epochs of quantization-aware training.", 2, ge=1)
+    epochs: Count | Auto = setting(
+        "Epochs of quantization-aware training; auto: 2 at 8 bits, as many as 4 bits need.", "auto"
+    )
     calibration_rows: int = setting("Rows used for calibration at most.", 512, ge=1)
 
 

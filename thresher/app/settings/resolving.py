@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from ...core.errors import InputError, did_you_mean
 from .run import Settings
 
-_TYPES = ("int", "float", "str", "literal['auto']")
+_TYPES = ("int", "constrained-int", "float", "constrained-float", "str", "literal['auto']")
 
 
 def resolve(

@@ -13,7 +13,7 @@ from .curation import (
     LabelSettings,
     PlantSettings,
 )
-from .group import Auto, Group, setting
+from .group import Auto, Count, Group, setting
 from .models import (
     AugmentSettings,
     CostSettings,
@@ -37,7 +37,7 @@ class Settings(Group):
 
     seed: int = setting("Seed of everything random.", 0, ge=0, lt=2**32)
     device: Literal["auto", "cpu", "cuda"] = setting("Where to compute: auto, cpu or cuda.", "auto")
-    threads: int | Auto = setting("Threads to compute with.", "auto")
+    threads: Count | Auto = setting("Threads to compute with.", "auto")
     precision: Literal["auto", "fp32", "bf16"] = setting(
         "Numbers that training computes in; auto takes bfloat16 where processor and network gain "
         "by it.",

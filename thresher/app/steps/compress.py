@@ -52,7 +52,7 @@ def quantize_student(
             weight_range=settings.weight_range,
             calibration_rows=settings.calibration_rows,
             validation=material.validation,
-            epochs=settings.epochs,
+            epochs=None if settings.epochs == "auto" else settings.epochs,
             augment=None if policy is None else training_augment(policy),
             checkpoint_dir=folder / "checkpoints",
             device=run.device.value,
