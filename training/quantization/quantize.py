@@ -126,10 +126,9 @@ def quantize(
     validation : Samples, optional
         Rows to judge on. By default a fifth of `calibration`, at most 2,000 rows, is held out.
     **options
-        Of calibration, and of the training that ``method="ptq"`` does without. By default it makes
-        2 passes at a rate of 1e-5 for 8 bits; below, where there is more to mend, about 300 steps
-        (4 to 40 passes) at 5e-4. Give `augment` where the model was trained with it: what the
-        float model says of changed rows teaches more than what it has learned by heart.
+        Of calibration, and of the training that ``method="ptq"`` does without: by default 2 passes
+        at a rate of 1e-5 for 8 bits, about 300 steps (4 to 40 passes) at 5e-4 for fewer. Give
+        `augment` where the model was trained with it.
 
     Returns
     -------
@@ -183,13 +182,7 @@ def quantize(
         quantized.choices["method"] = Choice("ptq", _why_ptq(method, calibrated, tolerance))
         _warn_of_loss(calibrated, tolerance=tolerance)
         return quantized.eval()
-    fewest = min(quantized.rounded_to + [layer.weight_bits for layer in quantized.layers()])
-    usual = usual_training(len(training), bits=fewest, batch_size=asked["batch_size"])
-    epochs = asked["epochs"] or usual["epochs"]
-    options |= {"lr": asked["lr"] or usual["lr"], "random_state": seed}
-    place = choose_device(asked["device"]).value
-    quantized.choices["precision"] = choose_precision(model, asked["precision"], device=place)
-    trained = _trained(quantized, model, training, epochs=epochs, options=options)
+    trained = _trained(quantized, model, training, options={**options, "random_state": seed})
     if isinstance(trained, Exception):
         _warn_of_failure(quantized, calibrated, trained)
         return quantized.eval()
@@ -200,17 +193,21 @@ def quantize(
 
 
 def _trained(
-    quantized: QuantizedModel,
-    model: nn.Module,
-    training: Samples,
-    *,
-    epochs: int,
-    options: QuantizeOptions,
+    quantized: QuantizedModel, model: nn.Module, training: Samples, *, options: QuantizeOptions
 ) -> QuantizedModel | Exception:
-    """Return a copy that was trained to follow the float model, or what its training ended with."""
-    trained = copy.deepcopy(quantized)
+    """Return a copy that was trained to follow the float model, or what its training ended with.
+
+    The numbers that training computes in are noted on the calibrated model.
+    """
+    trained, asked = copy.deepcopy(quantized), filled(QuantizeOptions, options)
+    fewest = min(quantized.rounded_to + [layer.weight_bits for layer in quantized.layers()])
+    usual = usual_training(len(training), bits=fewest, batch_size=asked["batch_size"])
+    epochs = asked["epochs"] or usual["epochs"]
+    place = choose_device(asked["device"]).value
+    quantized.choices["precision"] = choose_precision(model, asked["precision"], device=place)
+    own = picked(QatOptions, {**options, "lr": asked["lr"] or usual["lr"]})
     try:
-        train_quantized(trained, model, training, epochs=epochs, **picked(QatOptions, options))
+        train_quantized(trained, model, training, epochs=epochs, **own)
     except InputError:
         raise  # of an option
     except Exception as error:
