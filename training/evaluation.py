@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from thresher.core.choice import choose_device
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count
 from thresher.core.interval import wilson_interval
 from thresher.core.progress import track
@@ -102,7 +103,8 @@ def evaluate(
     targets = samples.targets.numpy()
     unlabeled = int((targets < 0).sum())
     if unlabeled:
-        raise InputError(f"{unlabeled} rows have no label; leave them out of the evaluation.")
+        has = counted(unlabeled, "row has", "rows have")
+        raise InputError(f"{has} no label; leave such rows out of the evaluation.")
     logits = predict_logits(model, samples, batch_size=batch_size, device=device)
     if targets.max() >= logits.shape[1]:
         raise InputError(

@@ -68,5 +68,5 @@ def test_wrong_input_is_told():
         evaluate(nn.Linear(5, 2), table())
     samples = table()
     samples.targets[0] = -1
-    with pytest.raises(InputError, match="1 rows have no label"):
+    with pytest.raises(InputError, match="1 row has no label"):
         evaluate(Constant(), samples)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..core.columns import read_features, read_row_ids, take_rows
+from ..core.counted import counted
 from ..core.issues import Issue, Issues
 from ..core.loaded import LoadedDataset
 from ..core.progress import message
@@ -20,7 +21,8 @@ def with_all_numbers(loaded: LoadedDataset) -> LoadedDataset:
     if whole.all():
         return loaded
     ids = read_row_ids(loaded.dataset)[~whole].tolist()
-    message(f"{len(ids):,} rows are left out, since some of their numbers are missing")
+    out = counted(len(ids), "row is", "rows are")
+    message(f"{out} left out, since some of the numbers are missing")
     why = "missing numbers"
     found = [Issue(row_id=row, check="quality", score=0.0, detail=why) for row in ids]
     aside = Issues.concat([loaded.set_aside, Issues.from_rows(found)])

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, ThresherError
 from thresher.core.progress import message
 
@@ -64,9 +65,10 @@ def _check_rows(model: nn.Module, part: Samples, name: str) -> None:
 def _check_labels(targets: Tensor) -> None:
     present = np.unique(targets.numpy())
     if present[0] == UNLABELED:
+        has = counted(int((targets == UNLABELED).sum()), "row has", "rows have")
         raise InputError(
-            f"{int((targets == UNLABELED).sum())} rows have no label. Leave them out with `take`, "
-            "or `distill`, which learns from them too."
+            f"{has} no label. Leave such rows out with `take`, or `distill`, which learns from "
+            "them too."
         )
     if len(present) < 2:
         raise InputError(f"All rows have class {present[0]}; there is nothing to learn.")

@@ -122,9 +122,10 @@ def tell(
     ]
     say(result, lines + conflict_lines(found.conflicts), as_json=as_json)
     if conflicts and not overwrite:
+        differ = counted(len(conflicts), "label differs", "labels differ")
         raise ThresherError(
-            f"{len(conflicts)} labels differ from the recorded ones and were left out. Give "
-            "--overwrite to take them as corrections."
+            f"{differ} from what is recorded; nothing recorded was changed. Give --overwrite to "
+            "take corrections."
         )
 
 
@@ -148,7 +149,11 @@ def status(
         "open_leases": found.open_leases,
     }
     lines = report_lines(found.report, quality=found.annotator_quality, suspects=found.suspects)
-    say(result, [*lines, f"{found.open_leases} rows are out with annotators"], as_json=as_json)
+    say(
+        result,
+        [*lines, f"{counted(found.open_leases, 'row is', 'rows are')} out with annotators"],
+        as_json=as_json,
+    )
 
 
 def _answers(items: list[str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Unpack
 import numpy as np
 
 from ...core.columns import class_names, read_column, read_row_ids, read_splits, take_rows
+from ...core.counted import counted
 from ...core.embeddings import Embeddings
 from ...core.encoders import embed
 from ...core.errors import InputError, check_choice
@@ -253,8 +254,8 @@ def _simulate(
     missing = [row for row, value in zip(vectors.row_ids, labels, strict=True) if value is None]
     if missing:
         raise InputError(
-            f"{len(missing)} rows have no label, first row {missing[0]!r}: simulate on rows whose "
-            "label is known."
+            f"{counted(len(missing), 'row has', 'rows have')} no label, first row {missing[0]!r}: "
+            "simulate on rows whose label is known."
         )
     test = read_splits(dataset) == "test"
     held_out: dict[str, Any] = {}

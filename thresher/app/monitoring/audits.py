@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lifecycle.monitoring.days import DAY, OF_SUSPECTS, Audited, choose_audit, choose_suspected
 
+from ...core.counted import counted
 from ...core.errors import InputError
 from ...core.files import atomic_path
 from ..comparing.files import read_columns
@@ -218,8 +219,9 @@ def audited_rows(
     strange = [name for name in labels if name not in asked]
     if strange:
         raise InputError(
-            f"{len(strange)} labels are of rows that were never asked, such as {strange[0]!r}. "
-            "Only rows that `thresher monitor --ask` has drawn say how often the model is right."
+            f"{counted(len(strange), 'label is', 'labels are')} of rows never asked, such as "
+            f"{strange[0]!r}. Only rows that `thresher monitor --ask` has drawn say how often the "
+            "model is right."
         )
     return {
         name: Audited(

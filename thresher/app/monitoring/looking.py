@@ -24,6 +24,7 @@ from lifecycle.monitoring.drift import Drift
 from lifecycle.monitoring.reference import Reference
 from lifecycle.triggers.trigger import Look
 
+from ...core.counted import counted
 from ...core.errors import InputError
 from ...core.files import read_json, write_json, write_text
 from ...core.locking import alone_in
@@ -308,8 +309,8 @@ def _problems(table: pa.Table, known: Reference | None, told: dict[str, str]) ->
     new = sorted({label for label in told.values() if label not in answers})
     if new:
         said.append(
-            f"{len(new)} labels are none that the model has ever answered, such as {new[0]!r}: a "
-            "new class, or another spelling."
+            f"{counted(len(new), 'label is', 'labels are')} none that the model has ever answered, "
+            f"such as {new[0]!r}: a new class, or another spelling."
         )
     if known is not None and table["probabilities"].null_count == table.num_rows:
         said.append(
