@@ -131,8 +131,9 @@ def calibrate(issues: Found, rows: np.ndarray, is_error: np.ndarray) -> Found:
     flagged = judged & (scores < decision.threshold)
     flagged[positions] = wrong
     none_wrong = 0.0
-    if not wrong.any() and not decision.noise_rate.low:
-        none_wrong = still_none_wrong(log_odds[positions], before, issues.none_wrong)
+    if not wrong.any():
+        still = still_none_wrong(log_odds[positions], before, issues.none_wrong)
+        none_wrong = decision.reaches_none * still
     expected, least = stated_precision(scores, flagged, doubt, none_wrong=none_wrong)
     rate = decision.noise_rate
     return replace(

@@ -25,8 +25,13 @@ PLAIN = 12.0
 LEAST_SLOPE = 0.05
 # Groups of rows of equal rank, of which the first stand alone.
 SINGLE, GROUPS = 200, 400
-# A share of wrong labels below this, or below this part of the highest one, may as well be none.
+# A share of wrong labels around this, or this part of the highest one, may as well be none.
 FEWEST_WRONG, SMALL_PART = 0.005, 0.15
+# Parts of it from which on the chance of none counts less, until not at all `FADES` later; the same
+# of the lower end that is said, which is 0 before. A step at 1 instead makes flags hang on last
+# digits: on 1,192 sets ranges held in 92.2 instead of 93.4 %, and of clean rows 3.6 instead of
+# 3.2 % were flagged, at an F1 of .483 instead of .482.
+LESS_FROM, SAID_FROM, FADES = 2 / 3, 1.0, 2 / 3
 # A range of the share of wrong labels that is wider than this says nothing: no row is flagged.
 WIDEST = 0.7
 # A row that is less likely wrong than this is never flagged.
@@ -53,12 +58,15 @@ class Decision:
     threshold : float
         Rows with a lower score are flagged.
     noise_rate : NoiseRate
+    reaches_none : float
+        1 where the range of the rate begins at 0, 0 where it begins well above, between else.
     none_wrong : float
-        Probability that no label at all is wrong; 0 where the range of the rate begins above 0.
+        Probability that no label at all is wrong; 0 where the range does not reach 0.
     """
 
     threshold: float
     noise_rate: NoiseRate
+    reaches_none: float = 1.0
     none_wrong: float = 0.0
 
     @property
@@ -77,8 +85,8 @@ def decide(scores: np.ndarray, doubt: np.ndarray, *, none_wrong: float = 0.0) ->
     doubt : ndarray of float64, shape (2, 2)
         Covariance of α and β.
     none_wrong : float
-        Probability that no label at all is wrong, by what else is known. It counts where the range
-        of the share of wrong labels begins at 0.
+        Probability that no label at all is wrong, by what else is known. It counts as far as the
+        range of the share of wrong labels reaches 0.
     """
     if not len(scores):
         return Decision(0.0, NoiseRate(0.0, 0.0, 1.0))
@@ -88,10 +96,11 @@ def decide(scores: np.ndarray, doubt: np.ndarray, *, none_wrong: float = 0.0) ->
     sizes = np.diff(ends, prepend=0)
     found = np.cumsum(chances * sizes, axis=1)
     variance = (chances * (1 - chances) * sizes).sum(axis=1)
-    rate = _rate(found[:, -1], variance, len(ordered))
-    none_wrong = 0.0 if rate.low else none_wrong
+    rate, reaches_none = _rate(found[:, -1], variance, len(ordered))
+    none_wrong *= reaches_none
     rate = replace(rate, estimate=(1 - none_wrong) * rate.estimate)
-    decision = Decision(_threshold(ordered, ends, found, none_wrong), rate, none_wrong)
+    threshold = _threshold(ordered, ends, found, none_wrong)
+    decision = Decision(threshold, rate, reaches_none, none_wrong)
     return replace(decision, threshold=0.0) if decision.too_wide else decision
 
 
@@ -161,13 +170,17 @@ def _chances(log_odds: np.ndarray, doubt: np.ndarray) -> np.ndarray:
     return sigmoid(alpha + beta * log_odds)
 
 
-def _rate(found: np.ndarray, variance: np.ndarray, n: int) -> NoiseRate:
-    """Return the share of wrong labels; its range holds what is not known and what is chance."""
+def _rate(found: np.ndarray, variance: np.ndarray, n: int) -> tuple[NoiseRate, float]:
+    """Return the share of wrong labels, and how far its range reaches 0 (1 to 0).
+
+    The range holds what is not known and what is chance.
+    """
     chance = np.random.default_rng(1).normal(size=len(found)) * np.sqrt(variance)
     low, high = np.quantile(np.clip((found + chance) / n, 0, 1), [0.025, 0.975])
     rate = float(found.mean() / n)
-    low = 0.0 if low < max(FEWEST_WRONG, SMALL_PART * high) else float(low)
-    return NoiseRate(rate, min(low, rate), max(float(high), rate))
+    part = low / max(FEWEST_WRONG, SMALL_PART * high)
+    above, said = (np.clip((part - start) / FADES, 0, 1) for start in (LESS_FROM, SAID_FROM))
+    return NoiseRate(rate, min(float(said * low), rate), max(float(high), rate)), float(1 - above)
 
 
 def _threshold(

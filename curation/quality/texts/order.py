@@ -1,9 +1,8 @@
 """Words in an order that the corpus does not know, and texts that end where none ends.
 
-Shuffled words: the mean association of neighbors (`words`) is far below that of the corpus, and
-no better than after shuffling the text's own words again. Cut texts: how much likelier the last
-word is at any place than at an end, from three sides: whether texts end without a stop, with this
-word, or with a word that is only the beginning of others.
+Shuffled words: see `disorder`. Cut texts: how much likelier the last word is at any place than at
+an end, from three sides: whether texts end without a stop, with this word, or with a word that is
+only the beginning of others.
 """
 
 from __future__ import annotations
@@ -14,16 +13,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..fences import fences
 from .check import Hits, shown
-from .words import END, START, Associations, Words
+from .disorder import disorder_hits
+from .words import Words
 
-FEWEST_TOKENS, FEWEST_TEXTS = 7, 100
-# Lists, names and numbers have no order that a corpus could know: so much must be frequent words.
-LEAST_KNOWN = 0.5
-# Quartile − 1.2 interquartile ranges is 2.3 deviations from the middle.
-REACH, SHUFFLES = 1.2, 24
-FAR = 3.0
+FEWEST_TEXTS = 100
 # Likelihood ratio of "cut" to "ended" that is believed, cut texts being rare.
 BELIEVED = 100.0
 FEWEST_SIGNS = 10
@@ -38,58 +32,10 @@ def order_hits(texts: Sequence[str], sound: np.ndarray) -> list[Hits]:
     if len(texts) < FEWEST_TEXTS:
         return []
     words = Words.of(texts)
-    shuffled = _shuffled(texts, words)
+    shuffled = disorder_hits(texts, words)
     whole = sound.copy()
     whole[list(shuffled.words)] = False
     return [shuffled, _cut(texts, words, whole)]
-
-
-def _shuffled(texts: Sequence[str], words: Words) -> Hits:
-    associations = Associations(words)
-    inner = words.tokens[:-1] != END
-    firsts, seconds = words.tokens[:-1][inner], words.tokens[1:][inner]
-    rows = words.rows[:-1][inner]
-    sizes = np.bincount(rows, minlength=len(texts))
-    means = np.bincount(rows, associations.of(firsts, seconds), minlength=len(texts)) / sizes
-    long = sizes > FEWEST_TOKENS
-    lower, _ = fences(means[long], reach=REACH, least=0.2)
-    middle = float(np.median(means[long])) if long.any() else 0.0
-    starts = np.searchsorted(words.rows, np.arange(len(texts) + 1))
-    found = {}
-    for row in np.flatnonzero(long & (means < lower)).tolist():
-        tokens = words.tokens[starts[row] : starts[row + 1]]
-        if _known(tokens, words) >= LEAST_KNOWN and means[row] < _shuffled_limit(
-            tokens, associations, middle, row
-        ):
-            found[row] = (
-                "the order of its words is as unusual as if they were shuffled "
-                f"(association {means[row]:.1f}, corpus limit {lower:.1f})"
-            )
-    return Hits("shuffled words", "word order", found, 0.3, 0.05)
-
-
-def _known(tokens: np.ndarray, words: Words) -> float:
-    """Share of a text that is words and stops of which the order can be known."""
-    return float(words.frequent[tokens[1:-1]].mean())
-
-
-def _shuffled_limit(
-    tokens: np.ndarray, associations: Associations, middle: float, seed: int
-) -> float:
-    """Return what the same words reach shuffled: their mean, and deviations that grow with length.
-
-    Few words in order are two deviations above their mean, a hundred are fifteen. Of 39,697 clean
-    texts of four sets 15 stay below this line, of 130 shuffled ones of twelve sets 49. Where the
-    corpus, whose middle is given, lies far from any shuffled text, more is allowed.
-    """
-    rng = np.random.default_rng(seed)
-    drawn = np.stack([rng.permutation(tokens[1:-1]) for _ in range(SHUFFLES)])
-    edge = np.ones((SHUFFLES, 1), dtype=np.int64)
-    whole = np.concatenate([START * edge, drawn, END * edge], axis=1)
-    values = associations.of(whole[:, :-1].ravel(), whole[:, 1:].ravel(), own=False)
-    means = values.reshape(SHUFFLES, -1).mean(axis=1)
-    room = (0.04 * len(tokens) - 0.6) * (means.std() + 0.05)
-    return float(means.mean() + room + 0.5 * max(0.0, middle - means.mean() - FAR))
 
 
 def _cut(texts: Sequence[str], words: Words, sound: np.ndarray) -> Hits:

@@ -38,6 +38,8 @@ class Words:
         The last token of each text, "" without any.
     spread : Counter of str
         In how many texts each token stands.
+    numbers : dict of str to int
+        The type of each token.
     """
 
     tokens: np.ndarray
@@ -45,6 +47,7 @@ class Words:
     frequent: np.ndarray
     lasts: list[str]
     spread: Counter[str]
+    numbers: dict[str, int]
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> Words:
@@ -56,15 +59,25 @@ class Words:
             word: types.setdefault(word if count >= FREQUENT else _class(word), len(types))
             for word, count in spread.items()
         }
-        tokens = np.array(
-            [number for words in found for number in (START, *map(known.__getitem__, words), END)],
-            dtype=np.int64,
-        )
-        lengths = np.array([len(words) + 2 for words in found], dtype=np.int64)
+        tokens, rows = _numbered(found, known)
         lasts = [words[-1] if words else "" for words in found]
-        rows = np.repeat(np.arange(len(found)), lengths)
         frequent = np.array([word[-1:] != "\n" and word[:1].isalpha() for word in types])
-        return cls(tokens, rows, frequent, lasts, spread)
+        return cls(tokens, rows, frequent, lasts, spread, known)
+
+    def read(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return `tokens` and `rows` of other texts, without the tokens that are not known."""
+        found = [_ends(TOKEN.findall(text)) for text in texts]
+        return _numbered(
+            [[word for word in words if word in self.numbers] for words in found], self.numbers
+        )
+
+
+def _numbered(texts: list[list[str]], numbers: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
+    lengths = np.array([len(words) + 2 for words in texts], dtype=np.int64)
+    tokens = [
+        number for words in texts for number in (START, *map(numbers.__getitem__, words), END)
+    ]
+    return np.array(tokens, dtype=np.int64), np.repeat(np.arange(len(texts)), lengths)
 
 
 def _ends(words: list[str]) -> list[str]:
