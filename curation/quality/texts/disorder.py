@@ -39,8 +39,8 @@ def disorder_hits(texts: Sequence[str], words: Words) -> Hits:
     order = _Order(words)
     sizes, signs = order.signs(words.tokens, words.rows, len(texts), own=True)
     known = np.bincount(words.rows, words.frequent[words.tokens], minlength=len(texts))
-    could = (sizes >= FEWEST_TOKENS) & (known >= LEAST_KNOWN * (sizes - 1))
-    rows = [row for row in np.flatnonzero(could) if len(texts[row].split()) >= FEWEST_WORDS]
+    could = np.flatnonzero((sizes >= FEWEST_TOKENS) & (known >= LEAST_KNOWN * (sizes - 1)))
+    rows = [row for row in could.tolist() if len(texts[row].split()) >= FEWEST_WORDS]
     if len(rows) >= FEWEST_TEXTS:
         log_odds = _as_if_shuffled(texts, words, order, signs, rows)
         for at in np.flatnonzero(log_odds > BELIEVED).tolist():

@@ -127,6 +127,19 @@ def test_nothing_else_weighs_where_some_labels_are_surely_wrong():
     assert decide(scores, doubt, none_wrong=0.9) == some
 
 
+def test_no_last_digit_decides_whether_the_range_begins_at_0():
+    u = np.random.default_rng(0).normal(-2, 2, 2000)
+    doubt = np.diag([0.5, 0.04])
+    shifts = np.linspace(-5, 1, 121)
+    found = [decide(sigmoid(-(u + shift)), doubt, none_wrong=0.5) for shift in shifts]
+    reaches = np.array([one.reaches_none for one in found])
+    lows = np.array([one.noise_rate.low for one in found])
+    assert (reaches[0], reaches[-1], lows[0]) == (1, 0, 0)
+    assert np.abs(np.diff(reaches)).max() < 0.1  # with a step it would be 1
+    assert np.abs(np.diff(lows)).max() < 0.02  # and so much as the lowest lower end
+    np.testing.assert_allclose([one.none_wrong for one in found], 0.5 * reaches)
+
+
 def test_what_is_said_takes_in_that_nothing_may_be_wrong():
     u = np.random.default_rng(0).normal(-4, 2, 2000)
     doubt, scores = np.diag([4.0, 0.04]), sigmoid(-u)

@@ -199,6 +199,15 @@ def test_shuffled_words_are_found_where_order_is_known():
     assert not named - set(rows.tolist())
 
 
+def test_a_list_without_an_order_has_no_word_out_of_order():
+    rng = np.random.default_rng(0)
+    words = [word.lower().strip(".,") for sentence in SENTENCES for word in sentence.split()]
+    texts = [
+        " ".join(words[place] for place in rng.permutation(len(words))[:12]) for _ in range(300)
+    ]
+    assert "word order" not in find_quality_issues(texts, kind="text").counts()
+
+
 def test_cut_texts_are_found_where_texts_end_with_a_stop():
     texts = list(SENTENCES)
     texts[7], texts[9] = texts[7][:24], texts[9][:-12]
