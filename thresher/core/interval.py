@@ -9,19 +9,22 @@ import numpy as np
 Z = 1.959963984540054  # of a 95 % interval
 
 
-def wilson_interval(successes: float, trials: float) -> tuple[float, float]:
-    """Return the 95 % score interval of a share (Wilson, 1927); (0, 1) without trials.
+def wilson_interval(successes: float, trials: float, *, z: float = Z) -> tuple[float, float]:
+    """Return the score interval of a share (Wilson, 1927), by default of 95 %.
 
     Parameters
     ----------
     successes, trials : float
-        Need not be whole: effective numbers of a weighted or clustered sample are fine.
+        Need not be whole: effective numbers of a weighted or clustered sample are fine. Without
+        trials it is (0, 1).
+    z : float
+        Standard errors on either side; 1.2816 gives 80 %.
     """
     if trials <= 0:
         return 0.0, 1.0
-    share, spread = successes / trials, Z * Z / trials
+    share, spread = successes / trials, z * z / trials
     center = (share + spread / 2) / (1 + spread)
-    half = Z / (1 + spread) * math.sqrt(share * (1 - share) / trials + spread / (4 * trials))
+    half = z / (1 + spread) * math.sqrt(share * (1 - share) / trials + spread / (4 * trials))
     # The limits at 0 and 1 are exact; computed, they are off in the last bit.
     low = center - half if share > 0 else 0.0
     high = center + half if share < 1 else 1.0

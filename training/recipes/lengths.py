@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from ..models import CompactModel
+from ..plans import Plan
 from ..torch_runtime.flops import count_flops
-from .plans import Plan
 
 REFERENCE_CORES = 2
 TINY_IMAGE = 16

@@ -20,8 +20,8 @@ from thresher.core.signatures import checked
 from ..loop.options import TrainingOptions
 from ..models import CompactModel, compact_model
 from ..models.families import AXES
+from ..plans import PLANS, Plan
 from .lengths import REFERENCE_CORES, TINY_IMAGE, Epoch, usual_epochs
-from .plans import PLANS, Plan
 
 ROLES = ("teacher", "student")
 _SMALLEST_BATCH = 16

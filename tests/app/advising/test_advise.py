@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import subprocess
+import sys
 
 import datasets
 import numpy as np
+import PIL.Image
 import pytest
 
 from tests.app.conftest import call_thresher
@@ -67,20 +71,72 @@ def test_wrong_labels_are_seen_where_the_evidence_is_sure(tmp_path):
     assert "would leave none out" in by_name(clean)["leave out wrong labels"].evidence
 
 
-def test_probes_that_cost_too_much_are_not_made(tmp_path):
+def test_probes_that_cost_too_much_are_not_made_and_other_sets_tell(tmp_path):
     found = advise(blobs(400, 3, 6, 2.0), out=tmp_path / "a", bottleneck="cost", share=0.001)
-    assert found.levers[-1].name == "train on a core set of half the rows"
-    assert found.levers[-1].verdict == "not probed"
-    assert "--share allows more" in found.levers[-1].evidence
-    assert "1 more would take longer to probe" in found.text
+    levers = by_name(found)
+    told = levers["train on a core set of half the rows"].evidence
+    assert told.endswith("what choosing recovered of that on other sets")
+    epochs = levers["train for half the epochs"].evidence
+    assert epochs == "not probed on these rows: what other sets lost"
     assert not (tmp_path / "a" / "probes" / "core-set").exists()
+    assert not (tmp_path / "a" / "probes" / "epochs").exists()
+    allowed = advise(blobs(400, 3, 6, 2.0), out=tmp_path / "a", bottleneck="cost", share=1)
+    assert (
+        "core sets against random halves" in allowed.levers[-1].evidence
+        or (tmp_path / "a" / "probes" / "core-set").exists()
+    )
+    assert "small networks on" in by_name(allowed)["train for half the epochs"].evidence
 
 
 def test_bytes_are_counted_where_size_is_asked_for_and_rows_are_left_alone(tmp_path):
     found = advise(blobs(400, 3, 6, 2.0), out=tmp_path / "a", bottleneck="size", share=0.001)
     assert [lever.probed for lever in found.levers] == [True, True]
-    assert "counted from the parameters" in found.levers[0].evidence
+    assert "counted from the weights" in found.levers[0].evidence
     assert not (tmp_path / "a" / "probes" / "sample").exists()
+
+
+def test_latency_is_that_of_other_sets_where_timing_takes_too_long(tmp_path):
+    found = advise(blobs(400, 3, 6, 2.0), out=tmp_path / "a", bottleneck="latency", share=0.01)
+    assert len(found.levers) == 4
+    assert "as on other sets" in by_name(found)["send rows in batches"].evidence
+
+
+def test_nothing_that_the_least_probes_need_loads_torch(tmp_path):
+    rows = tmp_path / "rows.csv"
+    blobs(300, 3, 4, 2.0).to_csv(rows)
+    code = (
+        "import sys; from thresher.app import advise\n"
+        f"for one in ('size', 'latency', 'cost', 'labels'):\n"
+        f"    advise({str(rows)!r}, out={str(tmp_path / 'a')!r}, bottleneck=one)\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_images_are_judged_with_augmented_ones_beside_them(tmp_path):
+    rng = np.random.default_rng(0)
+    codes = rng.integers(2, size=260)
+    images = []
+    for code in codes:
+        pixels = rng.integers(60, 150, (32, 32, 3)).astype(np.uint8)
+        left, top = rng.integers(2, 18, 2)
+        wide, high = (12, 4) if code else (4, 12)
+        pixels[top : top + high, left : left + wide] += 60
+        stream = io.BytesIO()
+        PIL.Image.fromarray(pixels).save(stream, "png")
+        images.append({"bytes": stream.getvalue(), "path": None})
+    rows = datasets.Dataset.from_dict(
+        {"image": images, "label": codes.tolist()},
+        features=datasets.Features(
+            {"image": datasets.Image(), "label": datasets.ClassLabel(names=["high", "wide"])}
+        ),
+    )
+    found = advise(rows, out=tmp_path / "a", bottleneck="labels", share=1)
+    lever = by_name(found)["augment the training images"]
+    assert lever.probed
+    assert "views of them beside them" in lever.evidence
+    assert lever.points.low < lever.points.value < lever.points.high
+    assert lever.acts_on == ("labels",)
 
 
 def test_a_stopped_advice_goes_on_where_it_was(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import nnls
 
 from thresher.app.advising.curve import Curve
 from thresher.app.advising.power_law import RATES, PowerLaw, fit_power_law, resampled_laws
@@ -46,9 +47,29 @@ def test_equal_repeats_have_no_spread_and_unequal_ones_have():
 
 def test_points_of_a_curve_are_those_of_its_law():
     law = PowerLaw(0.05, 1.2, float(RATES[30]))
-    curve = Curve(SIZES.astype(int), np.stack([law(SIZES)] * 5, axis=1), 2000)
+    curve = Curve(SIZES.astype(int), np.stack([law(SIZES)] * 5, axis=1), 2000, 2000)
     gain = curve.points(2000, 4000)
     expected = 100 * float(law(2000) - law(4000))
     assert gain.value == pytest.approx(expected, abs=1e-3)
     assert gain.high - gain.low == pytest.approx(0, abs=1e-6)
     assert curve.slope(2000) == pytest.approx(100 * float(law(1000) - law(2000)), abs=1e-3)
+
+
+def test_half_of_rows_with_copies_is_more_than_half_of_the_different_ones():
+    errors = np.stack([PowerLaw(0.05, 1.2, float(RATES[30]))(SIZES)] * 5, axis=1)
+    assert Curve(SIZES.astype(int), errors, 2000, 2000).half == 1000
+    assert Curve(SIZES.astype(int), errors, 1500, 2000).half == 1000
+    assert Curve(SIZES.astype(int), errors, 800, 2000).half == 800
+
+
+def test_the_fit_is_that_of_bounded_least_squares():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        sizes = np.unique(rng.integers(10, 1000, 6)).astype(float)
+        errors = 0.1 * rng.random(len(sizes)) + rng.random() * sizes ** -rng.random()
+        found = fit_power_law(sizes, errors)
+        residual = min(
+            nnls(np.stack([np.ones(len(sizes)), (sizes / sizes[0]) ** -rate], axis=1), errors)[1]
+            for rate in RATES
+        )
+        assert np.linalg.norm(found(sizes) - errors) == pytest.approx(residual, abs=1e-9)

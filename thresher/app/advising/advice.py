@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +20,22 @@ from ..stages import Done, RunFolder, open_run
 from ..steps.load import Source, load_rows
 from ..trainable import check_trainable
 from .choosing import choose_bottleneck, said, sentences
-from .files import cache_lever
-from .full_run import Purse, probed_rows, run_cpu_seconds
+from .files import EXPORT_S
+from .full_run import Purse, measure_slowness, probed_rows, run_cpu_seconds
+from .inputs import pixels_of
 from .levers import BOTTLENECKS, Bottleneck, Lever, ranked
 from .probes import (
+    EPOCHS_S,
     levers_of,
     levers_on_files,
     probe_copies,
     probe_curve,
+    probe_epochs,
     probe_files,
     probe_halves,
     probe_labels,
     probe_sample,
+    probe_views,
 )
 from .sample import labeled_rows
 
@@ -147,8 +152,9 @@ def advise(
 
 
 def _advise(run: RunFolder, loaded: Done[LoadedDataset], asked: str, *, share: float) -> Advice:
-    expected = _expected(run, loaded.value)
-    purse = Purse(share * expected)
+    start, slowness = time.process_time(), measure_slowness()
+    expected = slowness * _usual_cost(run, loaded.value)
+    purse = Purse(share * expected, slowness=slowness)
     message(
         f"a full run takes about {expected:,.0f} CPU-seconds; advice may take {purse.seconds:.1f}"
     )
@@ -157,11 +163,11 @@ def _advise(run: RunFolder, loaded: Done[LoadedDataset], asked: str, *, share: f
     measured = {"cost": expected}
     copied = probe_copies(run, loaded)
     purse.pay(copied)
-    levers = [*levers_of(copied), cache_lever(copied.value["equal"])]
+    levers = levers_of(copied)
     if {"labels", "cost"} & set(wanted):
         levers += _probe_rows(run, loaded, copied, purse, wanted, measured)
     if {"size", "latency"} & set(wanted):
-        levers += _probe_files(run, loaded, purse, measured, asked=asked != "auto")
+        levers += _probe_files(run, loaded, copied, purse, measured)
     chosen = choose_bottleneck(measured) if asked == "auto" else Bottleneck(asked)
     acting = ranked(levers, chosen.name)
     advice = Advice(
@@ -170,7 +176,8 @@ def _advise(run: RunFolder, loaded: Done[LoadedDataset], asked: str, *, share: f
         levers=acting,
         others=tuple(lever for lever in levers if lever not in acting),
         run_cpu_s=expected,
-        spent_cpu_s=purse.spent,
+        # What is loaded on the way costs too; a call that goes on has stages that cost before.
+        spent_cpu_s=max(purse.spent, time.process_time() - start),
         folder=run.folder,
     )
     write_json(run.folder / FILE, advice.to_json())
@@ -186,42 +193,47 @@ def _probe_rows(
     measured: dict[str, float],
 ) -> list[Lever]:
     """Make the probes of rows, those that say most for their cost first."""
-    most = probed_rows(loaded.value.schema.modality, seconds=purse.seconds)
+    modality = loaded.value.schema.modality
+    seconds = purse.seconds / purse.slowness - (EPOCHS_S if "cost" in wanted else 0.0)
+    most = probed_rows(modality, seconds=seconds)
     sample = probe_sample(run, loaded, copied, most=most)
-    curve = probe_curve(run, sample)
+    curve = probe_curve(run, sample, modality=modality)
     found = [curve, *([probe_labels(run, sample)] if "labels" in wanted else [])]
     purse.pay(sample)
     for done in found:
         purse.pay(done)
     measured["labels"] = curve.value["gain"]
     levers = [lever for done in found for lever in levers_of(done)]
-    return [*levers, *probe_halves(run, sample, curve, purse, wanted)]
+    if "cost" in wanted:
+        levers.append(probe_epochs(run, sample, purse, modality=modality))
+    levers += probe_halves(run, sample, curve, purse, wanted)
+    if "labels" in wanted and modality == "image":
+        levers.append(probe_views(run, loaded, copied, purse, most=most))
+    return levers
 
 
 def _probe_files(
     run: RunFolder,
     loaded: Done[LoadedDataset],
+    copied: Done[dict[str, Any]],
     purse: Purse,
     measured: dict[str, float],
-    *,
-    asked: bool,
 ) -> list[Lever]:
-    files = probe_files(run, loaded, purse, asked=asked)
-    if files is not None:
-        purse.pay(files)
-        student = files.value["costs"]["student"]
-        measured["size"] = student["bytes"]
-        if student["single_ms"] is not None:
-            measured["latency"] = student["single_ms"]
-    return levers_on_files(files, purse, modality=loaded.value.schema.modality)
+    timed = purse.allows(EXPORT_S)
+    why = "" if timed else purse.refusal(EXPORT_S)
+    files = probe_files(run, loaded, timed=timed)
+    purse.pay(files)
+    student = files.value["costs"]["student"]
+    measured["size"] = student["bytes"]
+    if student["single_ms"] is not None:
+        measured["latency"] = student["single_ms"]
+    modality = loaded.value.schema.modality
+    return levers_on_files(files, modality=modality, equal=copied.value["equal"], why=why)
 
 
-def _expected(run: RunFolder, loaded: LoadedDataset) -> float:
-    pixels = 1
-    if loaded.schema.modality == "image":
-        # Only now, since it loads torch.
-        from .inputs import pixels_of
-
-        pixels = pixels_of(loaded, run.settings.data, device=run.device.value)
-    rows = len(labeled_rows(loaded))
-    return run_cpu_seconds(loaded.schema.modality, rows=rows, pixels=pixels)
+def _usual_cost(run: RunFolder, loaded: LoadedDataset) -> float:
+    return run_cpu_seconds(
+        loaded.schema.modality,
+        rows=len(labeled_rows(loaded)),
+        pixels=pixels_of(loaded, run.settings.data, device=run.device.value),
+    )

@@ -11,7 +11,7 @@ from curation import content_keys, find_exact_duplicates, find_near_duplicates, 
 from ...core.columns import read_texts, take_rows
 from ...core.interval import wilson_interval
 from ...core.loaded import LoadedDataset
-from .levers import Estimate, Lever
+from .levers import Z80, Estimate, Lever
 from .sample import labeled_rows
 from .transfer import widened
 
@@ -45,7 +45,7 @@ class Copies:
     def lever(self) -> Lever:
         """Say what leaving them out would save."""
         count = len(self.positions)
-        low, high = wilson_interval(count, self.rows)
+        low, high = wilson_interval(count, self.rows, z=Z80)
         return Lever(
             name="leave out copies",
             command="thresher curate",

@@ -10,7 +10,7 @@ import numpy as np
 from .levers import Estimate, Lever
 from .power_law import PowerLaw, resampled_laws
 from .sample import Sample
-from .transfer import widened
+from .transfer import learned, widened
 
 SHARES = (0.1, 0.18, 0.32, 0.56, 1.0)
 DRAWS = 200
@@ -25,12 +25,15 @@ class Curve:
     sizes : ndarray of int, shape (k,)
     errors : ndarray of float64, shape (k, repeats)
     of : int
-        Labeled training rows in all.
+        Labeled training rows in all, without copies.
+    given : int
+        Labeled training rows in all, copies among them.
     """
 
     sizes: np.ndarray
     errors: np.ndarray
     of: int
+    given: int
 
     @cached_property
     def laws(self) -> list[PowerLaw]:
@@ -47,6 +50,11 @@ class Curve:
         """Return the points that half of `n` rows lose."""
         return -self.points(n, n / 2).value
 
+    @property
+    def half(self) -> int:
+        """Half of the rows given: of many copies, more than half of the different ones."""
+        return min(self.of, self.given // 2)
+
 
 def measure_curve(sample: Sample) -> Curve:
     """Fit the head to growing parts of each repeat's rows, and count its errors."""
@@ -57,12 +65,13 @@ def measure_curve(sample: Sample) -> Curve:
             for size in sizes
         ]
     )
-    return Curve(sizes, errors, sample.of)
+    return Curve(sizes, errors, sample.of, sample.given)
 
 
-def more_labels(curve: Curve) -> Lever:
+def more_labels(curve: Curve, modality: str) -> Lever:
     """Say what twice as many labels would win."""
-    gain = curve.points(curve.of, 2 * curve.of)
+    # Twice as many different ones: further rows come as copied as these.
+    gain = learned(curve.points(curve.of, 2 * curve.of), modality)
     return Lever(
         name="label twice as many rows",
         command="thresher label init, then thresher label next",
@@ -71,7 +80,7 @@ def more_labels(curve: Curve) -> Lever:
         points=widened(gain, "more labels"),
         cost=1.0,
         evidence=f"{_told(curve)}, extrapolated from {curve.of:,} to {2 * curve.of:,} rows",
-        labels=curve.of,
+        labels=curve.given,
     )
 
 

@@ -1,48 +1,51 @@
 """Probe of the files: bytes and milliseconds of untrained networks are those of trained ones.
 
-Teacher and student are built as a run builds them, exported, and timed; the student also in
-integers and pruned. Where that would cost too much, bytes are counted from the parameters.
+Where the advice may take the time, teacher and student are built as a run builds them, exported and
+timed, the student also in integers. Else bytes are counted from the recipes' weights, and times are
+those of other sets.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from .levers import Z80, Estimate, Lever, unprobed
+from .levers import Estimate, Lever
+from .transfer import (
+    INTEGERS,
+    MOST_BY_INTEGERS,
+    STUDENT_POINTS,
+    STUDENT_SIZE,
+    USUAL_TIMES,
+    Doublings,
+)
+from .weights import count_weights
 
-EXPORT_S, COUNT_S = 12.0, 1.6
+EXPORT_S = 12.0
 # Bytes that a file has beside its weights: the graph, names and the description.
 FLOAT_BYTES = 1_000
 INTEGER_BYTES = MappingProxyType({"features": 3_500, "text": 4_500, "image": 9_000})
-# A run takes the smallest student that loses about a point to its teacher, at worst the teacher: of
-# how many times smaller the usual student is, which power is left, and the points it changes. On
-# the sets tuned on texts mostly needed a larger one, and tables none; images are taken between.
-STUDENT = MappingProxyType(
-    {
-        "text": (0.4, Estimate.around(-0.5, 1.3)),
-        "features": (1.0, Estimate.around(0.5, 1.6)),
-        "image": (0.7, Estimate.around(-0.5, 1.3)),
-    }
-)
-# A file of much weight and little else becomes so many times smaller in integers.
-MOST_BY_INTEGERS = 4.0
-# Points that the other steps changed on the sets tuned on.
-INTEGERS = Estimate.around(-0.1, 0.2)
-PRUNED = Estimate.around(-0.5, 0.8)
-SHARE_PRUNED = 0.5
 BATCH = 64
+# Milliseconds to make a row's key and look it up in `lifecycle.serving.cache`.
+CACHE_MS = MappingProxyType({"text": 0.006, "features": 0.0035, "image": 0.01})
+# Doublings by which times of untrained files, measured once, miss those of trained ones.
+TIMED = 0.35
+NO_POINTS = Estimate(0.0, 0.0, 0.0)
+STUDENT = "take the compact student", "thresher run"
+IN_INTEGERS = "take the student in integers", "thresher run"
+BATCHES = "send rows in batches", "thresher serve --plan"
+KEPT = "cache equal requests", "thresher serve --cache"
 
 
 @dataclass(frozen=True)
 class Costs:
     """Of one file: bytes, and milliseconds a row one at a time and in batches of `BATCH`.
 
-    Where nothing was timed, the bytes were counted from the parameters.
+    Where nothing was timed, the bytes were counted from the weights.
     """
 
     bytes: float
@@ -50,124 +53,144 @@ class Costs:
     batched_ms: float | None = None
 
 
-@dataclass(frozen=True)
-class Step:
-    """From one file to another: its name, how it is done, and the points it changes.
+def size_levers(costs: Mapping[str, Costs], modality: str) -> list[Lever]:
+    """Return the levers on bytes.
 
-    Those of the student are `STUDENT`.
+    Parameters
+    ----------
+    costs : mapping of str to Costs
+        Of ``"teacher"``, ``"student"`` and ``"int8"``.
+    modality : str
     """
+    teacher, student, integers = (costs[name].bytes for name in ("teacher", "student", "int8"))
+    how = "counted from the weights" if costs["student"].single_ms is None else "untrained files"
+    usual = teacher / student
+    # At worst the teacher, which is as large as itself.
+    smaller = Estimate(usual ** STUDENT_SIZE[modality], 1.0, usual * 1.1)
+    # Of a larger student weights are a larger part.
+    times = student / integers
+    by_integers = Estimate(times, times / 1.13, max(1.13 * times, MOST_BY_INTEGERS))
+    return [
+        _lever(
+            STUDENT,
+            "size",
+            smaller,
+            STUDENT_POINTS[modality],
+            f"{teacher / 1e6:.3g} MB become {student / 1e6:.3g} MB ({how}); a run takes a larger "
+            "student where this one loses more than about a point",
+        ),
+        _lever(
+            IN_INTEGERS,
+            "size",
+            by_integers,
+            INTEGERS,
+            f"{student / 1e6:.3g} MB become {integers / 1e6:.3g} MB ({how}); points are what other "
+            "sets changed",
+        ),
+    ]
 
-    large: str
-    small: str
-    points: Estimate | None
-    name: str
-    command: str
 
+def latency_levers(
+    costs: Mapping[str, Costs] | None, modality: str, *, equal: float, why: str
+) -> list[Lever]:
+    """Return the levers on time: of timed files, or as on other sets, and then says why.
 
-STEPS = (
-    Step("teacher", "student", None, "take the compact student", "thresher run"),
-    Step("student", "int8", INTEGERS, "take the student in integers", "thresher run"),
-    Step("student", "pruned", PRUNED, "prune half of the student", "thresher search --prune 0.5"),
-)
-BATCHES = "send rows in batches", "thresher serve --plan", ("latency",)
-
-
-def file_levers(costs: Mapping[str, Costs], modality: str, why: str) -> list[Lever]:
-    """Return the levers on files; those on time are unprobed, for this reason, where none was."""
-    steps = [step for step in STEPS if step.small in costs]
-    found = [_size(step, modality, costs) for step in steps]
-    student = costs["student"]
-    if student.single_ms is None or student.batched_ms is None:
-        found += [unprobed(step.name, step.command, ("latency",), why) for step in steps]
-        return [*found, unprobed(*BATCHES, why)]
-    found += [_latency(step, modality, costs) for step in steps]
-    batches = Lever(
-        *BATCHES,
-        times=_around(student.single_ms / student.batched_ms, 0.25),
-        points=Estimate(0.0, 0.0, 0.0),
-        cost=0.0,
-        evidence=f"the student takes {student.single_ms:.3f} ms for a row alone and "
-        f"{student.batched_ms:.3f} ms in batches of {BATCH}",
+    Parameters
+    ----------
+    costs : mapping of str to Costs or None
+    modality : str
+    equal : float
+        Share of the rows that equals an earlier one.
+    why : str
+        Why nothing was timed.
+    """
+    usual = USUAL_TIMES[modality]
+    if costs is None or costs["student"].single_ms is None:
+        told = f"not timed: {why}; as on other sets"
+        found = [
+            _lever(STUDENT, "latency", usual.student.times(), STUDENT_POINTS[modality], told),
+            _lever(IN_INTEGERS, "latency", usual.integers.times(), INTEGERS, told),
+            _lever(BATCHES, "latency", usual.batches.times(), NO_POINTS, told),
+        ]
+        return [*found, _cached(equal, usual.student_ms, key_ms=CACHE_MS[modality])]
+    teacher, student, integers = (
+        costs[name].single_ms or 0.0 for name in ("teacher", "student", "int8")
     )
-    return [*found, batches]
+    batched = costs["student"].batched_ms or student
+    return [
+        _lever(
+            STUDENT,
+            "latency",
+            # A larger student may be needed, at worst the teacher.
+            _wide(teacher / student, with_none=True),
+            STUDENT_POINTS[modality],
+            f"{teacher:.3f} ms a row become {student:.3f} ms, measured on untrained files",
+        ),
+        _lever(
+            IN_INTEGERS,
+            "latency",
+            _wide(student / integers),
+            INTEGERS,
+            f"{student:.3f} ms a row become {integers:.3f} ms, measured on untrained files",
+        ),
+        _lever(
+            BATCHES,
+            "latency",
+            _wide(student / batched),
+            NO_POINTS,
+            f"the student takes {student:.3f} ms for a row alone and {batched:.3f} ms in batches "
+            f"of {BATCH}",
+        ),
+        _cached(equal, student, key_ms=CACHE_MS[modality]),
+    ]
 
 
-def cache_lever(equal: float) -> Lever:
-    """Say what a cache would save, if requests were like the rows."""
+def _wide(ratio: float, *, with_none: bool = False) -> Estimate:
+    found = Doublings(math.log2(ratio), TIMED).times()
+    if not with_none:
+        return found
+    return Estimate(ratio, min(found.low, 1.0), max(found.high, 1.0))
+
+
+def _cached(equal: float, student_ms: float, *, key_ms: float) -> Lever:
+    """Say what a cache would save, if requests were like the rows: it costs a key for each."""
+    times = student_ms / (key_ms + (1 - min(equal, 0.99)) * student_ms)
+    return _lever(
+        KEPT,
+        "latency",
+        Doublings(math.log2(times), TIMED).times(),
+        NO_POINTS,
+        f"{equal:.1%} of the rows equal an earlier one, if requests are like them; a key takes "
+        f"{key_ms:.4f} ms and the student about {student_ms:.3f} ms",
+    )
+
+
+def _lever(
+    named: tuple[str, str], acts_on: str, times: Estimate, points: Estimate, evidence: str
+) -> Lever:
+    name, command = named
     return Lever(
-        name="cache equal requests",
-        command="thresher serve --cache",
-        acts_on=("latency",),
-        times=_around(1 / (1 - min(equal, 0.99)), 0.02),
-        points=Estimate(0.0, 0.0, 0.0),
-        cost=0.0,
-        evidence=f"{equal:.1%} of the rows equal an earlier one, if requests are like them",
-    )
-
-
-def _size(step: Step, modality: str, costs: Mapping[str, Costs]) -> Lever:
-    before, after = costs[step.large], costs[step.small]
-    counted = after.single_ms is None
-    how = "counted from the parameters" if counted else "measured on untrained files"
-    said = f"{before.bytes / 1e6:.3g} MB become {after.bytes / 1e6:.3g} MB ({how})"
-    times = _around(before.bytes / after.bytes, 0.1 if counted else 0.02)
-    return _lever(step, "size", times, modality, said)
-
-
-def _latency(step: Step, modality: str, costs: Mapping[str, Costs]) -> Lever:
-    before, after = costs[step.large], costs[step.small]
-    assert before.single_ms is not None  # all files are timed, or none
-    assert after.single_ms is not None
-    said = (
-        f"{before.single_ms:.3f} ms a row become {after.single_ms:.3f} ms, measured on untrained "
-        "files"
-    )
-    times = _around(before.single_ms / after.single_ms, 0.2)
-    return _lever(step, "latency", times, modality, said)
-
-
-def _lever(step: Step, acts_on: str, measured: Estimate, modality: str, said: str) -> Lever:
-    times, points = _changes(step, measured, modality)
-    return Lever(
-        name=step.name,
-        command=step.command,
+        name=name,
+        command=command,
         acts_on=(acts_on,),
         times=times,
         points=points,
         cost=0.0,
-        evidence=f"{said}{_more(step)}",
+        evidence=evidence,
     )
 
 
-def _more(step: Step) -> str:
-    if step.small == "student":
-        return "; a run takes a larger student where this one loses more than about a point"
-    return "; points are what other sets changed"
-
-
-def _changes(step: Step, found: Estimate, modality: str) -> tuple[Estimate, Estimate]:
-    """Return how many times less a step needs after training, and the points it changes."""
-    if step.points is None:
-        power, points = STUDENT[modality]
-        return Estimate(max(1.0, found.value**power), 1.0, max(1.0, found.high)), points
-    if step.small == "int8":
-        # Of a larger student weights are a larger part.
-        found = Estimate(found.value, found.low, max(found.high, MOST_BY_INTEGERS))
-    return found, step.points
-
-
-def _around(ratio: float, spread: float) -> Estimate:
-    factor = 1 + Z80 * spread
-    return Estimate(ratio, ratio / factor, ratio * factor)
-
-
 def count_files(modality: str, *, shape: tuple[int, ...], num_classes: int) -> dict[str, Costs]:
-    """Build teacher and student and count the bytes of their files."""
-    networks = _networks(modality, shape=shape, num_classes=num_classes)
-    counts = {name: sum(p.numel() for p in model.parameters()) for name, model in networks.items()}
-    sizes = {name: 4 * count + FLOAT_BYTES for name, count in counts.items()}
-    sizes["int8"] = counts["student"] + INTEGER_BYTES[modality]
-    return {name: Costs(float(size)) for name, size in sizes.items()}
+    """Count the bytes of the files of teacher and student from their weights."""
+    teacher, student = (
+        count_weights(modality, role, shape=shape, num_classes=num_classes)
+        for role in ("teacher", "student")
+    )
+    return {
+        "teacher": Costs(4.0 * teacher + FLOAT_BYTES),
+        "student": Costs(4.0 * student + FLOAT_BYTES),
+        "int8": Costs(float(student + INTEGER_BYTES[modality])),
+    }
 
 
 def measure_files(
@@ -186,13 +209,10 @@ def measure_files(
     folder : Path
         For the files.
     """
-    from training import export, prune, quantize
+    from training import export, quantize
 
     networks = _networks(modality, shape=shape, num_classes=num_classes)
     networks["int8"] = quantize(networks["student"], samples, method="ptq")
-    # Pruned networks are an extra: without it nothing is said of them.
-    if modality == "image" and find_spec("torch_pruning") is not None:
-        networks["pruned"] = prune(networks["student"], amount=SHARE_PRUNED, round_to=16).model
     classes = [str(code) for code in range(num_classes)]
     return {
         name: _timed(export(model, folder / name, classes=classes))
@@ -203,8 +223,8 @@ def measure_files(
 def _networks(modality: str, *, shape: tuple[int, ...], num_classes: int) -> dict[str, Any]:
     """Return teacher and student as a run's recipes build them with time enough."""
     from training import compact_model
+    from training.plans import PLANS
     from training.recipes.lengths import TINY_IMAGE
-    from training.recipes.plans import PLANS
 
     tiny = modality == "image" and min(shape[1:]) <= TINY_IMAGE
     plans = {role: PLANS[modality, role] for role in ("teacher", "student")}

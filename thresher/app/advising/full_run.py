@@ -1,13 +1,18 @@
 """What a full run will cost, before it starts, and how many rows may be probed for a part of it.
 
-The figures are CPU-seconds of whole runs with their defaults on one thread of a server CPU; they
-are an order of magnitude for other machines, and the ledger of the run says what it was.
+The figures are CPU-seconds of whole runs with their defaults on one thread of a quiet server CPU.
+Another machine, or one whose memory is busy with other work, takes longer for the same: a few steps
+of an optimizer on two million numbers, which is what most runs spend their time with, tell by how
+much.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from .sample import FEWEST, MOST
 
@@ -25,30 +30,56 @@ class Usual:
 
 
 USUAL = {
-    "text": Usual(10.0, 0.008, 600.0, 0.6, 0.0025),
-    "features": Usual(9.0, 0.0012, 300.0, 0.25, 0.0006),
-    "image": Usual(20.0, 1e-4, 1200.0, 2.0, 0.006),
+    "text": Usual(10.0, 0.008, 600.0, 0.5, 0.0015),
+    "features": Usual(9.0, 0.0012, 300.0, 0.1, 0.0008),
+    "image": Usual(20.0, 1e-4, 1200.0, 1.0, 0.003),
 }
 
 
+# CPU-milliseconds of `_step` on the machine of these figures, and steps that are timed elsewhere.
+STEP_MS, STEPS, NUMBERS = 1.75, 5, 2_000_000
+
+
 def run_cpu_seconds(modality: str, *, rows: int, pixels: int = 1) -> float:
-    """Return about what a run will cost."""
+    """Return about what a run will cost on the usual machine."""
     usual = USUAL[modality]
     return min(usual.most, usual.fixed + usual.each * rows * pixels)
 
 
+def measure_slowness() -> float:
+    """Return how many times longer this machine takes at present, by its CPU time; at least 0.5."""
+    weights = np.ones(NUMBERS, dtype=np.float32)
+    moments, times = np.ones_like(weights), []
+    for _ in range(STEPS):
+        start = time.thread_time()
+        _step(weights, moments)
+        times.append(1e3 * (time.thread_time() - start))
+    return max(0.5, float(np.median(times)) / STEP_MS)
+
+
+def _step(weights: np.ndarray, moments: np.ndarray) -> None:
+    moments *= 0.9
+    moments += 0.1
+    weights -= 1e-3 * moments
+
+
 def probed_rows(modality: str, *, seconds: float) -> int:
-    """Return how many rows the probes can look at in so many CPU-seconds."""
+    """Return how many rows the probes can look at in so many CPU-seconds of the usual machine."""
     usual = USUAL[modality]
     return int(min(MOST, max(2 * FEWEST, (seconds - usual.probe_fixed) / usual.probe_each)))
 
 
 @dataclass
 class Purse:
-    """CPU-seconds that the advice may take, and what its stages took of them."""
+    """CPU-seconds that the advice may take, and what its stages took of them.
+
+    What is planned is counted in seconds of the usual machine; this one takes `slowness` times as
+    long.
+    """
 
     seconds: float
     spent: float = 0.0
+    slowness: float = 1.0
 
     def pay(self, done: Any) -> None:
         """Count what a stage took."""
@@ -56,11 +87,11 @@ class Purse:
 
     def allows(self, planned: float) -> bool:
         """Tell whether a probe of this cost still fits."""
-        return self.spent + planned <= self.seconds
+        return self.spent + self.slowness * planned <= self.seconds
 
     def refusal(self, planned: float) -> str:
         """Say why a probe was not made."""
         return (
-            f"its probe takes about {planned:.1f} CPU-seconds; {self.spent:.1f} of "
+            f"its probe takes about {self.slowness * planned:.1f} CPU-seconds; {self.spent:.1f} of "
             f"{self.seconds:.1f} are spent (--share allows more)"
         )

@@ -136,9 +136,16 @@ def unprobed(name: str, command: str, acts_on: tuple[str, ...], why: str) -> Lev
 
 
 def ranked(levers: Sequence[Lever], bottleneck: str) -> tuple[Lever, ...]:
-    """Return the levers that act on a bottleneck, the best return first, unprobed ones last."""
+    """Return the levers that act on a bottleneck, the best return first, unprobed ones last.
+
+    Of equal returns the surer one comes first.
+    """
     acting = [lever for lever in levers if bottleneck in lever.acts_on]
-    return tuple(sorted(acting, key=lambda lever: (not lever.probed, -lever.returns, lever.name)))
+
+    def place(lever: Lever) -> tuple[bool, float, float, str]:
+        return not lever.probed, -round(lever.returns, 3), lever.worth.spread, lever.name
+
+    return tuple(sorted(acting, key=place))
 
 
 @dataclass(frozen=True, repr=False)

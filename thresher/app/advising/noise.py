@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from curation import find_label_issues
@@ -16,33 +18,55 @@ from .transfer import widened
 
 # Repeats in which what was found is left out.
 JUDGED = 5
+# Of the trial of a run, `thresher.app.steps.label_trial`, whose import loads PyTorch.
+FEWEST_ROWS, FEWEST_FLAGS, MOST_ROWS, SURE = 200, 10, 6000, 1.96
+NOTHING = Estimate(0.0, 0.0, 0.0)
 SCALES = 2.0 ** np.arange(0, 6)
 
 
 def wrong_labels(sample: Sample) -> Lever:
     """Say what leaving out the rows with a suspicious label would change, as a run does it.
 
-    A run leaves them out only where the evidence is sure (`choose_label_action`). Judged by the
-    share of other rows told right, whose own labels are wrong as often, so that differences come
-    out a little too small.
+    A run leaves them out where the evidence is sure (`choose_label_action`), and else where a trial
+    on held-out rows gains for sure (`judge_gains`); so the gain counts by how likely that is.
+    Judged by the share of other rows told right, whose own labels are wrong as often, so that
+    differences come out a little too small.
     """
     found = _find(sample.head)
     action = choose_label_action(found)
-    if action.value != "drop":
-        return _lever(Estimate(0.0, 0.0, 0.0), f"a run would leave none out: {action.reason}")
-    changes = []
-    for train, test in sample.splits[:JUDGED]:
-        flagged = _find(sample.head.part(train)).flagged
-        before = sample.head.right(train, test)
-        after = sample.head.right(train[~flagged], test)
-        changes.append(100 * (after.mean() - before.mean()))
-    mean, spread = float(np.mean(changes)), float(np.std(changes, ddof=1) / np.sqrt(len(changes)))
-    share = float(found.flagged.mean())
-    return _lever(
-        Estimate.around(mean, spread),
-        f"about {round(share * sample.of):,} labels look wrong ({share:.1%} of {len(sample):,} "
-        f"rows looked at); a head fitted without them changes by {mean:+.1f} points",
+    count = round(float(found.flagged.mean()) * sample.of)
+    if action.value != "drop" and count < FEWEST_FLAGS:
+        return _lever(NOTHING, f"a run would leave none out: {action.reason}")
+    gains = np.concatenate([_gains(sample, *split) for split in sample.splits[:JUDGED]])
+    # Repeats judge the same rows again: of the sample there are only so many.
+    spread = 100 * float(gains.std()) / math.sqrt(min(len(gains), len(sample)))
+    gain = Estimate.around(100 * float(gains.mean()), spread)
+    said = (
+        f"about {count:,} labels look wrong ({float(found.flagged.mean()):.1%} of {len(sample):,} "
+        f"rows looked at); a head fitted without them changes by {gain.value:+.1f} points"
     )
+    if action.value == "drop":
+        return _lever(gain, said)
+    chance = _chance_of_dropping(gain.value, float(gains.std()), rows=sample.of)
+    return _lever(
+        Estimate(chance * gain.value, min(0.0, gain.low * chance), max(0.0, gain.high)),
+        f"{said}, and a run's trial would leave them out with a probability of {chance:.2f}",
+    )
+
+
+def _gains(sample: Sample, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Return by how much a head without flagged rows is ahead on each held-out row."""
+    flagged = _find(sample.head.part(train)).flagged
+    before = sample.head.right(train, test)
+    return np.asarray(sample.head.right(train[~flagged], test).astype(float) - before)
+
+
+def _chance_of_dropping(gain: float, spread: float, *, rows: int) -> float:
+    """Return how likely a trial on so many rows finds this gain (points) beyond chance."""
+    if rows < FEWEST_ROWS or spread == 0:
+        return 0.0
+    error = 100 * spread / math.sqrt(min(rows, MOST_ROWS))
+    return 0.5 * (1 + math.erf((gain / error - SURE) / math.sqrt(2)))
 
 
 def _lever(points: Estimate, evidence: str) -> Lever:

@@ -15,17 +15,23 @@ from ...core.loaded import LoadedDataset
 from ..stages import Done, Notes, RunFolder
 from .copies import find_copies
 from .curve import Curve, measure_curve, more_labels
-from .files import COUNT_S, EXPORT_S, Costs, count_files, file_levers, measure_files
+from .epochs import fewer_epochs, unprobed_epochs
+from .files import Costs, count_files, latency_levers, measure_files, size_levers
 from .full_run import Purse
+from .inputs import example_inputs, shape_of
 from .levers import Lever, lever_from, unprobed
 from .noise import wrong_labels
-from .redundancy import chosen_labels, core_set, fewer_epochs
+from .redundancy import chosen_labels, core_set
 from .sample import Sample, draw
+from .views import augmentation
 
 CODE = ("thresher/core", "thresher/app/advising", "curation", "active_learning")
 FOUND = "found.json"
-# CPU-seconds of a choice of half the rows, for each row probed.
-CHOICE_S = 0.0012
+# CPU-seconds of choosing half of the rows and of small networks for fewer epochs, in all and for
+# each row probed; and of the views of images.
+CHOICE_S, CHOICE_EACH_S = 0.2, 0.0005
+EPOCHS_S, EPOCHS_EACH_S = 0.25, 0.0003
+VIEWS_S = 1.5
 
 
 def probe_sample(
@@ -63,17 +69,18 @@ def probe_copies(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[dict[str, 
     return _stage(run, "copies", work, needs=[loaded])
 
 
-def probe_curve(run: RunFolder, sample: Done[Sample]) -> Done[dict[str, Any]]:
+def probe_curve(run: RunFolder, sample: Done[Sample], *, modality: str) -> Done[dict[str, Any]]:
     """Measure the learning curve, and what more labels would win."""
 
     def work() -> dict[str, Any]:
         curve = measure_curve(sample.value)
         return {
-            "levers": [more_labels(curve).to_json()],
+            "levers": [more_labels(curve, modality).to_json()],
             "gain": curve.points(curve.of, 2 * curve.of).value,
             "sizes": curve.sizes.tolist(),
             "errors": curve.errors.tolist(),
             "of": curve.of,
+            "given": curve.given,
         }
 
     return _stage(run, "curve", work, needs=[sample])
@@ -96,13 +103,13 @@ def probe_halves(
     purse: Purse,
     wanted: Collection[str],
 ) -> list[Lever]:
-    """Try a core set and chosen labels, each where it still fits, and name what is not probed."""
-    planned = CHOICE_S * len(sample.value)
-    fitted = cache(lambda: curve_of(curve))  # its laws cost more than all else of a small probe
-    found = [fewer_epochs()]
-    for name, title, on, probe in (
-        ("core set", "train on a core set of half the rows", "cost", core_set),
-        ("chosen labels", "label half as many rows, chosen", "labels", chosen_labels),
+    """Try a core set and chosen labels, each where it still fits; else the learning curve tells."""
+    planned = CHOICE_S + CHOICE_EACH_S * len(sample.value)
+    fitted = cache(lambda: curve_of(curve))
+    found = []
+    for name, on, probe in (
+        ("core set", "cost", core_set),
+        ("chosen labels", "labels", chosen_labels),
     ):
         if on not in wanted:
             continue
@@ -111,60 +118,91 @@ def probe_halves(
             purse.pay(done)
             found += levers_of(done)
         else:
-            found.append(unprobed(title, "thresher run", (on,), purse.refusal(planned)))
+            found.append(probe(None, fitted()))
     return found
 
 
-def probe_files(
-    run: RunFolder, loaded: Done[LoadedDataset], purse: Purse, *, asked: bool
-) -> Done[dict[str, Any]] | None:
-    """Build the networks, untrained: export and time them, or count them, or neither.
+def probe_epochs(run: RunFolder, sample: Done[Sample], purse: Purse, *, modality: str) -> Lever:
+    """Train small networks for all epochs and for half, where that fits; else as on other sets."""
+    if not purse.allows(EPOCHS_S + EPOCHS_EACH_S * len(sample.value)):
+        return unprobed_epochs(modality)
+    done = _stage(
+        run,
+        "epochs",
+        lambda: {"levers": [fewer_epochs(sample.value, modality).to_json()]},
+        needs=[sample],
+    )
+    purse.pay(done)
+    return levers_of(done)[0]
 
-    Where size or latency was asked for, they are counted whatever that costs: it is little.
-    """
-    if not asked and not purse.allows(COUNT_S):
-        return None
-    exported = purse.allows(EXPORT_S)
+
+def probe_views(
+    run: RunFolder,
+    loaded: Done[LoadedDataset],
+    copied: Done[dict[str, Any]],
+    purse: Purse,
+    *,
+    most: int,
+) -> Lever:
+    """Fit a head to augmented images, where that fits."""
+    if not purse.allows(VIEWS_S):
+        return unprobed(
+            "augment the training images", "thresher run", ("labels",), purse.refusal(VIEWS_S)
+        )
+    copies = copied.value["copies"]
+    done = _stage(
+        run,
+        "views",
+        lambda: {"levers": [augmentation(loaded.value, without=copies, most=most).to_json()]},
+        needs=[loaded, copied],
+        settings=[most],
+    )
+    purse.pay(done)
+    return levers_of(done)[0]
+
+
+def probe_files(
+    run: RunFolder, loaded: Done[LoadedDataset], *, timed: bool
+) -> Done[dict[str, Any]]:
+    """Count the bytes of the networks' files, or build, export and time them, untrained."""
 
     def work(folder: Path, notes: Notes) -> None:  # noqa: ARG001
-        # Only now, since it loads torch.
-        from .inputs import example_inputs
-
-        inputs = example_inputs(loaded.value, run.settings.data, device=run.device.value)
-        shape, classes = inputs.input_shape, len(loaded.value.schema.classes)
-        modality = loaded.value.schema.modality
-        if exported:
+        how, device = run.settings.data, run.device.value
+        schema = loaded.value.schema
+        shape, classes = shape_of(loaded.value, how, device=device), len(schema.classes)
+        if timed:
+            inputs = example_inputs(loaded.value, how, device=device)
             costs = measure_files(
-                modality, shape=shape, num_classes=classes, samples=inputs, folder=folder
+                schema.modality,
+                shape=inputs.input_shape,
+                num_classes=classes,
+                samples=inputs,
+                folder=folder,
             )
         else:
-            costs = count_files(modality, shape=shape, num_classes=classes)
-        found = {"costs": {name: asdict(cost) for name, cost in costs.items()}}
-        write_json(folder / FOUND, found)
+            costs = count_files(schema.modality, shape=shape, num_classes=classes)
+        write_json(folder / FOUND, {"costs": {name: asdict(cost) for name, cost in costs.items()}})
 
     return run.stage(
         "probe files",
         work,
         load=_read,
         needs=[loaded],
-        settings=[exported, run.settings.data.image_size],
+        settings=[timed, run.settings.data.image_size],
         code=(*CODE, "training"),
         where="probes/files",
     )
 
 
 def levers_on_files(
-    found: Done[dict[str, Any]] | None, purse: Purse, *, modality: str
+    found: Done[dict[str, Any]], *, modality: str, equal: float, why: str
 ) -> list[Lever]:
-    """Return the levers on size and latency, unprobed where there was no time."""
-    if found is None:
-        why = purse.refusal(COUNT_S)
-        return [
-            unprobed("take the compact student", "thresher run", (on,), why)
-            for on in ("size", "latency")
-        ]
+    """Return the levers on size and latency; `why` says why times are those of other sets."""
     costs = {name: Costs(**cost) for name, cost in found.value["costs"].items()}
-    return file_levers(costs, modality, purse.refusal(EXPORT_S))
+    return [
+        *size_levers(costs, modality),
+        *latency_levers(costs, modality, equal=equal, why=why),
+    ]
 
 
 def levers_of(done: Done[dict[str, Any]]) -> list[Lever]:
@@ -175,19 +213,24 @@ def levers_of(done: Done[dict[str, Any]]) -> list[Lever]:
 def curve_of(done: Done[dict[str, Any]]) -> Curve:
     """Return the learning curve that a probe has left."""
     found = done.value
-    return Curve(np.array(found["sizes"]), np.array(found["errors"]), found["of"])
+    return Curve(np.array(found["sizes"]), np.array(found["errors"]), found["of"], found["given"])
 
 
 def _half(
     sample: Done[Sample],
     curve: Callable[[], Curve],
-    probe: Callable[[Sample, Curve], Lever],
+    probe: Callable[[Sample | None, Curve], Lever],
 ) -> Callable[[], dict[str, Any]]:
     return lambda: {"levers": [probe(sample.value, curve()).to_json()]}
 
 
 def _stage(
-    run: RunFolder, name: str, work: Callable[[], dict[str, Any]], *, needs: Sequence[Done[Any]]
+    run: RunFolder,
+    name: str,
+    work: Callable[[], dict[str, Any]],
+    *,
+    needs: Sequence[Done[Any]],
+    settings: Sequence[Any] = (),
 ) -> Done[dict[str, Any]]:
     def write(folder: Path, notes: Notes) -> None:  # noqa: ARG001
         write_json(folder / FOUND, work())
@@ -197,6 +240,7 @@ def _stage(
         write,
         load=_read,
         needs=needs,
+        settings=list(settings),
         code=CODE,
         where=f"probes/{name.replace(' ', '-')}",
     )

@@ -1,4 +1,4 @@
-"""Probe of redundancy: half of the rows as a core set or as chosen labels, and half the epochs."""
+"""Probe of redundancy: half of the rows as a core set or as chosen labels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...core.numerics.softmax import softmax
 from .curve import Curve
 from .levers import Estimate, Lever
 from .sample import Sample
-from .transfer import FEWER_EPOCHS, combined, recovered, widened
+from .transfer import combined, recovered, widened
 
 HALF = Estimate(2.0, 2.0, 2.0)
 # Repeats of the dear choices: their differences are paired, and the curve carries the rest.
@@ -24,11 +24,15 @@ ROUNDS = 3
 Choose = Callable[[Sample, np.ndarray, int], tuple[np.ndarray, np.ndarray | None]]
 
 
-def core_set(sample: Sample, curve: Curve) -> Lever:
-    """Say what training on half of the rows, chosen as a core set, would lose."""
+def core_set(sample: Sample | None, curve: Curve) -> Lever:
+    """Say what training on half of the rows, chosen as a core set, would lose.
+
+    Without a sample nothing is tried: what a random half loses by the curve, and what choosing
+    recovered of that on other sets.
+    """
     return Lever(
         name="train on a core set of half the rows",
-        command=f"thresher run --rows {curve.of // 2}",
+        command=f"thresher run --rows {curve.half}",
         acts_on=("cost",),
         times=HALF,
         points=widened(_half(sample, curve, _core_set, "core set"), "core set"),
@@ -37,11 +41,11 @@ def core_set(sample: Sample, curve: Curve) -> Lever:
     )
 
 
-def chosen_labels(sample: Sample, curve: Curve) -> Lever:
-    """Say what labeling half as many rows, chosen by active learning, would lose."""
+def chosen_labels(sample: Sample | None, curve: Curve) -> Lever:
+    """Say what labeling half as many rows, chosen by a query, would lose; as `core_set`."""
     return Lever(
         name="label half as many rows, chosen",
-        command=f"thresher run --labels {curve.of // 2}, or thresher label init",
+        command=f"thresher run --labels {curve.half}, or thresher label init",
         acts_on=("labels",),
         times=HALF,
         points=widened(_half(sample, curve, _chosen, "chosen labels"), "chosen labels"),
@@ -50,53 +54,52 @@ def chosen_labels(sample: Sample, curve: Curve) -> Lever:
     )
 
 
-def fewer_epochs() -> Lever:
-    """Say what half of the epochs over all rows would lose."""
-    return Lever(
-        name="train for half the epochs",
-        command="thresher run --set teacher.epochs=… --set student.epochs=…",
-        acts_on=("cost",),
-        times=HALF,
-        points=FEWER_EPOCHS,
-        cost=0.0,
-        evidence="not probed on these rows: what other sets lost",
-    )
-
-
-def _seen(what: str, sample: Sample, curve: Curve) -> str:
+def _seen(what: str, sample: Sample | None, curve: Curve) -> str:
+    lost = f"a random half of all rows loses {-_lost(curve).value:.1f} points by the learning curve"
+    if sample is None:
+        return f"{lost}; what choosing recovered of that on other sets"
     return (
-        f"{what} against random halves of {sample.fitted_rows:,} rows in {CHOICES} repeats; a "
-        f"random half loses {curve.slope(curve.of):.1f} points"
+        f"{what} against random halves of {sample.fitted_rows:,} rows in {CHOICES} repeats, and "
+        f"what choosing recovered on other sets; {lost}"
     )
 
 
-def _half(sample: Sample, curve: Curve, choose: Choose, kind: str) -> Estimate:
+def _half(sample: Sample | None, curve: Curve, choose: Choose, kind: str) -> Estimate:
     """Return the points lost at all rows.
 
     What choice gains over chance on the sample shrinks with more rows as all differences do: by as
     much as the loss of a random half does. Of few rows it is known badly; what it recovered of that
     loss on other sets counts beside it, each by its precision.
     """
+    lost = _lost(curve)
+    gain = recovered(-lost.value, kind)
+    if sample is not None:
+        gain = combined(_tried(sample, curve, choose, lost=-lost.value), gain)
+    change = lost.value + gain.value
+    below = float(np.hypot(lost.value - lost.low, gain.value - gain.low))
+    above = float(np.hypot(lost.high - lost.value, gain.high - gain.value))
+    return Estimate(change, change - below, change + above)
+
+
+def _tried(sample: Sample, curve: Curve, choose: Choose, *, lost: float) -> Estimate:
+    """Return the points that choosing is ahead of chance, as on all rows."""
     differences = []
     for train, test in sample.splits[:CHOICES]:
         half = len(train) // 2
         by_chance = sample.head.right(train[:half], test).astype(float)
         rows, weights = choose(sample, train, half)
         differences.append(sample.head.right(rows, test, weights=weights) - by_chance)
-    lost, here = curve.points(curve.of, curve.of / 2), curve.slope(sample.fitted_rows)
-    shrink = float(np.clip(-lost.value / here, 0.0, 1.0)) if here > 0 else 0.0
-    seen = 100 * np.concatenate(differences)
-    gain = combined(
-        Estimate.around(
-            shrink * float(seen.mean()),
-            shrink * AGAIN * float(seen.std()) / np.sqrt(len(seen)) + FLOOR,
-        ),
-        recovered(-lost.value, kind),
+    here, seen = curve.slope(sample.fitted_rows), 100 * np.concatenate(differences)
+    shrink = float(np.clip(lost / here, 0.0, 1.0)) if here > 0 else 0.0
+    return Estimate.around(
+        shrink * float(seen.mean()),
+        shrink * AGAIN * float(seen.std()) / np.sqrt(len(seen)) + FLOOR,
     )
-    change = lost.value + gain.value
-    below = float(np.hypot(lost.value - lost.low, gain.value - gain.low))
-    above = float(np.hypot(lost.high - lost.value, gain.high - gain.value))
-    return Estimate(change, change - below, change + above)
+
+
+def _lost(curve: Curve) -> Estimate:
+    """Return what half of the rows given lose as different ones: of many copies, little."""
+    return curve.points(curve.of, curve.half)
 
 
 def _core_set(sample: Sample, train: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray | None]:

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     import datasets
 
 # Fewer rows tell nothing of a learning curve; more cost more than they tell.
-FEWEST, MOST = 120, 1600
+FEWEST, MOST = 120, 1000
 REPEATS, HELD_OUT = 10, 0.3
 FILE = "sample.npz"
 TERMS = 20_000
+# Of what small networks see.
+DIRECTIONS, MOST_COLUMNS = 64, 256
 # Of the kernel of tables, in squared median distances.
 WIDTH = 0.25
 
@@ -46,30 +48,40 @@ class Sample:
     Attributes
     ----------
     vectors : ndarray of float32, shape (m, d)
+        For a linear head.
+    inputs : ndarray of float32, shape (m, e)
+        For a small network: the columns of tables, else the main directions of the vectors.
     codes : ndarray of int64, shape (m,)
         From 0, without gaps.
     of : int
         Labeled training rows in all, without copies.
+    given : int
+        Labeled training rows in all, copies among them.
     """
 
     vectors: np.ndarray
+    inputs: np.ndarray
     codes: np.ndarray
     of: int
+    given: int
 
     def __len__(self) -> int:
         return len(self.codes)
 
+    @property
+    def classes(self) -> int:
+        """How many classes the rows have."""
+        return int(self.codes.max()) + 1
+
     @cached_property
     def head(self) -> GramHead:
         """A linear head on the rows."""
-        return gram_head(self.vectors, self.codes, num_classes=int(self.codes.max()) + 1)
+        return gram_head(self.vectors, self.codes, num_classes=self.classes)
 
     @cached_property
     def splits(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Repeats: positions to fit on, in random order, and positions to judge on."""
-        held_out = round(HELD_OUT * len(self))
-        orders = [np.random.default_rng((7, at)).permutation(len(self)) for at in range(REPEATS)]
-        return [(order[held_out:], order[:held_out]) for order in orders]
+        return splits_of(len(self))
 
     @property
     def fitted_rows(self) -> int:
@@ -79,13 +91,27 @@ class Sample:
     def save(self, folder: Path) -> None:
         """Write the rows."""
         with atomic_path(folder / FILE) as temporary, open(temporary, "wb") as file:
-            np.savez(file, vectors=self.vectors, codes=self.codes, of=self.of)
+            np.savez(
+                file,
+                vectors=self.vectors,
+                inputs=self.inputs,
+                codes=self.codes,
+                counts=[self.of, self.given],
+            )
 
     @classmethod
     def load(cls, folder: Path) -> Sample:
         """Read what `save` wrote."""
         with np.load(folder / FILE) as file:
-            return cls(file["vectors"], file["codes"], int(file["of"]))
+            of, given = file["counts"].tolist()
+            return cls(file["vectors"], file["inputs"], file["codes"], of, given)
+
+
+def splits_of(rows: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return positions to fit on, in random order, and positions to judge on, of each repeat."""
+    held_out = round(HELD_OUT * rows)
+    orders = [np.random.default_rng((7, at)).permutation(rows) for at in range(REPEATS)]
+    return [(order[held_out:], order[:held_out]) for order in orders]
 
 
 def labeled_rows(loaded: LoadedDataset) -> np.ndarray:
@@ -110,6 +136,18 @@ def draw(loaded: LoadedDataset, *, without: Sequence[int], most: int) -> Sample:
     InputError
         For fewer labeled training rows than say anything.
     """
+    labeled = labeled_rows(loaded)
+    rows = take_rows(loaded.dataset, drawn_rows(loaded, without=without, most=most))
+    vectors, inputs = _vectors_of(rows, loaded.schema)
+    labels = read_labels(rows, loaded.schema)
+    told = np.isfinite(vectors).all(axis=1)
+    codes = np.unique(labels[told], return_inverse=True)[1]
+    of = len(np.setdiff1d(labeled, np.asarray(without, dtype=np.int64)))
+    return Sample(vectors[told], inputs[told], codes.astype(np.int64), of, len(labeled))
+
+
+def drawn_rows(loaded: LoadedDataset, *, without: Sequence[int], most: int) -> np.ndarray:
+    """Return the positions of the rows that are probed, sorted; as in `draw`."""
     train = np.setdiff1d(labeled_rows(loaded), np.asarray(without, dtype=np.int64))
     if len(train) < FEWEST:
         raise InputError(
@@ -117,29 +155,33 @@ def draw(loaded: LoadedDataset, *, without: Sequence[int], most: int) -> Sample:
             f"{len(train)}. Label more of them first (`thresher label init`)."
         )
     keys = row_keys(read_row_ids(loaded.dataset)[train])
-    chosen = np.sort(train[np.argsort(keys, kind="stable")[:most]])
-    rows = take_rows(loaded.dataset, chosen)
-    vectors = _vectors_of(rows, loaded.schema)
-    labels = read_labels(rows, loaded.schema)
-    told = np.isfinite(vectors).all(axis=1)
-    codes = np.unique(labels[told], return_inverse=True)[1]
-    return Sample(vectors[told], codes.astype(np.int64), len(train))
+    return np.asarray(np.sort(train[np.argsort(keys, kind="stable")[:most]]))
 
 
-def _vectors_of(rows: datasets.Dataset, schema: Schema) -> np.ndarray:
-    """Return cheap vectors that a linear head tells classes by, float32 (n, d).
+def _vectors_of(rows: datasets.Dataset, schema: Schema) -> tuple[np.ndarray, np.ndarray]:
+    """Return cheap vectors that a linear head tells classes by, and what a small network takes.
 
     Texts by their words and pairs of words, and tables by a Gaussian kernel of the usual distance
     of their rows, whose inner products are kept whole; images by the built-in encoder.
     """
     if schema.modality == "text":
-        return _by_words(read_texts(rows, schema.inputs[0]))
+        vectors = _by_words(read_texts(rows, schema.inputs[0]))
+        # Directions come in rising order of what they hold.
+        return vectors, _scaled(vectors[:, -DIRECTIONS:])
     if schema.modality == "features":
         encoder = get_encoder("builtin:features", modality="features")
         numbers = read_features(rows, schema.inputs)
-        return _by_distance(encoder.fit(numbers).encode(numbers))
+        columns = encoder.fit(numbers).encode(numbers)
+        return _by_distance(columns), _scaled(columns[:, :MOST_COLUMNS])
     encoder = get_encoder("builtin:image", modality="image")
-    return embed(rows, column=schema.inputs[0], encoder=encoder).vectors
+    vectors = embed(rows, column=schema.inputs[0], encoder=encoder).vectors
+    return vectors, _scaled(vectors[:, :DIRECTIONS])
+
+
+def _scaled(inputs: np.ndarray) -> np.ndarray:
+    """Return columns with mean 0 and, all together, the variance 1 of networks' inputs."""
+    apart = inputs - np.nanmean(inputs, axis=0)
+    return np.asarray(apart / max(float(np.nanstd(apart)), 1e-12), dtype=np.float32)
 
 
 def _by_words(texts: list[str]) -> np.ndarray:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import PIL.Image
-import pyarrow.compute as pc
 
 from training import HashTokenizer, Samples, samples_from_arrays
 
 from ...core.choice import Choice
 from ...core.columns import (
-    read_column,
     read_features,
     read_labels,
     read_row_ids,
@@ -30,6 +26,7 @@ from ...core.images import read_images
 from ...core.loaded import LoadedDataset
 from ...core.loading.several_texts import names_of
 from ...core.schema import Schema
+from ..image_sides import image_size
 from ..settings import DataSettings
 from ..trainable import check_parts
 from ..whole_rows import with_all_numbers
@@ -38,8 +35,6 @@ if TYPE_CHECKING:
     import datasets
 
 VALIDATION_SHARE = 0.1
-SIZED_ROWS = 200
-LARGEST_ON_CPU, LARGEST_ON_CUDA = 96, 224
 
 
 @dataclass(frozen=True)
@@ -141,24 +136,6 @@ def split_off(row_ids: np.ndarray, labels: np.ndarray, train: np.ndarray) -> np.
         count = min(len(members) - 1, max(1, round(VALIDATION_SHARE * len(members))))
         chosen.append(train[members[np.argsort(keys[members], kind="stable")[:count]]])
     return np.sort(np.concatenate(chosen))
-
-
-def image_size(
-    rows: datasets.Dataset, column: str, *, asked: int | str, device: str
-) -> tuple[int, Choice | None]:
-    """Choose the side of the training images in pixels, from the images at hand."""
-    if isinstance(asked, int):
-        return asked, None
-    step = max(1, len(rows) // SIZED_ROWS)
-    stored = pc.struct_field(read_column(rows, column), "bytes").take(np.arange(0, len(rows), step))
-    sides = [min(PIL.Image.open(io.BytesIO(data)).size) for data in stored.to_pylist() if data]
-    median = int(np.median(sides)) if sides else 32
-    largest = LARGEST_ON_CUDA if device == "cuda" else LARGEST_ON_CPU
-    size = max(8, min(median, largest))
-    reason = f"the median shorter side is {median}"
-    if median > largest:
-        reason += f", and {largest} keeps training affordable on {device}; data.image_size sets it"
-    return size, Choice(f"{size} pixels", reason)
 
 
 def _inputs(

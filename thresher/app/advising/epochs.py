@@ -1,0 +1,64 @@
+"""Probe of fewer epochs: small networks trained on the probed rows for all of them and for half."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .levers import Estimate, Lever
+from .networks import Length, predictions
+from .redundancy import HALF
+from .sample import Sample
+from .transfer import FEWER_EPOCHS, fewer_epochs_points
+
+# Parts of the rows that are held out in turn.
+NETWORKS = 4
+# Epochs at most, steps at least and the largest batch of a run's students (`PLANS`).
+LENGTHS = {"features": (40, 800, 256), "text": (30, 300, 128), "image": (40, 300, 128)}
+
+
+def fewer_epochs(sample: Sample, modality: str) -> Lever:
+    """Say what half of the epochs over all rows would change.
+
+    Networks of the student's kind learn the rows as they are labeled, wrong labels with them: it is
+    by learning those by heart that later epochs cost accuracy.
+    """
+    splits = sample.splits[:NETWORKS]
+    learnt, judged = (np.array([split[at] for split in splits]) for at in (0, 1))
+    most, steps, largest = LENGTHS[modality]
+    length = Length.of(learnt.shape[1], most=most, steps=steps, largest=largest)
+    right = [
+        predictions(
+            sample.inputs[learnt],
+            sample.codes[learnt],
+            sample.inputs[judged],
+            classes=sample.classes,
+            length=one,
+        )
+        == sample.codes[judged]
+        for one in (length, length.halved())
+    ]
+    changes = 100 * (right[1].mean(axis=1) - right[0].mean(axis=1))
+    seen = float(changes.mean())
+    return _lever(
+        fewer_epochs_points(modality, seen),
+        f"{NETWORKS} small networks on {sample.fitted_rows:,} rows change by {seen:+.1f} points "
+        f"with {length.halved().epochs} epochs instead of {length.epochs}; beside it counts what "
+        "other sets lost",
+    )
+
+
+def unprobed_epochs(modality: str) -> Lever:
+    """Say what other sets lost, where there is no time for a probe."""
+    return _lever(FEWER_EPOCHS[modality], "not probed on these rows: what other sets lost")
+
+
+def _lever(points: Estimate, evidence: str) -> Lever:
+    return Lever(
+        name="train for half the epochs",
+        command="thresher run --set teacher.epochs=… --set student.epochs=…",
+        acts_on=("cost",),
+        times=HALF,
+        points=points,
+        cost=0.0,
+        evidence=evidence,
+    )

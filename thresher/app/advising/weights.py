@@ -1,0 +1,68 @@
+"""How many weights the networks of a run have, counted from its recipes without building them.
+
+Building them needs PyTorch, whose import alone takes more than a second of CPU time: more than all
+other probes of a small set. ``tests/app/advising/test_weights.py`` compares with built networks.
+"""
+
+from __future__ import annotations
+
+from training.plans import PLANS
+
+# As in `training.models.families`, which cannot be imported without PyTorch.
+WIDE_TEXT, LARGE_TABLE, SMALL_TABLE = 64, 32768, 4096
+TINY_IMAGE, STEM_FROM, LARGEST_STAGE = 16, 25, 32
+
+
+def count_weights(modality: str, role: str, *, shape: tuple[int, ...], num_classes: int) -> int:
+    """Return the number of parameters of a role's usual network.
+
+    Parameters
+    ----------
+    modality : str
+    role : str
+        ``"teacher"`` or ``"student"``.
+    shape : tuple of int
+        Of one input: (channels, height, width) of images, (d,) of numbers; of texts any.
+    num_classes : int
+    """
+    width = PLANS[modality, role].width
+    if modality == "features":
+        hidden = _linear(shape[0], width) + _linear(width, width) + 2 * _norm(width)
+        return hidden + _linear(width, num_classes)
+    if modality == "text":
+        table = (LARGE_TABLE if width >= WIDE_TEXT else SMALL_TABLE) * width
+        hidden = _norm(width) + _linear(width, 4 * width)
+        return table + hidden + _linear(4 * width, num_classes)
+    tiny = min(shape[1:]) <= TINY_IMAGE
+    wide = width // 2 if tiny and role == "teacher" else width
+    return _resnet(shape, wide) + _linear(4 * wide, num_classes)
+
+
+def _resnet(shape: tuple[int, ...], width: int) -> int:
+    """Count stem and stages of ``resnet8``."""
+    smallest = min(shape[1:])
+    stride = 2 if smallest >= STEM_FROM else 1
+    count = _convolution(shape[0], width)
+    while smallest / stride > LARGEST_STAGE:
+        count += _convolution(width, width)
+        stride *= 2
+    channels = width
+    for factor in (1, 2, 4):
+        wider = factor * width
+        count += _convolution(channels, wider) + _convolution(wider, wider)
+        if wider != channels:
+            count += _convolution(channels, wider, kernel=1)
+        channels = wider
+    return count
+
+
+def _linear(inputs: int, outputs: int) -> int:
+    return inputs * outputs + outputs
+
+
+def _norm(width: int) -> int:
+    return 2 * width
+
+
+def _convolution(inputs: int, outputs: int, *, kernel: int = 3) -> int:
+    return kernel**2 * inputs * outputs + _norm(outputs)
