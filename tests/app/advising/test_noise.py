@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from thresher.app.advising import noise
+from thresher.app.advising.levers import Estimate
+from thresher.app.advising.sample import Sample
 from thresher.app.steps import label_trial
 
 
 def test_the_trial_is_that_of_a_run():
-    for name in ("FEWEST_ROWS", "FEWEST_FLAGS", "MOST_ROWS", "SURE"):
+    for name in ("FEWEST_ROWS", "FEWEST_FLAGS", "MOST_ROWS"):
         assert getattr(noise, name) == getattr(label_trial, name)
 
 
@@ -26,5 +29,25 @@ def test_the_trial_is_that_of_a_run():
     ],
 )
 def test_the_chance_of_a_trial_is_that_of_a_normal_error(gain, rows, chance):
-    found = noise._chance_of_dropping(gain, 0.3, rows=rows)
+    found = noise._chance_of_dropping(Estimate(gain, gain, gain), 0.3, rows=rows)
     assert found == pytest.approx(chance, abs=1e-3)
+
+
+def test_what_is_less_sure_is_less_likely_to_be_found():
+    sure, unsure = (Estimate.around(4.0, spread) for spread in (0.1, 3.0))
+    chances = [noise._chance_of_dropping(gain, 0.3, rows=900) for gain in (sure, unsure)]
+    assert chances[0] > 0.95
+    assert 0.5 < chances[1] < 0.85
+
+
+def test_networks_gain_without_the_wrong_labels_that_they_learn_by_heart():
+    rng = np.random.default_rng(0)
+    right = rng.integers(3, size=700)
+    x = (2.0 * np.eye(3)[right] @ rng.normal(size=(3, 20))).astype(np.float32)
+    x += rng.normal(scale=1.5, size=x.shape).astype(np.float32)
+    codes = np.where(rng.random(700) < 0.25, (right + 1) % 3, right)
+    noisy, clean = (
+        noise.wrong_labels(Sample(x, x, labels, 700, 700), "text") for labels in (codes, right)
+    )
+    assert noisy.points.value > 2
+    assert abs(clean.points.value) < 0.5

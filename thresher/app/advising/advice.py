@@ -198,7 +198,7 @@ def _probe_rows(
     most = probed_rows(modality, seconds=seconds)
     sample = probe_sample(run, loaded, copied, most=most)
     curve = probe_curve(run, sample, modality=modality)
-    found = [curve, *([probe_labels(run, sample)] if "labels" in wanted else [])]
+    found = [curve, *([probe_labels(run, sample, modality=modality)] if "labels" in wanted else [])]
     purse.pay(sample)
     for done in found:
         purse.pay(done)

@@ -24,17 +24,9 @@ def fewer_epochs(sample: Sample, modality: str) -> Lever:
     """
     splits = sample.splits[:NETWORKS]
     learnt, judged = (np.array([split[at] for split in splits]) for at in (0, 1))
-    most, steps, largest = LENGTHS[modality]
-    length = Length.of(learnt.shape[1], most=most, steps=steps, largest=largest)
+    length = length_of(learnt.shape[1], modality)
     right = [
-        predictions(
-            sample.inputs[learnt],
-            sample.codes[learnt],
-            sample.inputs[judged],
-            classes=sample.classes,
-            length=one,
-        )
-        == sample.codes[judged]
+        rightly_told(sample, learnt, judged, modality, length=one)
         for one in (length, length.halved())
     ]
     changes = 100 * (right[1].mean(axis=1) - right[0].mean(axis=1))
@@ -45,6 +37,47 @@ def fewer_epochs(sample: Sample, modality: str) -> Lever:
         f"with {length.halved().epochs} epochs instead of {length.epochs}; beside it counts what "
         "other sets lost",
     )
+
+
+def length_of(rows: int, modality: str) -> Length:
+    """Return how long a run would train a student on so many rows."""
+    most, steps, largest = LENGTHS[modality]
+    return Length.of(rows, most=most, steps=steps, largest=largest)
+
+
+def rightly_told(
+    sample: Sample,
+    learnt: np.ndarray,
+    judged: np.ndarray,
+    modality: str,
+    *,
+    length: Length | None = None,
+) -> np.ndarray:
+    """Train a small network on each set of rows and tell which of others it gets right.
+
+    Parameters
+    ----------
+    sample : Sample
+    learnt : ndarray of int64, shape (r, n)
+        Positions.
+    judged : ndarray of int64, shape (r, m)
+        Positions.
+    modality : str
+    length : Length, optional
+        That of a run by default.
+
+    Returns
+    -------
+    ndarray of bool, shape (r, m)
+    """
+    told = predictions(
+        sample.inputs[learnt],
+        sample.codes[learnt],
+        sample.inputs[judged],
+        classes=sample.classes,
+        length=length or length_of(learnt.shape[1], modality),
+    )
+    return np.asarray(told == sample.codes[judged])
 
 
 def unprobed_epochs(modality: str) -> Lever:

@@ -10,63 +10,78 @@ from curation import find_label_issues
 from curation.decisions.label_action import choose_label_action
 from curation.labels import LabelIssues
 
+from ...core.interval import Z
 from ...core.numerics.softmax import softmax
+from .epochs import NETWORKS, rightly_told
 from .gram import GramHead
 from .levers import Estimate, Lever
 from .sample import Sample
-from .transfer import widened
+from .transfer import combined, widened
 
-# Repeats in which what was found is left out.
-JUDGED = 5
 # Of the trial of a run, `thresher.app.steps.label_trial`, whose import loads PyTorch.
-FEWEST_ROWS, FEWEST_FLAGS, MOST_ROWS, SURE = 200, 10, 6000, 1.96
+FEWEST_ROWS, FEWEST_FLAGS, MOST_ROWS = 200, 10, 6000
 NOTHING = Estimate(0.0, 0.0, 0.0)
+# Points: the standard deviation of what leaving out flagged rows gains on sets of all kinds, and
+# the least error of such a gain.
+USUAL_GAIN, LEAST = 3.0, 0.3
 SCALES = 2.0 ** np.arange(0, 6)
 
 
-def wrong_labels(sample: Sample) -> Lever:
+def wrong_labels(sample: Sample, modality: str) -> Lever:
     """Say what leaving out the rows with a suspicious label would change, as a run does it.
 
     A run leaves them out where the evidence is sure (`choose_label_action`), and else where a trial
-    on held-out rows gains for sure (`judge_gains`); so the gain counts by how likely that is.
-    Judged by the share of other rows told right, whose own labels are wrong as often, so that
-    differences come out a little too small.
+    of networks on held-out rows gains for sure (`judge_gains`); so the gain counts by how likely
+    that is. Networks are tried here too: a linear head hardly learns wrong labels by heart, and
+    gains little without them. Held-out labels are wrong as often, which hides a part of the gain.
     """
     found = _find(sample.head)
     action = choose_label_action(found)
-    count = round(float(found.flagged.mean()) * sample.of)
+    share = float(found.flagged.mean())
+    count = round(share * sample.of)
     if action.value != "drop" and count < FEWEST_FLAGS:
         return _lever(NOTHING, f"a run would leave none out: {action.reason}")
-    gains = np.concatenate([_gains(sample, *split) for split in sample.splits[:JUDGED]])
-    # Repeats judge the same rows again: of the sample there are only so many.
-    spread = 100 * float(gains.std()) / math.sqrt(min(len(gains), len(sample)))
-    gain = Estimate.around(100 * float(gains.mean()), spread)
+    gains = _gains(sample, modality)
+    # Networks judge some rows again: of the sample there are only so many.
+    spread = 100 * float(gains.std()) / math.sqrt(min(gains.size, len(sample)))
+    seen = 100 * float(gains.mean())
+    # On most sets there is nothing to gain, so that chance alone looks like a gain on many of them.
+    gain = combined(Estimate.around(seen, max(spread, LEAST)), Estimate.around(0.0, USUAL_GAIN))
     said = (
-        f"about {count:,} labels look wrong ({float(found.flagged.mean()):.1%} of {len(sample):,} "
-        f"rows looked at); a head fitted without them changes by {gain.value:+.1f} points"
+        f"about {count:,} labels look wrong ({share:.1%} of {len(sample):,} rows looked at); "
+        f"small networks change by {seen:+.1f} points without them"
     )
     if action.value == "drop":
         return _lever(gain, said)
-    chance = _chance_of_dropping(gain.value, float(gains.std()), rows=sample.of)
+    chance = _chance_of_dropping(gain, float(gains.std()), rows=sample.of)
     return _lever(
         Estimate(chance * gain.value, min(0.0, gain.low * chance), max(0.0, gain.high)),
         f"{said}, and a run's trial would leave them out with a probability of {chance:.2f}",
     )
 
 
-def _gains(sample: Sample, train: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """Return by how much a head without flagged rows is ahead on each held-out row."""
-    flagged = _find(sample.head.part(train)).flagged
-    before = sample.head.right(train, test)
-    return np.asarray(sample.head.right(train[~flagged], test).astype(float) - before)
+def _gains(sample: Sample, modality: str) -> np.ndarray:
+    """Return by how much networks without flagged rows are ahead on each held-out row."""
+    splits = sample.splits[:NETWORKS]
+    whole = [train for train, _ in splits]
+    clean = [train[~_find(sample.head.part(train)).flagged] for train in whole]
+    # Side by side they learn equally many rows.
+    least = min(len(train) for train in clean)
+    judged = np.array([test for _, test in splits])
+    right = [
+        rightly_told(sample, np.array(rows), judged, modality)
+        for rows in (whole, [train[:least] for train in clean])
+    ]
+    return np.asarray(right[1].astype(float) - right[0])
 
 
-def _chance_of_dropping(gain: float, spread: float, *, rows: int) -> float:
-    """Return how likely a trial on so many rows finds this gain (points) beyond chance."""
+def _chance_of_dropping(gain: Estimate, spread: float, *, rows: int) -> float:
+    """Return how likely a trial on so many rows finds such a gain (points) beyond chance."""
     if rows < FEWEST_ROWS or spread == 0:
         return 0.0
     error = 100 * spread / math.sqrt(min(rows, MOST_ROWS))
-    return 0.5 * (1 + math.erf((gain / error - SURE) / math.sqrt(2)))
+    apart = (gain.value - Z * error) / math.hypot(error, gain.spread)
+    return 0.5 * (1 + math.erf(apart / math.sqrt(2)))
 
 
 def _lever(points: Estimate, evidence: str) -> Lever:

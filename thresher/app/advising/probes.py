@@ -86,12 +86,12 @@ def probe_curve(run: RunFolder, sample: Done[Sample], *, modality: str) -> Done[
     return _stage(run, "curve", work, needs=[sample])
 
 
-def probe_labels(run: RunFolder, sample: Done[Sample]) -> Done[dict[str, Any]]:
+def probe_labels(run: RunFolder, sample: Done[Sample], *, modality: str) -> Done[dict[str, Any]]:
     """Look for wrong labels."""
     return _stage(
         run,
         "labels",
-        lambda: {"levers": [wrong_labels(sample.value).to_json()]},
+        lambda: {"levers": [wrong_labels(sample.value, modality).to_json()]},
         needs=[sample],
     )
 

@@ -23,10 +23,10 @@ from ...core.errors import InputError
 from ...core.files import atomic_path
 from ...core.fingerprint import row_keys
 from ...core.progress import track
+from ..image_sides import image_size
 from ..settings import TeacherSettings
 from ..stages import Done, Notes, RunFolder
 from .material import Material
-from .samples import image_size
 from .starts import TITLE
 from .train import CODE, accuracy, record_training
 
