@@ -142,7 +142,7 @@ def test_images_are_judged_with_augmented_ones_beside_them(tmp_path):
 def test_a_stopped_advice_goes_on_where_it_was(tmp_path, monkeypatch):
     rows, out = blobs(400, 3, 6, 2.0), tmp_path / "a"
 
-    def stop(sample):
+    def stop(sample, modality):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from thresher.app.advising.choosing import choose_bottleneck, said, sentences
+from thresher.app.advising.full_run import Purse
 from thresher.app.advising.levers import (
     Bottleneck,
     Estimate,
@@ -137,3 +138,18 @@ def test_what_choosing_recovers_is_a_share_of_the_loss_and_never_surely_nothing(
     assert found.value == pytest.approx(4 * mean)
     assert found.spread == pytest.approx(4 * spread)
     assert recovered(-1.0, "core set") == Estimate.around(0.0, 0.5)
+
+
+def test_nothing_is_written_with_a_minus():
+    assert said(lever(points=(-0.01, -0.04, 0.03))) == ("+0.0 points (+0.0 to +0.0)")
+
+
+def test_what_may_be_spent_is_planned_alike_on_slow_machines():
+    slow = Purse(1.5, slowness=3.0)
+    assert slow.seconds == 4.5
+    assert slow.allows(1.5)
+    assert not slow.allows(1.6)
+    slow.spent = 3.0
+    assert slow.allows(0.5)
+    assert not slow.allows(0.6)
+    assert "takes about 1.8 CPU-seconds; 3.0 of 4.5 are spent" in slow.refusal(0.6)

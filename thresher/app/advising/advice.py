@@ -19,7 +19,7 @@ from ..settings import Settings, settings_of
 from ..stages import Done, RunFolder, open_run
 from ..steps.load import Source, load_rows
 from ..trainable import check_trainable
-from .choosing import choose_bottleneck, said, sentences
+from .choosing import choose_bottleneck, plain, said, sentences
 from .files import EXPORT_S
 from .full_run import Purse, measure_slowness, probed_rows, run_cpu_seconds
 from .inputs import pixels_of
@@ -78,7 +78,7 @@ class Advice(Shown):
             (
                 lever.name,
                 said(lever) if lever.probed else "",
-                f"{lever.returns:+.2f}" if lever.probed else "",
+                f"{plain(lever.returns, 2):+.2f}" if lever.probed else "",
                 lever.verdict,
                 lever.command if lever.probed else lever.evidence,
             )
@@ -153,8 +153,8 @@ def advise(
 
 def _advise(run: RunFolder, loaded: Done[LoadedDataset], asked: str, *, share: float) -> Advice:
     start, slowness = time.process_time(), measure_slowness()
-    expected = slowness * _usual_cost(run, loaded.value)
-    purse = Purse(share * expected, slowness=slowness)
+    usual = _usual_cost(run, loaded.value)
+    expected, purse = slowness * usual, Purse(share * usual, slowness)
     message(
         f"a full run takes about {expected:,.0f} CPU-seconds; advice may take {purse.seconds:.1f}"
     )
@@ -194,7 +194,7 @@ def _probe_rows(
 ) -> list[Lever]:
     """Make the probes of rows, those that say most for their cost first."""
     modality = loaded.value.schema.modality
-    seconds = purse.seconds / purse.slowness - (EPOCHS_S if "cost" in wanted else 0.0)
+    seconds = purse.allowed - (EPOCHS_S if "cost" in wanted else 0.0)
     most = probed_rows(modality, seconds=seconds)
     sample = probe_sample(run, loaded, copied, most=most)
     curve = probe_curve(run, sample, modality=modality)

@@ -68,12 +68,18 @@ def sentences(bottleneck: Bottleneck, levers: Sequence[Lever]) -> str:
 def said(lever: Lever) -> str:
     """Say what a lever gives, with its 80 % interval."""
     points = lever.points
-    gain = f"{points.value:+.1f} points ({points.low:+.1f} to {points.high:+.1f})"
+    value, low, high = (plain(x, 1) for x in (points.value, points.low, points.high))
+    gain = f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"
     if abs(math.log2(lever.times.value)) < LITTLE / 2:
         return gain
     way = "less" if lever.times.value > 1 else "more"
     times = lever.times.value if lever.times.value > 1 else 1 / lever.times.value
     return f"{times:.3g} times {way} of it at {gain}"
+
+
+def plain(value: float, digits: int) -> float:
+    """Return a number as it is written, with 0 instead of -0."""
+    return round(value, digits) + 0.0
 
 
 def _listed(names: Sequence[str]) -> str:

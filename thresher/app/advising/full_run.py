@@ -73,13 +73,18 @@ def probed_rows(modality: str, *, seconds: float) -> int:
 class Purse:
     """CPU-seconds that the advice may take, and what its stages took of them.
 
-    What is planned is counted in seconds of the usual machine; this one takes `slowness` times as
-    long.
+    What is allowed and planned is counted in seconds of the usual machine, so that it is the same
+    in every call; this machine takes `slowness` times as long.
     """
 
-    seconds: float
-    spent: float = 0.0
+    allowed: float
     slowness: float = 1.0
+    spent: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """What is allowed, on this machine."""
+        return self.slowness * self.allowed
 
     def pay(self, done: Any) -> None:
         """Count what a stage took."""
