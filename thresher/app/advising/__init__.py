@@ -1,1 +1,1 @@
-"""Advice: short probes of a user's rows say which lever pays first, before anything is trained."""
+"""Advice: short probes of a user's rows say which lever pays first, before a run."""

@@ -108,7 +108,7 @@ def advise(
     share: float = SHARE,
     settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
 ) -> Advice:
-    """Say which lever to pull first: short probes, before anything is trained.
+    """Say which lever to pull first: short probes, before a run.
 
     Parameters
     ----------

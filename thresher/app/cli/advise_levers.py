@@ -50,7 +50,7 @@ def advise(
     as_json: Json = False,
     **columns: Any,
 ) -> None:
-    """Say which lever to pull first, by short probes of the rows; nothing is trained.
+    """Say which lever to pull first, by short probes of the rows, before a run.
 
     Example: thresher advise reviews.csv --for labels
     """
