@@ -115,7 +115,7 @@ def _logistic(X: np.ndarray, truth: np.ndarray) -> np.ndarray:
     weights = np.zeros(X.shape[1])
     penalty = RIDGE * np.eye(len(weights))
     for _ in range(STEPS):
-        chance = 1 / (1 + np.exp(-X @ weights))
+        chance = 1 / (1 + np.exp(-np.clip(X @ weights, -30, 30)))
         slope = X.T @ (truth - chance) - penalty @ weights
         curve = X.T @ (X * (chance * (1 - chance))[:, None]) + penalty
         step = np.linalg.solve(curve, slope)
