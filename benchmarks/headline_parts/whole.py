@@ -24,9 +24,16 @@ from .measure import Cost, judged_file, judged_probabilities, milliseconds
 from .vectors import encoder_bytes
 
 HELD_SHARE = 10
-PIXELS = 96  # to which a run scales photographs on a processor
 MODELS = ("reference", "teacher", "student", "int8")
-SAID = ("find: label decision", "neighbors: near-duplicate threshold", "embed: encoder")
+SAID = (
+    "find: label decision",
+    "neighbors: near-duplicate threshold",
+    "embed: encoder",
+    "start: start",
+    "compare starts: start",
+)
+# Whose training counts: what was tried for nothing as well.
+TRAINED = ("start", "teacher", "student")
 
 
 def out_of_the_box(bench: Bench) -> dict[str, Any]:
@@ -70,20 +77,21 @@ def _run(bench: Bench, name: str, more: dict[str, Any], *, vectors: bool = False
     cost = Cost(
         rows=lines["student"].rows or 0,
         labels=labels + _held(out) if labels else len(task),
-        flops=sum(lines[role].train_flops or 0.0 for role in ("teacher", "student")),
+        flops=sum(lines[role].train_flops or 0.0 for role in TRAINED if role in lines),
         cpu_s=sum(stages.values()) - judging + (bench.spent if vectors else 0.0),
     )
     about = {
         "removed": (lines["as given"].rows or 0) - (lines["curated"].rows or 0),
         "stages": {stage: round(spent, 1) for stage, spent in stages.items()},
-        "models": {role: lines[role].accuracy for role in MODELS},
+        "models": {role: lines[role].accuracy for role in MODELS if role in lines},
         "said": {key: done.choices[key] for key in SAID if key in done.choices},
         "warnings": list(done.warnings),
     }
     model = load_exported(out / "models/onnx/int8", threads=1)
     if vectors or not task.vectors_only:
         return bench.judged(model.path, cost, classes=model.classes, **about)
-    found = judged_file(model.path, _pixels(bench), bench.codes_by(model.classes))
+    pixels = _pixels(bench, model.input_spec.shape[-1])
+    found = judged_file(model.path, pixels, bench.codes_by(model.classes))
     return {**vars(cost), **found, **about}
 
 
@@ -108,13 +116,15 @@ def _held(out: Path) -> int:
     """Return how many validation rows a run held out: their labels count as bought."""
     result = read_json(out / "result.json")
     costs = {stage["name"]: stage["cost"] for stage in result["stages"]}
-    return int(costs["teacher"]["labels"]) - int(costs["teacher"]["rows_in"])
+    # A network that starts from shipped weights has no teacher.
+    cost = costs["teacher" if "teacher" in costs else "student"]
+    return int(cost["labels"]) - int(cost["rows_in"])
 
 
-def _pixels(bench: Bench) -> np.ndarray:
+def _pixels(bench: Bench, side: int) -> np.ndarray:
     """Return the judged photographs as the file of a run takes them."""
     rows = take_rows(bench.task.table, len(bench.task) + bench.task.judged)
-    pixels = read_images(rows, "image", size=PIXELS)
+    pixels = read_images(rows, "image", size=side)
     return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
 
 
