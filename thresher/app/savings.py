@@ -35,7 +35,7 @@ def lines(stages: Stages) -> tuple[Line, ...]:
         table.append(Line("labels", labels=labels, note=stages["label"].summary["note"]))
     if "reference" in stages:
         table.append(_reference(stages["reference"]))
-    if "seconds" in (stages["start"].summary if "start" in stages else ()):
+    if "start" in stages:
         table.append(_start(stages))
     if "verify" in stages:
         known = {*stages["verify"].summary, "teacher"} & {*stages, "int8"}
@@ -55,14 +55,16 @@ def _curated(stages: Stages) -> Line:
 
 
 def _start(stages: Stages) -> Line:
-    """Return what was spent on choosing what to start from, and is part of no model."""
+    """Return what was spent on choosing what to start from, and is part of no model, and why."""
     parts = [stages[name] for name in ("start", "compare starts") if name in stages]
+    chosen = parts[-1].choices["start"]
+    tried = "seconds" in parts[0].summary  # not where there is nothing to choose from
     return Line(
         "start",
         rows=parts[0].cost.rows_in,
-        train_s=sum(part.summary.get("seconds", 0.0) for part in parts),
-        train_flops=sum(part.cost.extra.get("flops", 0.0) for part in parts),
-        note=f"tried: {parts[-1].choices['start'].value}",
+        train_s=sum(part.summary.get("seconds", 0.0) for part in parts) if tried else None,
+        train_flops=sum(part.cost.extra.get("flops", 0.0) for part in parts) if tried else None,
+        note=f"the run starts from {chosen.value}: {chosen.reason}",
     )
 
 
@@ -70,7 +72,9 @@ def _model(name: str, stages: Stages) -> Line:
     stage = stages["quantize" if name == "int8" else name]
     verified = stages["verify"].summary
     measured = verified.get(name, stage.summary)  # a pretrained teacher is not exported
-    own = stage.summary.get("note", "")
+    own = (
+        stage.summary.get("note", "") if name in verified or "note" in stage.summary else NOT_TAKEN
+    )
     note = _speed(measured, verified["student"]) if name == "int8" else own or NOTES[name]
     return Line(
         name,
@@ -178,6 +182,8 @@ def _half(share: float, rows: int) -> float:
     return (high - low) / 2
 
 
+# Beside a network that starts from shipped weights and is better.
+NOT_TAKEN = "from pixels, behind the student on the validation rows; not exported"
 NOTES = {
     "plain teacher": "the teacher's network on all rows as given, without curation",
     "plain student": "the student's network on all rows as given, without curation or teacher",

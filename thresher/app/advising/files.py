@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ..steps.starts import TITLE
 from .levers import Estimate, Lever
 from .transfer import (
     INTEGERS,
@@ -77,7 +78,7 @@ def size_levers(costs: Mapping[str, Costs], modality: str) -> list[Lever]:
             smaller,
             STUDENT_POINTS[modality],
             f"{teacher / 1e6:.3g} MB become {student / 1e6:.3g} MB ({how}); a run takes a larger "
-            "student where this one loses more than about a point",
+            f"student where this one loses more than about a point{_started(modality)}",
         ),
         _lever(
             IN_INTEGERS,
@@ -143,6 +144,12 @@ def latency_levers(
         ),
         _cached(equal, student, key_ms=CACHE_MS[modality]),
     ]
+
+
+def _started(modality: str) -> str:
+    if modality != "image":
+        return ""
+    return f", and {TITLE} (3.7 MB in integers) where a trial finds it better"
 
 
 def _wide(ratio: float, *, with_none: bool = False) -> Estimate:

@@ -24,10 +24,10 @@ from ...core.files import atomic_path
 from ...core.fingerprint import row_keys
 from ...core.progress import track
 from ..image_sides import image_size
-from ..settings import TeacherSettings
+from ..settings import Settings
 from ..stages import Done, Notes, RunFolder
 from .material import Material
-from .starts import TITLE
+from .starts import NAME, TITLE
 from .train import CODE, accuracy, record_training
 
 # Vectors of so many rows lie in a file, from which a run that was stopped goes on.
@@ -147,9 +147,15 @@ def frozen(model: CompactModel) -> Choice:
     )
 
 
-def check_mode(settings: TeacherSettings) -> None:
-    """Raise for a way of training that the body has not."""
-    if settings.mode == "lora":
+def check_asked(settings: Settings) -> None:
+    """Raise for a way of training that the body has not, and for another student beside it."""
+    student = settings.student
+    if settings.teacher.model == NAME and not student.model == student.width == "auto":
+        raise InputError(
+            f"`teacher.model` {NAME} makes that network the student too, and `student.model` or "
+            "`student.width` asks for another one. Leave out one of them."
+        )
+    if settings.teacher.mode == "lora":
         raise InputError(
             f"`teacher.mode` lora puts adapters into models of other libraries; {TITLE} is trained "
             "by frozen (its head alone) or fine_tune (all of it). Or name another `teacher.model`."
@@ -181,8 +187,12 @@ def fine_tuned(run: RunFolder, body: Body, before: TrainingRun, checkpoints: Pat
     )
 
 
-def finish_on_body(notes: Notes, trained: TrainingRun, rows: Material, *, note: str) -> None:
-    """Say what is to be told of a network on the shipped body."""
+def finish_on_body(notes: Notes, trained: TrainingRun, rows: Material, *, own: bool = True) -> None:
+    """Say what is to be told of a network on the shipped body, `own` if it is the student."""
+    whole = "body" not in trained.choices
+    how = (
+        ", all of whose weights were trained" if whole else " and a linear head, which was trained"
+    )
     used = len(rows.train_at)
     assert isinstance(trained.model, CompactModel)
     record_training(notes, trained, rows=used)
@@ -193,7 +203,7 @@ def finish_on_body(notes: Notes, trained: TrainingRun, rows: Material, *, note: 
         "width": trained.model.spec.width,
         "validation_accuracy": trained.metrics["validation_accuracy"],
         "validation_rows": len(rows.parts.validation),
-        "note": note,
+        **({"note": f"{TITLE} with shipped weights{how}"} if own else {}),
         **accuracy(evaluate(trained.model, rows.test, device=rows.device)),
     }
 
@@ -207,7 +217,7 @@ def train_plain_on_body(run: RunFolder, rows: Material, *, name: str) -> Done[Tr
         head = body.fit(body.vectors(at, name="training"), at)
         trained, _ = body.run(head, rows_seen=len(at))
         trained.save(folder / "model")
-        finish_on_body(notes, trained, rows, note="")
+        finish_on_body(notes, trained, rows, own=False)
         shutil.rmtree(folder / VECTORS, ignore_errors=True)
 
     return run.stage(

@@ -29,8 +29,9 @@ from ...core.interval import paired_drop
 from ...core.progress import message
 from ..settings import ModelSettings
 from ..stages import Done, Notes, RunFolder
+from .lengths import HeldOut
 from .material import Material
-from .shipped_body import VECTORS, Body, check_mode, fine_tuned, material_of_body
+from .shipped_body import VECTORS, Body, check_asked, fine_tuned, material_of_body
 from .starts import NAME, TITLE
 from .train import CODE, build, plan_training
 
@@ -38,7 +39,7 @@ ENCODER, PIXELS, BOTH = "encoder", "pixels", "both"
 RECORD, MODEL, LOGITS = "start.json", "encoder", "validation.npy"
 # Rows that the trial's head is fitted to, and of which a third judges.
 TRIAL_ROWS, TRIAL_SECONDS = 4000, 10.0
-# Points by which a network from pixels gained at most when it was trained fully (decision 046).
+# Points by which a network from pixels gained at most when it was trained fully.
 CLEAR = 0.35
 _PART = 3
 
@@ -75,12 +76,12 @@ def choose_start(run: RunFolder, material: Material) -> Done[Start]:
     """Decide by a trial what the run's models start from, in ``models/start/``."""
     settings = run.settings
     asked = settings.teacher.model == NAME
-    check_mode(settings.teacher)
+    check_asked(settings)
     lacking = shipped.lacking((shipped.LITE0,), runtime=())
 
     def work(folder: Path, notes: Notes) -> None:
         if lacking and not asked:
-            why = f"{lacking}; {shipped.INSTALL} lets a run try to start from {TITLE}"
+            why = f"{lacking}; {shipped.INSTALL} lets a run try {TITLE}, far better on photographs"
             chosen = Choice(PIXELS, why)
         else:
             _count(notes, flops=0.0, seconds=0.0)
@@ -113,12 +114,10 @@ def takes_encoder(
         return start.value.value == ENCODER
 
     def work(folder: Path, notes: Notes) -> None:
-        held = material.validation
-        codes = material.parts.codes[material.parts.validation]
-        logits = predict_logits(teacher.value.model, held, device=run.device.value)
+        held = HeldOut(run, material)
         chosen = judge_both(
-            Told.of(start.value.logits, codes),
-            Told.of(logits, codes),
+            Told.of(start.value.logits, held.codes),
+            held.tell(teacher.value.model),
             max_drop=run.settings.student.max_drop,
         )
         write_json(folder / RECORD, {"value": chosen.value, "reason": chosen.reason})
@@ -238,6 +237,8 @@ def _beside_pixels(
     pixels = logits.argmax(1) == material.parts.codes[drawn[held]]
     _count(notes, flops=trained.flops, seconds=trained.seconds)
     shutil.rmtree(folder / "trial", ignore_errors=True)
+    shares = {"encoder": float(right[held].mean()), "pixels": float(pixels.mean())}
+    notes.summary["trial"] = {**shares, "rows": len(held)}
     return judge_trial(right[held], pixels)
 
 

@@ -24,11 +24,9 @@ from .lengths import HeldOut
 from .material import Material
 from .shipped_body import finish_on_body
 from .start import Start
-from .starts import TITLE
 from .train import CODE, JUDGED, build, finish, plan_training, training_augment
 
 TRIED = "tried"
-ON_BODY = f"{TITLE} with shipped weights and a linear head, which alone was trained"
 
 
 def distil_student(
@@ -86,7 +84,7 @@ def take_encoder(run: RunFolder, rows: Material, start: Done[Start]) -> Done[Tra
     def work(folder: Path, notes: Notes) -> None:
         trained = start.value.model
         trained.save(folder / "model")
-        finish_on_body(notes, trained, rows, note=ON_BODY)
+        finish_on_body(notes, trained, rows)
 
     return run.stage(
         "student",
