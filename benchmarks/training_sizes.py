@@ -9,7 +9,9 @@ of teacher and students, without quantization.
 Data: digits of scikit-learn; in the folder that THRESHER_DATA names trec and subj in
 ``text_classification.parquet`` (columns ``dataset``, ``text``, ``label_name``), phoneme in
 ``tabular_small.npz`` (``phoneme_X``, ``phoneme_y``; OpenML 1489), CIFAR-10 in
-``cifar10_train.parquet`` (columns ``label``, ``jpeg``), of which gray 28 × 28 px are cut.
+``cifar10_train.parquet`` (columns ``label``, ``jpeg``), of which gray 28 × 28 px are cut, and the
+test images of MNIST in ``mnist_test_label_errors.npz`` (``images``, ``labels``;
+https://github.com/cleanlab/label-errors).
 
 Run: OMP_NUM_THREADS=1 python benchmarks/training_sizes.py --out sizes.json      (--quick: one seed)
 Finished runs are kept in FILE.jsonl beside the result and are not done again.
@@ -75,10 +77,15 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     return (found.images * 15).astype(np.uint8), found.target
 
 
-def gray() -> tuple[np.ndarray, np.ndarray]:
-    table = pq.read_table(folder() / "cifar10_train.parquet").slice(0, 6000)
+def gray(rows: int = 6000) -> tuple[np.ndarray, np.ndarray]:
+    table = pq.read_table(folder() / "cifar10_train.parquet").slice(0, rows)
     images = np.stack([decode_image(data) for data in table["jpeg"].to_pylist()])
     return np.round(images @ GRAY).astype(np.uint8)[:, 2:30, 2:30], table["label"].to_numpy()
+
+
+def mnist() -> tuple[np.ndarray, np.ndarray]:
+    with np.load(folder() / "mnist_test_label_errors.npz") as stored:
+        return stored["images"], stored["labels"].astype(np.int64)
 
 
 def phoneme() -> tuple[np.ndarray, np.ndarray]:
@@ -100,6 +107,8 @@ SOURCES = {
     "subj": Source(lambda: texts("subj"), 4000, 4000),
     "trec": Source(lambda: texts("trec"), 3000, 2952),
     "gray": Source(gray, 1000, 3000, pad=3, flip=True, seconds=25),
+    "gray, 4,000": Source(lambda: gray(10_000), 4000, 6000, pad=3, flip=True, seconds=40),
+    "mnist": Source(mnist, 4000, 6000, pad=2, seconds=40),
 }
 
 
