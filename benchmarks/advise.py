@@ -7,7 +7,7 @@ images augmented; a whole run gives the bytes of its files, what they lose, and,
 time, in batches and behind a cache of equal rows, what they take. Worths are compared lever by
 lever with what the advice predicted: Spearman's correlation within each set and bottleneck, raw and
 with ties, and the share of 80 % intervals that hold what was measured. CPU-seconds are those of a
-process after Python has started and Thresher is loaded; with that they are given too.
+process after Python has started and Thresher is loaded; with loading it they are given too.
 
 The spreads and usual values in ``thresher/app/advising/transfer.py`` were chosen on twelve sets;
 the five marked ``fresh`` in ``advise_parts/sets.py`` took no part and are reported apart.

@@ -3,7 +3,7 @@
 Raw Spearman compares the orders as they come out. Many levers are worth about nothing in truth too,
 in an order that is chance; so beside it there is one in which levers tie that lie closer together
 than the seeds tell, on both sides, with average ranks. What one half of the seeds says of the other
-half is the most that raw Spearman can reach.
+half is about the most that raw Spearman can reach.
 """
 
 from __future__ import annotations

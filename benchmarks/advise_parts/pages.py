@@ -22,14 +22,14 @@ HEADER = [
     "advised first",
     "regret",
     "CPU of a run",
-    "with Python's start",
+    "with loading",
 ]
 
 
 def shares(done: Mapping[str, Found], *, start: bool) -> dict[tuple[str, str], float]:
     """Return the CPU of each advice as a share of its set's whole run, by set and bottleneck.
 
-    With ``start`` of both processes whole, else without starting Python and loading Thresher.
+    With ``start`` what loading Thresher takes counts for both, where a cell tells it.
     """
     return {
         (name, bottleneck): _cpu(found[f"advice {bottleneck}"], start) / _cpu(found["run"], start)
