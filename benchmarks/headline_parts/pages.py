@@ -60,9 +60,9 @@ def page(cells: Sequence[Cell]) -> dict[str, Any]:
         "title": "The headline experiment",
         "note": "Three seeds: mean, and in brackets the lowest and highest. All ways but `thresher "
         "run`'s student train the same network for as many epochs, or as few of them as a run "
-        "finds out on Banking77 and Adult; near copies are 15 % and leaked test rows 2 % on top of the "
-        "rows; leaked test rows are not judged. Time of one row: CPU "
-        "time on one thread. CPU-seconds on a busy machine: choosing, training, compressing. "
+        "finds out on Banking77 and Adult; near copies are 15 % and leaked test rows 2 % on top of "
+        "the rows; leaked test rows are not judged. Time of one row: CPU time on one thread. "
+        "CPU-seconds on a busy machine: choosing, training, compressing. "
         "What follows from it: [headline.md](headline.md).",
         "tables": [_whole(cells, name) for name in _sets(cells)],
     }
