@@ -3,9 +3,9 @@
 Photographs are known to EfficientNet-Lite0 from ImageNet, small pictures with many rows teach a
 network from pixels more than its vectors hold. Which it is does not show in the images but in a
 trial: a linear head on the vectors, cross-fitted, beside a small network from pixels, trained
-shortly, on the same left-out rows. A network that is trained longer and wider gains up to `CLEAR`
-on the trial; so where the head is further ahead it is taken at once, where it is behind it is left,
-and in between both are trained and held against each other on the validation rows.
+shortly, on the same left-out rows. Trained longer and wider the network gains; so only where the
+head is ahead by `CLEAR` it is taken at once. Where it is behind it is left, and in between both are
+trained and held against each other on the validation rows.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ENCODER, PIXELS, BOTH = "encoder", "pixels", "both"
 RECORD, MODEL, LOGITS = "start.json", "encoder", "validation.npy"
 # Rows that the trial's head is fitted to, and of which a third judges.
 TRIAL_ROWS, TRIAL_SECONDS = 4000, 10.0
-# Points by which a network from pixels gained at most when it was trained fully.
+# The lead that no longer and wider training from pixels is trusted to make up (decision 48).
 CLEAR = 0.35
 _PART = 3
 
@@ -252,7 +252,7 @@ def judge_trial(encoder: np.ndarray, pixels: np.ndarray) -> Choice:
         f"{100 * high:+.1f})"
     )
     if ahead > CLEAR:
-        return Choice(ENCODER, f"{said}, more than a longer training gains")
+        return Choice(ENCODER, f"{said}, more than a longer training is trusted to make up")
     if ahead <= 0:
         return Choice(PIXELS, said)
-    return Choice(BOTH, f"{said}, which a longer training may gain")
+    return Choice(BOTH, f"{said}, which a longer training may make up")
