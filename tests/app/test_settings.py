@@ -23,6 +23,16 @@ def test_later_sources_win(tmp_path: Path) -> None:
     assert settings.student == Settings().student
 
 
+def test_none_is_a_word_where_nothing_may_be_left_unset() -> None:
+    asked = ["decide.labels=none", "decide.outliers=none", "augment.policy=none"]
+    settings = resolve(overrides=[*asked, "teacher.rank=8", "data.text=none"])
+    decided = settings.decide
+    assert (decided.labels, decided.outliers, settings.augment.policy) == ("none",) * 3
+    assert settings.data.text is None
+    with pytest.raises(InputError, match="'teacher.epochs' cannot be 'none'"):
+        resolve(overrides=["teacher.epochs=none"])
+
+
 @pytest.mark.parametrize(
     ("override", "says"),
     [

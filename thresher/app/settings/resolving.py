@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -88,13 +88,24 @@ def _set(tree: dict[str, Any], override: str) -> None:
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        value = None if text == "none" else text
+        value = None if text == "none" and _may_be_none(name) else text
     *groups, leaf = name.split(".")
     for group in groups:
         tree = tree.setdefault(group, {})
         if not isinstance(tree, dict):
             raise InputError(f"`--set {override}`: {group!r} is a value, not a group of settings.")
     tree[leaf] = value
+
+
+def _may_be_none(name: str) -> bool:
+    """Tell whether a setting may be left unset; in the others, none is a word like any other."""
+    kind: Any = Settings
+    for part in name.split("."):
+        field = getattr(kind, "model_fields", {}).get(part)
+        if field is None:
+            return False
+        kind = field.annotation
+    return type(None) in get_args(kind)
 
 
 def _merge(tree: dict[str, Any], values: Mapping[str, Any]) -> None:
