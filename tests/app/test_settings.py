@@ -29,7 +29,7 @@ def test_none_is_a_word_where_nothing_may_be_left_unset() -> None:
     decided = settings.decide
     assert (decided.labels, decided.outliers, settings.augment.policy) == ("none",) * 3
     assert settings.data.text is None
-    with pytest.raises(InputError, match="'teacher.epochs' cannot be 'none'"):
+    with pytest.raises(InputError, match=r"'teacher\.epochs' cannot be 'none'"):
         resolve(overrides=["teacher.epochs=none"])
 
 
