@@ -24,7 +24,7 @@ from .transfer import (
     USUAL_TIMES,
     Doublings,
 )
-from .weights import count_weights
+from .weights import count_weights, usual_width
 
 EXPORT_S = 12.0
 # Bytes that a file has beside its weights: the graph, names and the description.
@@ -231,18 +231,15 @@ def _networks(modality: str, *, shape: tuple[int, ...], num_classes: int) -> dic
     """Return teacher and student as a run's recipes build them with time enough."""
     from training import compact_model
     from training.plans import PLANS
-    from training.recipes.lengths import TINY_IMAGE
 
-    tiny = modality == "image" and min(shape[1:]) <= TINY_IMAGE
-    plans = {role: PLANS[modality, role] for role in ("teacher", "student")}
     return {
         role: compact_model(
-            plan.model,
-            width=plan.width // 2 if tiny and role == "teacher" else plan.width,
+            PLANS[modality, role].model,
+            width=usual_width(modality, role, shape=shape),
             num_classes=num_classes,
             input_shape=shape,
         )
-        for role, plan in plans.items()
+        for role in ("teacher", "student")
     }
 
 

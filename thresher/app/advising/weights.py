@@ -25,7 +25,7 @@ def count_weights(modality: str, role: str, *, shape: tuple[int, ...], num_class
         Of one input: (channels, height, width) of images, (d,) of numbers; of texts any.
     num_classes : int
     """
-    width = PLANS[modality, role].width
+    width = usual_width(modality, role, shape=shape)
     if modality == "features":
         hidden = _linear(shape[0], width) + _linear(width, width) + 2 * _norm(width)
         return hidden + _linear(width, num_classes)
@@ -33,9 +33,14 @@ def count_weights(modality: str, role: str, *, shape: tuple[int, ...], num_class
         table = (LARGE_TABLE if width >= WIDE_TEXT else SMALL_TABLE) * width
         hidden = _norm(width) + _linear(width, 4 * width)
         return table + hidden + _linear(4 * width, num_classes)
-    tiny = min(shape[1:]) <= TINY_IMAGE
-    wide = width // 2 if tiny and role == "teacher" else width
-    return _resnet(shape, wide) + _linear(4 * wide, num_classes)
+    return _resnet(shape, width) + _linear(4 * width, num_classes)
+
+
+def usual_width(modality: str, role: str, *, shape: tuple[int, ...]) -> int:
+    """Return the width that a recipe gives a role where time is no limit."""
+    width = PLANS[modality, role].width
+    tiny = modality == "image" and min(shape[1:]) <= TINY_IMAGE
+    return width // 2 if tiny and role == "teacher" else width
 
 
 def _resnet(shape: tuple[int, ...], width: int) -> int:
