@@ -1,3 +1,5 @@
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 import torch
@@ -42,6 +44,9 @@ def test_numbers_are_those_of_scikit_learn():
 def test_interval_is_the_wilson_score_interval(right, n):
     expected = binomtest(right, n).proportion_ci(0.95, method="wilson")
     assert wilson_interval(right, n) == pytest.approx((expected.low, expected.high), abs=1e-6)
+    narrow = binomtest(right, n).proportion_ci(0.80, method="wilson")
+    found = wilson_interval(right, n, z=NormalDist().inv_cdf(0.9))
+    assert found == pytest.approx((narrow.low, narrow.high), abs=1e-6)
 
 
 def test_anything_that_predicts_can_be_judged():
