@@ -106,6 +106,17 @@ def test_control_questions_of_a_file_make_probabilities(folder: Path) -> None:
         said = {row["row_id"]: float(row["probability"]) for row in csv.DictReader(file)}
     assert {said[row] for row in rows[:12]} == {1.0}
     assert all(0.8 < said[row] < 1 for row in rows[12:])
+    # One probability for each row says little where few questions were asked: so does the interval.
+    shown = run("export", folder, out, "--gold", gold)
+    gold.write_text("\n".join([*lines, "r999,low"]))
+    more = run("export", folder, out, "--gold", gold)
+    with LabelFolder(folder).open() as session:
+        sure = session.labels(gold={row: TRUTH[row] for row in rows[:12]}).accuracy
+    assert sure is not None
+    of_labels = f"{100 * sure.value:.0f} % are right ({100 * sure.low:.0f} to {100 * sure.high:.0f}"
+    assert "control questions: 12 used; of the other labels" in shown.output
+    assert of_labels in " ".join(shown.output.split())
+    assert "1 without an answer left out, such as 'r999'" in " ".join(more.output.split())
     other = {"low": "high", "high": "low"}[TRUTH[rows[0]]]
     gold.write_text("\n".join([*lines, f"{rows[0]},{other}"]))
     assert "line or row 14" in error_of("export", folder, out, "--gold", gold)

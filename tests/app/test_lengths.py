@@ -74,6 +74,19 @@ def test_epochs_that_are_asked_for_are_kept(found: RunResult, noisy: Path, tmp_p
         run(noisy, tmp_path / "r", max_epochs=0)
 
 
+def test_too_few_validation_rows_are_the_reason_why_nothing_shorter_was_tried(
+    noisy: Path, tmp_path: Path
+) -> None:
+    rows = pd.read_csv(noisy)
+    held = rows.index[rows.split == "validation"]
+    path = tmp_path / "few.csv"
+    rows.drop(held[40:]).to_csv(path, index=False)
+    result = run(path, tmp_path / "r", max_epochs=8)
+    said = result.choices["teacher: epochs"]
+    assert said == "8 (`max_epochs`; 40 validation rows are too few to try shorter ones)"
+    assert "lengths" not in teacher_of(result)["summary"]
+
+
 def test_a_stopped_run_goes_on_with_the_lengths_that_it_has(
     found: RunResult, noisy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -338,12 +338,16 @@ class TestFilesGoneBad:
         with pytest.raises(InputError, match=r"is cut off \(495 of 500 bytes\)"):
             shipped.read(file[0])
         assert "is cut off" in shipped.lacking((file[0],), runtime=())
+        # pip leaves a package alone that is there: the extra would bring nothing.
+        anew = "pip install --force-reinstall --no-deps 'made-up-weights==1.0'"
+        assert shipped.to_install((file[0],)) == anew
 
     def test_missing(self, file):
         file[1].unlink()
         with pytest.raises(InputError, match=r"cannot be read \(No such file or directory\)"):
             shipped.read(file[0])
         assert "has no file weights.bin" in shipped.lacking((file[0],), runtime=())
+        assert "--force-reinstall" in shipped.to_install((file[0],))
 
     def test_a_folder_in_its_place(self, file):
         file[1].unlink()
@@ -356,6 +360,7 @@ class TestFilesGoneBad:
         with pytest.raises(MissingExtraError, match=r"pip install 'thresher\[encoders\]'"):
             shipped.read(gone)
         assert shipped.lacking((gone,), runtime=()) == "made-up-weights is not installed"
+        assert shipped.to_install((gone,)) == shipped.INSTALL
 
     def test_no_runtime(self, file):
         lacking = shipped.lacking((file[0],), runtime=("no_such_module_at_all",))

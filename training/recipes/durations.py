@@ -162,9 +162,13 @@ def joined(tried: Sequence[Tried], *, most: int) -> TrainingRun:
         Epochs of the full length.
     """
     chosen = taken(tried)
+    longest = tried[-1].epochs
+    enough = f"; longer than {longest} surely gains less than a point" if longest < most else ""
     why = (
         f"of at most {most}; points of the true class's probability gained on "
-        f"{len(chosen.told.right):,} validation rows: {', '.join(one.text for one in tried)}"
+        f"{len(chosen.told.right):,} validation rows, each over the length before it: "
+        f"{', '.join(one.text for one in tried)}{enough}; the longest that is not surely worse "
+        "than the best is taken"
     )
     return replace(
         chosen.run,

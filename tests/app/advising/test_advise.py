@@ -14,6 +14,7 @@ import pytest
 
 from tests.app.conftest import call_thresher
 from thresher.app import advise
+from thresher.app.advising import advice as advising
 from thresher.app.advising import probes
 from thresher.core.errors import InputError
 
@@ -113,7 +114,9 @@ def test_nothing_that_the_least_probes_need_loads_torch(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-def test_images_are_judged_with_augmented_ones_beside_them(tmp_path):
+@pytest.mark.parametrize("lacks", ["", "weights are not installed"])
+def test_images_are_judged_with_augmented_ones_beside_them(tmp_path, monkeypatch, lacks):
+    monkeypatch.setattr(advising, "lacking", lambda *_files, **_asked: lacks)
     rng = np.random.default_rng(0)
     codes = rng.integers(2, size=260)
     images = []
@@ -137,6 +140,8 @@ def test_images_are_judged_with_augmented_ones_beside_them(tmp_path):
     assert "views of them beside them" in lever.evidence
     assert lever.points.low < lever.points.value < lever.points.high
     assert lever.acts_on == ("labels",)
+    # The probes know nothing of the network that a run may start from.
+    assert ("a run also tries EfficientNet-Lite0" in found.text) == (not lacks)
 
 
 def test_a_stopped_advice_goes_on_where_it_was(tmp_path, monkeypatch):

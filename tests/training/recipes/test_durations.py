@@ -110,6 +110,12 @@ def test_labels_learned_by_heart_end_training_early_and_all_trainings_count(tmp_
     run = joined(tried, most=80)
     assert run.choices["epochs"].value == "5"
     assert run.choices["epochs"].reason.startswith("of at most 80; points of the true class's")
+    assert run.choices["epochs"].reason.endswith(
+        "; longer than 10 surely gains less than a point; the longest that is not surely worse "
+        "than the best is taken"
+    )
+    whole = joined(tried, most=10)
+    assert "surely gains less" not in whole.choices["epochs"].reason
     assert run.rows_seen == (5 + 10) * 600
     assert run.flops == pytest.approx(sum(one.run.flops for one in tried))
     assert len(run.history) == 5

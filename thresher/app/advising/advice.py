@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...core.encoders.shipped import LITE0, lacking
 from ...core.errors import check_choice, check_number
 from ...core.files import write_json
 from ...core.loaded import LoadedDataset
@@ -18,6 +19,7 @@ from ...core.signatures import checked
 from ..settings import Settings, settings_of
 from ..stages import Done, RunFolder, open_run
 from ..steps.load import Source, load_rows
+from ..steps.starts import TITLE, may_start
 from ..trainable import check_trainable
 from .choosing import choose_bottleneck, plain, said, sentences
 from .files import EXPORT_S
@@ -171,7 +173,7 @@ def _advise(run: RunFolder, loaded: Done[LoadedDataset], asked: str, *, share: f
     chosen = choose_bottleneck(measured) if asked == "auto" else Bottleneck(asked)
     acting = ranked(levers, chosen.name)
     advice = Advice(
-        text=sentences(chosen, acting),
+        text=sentences(chosen, acting) + _of_start(run, loaded.value),
         bottleneck=chosen,
         levers=acting,
         others=tuple(lever for lever in levers if lever not in acting),
@@ -229,6 +231,16 @@ def _probe_files(
         measured["latency"] = student["single_ms"]
     modality = loaded.value.schema.modality
     return levers_on_files(files, modality=modality, equal=copied.value["equal"], why=why)
+
+
+def _of_start(run: RunFolder, loaded: LoadedDataset) -> str:
+    """Say what the probes do not know: that a run may start from a network that is trained."""
+    if not may_start(run.settings, loaded.schema.modality) or lacking((LITE0,), runtime=()):
+        return ""
+    return (
+        f" All of this is about networks from pixels: a run also tries {TITLE}, whose gains, sizes "
+        "and times are others (3.7 MB in integers)."
+    )
 
 
 def _usual_cost(run: RunFolder, loaded: LoadedDataset) -> float:

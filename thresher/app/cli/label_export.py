@@ -61,19 +61,21 @@ def export(
     Example: thresher label export labeling labels.parquet
     """
     from .. import label_export
+    from ..console import shown_progress
 
-    rows = label_export(
-        folder,
-        file,
-        answers=answers,
-        history=history,
-        format=format_,
-        method=method,
-        gold=gold,
-        push=push,
-        private=private,
-        anonymous=anonymous,
-    )
+    with shown_progress():
+        rows = label_export(
+            folder,
+            file,
+            answers=answers,
+            history=history,
+            format=format_,
+            method=method,
+            gold=gold,
+            push=push,
+            private=private,
+            anonymous=anonymous,
+        )
     if format_ == HUB:
         shown = f"{file}, and at https://huggingface.co/datasets/{push}" if push else str(file)
         result = {"file": str(file), "rows": rows, "pushed": push}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InputError, check_choice
+from ...core.progress import message
 from ...core.signatures import checked
 from ..label_folder import LabelFolder
 
@@ -109,7 +110,28 @@ def label_export(
             if known is not None:
                 raise InputError(f"--gold goes with one label a row; {chosen.name} holds answers.")
             return _answers(here, session, path, chosen, history=history)
-        return export_labels(session, path, method=method, gold=known)
+        written = export_labels(session, path, method=method, gold=known)
+        if known is not None:
+            message(_judged(session, method=method, gold=known))
+        return written
+
+
+def _judged(session: Session, *, method: str, gold: Mapping[str, Any]) -> str:
+    """Say how many labels are right by the control questions, and which of these said nothing."""
+    found = session.labels(method=method, gold=gold)
+    answered = set(found.row_ids.tolist())
+    silent = [name for name in gold if str(name) not in answered]
+    used = len(gold) - len(silent)
+    said = f"control questions: {used:,} used"
+    if silent:
+        said += f"; {len(silent):,} without an answer left out, such as {silent[0]!r}"
+    if found.accuracy is None:
+        return said
+    sure = found.accuracy
+    return (
+        f"{said}; of the other labels {100 * sure.value:.0f} % are right "
+        f"({100 * sure.low:.0f} to {100 * sure.high:.0f} %)"
+    )
 
 
 def _known(gold: PathLike | Mapping[str, str] | None) -> Mapping[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from training.recipes import Recipe
 from training.recipes.durations import FEWEST_HELD_OUT, Tried, joined, lengths_of, try_lengths
 from training.recipes.sizes import Told
 
+from ...core.choice import Choice
 from ...core.progress import message
 from ..settings import ModelSettings
 from ..stages import Notes, RunFolder
@@ -73,9 +75,12 @@ def train_long_enough(
     model = build(plan, material, seed=run.settings.seed)
     most = plan.options["epochs"]
     lengths = lengths_of(most)
-    few = len(lengths) == 1 or len(material.validation) < FEWEST_HELD_OUT
-    if settings.epochs != "auto" or few:
-        return learn(model, plan, folder / "checkpoints"), []
+    held = len(material.validation)
+    if settings.epochs != "auto" or len(lengths) == 1 or held < FEWEST_HELD_OUT:
+        trained = learn(model, plan, folder / "checkpoints")
+        if settings.epochs == "auto" and len(lengths) > 1:
+            trained = _untried(trained, plan, held)
+        return trained, []
 
     def learn_for(learner: nn.Module, epochs: int, checkpoints: Path) -> TrainingRun:
         asked = settings.model_copy(update={"epochs": epochs, "width": plan.width})
@@ -86,6 +91,14 @@ def train_long_enough(
     found = joined(tried, most=most)
     message(f"epochs: {found.choices['epochs']}")
     return found, tried
+
+
+def _untried(trained: TrainingRun, plan: Recipe, held: int) -> TrainingRun:
+    """Say why no shorter schedule was tried, beside why the full one has its length."""
+    full = plan.choices["epochs"]
+    why = f"{full.reason}; {held} validation rows are too few to try shorter ones"
+    said = Choice(full.value, why)
+    return replace(trained, choices={**trained.choices, "epochs": said})
 
 
 def record_lengths(notes: Notes, tried: list[Tried], folder: Path) -> None:

@@ -81,7 +81,8 @@ def choose_start(run: RunFolder, material: Material) -> Done[Start]:
 
     def work(folder: Path, notes: Notes) -> None:
         if lacking and not asked:
-            why = f"{lacking}; {shipped.INSTALL} lets a run try {TITLE}, far better on photographs"
+            install = shipped.to_install((shipped.LITE0,))
+            why = f"{lacking}; {install} lets a run try {TITLE}, far better on photographs"
             chosen = Choice(PIXELS, why)
         else:
             _count(notes, flops=0.0, seconds=0.0)
@@ -220,6 +221,7 @@ def _beside_pixels(
     if not len(others):
         return Choice(ENCODER, "there are too few rows to learn from pixels")
     samples = material.parts.of(others)
+    message(f"start: a small network from pixels learns from {len(others):,} rows, to compare")
     plan = plan_training(
         run, material, ModelSettings(seconds=TRIAL_SECONDS), "student", rows=len(others)
     )

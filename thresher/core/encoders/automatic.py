@@ -24,6 +24,6 @@ def choose_encoder(modality: str) -> Choice:
     lacking = shipped.lacking(files, runtime=runtime)
     larger = f"where a model hub can be reached, encoder='{LARGER[modality]}' knows more"
     if lacking:
-        reason = f"{lacking}; {shipped.INSTALL} adds what rows mean; {larger}"
+        reason = f"{lacking}; {shipped.to_install(files)} adds what rows mean; {larger}"
         return Choice(f"builtin:{modality}", reason)
     return Choice(f"joined:{modality}", f"surface, and meaning by shipped weights; {larger}")

