@@ -11,18 +11,18 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from thresher.app import predict, train
+from thresher.app import predict, run, train
 from thresher.app.cli import main
-from thresher.app.pipeline import plan
+from thresher.app.pipeline import look, plan
 from thresher.app.result import RunResult
 from thresher.app.settings import resolve
-from thresher.app.steps import start
+from thresher.app.steps import compress, start
 from thresher.app.steps.start import BOTH, ENCODER, PIXELS, judge_both, judge_trial
-from thresher.app.steps.starts import NAME, may_start
+from thresher.app.steps.starts import NAME, may_start, without_effect
 from thresher.core.choice import Choice
 from thresher.core.encoders import shipped
 from thresher.core.errors import InputError
-from training import load_exported
+from training import load_exported, quantize
 from training.recipes.sizes import Told
 
 needs_weights = pytest.mark.skipif(
@@ -109,17 +109,86 @@ def test_in_doubt_both_are_trained_and_the_validation_rows_decide(
 
 
 @needs_weights
-def test_all_weights_are_trained_where_that_is_asked_for(photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="lora puts adapters into models of other libraries"):
-        train(photos, out=tmp_path / "l", settings={**SHORT, "teacher": {"mode": "lora"}})
-    with pytest.raises(InputError, match="makes that network the student too"):
-        train(photos, out=tmp_path / "w", settings={**SHIPPED, "student": {"width": 16}})
-    tuned = {**SHIPPED, "teacher": {"model": NAME, "mode": "fine_tune", "epochs": 1}}
+@pytest.mark.filterwarnings("ignore:The integer model loses")
+def test_all_weights_are_trained_where_that_is_asked_for_the_plain_way_too(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    methods = []
+
+    def calibrated(*args: Any, method: str, **options: Any) -> Any:
+        methods.append((options["weight_bits"], method))
+        return quantize(*args, method="ptq", **options)
+
+    monkeypatch.setattr(compress, "quantize", calibrated)
+    teacher = {"model": NAME, "mode": "fine_tune", "max_epochs": 1, "seconds": 5}
+    tuned = {**SHIPPED, "teacher": teacher, "baseline": True, "quantize": {"weight_bits": 4}}
     result = train(photos, out=tmp_path / "f", settings=tuned)
-    line = next(line for line in result.lines if line.stage == "student")
+    lines = {line.stage: line for line in result.lines}
+    line = lines["student"]
     assert line.note == "EfficientNet-Lite0 with shipped weights, all of whose weights were trained"
     assert line.accuracy > 0.9
-    assert result.choices["student: epochs"] == "1 (asked for)"
+    assert result.choices["student: epochs"] == "1 (`max_epochs`)"
+    assert result.choices["student: without effect"].startswith("teacher.seconds (")
+    assert lines["plain student"].train_flops == pytest.approx(line.train_flops, rel=0.01)
+    # Calibration alone, as with 8 bits, is not enough for 4.
+    assert methods == [(4, "auto")]
+
+
+@needs_weights
+def test_small_images_and_few_rows_are_left_to_the_pixels_and_to_the_validation_rows(
+    photos: Path, tmp_path: Path
+) -> None:
+    short = {"teacher": {"epochs": 1}, "student": {"epochs": 1, "max_drop": 1}}
+    settings = {**SHORT, **short, "augment": {"policy": "none"}, "data": {"image_size": 16}}
+    small = train(photos, out=tmp_path / "s", settings=settings)
+    assert small.choices["start: start"] == (
+        "a network from pixels (images of 16 pixels are asked for, and EfficientNet-Lite0 takes 32 "
+        "at least)"
+    )
+    few = {**settings, "data": {"image_size": 32}, "label": {"budget": 4}, "curate": True}
+    result = run(photos, out=tmp_path / "f", settings=few)
+    said = result.choices["start: start"]
+    assert said.endswith("is taken (4 rows with a label cannot tell beforehand)")
+    assert "compare starts: start" in result.choices
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"teacher": {"model": "shipped:resnet"}}, f"must be {NAME} to start from it"),
+        ({**SHIPPED, "data": {"image_size": 16}}, "`data.image_size` must be at least 32"),
+        ({"teacher": {"mode": "lora"}}, "lora puts adapters into models of other libraries"),
+        ({**SHIPPED, "student": {"width": 16}}, "makes that network the student too"),
+    ],
+)
+def test_what_the_body_cannot_do_is_refused_before_anything_is_done(
+    settings: dict[str, Any], match: str, photos: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=match):
+        look(photos, settings=resolve(values=settings))
+    with pytest.raises(InputError, match=match):
+        run(photos, out=tmp_path / "r", settings=settings)
+    assert not (tmp_path / "r" / "embeddings").exists()
+
+
+def test_rows_that_are_no_images_are_refused(tmp_path: Path) -> None:
+    rows = "".join(f"a film {at},{'good' if at % 2 else 'bad'}\n" for at in range(60))
+    (tmp_path / "t.csv").write_text("text,label\n" + rows)
+    with pytest.raises(InputError, match="takes images, and these rows are read as text"):
+        run(tmp_path / "t.csv", out=tmp_path / "r", settings={"teacher": {"model": NAME}})
+
+
+def test_what_has_no_effect_is_named() -> None:
+    given = {
+        "teacher": {"epochs": 3, "mode": "fine_tune", "seconds": 9},
+        "student": {"lr": 0.1, "max_drop": 0.02},
+        "augment": {"policy": "none"},
+    }
+    found = resolve(values=given)
+    assert without_effect(found, teacher_trained=True) == ["student.lr"]
+    alone = without_effect(found, teacher_trained=False)
+    assert alone == ["student.lr", "augment.policy", "teacher.seconds"]
+    assert without_effect(resolve(values={}), teacher_trained=False) == []
 
 
 def test_without_the_weights_it_says_what_to_install(
@@ -171,6 +240,14 @@ def test_the_trial_decides_by_left_out_rows(encoder: float, pixels: float, expec
     chosen = judge_trial(right(encoder), right(pixels))
     assert chosen.value == expected
     assert f"{100 * encoder:.1f} % of 1,000 left-out rows" in chosen.reason
+
+
+def test_few_left_out_rows_decide_nothing() -> None:
+    for encoder, pixels in ((right(0.5, 4), ~right(0.5, 4)), (right(1, 2), right(0.5, 2))):
+        chosen = judge_trial(encoder, pixels)
+        assert chosen.value == BOTH
+        assert "too few rows to tell by" in chosen.reason
+    assert judge_trial(right(0, 10), right(1, 10)).value == PIXELS
 
 
 @pytest.mark.parametrize(

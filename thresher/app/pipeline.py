@@ -26,7 +26,7 @@ from .steps.embed import embed_rows
 from .steps.find import find_issues
 from .steps.load import Source, load_by_columns, load_rows, plant
 from .steps.neighbors import search_neighbors
-from .steps.starts import may_start
+from .steps.starts import check_start, may_start
 from .trainable import check_trainable
 
 PARTS = ("curate", "report")
@@ -86,6 +86,7 @@ def run(
         loaded = load_rows(folder, source)
         if until == "report":
             check_trainable(loaded.value)
+            check_start(asked, loaded.value.schema.modality)
         if any(asked.plant.model_dump().values()):
             loaded = plant(folder, loaded)
         clean = clean_rows(folder, loaded, trains=until == "report") if asked.curate else loaded
@@ -172,6 +173,7 @@ def look(source: Source, *, settings: Settings, until: str = "report") -> Loaded
     messages(loaded.role_lines)
     if until == "report":
         check_trainable(loaded)
+        check_start(settings, loaded.schema.modality)
     return loaded
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from thresher.core.choice import choose_device
-from thresher.core.encoders.lite0 import read_blocks
+from thresher.core.encoders.lite0 import SMALLEST, read_blocks
 from thresher.core.encoders.meaning_image import SIDE
 from thresher.core.encoders.shipped import LITE0, read
 from thresher.core.encoders.torch_file import read_tensors
@@ -24,7 +24,6 @@ from ..torch_runtime.eval_mode import evaluating
 from ..torch_runtime.memory_format import arranged
 from .linear_head import LinearHead
 
-SMALLEST = 32
 _BATCH = 64
 
 

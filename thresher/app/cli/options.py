@@ -53,7 +53,8 @@ Teacher = Annotated[
     str | None,
     typer.Option(
         help="A pretrained teacher: timm:NAME, transformers:NAME or sentence-transformers:NAME; "
-        "NAME may be a folder. --set teacher.mode=lora trains adapters, fine_tune all of it."
+        "NAME may be a folder. --set teacher.mode=lora trains adapters, fine_tune all of it. Or "
+        "shipped:efficientnet-lite0, to start from it without a trial."
     ),
 ]
 Prices = Annotated[

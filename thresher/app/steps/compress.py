@@ -25,6 +25,7 @@ from .train import accuracy, training_augment
 CODE = ("thresher/core", "training")
 QAT_CODE = (*CODE, "augment")
 WEIGHTS = "quantized.pt"
+FULL_BITS = 8
 CALIBRATED_ALONE = "training all layers of a body that is taken as it is would take long"
 
 
@@ -37,11 +38,12 @@ def quantize_student(
     """Calibrate on training rows, then train the rounded model on its float self's answers.
 
     A body that is taken as it is, without a policy, is only calibrated unless training is asked
-    for: it would take many times as long as all else of the run.
+    for, which takes many times as long as all else of the run; or 4 bits, which it does not stand
+    without.
     """
     settings = run.settings.quantize
-    body = policy is None
-    method = "ptq" if body and settings.method == "auto" else settings.method
+    calibrated = policy is None and settings.method == "auto" and settings.weight_bits == FULL_BITS
+    method = "ptq" if calibrated else settings.method
 
     def work(folder: Path, notes: Notes) -> None:
         quantized = quantize(

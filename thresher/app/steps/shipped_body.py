@@ -10,24 +10,23 @@ from pathlib import Path
 import numpy as np
 
 from training import TrainingRun, evaluate, fit
+from training.evaluation import predict_logits
 from training.models import CompactModel
 from training.pretrained.linear_head import LinearHead, fit_head
 from training.pretrained.shipped import put_head, shipped_model, vectors_of
-from training.recipes.pretrained import pretrained_recipe
 from training.torch_runtime.flops import count_flops
 
 from ...core.choice import Choice
 from ...core.encoders.joined import SMALL, SMALL_SIDE
 from ...core.encoders.meaning_image import SIDE
-from ...core.errors import InputError
 from ...core.files import atomic_path
 from ...core.fingerprint import row_keys
 from ...core.progress import track
 from ..image_sides import image_size
-from ..settings import Settings
 from ..stages import Done, Notes, RunFolder
 from .material import Material
-from .starts import NAME, TITLE
+from .pretrained import plan_pretrained
+from .starts import TITLE
 from .train import CODE, accuracy, record_training
 
 # Vectors of so many rows lie in a file, from which a run that was stopped goes on.
@@ -147,27 +146,21 @@ def frozen(model: CompactModel) -> Choice:
     )
 
 
-def check_asked(settings: Settings) -> None:
-    """Raise for a way of training that the body has not, and for another student beside it."""
-    student = settings.student
-    if settings.teacher.model == NAME and not student.model == student.width == "auto":
-        raise InputError(
-            f"`teacher.model` {NAME} makes that network the student too, and `student.model` or "
-            "`student.width` asks for another one. Leave out one of them."
-        )
-    if settings.teacher.mode == "lora":
-        raise InputError(
-            f"`teacher.mode` lora puts adapters into models of other libraries; {TITLE} is trained "
-            "by frozen (its head alone) or fine_tune (all of it). Or name another `teacher.model`."
-        )
+def learned(
+    run: RunFolder, body: Body, head: LinearHead, folder: Path, *, rows_seen: int
+) -> tuple[TrainingRun, np.ndarray]:
+    """Return body and head, all of it trained where that is asked for, and validation logits."""
+    trained, logits = body.run(head, rows_seen=rows_seen)
+    if run.settings.teacher.mode != "fine_tune":
+        return trained, logits
+    trained = _fine_tuned(run, body, trained, folder / "checkpoints")
+    return trained, predict_logits(trained.model, body.rows.validation, device=run.device.value)
 
 
-def fine_tuned(run: RunFolder, body: Body, before: TrainingRun, checkpoints: Path) -> TrainingRun:
+def _fine_tuned(run: RunFolder, body: Body, before: TrainingRun, checkpoints: Path) -> TrainingRun:
     """Train all weights a little, from the fitted head on; the first pass counts as well."""
-    rows, settings = body.rows, run.settings.teacher
-    given = {name: getattr(settings, name) for name in ("epochs", "batch_size", "lr")}
-    asked = {name: value for name, value in given.items() if value != "auto"}
-    options, choices = pretrained_recipe("fine_tune", n_rows=len(rows.train_at), **asked)
+    rows = body.rows
+    options, choices = plan_pretrained(run.settings.teacher, rows=len(rows.train_at))
     trained = fit(
         before.model,
         rows.train,
@@ -209,13 +202,13 @@ def finish_on_body(notes: Notes, trained: TrainingRun, rows: Material, *, own: b
 
 
 def train_plain_on_body(run: RunFolder, rows: Material, *, name: str) -> Done[TrainingRun]:
-    """Fit a head on the shipped body to labels alone; `rows` are as the body takes them."""
+    """Train as the student was, on other rows; `rows` are as the body takes them."""
 
     def work(folder: Path, notes: Notes) -> None:
         body = Body(rows, folder / VECTORS, run.settings.seed)
         at = rows.train_at
         head = body.fit(body.vectors(at, name="training"), at)
-        trained, _ = body.run(head, rows_seen=len(at))
+        trained, _ = learned(run, body, head, folder, rows_seen=len(at))
         trained.save(folder / "model")
         finish_on_body(notes, trained, rows, own=False)
         shutil.rmtree(folder / VECTORS, ignore_errors=True)

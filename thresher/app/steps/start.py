@@ -4,8 +4,8 @@ Photographs are known to EfficientNet-Lite0 from ImageNet, small pictures with m
 network from pixels more than its vectors hold. Which it is does not show in the images but in a
 trial: a linear head on the vectors, cross-fitted, beside a small network from pixels, trained
 shortly, on the same left-out rows. Trained longer and wider the network gains; so only where the
-head is ahead by `CLEAR` it is taken at once. Where it is behind it is left, and in between both are
-trained and held against each other on the validation rows.
+head is ahead by `CLEAR` it is taken at once. Where it is behind it is left. In between, and where
+the rows are too few to tell, both are trained and held against each other on the validation rows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from training.pretrained.linear_head import LinearHead
 from training.recipes.sizes import Told
 
 from ...core.choice import Choice
+from ...core.counted import counted
 from ...core.encoders import shipped
+from ...core.encoders.lite0 import SMALLEST
 from ...core.files import read_json, write_json
 from ...core.fingerprint import row_keys
 from ...core.interval import paired_drop
@@ -31,7 +33,7 @@ from ..settings import ModelSettings
 from ..stages import Done, Notes, RunFolder
 from .lengths import HeldOut
 from .material import Material
-from .shipped_body import VECTORS, Body, check_asked, fine_tuned, material_of_body
+from .shipped_body import VECTORS, Body, learned, material_of_body
 from .starts import NAME, TITLE
 from .train import CODE, build, plan_training
 
@@ -39,6 +41,8 @@ ENCODER, PIXELS, BOTH = "encoder", "pixels", "both"
 RECORD, MODEL, LOGITS = "start.json", "encoder", "validation.npy"
 # Rows that the trial's head is fitted to, and of which a third judges.
 TRIAL_ROWS, TRIAL_SECONDS = 4000, 10.0
+# Fewer have no left-out rows to speak of.
+FEWEST = 12
 # The lead that no longer and wider training from pixels is trusted to make up (decision 48).
 CLEAR = 0.35
 _PART = 3
@@ -76,13 +80,16 @@ def choose_start(run: RunFolder, material: Material) -> Done[Start]:
     """Decide by a trial what the run's models start from, in ``models/start/``."""
     settings = run.settings
     asked = settings.teacher.model == NAME
-    check_asked(settings)
+    side = settings.data.image_size
     lacking = shipped.lacking((shipped.LITE0,), runtime=())
 
     def work(folder: Path, notes: Notes) -> None:
         if lacking and not asked:
             install = shipped.to_install((shipped.LITE0,))
             why = f"{lacking}; {install} lets a run try {TITLE}, far better on photographs"
+            chosen = Choice(PIXELS, why)
+        elif isinstance(side, int) and side < SMALLEST:  # never where it is asked for
+            why = f"images of {side} pixels are asked for, and {TITLE} takes {SMALLEST} at least"
             chosen = Choice(PIXELS, why)
         else:
             _count(notes, flops=0.0, seconds=0.0)
@@ -198,10 +205,7 @@ def _count(notes: Notes, *, flops: float, seconds: float) -> None:
 
 def _keep(run: RunFolder, body: Body, head: LinearHead, folder: Path, *, rows_seen: int) -> None:
     """Write body and head, fine-tuned where that is asked for, and what they say of validation."""
-    trained, logits = body.run(head, rows_seen=rows_seen)
-    if run.settings.teacher.mode == "fine_tune":
-        trained = fine_tuned(run, body, trained, folder / "checkpoints")
-        logits = predict_logits(trained.model, body.rows.validation, device=run.device.value)
+    trained, logits = learned(run, body, head, folder, rows_seen=rows_seen)
     np.save(folder / LOGITS, logits)
     trained.save(folder / MODEL)
 
@@ -218,8 +222,8 @@ def _beside_pixels(
     keys = row_keys(material.parts.row_ids[drawn])
     held = np.sort(np.argsort(keys, kind="stable")[: max(1, len(drawn) // _PART)])
     others = np.setdiff1d(material.train_at, drawn[held])
-    if not len(others):
-        return Choice(ENCODER, "there are too few rows to learn from pixels")
+    if len(drawn) < FEWEST or len(np.unique(material.parts.codes[others])) < 2:
+        return Choice(BOTH, f"{counted(len(drawn), 'row')} with a label cannot tell beforehand")
     samples = material.parts.of(others)
     message(f"start: a small network from pixels learns from {len(others):,} rows, to compare")
     plan = plan_training(
@@ -253,8 +257,10 @@ def judge_trial(encoder: np.ndarray, pixels: np.ndarray) -> Choice:
         f"{100 * pixels.mean():.1f} %: {100 * ahead:+.1f} points ({100 * low:+.1f} to "
         f"{100 * high:+.1f})"
     )
-    if ahead > CLEAR:
+    if ahead > CLEAR and low > 0:
         return Choice(ENCODER, f"{said}, more than a longer training is trusted to make up")
-    if ahead <= 0:
+    if ahead <= 0 and high < CLEAR:
         return Choice(PIXELS, said)
-    return Choice(BOTH, f"{said}, which a longer training may make up")
+    few = low <= 0 if ahead > CLEAR else ahead <= 0
+    why = "too few rows to tell by" if few else "which a longer training may make up"
+    return Choice(BOTH, f"{said}, {why}")

@@ -23,7 +23,8 @@ from ..stages import Done, Notes, RunFolder
 from .lengths import HeldOut
 from .material import Material
 from .shipped_body import finish_on_body
-from .start import Start
+from .start import BOTH, Start
+from .starts import TITLE, without_effect
 from .train import CODE, JUDGED, build, finish, plan_training, training_augment
 
 TRIED = "tried"
@@ -85,13 +86,18 @@ def take_encoder(run: RunFolder, rows: Material, start: Done[Start]) -> Done[Tra
         trained = start.value.model
         trained.save(folder / "model")
         finish_on_body(notes, trained, rows)
+        names = without_effect(run.settings, teacher_trained=start.value.value == BOTH)
+        if names:
+            why = f"{TITLE} is taken, without augmentation or a teacher"
+            notes.choices["without effect"] = Choice(", ".join(names), why)
+            message(f"without effect: {notes.choices['without effect']}")
 
     return run.stage(
         "student",
         work,
         load=lambda folder: TrainingRun.load(folder / "model"),
         needs=[*rows.needs, start],
-        settings=[rows.key],
+        settings=[rows.key, without_effect(run.settings, teacher_trained=False)],
         code=CODE,
         where="models/student",
     )

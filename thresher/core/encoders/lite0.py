@@ -24,6 +24,7 @@ STAGES = (
     (1, 3, 1, 6, 192, 320),
 )
 FEATURES = 1280
+SMALLEST = 32  # pixels of a side: the stem and the stages halve it five times
 EPSILON = 1e-3
 
 
