@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thresher.core.choice import choose_device
+from thresher.core.choice import available_cpus, choose_device, choose_threads
 from thresher.core.errors import (
     InputError,
     MissingExtraError,
@@ -110,6 +110,18 @@ def test_the_device_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "CUDA" in choose_device("auto").reason
     with pytest.raises(InputError, match="Use 'cpu' or 'auto'"):
         choose_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("said", "threads"), [("3", "3"), ("2,4", "2"), ("", None), ("0", None), ("many", None)]
+)
+def test_threads_are_those_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, said: str, threads: str | None
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert choose_threads("auto").value == (threads or str(available_cpus()))
+    assert ("OMP_NUM_THREADS" in choose_threads("auto").reason) is (threads is not None)
+    assert choose_threads(5).value == "5"
 
 
 def test_random_state_leaves_the_global_state_alone() -> None:

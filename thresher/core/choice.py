@@ -54,7 +54,9 @@ def choose_device(device: str = "auto") -> Choice:
 
 
 def choose_threads(threads: int | str = "auto") -> Choice:
-    """Choose how many threads to compute with: all processors of this process, or what is asked.
+    """Choose how many threads to compute with: what is asked, here or by ``OMP_NUM_THREADS``.
+
+    Else all processors of this process.
 
     The choice does not follow the machine's load, since sums in another order give other bits; the
     reason says so when other programs are busy, because training then slows down several times.
@@ -64,12 +66,20 @@ def choose_threads(threads: int | str = "auto") -> Choice:
         return Choice(str(threads), "asked for")
     if threads != "auto":
         raise InputError(f"`threads` must be a number or 'auto', got {threads!r}.")
+    if environment := _threads_of_environment():
+        return Choice(environment, "OMP_NUM_THREADS in the environment")
     cpus = available_cpus()
     reason = "all processors that this process may use"
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if cpus > 1 and load > cpus / 2:
         reason += f"; other programs are busy (load {load:.1f}), so 1 thread may be much faster"
     return Choice(str(cpus), reason)
+
+
+def _threads_of_environment() -> str:
+    """Return what OMP_NUM_THREADS says of the outermost level, nothing where it is no number."""
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return first if first.isdecimal() and int(first) > 0 else ""
 
 
 def available_cpus() -> int:
