@@ -55,7 +55,7 @@ def test_a_check_says_them_first_and_everywhere(table, monkeypatch, capsys):
     shown = call(
         monkeypatch, capsys, "curate", "apply", files["m"], table, "--out", table.with_name("c.csv")
     )
-    assert shown.err.splitlines()[0].startswith("text: title + body; label: none; key: id")
+    assert shown.err.splitlines()[0].startswith("text: title + body; label: not read; key: id")
 
 
 def test_a_run_says_them_first_also_where_it_goes_on(table, monkeypatch, capsys):

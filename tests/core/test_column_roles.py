@@ -161,7 +161,7 @@ def test_roles_are_said_in_one_line_and_missing_labels_loudly():
     (line,) = read(columns, label="v1").role_lines
     assert line == "text: title + text; label: v1; key: id; beside: v2"
     (line,) = read(columns, label="none").role_lines
-    assert "label: none;" in line
+    assert "label: not read;" in line
 
 
 def test_candidates_are_ranked_by_name_kind_and_number_of_values():

@@ -49,7 +49,7 @@ def describe_roles(
 def _label(label: str | None, said: Choice | None, task: Choice | None) -> str:
     if label is None:
         if said is None or said.reason == "given":
-            return "none"
+            return "not read" if said is not None else "none"
         hint = "; give --label" if said.reason.startswith("could be") else ""
         return f"none ({said.reason}{hint})"
     kind = TASK.get(task.value, "") if task is not None else ""
