@@ -88,7 +88,7 @@ def _run(bench: Bench, name: str, more: dict[str, Any], *, vectors: bool = False
         "warnings": list(done.warnings),
     }
     model = load_exported(out / "models/onnx/int8", threads=1)
-    if vectors or not task.vectors_only:
+    if vectors or task.modality != "image":
         return bench.judged(model.path, cost, classes=model.classes, **about)
     pixels = _pixels(bench, model.input_spec.shape[-1])
     found = judged_file(model.path, pixels, bench.codes_by(model.classes))
@@ -122,7 +122,7 @@ def _held(out: Path) -> int:
 
 
 def _pixels(bench: Bench, side: int) -> np.ndarray:
-    """Return the judged photographs as the file of a run takes them."""
+    """Return the judged images at the size that the file of a run takes."""
     rows = take_rows(bench.task.table, len(bench.task) + bench.task.judged)
     pixels = read_images(rows, "image", size=side)
     return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))

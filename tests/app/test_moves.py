@@ -79,6 +79,7 @@ def choices(folder: Path) -> dict[str, Any]:
 def test_a_run_goes_on_on_a_machine_with_other_processors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("thresher.core.choice.available_cpus", lambda: 1)
     run("digits", out=tmp_path / "there", settings=resolve(values=SMALL))
     assert choices(tmp_path / "there")["machine"].endswith("(all of the run was computed here)")

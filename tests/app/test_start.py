@@ -85,6 +85,7 @@ def test_it_goes_on_where_it_was_stopped(done: RunResult, photos: Path) -> None:
     assert (done.folder / "metrics.json").read_bytes() == before
 
 
+@pytest.mark.slow  # two whole runs beside each other: a minute of CPU time
 @needs_weights
 def test_in_doubt_both_are_trained_and_the_validation_rows_decide(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
