@@ -44,9 +44,10 @@ import torch
 from headline_parts import levers, whole
 from headline_parts.bench import Bench, DoesNotApplyError
 from headline_parts.composed import peers
-from headline_parts.journal import append_cell, read_cells
+from headline_parts.journal import read_cells
 from headline_parts.pages import page, summary
 from headline_parts.sets import SETS
+from journal import append_record
 
 from thresher.core.choice import available_cpus
 from thresher.core.cpu import instruction_sets
@@ -138,7 +139,7 @@ def fill(options: argparse.Namespace, work: Path, known: dict[str, Way]) -> list
             bench = Bench(make(seed, min(rows, options.rows or rows)), folder, seed)
             for way in missing:
                 cell = measure(bench, way, known[way])
-                append_cell(log, cell)
+                append_record(log, cell)
                 shown = ("accuracy", "rows", "labels", "cpu_s", "bytes", "ms", "cell_cpu_s", "not")
                 print(name, seed, way, {key: cell[key] for key in shown if key in cell}, flush=True)
     return list(read_cells(log).values())

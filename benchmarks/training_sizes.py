@@ -20,7 +20,6 @@ Finished runs are kept in FILE.jsonl beside the result and are not done again.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 import warnings
@@ -34,6 +33,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
+from journal import measure_each
 from sklearn.datasets import load_digits
 from torch import nn
 
@@ -206,15 +206,8 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     log = options.out.with_suffix(".jsonl")
-    runs = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    for seed in [0] if options.quick else options.seeds:
-        for name in options.sets:
-            if any((run["set"], run["seed"]) == (name, seed) for run in runs):
-                continue
-            runs.append(measure(name, seed))
-            with open(log, "a", encoding="utf-8") as file:
-                file.write(json.dumps(runs[-1]) + "\n")
-            print(runs[-1], flush=True)
+    seeds = [0] if options.quick else options.seeds
+    runs = measure_each(log, options.sets, seeds, measure)
     write_json(options.out, {"runs": runs, "page": page(runs)})
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
+
+from journal import append_record, read_records
 
 # What trains, chooses and cleans; the advice itself is in none of it.
 TRAINED_BY = ("training", "curation", "active_learning", "augment", "thresher/core")
@@ -20,16 +21,9 @@ def code_of(kind: str) -> str:
 
 
 def read_cells(file: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """Read the finished cells by set and kind; of one cell the last line counts.
-
-    A line that was cut off does not count.
-    """
+    """Read the finished cells by set and kind; of one cell the last line counts."""
     done: dict[str, dict[str, dict[str, Any]]] = {}
-    for line in file.read_text().splitlines() if file.exists() else []:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
+    for record in read_records(file):
         done.setdefault(record["set"], {})[record["kind"]] = record
     return done
 
@@ -39,6 +33,5 @@ def write_cell(file: Path, name: str, kind: str, found: dict[str, Any]) -> dict[
     told = {k: v for k, v in found.items() if not isinstance(v, (list, dict))}
     print(name, kind, told, flush=True)
     record = {"set": name, "kind": kind, "code": code_of(kind), "found": found}
-    with file.open("a") as stream:
-        stream.write("\n" + json.dumps(record))
+    append_record(file, record)
     return record

@@ -177,18 +177,19 @@ def cell(way: str, seed: int = 0, **more: Any) -> dict[str, Any]:
 
 
 def test_a_torn_line_is_cut_off_and_the_next_is_whole(tmp_path: Path) -> None:
-    from headline_parts.journal import append_cell, read_cells
+    from headline_parts.journal import read_cells
+    from journal import append_record
 
     log = tmp_path / "cells.jsonl"
     assert read_cells(log) == {}
-    append_cell(log, cell("a"))
-    append_cell(log, cell("b", accuracy=0.1))
+    append_record(log, cell("a"))
+    append_record(log, cell("b", accuracy=0.1))
     whole = log.read_bytes()
     log.write_bytes(whole + json.dumps(cell("c")).encode()[:40])
     assert [key[1] for key in read_cells(log)] == ["a", "b"]
     assert log.read_bytes() == whole
-    append_cell(log, cell("c"))
-    append_cell(log, cell("b", accuracy=0.9))
+    append_record(log, cell("c"))
+    append_record(log, cell("b", accuracy=0.9))
     found = read_cells(log)
     assert [key[1] for key in found] == ["a", "b", "c"]
     assert found["adult", "b", 0]["accuracy"] == 0.9
