@@ -19,6 +19,7 @@ from thresher.core.errors import (
     told,
 )
 from thresher.core.exported.portability import WEIGHT_RANGES
+from thresher.core.numerics.spacing import equally_spaced
 from thresher.core.options import Option, filled, picked, with_defaults
 from thresher.core.randomness import check_random_state
 from thresher.core.signatures import checked
@@ -328,4 +329,4 @@ def _spread(samples: Samples, most: int) -> Samples:
     """Take at most `most` rows at equal distances, so that sorted data is seen in full."""
     if len(samples) <= most:
         return samples
-    return samples.take(np.linspace(0, len(samples) - 1, most).round().astype(np.int64))
+    return samples.take(equally_spaced(len(samples), most))

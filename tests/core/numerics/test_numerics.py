@@ -9,6 +9,7 @@ import scipy.special
 from thresher.core.numerics.hashing import STEP, mix64, mix_int, splitmix64
 from thresher.core.numerics.ragged import place_in_group, place_in_run, positions
 from thresher.core.numerics.softmax import log_softmax, softmax
+from thresher.core.numerics.spacing import equally_spaced
 
 # The first outputs of the authors' generator for two seeds.
 OF_0 = (0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F)
@@ -66,3 +67,11 @@ def test_softmax_is_scipys(dtype: type, scale: float) -> None:
     usual = softmax(logits)
     assert softmax(logits, out=logits) is not None
     assert np.array_equal(logits, usual)  # in its own place, the same bits
+
+
+def test_equally_spaced_positions_reach_from_end_to_end() -> None:
+    assert equally_spaced(9, 3).tolist() == [0, 4, 8]
+    assert equally_spaced(11, 4).tolist() == [0, 3, 7, 10]
+    assert equally_spaced(3, 5).tolist() == [0, 1, 2]
+    assert equally_spaced(0, 5).tolist() == []
+    assert equally_spaced(7, 1).tolist() == [0]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -18,6 +17,7 @@ from training.quantization.prepare import prepare
 
 from ...core.choice import Choice
 from ...core.files import atomic_path
+from ...core.numerics.spacing import equally_spaced
 from ..stages import Done, Notes, RunFolder
 from .material import Material
 from .train import accuracy, training_augment
@@ -99,7 +99,7 @@ def _rows_of(material: Material, most: int | None) -> Samples:
     at = material.pool_at
     if material.whole or most is None or len(at) <= most:
         return material.pool
-    return material.parts.of(at[np.linspace(0, len(at) - 1, most).round().astype(np.int64)])
+    return material.parts.of(at[equally_spaced(len(at), most)])
 
 
 def export_models(
