@@ -3,8 +3,10 @@
 Weights and activations of 4 bits, for each set and seed: a float network of the recipes, or a
 narrow one where that loses nothing; calibrated with 4 bits everywhere; calibrated as `quantize`
 does (the first and last layer, and values that no layer multiplies, in 8); then trained as it does
-by default, to follow the float network on rows without labels; and, as a peer, trained as long and
-in the same way on the labels instead (quantization-aware training as it is usual).
+by default, to follow the float network on rows without labels; trained as long and in the same way
+on the labels instead (quantization-aware training as it is usual); and, in an environment of its
+own that has it, by Brevitas (`peers/brevitas_bits.py`), calibrated and trained by the same loop, on
+the same rows without labels, as long, at the same rate, from the same float network.
 
 Recovered is the share of calibration's loss that training brings back, of the accuracy on test
 rows; a tenth of the training rows is held out for `quantize`. Sets on which calibration loses less
@@ -14,16 +16,22 @@ Data: digits of scikit-learn; in the folder that THRESHER_DATA names the files t
 `training_sizes.py` reads, and ``cifar10_test.parquet``.
 
 Run: OMP_NUM_THREADS=1 python benchmarks/training_four_bits.py --out bits.json   (--quick: one seed)
+         --peer-python VENV/bin/python: pip install torch brevitas 'thresher[train]', same PyTorch
 Finished runs are kept in FILE.jsonl beside the result and are not done again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import subprocess
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +39,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 from journal import measure_each
+from torch import nn
 from training_sizes import GRAY, digits, folder, phoneme, texts
 
 from augment import Augmenter, policies
@@ -39,11 +48,18 @@ from thresher.core.images import decode_image
 from training import Samples, evaluate, fit, quantize, samples_from_arrays
 from training.quantization import QuantizedModel
 from training.quantization.judge import Judge, Score
-from training.quantization.training import QAT_DEFAULTS, learned_steps, usual_training
+from training.quantization.training import (
+    QAT_DEFAULTS,
+    SelfDistillation,
+    learned_steps,
+    usual_training,
+)
 from training.recipes import recipe
+from training.torch_runtime.precision import choose_precision
 
 BITS = {"weight_bits": 4, "activation_bits": 4}
 ENOUGH = 1.0
+PEER_MODELS, CALIBRATION_ROWS = ("resnet8",), 512
 ARMS = ("calibrated, 4 bits everywhere", "calibrated", "trained without labels", "with labels")
 
 
@@ -109,23 +125,35 @@ def rows_of(inputs: np.ndarray, codes: np.ndarray) -> Samples:
     return samples_from_arrays(inputs, row_ids=ids, targets=codes)
 
 
-def measure(name: str, seed: int) -> dict[str, Any]:
+class Case:
+    """The rows of one set and seed, and its float network, not yet trained."""
+
+    def __init__(self, name: str, seed: int) -> None:
+        source = SOURCES[name]
+        inputs, codes, test_inputs, test_codes = source.load(seed)
+        rows, self.test = rows_of(inputs, codes), rows_of(test_inputs, test_codes)
+        edge = len(rows) // 10
+        self.validation = rows.take(np.arange(edge))
+        self.train = rows.take(np.arange(edge, len(rows)))
+        self.augment = None
+        if source.pad:
+            policy = policies.crop_flip(pad=source.pad, flip=source.flip)
+            self.augment = Augmenter(policy, random_state=seed).for_training()
+        shape = {"num_classes": int(codes.max()) + 1, "input_shape": self.train.input_shape}
+        asked = {"model": source.model, "width": source.width, "epochs": source.epochs}
+        n_rows = len(self.train)
+        self.plan = recipe(self.train.modality, n_rows=n_rows, device="cpu", **asked, **shape)
+        self.model = self.plan.build(**shape, random_state=seed)
+        self.qat = {**QAT_DEFAULTS, **usual_training(n_rows, bits=4, batch_size=128)}
+        self.qat |= {"augment": self.augment, "random_state": seed}
+
+
+def measure(name: str, seed: int, *, peer_python: str | None) -> dict[str, Any]:
     """Train the float network of one set and seed, and take it to 4 bits in all ways."""
-    source = SOURCES[name]
-    inputs, codes, test_inputs, test_codes = source.load(seed)
-    rows, test = rows_of(inputs, codes), rows_of(test_inputs, test_codes)
-    edge = len(rows) // 10
-    validation, train = rows.take(np.arange(edge)), rows.take(np.arange(edge, len(rows)))
-    augment = None
-    if source.pad:
-        policy = policies.crop_flip(pad=source.pad, flip=source.flip)
-        augment = Augmenter(policy, random_state=seed).for_training()
-    shape = {"num_classes": int(codes.max()) + 1, "input_shape": train.input_shape}
-    asked = {"model": source.model, "width": source.width, "epochs": source.epochs}
-    plan = recipe(train.modality, n_rows=len(train), device="cpu", **asked, **shape)
-    model = plan.build(**shape, random_state=seed)
+    case, source = Case(name, seed), SOURCES[name]
+    model, train, test = case.model, case.train, case.test
     spent = {"float": time.process_time()}
-    fit(model, train, augment=augment, random_state=seed, **plan.fit_options())
+    fit(model, train, augment=case.augment, random_state=seed, **case.plan.fit_options())
     spent["float"] = time.process_time() - spent["float"]
     judge = Judge(model, test, device="cpu")
     found: dict[str, Any] = {"set": name, "seed": seed, "rows": len(train), "test": len(test)}
@@ -139,23 +167,59 @@ def measure(name: str, seed: int) -> dict[str, Any]:
         found[arm] = told(judge.score(made))
 
     def quantized(**options: Any) -> QuantizedModel:
-        judged = {"validation": validation, "random_state": seed}
+        judged = {"validation": case.validation, "random_state": seed}
         return quantize(model, train.without_targets(), **BITS, **judged, **options)
 
     note(ARMS[0], lambda: quantized(method="ptq", sensitive_bits=4))
     note(ARMS[1], lambda: quantized(method="ptq"))
-    note(ARMS[2], lambda: quantized(method="qat", augment=augment))
+    note(ARMS[2], lambda: quantized(method="qat", augment=case.augment))
 
     def on_labels() -> QuantizedModel:
         start = quantized(method="ptq")
-        options = {**QAT_DEFAULTS, **usual_training(len(train), bits=4, batch_size=128)}
         with learned_steps(start):
-            fit(start, train, augment=augment, random_state=seed, **options)
+            fit(start, train, **case.qat)
         return start
 
     note(ARMS[3], on_labels)
     found["cpu_s"] = {arm: round(seconds, 1) for arm, seconds in spent.items()}
+    if peer_python and source.model in PEER_MODELS:
+        found["peer"] = peer(peer_python, name, seed, model)
     return found
+
+
+def peer(python: str, name: str, seed: int, model: nn.Module) -> dict[str, Any]:
+    """Let Brevitas quantize the float network in its own environment."""
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "float.pt"
+        torch.save(model.state_dict(), weights)
+        done = subprocess.run(
+            [python, __file__, "--as-peer", str(weights), "--sets", name, "--seeds", str(seed)],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def measure_peer(weights: Path, name: str, seed: int) -> dict[str, Any]:
+    """Calibrate with Brevitas, train by the same loop, and judge on the same test rows."""
+    from peers.brevitas_bits import calibrated, versions
+
+    case = Case(name, seed)
+    case.model.load_state_dict(torch.load(weights, weights_only=True))
+    model = case.model.eval()
+    judge = Judge(model, case.test, device="cpu")
+    start = time.process_time()
+    rows, channels = case.train.inputs[:CALIBRATION_ROWS], case.train.input_shape[0]
+    made = calibrated(model, rows, bits=4, channels=channels)
+    found = {"calibrated": told(judge.score(made)), "versions": versions()}
+    precision = choose_precision(model, device="cpu").value
+    loss = SelfDistillation(model)
+    fit(made, case.train.without_targets(), loss=loss, precision=precision, **case.qat)
+    found["cpu_s"] = round(time.process_time() - start, 1)
+    return {**found, "trained": told(judge.score(made.eval()))}
 
 
 def told(score: Score) -> dict[str, float]:
@@ -172,12 +236,18 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--quick", action="store_true", help="one seed")
     parser.add_argument("--out", type=Path, default=Path("training_four_bits.json"))
+    parser.add_argument("--peer-python", help="a Python that has Brevitas")
+    parser.add_argument("--as-peer", type=Path, help="weights; used by the benchmark itself")
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
+    if options.as_peer:
+        print(json.dumps(measure_peer(options.as_peer, options.sets[0], options.seeds[0])))
+        return
     log = options.out.with_suffix(".jsonl")
     seeds = [0] if options.quick else options.seeds
-    runs = measure_each(log, options.sets, seeds, measure)
+    one = partial(measure, peer_python=options.peer_python)
+    runs = measure_each(log, options.sets, seeds, one)
     write_json(options.out, {"runs": runs, "page": page(runs)})
 
 

@@ -29,13 +29,13 @@ from ..torch_runtime.precision import choose_precision
 from ..torch_runtime.seeding import as_seed
 from .judge import Judge, Score
 from .model import QuantizedModel
+from .price import fewest_bits, tell_loss
 from .ranges import RANGE_METHODS
 from .selection import MIXED, Calibration, leave_in_float, mix_bits
 from .training import QAT_DEFAULTS, QatOptions, train_quantized, usual_training
 
 METHODS = ("auto", "ptq", "qat")
 _FULL_BITS = 8
-_MUCH = 0.05
 _LEAST_GAIN = 0.01
 _HELD_OUT = 0.2
 _MOST_HELD_OUT = 2000
@@ -139,8 +139,10 @@ def quantize(
     Warns
     -----
     ThresherWarning
-        When it loses more than 5 points (or `tolerance`), beyond the standard error, and when
-        training ends with an error: calibration alone is returned.
+        When fewer than 8 bits lose 2 points or more that 8 bits, calibrated for comparison, would
+        not lose (``choices["eight_bits"]``); when more than 5 points (or `tolerance`) are lost,
+        beyond the standard error; and when training ends with an error: calibration alone is
+        returned.
 
     Raises
     ------
@@ -181,15 +183,17 @@ def quantize(
     quantized.choices["calibration"] = Choice(asked["ranges"], alone)
     if method == "ptq" or (method == "auto" and calibrated.is_within(tolerance)):
         quantized.choices["method"] = Choice("ptq", _why_ptq(method, calibrated, tolerance))
-        _warn_of_loss(calibrated, tolerance=tolerance)
+        tell_loss(quantized, calibrated, judge, start, tolerance=tolerance)
         return quantized.eval()
     trained = _trained(quantized, model, training, options={**options, "random_state": seed})
     if isinstance(trained, Exception):
         _warn_of_failure(quantized, calibrated, trained)
+        tell_loss(quantized, calibrated, judge, start, tolerance=tolerance)
         return quantized.eval()
     after = judge.score(trained)
     chosen = _better(quantized, calibrated, trained, after, named=method)
-    _warn_of_loss(after if chosen is trained else calibrated, tolerance=tolerance)
+    kept = after if chosen is trained else calibrated
+    tell_loss(chosen, kept, judge, start, tolerance=tolerance)
     return chosen.eval()
 
 
@@ -201,8 +205,9 @@ def _trained(
     The numbers that training computes in are noted on the calibrated model.
     """
     trained, asked = copy.deepcopy(quantized), filled(QuantizeOptions, options)
-    fewest = min(quantized.rounded_to + [layer.weight_bits for layer in quantized.layers()])
-    usual = usual_training(len(training), bits=fewest, batch_size=asked["batch_size"])
+    usual = usual_training(
+        len(training), bits=fewest_bits(quantized), batch_size=asked["batch_size"]
+    )
     epochs = asked["epochs"] or usual["epochs"]
     place = choose_device(asked["device"]).value
     quantized.choices["precision"] = choose_precision(model, asked["precision"], device=place)
@@ -287,19 +292,6 @@ def _warn_of_failure(calibrated: QuantizedModel, score: Score, error: Exception)
         ThresherWarning,
         stacklevel=4,
     )
-
-
-def _warn_of_loss(score: Score, *, tolerance: float) -> None:
-    """Warn where much is lost, whatever was tried."""
-    limit = max(tolerance, _MUCH)
-    if not score.is_within(limit):
-        warnings.warn(
-            f"The integer model loses more than {limit:.0%} of the held-out rows to the float "
-            f"model: {score.text}. Give calibration rows like those it will see, more bits, "
-            "`keep_float='auto'`, or method='qat' with more epochs.",
-            ThresherWarning,
-            stacklevel=4,
-        )
 
 
 def _why_ptq(method: str, score: Score, tolerance: float) -> str:

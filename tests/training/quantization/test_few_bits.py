@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from thresher.core.errors import InputError
+from thresher.core.errors import InputError, ThresherWarning
 from training import check_parity, compact_model, export, fit, quantize
 from training.exporting import audit
 from training.quantization import prepare
@@ -209,3 +209,35 @@ def test_the_file_of_four_and_eight_bits_computes_what_was_simulated(
     assert "4 and 8-bit weights, 4 and 8-bit activations" in card
     eight = quantize(model, train, method="ptq", device="cpu", weight_bits=4)
     assert audit(export(eight, tmp_path / "eight", classes=CLASSES).path).floating == 0
+
+
+def test_few_bits_that_lose_much_are_said_to_and_eight_are_offered(
+    case: tuple[nn.Module, Samples, Samples],
+) -> None:
+    model, train, test = case
+    judge, options = Judge(model, test, device="cpu"), {"method": "ptq", "validation": test}
+    two = {"weight_bits": 2, "activation_bits": 2, "sensitive_bits": 2}
+    with pytest.warns(
+        ThresherWarning, match=r"2 bits lose .* points, 8 bits .*weight_bits=8"
+    ) as warned:
+        found = quantize(model, train, **options, **two)
+    assert len(warned) == 1
+    lost, eight = judge.score(found), judge.score(quantize(model, train, **options))
+    assert lost.loss - eight.loss > 0.02
+    assert found.choices["eight_bits"].value == "better"
+    assert lost.text in found.choices["eight_bits"].reason
+    assert eight.text in found.choices["eight_bits"].reason
+    said = f"2 bits lose {100 * lost.loss:.1f} ± {100 * lost.error:.1f} points"
+    assert said in str(warned[0].message)
+
+
+def test_few_bits_that_lose_little_or_what_is_allowed_bring_no_offer(
+    case: tuple[nn.Module, Samples, Samples],
+) -> None:
+    model, train, test = case
+    found = quantize(model, train, method="ptq", validation=test, weight_bits=6)
+    assert "eight_bits" not in found.choices
+    two = {"weight_bits": 2, "activation_bits": 2, "sensitive_bits": 2}
+    # What the user allows to be lost is no reason to warn.
+    loose = quantize(model, train, method="ptq", validation=test, tolerance=1.0, **two)
+    assert "eight_bits" not in loose.choices

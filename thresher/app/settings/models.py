@@ -95,7 +95,10 @@ class QuantizeSettings(Group):
         "auto",
     )
     weight_bits: Literal[4, 8] = setting(
-        "Bits of a weight; with 4 the first and the last layer keep 8.", 8
+        "Bits of a weight; 4 halve the file, gain no time, train long and cost accuracy, which "
+        "the run tells beside that of 8. The first and the last layer keep 8 then, and so do all "
+        "values between layers (`training.quantize` simulates fewer).",
+        8,
     )
     weight_range: Literal["portable", "full"] = setting(
         "A portable range of weights gives the same answers on every processor; a full one is "
