@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core.embeddings import Embeddings
+from ...core.encoders.projection import fix_signs
 from ...core.errors import InputError
 from ...core.files import atomic_path
 from ...core.fingerprint import fingerprint
@@ -35,10 +36,7 @@ def project(embeddings: Embeddings) -> np.ndarray:
         products += block.T @ block
     mean = total / max(1, n)
     _, vectors = np.linalg.eigh(products / max(1, n) - np.outer(mean, mean))
-    axes: np.ndarray = vectors[:, ::-1][:, :2]
-    # The sign of an eigenvector is anyone's: its largest entry is made positive.
-    largest: np.ndarray = np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0)
-    axes = axes * np.where(largest < 0, -1.0, 1.0)
+    axes = fix_signs(vectors[:, ::-1][:, :2])
     places = np.zeros((n, 2))
     for start in range(0, n, BLOCK):
         block = np.asarray(embeddings.vectors[start : start + BLOCK], np.float64)

@@ -76,7 +76,7 @@ class Projection:
         if len(order) < FEWEST_DIRECTIONS:
             mean, basis = np.zeros_like(mean), np.diag(scale)
         else:
-            directions = _fix_signs(directions[:, order])
+            directions = fix_signs(directions[:, order])
             basis = scale[:, None] * directions * variances[order] ** -0.25
         center = on_grid(mean, FEATURE_BITS).astype(np.float32)
         return cls(center, on_column_grids(basis, COMPONENT_BITS).astype(np.float32))
@@ -103,7 +103,7 @@ def _scale(features: np.ndarray, widths: Sequence[int], weights: Sequence[float]
     return scale
 
 
-def _fix_signs(directions: np.ndarray) -> np.ndarray:
+def fix_signs(directions: np.ndarray) -> np.ndarray:
     """Make the largest entry of each column positive: the sign of an eigenvector is arbitrary.
 
     Of entries that are as large but for their last bits, the first counts.

@@ -21,6 +21,7 @@ from ..grid import on_column_grids, on_grid
 from ..missing import text_list
 from ..text_arrays import packed_texts, unpacked_texts
 from .pieces import PieceVectorizer
+from .projection import fix_signs
 from .protocol import ON_CPU, Values
 from .storage import StoredEncoder, not_fitted
 
@@ -237,7 +238,7 @@ def _exact_components(weights: sp.csr_matrix, most: int) -> np.ndarray:
         return np.zeros((weights.shape[1], 1), np.float32)
     _, values, directions = np.linalg.svd(weights.toarray(), full_matrices=False)
     kept = np.flatnonzero(values[:most] > 1e-6 * values[0])
-    return _on_grids(directions[kept])
+    return _on_grids(fix_signs(directions[kept].T).T)
 
 
 def _on_grids(directions: np.ndarray) -> np.ndarray:
