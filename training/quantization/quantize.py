@@ -139,10 +139,9 @@ def quantize(
     Warns
     -----
     ThresherWarning
-        When fewer than 8 bits lose 2 points or more that 8 bits, calibrated for comparison, would
-        not lose (``choices["eight_bits"]``); when more than 5 points (or `tolerance`) are lost,
-        beyond the standard error; and when training ends with an error: calibration alone is
-        returned.
+        When fewer than 8 bits lose 2 points or more that calibrated 8 bits would not
+        (``choices["eight_bits"]``); when more than 5 points (or `tolerance`) are lost, beyond the
+        standard error; and when training ends with an error: calibration alone is returned.
 
     Raises
     ------
@@ -181,20 +180,19 @@ def quantize(
     calibrated = judge.score(quantized)
     alone = f"{calibrated.text} after calibration alone"
     quantized.choices["calibration"] = Choice(asked["ranges"], alone)
+    kept, score = quantized, calibrated
     if method == "ptq" or (method == "auto" and calibrated.is_within(tolerance)):
         quantized.choices["method"] = Choice("ptq", _why_ptq(method, calibrated, tolerance))
-        tell_loss(quantized, calibrated, judge, start, tolerance=tolerance)
-        return quantized.eval()
-    trained = _trained(quantized, model, training, options={**options, "random_state": seed})
-    if isinstance(trained, Exception):
-        _warn_of_failure(quantized, calibrated, trained)
-        tell_loss(quantized, calibrated, judge, start, tolerance=tolerance)
-        return quantized.eval()
-    after = judge.score(trained)
-    chosen = _better(quantized, calibrated, trained, after, named=method)
-    kept = after if chosen is trained else calibrated
-    tell_loss(chosen, kept, judge, start, tolerance=tolerance)
-    return chosen.eval()
+    else:
+        trained = _trained(quantized, model, training, options={**options, "random_state": seed})
+        if isinstance(trained, Exception):
+            _warn_of_failure(quantized, calibrated, trained)
+        else:
+            after = judge.score(trained)
+            kept = _better(quantized, calibrated, trained, after, named=method)
+            score = after if kept is trained else calibrated
+    tell_loss(kept, score, judge, start, tolerance=tolerance)
+    return kept.eval()
 
 
 def _trained(
