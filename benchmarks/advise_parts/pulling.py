@@ -9,13 +9,18 @@ from typing import Any
 import numpy as np
 
 from .sets import Task
+from .shipped import shipped_vectors
 
 ARMS = ("all", "copies", "wrong labels", "twice", "chosen", "core set", "epochs")
 IMAGE_ARMS = ("augmented",)
+# A head that is fitted to vectors has no epochs and sees no other views.
+NO_PART = ("epochs",)
 
 
 def arms_of(task: Task) -> tuple[str, ...]:
     """Return what is pulled on a set."""
+    if task.start:
+        return tuple(arm for arm in ARMS if arm not in NO_PART)
     return ARMS + (IMAGE_ARMS if task.kind == "image" else ())
 
 
@@ -27,9 +32,13 @@ class Pulled:
 
         self.task = task
         self.rows = load_dataset(self.task.dataset(), label="label", split="split")
-        self.inputs = {name: inputs_of(task, values) for name, (values, _) in task.parts.items()}
-        self.codes = {name: codes for name, (_, codes) in task.parts.items()}
+        self._read(0)
         self.classes = int(max(codes.max() for codes in self.codes.values())) + 1
+
+    def _read(self, seed: int) -> None:
+        parts = self.task.drawn(seed) if self.task.start else self.task.parts
+        self.inputs = {name: inputs_of(self.task, values) for name, (values, _) in parts.items()}
+        self.codes = {name: codes.astype(np.int64) for name, (_, codes) in parts.items()}
 
     @cached_property
     def vectors(self) -> np.ndarray:
@@ -50,6 +59,9 @@ class Pulled:
 
     def train(self, arm: str, seed: int, done: dict[str, Any]) -> dict[str, Any]:
         """Pull one lever and train the student; where it changes no row, take what ``all`` gave."""
+        if self.task.start:
+            # Nothing is drawn in a training that is a fit: what a seed draws is who is judged.
+            self._read(seed)
         if arm == "twice":
             inputs = np.concatenate([self.inputs["given"], self.inputs["more"]])
             codes = np.concatenate([self.codes["given"], self.codes["more"]])
@@ -167,6 +179,8 @@ class Pulled:
         augment: Any = None,
     ) -> dict[str, Any]:
         """Train a student and judge it."""
+        if self.task.start:
+            return self._fitted_head(inputs, codes)
         from training import evaluate, fit, recipe, samples_from_arrays
 
         samples, test = (
@@ -203,11 +217,30 @@ class Pulled:
             "accuracy": evaluate(run.model, test).accuracy,
         }
 
+    def _fitted_head(self, inputs: np.ndarray, codes: np.ndarray) -> dict[str, Any]:
+        """Fit the head of a run that starts from shipped weights and judge it."""
+        from thresher.core.fingerprint import row_keys
+        from training.pretrained.linear_head import fit_head
+
+        start = time.process_time()
+        keys = row_keys(np.arange(len(codes)).astype(str))
+        head = fit_head(inputs, codes, num_classes=self.classes, keys=keys)
+        right = head.logits(self.inputs["test"]).argmax(axis=1) == self.codes["test"]
+        return {
+            "rows": len(codes),
+            "rows_seen": len(codes),
+            "train_cpu_s": round(time.process_time() - start, 2),
+            "accuracy": float(right.mean()),
+        }
+
 
 def inputs_of(task: Task, values: Any) -> np.ndarray:
-    """Return rows as networks take them."""
+    """Return rows as networks take them; of a run from shipped weights what its head takes."""
     from thresher.core.images import decode_image
     from training import HashTokenizer
+
+    if task.start:
+        return shipped_vectors(values)
 
     if task.kind == "text":
         return HashTokenizer().encode(values)

@@ -13,9 +13,12 @@ from headline_parts.measure import milliseconds
 
 from .pulling import inputs_of
 from .sets import Task
+from .shipped import pixels_at
 
 FILES = ("teacher", "student", "int8")
 BATCH = 64
+# Enough for a batch and a cache: an image takes some milliseconds.
+SHIPPED_ROWS = 128
 CACHE_BYTES = 64_000_000
 STREAMS = 3
 
@@ -35,16 +38,33 @@ def whole_run(task: Task) -> dict[str, Any]:
             if line.megabytes is not None
         }
         stages = {stage["name"]: round(stage["cost"]["cpu_s"], 2) for stage in found.stages}
-        inputs = _as_files_take_them(inputs_of(task, task.parts["more"][0]), task.kind)
+        student = Path(folder) / "models" / "onnx" / "student" / "model.onnx"
+        inputs = _as_files_take_them(_rows_for(task, student), task.kind)
         for name in FILES:
             file = Path(folder) / "models" / "onnx" / name / "model.onnx"
             if name in models and file.is_file():
                 models[name] |= timed(file, inputs)
-        student = Path(folder) / "models" / "onnx" / "student" / "model.onnx"
         cached = (
             with_cache(student, _asked_again(inputs, task.copies)) if student.is_file() else None
         )
-        return {"cpu_s": cpu, "models": models, "stages": stages, "cache_times": cached}
+        return {
+            "cpu_s": cpu,
+            "models": models,
+            "stages": stages,
+            "cache_times": cached,
+            "starts": {name: why for name, why in found.choices.items() if "start" in name},
+        }
+
+
+def _rows_for(task: Task, student: Path) -> Any:
+    """Return rows that were held back, as the file of the student takes them."""
+    from thresher.core.exported.session import open_session
+
+    values = task.parts["more"][0]
+    if not task.start:
+        return inputs_of(task, values)
+    side = open_session(student, threads=1).get_inputs()[0].shape[-1]
+    return pixels_at(values[:SHIPPED_ROWS], side=side)
 
 
 def _as_files_take_them(inputs: np.ndarray, kind: str) -> np.ndarray:

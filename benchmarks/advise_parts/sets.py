@@ -15,6 +15,9 @@ import pyarrow.parquet as pq
 
 ROOT = Path(os.environ.get("THRESHER_DATA", "."))
 CATS, DOGS = 3, 5
+FROM_PIXELS = "resnet8"
+# Of WordNet's numbers in ImageNet, which begin with the animals.
+LAST_ANIMAL = "n02512053"
 Read = Callable[[], tuple[Any, np.ndarray]]
 
 
@@ -23,7 +26,8 @@ class Task:
     """Rows given to the advice, rows held back for the lever of more labels, and test rows.
 
     ``copies`` is the share of planted copies, ``wrong`` that of labels made wrong; ``fresh`` tells
-    sets that took no part in any choice of the advice.
+    sets that took no part in any choice of the advice. Images are learned from pixels, as asked for
+    by the settings, or with ``start`` from what a run chooses by itself: here from shipped weights.
     """
 
     name: str
@@ -36,13 +40,21 @@ class Task:
     epochs: int | None = None
     fresh: bool = False
     truth: Read | None = None
+    start: bool = False
 
     @cached_property
     def parts(self) -> dict[str, tuple[Any, np.ndarray]]:
         """Inputs and codes of ``given``, ``more`` and ``test``."""
+        return self.drawn(0)
+
+    def drawn(self, seed: int) -> dict[str, tuple[Any, np.ndarray]]:
+        """Return the parts, of which another seed gives the same rows but other ones held back."""
         values, codes = self.read()
         rng = np.random.default_rng(0)
         order = rng.permutation(len(codes))
+        if seed:
+            held = np.random.default_rng(seed).permutation(order[self.given :])
+            order = np.concatenate([order[: self.given], held])
         tested = min(self.test, len(codes) - 2 * self.given)
         ends = (self.given, 2 * self.given, 2 * self.given + tested)
         rows = dict(zip(("given", "more", "test"), np.split(order, ends)[:3], strict=True))
@@ -76,7 +88,9 @@ class Task:
 
     def settings(self) -> dict[str, Any]:
         """Return the settings of the run."""
-        own = {} if self.epochs is None else {"epochs": self.epochs}
+        own: dict[str, Any] = {} if self.epochs is None else {"epochs": self.epochs}
+        if self.kind == "image" and not self.start:
+            own["model"] = FROM_PIXELS
         return {"threads": 1, "student": own, "teacher": own}
 
 
@@ -141,6 +155,30 @@ def cats_and_dogs() -> tuple[Any, np.ndarray]:
     return table["jpeg"].tolist(), (table["label"] == DOGS).to_numpy().astype(np.int64)
 
 
+def photographs(classes: slice) -> Read:
+    """Read photographs of some of ten classes."""
+
+    def read() -> tuple[Any, np.ndarray]:
+        table = pq.read_table(ROOT / "imagenette224_subset.parquet").to_pandas()
+        names = np.unique(table["label_name"])[classes]
+        table = table[table["label_name"].isin(names)]
+        return table["jpeg"].tolist(), np.searchsorted(names, table["label_name"])
+
+    return read
+
+
+def animals() -> tuple[Any, np.ndarray]:
+    """Read photographs of animals and of things, each of another kind."""
+    table = pq.read_table(ROOT / "copydetect_photos_dev.parquet").to_pandas()
+    table = table[table["kind"] == "original"]
+    return table["jpeg"].tolist(), (table["id"] < LAST_ANIMAL + "_zz").to_numpy().astype(np.int64)
+
+
+def cifar10n() -> tuple[Any, np.ndarray]:
+    labels = pq.read_table(ROOT / "cifar10n_labels_first25k.parquet").slice(0, 6000)
+    return cifar10()[0], labels["random1"].to_numpy()
+
+
 def digits() -> tuple[Any, np.ndarray]:
     from sklearn.datasets import load_digits
 
@@ -182,5 +220,34 @@ TASKS = {
         Task("banknote", "features", small_table("banknote_authentication"), 400, fresh=True),
         Task("breast cancer", "features", breast_cancer, 160, fresh=True),
         Task("cats and dogs", "image", cats_and_dogs, 500, epochs=12, fresh=True),
+        Task("cifar10, start", "image", cifar10, 1000, test=2000, epochs=12, start=True),
+        Task(
+            "cifar10n, start",
+            "image",
+            cifar10n,
+            1000,
+            test=2000,
+            epochs=12,
+            truth=cifar10,
+            start=True,
+        ),
+        Task(
+            "five kinds of photographs",
+            "image",
+            photographs(slice(5)),
+            250,
+            fresh=True,
+            start=True,
+        ),
+        Task(
+            "five others, a quarter wrong",
+            "image",
+            photographs(slice(5, 10)),
+            250,
+            wrong=0.25,
+            fresh=True,
+            start=True,
+        ),
+        Task("animals or things", "image", animals, 200, epochs=12, fresh=True, start=True),
     )
 }
