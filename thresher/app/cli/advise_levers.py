@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -79,6 +80,7 @@ def _show(found: Advice) -> None:
     write_line(f"Ranked for {found.bottleneck.name}: {found.bottleneck.reason}.")
     write_line(found.text)
     write_line(
-        f"It took {found.spent_cpu_s:.1f} CPU-seconds; a full run takes about "
+        f"The probes took {found.spent_cpu_s:.1f} CPU-seconds, and this command "
+        f"{time.process_time():.1f} with the start of Python and Thresher; a full run takes about "
         f"{found.run_cpu_s:,.0f}."
     )
