@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 
@@ -16,6 +17,7 @@ from tests.app.conftest import call_thresher
 from thresher.app import advise
 from thresher.app.advising import advice as advising
 from thresher.app.advising import probes
+from thresher.app.advising import start as starts
 from thresher.core.errors import InputError
 
 
@@ -114,9 +116,8 @@ def test_nothing_that_the_least_probes_need_loads_torch(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("lacks", ["", "weights are not installed"])
-def test_images_are_judged_with_augmented_ones_beside_them(tmp_path, monkeypatch, lacks):
-    monkeypatch.setattr(advising, "lacking", lambda *_files, **_asked: lacks)
+def bars():
+    """Return pictures of wide and of high bars on noise."""
     rng = np.random.default_rng(0)
     codes = rng.integers(2, size=260)
     images = []
@@ -128,26 +129,46 @@ def test_images_are_judged_with_augmented_ones_beside_them(tmp_path, monkeypatch
         stream = io.BytesIO()
         PIL.Image.fromarray(pixels).save(stream, "png")
         images.append({"bytes": stream.getvalue(), "path": None})
-    rows = datasets.Dataset.from_dict(
+    return datasets.Dataset.from_dict(
         {"image": images, "label": codes.tolist()},
         features=datasets.Features(
             {"image": datasets.Image(), "label": datasets.ClassLabel(names=["high", "wide"])}
         ),
     )
-    found = advise(rows, out=tmp_path / "a", bottleneck="labels", share=1)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_images_are_judged_with_augmented_ones_beside_them(tmp_path, monkeypatch, asked):
+    monkeypatch.setattr(advising, "may_be_shipped", lambda *_asked: asked)
+    # Vectors that say nothing of the images, so that pixels are better.
+    dull = np.random.default_rng(1).normal(size=(260, 1280)).astype(np.float32)
+    monkeypatch.setattr(
+        starts, "shipped_vectors", lambda rows, *_column, **_side: dull[: len(rows)]
+    )
+    found = advise(bars(), out=tmp_path / "a", bottleneck="labels", share=1)
     lever = by_name(found)["augment the training images"]
     assert lever.probed
     assert "views of them beside them" in lever.evidence
     assert lever.points.low < lever.points.value < lever.points.high
     assert lever.acts_on == ("labels",)
-    # The probes know nothing of the network that a run may start from.
-    assert ("a run also tries EfficientNet-Lite0" in found.text) == (not lacks)
+    assert ("A run most likely learns from pixels: linear heads" in found.text) == asked
+
+
+def test_the_order_of_the_rows_changes_nothing(tmp_path):
+    rows = blobs(500, 3, 6, 1.0, copies=100, wrong=0.1)
+    order = np.random.default_rng(1).permutation(len(rows))
+    one, other = (
+        advise(given, out=tmp_path / name, bottleneck="labels", share=1)
+        for name, given in (("a", rows), ("b", rows.select(order)))
+    )
+    assert one.levers == other.levers
+    assert one.text == other.text
 
 
 def test_a_stopped_advice_goes_on_where_it_was(tmp_path, monkeypatch):
     rows, out = blobs(400, 3, 6, 2.0), tmp_path / "a"
 
-    def stop(sample, modality):
+    def stop(sample, modality, *, shipped):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
@@ -207,6 +228,9 @@ def test_the_command_prints_a_table_and_the_advice(tmp_path, monkeypatch, capsys
     shown = capsys.readouterr().out
     assert "label twice as many rows" in shown
     assert "Ranked for labels: asked for." in shown
+    flat = shown.replace("\n", " ")
+    told = re.search(r"The probes took ([\d.]+) CPU-seconds, and this command ([\d.]+)", flat)
+    assert float(told[1]) <= float(told[2])
     assert "a full run takes about" in shown
     call_thresher("advise", "rows.csv", "--for", "labels", "--share", "0.5", "--json")
     record = json.loads(capsys.readouterr().out)

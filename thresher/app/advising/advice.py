@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...core.encoders.shipped import LITE0, lacking
 from ...core.errors import check_choice, check_number
 from ...core.files import write_json
 from ...core.loaded import LoadedDataset
@@ -19,11 +18,10 @@ from ...core.signatures import checked
 from ..settings import Settings, settings_of
 from ..stages import Done, RunFolder, open_run
 from ..steps.load import Source, load_rows
-from ..steps.starts import TITLE, may_start
 from ..trainable import check_trainable
 from .choosing import choose_bottleneck, plain, said, sentences
 from .files import EXPORT_S
-from .full_run import Purse, measure_slowness, probed_rows, run_cpu_seconds
+from .full_run import Purse, measure_slowness, probed_rows, run_cpu_seconds, with_start
 from .inputs import pixels_of
 from .levers import BOTTLENECKS, Bottleneck, Lever, ranked
 from .probes import (
@@ -37,9 +35,11 @@ from .probes import (
     probe_halves,
     probe_labels,
     probe_sample,
+    probe_start,
     probe_views,
 )
 from .sample import labeled_rows
+from .start import SHIPPED, Start, may_be_shipped, no_parts
 
 FILE = "advice.json"
 SHARE = 0.05
@@ -155,61 +155,113 @@ def advise(
 
 def _advise(run: RunFolder, loaded: Done[LoadedDataset], asked: str, *, share: float) -> Advice:
     start, slowness = time.process_time(), measure_slowness()
-    usual = _usual_cost(run, loaded.value)
-    expected, purse = slowness * usual, Purse(share * usual, slowness)
-    message(
-        f"a full run takes about {expected:,.0f} CPU-seconds; advice may take {purse.seconds:.1f}"
-    )
-    purse.pay(loaded)
-    wanted = BOTTLENECKS if asked == "auto" else (asked,)
-    measured = {"cost": expected}
     copied = probe_copies(run, loaded)
-    purse.pay(copied)
+    plan = _Plan.of(run, loaded, copied, share=share, slowness=slowness)
+    plan.purse.pay(loaded)
+    plan.purse.pay(copied)
+    wanted = BOTTLENECKS if asked == "auto" else (asked,)
+    measured = {"cost": plan.expected}
     levers = levers_of(copied)
     if {"labels", "cost"} & set(wanted):
-        levers += _probe_rows(run, loaded, copied, purse, wanted, measured)
+        levers += _probe_rows(run, loaded, copied, plan, wanted, measured)
     if {"size", "latency"} & set(wanted):
-        levers += _probe_files(run, loaded, copied, purse, measured)
+        levers += _probe_files(run, loaded, copied, plan, measured)
     chosen = choose_bottleneck(measured) if asked == "auto" else Bottleneck(asked)
     acting = ranked(levers, chosen.name)
     advice = Advice(
-        text=sentences(chosen, acting) + _of_start(run, loaded.value),
+        text=" ".join([sentences(chosen, acting), *plan.said]),
         bottleneck=chosen,
         levers=acting,
         others=tuple(lever for lever in levers if lever not in acting),
-        run_cpu_s=expected,
+        run_cpu_s=plan.expected,
         # What is loaded on the way costs too; a call that goes on has stages that cost before.
-        spent_cpu_s=max(purse.spent, time.process_time() - start),
+        spent_cpu_s=max(plan.purse.spent, time.process_time() - start),
         folder=run.folder,
     )
     write_json(run.folder / FILE, advice.to_json())
     return advice
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What the run is expected to be, and what the advice may take of its CPU time."""
+
+    expected: float
+    purse: Purse
+    modality: str
+    start: Done[Start] | None
+
+    @classmethod
+    def of(
+        cls,
+        run: RunFolder,
+        loaded: Done[LoadedDataset],
+        copied: Done[dict[str, Any]],
+        *,
+        share: float,
+        slowness: float,
+    ) -> _Plan:
+        modality, rows = loaded.value.schema.modality, len(labeled_rows(loaded.value))
+        pixels = pixels_of(loaded.value, run.settings.data, device=run.device.value)
+        usual = run_cpu_seconds(modality, rows=rows, pixels=pixels)
+        start = None
+        if may_be_shipped(run.settings, modality):
+            start = probe_start(run, loaded, copied)
+            usual = with_start(usual, start.value, rows=rows)
+        expected, purse = slowness * usual, Purse(share * usual, slowness)
+        message(
+            f"a full run takes about {expected:,.0f} CPU-seconds; advice may take "
+            f"{purse.seconds:.1f}"
+        )
+        if start is not None:
+            purse.pay(start)
+        return cls(expected, purse, modality, start)
+
+    @property
+    def shipped(self) -> bool:
+        """Whether the run most likely starts from shipped weights."""
+        return self.start is not None and self.start.value.shipped
+
+    @property
+    def kind(self) -> str:
+        """What usual values are called for."""
+        return SHIPPED if self.shipped else self.modality
+
+    @property
+    def said(self) -> list[str]:
+        """What is told of the run."""
+        return [] if self.start is None else [self.start.value.sentence()]
+
+
 def _probe_rows(
     run: RunFolder,
     loaded: Done[LoadedDataset],
     copied: Done[dict[str, Any]],
-    purse: Purse,
+    plan: _Plan,
     wanted: Collection[str],
     measured: dict[str, float],
 ) -> list[Lever]:
     """Make the probes of rows, those that say most for their cost first."""
-    modality = loaded.value.schema.modality
-    seconds = purse.allowed - (EPOCHS_S if "cost" in wanted else 0.0)
-    most = probed_rows(modality, seconds=seconds)
-    sample = probe_sample(run, loaded, copied, most=most)
-    curve = probe_curve(run, sample, modality=modality)
-    found = [curve, *([probe_labels(run, sample, modality=modality)] if "labels" in wanted else [])]
+    purse, modality = plan.purse, plan.modality
+    tries_epochs = "cost" in wanted and not plan.shipped
+    seconds = purse.allowed - (EPOCHS_S if tries_epochs else 0.0)
+    most = probed_rows(plan.kind, seconds=seconds)
+    sample = probe_sample(run, loaded, copied, plan.start, most=most)
+    curve = probe_curve(run, sample, kind=plan.kind)
+    found = [curve]
+    if "labels" in wanted:
+        found.append(probe_labels(run, sample, modality=modality, shipped=plan.shipped))
     purse.pay(sample)
     for done in found:
         purse.pay(done)
     measured["labels"] = curve.value["gain"]
     levers = [lever for done in found for lever in levers_of(done)]
-    if "cost" in wanted:
+    if tries_epochs:
         levers.append(probe_epochs(run, sample, purse, modality=modality))
     levers += probe_halves(run, sample, curve, purse, wanted)
-    if "labels" in wanted and modality == "image":
+    if plan.shipped:
+        levers += [one for one in no_parts(run.settings) if set(one.acts_on) & set(wanted)]
+    elif "labels" in wanted and modality == "image":
         levers.append(probe_views(run, loaded, copied, purse, most=most))
     return levers
 
@@ -218,34 +270,18 @@ def _probe_files(
     run: RunFolder,
     loaded: Done[LoadedDataset],
     copied: Done[dict[str, Any]],
-    purse: Purse,
+    plan: _Plan,
     measured: dict[str, float],
 ) -> list[Lever]:
+    purse = plan.purse
     timed = purse.allows(EXPORT_S)
     why = "" if timed else purse.refusal(EXPORT_S)
-    files = probe_files(run, loaded, timed=timed)
+    files = probe_files(run, loaded, plan.start, timed=timed)
     purse.pay(files)
     student = files.value["costs"]["student"]
     measured["size"] = student["bytes"]
     if student["single_ms"] is not None:
         measured["latency"] = student["single_ms"]
-    modality = loaded.value.schema.modality
-    return levers_on_files(files, modality=modality, equal=copied.value["equal"], why=why)
-
-
-def _of_start(run: RunFolder, loaded: LoadedDataset) -> str:
-    """Say what the probes do not know: that a run may start from a network that is trained."""
-    if not may_start(run.settings, loaded.schema.modality) or lacking((LITE0,), runtime=()):
-        return ""
-    return (
-        f" All of this is about networks from pixels: a run also tries {TITLE}, whose gains, sizes "
-        "and times are others (3.7 MB in integers)."
-    )
-
-
-def _usual_cost(run: RunFolder, loaded: LoadedDataset) -> float:
-    return run_cpu_seconds(
-        loaded.schema.modality,
-        rows=len(labeled_rows(loaded)),
-        pixels=pixels_of(loaded, run.settings.data, device=run.device.value),
-    )
+    start = None if plan.start is None else plan.start.value
+    equal = copied.value["equal"]
+    return levers_on_files(files, start, modality=plan.modality, equal=equal, why=why)

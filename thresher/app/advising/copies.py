@@ -12,7 +12,7 @@ from ...core.columns import read_texts, take_rows
 from ...core.interval import wilson_interval
 from ...core.loaded import LoadedDataset
 from .levers import Z80, Estimate, Lever
-from .sample import labeled_rows
+from .sample import keyed_rows
 from .transfer import widened
 
 BY = {"text": "text", "features": "columns", "image": "pixels"}
@@ -60,7 +60,8 @@ class Copies:
 
 def find_copies(loaded: LoadedDataset) -> Copies:
     """Look for equal rows, and among texts for nearly equal ones."""
-    train = labeled_rows(loaded)
+    # Of equal rows the one with the lowest key stays, whatever their order.
+    train = keyed_rows(loaded)
     rows, inputs = take_rows(loaded.dataset, train), list(loaded.schema.inputs)
     modality = loaded.schema.modality
     columns = inputs if modality == "features" else inputs[0]

@@ -68,10 +68,10 @@ def measure_curve(sample: Sample) -> Curve:
     return Curve(sizes, errors, sample.of, sample.given)
 
 
-def more_labels(curve: Curve, modality: str) -> Lever:
-    """Say what twice as many labels would win."""
+def more_labels(curve: Curve, kind: str) -> Lever:
+    """Say what twice as many labels would win a run of a kind, of `LEARNS`."""
     # Twice as many different ones: further rows come as copied as these.
-    gain = learned(curve.points(curve.of, 2 * curve.of), modality)
+    gain = learned(curve.points(curve.of, 2 * curve.of), kind)
     return Lever(
         name="label twice as many rows",
         command="thresher label init, then thresher label next",

@@ -14,6 +14,10 @@ from .transfer import FEWER_EPOCHS, fewer_epochs_points
 NETWORKS = 4
 # Epochs at most, steps at least and the largest batch of a run's students (`PLANS`).
 LENGTHS = {"features": (40, 800, 256), "text": (30, 300, 128), "image": (40, 300, 128)}
+NAME, COMMAND = (
+    "train for half the epochs",
+    "thresher run --set teacher.epochs=… --set student.epochs=…",
+)
 
 
 def fewer_epochs(sample: Sample, modality: str) -> Lever:
@@ -87,8 +91,8 @@ def unprobed_epochs(modality: str) -> Lever:
 
 def _lever(points: Estimate, evidence: str) -> Lever:
     return Lever(
-        name="train for half the epochs",
-        command="thresher run --set teacher.epochs=… --set student.epochs=…",
+        name=NAME,
+        command=COMMAND,
         acts_on=("cost",),
         times=HALF,
         points=points,

@@ -14,7 +14,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ..steps.starts import TITLE
 from .levers import Estimate, Lever
 from .transfer import (
     INTEGERS,
@@ -72,15 +71,15 @@ def size_levers(costs: Mapping[str, Costs], modality: str) -> list[Lever]:
     times = student / integers
     by_integers = Estimate(times, times / 1.13, max(1.13 * times, MOST_BY_INTEGERS))
     return [
-        _lever(
+        lever_on(
             STUDENT,
             "size",
             smaller,
             STUDENT_POINTS[modality],
             f"{teacher / 1e6:.3g} MB become {student / 1e6:.3g} MB ({how}); a run takes a larger "
-            f"student where this one loses more than about a point{_started(modality)}",
+            "student where this one loses more than about a point",
         ),
-        _lever(
+        lever_on(
             IN_INTEGERS,
             "size",
             by_integers,
@@ -109,17 +108,17 @@ def latency_levers(
     if costs is None or costs["student"].single_ms is None:
         told = f"not timed: {why}; as on other sets"
         found = [
-            _lever(STUDENT, "latency", usual.student.times(), STUDENT_POINTS[modality], told),
-            _lever(IN_INTEGERS, "latency", usual.integers.times(), INTEGERS, told),
-            _lever(BATCHES, "latency", usual.batches.times(), NO_POINTS, told),
+            lever_on(STUDENT, "latency", usual.student.times(), STUDENT_POINTS[modality], told),
+            lever_on(IN_INTEGERS, "latency", usual.integers.times(), INTEGERS, told),
+            lever_on(BATCHES, "latency", usual.batches.times(), NO_POINTS, told),
         ]
-        return [*found, _cached(equal, usual.student_ms, key_ms=CACHE_MS[modality])]
+        return [*found, cached(equal, usual.student_ms, key_ms=CACHE_MS[modality])]
     teacher, student, integers = (
         costs[name].single_ms or 0.0 for name in ("teacher", "student", "int8")
     )
     batched = costs["student"].batched_ms or student
     return [
-        _lever(
+        lever_on(
             STUDENT,
             "latency",
             # A larger student may be needed, at worst the teacher.
@@ -127,14 +126,14 @@ def latency_levers(
             STUDENT_POINTS[modality],
             f"{teacher:.3f} ms a row become {student:.3f} ms, measured on untrained files",
         ),
-        _lever(
+        lever_on(
             IN_INTEGERS,
             "latency",
             _wide(student / integers),
             INTEGERS,
             f"{student:.3f} ms a row become {integers:.3f} ms, measured on untrained files",
         ),
-        _lever(
+        lever_on(
             BATCHES,
             "latency",
             _wide(student / batched),
@@ -142,14 +141,8 @@ def latency_levers(
             f"the student takes {student:.3f} ms for a row alone and {batched:.3f} ms in batches "
             f"of {BATCH}",
         ),
-        _cached(equal, student, key_ms=CACHE_MS[modality]),
+        cached(equal, student, key_ms=CACHE_MS[modality]),
     ]
-
-
-def _started(modality: str) -> str:
-    if modality != "image":
-        return ""
-    return f", and {TITLE} (3.7 MB in integers) where a trial finds it better"
 
 
 def _wide(ratio: float, *, with_none: bool = False) -> Estimate:
@@ -159,10 +152,10 @@ def _wide(ratio: float, *, with_none: bool = False) -> Estimate:
     return Estimate(ratio, min(found.low, 1.0), max(found.high, 1.0))
 
 
-def _cached(equal: float, student_ms: float, *, key_ms: float) -> Lever:
+def cached(equal: float, student_ms: float, *, key_ms: float) -> Lever:
     """Say what a cache would save, if requests were like the rows: it costs a key for each."""
     times = student_ms / (key_ms + (1 - min(equal, 0.99)) * student_ms)
-    return _lever(
+    return lever_on(
         KEPT,
         "latency",
         Doublings(math.log2(times), TIMED).times(),
@@ -172,9 +165,10 @@ def _cached(equal: float, student_ms: float, *, key_ms: float) -> Lever:
     )
 
 
-def _lever(
+def lever_on(
     named: tuple[str, str], acts_on: str, times: Estimate, points: Estimate, evidence: str
 ) -> Lever:
+    """Return a lever on one bottleneck that a run pulls by itself or a server does."""
     name, command = named
     return Lever(
         name=name,

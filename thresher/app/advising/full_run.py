@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .sample import FEWEST, MOST
+
+if TYPE_CHECKING:
+    from .start import Start
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ USUAL = {
     "text": Usual(15.0, 0.0075, 600.0, 0.5, 0.0016),
     "features": Usual(10.5, 0.0006, 300.0, 0.2, 0.0008),
     "image": Usual(20.0, 1e-4, 1200.0, 1.0, 0.003),
+    # Images that a run starts from shipped weights with, of any number of pixels.
+    "shipped": Usual(60.0, 0.08, 1200.0, 1.0, 0.005),
 }
 
 
@@ -40,10 +45,31 @@ USUAL = {
 STEP_MS, STEPS, NUMBERS = 1.75, 5, 2_000_000
 
 
+# Of a trial of what to start from, where pixels are better.
+TRIAL_S = 20.0
+
+
 def run_cpu_seconds(modality: str, *, rows: int, pixels: int = 1) -> float:
     """Return about what a run will cost on the usual machine."""
     usual = USUAL[modality]
     return min(usual.most, usual.fixed + usual.each * rows * pixels)
+
+
+def with_start(pixels: float, start: Start, *, rows: int) -> float:
+    """Return about what a run costs that may start from shipped weights.
+
+    Parameters
+    ----------
+    pixels : float
+        CPU-seconds of the run that learns from pixels.
+    start : Start
+    rows : int
+        Labeled training rows.
+    """
+    shipped = run_cpu_seconds("shipped", rows=rows)
+    if start.shipped:
+        return shipped if start.alone else shipped + pixels
+    return pixels + TRIAL_S
 
 
 def measure_slowness() -> float:

@@ -20,6 +20,7 @@ Z80 = 1.2816
 # Doublings that nobody would notice.
 LITTLE = 0.05
 PAYS, NOT, UNCLEAR, UNPROBED = "pays", "does not pay", "cannot tell", "not probed"
+NO_PART = "not part of such a run"
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ class Lever:
     probed : bool
         False where a probe did not fit into its time or the rows do not allow it; then `evidence`
         says why, and nothing is claimed.
+    part : bool
+        False where the run that is expected has no such thing; then `evidence` says why.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Lever:
     evidence: str
     labels: int = 0
     probed: bool = True
+    part: bool = True
 
     @property
     def worth(self) -> Estimate:
@@ -107,6 +111,8 @@ class Lever:
     @property
     def verdict(self) -> str:
         """Say whether the interval of the worth excludes nothing, or anything to speak of."""
+        if not self.part:
+            return NO_PART
         if not self.probed:
             return UNPROBED
         if self.worth.low > 0:
@@ -121,7 +127,7 @@ class Lever:
 
 def lever_from(record: dict[str, Any]) -> Lever:
     """Read what `Lever.to_json` gave."""
-    names = ("name", "command", "cost", "evidence", "labels", "probed")
+    names = ("name", "command", "cost", "evidence", "labels", "probed", "part")
     return Lever(
         acts_on=tuple(record["acts_on"]),
         times=Estimate(**record["times"]),
@@ -130,9 +136,12 @@ def lever_from(record: dict[str, Any]) -> Lever:
     )
 
 
-def unprobed(name: str, command: str, acts_on: tuple[str, ...], why: str) -> Lever:
+def unprobed(
+    name: str, command: str, acts_on: tuple[str, ...], why: str, *, part: bool = True
+) -> Lever:
     """Return a lever of which nothing is claimed, with the reason."""
-    return Lever(name, command, acts_on, EXACT, Estimate(0.0, 0.0, 0.0), 0.0, why, probed=False)
+    nothing = Estimate(0.0, 0.0, 0.0)
+    return Lever(name, command, acts_on, EXACT, nothing, 0.0, why, probed=False, part=part)
 
 
 def ranked(levers: Sequence[Lever], bottleneck: str) -> tuple[Lever, ...]:

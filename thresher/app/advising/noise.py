@@ -27,13 +27,21 @@ USUAL_GAIN, LEAST = 3.0, 0.3
 SCALES = 2.0 ** np.arange(0, 6)
 
 
-def wrong_labels(sample: Sample, modality: str) -> Lever:
+def wrong_labels(sample: Sample, modality: str, *, shipped: bool = False) -> Lever:
     """Say what leaving out the rows with a suspicious label would change, as a run does it.
 
     A run leaves them out where the evidence is sure (`choose_label_action`), and else where a trial
     of networks on held-out rows gains for sure (`judge_gains`); so the gain counts by how likely
     that is. Networks are tried here too: a linear head hardly learns wrong labels by heart, and
     gains little without them. Held-out labels are wrong as often, which hides a part of the gain.
+
+    Parameters
+    ----------
+    sample : Sample
+    modality : str
+    shipped : bool
+        Whether the run trains a linear head itself, so that its gain counts; the trial that leaves
+        rows out is one of networks there too.
     """
     found = _find(sample.head)
     action = choose_label_action(found)
@@ -41,27 +49,39 @@ def wrong_labels(sample: Sample, modality: str) -> Lever:
     count = round(share * sample.of)
     if action.value != "drop" and count < FEWEST_FLAGS:
         return _lever(NOTHING, f"a run would leave none out: {action.reason}")
-    gains = _gains(sample, modality)
-    # Networks judge some rows again: of the sample there are only so many.
-    spread = 100 * float(gains.std()) / math.sqrt(min(gains.size, len(sample)))
-    seen = 100 * float(gains.mean())
-    # On most sets there is nothing to gain, so that chance alone looks like a gain on many of them.
-    gain = combined(Estimate.around(seen, max(spread, LEAST)), Estimate.around(0.0, USUAL_GAIN))
+    gains, of_head = _gains(sample, modality, shipped=shipped)
+    learner = "linear heads change" if shipped else "small networks change"
+    gain = _likely(gains if of_head is None else of_head, rows=len(sample))
+    seen = 100 * float((gains if of_head is None else of_head).mean())
     said = (
         f"about {count:,} labels look wrong ({share:.1%} of {len(sample):,} rows looked at); "
-        f"small networks change by {seen:+.1f} points without them"
+        f"{learner} by {seen:+.1f} points without them"
     )
     if action.value == "drop":
         return _lever(gain, said)
-    chance = _chance_of_dropping(gain, float(gains.std()), rows=sample.of)
+    chance = _chance_of_dropping(
+        _likely(gains, rows=len(sample)), float(gains.std()), rows=sample.of
+    )
     return _lever(
         Estimate(chance * gain.value, min(0.0, gain.low * chance), max(0.0, gain.high)),
         f"{said}, and a run's trial would leave them out with a probability of {chance:.2f}",
     )
 
 
-def _gains(sample: Sample, modality: str) -> np.ndarray:
-    """Return by how much networks without flagged rows are ahead on each held-out row."""
+def _likely(gains: np.ndarray, *, rows: int) -> Estimate:
+    """Return the points that such gains on held-out rows stand for."""
+    # Some rows are judged again: of the sample there are only so many.
+    spread = 100 * float(gains.std()) / math.sqrt(min(gains.size, rows))
+    seen = Estimate.around(100 * float(gains.mean()), max(spread, LEAST))
+    # On most sets there is nothing to gain, so that chance alone looks like a gain on many of them.
+    return combined(seen, Estimate.around(0.0, USUAL_GAIN))
+
+
+def _gains(sample: Sample, modality: str, *, shipped: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return by how much networks without flagged rows are ahead on each held-out row.
+
+    And where `shipped`, by how much linear heads are.
+    """
     splits = sample.splits[:NETWORKS]
     whole = [train for train, _ in splits]
     clean = [train[~_find(sample.head.part(train)).flagged] for train in whole]
@@ -72,7 +92,14 @@ def _gains(sample: Sample, modality: str) -> np.ndarray:
         rightly_told(sample, np.array(rows), judged, modality)
         for rows in (whole, [train[:least] for train in clean])
     ]
-    return np.asarray(right[1].astype(float) - right[0])
+    of_networks = np.asarray(right[1].astype(float) - right[0])
+    if not shipped:
+        return of_networks, None
+    heads = [
+        sample.head.right(rows, test).astype(float) - sample.head.right(train, test)
+        for rows, train, test in zip(clean, whole, judged, strict=True)
+    ]
+    return of_networks, np.array(heads)
 
 
 def _chance_of_dropping(gain: Estimate, spread: float, *, rows: int) -> float:

@@ -23,6 +23,10 @@ from .levers import Lever, lever_from, unprobed
 from .noise import wrong_labels
 from .redundancy import chosen_labels, core_set
 from .sample import Sample, draw
+from .shipped_files import count_shipped_files, shipped_file_levers
+from .start import ROWS, Start, find_start, further_vectors, read_start
+from .views import COMMAND as AUGMENT_BY
+from .views import NAME as AUGMENT
 from .views import augmentation
 
 CODE = ("thresher/core", "thresher/app/advising", "curation", "active_learning")
@@ -34,13 +38,54 @@ EPOCHS_S, EPOCHS_EACH_S = 0.25, 0.0003
 VIEWS_S = 1.5
 
 
-def probe_sample(
-    run: RunFolder, loaded: Done[LoadedDataset], copied: Done[dict[str, Any]], *, most: int
-) -> Done[Sample]:
-    """Write the probed rows as vectors into ``probes/sample/``; copies are none of them."""
+def probe_start(
+    run: RunFolder, loaded: Done[LoadedDataset], copied: Done[dict[str, Any]]
+) -> Done[Start]:
+    """Ask what a run on images starts from; the shipped vectors of some rows stay there."""
 
     def work(folder: Path, notes: Notes) -> None:
-        sample = draw(loaded.value, without=copied.value["copies"], most=most)
+        notes.cost.rows_in = ROWS
+        find_start(
+            loaded.value,
+            run.settings,
+            without=copied.value["copies"],
+            device=run.device.value,
+            folder=folder,
+        )
+
+    return run.stage(
+        "probe start",
+        work,
+        load=read_start,
+        needs=[loaded, copied],
+        settings=[run.settings.teacher.model, run.settings.data.image_size],
+        code=CODE,
+        where="probes/start",
+    )
+
+
+def probe_sample(
+    run: RunFolder,
+    loaded: Done[LoadedDataset],
+    copied: Done[dict[str, Any]],
+    start: Done[Start] | None,
+    *,
+    most: int,
+) -> Done[Sample]:
+    """Write the probed rows as vectors into ``probes/sample/``; copies are none of them.
+
+    Where a run starts from shipped weights, they are those vectors; the ones that are known are
+    taken.
+    """
+
+    def work(folder: Path, notes: Notes) -> None:
+        shipped = start is not None and start.value.shipped
+        sample = draw(
+            loaded.value,
+            without=copied.value["copies"],
+            most=most,
+            encode=further_vectors(start.folder, start.value.side) if start and shipped else None,
+        )
         sample.save(folder)
         notes.cost.rows_out = len(sample)
 
@@ -48,7 +93,7 @@ def probe_sample(
         "probe sample",
         work,
         load=Sample.load,
-        needs=[loaded, copied],
+        needs=[loaded, copied, *([start] if start is not None else [])],
         settings=[most],
         code=CODE,
         where="probes/sample",
@@ -69,13 +114,13 @@ def probe_copies(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[dict[str, 
     return _stage(run, "copies", work, needs=[loaded])
 
 
-def probe_curve(run: RunFolder, sample: Done[Sample], *, modality: str) -> Done[dict[str, Any]]:
-    """Measure the learning curve, and what more labels would win."""
+def probe_curve(run: RunFolder, sample: Done[Sample], *, kind: str) -> Done[dict[str, Any]]:
+    """Measure the learning curve, and what more labels would win a run of this kind."""
 
     def work() -> dict[str, Any]:
         curve = measure_curve(sample.value)
         return {
-            "levers": [more_labels(curve, modality).to_json()],
+            "levers": [more_labels(curve, kind).to_json()],
             "gain": curve.points(curve.of, 2 * curve.of).value,
             "sizes": curve.sizes.tolist(),
             "errors": curve.errors.tolist(),
@@ -86,12 +131,14 @@ def probe_curve(run: RunFolder, sample: Done[Sample], *, modality: str) -> Done[
     return _stage(run, "curve", work, needs=[sample])
 
 
-def probe_labels(run: RunFolder, sample: Done[Sample], *, modality: str) -> Done[dict[str, Any]]:
+def probe_labels(
+    run: RunFolder, sample: Done[Sample], *, modality: str, shipped: bool
+) -> Done[dict[str, Any]]:
     """Look for wrong labels."""
     return _stage(
         run,
         "labels",
-        lambda: {"levers": [wrong_labels(sample.value, modality).to_json()]},
+        lambda: {"levers": [wrong_labels(sample.value, modality, shipped=shipped).to_json()]},
         needs=[sample],
     )
 
@@ -146,9 +193,7 @@ def probe_views(
 ) -> Lever:
     """Fit a head to augmented images, where that fits."""
     if not purse.allows(VIEWS_S):
-        return unprobed(
-            "augment the training images", "thresher run", ("labels",), purse.refusal(VIEWS_S)
-        )
+        return unprobed(AUGMENT, AUGMENT_BY, ("labels",), purse.refusal(VIEWS_S))
     copies = copied.value["copies"]
     done = _stage(
         run,
@@ -162,15 +207,20 @@ def probe_views(
 
 
 def probe_files(
-    run: RunFolder, loaded: Done[LoadedDataset], *, timed: bool
+    run: RunFolder, loaded: Done[LoadedDataset], start: Done[Start] | None, *, timed: bool
 ) -> Done[dict[str, Any]]:
-    """Count the bytes of the networks' files, or build, export and time them, untrained."""
+    """Count the bytes of the networks' files, or build, export and time them, untrained.
+
+    Those of a run from shipped weights are counted: to write them takes longer than all probes.
+    """
 
     def work(folder: Path, notes: Notes) -> None:  # noqa: ARG001
         how, device = run.settings.data, run.device.value
         schema = loaded.value.schema
         shape, classes = shape_of(loaded.value, how, device=device), len(schema.classes)
-        if timed:
+        if start is not None and start.value.shipped:
+            costs = count_shipped_files(start.value.side, num_classes=classes)
+        elif timed:
             inputs = example_inputs(loaded.value, how, device=device)
             costs = measure_files(
                 schema.modality,
@@ -187,7 +237,7 @@ def probe_files(
         "probe files",
         work,
         load=_read,
-        needs=[loaded],
+        needs=[loaded, *([start] if start is not None else [])],
         settings=[timed, run.settings.data.image_size],
         code=(*CODE, "training"),
         where="probes/files",
@@ -195,10 +245,12 @@ def probe_files(
 
 
 def levers_on_files(
-    found: Done[dict[str, Any]], *, modality: str, equal: float, why: str
+    found: Done[dict[str, Any]], start: Start | None, *, modality: str, equal: float, why: str
 ) -> list[Lever]:
     """Return the levers on size and latency; `why` says why times are those of other sets."""
     costs = {name: Costs(**cost) for name, cost in found.value["costs"].items()}
+    if start is not None and start.shipped:
+        return shipped_file_levers(costs, side=start.side, equal=equal)
     return [
         *size_levers(costs, modality),
         *latency_levers(costs, modality, equal=equal, why=why),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 # Fewer rows tell nothing of a learning curve; more cost more than they tell.
 FEWEST, MOST = 120, 1000
-REPEATS, HELD_OUT = 10, 0.3
+HELD_OUT = 0.3
+# Of the learning curve: more of few rows, where a repeat says less and costs less.
+REPEATS, MOST_REPEATS, REPEATED_ROWS = 20, 40, 700
 FILE = "sample.npz"
 TERMS = 20_000
 # Of what small networks see.
@@ -110,7 +112,8 @@ class Sample:
 def splits_of(rows: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return positions to fit on, in random order, and positions to judge on, of each repeat."""
     held_out = round(HELD_OUT * rows)
-    orders = [np.random.default_rng((7, at)).permutation(rows) for at in range(REPEATS)]
+    repeats = round(float(np.clip(REPEATS * (REPEATED_ROWS / rows) ** 2, REPEATS, MOST_REPEATS)))
+    orders = [np.random.default_rng((7, at)).permutation(rows) for at in range(repeats)]
     return [(order[held_out:], order[:held_out]) for order in orders]
 
 
@@ -120,7 +123,20 @@ def labeled_rows(loaded: LoadedDataset) -> np.ndarray:
     return np.flatnonzero((splits == "train") & (labels >= 0))
 
 
-def draw(loaded: LoadedDataset, *, without: Sequence[int], most: int) -> Sample:
+def keyed_rows(loaded: LoadedDataset) -> np.ndarray:
+    """Return the positions of the labeled training rows in the order of their keys."""
+    rows = labeled_rows(loaded)
+    keys = row_keys(read_row_ids(loaded.dataset)[rows])
+    return np.asarray(rows[np.argsort(keys, kind="stable")])
+
+
+def draw(
+    loaded: LoadedDataset,
+    *,
+    without: Sequence[int],
+    most: int,
+    encode: Callable[[datasets.Dataset, Schema], tuple[np.ndarray, np.ndarray]] | None = None,
+) -> Sample:
     """Take the rows with the lowest keys, which are the rows' own, and turn them into vectors.
 
     Parameters
@@ -130,6 +146,8 @@ def draw(loaded: LoadedDataset, *, without: Sequence[int], most: int) -> Sample:
         Positions that count as no rows: copies of others, which would be judged by themselves.
     most : int
         Rows to take at most.
+    encode : callable, optional
+        Vectors of rows for a linear head and for a small network; those of the modality by default.
 
     Raises
     ------
@@ -138,7 +156,7 @@ def draw(loaded: LoadedDataset, *, without: Sequence[int], most: int) -> Sample:
     """
     labeled = labeled_rows(loaded)
     rows = take_rows(loaded.dataset, drawn_rows(loaded, without=without, most=most))
-    vectors, inputs = _vectors_of(rows, loaded.schema)
+    vectors, inputs = (encode or _vectors_of)(rows, loaded.schema)
     labels = read_labels(rows, loaded.schema)
     told = np.isfinite(vectors).all(axis=1)
     codes = np.unique(labels[told], return_inverse=True)[1]
@@ -147,15 +165,18 @@ def draw(loaded: LoadedDataset, *, without: Sequence[int], most: int) -> Sample:
 
 
 def drawn_rows(loaded: LoadedDataset, *, without: Sequence[int], most: int) -> np.ndarray:
-    """Return the positions of the rows that are probed, sorted; as in `draw`."""
-    train = np.setdiff1d(labeled_rows(loaded), np.asarray(without, dtype=np.int64))
+    """Return the positions of the rows that are probed, in the order of their keys; as in `draw`.
+
+    So neither which rows are probed nor what is done with them depends on the order of the rows.
+    """
+    train = keyed_rows(loaded)
+    train = train[~np.isin(train, np.asarray(without, dtype=np.int64))]
     if len(train) < FEWEST:
         raise InputError(
             f"Advice needs at least {FEWEST} different labeled training rows to probe; there are "
             f"{len(train)}. Label more of them first (`thresher label init`)."
         )
-    keys = row_keys(read_row_ids(loaded.dataset)[train])
-    return np.asarray(np.sort(train[np.argsort(keys, kind="stable")[:most]]))
+    return train[:most]
 
 
 def _vectors_of(rows: datasets.Dataset, schema: Schema) -> tuple[np.ndarray, np.ndarray]:
@@ -176,6 +197,16 @@ def _vectors_of(rows: datasets.Dataset, schema: Schema) -> tuple[np.ndarray, np.
     encoder = get_encoder("builtin:image", modality="image")
     vectors = embed(rows, column=schema.inputs[0], encoder=encoder).vectors
     return vectors, _scaled(vectors[:, :DIRECTIONS])
+
+
+def by_meaning(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return vectors of the shipped network in the directions that they span, the main ones last.
+
+    And what a small network takes of them: as of texts.
+    """
+    centered = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    spanned = _spanned(centered @ centered.T)
+    return spanned, _scaled(spanned[:, -DIRECTIONS:])
 
 
 def _scaled(inputs: np.ndarray) -> np.ndarray:

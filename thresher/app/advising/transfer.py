@@ -8,7 +8,7 @@ sets that it names as tuned on; the sets that it names as fresh took no part.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from .levers import Z80, Estimate
@@ -37,6 +37,16 @@ class Times:
     student_ms: float
 
 
+@dataclass(frozen=True)
+class ShippedFile:
+    """Of a file that starts from shipped weights, as `Times`, and the points that integers take."""
+
+    integers: Doublings
+    points: Estimate
+    batches: Doublings
+    single_ms: float
+
+
 # Points that stay unknown for any change, and for each point of the probe's own.
 SPREADS = MappingProxyType(
     {
@@ -49,7 +59,7 @@ SPREADS = MappingProxyType(
     }
 )
 # How much more a network gains by more rows than a linear head.
-LEARNS = MappingProxyType({"text": 1.2, "features": 1.2, "image": 1.4})
+LEARNS = MappingProxyType({"text": 1.2, "features": 1.2, "image": 1.4, "shipped": 1.0})
 # Halving the epochs: points on the sets tuned on by modality, and how much of what small networks
 # show on the probed rows came out.
 FEWER_EPOCHS = MappingProxyType(
@@ -84,13 +94,33 @@ USUAL_TIMES = MappingProxyType(
 )
 
 
-def learned(found: Estimate, modality: str) -> Estimate:
+# Of EfficientNet-Lite0 by the side of its images: enlarged pictures of CIFAR-10N, and photographs.
+SHIPPED_FILES = MappingProxyType(
+    {
+        96: ShippedFile(
+            Doublings(0.65, 0.3), Estimate.around(-1.6, 0.7), Doublings(-0.1, 0.2), 1.45
+        ),
+        160: ShippedFile(
+            Doublings(0.8, 0.3), Estimate.around(-0.1, 0.3), Doublings(-0.1, 0.2), 4.0
+        ),
+    }
+)
+
+
+def shipped_file(side: int) -> ShippedFile:
+    """Return what files take for images of a side: as the nearest one that was measured."""
+    near = min(SHIPPED_FILES, key=lambda measured: abs(measured - side))
+    usual = SHIPPED_FILES[near]
+    return replace(usual, single_ms=usual.single_ms * (side / near) ** 2)
+
+
+def learned(found: Estimate, kind: str) -> Estimate:
     """Return the points that more rows win a network from those that they win a linear head.
 
     A network gained more on nine of the twelve sets tuned on, most from pixels, where it learns
-    what to look at.
+    what to look at. A run from shipped weights trains such a head itself.
     """
-    factor = LEARNS[modality]
+    factor = LEARNS[kind]
     return Estimate(factor * found.value, factor * found.low, factor * found.high)
 
 

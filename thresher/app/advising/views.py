@@ -16,6 +16,7 @@ from .sample import drawn_rows, splits_of
 from .transfer import widened
 
 SIDE, SHIFT, MOST, JUDGED = 32, 3, 400, 4
+NAME, COMMAND = "augment the training images", "thresher run, which chooses how"
 
 
 def augmentation(loaded: LoadedDataset, *, without: Sequence[int], most: int) -> Lever:
@@ -37,8 +38,8 @@ def augmentation(loaded: LoadedDataset, *, without: Sequence[int], most: int) ->
     }
     name, found = max(gains.items(), key=lambda item: item[1].value)
     return Lever(
-        name="augment the training images",
-        command="thresher run, which chooses how",
+        name=NAME,
+        command=COMMAND,
         acts_on=("labels",),
         times=Estimate(1.0, 1.0, 1.0),
         points=widened(found, "augmentation"),

@@ -6,11 +6,14 @@ other probes of a small set. ``tests/app/advising/test_weights.py`` compares wit
 
 from __future__ import annotations
 
+from thresher.core.encoders.lite0 import FEATURES, STAGES, padding
 from training.plans import PLANS
 
 # As in `training.models.families`, which cannot be imported without PyTorch.
 WIDE_TEXT, LARGE_TABLE, SMALL_TABLE = 64, 32768, 4096
 TINY_IMAGE, STEM_FROM, LARGEST_STAGE = 16, 25, 32
+# As in `training.models.lite0`.
+STEM = 32
 
 
 def count_weights(modality: str, role: str, *, shape: tuple[int, ...], num_classes: int) -> int:
@@ -34,6 +37,31 @@ def count_weights(modality: str, role: str, *, shape: tuple[int, ...], num_class
         hidden = _norm(width) + _linear(width, 4 * width)
         return table + hidden + _linear(4 * width, num_classes)
     return _resnet(shape, width) + _linear(4 * width, num_classes)
+
+
+def count_shipped_weights(side: int, *, num_classes: int, channels: int = 3) -> int:
+    """Return the number of parameters of EfficientNet-Lite0 for images of this side, with a head.
+
+    Where TensorFlow pads unevenly a kernel has a first row and column of zeros.
+    """
+    wide, count = STEM, 0
+
+    def add(inputs: int, outputs: int, kernel: int, *, step: int = 1) -> None:
+        nonlocal side, count
+        before, after, side = padding(side, kernel, step)
+        count += (kernel + after - before) ** 2 * inputs * outputs + outputs
+
+    add(channels, STEM, 3, step=2)
+    for blocks, kernel, first_step, widening, narrow, out in STAGES:
+        for place in range(blocks):
+            wide = narrow if place == 0 else out
+            inner = wide * widening
+            if widening > 1:
+                add(wide, inner, 1)
+            add(1, inner, kernel, step=first_step if place == 0 else 1)
+            add(inner, out, 1)
+    add(STAGES[-1][-1], FEATURES, 1)
+    return count + _linear(FEATURES, num_classes)
 
 
 def usual_width(modality: str, role: str, *, shape: tuple[int, ...]) -> int:
