@@ -18,6 +18,7 @@ from thresher.core.shown import Shown
 from thresher.core.signatures import checked
 
 from .rows.samples import Samples
+from .torch_runtime.allocator import kept_memory
 from .torch_runtime.eval_mode import evaluating
 from .torch_runtime.memory_format import arranged
 
@@ -154,6 +155,7 @@ def rows_at_once(inputs: Tensor, batch_size: int) -> int:
     return batch_size if values <= _LARGE else max(1, min(batch_size, _MOST_VALUES // values))
 
 
+@kept_memory()
 def module_logits(
     model: nn.Module, inputs: Tensor, *, batch_size: int = 500, device: str = "auto"
 ) -> np.ndarray:

@@ -20,6 +20,7 @@ from thresher.core.errors import InputError, check_count
 
 from ..models import CompactModel, ModelSpec, build_model
 from ..models.lite0 import NAME, STEM, take_blocks
+from ..torch_runtime.allocator import kept_memory
 from ..torch_runtime.eval_mode import evaluating
 from ..torch_runtime.memory_format import arranged
 from .linear_head import LinearHead
@@ -59,6 +60,7 @@ def shipped_model(*, num_classes: int, side: int = SIDE, random_state: int = 0) 
     return model
 
 
+@kept_memory()
 def vectors_of(model: CompactModel, inputs: Tensor, *, device: str = "auto") -> np.ndarray:
     """Return what the body finds in images, uint8 (n, 3, side, side): float32 (n, 1280)."""
     if tuple(inputs.shape[1:]) != model.spec.input_shape:

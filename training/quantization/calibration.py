@@ -13,6 +13,7 @@ from thresher.core.errors import InputError, check_choice
 
 from ..evaluation import rows_at_once
 from ..rows.samples import Samples
+from ..torch_runtime.allocator import kept_memory
 from .fake import ActivationQuantizer
 from .far_rows import find_far_rows
 from .model import QuantizedModel
@@ -23,6 +24,7 @@ _NAMED = 5
 
 
 @torch.no_grad()
+@kept_memory()
 def calibrate(
     model: QuantizedModel, samples: Samples, *, method: str = "mse", batch_size: int = 128
 ) -> None:

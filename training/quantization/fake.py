@@ -46,6 +46,16 @@ def learned_step(x: Tensor, scale: Tensor, zero_point: Tensor, *, low: int, high
     return quantized
 
 
+def rounded(x: Tensor, scale: Tensor, zero_point: Tensor, *, top: int) -> Tensor:
+    """Return `x`, float32, on the grid of unsigned integers up to `top`, without gradients.
+
+    The bits of ``torch.fake_quantize_per_tensor_affine``, whose kernel also keeps what gradients
+    need and takes a third to a half of a simulation's time.
+    """
+    steps = (x * (1 / scale)).round_().add_(zero_point)
+    return steps.clamp_(0, top).sub_(zero_point).mul_(scale)
+
+
 class ActivationQuantizer(nn.Module):
     """Rounds activations to unsigned integers with one scale and one zero point.
 
@@ -100,6 +110,8 @@ class ActivationQuantizer(nn.Module):
             self._follow(x.detach())
         if self.scale.requires_grad and torch.is_grad_enabled():
             return learned_step(x, self.scale, self.zero_point, low=0, high=self.top)
+        if not torch.is_grad_enabled():
+            return rounded(x, self.scale, self.zero_point, top=self.top)
         return torch.fake_quantize_per_tensor_affine(
             x, self.scale.detach(), self.zero_point, 0, self.top
         )

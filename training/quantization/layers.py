@@ -125,13 +125,13 @@ class QuantizedWeights(nn.Module):
         return torch.fake_quantize_per_channel_affine(weight, scale, zeros, 0, -self.top, self.top)
 
     def _integer_forward(self, x: Tensor, scale: Tensor, input_scale: Tensor) -> Tensor:
-        steps = (x.float() / input_scale).round()
+        steps = (x.float() / input_scale).round_()
         with torch.autocast(x.device.type, enabled=False):
             total = self.compute(steps, self.integer_weight(scale), None)
         shape = self.channel_shape(total)
         bias = self.integer_bias(scale, input_scale)
         if bias is not None:
-            total = total + bias.float().view(shape)
+            total = total.add_(bias.float().view(shape))
         return total * (scale * input_scale).view(shape)
 
     def compute(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

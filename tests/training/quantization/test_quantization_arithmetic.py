@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from thresher.core.errors import InputError
-from training.quantization.fake import ActivationQuantizer, learned_step
+from training.quantization.fake import ActivationQuantizer, learned_step, rounded
 from training.quantization.layers import QuantizedConv, QuantizedEmbedding, QuantizedLinear
 from training.quantization.ranges import RANGE_METHODS, RangeObserver, affine
 
@@ -151,3 +151,17 @@ def test_embedding_rows_are_within_half_a_step(bits: int) -> None:
     step = largest.max() / 127 if bits == 8 else largest.amax(0) / 7
     assert ((layer(ids) - table(ids)).abs() <= step / 2 + 1e-7).all()
     assert np.array_equal(layer(torch.tensor([[0]])).detach().numpy(), np.zeros((1, 1, 6)))
+
+
+def test_a_simulation_rounds_to_the_bits_of_torchs_own_kernel() -> None:
+    """Ties and values beyond the grid included: equal bits, whatever the processor."""
+    draw = torch.Generator().manual_seed(0)
+    whole = torch.arange(-300, 300)
+    for power in range(-5, 4):
+        scale = torch.rand((), generator=draw) * 10.0**power
+        for point in (0, 37, 255):
+            zero = torch.tensor(point, dtype=torch.int32)
+            spread = 100 * torch.randn(5000, generator=draw)
+            values = scale * torch.cat([spread, whole, whole + 0.5])
+            expected = torch.fake_quantize_per_tensor_affine(values, scale, zero, 0, 255)
+            assert torch.equal(rounded(values, scale, zero, top=255), expected)
