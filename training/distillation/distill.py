@@ -30,6 +30,9 @@ from .options import DistillOptions
 from .relations import LastHidden
 from .teacher_cache import TeacherCache, cache_teacher, given_logits
 
+# Beside the checkpoints: what the teacher's pass took, which a training that goes on has spent too.
+RECORD = "teacher.json"
+
 
 @checked
 def distill(
@@ -100,6 +103,7 @@ def distill(
     choices = {"teacher": source.choice}
     if samples.targets is None:
         asked["alpha"], choices["alpha"] = 1.0, Choice("1", "no row has a label")
+    kept = asked["checkpoint_dir"]
     with ExitStack() as stack:
         for model in teachers:
             stack.enter_context(evaluating(model, device=place))
@@ -117,6 +121,7 @@ def distill(
                 augment=asked["augment"],
                 views=source.views,
                 folder=cache_dir,
+                record=None if kept is None else Path(kept) / RECORD,
                 device=place,
                 bf16=bf16,
             )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from thresher.core.errors import InputError
-from thresher.core.files import atomic_path
+from thresher.core.files import atomic_path, read_json, write_json
 from thresher.core.fingerprint import fingerprint, row_keys
 from thresher.core.progress import message, track
 
@@ -36,7 +36,7 @@ class TeacherCache:
     ----------
     logits : ndarray of float16, shape (views, n, classes)
     flops : float
-        What computing them took; 0 when they were read.
+        What computing them took this training; 0 when another one had left them.
     fits_any_view : bool
         Whether the logits tell about the row and not about one view of it.
     """
@@ -74,6 +74,7 @@ def cache_teacher(
     augment: Augment | None = None,
     views: int = 1,
     folder: str | Path | None = None,
+    record: Path | None = None,
     batch_size: int = 256,
     device: str = "cpu",
     bf16: bool = False,
@@ -92,6 +93,9 @@ def cache_teacher(
     folder : path-like, optional
         Where ``teacher-<fingerprint>.npy`` is kept; the fingerprint covers teachers, rows and
         views. Without it the logits stay in memory.
+    record : Path, optional
+        Where what computing them took is noted, so that the training that had it done counts it
+        after a stop too. Needs a folder.
     batch_size, device, bf16
         How the teachers are run.
     """
@@ -107,16 +111,27 @@ def cache_teacher(
         [views, bf16],
     )
     path = Path(folder) / f"teacher-{key}.npy"
-    flops = 0.0
     if path.exists():
+        flops = _noted(record, key)
         message(f"the teacher's logits are read from {path}")
     else:
         logits, flops = _compute(
             teachers, samples, augment, views=views, batch_size=batch_size, device=device, bf16=bf16
         )
+        if record is not None:  # before the logits, which nobody pays for once they are there
+            record.parent.mkdir(parents=True, exist_ok=True)
+            write_json(record, {"teacher": key, "flops": flops})
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.save(file, logits)
     return TeacherCache(np.load(path, mmap_mode="r"), flops=flops)
+
+
+def _noted(record: Path | None, key: str) -> float:
+    """Return what the training with this record has spent on the logits; 0 if another one had."""
+    if record is None or not record.is_file():
+        return 0.0
+    noted = read_json(record)
+    return float(noted["flops"]) if noted["teacher"] == key else 0.0
 
 
 def given_logits(logits: np.ndarray, *, n_rows: int, classes: int) -> TeacherCache:

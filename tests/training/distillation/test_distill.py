@@ -7,10 +7,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from thresher.core.errors import InputError
-from training import compact_model, distill, evaluate, fit
+from training import Hook, compact_model, distill, evaluate, fit
 from training.distillation.losses import LOSSES
 from training.distillation.relations import similarity_loss
 from training.rows.samples import samples_from_arrays
+from training.torch_runtime.flops import count_flops
 
 
 def table(n=300, seed=0, classes=6):
@@ -141,6 +142,26 @@ def test_cached_views_are_the_ones_the_student_sees(teacher, tmp_path):
     assert list(tmp_path.iterdir()) == files
     assert same(weights(student), weights(again))
     assert second.flops < run.flops
+
+
+def test_what_the_teacher_took_counts_after_a_stop_and_not_for_the_next_student(teacher, tmp_path):
+    class Kill(Hook):
+        def on_epoch_end(self, moment):
+            if moment.epoch == 1:
+                raise KeyboardInterrupt
+
+    def trained(place, *hooks):
+        options = {"epochs": 3, "cache_dir": tmp_path / "logits", "hooks": hooks}
+        return distill(net(), teacher, table(), checkpoint_dir=tmp_path / place, **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        trained("stopped", Kill())
+    resumed = trained("stopped")
+    whole = distill(net(), teacher, table(), epochs=3)
+    assert resumed.flops == whole.flops
+    following = trained("next")
+    teachers_pass = 300 * count_flops(teacher, table().inputs[:1])
+    assert whole.flops - following.flops == pytest.approx(teachers_pass, rel=1e-6)
 
 
 def test_given_logits_teach_as_the_model_that_made_them(teacher, tmp_path):
