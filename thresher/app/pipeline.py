@@ -143,8 +143,8 @@ def plan(settings: Settings, *, until: str = "report", modality: str | None = No
     stages = ["load"]
     stages += ["plant"] if any(settings.plant.model_dump().values()) else []
     if settings.curate:
-        trial = until == "report" and settings.decide.labels == "auto"
-        stages += ["embed", "neighbors", "find", *(["label trial"] if trial else [])]
+        trial = ["label trial"] if until == "report" and _tries_labels(settings) else []
+        stages += ["embed", "neighbors", "find", *trial]
         stages += ["decide", "apply"]
     if until == "curate":
         return [*stages, "report"]
@@ -183,12 +183,17 @@ def clean_rows(run: RunFolder, loaded: Done[LoadedDataset], *, trains: bool) -> 
     graph = search_neighbors(run, loaded, embeddings)
     issues = find_issues(run, loaded, embeddings, graph)
     trial = None
-    if trains and run.settings.decide.labels == "auto":
+    if trains and _tries_labels(run.settings):
         from .steps.label_trial import try_labels
 
         trial = try_labels(run, loaded, embeddings, issues)
     manifest = decide_rows(run, loaded, issues, trial)
     return apply_manifest(run, loaded, manifest)
+
+
+def _tries_labels(settings: Settings) -> bool:
+    """Tell whether a trial decides on flagged labels; not where labels are still to be bought."""
+    return settings.decide.labels == "auto" and settings.label.budget is None
 
 
 def finish(run: RunFolder) -> RunResult:

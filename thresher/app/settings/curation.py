@@ -128,6 +128,11 @@ class BudgetSettings(Group):
 class LabelSettings(Group):
     """Active learning: train on few labels."""
 
-    budget: int | None = setting("Train on this many chosen labels.", ge=2)
+    budget: int | None = setting(
+        "Train on this many chosen labels, as if those of the other training rows were not known: "
+        "no flagged label drops a row then, and a core set is chosen without labels. The labels of "
+        "validation rows come on top.",
+        ge=2,
+    )
     strategy: str = setting("How they are chosen, as in active_learning.query.", "auto")
     rounds: int = setting("Rounds in which they are chosen.", 5, ge=1)

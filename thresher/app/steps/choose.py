@@ -32,13 +32,16 @@ CHOSEN = "chosen.parquet"
 def keep_budget(
     run: RunFolder, clean: Done[LoadedDataset], embeddings: Done[Embeddings]
 ) -> Done[np.ndarray]:
-    """Choose ``budget.rows`` training rows into ``coreset/``."""
-    settings = run.settings.budget
+    """Choose ``budget.rows`` training rows into ``coreset/``.
+
+    Without a look at labels where ``label.budget`` says that they are still to be bought.
+    """
+    settings, bought = run.settings.budget, run.settings.label.budget is None
 
     def work(folder: Path, notes: Notes) -> None:
         vectors, labels = _training_rows(clean.value, embeddings.value)
         assert settings.rows is not None  # the stage runs only when it is set
-        known = labels if (labels >= 0).all() else None
+        known = labels if bought and (labels >= 0).all() else None
         chosen = select_coreset(
             vectors,
             n=min(settings.rows, len(vectors)),
@@ -61,7 +64,7 @@ def keep_budget(
         work,
         load=_load,
         needs=[clean, embeddings],
-        settings=settings,
+        settings=[settings.model_dump(), bought],
         code=("thresher/core", "curation"),
         where="coreset",
     )

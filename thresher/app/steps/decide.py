@@ -25,6 +25,9 @@ from ..settings import DecideSettings
 from ..stages import Done, Notes, RunFolder
 
 LABEL_DECISION = "label decision"
+UNBOUGHT = (
+    "labels that `label.budget` has yet to buy must not drop rows; `decide.labels=drop` does it"
+)
 
 
 def decide_rows(
@@ -33,7 +36,13 @@ def decide_rows(
     issues: Done[Issues],
     trial: Done[Choice] | None = None,
 ) -> Done[Manifest]:
-    """Write one decision for each row into ``manifest/``; a trial of labels wins over the check."""
+    """Write one decision for each row into ``manifest/``; a trial of labels wins over the check.
+
+    Where ``label.budget`` says that labels are still to be bought, none of them decides by itself.
+    """
+    settings = run.settings.decide
+    unbought = settings.labels == "auto" and run.settings.label.budget is not None
+    policy = settings.model_copy(update={"labels": "review"}) if unbought else settings
 
     def work(folder: Path, notes: Notes) -> None:
         rows, schema = loaded.value.dataset, loaded.value.schema
@@ -42,7 +51,7 @@ def decide_rows(
             row_ids=read_row_ids(rows),
             splits=read_splits(rows),
             labels=class_names(rows, schema.label).to_pylist() if schema.label else None,
-            policy=_policy(run.settings.decide, trial or issues, schema),
+            policy=_policy(policy, trial or issues, schema),
             header={
                 "roles": _roles(loaded),
                 "thresher": thresher.__version__,
@@ -60,13 +69,15 @@ def decide_rows(
             "per_class": per_class(loaded.value, manifest),
         }
         notes.cost.rows_out = len(manifest) - manifest.counts()["drop"]
+        if unbought:
+            notes.choices[LABEL_DECISION] = Choice("review", UNBOUGHT)
 
     return run.stage(
         "decide",
         work,
         load=lambda folder: Manifest.load(folder / "decisions"),
         needs=[loaded, issues, *([] if trial is None else [trial])],
-        settings=run.settings.decide,
+        settings=policy,
         code=("thresher/core", "curation"),
         where="manifest",
         rows=len(loaded.value.dataset),
