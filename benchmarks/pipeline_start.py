@@ -112,7 +112,7 @@ def measure(rows: Rows) -> dict[str, Any]:
 def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the table for the documentation."""
     header = ["set", "rows", "head on vectors, %", "short training from pixels, %", "left-out rows"]
-    header += ["what is trained", "CPU-seconds"]
+    header += ["epochs", "what is trained", "CPU-seconds"]
     words = {"encoder": "the head alone", "pixels": "from pixels", "both": "both"}
     rows = [
         [
@@ -121,6 +121,7 @@ def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
             f"{100 * run['trial']['encoder']:.1f}",
             f"{100 * run['trial']['pixels']:.1f}",
             f"{run['trial']['rows']:,}",
+            f"{run['trial']['epochs']} of {run['trial']['of']}",
             words[run["chosen"]],
             f"{run['cpu_s']:.0f}",
         ]
@@ -130,8 +131,9 @@ def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
         "title": "What a run on images starts from",
         "note": "Before it trains, a run holds a linear head on the vectors of EfficientNet-Lite0 "
         "against a small network from pixels after a short training, on the same left-out rows "
-        "under their labels as they are. Where the head is 35 points ahead it is taken, where it "
-        "is behind it is left; in between both are trained and the validation rows decide.",
+        "under their labels as they are. The training ends where its rest changes nothing. Where "
+        "the head is 35 points ahead it is taken, where it is behind it is left; in between both "
+        "are trained and the validation rows decide.",
         "tables": [{"caption": "", "header": header, "rows": rows}],
     }
 

@@ -16,8 +16,9 @@ from thresher.app.cli import main
 from thresher.app.pipeline import look, plan
 from thresher.app.result import RunResult
 from thresher.app.settings import resolve
-from thresher.app.steps import compress, start
-from thresher.app.steps.start import BOTH, ENCODER, PIXELS, judge_both, judge_trial
+from thresher.app.steps import compress, start_trial
+from thresher.app.steps.start import judge_both
+from thresher.app.steps.start_trial import BOTH, ENCODER, PIXELS
 from thresher.app.steps.starts import NAME, may_start, without_effect
 from thresher.core.choice import Choice
 from thresher.core.encoders import shipped
@@ -90,7 +91,7 @@ def test_it_goes_on_where_it_was_stopped(done: RunResult, photos: Path) -> None:
 def test_in_doubt_both_are_trained_and_the_validation_rows_decide(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(start, "judge_trial", lambda *_: Choice(BOTH, "made up"))
+    monkeypatch.setattr(start_trial, "judge_trial", lambda *_, **__: Choice(BOTH, "made up"))
     short = {"teacher": {"epochs": 1, "lr": 1e-6}, "student": {"epochs": 1, "max_drop": 0.01}}
     settings = {**SHORT, **short, "augment": {"policy": "none"}, "baseline": True}
     larger = train(photos, out=tmp_path / "r", settings=settings)
@@ -231,24 +232,6 @@ def test_what_is_asked_for_is_kept(
 
 def right(share: float, n: int = 1000) -> np.ndarray:
     return np.arange(n) < round(share * n)
-
-
-@pytest.mark.parametrize(
-    ("encoder", "pixels", "expected"),
-    [(0.93, 0.3, ENCODER), (0.7, 0.5, BOTH), (0.7, 0.7, PIXELS), (0.9, 0.95, PIXELS)],
-)
-def test_the_trial_decides_by_left_out_rows(encoder: float, pixels: float, expected: str) -> None:
-    chosen = judge_trial(right(encoder), right(pixels))
-    assert chosen.value == expected
-    assert f"{100 * encoder:.1f} % of 1,000 left-out rows" in chosen.reason
-
-
-def test_few_left_out_rows_decide_nothing() -> None:
-    for encoder, pixels in ((right(0.5, 4), ~right(0.5, 4)), (right(1, 2), right(0.5, 2))):
-        chosen = judge_trial(encoder, pixels)
-        assert chosen.value == BOTH
-        assert "too few rows to tell by" in chosen.reason
-    assert judge_trial(right(0, 10), right(1, 10)).value == PIXELS
 
 
 @pytest.mark.parametrize(

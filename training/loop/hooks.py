@@ -30,6 +30,11 @@ class Moment:
         What the model gave for `batch`, detached; None if it gave something else.
     history : list of dict
         As in `TrainingRun`.
+    judged : nn.Module or None
+        The one whose quality counts: with averaged weights where there are some.
+    stop : bool
+        Set it to True in `Hook.on_epoch_end` to end training there. Under ``torchrun`` all
+        processes must set it alike.
 
     Examples
     --------
@@ -49,6 +54,8 @@ class Moment:
     loss: float = float("nan")
     batch: Batch | None = None
     logits: Tensor | None = None
+    judged: nn.Module | None = None
+    stop: bool = False
 
 
 class Hook:
@@ -81,7 +88,7 @@ class Hook:
         """After each optimizer step."""
 
     def on_epoch_end(self, moment: Moment) -> None:
-        """After the last step of an epoch and its validation."""
+        """After the last step of an epoch and its validation; may set ``moment.stop``."""
 
     def state(self) -> dict[str, Any]:
         """Return what must survive a resume."""

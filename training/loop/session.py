@@ -154,8 +154,10 @@ class TrainingSession:
         if settings["patience"] is not None:
             state.remember_best(entry["validation_accuracy"])
             state.stopped = len(state.history) - state.best["epoch"] >= settings["patience"]
+        self.moment.judged = state.judged_model
         for hook in state.hooks:
             hook.on_epoch_end(self.moment)
+        state.stopped = state.stopped or self.moment.stop
         left = state.seconds / state.step * (self.total - state.step)
         message(_line(entry, settings["epochs"]) + f", {left:.0f} s left")
         if self.checkpoints is not None:
@@ -181,6 +183,9 @@ class TrainingSession:
                 str(state.best["epoch"]), "the epoch of the best validation accuracy"
             )
         else:
+            if state.step < self.total:
+                epochs = str(len(state.history))
+                self.choices["epochs"] = Choice(epochs, "a hook has ended training")
             self.given.load_state_dict(whole(state.judged_model.state_dict()))
             entry = state.history[-1]
         numbers = ("loss", "accuracy", "validation_accuracy", "validation_loss")

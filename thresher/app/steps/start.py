@@ -4,8 +4,9 @@ Photographs are known to EfficientNet-Lite0 from ImageNet, small pictures with m
 network from pixels more than its vectors hold. Which it is does not show in the images but in a
 trial: a linear head on the vectors, cross-fitted, beside a small network from pixels, trained
 shortly, on the same left-out rows. Trained longer and wider the network gains; so only where the
-head is ahead by `CLEAR` it is taken at once. Where it is behind it is left. In between, and where
-the rows are too few to tell, both are trained and held against each other on the validation rows.
+head is ahead by far (`start_trial`) it is taken at once. Where it is behind it is left. In between,
+and where the rows are too few to tell, both are trained and held against each other on the
+validation rows.
 """
 
 from __future__ import annotations
@@ -16,36 +17,28 @@ from pathlib import Path
 
 import numpy as np
 
-from training import TrainingRun, fit
-from training.evaluation import predict_logits
+from training import TrainingRun
 from training.pretrained.linear_head import LinearHead
 from training.recipes.sizes import Told
 
 from ...core.choice import Choice
-from ...core.counted import counted
 from ...core.encoders import shipped
 from ...core.encoders.lite0 import SMALLEST
 from ...core.files import read_json, write_json
 from ...core.fingerprint import row_keys
 from ...core.interval import paired_drop
 from ...core.progress import message
-from ..settings import ModelSettings
 from ..stages import Done, Notes, RunFolder
 from .lengths import HeldOut
 from .material import Material
 from .shipped_body import VECTORS, Body, learned, material_of_body
+from .start_trial import BOTH, ENCODER, PIXELS, try_pixels
 from .starts import NAME, TITLE
-from .train import CODE, build, plan_training
+from .train import CODE
 
-ENCODER, PIXELS, BOTH = "encoder", "pixels", "both"
 RECORD, MODEL, LOGITS = "start.json", "encoder", "validation.npy"
 # Rows that the trial's head is fitted to, and of which a third judges.
-TRIAL_ROWS, TRIAL_SECONDS = 4000, 10.0
-# Fewer have no left-out rows to speak of.
-FEWEST = 12
-# The lead that no longer and wider training from pixels is trusted to make up (decision 48).
-CLEAR = 0.35
-_PART = 3
+TRIAL_ROWS = 4000
 
 
 @dataclass(frozen=True)
@@ -183,7 +176,11 @@ def _tried(
     chosen = Choice(ENCODER, "asked for")
     if not asked:
         right = head.held_out.argmax(1) == body.rows.parts.codes[at[drawn][head.judged]]
-        chosen = _beside_pixels(run, material, at[drawn][head.judged], right, folder, notes)
+        trial = try_pixels(run, material, at[drawn][head.judged], right, folder / "trial")
+        chosen = trial.choice
+        if trial.run is not None:
+            _count(notes, flops=trial.run.flops, seconds=trial.run.seconds)
+            notes.summary["trial"] = trial.shares
     if chosen.value != PIXELS:
         if len(drawn) < len(at):
             others = np.setdiff1d(np.arange(len(at)), drawn)
@@ -208,59 +205,3 @@ def _keep(run: RunFolder, body: Body, head: LinearHead, folder: Path, *, rows_se
     trained, logits = learned(run, body, head, folder, rows_seen=rows_seen)
     np.save(folder / LOGITS, logits)
     trained.save(folder / MODEL)
-
-
-def _beside_pixels(
-    run: RunFolder,
-    material: Material,
-    drawn: np.ndarray,
-    right: np.ndarray,
-    folder: Path,
-    notes: Notes,
-) -> Choice:
-    """Train a small network from pixels for a short while and compare it on left-out rows."""
-    keys = row_keys(material.parts.row_ids[drawn])
-    held = np.sort(np.argsort(keys, kind="stable")[: max(1, len(drawn) // _PART)])
-    others = np.setdiff1d(material.train_at, drawn[held])
-    if len(drawn) < FEWEST or len(np.unique(material.parts.codes[others])) < 2:
-        return Choice(BOTH, f"{counted(len(drawn), 'row')} with a label cannot tell beforehand")
-    samples = material.parts.of(others)
-    message(f"start: a small network from pixels learns from {len(others):,} rows, to compare")
-    plan = plan_training(
-        run, material, ModelSettings(seconds=TRIAL_SECONDS), "student", rows=len(others)
-    )
-    trained = fit(
-        build(plan, material, seed=run.settings.seed),
-        samples,
-        checkpoint_dir=folder / "trial",
-        device=run.device.value,
-        precision=run.settings.precision,
-        random_state=run.settings.seed,
-        **plan.fit_options(),
-    )
-    judged = material.parts.of(drawn[held])
-    logits = predict_logits(trained.model, judged, device=run.device.value)
-    pixels = logits.argmax(1) == material.parts.codes[drawn[held]]
-    _count(notes, flops=trained.flops, seconds=trained.seconds)
-    shutil.rmtree(folder / "trial", ignore_errors=True)
-    shares = {"encoder": float(right[held].mean()), "pixels": float(pixels.mean())}
-    notes.summary["trial"] = {**shares, "rows": len(held)}
-    return judge_trial(right[held], pixels)
-
-
-def judge_trial(encoder: np.ndarray, pixels: np.ndarray) -> Choice:
-    """Choose by which left-out rows each has right, bool (n,)."""
-    ahead, low, high = paired_drop(encoder, pixels)
-    said = (
-        f"a linear head on its vectors classifies {100 * encoder.mean():.1f} % of "
-        f"{len(encoder):,} left-out rows right, a small network from pixels after a short training "
-        f"{100 * pixels.mean():.1f} %: {100 * ahead:+.1f} points ({100 * low:+.1f} to "
-        f"{100 * high:+.1f})"
-    )
-    if ahead > CLEAR and low > 0:
-        return Choice(ENCODER, f"{said}, more than a longer training is trusted to make up")
-    if ahead <= 0 and high < CLEAR:
-        return Choice(PIXELS, said)
-    few = low <= 0 if ahead > CLEAR else ahead <= 0
-    why = "too few rows to tell by" if few else "which a longer training may make up"
-    return Choice(BOTH, f"{said}, {why}")
