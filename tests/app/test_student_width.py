@@ -12,6 +12,8 @@ import pytest
 
 from thresher.app import train
 from thresher.app.result import RunResult
+from thresher.app.savings import warnings
+from thresher.core.interval import paired_drop
 from training import load_exported
 
 SHORT: dict[str, Any] = {
@@ -114,3 +116,37 @@ def test_without_a_teacher_to_fall_back_on_the_best_student_is_taken() -> None:
                         "the best is taken")  # fmt: skip
     assert choose([small, large], max_drop=0.01, may_fall_back=True)[0] is None
     assert choose([small, large], max_drop=0.05, may_fall_back=True)[0] is large
+
+
+def test_a_student_that_lost_more_than_few_rows_could_tell_is_told_of() -> None:
+    """32 validation rows let 15 points pass, and 300 test rows do not."""
+    size = {"width": 16, "drop": 0.0, "low": -0.09, "high": 0.09, "rows": 32}
+    student = {
+        "sizes": [size], "width": 16, "max_drop": 0.01, "validation_accuracy": 0.8,
+        "validation_rows": 32, "accuracy": 0.75, "low": 0.7, "high": 0.8,
+    }  # fmt: skip
+    ids = [f"r{at}" for at in range(300)]
+
+    def told(wrong: int) -> tuple[str, ...]:
+        verified = {
+            "teacher": {"rows": 300, "wrong": ids[:30]},
+            "student": {"rows": 300, "wrong": ids[:wrong]},
+        }
+        return warnings(
+            {
+                "student": SimpleNamespace(summary=student),
+                "verify": SimpleNamespace(value=verified),
+            }  # type: ignore[arg-type]
+        )
+
+    (text,) = told(75)
+    drop, low, high = paired_drop(np.arange(300) >= 30, np.arange(300) >= 75)
+    assert (
+        f"loses 15.0 points to the teacher on the 300 test rows (95 % interval {100 * low:.1f} "
+        in text
+    )
+    assert drop == 0.15
+    assert low > 0.01
+    assert f"{100 * high:.1f}), and 1 are allowed by `student.max_drop`" in text
+    assert "on 32 validation rows, where it lost 0.0 (-9.0 to 9.0)" in text
+    assert told(32) == ()

@@ -6,13 +6,16 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.interval import wilson_interval
+import numpy as np
+
+from ..core.interval import paired_drop, wilson_interval
 from .gates import check_gates
 from .result import Line
 from .settings import GateSettings
 from .stages import Done
 from .steps.load import read_faults
 from .steps.planted import found_shares
+from .steps.starts import MODEL, TITLE
 
 # What a clock or this machine's processors have touched.
 CLOCKED = ("milliseconds", "threads")
@@ -59,12 +62,14 @@ def _start(stages: Stages) -> Line:
     parts = [stages[name] for name in ("start", "compare starts") if name in stages]
     chosen = parts[-1].choices["start"]
     tried = "seconds" in parts[0].summary  # not where there is nothing to choose from
+    student = stages["student"].summary if "student" in stages else {}
+    counts = (STARTED if student.get("model") == MODEL else LEFT) if tried else ""
     return Line(
         "start",
         rows=parts[0].cost.rows_in,
         train_s=sum(part.summary.get("seconds", 0.0) for part in parts) if tried else None,
         train_flops=sum(part.cost.extra.get("flops", 0.0) for part in parts) if tried else None,
-        note=f"the run starts from {chosen.value}: {chosen.reason}",
+        note=f"the run starts from {chosen.value}: {chosen.reason}{counts}",
     )
 
 
@@ -128,7 +133,8 @@ def beside_reference(stages: Stages) -> str:
 
 def warnings(stages: Stages) -> tuple[str, ...]:
     """Return what the user must know before the models are used."""
-    found = (_behind_reference(stages), _below_validation(stages), _few_bits(stages))
+    checks = (_behind_reference, _below_validation, _behind_teacher, _few_bits)
+    found = (check(stages) for check in checks)
     return tuple(text for text in found if text)
 
 
@@ -176,6 +182,39 @@ def _few_bits(stages: Stages) -> str:
     )
 
 
+def _behind_teacher(stages: Stages) -> str:
+    """Say that the student surely lost more than it may, where few validation rows let it pass."""
+    student = stages["student"].summary if "student" in stages else {}
+    sizes = [one for one in student.get("sizes", []) if one["width"] == student["width"]]
+    verified = stages["verify"].value if "verify" in stages else {}
+    if not sizes or "teacher" not in verified:
+        return ""
+    rows = verified["teacher"]["rows"]
+    wrong = (set(verified[name]["wrong"]) for name in ("teacher", "student"))
+    drop, low, high = (100 * value for value in paired_drop(*_rights(*wrong, rows=rows)))
+    taken, allowed = sizes[-1], 100 * student["max_drop"]
+    if low <= allowed:
+        return ""
+    seen = [100 * taken[name] for name in ("drop", "low", "high")]
+    return (
+        f"The student loses {drop:.1f} points to the teacher on the {rows:,} test rows (95 % "
+        f"interval {low:.1f} to {high:.1f}), and {allowed:g} are allowed by `student.max_drop`. "
+        f"It was chosen on {taken['rows']:,} validation rows, where it lost {seen[0]:.1f} "
+        f"({seen[1]:.1f} to {seen[2]:.1f}): so few tell no less. Give more validation rows (a "
+        "column `split`), or a larger `student.width`."
+    )
+
+
+def _rights(one: set[str], other: set[str], *, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of the test rows two models have right, from the ids of those they do not."""
+    named = sorted(one | other)
+    both = [True] * (rows - len(named))
+    first, second = (
+        np.array([name not in wrong for name in named] + both) for wrong in (one, other)
+    )
+    return first, second
+
+
 def _labels_left_out(stages: Stages) -> float:
     """Return the share of the training rows whose label curation dropped or changed."""
     if "decide" not in stages:
@@ -193,6 +232,12 @@ def _half(share: float, rows: int) -> float:
     return (high - low) / 2
 
 
+# What is counted where a run chooses what it starts from.
+STARTED = (
+    f". Compute: here what was tried from pixels; in the student's line {TITLE}'s pass over each "
+    "image, once, and its head"
+)
+LEFT = f". Compute: what was tried from pixels, {TITLE}'s pass over the images, and its head"
 # Beside a network that starts from shipped weights and is better.
 NOT_TAKEN = "from pixels, behind the student on the validation rows; not exported"
 NOTES = {

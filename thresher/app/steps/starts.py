@@ -9,6 +9,8 @@ from ...core.errors import InputError
 from ..settings import Settings
 
 TITLE = "EfficientNet-Lite0"
+# In summaries of models: `training.models.lite0` tells it too, whose import loads PyTorch.
+MODEL = "efficientnet_lite0"
 # As ``teacher.model``: to start from shipped weights without a trial.
 NAME = "shipped:efficientnet-lite0"
 WITHOUT_TEACHER = (

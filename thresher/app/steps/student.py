@@ -56,6 +56,7 @@ def distil_student(
         finish(folder, notes, chosen, material, plan, rows=len(material.pool))
         notes.choices["width"] = Choice(str(plan.width), why)
         _count(notes, tried)
+        notes.summary["max_drop"] = settings.max_drop
         if taken is None:
             notes.summary["note"] = "the teacher itself, since narrower students lost too much"
         shutil.rmtree(folder / TRIED, ignore_errors=True)

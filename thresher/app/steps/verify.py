@@ -61,6 +61,7 @@ def _measure(file: ExportedModel, done: Done[Any], material: Material) -> dict[s
     measured = evaluate(file, material.test)
     return {
         **accuracy(measured),
+        "rows": len(measured.correct),
         "wrong": measured.row_ids[~measured.correct].tolist(),
         "agreement": parity.agreement,
         "max_abs_diff": parity.max_abs_diff,
