@@ -123,11 +123,12 @@ def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
     ]
     same = sum(run["chosen"] == run["chosen_whole"] for run in runs)
     spent = sum(run["flops"] * run["ended"] / run["epochs"] for run in runs)
+    share = spent / sum(run["flops"] for run in runs)
     return {
         "title": "When the trial from pixels ends",
         "note": "The trial of what a run on images starts from, trained to its last epoch, and "
         "what it had come to where the rule ends it. The choice is the same in "
-        f"{same} of {len(runs)} sets, for {spent / sum(run['flops'] for run in runs):.0%} of the FLOPs.",
+        f"{same} of {len(runs)} sets, for {share:.0%} of the FLOPs.",
         "tables": [{"caption": "", "header": header, "rows": rows}],
     }
 
