@@ -21,7 +21,8 @@ from .steps.policy import choose_augmentation
 from .steps.pretrained import is_pretrained, train_pretrained
 from .steps.reference import compare_with_reference
 from .steps.shipped_body import material_of_body, train_plain_on_body
-from .steps.start import ENCODER, choose_start, takes_encoder
+from .steps.start import choose_start, takes_encoder
+from .steps.start_trial import ENCODER
 from .steps.starts import may_start
 from .steps.student import distil_student, take_encoder
 from .steps.teacher import train_teacher

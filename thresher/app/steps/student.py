@@ -23,7 +23,8 @@ from ..stages import Done, Notes, RunFolder
 from .lengths import HeldOut
 from .material import Material
 from .shipped_body import finish_on_body
-from .start import BOTH, Start
+from .start import Start
+from .start_trial import BOTH
 from .starts import TITLE, without_effect
 from .train import CODE, JUDGED, build, finish, plan_training, training_augment
 
