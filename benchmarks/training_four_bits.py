@@ -48,10 +48,10 @@ from thresher.core.images import decode_image
 from training import Samples, evaluate, fit, quantize, samples_from_arrays
 from training.quantization import QuantizedModel
 from training.quantization.judge import Judge, Score
+from training.quantization.steps import learned_steps
 from training.quantization.training import (
     QAT_DEFAULTS,
     SelfDistillation,
-    learned_steps,
     usual_training,
 )
 from training.recipes import recipe

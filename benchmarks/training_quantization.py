@@ -316,7 +316,9 @@ def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
             f"thread; points lost with the number of seeds in brackets. {listed}. Speed is the "
             "ratio of CPU times by turns, 99 % interval. With 16 channels the integer kernel does "
             "half as many sums a second as with 32 or 64, and the first convolution reads three "
-            "channels: single rows then gain half, or with depthwise layers nothing."
+            "channels: single rows then gain half, or with depthwise layers nothing. The rows of "
+            "4-bit weights are older than the code: the first and the last layer keep 8 bits now, "
+            "and training takes other steps (see weights and activations of 4 bits)."
         ),
         "tables": [table for table in tables if table["rows"]],
     }

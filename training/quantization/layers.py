@@ -62,7 +62,7 @@ class QuantizedWeights(nn.Module):
     def scales(self, input_scale: Tensor) -> Tensor:
         """Return the scale of each output channel, float32 (C,)."""
         if self.learned:
-            scale = self.weight_scale.abs()
+            scale: Tensor = self.weight_scale
         else:
             largest = self.weight.detach().float().abs().flatten(1).amax(1)
             scale = largest * self.clip / self.top
@@ -78,7 +78,7 @@ class QuantizedWeights(nn.Module):
         if learned:
             self.weight_scale.data.copy_(largest * self.clip / self.top)
         elif self.learned:
-            self.clip.copy_(self.weight_scale.detach().abs() * self.top / largest)
+            self.clip.copy_(self.weight_scale.detach() * self.top / largest)
         self.learned = learned
         self.weight_scale.requires_grad_(learned)
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, TypedDict, Unpack
 
@@ -29,6 +27,7 @@ from ..loop.run import TrainingRun
 from ..rows.samples import Samples
 from ..torch_runtime.precision import choose_precision
 from .model import QuantizedModel
+from .steps import followed_ranges, learned_steps
 
 LEARNING = ("learned", "moving_average")
 _FULL_BITS = 8
@@ -131,27 +130,3 @@ def train_quantized(
             loss=SelfDistillation(frozen),
             **picked(FitOptions, {**QAT_DEFAULTS, **options}),
         )
-
-
-@contextmanager
-def learned_steps(model: QuantizedModel) -> Iterator[None]:
-    """Let the step sizes of a calibrated model learn, of weights by channel, and keep them."""
-    for quantizer in model.quantizers():
-        quantizer.scale.requires_grad_(True)
-    for layer in model.weighted():
-        layer.learn_scale(True)
-    yield
-    for quantizer in model.quantizers():
-        quantizer.scale.requires_grad_(False)
-    for layer in model.weighted():
-        layer.learn_scale(False)
-
-
-@contextmanager
-def followed_ranges(model: QuantizedModel) -> Iterator[None]:
-    """Let the ranges of activations follow what is seen, and those of weights the largest one."""
-    for quantizer in model.quantizers():
-        quantizer.follow = True
-    yield
-    for quantizer in model.quantizers():
-        quantizer.follow = False
