@@ -76,7 +76,10 @@ def measured(found: Found, bottleneck: str, arm: str) -> Truth | None:
     times = float(np.mean([b[unit] for b in base]) / np.mean([o[unit] for o in own]))
     if arm in ("wrong labels", "augmented"):
         times = 1.0
-    changes = (100 * (o["accuracy"] - b["accuracy"]) for o, b in zip(own, base, strict=True))
+    changes = [100 * (o["accuracy"] - b["accuracy"]) for o, b in zip(own, base, strict=True)]
+    if arm == "epochs":
+        # A run tries short lengths first: what fewer epochs win it has won already.
+        changes = [min(0.0, change) for change in changes]
     return Truth(times, tuple(changes))
 
 

@@ -16,7 +16,15 @@ from thresher.app.advising.levers import (
     ranked,
     unprobed,
 )
-from thresher.app.advising.transfer import RECOVERED, SPREADS, combined, recovered, widened
+from thresher.app.advising.transfer import (
+    FEWER_EPOCHS,
+    RECOVERED,
+    SPREADS,
+    combined,
+    fewer_epochs_points,
+    recovered,
+    widened,
+)
 
 NONE = Estimate(0.0, 0.0, 0.0)
 
@@ -153,3 +161,13 @@ def test_what_may_be_spent_is_planned_alike_on_slow_machines():
     assert slow.allows(0.5)
     assert not slow.allows(0.6)
     assert "takes about 1.8 CPU-seconds; 3.0 of 4.5 are spent" in slow.refusal(0.6)
+
+
+@pytest.mark.parametrize("modality", FEWER_EPOCHS)
+def test_what_fewer_epochs_win_is_won_by_a_run_already(modality):
+    winning, losing = (fewer_epochs_points(modality, seen) for seen in (20.0, -20.0))
+    assert winning.value == 0
+    assert winning.low == 0
+    assert winning.high > 2
+    assert losing.value < -2
+    assert losing.low < losing.value

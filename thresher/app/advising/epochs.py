@@ -8,7 +8,7 @@ from .levers import Estimate, Lever
 from .networks import Length, predictions
 from .redundancy import HALF
 from .sample import Sample
-from .transfer import FEWER_EPOCHS, fewer_epochs_points
+from .transfer import fewer_epochs_points
 
 # Parts of the rows that are held out in turn.
 NETWORKS = 4
@@ -38,8 +38,8 @@ def fewer_epochs(sample: Sample, modality: str) -> Lever:
     return _lever(
         fewer_epochs_points(modality, seen),
         f"{NETWORKS} small networks on {sample.fitted_rows:,} rows change by {seen:+.1f} points "
-        f"with {length.halved().epochs} epochs instead of {length.epochs}; beside it counts what "
-        "other sets lost",
+        f"with {length.halved().epochs} epochs instead of {length.epochs}, and beside it counts "
+        "what other sets lost; a run tries short lengths first, so that nothing is left to win",
     )
 
 
@@ -86,7 +86,8 @@ def rightly_told(
 
 def unprobed_epochs(modality: str) -> Lever:
     """Say what other sets lost, where there is no time for a probe."""
-    return _lever(FEWER_EPOCHS[modality], "not probed on these rows: what other sets lost")
+    points = fewer_epochs_points(modality, 0.0)
+    return _lever(points, "not probed on these rows: what other sets lost")
 
 
 def _lever(points: Estimate, evidence: str) -> Lever:
