@@ -44,7 +44,7 @@ def test_the_lead_of_the_head_decides_less_what_a_network_gains_by_more_rows(
 ):
     found = starts.judge(right(by_shipped), right(by_pixels), side=96, rows=rows)
     assert (found.shipped, found.alone) == (shipped, alone)
-    assert ("points back" in found.reason) == (rows == 16_000)
+    assert ("makes up about 24 points" in found.reason) == (rows == 16_000)
 
 
 def test_a_small_lead_may_turn_out_otherwise():
@@ -132,3 +132,10 @@ def test_a_run_from_shipped_weights_has_no_epochs_no_augmentation_and_no_smaller
     pays = next(lever for lever in sized if lever.name == "take the student in integers")
     assert "13.5 MB become 3.65 MB" in pays.evidence
     assert pays.verdict == "pays"
+
+
+@with_weights
+def test_size_is_told_of_few_images_too(tmp_path):
+    found = advise(bars().select(range(40)), out=tmp_path / "a", bottleneck="size")
+    assert "left-out rows right" in found.text
+    assert any(lever.probed for lever in found.levers)

@@ -164,16 +164,18 @@ def draw(
     return Sample(vectors[told], inputs[told], codes.astype(np.int64), of, len(labeled))
 
 
-def drawn_rows(loaded: LoadedDataset, *, without: Sequence[int], most: int) -> np.ndarray:
+def drawn_rows(
+    loaded: LoadedDataset, *, without: Sequence[int], most: int, fewest: int = FEWEST
+) -> np.ndarray:
     """Return the positions of the rows that are probed, in the order of their keys; as in `draw`.
 
     So neither which rows are probed nor what is done with them depends on the order of the rows.
     """
     train = keyed_rows(loaded)
     train = train[~np.isin(train, np.asarray(without, dtype=np.int64))]
-    if len(train) < FEWEST:
+    if len(train) < fewest:
         raise InputError(
-            f"Advice needs at least {FEWEST} different labeled training rows to probe; there are "
+            f"Advice needs at least {fewest} different labeled training rows to probe; there are "
             f"{len(train)}. Label more of them first (`thresher label init`)."
         )
     return train[:most]

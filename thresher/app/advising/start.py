@@ -116,7 +116,8 @@ def find_start(
     loaded: LoadedDataset, settings: Settings, *, without: Sequence[int], device: str, folder: Path
 ) -> None:
     """Ask on some rows and write what was found, and their vectors, into a folder."""
-    rows = take_rows(loaded.dataset, drawn_rows(loaded, without=without, most=ROWS))
+    # A handful says little, and that is told; size and latency are asked of few rows too.
+    rows = take_rows(loaded.dataset, drawn_rows(loaded, without=without, most=ROWS, fewest=2))
     side = shipped_side(loaded, settings.data, device=device)
     vectors = shipped_vectors(rows, loaded.schema.inputs[0], side=side)
     with atomic_path(folder / VECTORS) as temporary, temporary.open("wb") as file:
@@ -159,7 +160,7 @@ def judge(shipped: np.ndarray, plain: np.ndarray, *, side: int, rows: int) -> St
         f"by its vectors, and {100 * plain.mean():.1f} % by those of the built-in encoder"
     )
     if lost > 0:
-        why += f", of which {rows:,} rows take {lost:.0f} points back"
+        why += f"; with {rows:,} rows a network from pixels makes up about {lost:.0f} points of it"
     if lead.low < 0 < lead.high:
         why += ", which may turn out otherwise"
     return Start(lead.value > 0, lead.value > ALONE, side, why)
