@@ -7,15 +7,22 @@ images augmented; a whole run gives the bytes of its files, what they lose, and,
 time, in batches and behind a cache of equal rows, what they take. Worths are compared lever by
 lever with what the advice predicted: Spearman's correlation within each set and bottleneck, raw and
 with ties, and the share of 80 % intervals that hold what was measured. CPU-seconds are those of a
-process after Python has started and Thresher is loaded; with loading it they are given too.
+process after Python has started and Thresher is loaded; with loading it they are given too. Of
+half the epochs nothing counts that they win: a run tries short lengths first by itself.
+
+Images are learned from pixels, as their settings ask, but on the sets marked ``start``: there a run
+fits a head to the vectors of EfficientNet-Lite0, and so do the levers. Such a fit draws nothing; a
+seed draws which of the rows held back are judged on and which are the further labels.
 
 The spreads and usual values in ``thresher/app/advising/transfer.py`` were chosen on twelve sets;
-the five marked ``fresh`` in ``advise_parts/sets.py`` took no part and are reported apart.
+those marked ``fresh`` in ``advise_parts/sets.py`` took no part and are reported apart.
 
 Data: the folder in THRESHER_DATA holds ``text_classification.parquet`` (``dataset``, ``text``,
 ``label_name``), ``text_noisy_labels_hausa.parquet`` (``text``, ``clean_label``, ``noisy_label``),
-``tabular_adult.parquet``, ``tabular_small.npz`` and CIFAR-10 as ``cifar10_train.parquet`` and
-``cifar10_test.parquet`` (``jpeg``, ``label``).
+``tabular_adult.parquet``, ``tabular_small.npz``, CIFAR-10 as ``cifar10_train.parquet`` and
+``cifar10_test.parquet`` (``jpeg``, ``label``), ``cifar10n_labels_first25k.parquet`` (``random1``),
+and photographs as ``imagenette224_subset.parquet`` (``jpeg``, ``label_name``) and
+``copydetect_photos_dev.parquet`` (``id``, ``kind``, ``jpeg``).
 
 Run: THRESHER_DATA=… OMP_NUM_THREADS=1 python benchmarks/advise.py --out advise.json
 Finished cells are kept in ``advise.jsonl`` beside it with the fingerprint of the code that trained

@@ -69,8 +69,10 @@ def page(
         "note": "What `thresher advise` predicts for each lever against what the lever really "
         "gave: the student of a run, trained by its recipe, judged on held-out rows; sizes, times "
         "and what they lose from a whole run. With ties: levers closer together than the seeds "
-        "tell count as equal. Half the seeds: the order by one half of the seeds against that by "
-        "the other. Regret: doublings that the best lever returned beyond the one advised first.",
+        "tell count as equal. Photographs, and pictures called “start”, are learned from the "
+        "vectors of EfficientNet-Lite0, all others from their rows. Half the seeds: the order by "
+        "one half of the seeds against that by the other. Regret: doublings that the best lever "
+        "returned beyond the one advised first.",
         "tables": tables,
     }
 

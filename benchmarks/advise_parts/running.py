@@ -17,8 +17,8 @@ from .shipped import pixels_at
 
 FILES = ("teacher", "student", "int8")
 BATCH = 64
-# Enough for a batch and a cache: an image takes some milliseconds.
-SHIPPED_ROWS = 128
+# Of images that take some milliseconds each: enough for a batch and a cache.
+SHIPPED_BATCH, SHIPPED_ROWS = 8, 128
 CACHE_BYTES = 64_000_000
 STREAMS = 3
 
@@ -32,28 +32,31 @@ def whole_run(task: Task) -> dict[str, Any]:
         start = time.process_time()
         found = run(rows, out=folder, settings=task.settings())
         cpu = time.process_time() - start
-        models = {
-            line.stage: {"accuracy": line.accuracy, "megabytes": line.megabytes}
-            for line in found.lines
-            if line.megabytes is not None
-        }
-        stages = {stage["name"]: round(stage["cost"]["cpu_s"], 2) for stage in found.stages}
-        student = Path(folder) / "models" / "onnx" / "student" / "model.onnx"
-        inputs = _as_files_take_them(_rows_for(task, student), task.kind)
-        for name in FILES:
-            file = Path(folder) / "models" / "onnx" / name / "model.onnx"
-            if name in models and file.is_file():
-                models[name] |= timed(file, inputs)
-        cached = (
-            with_cache(student, _asked_again(inputs, task.copies)) if student.is_file() else None
-        )
-        return {
-            "cpu_s": cpu,
-            "models": models,
-            "stages": stages,
-            "cache_times": cached,
-            "starts": {name: why for name, why in found.choices.items() if "start" in name},
-        }
+        return told_of(task, found, Path(folder), cpu=cpu)
+
+
+def told_of(task: Task, found: Any, folder: Path, *, cpu: float) -> dict[str, Any]:
+    """Return what a finished run says of itself, and what its files take for rows."""
+    models = {
+        line.stage: {"accuracy": line.accuracy, "megabytes": line.megabytes}
+        for line in found.lines
+        if line.megabytes is not None
+    }
+    files = {name: folder / "models" / "onnx" / name / "model.onnx" for name in FILES}
+    inputs = _as_files_take_them(_rows_for(task, files["student"]), task.kind)
+    for name, file in files.items():
+        if name in models and file.is_file():
+            models[name] |= timed(file, inputs, batch=SHIPPED_BATCH if task.start else BATCH)
+    cached = None
+    if files["student"].is_file():
+        cached = with_cache(files["student"], _asked_again(inputs, task.copies))
+    return {
+        "cpu_s": cpu,
+        "models": models,
+        "stages": {stage["name"]: round(stage["cost"]["cpu_s"], 2) for stage in found.stages},
+        "cache_times": cached,
+        "starts": {name: why for name, why in found.choices.items() if "start" in name},
+    }
 
 
 def _rows_for(task: Task, student: Path) -> Any:
@@ -77,7 +80,7 @@ def _asked_again(inputs: np.ndarray, share: float) -> np.ndarray:
     return inputs[np.concatenate([np.arange(fresh), rng.integers(fresh, size=len(inputs) - fresh)])]
 
 
-def timed(file: Path, inputs: np.ndarray) -> dict[str, float]:
+def timed(file: Path, inputs: np.ndarray, *, batch: int = BATCH) -> dict[str, float]:
     """Return CPU milliseconds a row: one at a time, and in batches."""
     from thresher.core.exported.session import open_session
 
@@ -90,7 +93,7 @@ def timed(file: Path, inputs: np.ndarray) -> dict[str, float]:
         return fresh
 
     single = milliseconds(make(np.ascontiguousarray(inputs[:1])))
-    batched = milliseconds(make(np.ascontiguousarray(inputs[:BATCH]))) / BATCH
+    batched = milliseconds(make(np.ascontiguousarray(inputs[:batch]))) / batch
     return {"single_ms": single, "batched_ms": batched}
 
 
