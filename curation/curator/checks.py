@@ -101,8 +101,6 @@ class Checks:
         train = np.flatnonzero(self.rows.splits == "train")
         quality = self.found.get("quality")
         properties = {} if quality is None else quality.properties
-        if self.rows.modality == "features" and len(properties) == len(self.rows.columns):
-            properties = dict(zip(self.rows.columns, properties.values(), strict=True))
         names = None if self.rows.classes is None else self.rows.classes[train]
         labels = None if names is None or not (names != "").any() else names
         compared = self.compared
@@ -227,7 +225,11 @@ class Checks:
         if rows.modality == "features":
             values, lacking = at_medians(rows)
             notes += [describe_missing(rows, lacking)] if lacking.any() else []
-        found = find_quality_issues(values, kind=rows.modality, row_ids=rows.ids)
+        # A column of lists stands for several features, which have no names of their own.
+        names = rows.columns if rows.modality == "features" else None
+        if names is not None and values.shape[1] != len(names):
+            names = None
+        found = find_quality_issues(values, kind=rows.modality, row_ids=rows.ids, names=names)
         self.found["quality"] = found
         notes += found.notes
         self.methods["quality"] = "; ".join(notes)

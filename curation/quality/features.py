@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.errors import InputError
 from thresher.core.matrices import as_matrix
 
 from .result import Finding, finding
@@ -14,17 +15,24 @@ from .result import Finding, finding
 # Interquartile ranges from the median that no sound value has, as it is and as a logarithm; 6 of
 # them are 8 standard deviations of a normal one.
 REACH, LOG_REACH = 12.0, 6.0
-# A column with more extreme values than this is heavy-tailed, which is no defect of its rows.
+# A column with a larger share of extreme values, and with more than one, is heavy-tailed, which is
+# no defect of its rows.
 RAREST = 0.01
 # Of fewer rows whole numbers may be one apart by chance.
 FEWEST_NUMBERED = 20
 
 
 def feature_findings(
-    values: np.ndarray | Sequence[Any],
+    values: np.ndarray | Sequence[Any], *, names: Sequence[str] | None = None
 ) -> tuple[list[Finding], tuple[str, ...], dict[str, np.ndarray]]:
-    """Return findings about rows, notes about columns, and the columns, of features (n, d)."""
+    """Return findings about rows, notes about columns, and the columns, of features (n, d).
+
+    Columns without `names` are counted from 0.
+    """
     table = as_matrix("values", values).astype(np.float64)
+    if names is not None and len(names) != table.shape[1]:
+        raise InputError(f"There are {table.shape[1]} columns, but {len(names)} names.")
+    called = list(map(str, range(table.shape[1]) if names is None else names))
     finite = np.isfinite(table)
     broken = np.asarray(~finite.all(axis=1))
     counts = (~finite).sum(axis=1)
@@ -35,13 +43,14 @@ def feature_findings(
             scores=0.0,
             details=[f"{count} value(s) NaN or infinite" for count in counts[broken]],
         ),
-        _extreme(np.where(finite, table, np.nan)),
+        _extreme(np.where(finite, table, np.nan), called),
     ]
-    properties = {f"column {place}": column for place, column in enumerate(table.T)}
-    return findings, _notes(table, finite), properties
+    of = "column {}" if names is None else "{}"
+    properties = {of.format(name): column for name, column in zip(called, table.T, strict=True)}
+    return findings, _notes(table, finite, called), properties
 
 
-def _extreme(table: np.ndarray) -> Finding:
+def _extreme(table: np.ndarray, called: list[str]) -> Finding:
     """Find rows with a value far outside its column, also after a logarithm."""
     n = len(table)
     filled = ~np.isnan(table).all(axis=0)
@@ -51,14 +60,14 @@ def _extreme(table: np.ndarray) -> Finding:
     plain = _excess(columns)
     shifted = np.sign(columns) * np.log1p(np.abs(columns))
     excess = np.nan_to_num(np.minimum(plain / REACH, _excess(shifted) / LOG_REACH), nan=0.0)
-    excess[:, (excess > 1).mean(axis=0) > RAREST] = 0
+    excess[:, (excess > 1).sum(axis=0) > max(1, RAREST * n)] = 0
     worst = excess.max(axis=1)
     mask = worst > 1
     which = np.flatnonzero(filled)[excess.argmax(axis=1)]
     details = [
-        f"column {which[row]} is {table[row, which[row]]:.4g}, {worst[row]:.1f} times as far "
+        f"column {called[place]} is {table[row, place]:.4g}, {worst[row]:.1f} times as far "
         "from the median as a sound value is"
-        for row in np.flatnonzero(mask)
+        for row, place in zip(np.flatnonzero(mask), which[mask], strict=True)
     ]
     scores = 0.5 / np.maximum(worst, 1)
     return finding("extreme value", mask, scores=scores, details=details)
@@ -71,7 +80,7 @@ def _excess(columns: np.ndarray) -> np.ndarray:
     return np.asarray(np.abs(columns - median) / spread)
 
 
-def _notes(table: np.ndarray, finite: np.ndarray) -> tuple[str, ...]:
+def _notes(table: np.ndarray, finite: np.ndarray, called: list[str]) -> tuple[str, ...]:
     """Say which columns hold nothing, one value, or only count the rows."""
     if not len(table):
         return ()
@@ -84,7 +93,9 @@ def _notes(table: np.ndarray, finite: np.ndarray) -> tuple[str, ...]:
         "column(s) that number the rows, as an identifier does": _numbering(table, finite),
     }
     return tuple(
-        f"{mask.sum()} {kind}: {_places(mask)}" for kind, mask in kinds.items() if mask.any()
+        f"{mask.sum()} {kind}: {_listed(mask, called)}"
+        for kind, mask in kinds.items()
+        if mask.any()
     )
 
 
@@ -101,6 +112,6 @@ def _numbering(table: np.ndarray, finite: np.ndarray) -> np.ndarray:
     return found
 
 
-def _places(mask: np.ndarray) -> str:
-    places = np.flatnonzero(mask)
-    return ", ".join(map(str, places[:10])) + (", …" if len(places) > 10 else "")
+def _listed(mask: np.ndarray, called: list[str]) -> str:
+    found = np.flatnonzero(mask)
+    return ", ".join(called[at] for at in found[:10]) + (", …" if len(found) > 10 else "")

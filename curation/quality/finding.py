@@ -23,6 +23,7 @@ def find_quality_issues(
     *,
     kind: str,
     row_ids: np.ndarray | None = None,
+    names: Sequence[str] | None = None,
 ) -> QualityIssues:
     """Find rows that are broken, empty or odd.
 
@@ -39,6 +40,8 @@ def find_quality_issues(
         ``"image"``, ``"text"`` or ``"features"``.
     row_ids : ndarray of str, shape (n,), optional
         Default ``"0"``, ``"1"``, ….
+    names : sequence of str, length d, optional
+        What findings and notes call the columns of features; default their places, from 0.
 
     Returns
     -------
@@ -47,7 +50,8 @@ def find_quality_issues(
     Raises
     ------
     InputError
-        On another kind, and on values that are not of it.
+        On another kind, on values that are not of it, and on names of columns for other values
+        than features, or as many as there are no columns.
 
     Examples
     --------
@@ -60,15 +64,17 @@ def find_quality_issues(
     check_choice("kind", kind, KINDS)
     if kind == "features":
         values = as_matrix("values", values)
+    elif names is not None:
+        raise InputError(f"`names` are those of the columns of features, not of kind {kind!r}.")
     ids = np.arange(len(values)).astype(str) if row_ids is None else id_texts("row_ids", row_ids)
     if len(ids) != len(values):
         raise InputError(f"There are {len(values)} values, but {len(ids)} row ids.")
-    findings, notes, properties = _find(values, kind)
+    findings, notes, properties = _find(values, kind, names)
     return QualityIssues.of(ids, findings, notes=notes, properties=properties)
 
 
 def _find(
-    values: np.ndarray | Sequence[Any], kind: str
+    values: np.ndarray | Sequence[Any], kind: str, names: Sequence[str] | None
 ) -> tuple[list[Finding], tuple[str, ...], dict[str, np.ndarray]]:
     if kind == "image":
         from .image import image_findings
@@ -80,4 +86,4 @@ def _find(
         return text_findings(values)
     from .features import feature_findings
 
-    return feature_findings(values)
+    return feature_findings(values, names=names)

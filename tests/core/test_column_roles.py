@@ -121,6 +121,19 @@ TABLES = {
         None,
     ),
     "flowers": ({"a": NUMBERS, "b": NUMBERS**2, "species": ABC}, "a, b", "species", None),
+    "coordinates": (
+        {"x": NUMBERS, "y": NUMBERS**2, "z": NUMBERS**3, "kind": ABC},
+        "x, y, z",
+        "kind",
+        None,
+    ),
+    "boxes": (
+        {"x": NUMBERS, "y": NUMBERS**2, "w": NUMBERS, "h": NUMBERS, "what": AB},
+        "x, y, w, h",
+        "what",
+        None,
+    ),
+    "x and y": ({"x": NUMBERS, "y": NUMBERS**2}, "x", "y", None),
     "numbers alone": ({"a": NUMBERS, "b": NUMBERS**2}, "a, b", None, None),
     "houses": (
         {"street": prose(3), "city": AB, "beds": ODD, "price": NUMBERS},
@@ -282,7 +295,11 @@ def test_ids_do_not_hang_on_which_columns_are_read_as_the_text():
         ([["a", "b"][: 1 + i % 2] for i in range(N)], {"text": TEXTS}, "multi_label"),
         ([json.dumps(["a", "b"][: 1 + i % 2]) for i in range(N)], {"text": TEXTS}, "multi_label"),
         ([str(["a", "b"][: 1 + i % 2]) for i in range(N)], {"text": TEXTS}, "multi_label"),
+        ([["a", "a;b", "b"][i % 3] for i in range(N)], {"text": TEXTS}, "multi_label"),
+        ([["b", "b | a", "a"][i % 3] for i in range(N)], {"text": TEXTS}, "multi_label"),
         (["x.5", "1.2", "b"] * 20, {"text": TEXTS}, "classification"),
+        (["books|prose", "books|poetry", "music"] * 20, {"text": TEXTS}, "classification"),
+        (["a;", "b;", "c"] * 20, {"text": TEXTS}, "classification"),
     ],
 )
 def test_what_a_label_is_follows_from_its_values(labels, columns, task):

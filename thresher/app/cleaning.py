@@ -174,7 +174,7 @@ def apply_manifest(
         "delimiter": style["delimiter"],
         "titles": style["titles"],
         "line_end": style["line_end"],
-        "sep_line": style["sep_line"],
+        "preamble": style["preamble"],
         "order_mark": style["order_mark"],
         "layouts": [layout.to_json() for layout in layouts],
     }
@@ -199,7 +199,7 @@ def _style(loaded: LoadedDataset, kind: str, out: Path) -> dict[str, Any]:
         "delimiter": _delimiter(loaded, out) if kind == "csv" else None,
         "titles": titles_of(loaded) if kind == "csv" else None,
         "line_end": _of_all(loaded, "line_end") if kind == "csv" else None,
-        "sep_line": _of_all(loaded, "sep_line") if kind == "csv" else None,
+        "preamble": _of_all(loaded, "preamble") if kind == "csv" else None,
         "stored": _of_all(loaded, "stored"),
         "order_mark": kind in TEXT_FORMATS and bool(_of_all(loaded, "order_mark")),
     }

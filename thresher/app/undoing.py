@@ -59,7 +59,12 @@ def undo_manifest(
     changed = pq.read_table(undo_folder(clean) / CHANGED)
     features = datasets.Features.from_dict(header["features"])
     layouts = tuple(map(SplitLayout.from_json, header.get("layouts", [])))
-    form = TableForm(header["delimiter"] or ",", header.get("titles") != [], encoding="utf-8")
+    form = TableForm(
+        header["delimiter"] or ",",
+        header.get("titles") != [],
+        encoding="utf-8",
+        preamble=_preamble(header),
+    )
     forms = {each.name: replace(form, header=each.titles != ()) for each in layouts}
     parts = [
         _kept(path, _of_split(order, name), changed.schema, features, forms.get(name, form))
@@ -82,7 +87,7 @@ def undo_manifest(
             "delimiter": header["delimiter"] if kind == "csv" else None,
             "titles": header.get("titles") if kind == "csv" else None,
             "line_end": header.get("line_end") if kind == "csv" else None,
-            "sep_line": header.get("sep_line") if kind == "csv" else None,
+            "preamble": _preamble(header) if kind == "csv" else None,
             "order_mark": kind in TEXT_FORMATS and header.get("order_mark", False),
             "stored": _stored(clean, header) if header["format"] == "parquet" else None,
         },
@@ -97,6 +102,12 @@ def undo_manifest(
     if kind == "imagefolder":
         bring_back(undo_folder(clean), out)
     return len(rows)
+
+
+def _preamble(header: dict[str, Any]) -> str | None:
+    """Return what stands above the header of CSV; older releases knew one line that says sep=;."""
+    found: str | None = header.get("preamble", header.get("sep_line"))
+    return found
 
 
 def _lines(clean: Path, header: dict[str, Any], order: pa.Table) -> np.ndarray | None:

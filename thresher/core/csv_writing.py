@@ -28,7 +28,7 @@ def write_csv(
     delimiter: str = ",",
     titles: Sequence[str] | None = None,
     line_end: str = "\n",
-    sep_line: str | None = None,
+    preamble: str | None = None,
     order_mark: bool = False,
     broken: Sequence[tuple[int, bytes]] = (),
 ) -> None:
@@ -46,8 +46,8 @@ def write_csv(
         Without any there is no first line.
     line_end : str
         A newline, or a return and a newline.
-    sep_line : str, optional
-        Comes first and says the delimiter, such as ``"sep=;"``.
+    preamble : str, optional
+        Comes first: what says the delimiter, such as ``"sep=;"``, or titles.
     order_mark : bool
         Whether the file begins with a byte order mark.
     broken : sequence of (int, bytes)
@@ -74,7 +74,7 @@ def write_csv(
     end = line_end.encode()
     with open(path, "wb") as file:
         file.write(codecs.BOM_UTF8 if order_mark else b"")
-        file.write(b"" if sep_line is None else sep_line.encode() + end)
+        file.write(b"" if preamble is None else preamble.encode() + end)
         file.write(delimiter.join(header).encode() + end if names else b"")
         if broken:
             rows = (line.encode() for batch in _lines(table, delimiter) for line in batch)

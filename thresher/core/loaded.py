@@ -41,8 +41,9 @@ class FilePart:
         Types and metadata in a Parquet file, before columns were brought to usual types.
     line_end : str or None
         What ends the lines of a file of text, where that is no newline.
-    sep_line : str or None
-        The first line of a file of delimited text that says the delimiter, such as ``sep=;``.
+    preamble : str or None
+        What stands above the header of a file of delimited text: a line that says the delimiter,
+        such as ``sep=;``, or titles.
     lines : pyarrow.LargeBinaryArray, shape (n,), or None
         The rows of a JSON or JSON Lines file, each on a line of its own, as UTF-8.
     order_mark : bool
@@ -58,7 +59,7 @@ class FilePart:
     titles: tuple[str, ...] | None = None
     stored: pa.Schema | None = None
     line_end: str | None = None
-    sep_line: str | None = None
+    preamble: str | None = None
     lines: pa.Array | None = field(default=None, repr=False)
     order_mark: bool = False
     broken: BrokenLines | None = field(default=None, repr=False)

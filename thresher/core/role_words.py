@@ -10,7 +10,17 @@ KIND = {"image": "images", "text": "text", "features": "numbers"}
 TASK = {"classification": "", "multi_label": "sets of classes", "regression": "numbers"}
 NOT_CHECKED = "NO LABEL COLUMN, so that labels are not checked"
 ALONE = (
-    *("header", "column names", "delimiter", "lines", "encoding", "packed", "quotes", "long rows"),
+    *(
+        "above the header",
+        "header",
+        "column names",
+        "delimiter",
+        "lines",
+        "encoding",
+        "packed",
+        "quotes",
+        "long rows",
+    ),
     *("decimal commas", "no numbers"),
     *("classes", "metadata", "left out"),
 )

@@ -49,7 +49,7 @@ def write_splits(
     delimiter: str | None = None,
     titles: Mapping[str, Sequence[str] | None] = MappingProxyType({}),
     line_end: str | None = None,
-    sep_line: str | None = None,
+    preamble: str | None = None,
     stored: pa.Schema | None = None,
     lines: Mapping[str, Sequence[bytes]] = MappingProxyType({}),
     order_mark: bool = False,
@@ -63,7 +63,7 @@ def write_splits(
         A split without rows is written too.
     path : path-like
         A folder, or the file whose name gets ``-NAME`` for each split.
-    format, label, delimiter, line_end, sep_line, stored, order_mark : optional
+    format, label, delimiter, line_end, preamble, stored, order_mark : optional
         See `thresher.core.write_dataset`.
     titles : mapping of str to sequence of str, optional
         The first line of each split's file; only for ``"csv"``.
@@ -107,7 +107,7 @@ def write_splits(
                 delimiter=delimiter,
                 titles=first,
                 line_end=line_end,
-                sep_line=sep_line,
+                preamble=preamble,
                 stored=stored,
                 lines=lines.get(name),
                 order_mark=order_mark,

@@ -62,7 +62,7 @@ def write_dataset(
     delimiter: str | None = None,
     titles: Sequence[str] | None = None,
     line_end: str | None = None,
-    sep_line: str | None = None,
+    preamble: str | None = None,
     stored: pa.Schema | None = None,
     lines: Sequence[bytes] | None = None,
     order_mark: bool = False,
@@ -93,8 +93,9 @@ def write_dataset(
         The first line of a CSV file; see `thresher.core.csv_writing.write_csv`.
     line_end : str, optional
         Ends the lines of a CSV file, default a newline.
-    sep_line : str, optional
-        Stands before all other lines of a CSV file and says the delimiter, such as ``"sep=;"``.
+    preamble : str, optional
+        Stands before all other lines of a CSV file: what says the delimiter, such as ``"sep=;"``,
+        or titles.
     stored : pyarrow.Schema, optional
         Types that columns had where they came from, such as dictionaries, maps and pandas periods,
         which a dataset does not hold; they are brought back in a Parquet file.
@@ -131,7 +132,7 @@ def write_dataset(
         "delimiter": delimiter,
         "titles": titles,
         "line_end": line_end,
-        "sep_line": sep_line,
+        "preamble": preamble,
     }
     _check_options(chosen, label, {name for name, value in of_csv.items() if value is not None})
     if (order_mark or broken) and chosen not in TEXT_FORMATS:
@@ -161,7 +162,7 @@ def write_dataset(
                 delimiter=delimiter or usual_delimiter(suffix),
                 titles=titles,
                 line_end=line_end or "\n",
-                sep_line=sep_line,
+                preamble=preamble,
                 order_mark=order_mark,
                 broken=broken,
             )

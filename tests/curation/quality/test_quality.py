@@ -6,8 +6,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
+from curation import Curator
 from curation.quality import find_quality_issues
 from curation.quality.fences import fences
 from curation.quality.image import image_statistics
@@ -185,6 +187,31 @@ def test_columns_that_say_nothing_are_noted():
         "1 column(s) that number the rows, as an identifier does: 4",
     )
     assert find_quality_issues(X[:15, 4:5], kind="features").notes == ()
+
+
+def test_columns_are_called_by_their_names():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    X[7, 1], X[:, 2] = 1e6, 4
+    names = ["weight", "cost (EUR)", "unit"]
+    found = find_quality_issues(X, kind="features", names=names)
+    (issue,) = found.to_issues()
+    assert issue.detail.startswith("extreme value: column cost (EUR) is 1e+06, ")
+    assert found.notes == ("1 constant column(s): unit",)
+    assert list(found.properties) == names
+    with pytest.raises(InputError, match="There are 3 columns, but 2 names"):
+        find_quality_issues(X, kind="features", names=names[:2])
+    with pytest.raises(InputError, match="not of kind 'text'"):
+        find_quality_issues(["a"], kind="text", names=["a"])
+
+
+def test_a_curator_calls_columns_by_their_names_too():
+    rng = np.random.default_rng(0)
+    rows = {"weight": rng.normal(size=60), "cost": rng.normal(size=60)}
+    rows["cost"][7] = 1e6
+    curator = Curator(["quality"]).fit(pd.DataFrame(rows))
+    (issue,) = curator.issues_
+    assert issue.detail.startswith("extreme value: column cost is 1e+06, ")
 
 
 def test_fences_are_those_of_tukey():

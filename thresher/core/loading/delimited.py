@@ -18,6 +18,7 @@ from .parts import Part, Source, bad_row
 from .sep_line import delimiter_in, without_sep_line
 from .table_form import Layout, find_layout
 from .text_files import read_text
+from .title_lines import said_of_titles, without_titles
 
 LEAST_BLOCK = 2**20  # bytes that Arrow parses at once; a record has to fit in
 
@@ -36,11 +37,15 @@ def read_delimited(path: Path, name: str, source: Source, *, usual: str | None) 
         The delimiter that the file's suffix stands for.
     """
     decoded = read_text(path, name, source)
-    data, sep_line = without_sep_line(decoded.data)
-    if sep_line is not None and source.form.delimiter is None:
-        usual = delimiter_in(sep_line)
+    data, preamble = without_sep_line(decoded.data)
+    if preamble is not None and source.form.delimiter is None:
+        usual = delimiter_in(preamble)
         if usual != ",":
-            source.choices["delimiter"] = Choice(repr(usual), f"the first line is {sep_line}")
+            source.choices["delimiter"] = Choice(repr(usual), f"the first line is {preamble}")
+    if preamble is None:
+        data, preamble = without_titles(data, source.form)
+        if preamble is not None:
+            source.choices["above the header"] = said_of_titles(preamble)
     line_end = "\r\n" if decoded.data.partition(b"\n")[0].endswith(b"\r") else None
     layout = find_layout(data, source.form, usual=usual)
     source.choices |= layout.choices
@@ -70,7 +75,7 @@ def read_delimited(path: Path, name: str, source: Source, *, usual: str | None) 
         numbers=numbers,
         titles=layout.titles,
         line_end=line_end,
-        sep_line=sep_line,
+        preamble=preamble,
         order_mark=decoded.order_mark,
         broken=_broken(decoded, sorted(spans), numbers),
     )

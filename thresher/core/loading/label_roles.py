@@ -28,15 +28,26 @@ def named_label(kinds: dict[str, Kind]) -> LabelGuess | None:
     One that holds texts, as the target of a translation does, is no label: the guess has none then.
     """
     refused = None
+    coordinates = _coordinates(kinds)
     for usual in LABEL_NAMES:
         for name, kind in kinds.items():
-            if plain_name(name) != usual or kind.of in (IMAGE, KEY) or not kind.filled:
+            if plain_name(name) != usual or name in coordinates:
+                continue
+            if kind.of in (IMAGE, KEY) or not kind.filled:
                 continue
             if kind.of == TEXT and kind.words >= PROSE:
                 refused = refused or f"{name!r} holds texts, {kind.distinct:,} different ones"
             else:
                 return LabelGuess(name, "named like a label")
     return None if refused is None else LabelGuess(None, refused)
+
+
+def _coordinates(kinds: dict[str, Kind]) -> set[str]:
+    """Return the columns ``y`` that are a place in space or in a picture rather than a result."""
+    there = {plain_name(name) for name in kinds}
+    if "x" not in there or not there & {"z", "w", "h", "width", "height"}:
+        return set()
+    return {name for name in kinds if plain_name(name) == "y"}
 
 
 def guess_label(kinds: list[Kind], *, tabular: bool) -> LabelGuess:

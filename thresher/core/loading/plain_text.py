@@ -16,6 +16,7 @@ from .parts import Part, Source
 from .sep_line import without_sep_line
 from .table_form import cuts_lines_alike
 from .text_files import read_text
+from .title_lines import without_titles
 
 SUFFIXES = frozenset(
     {"", "txt", "text", "data", "dat", "all", "train", "test", "dev", "asc", "out"}
@@ -51,7 +52,8 @@ def read_plain_text(path: Path, name: str, source: Source) -> Part:
     if source.form.delimiter is not None:
         return read_delimited(path, name, source, usual=None)
     decoded = read_text(path, name, source)
-    if without_sep_line(decoded.data)[1] is not None or cuts_lines_alike(decoded.data):
+    above = without_sep_line(decoded.data)[1] or without_titles(decoded.data, source.form)[1]
+    if above is not None or cuts_lines_alike(decoded.data):
         return read_delimited(path, name, source, usual=None)
     lines = decoded.data.decode(errors="replace").split("\n")
     filled = [(number, line.rstrip("\r")) for number, line in enumerate(lines, 1) if line.strip()]

@@ -52,12 +52,15 @@ class TableForm:
         That of the text, also of JSON.
     most_bytes : int or None
         To which size a packed file may unpack.
+    preamble : str or None
+        What stands above the header, where that is known.
     """
 
     delimiter: str | None = None
     header: bool | None = None
     encoding: str | None = None
     most_bytes: int | None = None
+    preamble: str | None = None
 
     def __post_init__(self) -> None:
         check_encoding(self.encoding)
@@ -135,7 +138,7 @@ def find_layout(data: bytes, form: TableForm, *, usual: str | None = None) -> La
         choices["delimiter"] = Choice(repr(delimiter), why)
     # The header is read from all of the data: it may be longer than the sample.
     first = first_record(data, delimiter=delimiter)
-    header, why = _has_header(first, _records(sample, delimiter)[1:])
+    header, why = has_header(first, delimited_records(sample, delimiter)[1:])
     if form.header is not None:
         header, why = form.header, "given"
     if why:
@@ -153,7 +156,7 @@ def cuts_lines_alike(data: bytes) -> bool:
     """Tell whether some delimiter cuts nearly all lines of a text into as many columns."""
     sample = data[:SAMPLE_BYTES].decode(errors="ignore")
     for delimiter in DELIMITERS:
-        widths = [len(record) for record in _records(sample, delimiter)]
+        widths = [len(record) for record in delimited_records(sample, delimiter)]
         # Lines of prose often have as many commas as the next; all of them hardly ever.
         enough = 1.0 if delimiter == "," else MOSTLY
         if len(widths) > 1 and widths[0] > 1 and mean(w == widths[0] for w in widths) >= enough:
@@ -161,7 +164,7 @@ def cuts_lines_alike(data: bytes) -> bool:
     return False
 
 
-def _records(sample: str, delimiter: str) -> list[list[str]]:
+def delimited_records(sample: str, delimiter: str) -> list[list[str]]:
     """Return the first records of a file, those that can be read."""
     found: list[list[str]] = []
     try:
@@ -179,7 +182,7 @@ def _best_delimiter(sample: str) -> tuple[str, str]:
     """Choose the delimiter that cuts most lines into as many columns as the first."""
     best, highest = ",", (0.0, 0)
     for delimiter in DELIMITERS:
-        records = _records(sample, delimiter)
+        records = delimited_records(sample, delimiter)
         width = len(records[0]) if records else 0
         if width < 2 or (delimiter == "," and _decimal_commas(records)):
             continue
@@ -218,7 +221,7 @@ def _unique_names(titles: list[str] | tuple[str, ...]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _has_header(first: list[str], rest: list[list[str]]) -> tuple[bool, str]:
+def has_header(first: list[str], rest: list[list[str]]) -> tuple[bool, str]:
     """Judge whether the first record names columns; the reason is empty where it plainly does."""
     body = [record for record in rest if len(record) == len(first) and record != first]
     if not body or _counts_up(first):
@@ -226,7 +229,7 @@ def _has_header(first: list[str], rest: list[list[str]]) -> tuple[bool, str]:
     votes = 0.0
     signs = []
     for place, cell in enumerate(first):
-        vote, sign = _vote(cell.strip(), [record[place].strip() for record in body])
+        vote, sign = header_vote(cell.strip(), [record[place].strip() for record in body])
         votes += vote
         if vote < 0:
             signs.append((vote, f"{sign} in column {place + 1}"))
@@ -238,7 +241,7 @@ def _has_header(first: list[str], rest: list[list[str]]) -> tuple[bool, str]:
     return False, f"the first line holds values ({listed or 'one twice'}), no names"
 
 
-def _vote(cell: str, below: list[str]) -> tuple[float, str]:
+def header_vote(cell: str, below: list[str]) -> tuple[float, str]:
     """Judge one cell of the first line by those below it: above 0 for a name, below for a value."""
     if cell.lower() in USUAL_NAMES:
         return 2.0, ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ CLASSES, SETS, NUMBERS = TASKS
 FEW_LEVELS = 10
 # What stands between the classes of a row that are written as one text.
 SEPARATORS = "|;"
+# Rows with several classes from which texts with a separator are sets of classes.
+FEWEST_JOINED = 0.02
 CLASS_NAMES = LABEL_WORDS | {"intent", "topic", "species", "genre", "type", "kind"}
 _LIST = r"^\s*\[.*\]\s*$"
 
@@ -53,7 +56,8 @@ def choose_task(
         return Choice(CLASSES, "the source names the classes")
     values = _numbers(column)
     if values is None:
-        return Choice(CLASSES, "the labels are no numbers")
+        joined = _joined(column)
+        return Choice(SETS, joined) if joined else Choice(CLASSES, "the labels are no numbers")
     levels = np.unique(values)
     if not np.equal(levels, np.floor(levels)).all():
         return Choice(NUMBERS, f"numbers with fractions, {len(levels):,} different ones")
@@ -74,6 +78,33 @@ def _of_whole_numbers(
     if codes and modality != "features" and len(levels) * 5 <= len(values):
         return Choice(CLASSES, f"{len(levels):,} whole numbers without gaps, as codes of classes")
     return Choice(NUMBERS, f"whole numbers with {len(levels):,} levels")
+
+
+def _joined(column: pa.ChunkedArray) -> str:
+    """Tell whether texts are names of classes with a separator between them; empty if not.
+
+    A class that stands beside others must stand in several sets, as in "a;b", "a" and "b;c". Paths
+    such as "Books|Poetry" are classes: what ends them is nowhere else.
+    """
+    if not is_string(column.type):
+        return ""
+    counted = pc.value_counts(column.drop_null()).to_pylist()
+    for mark in SEPARATORS:
+        several = [entry for entry in counted if mark in entry["values"].strip(mark)]
+        rows = sum(entry["counts"] for entry in several)
+        if not several or rows < FEWEST_JOINED * len(column):
+            continue
+        sets = {frozenset(_parts(entry["values"], mark)) for entry in counted}
+        seen = Counter(part for each in sets for part in each)
+        together = {part for entry in several for part in _parts(entry["values"], mark)}
+        if min(seen[part] for part in together) > 1:
+            example = min(several, key=lambda entry: (-entry["counts"], entry["values"]))
+            return f"names with {mark!r} between them, as {example['values'][:40]!r}"
+    return ""
+
+
+def _parts(text: str, mark: str) -> list[str]:
+    return [part.strip() for part in text.split(mark) if part.strip()]
 
 
 def _share(column: pa.ChunkedArray, pattern: str) -> float:
