@@ -37,6 +37,7 @@ from ..core.writing import (
     with_named_classes,
     write_dataset,
 )
+from .class_changes import ClassChange, class_changes, thinned_classes
 from .clean_places import HEADER, read_back, remove_stale, undo_folder, untouched
 from .given import digest, given_dataset, given_rows
 from .layout import SplitLayout, layouts_of, split_apart, split_of_rows
@@ -57,7 +58,8 @@ class Cleaned:
     """What `apply_manifest` wrote: where, and how many rows stay, go and have a new label.
 
     ``splits`` holds where each split lies, and ``split_rows`` its rows; both are empty where the
-    data came in one table.
+    data came in one table. ``thinned`` holds the classes that lose most of their training rows
+    while the others lose few.
     """
 
     path: Path
@@ -67,11 +69,15 @@ class Cleaned:
     relabeled: int
     splits: dict[str, Path] = field(default_factory=dict)
     split_rows: dict[str, int] = field(default_factory=dict)
+    thinned: tuple[ClassChange, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
         values = {name: str(v) if isinstance(v, Path) else v for name, v in vars(self).items()}
-        return values | {"splits": {name: str(path) for name, path in self.splits.items()}}
+        return values | {
+            "splits": {name: str(path) for name, path in self.splits.items()},
+            "thinned": [vars(change) for change in self.thinned],
+        }
 
 
 def cover_all_rows(manifest: Manifest, loaded: LoadedDataset, *, action: str) -> Manifest:
@@ -182,13 +188,11 @@ def apply_manifest(
     counts = manifest.counts()
     files = unread_files(loaded) if kind == "imagefolder" else {}
     undo = _save_undo(out, rows, order, header, lines, unread, files)
-    in_splits = (
-        {}
-        if splits is None
-        else {layout.name: int((splits == layout.name).sum()) for layout in layouts}
-    )
+    in_splits = {layout.name: int(np.sum(splits == layout.name)) for layout in layouts}
     places = written if layouts else {}
-    return Cleaned(out, undo, len(applied), counts["drop"], counts["relabel"], places, in_splits)
+    thinned = tuple(thinned_classes(class_changes(loaded, manifest)))
+    dropped, relabeled = counts["drop"], counts["relabel"]
+    return Cleaned(out, undo, len(applied), dropped, relabeled, places, in_splits, thinned)
 
 
 def _style(loaded: LoadedDataset, kind: str, out: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ..cleaning import Cleaned
 from ..findings.outcome import TITLES, Outcome
 from ..terminal import Terminal, result_console, write_line
 
-TEXT_LENGTH = 60
+TEXT_LENGTH, MOST_CLASSES = 60, 5
 
 
 def print_outcome(outcome: Outcome, *, show: int, as_json: bool) -> None:
@@ -64,8 +64,18 @@ def describe_clean(clean: Cleaned, decisions: Path | None) -> str:
     kept = counted(clean.kept, "row stays", "rows stay")
     return (
         f"clean data: {', '.join(listed) or clean.path} ({kept}{changed}, "
-        f"{clean.dropped:,} dropped)\n{_way_back(clean, decisions)}"
+        f"{clean.dropped:,} dropped)\n{_thinned(clean)}{_way_back(clean, decisions)}"
     )
+
+
+def _thinned(clean: Cleaned) -> str:
+    """Say which classes lose most of their rows, the rarest first; nothing where none does."""
+    worst = sorted(clean.thinned, key=lambda change: (change.after, change.name))
+    parts = [f"{each.name!r} keeps {each.after:,} of {each.before:,} rows" for each in worst]
+    more = f", … {len(parts)} classes in all" if len(parts) > MOST_CLASSES else ""
+    if not parts:
+        return ""
+    return f"LOOK AT THE CLASSES: {', '.join(parts[:MOST_CLASSES])}{more}\n"
 
 
 def _way_back(clean: Cleaned, decisions: Path | None) -> str:

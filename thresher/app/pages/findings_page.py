@@ -12,16 +12,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import pyarrow.compute as pc
 
-from ...core.columns import class_names, read_splits
+from ...core.columns import class_names
 from ...core.counted import counted
 from ...core.files import write_text
 from ...core.issues import Issues
 from ...core.loaded import LoadedDataset
 from ...core.manifest import Manifest
 from ...core.schema import TASKS
+from ..class_changes import class_changes
 from ..places import Places, places_of
 from .content import CHECKS
 from .gallery import findings
@@ -178,20 +178,6 @@ def _confusions(loaded: LoadedDataset, issues: Issues) -> list[tuple[str, str, i
 
 def _per_class(loaded: LoadedDataset, manifest: Manifest) -> list[dict[str, Any]]:
     """Count the training rows of each class as given and as decided; the most changed first."""
-    if loaded.schema.label is None or loaded.schema.task != TASKS[0]:
-        return []
-    rows = loaded.dataset
-    decisions = manifest.table.select(["row_id", "action", "new_label"]).to_pydict()
-    place = {row: at for at, row in enumerate(decisions["row_id"])}
-    at = [place[row] for row in rows.data.table.column("row_id").to_pylist()]
-    old = np.asarray(class_names(rows, loaded.schema.label).to_pylist(), dtype=object)
-    actions = np.asarray(decisions["action"], dtype=object)[at]
-    new = np.where(actions == "relabel", np.asarray(decisions["new_label"], dtype=object)[at], old)
-    train = read_splits(rows) == "train"
-    before, after = Counter(old[train]), Counter(new[train & (actions != "drop")])
-    ordered = sorted(
-        loaded.schema.classes, key=lambda name: -abs(after[name] / max(1, before[name]) - 1)
-    )
-    return [
-        {"name": name, "before": before[name], "after": after[name]} for name in ordered[:LINES]
-    ]
+    changes = class_changes(loaded, manifest)
+    ordered = sorted(changes, key=lambda change: -abs(change.after / max(1, change.before) - 1))
+    return [vars(change) for change in ordered[:LINES]]

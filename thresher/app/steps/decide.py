@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import thresher
 from curation import decide
 from curation.curator.target_checks import WITHOUT_CLASSES, check_relabel
@@ -21,6 +19,7 @@ from ...core.loaded import LoadedDataset
 from ...core.manifest import Manifest
 from ...core.schema import TASKS, Schema
 from ...core.writing import write_dataset
+from ..class_changes import class_changes
 from ..settings import DecideSettings
 from ..stages import Done, Notes, RunFolder
 
@@ -66,7 +65,7 @@ def decide_rows(
                 for action, reasons in manifest.reasons().items()
                 for reason, count in reasons.items()
             ],
-            "per_class": per_class(loaded.value, manifest),
+            "per_class": [vars(change) for change in class_changes(loaded.value, manifest)],
         }
         notes.cost.rows_out = len(manifest) - manifest.counts()["drop"]
         if unbought:
@@ -117,27 +116,6 @@ def apply_manifest(
         where="dataset",
         rows=len(loaded.value.dataset),
     )
-
-
-def per_class(loaded: LoadedDataset, manifest: Manifest) -> list[dict[str, Any]]:
-    """Count the training rows of each class as given, and those that are kept under it."""
-    schema = loaded.schema
-    if schema.label is None or schema.task != TASKS[0]:
-        return []
-    train = read_splits(loaded.dataset) == "train"
-    old = np.asarray(class_names(loaded.dataset, schema.label).to_pylist(), dtype=object)
-    new = np.asarray(manifest.table["new_label"].to_pylist(), dtype=object)
-    actions = manifest.actions
-    after = np.where(actions == "relabel", new, old)
-    kept = train & (actions != "drop")
-    return [
-        {
-            "name": name,
-            "before": int((train & (old == name)).sum()),
-            "after": int((kept & (after == name)).sum()),
-        }
-        for name in schema.classes
-    ]
 
 
 def _roles(loaded: Done[LoadedDataset]) -> dict[str, str]:
