@@ -179,12 +179,12 @@ def judge_trial(encoder: np.ndarray, seen: Sequence[Seen], *, epochs: int) -> Ch
     last = seen[-1]
     ahead, low, high = paired_drop(encoder, last.right)
     ended = settled(encoder, seen, epochs=epochs)
-    after = f"{last.epochs} of at most {epochs} epochs"
+    no_longer = f"; no longer, since {ended}" if ended else ""
     said = (
         f"a linear head on its vectors classifies {100 * encoder.mean():.1f} % of "
-        f"{len(encoder):,} left-out rows right, a small network from pixels after {after} "
-        f"{100 * last.right.mean():.1f} %: {100 * ahead:+.1f} points ({100 * low:+.1f} to "
-        f"{100 * high:+.1f}){ended and '; it was trained no longer: '}{ended}"
+        f"{len(encoder):,} left-out rows right, a small network from pixels after {last.epochs} of "
+        f"at most {epochs} epochs{no_longer}, {100 * last.right.mean():.1f} %: {100 * ahead:+.1f} "
+        f"points ({100 * low:+.1f} to {100 * high:+.1f})"
     )
     if ahead > CLEAR and low > 0:
         return Choice(ENCODER, f"{said}, more than a longer training is trusted to make up")
@@ -222,6 +222,6 @@ def settled(encoder: np.ndarray, seen: Sequence[Seen], *, epochs: int) -> str:
     if now.own < LEARNED or ahead - max(high, left * gain) <= CLEAR:
         return ""
     return (
-        f"the last doubling of its epochs gained {100 * gain:+.1f} points ({100 * high:+.1f} at "
-        f"most), and {left:.1f} are left"
+        f"the last doubling of them gained {100 * gain:+.1f} points ({100 * high:+.1f} at most) "
+        f"and {left:.1f} are left"
     )
