@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from thresher.core import Embeddings, neighbor_graph
+from thresher.core.embeddings import unit_length
 from thresher.core.errors import InputError
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.search import approximate, cross_graph, exhaustive, pairs_above, top_k
@@ -198,6 +199,38 @@ def test_pairs_between_two_sets():
     assert pair_set(cross_graph(left, right, threshold=0.8)) == expected
     indices, _ = top_k(left.vectors, right.vectors, k=1)
     assert np.array_equal(indices[:, 0], (left.vectors @ right.vectors.T).argmax(axis=1))
+
+
+def sparse_rows(n=900, d=40):
+    """Rows of three words each, some of none: most products are 0, and many others equal."""
+    rng = np.random.default_rng(3)
+    rows = np.zeros((n, d), np.float32)
+    rows[np.arange(n)[:, None], rng.integers(0, d, (n, 3))] = rng.integers(1, 3, (n, 3))
+    rows[::50] = 0
+    return unit_length(rows)
+
+
+@pytest.mark.parametrize("vectors", [clustered(900).vectors, sparse_rows()])
+@pytest.mark.parametrize(("k", "within"), [(1, True), (5, True), (40, True), (5, False)])
+def test_nearest_rows_equal_brute_force_in_all_ways_of_sorting_them_out(
+    vectors, k, within, monkeypatch
+):
+    monkeypatch.setattr(exhaustive, "QUERY_ROWS", 130)
+    monkeypatch.setattr(exhaustive, "REFERENCE_ROWS", 310)
+    monkeypatch.setattr(exhaustive, "GROUPS", 64)
+    queries = vectors if within else vectors[:70]
+    products = queries.astype(np.float64) @ vectors.T.astype(np.float64)
+    if within:
+        np.fill_diagonal(products, -np.inf)
+    products[:, ~vectors.any(axis=1)] = -np.inf
+    indices, similarities = top_k(queries, None if within else vectors, k=k)
+    alive = queries.any(axis=1)
+    expected = -np.sort(-products, axis=1)[:, :k]
+    np.testing.assert_allclose(similarities[alive], expected[alive], atol=1e-6)
+    assert (indices[~alive] == -1).all()
+    assert all(len(set(row)) == k for row in indices[alive].tolist())
+    found = np.take_along_axis(products, indices, axis=1)
+    np.testing.assert_allclose(found[alive], expected[alive], atol=1e-6)
 
 
 def test_graphs_survive_the_disk(tmp_path):

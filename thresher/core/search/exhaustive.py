@@ -24,6 +24,9 @@ MARGIN = 2e-6
 QUERY_ROWS, REFERENCE_ROWS = 1024, 4096
 CUDA_ROWS = 16_384
 SPARE = 8
+# Products are looked through in so many groups; where more than so many times those wanted pass a
+# floor, all are sorted out instead.
+GROUPS, CROWDED = 128, 8
 
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -238,7 +241,8 @@ def _cpu_candidates(
             chosen = alive[column : column + REFERENCE_ROWS]
             products = block @ np.asarray(columns[chosen]).T
             if within:
-                products[rows[:, None] == chosen] = -np.inf
+                own = np.flatnonzero((chosen >= rows[0]) & (chosen <= rows[-1]))
+                products[chosen[own] - rows[0], own] = -np.inf
             best = _merge(best, chosen, products, width=width)
         lively = block.any(axis=1)
         yield rows[lively], np.where(np.isfinite(best[1]), best[0], -1)[lively]
@@ -248,16 +252,46 @@ def _merge(
     best: tuple[np.ndarray, np.ndarray], chosen: np.ndarray, products: np.ndarray, *, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Keep the `width` highest of the best so far and of one block of products."""
-    full = best[1].shape[1] == width
-    reached = products.max(axis=1) > best[1].min(axis=1) if full else np.ones(len(products), bool)
-    rows = np.flatnonzero(reached)
-    scores, places = _highest(products[rows], width)
-    scores, order = _highest(np.concatenate([best[1][rows], scores], axis=1), width)
-    indices = np.take_along_axis(np.concatenate([best[0][rows], chosen[places]], 1), order, 1)
-    if len(rows) == len(products):
-        return indices, scores
-    best[0][rows], best[1][rows] = indices, scores
-    return best
+    scores, places = _promising(products, best[1], width=width)
+    scores, order = _highest(np.concatenate([best[1], scores], axis=1), width)
+    return np.take_along_axis(np.concatenate([best[0], chosen[places]], 1), order, 1), scores
+
+
+def _promising(
+    products: np.ndarray, best: np.ndarray, *, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return products that may be among the `width` highest with those of `best`, and their places.
+
+    One comparison with a floor finds them, in a fifth of the time that a partition of all takes.
+    Missing ones are −inf at place 0.
+    """
+    if best.shape[1] == width:
+        found = products > best.min(axis=1, keepdims=True)
+    elif width <= GROUPS // 2 and products.shape[1] >= 4 * GROUPS:
+        # So many groups have a product that high, and each is another product.
+        found = products >= _highest(_group_maxima(products), width)[0].min(axis=1, keepdims=True)
+    else:
+        return _highest(products, width)
+    hits = np.flatnonzero(found)
+    if len(hits) > CROWDED * width * len(products):  # many are equal, as zeros of sparse rows are
+        return _highest(products, width)
+    row = hits // products.shape[1]
+    counts = np.bincount(row, minlength=len(products))
+    place = np.arange(len(hits)) - (np.cumsum(counts) - counts)[row]
+    shape = len(products), int(counts.max(initial=0))
+    scores, places = np.full(shape, -np.inf, products.dtype), np.zeros(shape, np.int64)
+    scores[row, place], places[row, place] = products.ravel()[hits], hits % products.shape[1]
+    return scores, places
+
+
+def _group_maxima(products: np.ndarray) -> np.ndarray:
+    """Return the highest of every `GROUPS`-th product, shape (n, GROUPS)."""
+    maxima = products[:, :GROUPS].copy()
+    for start in range(GROUPS, products.shape[1], GROUPS):
+        part = products[:, start : start + GROUPS]
+        into = maxima[:, : part.shape[1]]
+        np.maximum(into, part, out=into)
+    return maxima
 
 
 def _highest(scores: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
