@@ -46,6 +46,8 @@ def gather(
     )
     if not wanted:
         return None
+    if method == "auto" and inputs.vectors is not None and _bends(inputs, random_state):
+        wanted = ("kernel_ridge", *wanted[1:])
     parts = [_probe(name, inputs, graph, random_state) for name in wanted]
     how = "mean of " + ", ".join(wanted) if len(parts) > 1 else wanted[0]
     return Evidence(np.mean(parts, axis=0), how, False)
@@ -84,6 +86,19 @@ def _affordable(inputs: LabelInputs, graph: NeighborGraph | None) -> tuple[str, 
     return PROBES if cheap else ("loo_ridge", "knn")
 
 
+def _bends(inputs: LabelInputs, random_state: RandomState) -> bool:
+    from .kernel import bends
+
+    assert inputs.vectors is not None
+    labeled = inputs.labels >= 0
+    return bends(
+        inputs.vectors[labeled],
+        inputs.labels[labeled],
+        len(inputs.classes),
+        random_state=random_state,
+    )
+
+
 def _probe(
     name: str, inputs: LabelInputs, graph: NeighborGraph | None, random_state: RandomState
 ) -> np.ndarray:
@@ -94,6 +109,7 @@ def _probe(
 
         graph = graph if graph is not None else nearest_rows(inputs, random_state)
         return knn_probs(graph, inputs.labels, num_classes)
+    from .kernel import kernel_features
     from .logistic import out_of_fold_probs
     from .ridge import loo_ridge_probs
 
@@ -101,10 +117,12 @@ def _probe(
     labeled = inputs.labels >= 0
     vectors, labels = inputs.vectors[labeled], inputs.labels[labeled]
     probs = np.full((len(labeled), num_classes), 1 / num_classes, dtype=np.float32)
-    if name == "loo_ridge":
-        probs[labeled] = loo_ridge_probs(vectors, labels, num_classes)
-    else:
+    if name == "logistic":
         probs[labeled] = out_of_fold_probs(vectors, labels, num_classes, random_state=random_state)
+        return probs
+    if name == "kernel_ridge":
+        vectors = kernel_features(vectors, random_state=random_state)
+    probs[labeled] = loo_ridge_probs(vectors, labels, num_classes)
     return probs
 
 

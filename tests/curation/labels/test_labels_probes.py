@@ -3,7 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import average_precision_score
 
+from curation.labels import find_label_issues, kernel
+from curation.labels.kernel import bends, kernel_features
 from curation.labels.logistic import PENALTY, fit_logistic, out_of_fold_probs, stratified_folds
 from curation.labels.ridge import PENALTIES, fit_temperature, loo_ridge_probs
 from curation.labels.votes import knn_probs
@@ -55,6 +58,48 @@ def test_ridge_with_more_dimensions_than_rows_does_not_look_at_the_row_itself():
     X, labels = unit_length(rng.normal(size=(40, 200))), np.arange(40) % 2
     probs = loo_ridge_probs(X, labels, 2)
     assert (probs.argmax(axis=1) == labels).mean() < 0.75
+
+
+def quarters(n=400, seed=0):
+    """Points on a circle whose opposite quarters are of one class: no line parts them."""
+    angle = np.random.default_rng(seed).uniform(0, 4, n)
+    X = np.stack([np.cos(angle * np.pi / 2), np.sin(angle * np.pi / 2)], axis=1)
+    return X, angle.astype(int) % 2
+
+
+def test_inner_products_of_kernel_features_are_those_of_a_gaussian_kernel(monkeypatch):
+    monkeypatch.setattr(kernel, "JITTER", 1e-9)
+    X, _ = blobs(n=80)
+    features = kernel_features(X)  # with all rows as landmarks
+    assert features.shape == (80, 80)
+    found, squares = features @ features.T, np.square(X[:, None] - X[None]).sum(axis=2)
+    near = np.sort(squares, axis=1)[:, 1:8]
+    np.testing.assert_allclose(found, np.exp(-squares / np.median(near)), atol=1e-6)
+    monkeypatch.setattr(kernel, "LANDMARKS", 30)
+    assert kernel_features(X).shape == (80, 30)
+    assert (np.square(kernel_features(X)).sum(axis=1) < 1 + 1e-9).all()
+
+
+@pytest.mark.parametrize("X", [np.zeros((20, 3)), np.repeat(np.eye(3), 20, axis=0), np.eye(1)])
+def test_equal_rows_have_equal_kernel_features(X):
+    features = kernel_features(X.astype(np.float32))
+    assert np.isfinite(features).all()
+    _, place = np.unique(X, axis=0, return_inverse=True)
+    for group in range(place.max() + 1):
+        of = features[place == group]
+        np.testing.assert_allclose(of, np.broadcast_to(of[:1], of.shape), atol=1e-9)
+
+
+def test_the_ridge_bends_only_where_that_foretells_labels_better():
+    X, labels = quarters()
+    assert bends(X, labels, 2)
+    wrong = np.arange(len(labels)) % 20 == 3
+    found = find_label_issues(np.where(wrong, 1 - labels, labels), embeddings=X)
+    assert found.method.startswith("mean of kernel_ridge, knn")
+    assert average_precision_score(wrong, -found.scores) > 0.8
+    rng = np.random.default_rng(0)
+    straight = unit_length(rng.normal(size=(400, 30)))
+    assert not bends(straight, (straight @ rng.normal(size=30) > 0).astype(int), 2)
 
 
 def test_votes_equal_a_loop_over_neighbors():
