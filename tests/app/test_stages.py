@@ -11,6 +11,7 @@ from thresher.app.console import Lines
 from thresher.app.settings import resolve
 from thresher.app.stages import Done, Notes, RunFolder, code_version, open_run
 from thresher.core.errors import InputError
+from thresher.core.locking import alone_in
 from thresher.core.progress import reporting
 
 
@@ -77,6 +78,28 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
         open_run(tmp_path / "r", resolve()),
         pytest.raises(InputError, match="Another process"),
         open_run(tmp_path / "r", resolve()),
+    ):
+        pass
+
+
+def test_a_run_that_was_killed_before_it_wrote_anything_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    (folder / ".run.json.0a1b.writing").mkdir(parents=True)
+    (folder / ".lock").touch()
+    with open_run(folder, resolve()) as run:
+        assert count(run).value == 3
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / ".lock").touch()
+    (tmp_path / "other" / "mine").touch()
+    with pytest.raises(InputError, match="not a run"), open_run(tmp_path / "other", resolve()):
+        pass
+
+
+def test_a_run_that_has_written_nothing_yet_is_told_of(tmp_path: Path) -> None:
+    with (
+        alone_in(tmp_path, instead="another"),
+        pytest.raises(InputError, match="Another process is working"),
+        open_run(tmp_path, resolve()),
     ):
         pass
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from thresher.core.files import atomic_path, write_text
-from thresher.core.leftovers import sweep_below
+from thresher.core.leftovers import holds_nothing, sweep_below
 
 # Writes half of its file, or moves the old folder away, says so, and waits to be killed.
 WRITER = """
@@ -32,6 +32,17 @@ with files.atomic_path(target) as temporary:
         wait()
     temporary.mkdir()
 """
+
+
+def test_a_folder_holds_nothing_before_anything_was_written(tmp_path: Path) -> None:
+    assert holds_nothing(tmp_path)
+    assert holds_nothing(tmp_path / "none")
+    kill(start_writer(tmp_path / "a.csv", "half"))
+    (tmp_path / ".lock").touch()
+    assert holds_nothing(tmp_path)
+    (tmp_path / ".mine").touch()
+    assert not holds_nothing(tmp_path)
+    assert not holds_nothing(tmp_path / ".mine")
 
 
 def start_writer(target: Path, how: str) -> subprocess.Popen[str]:

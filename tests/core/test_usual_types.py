@@ -11,7 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from thresher.core.loading import load_dataset
-from thresher.core.usual_types import as_stored, stored_schema, to_usual, usual_type
+from thresher.core.usual_types import (
+    as_stored,
+    described_schema,
+    stored_schema,
+    to_usual,
+    usual_type,
+    without_categories,
+)
 from thresher.core.writing import write_dataset
 
 N = 24
@@ -110,6 +117,26 @@ def test_each_type_survives_the_way_to_a_usual_one_and_back(name):
     back = as_stored(pa.table({"x": usual}), wanted)["x"]
     assert back.type == column.type
     assert back.to_pylist() == column.to_pylist()
+
+
+@pytest.mark.parametrize("values", [["b", "c", "a", "z"], [3, 1, 2, 9], [True, False]])
+def test_categories_keep_their_order_over_chunks_and_new_ones_follow(values):
+    whole = pa.array(values)
+    one = pa.DictionaryArray.from_arrays(pa.array([1, 0, None], pa.int8()), whole)
+    other = pa.DictionaryArray.from_arrays(pa.array([0], pa.int8()), whole[1:2])
+    column = pa.chunked_array([one, other])
+    known = described_schema(pa.table({"x": column}))
+    usual = to_usual(column)
+    back = as_stored(pa.table({"x": usual}), stored_schema(pa.schema([("x", usual.type)]), known))
+    assert back["x"].to_pylist() == column.to_pylist()
+    assert {tuple(chunk.dictionary.to_pylist()) for chunk in back["x"].chunks} == {tuple(values)}
+    plain = without_categories(back.schema)
+    assert plain.equals(pa.schema([("x", column.type)]), check_metadata=True)
+    if values[0] == "b":
+        more = pa.table({"x": pa.array(["new", "a"])})
+        coded = as_stored(more, known)["x"].chunk(0)
+        assert coded.to_pylist() == ["new", "a"]
+        assert coded.dictionary.to_pylist() == [*values, "new"]
 
 
 def test_what_no_file_holds_becomes_text():

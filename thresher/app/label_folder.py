@@ -19,6 +19,7 @@ from ..core.columns import read_column, read_row_ids, take_rows
 from ..core.embeddings import Embeddings
 from ..core.errors import InputError
 from ..core.files import atomic_path, read_json, write_json
+from ..core.leftovers import holds_nothing
 from ..core.loaded import LoadedDataset
 from ..core.schema import ROW_ID, SPLIT, Schema
 from ..core.writing import write_dataset
@@ -81,7 +82,7 @@ class LabelFolder:
                 f"{folder} holds a labeling session already. Go on with: thresher label next "
                 f"{folder}; or choose another folder."
             )
-        if folder.exists() and any(folder.iterdir()):
+        if not holds_nothing(folder):
             raise InputError(f"{folder} is not empty. Choose another folder.")
         with atomic_path(folder) as temporary:
             temporary.mkdir()

@@ -18,7 +18,7 @@ from ..core.errors import InputError
 from ..core.files import read_json, write_json
 from ..core.fingerprint import fingerprint
 from ..core.ledger import CostLedger, StageCost
-from ..core.leftovers import sweep_below
+from ..core.leftovers import holds_nothing, sweep_below
 from ..core.locking import alone_in
 from ..core.progress import message
 from .moves import changes, describe_machine, join_machines, told_machine
@@ -212,7 +212,7 @@ def open_run(folder: Path, settings: Settings) -> Iterator[RunFolder]:
     """
     if folder.is_file():
         raise InputError(f"`--out` must be a folder; {folder} is a file.")
-    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
+    if not (folder / MARKER).exists() and not holds_nothing(folder):
         raise InputError(
             f"{folder} is not empty and not a run of Thresher; nothing in it was touched. "
             "Give another folder with --out."

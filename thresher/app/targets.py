@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from ..core.errors import InputError
+from ..core.leftovers import holds_nothing
 from ..core.packing import name_parts, with_stem
 from ..core.split_names import SPLIT_NAMES
 from .clean_places import undo_folder
@@ -33,7 +34,7 @@ def check_target(path: Path | None, *, option: str, data: str = "") -> None:
                 "name; nothing was touched."
             )
     ours = undo_folder(path).is_dir() or (path / "manifest.json").is_file()
-    if path.is_dir() and any(path.iterdir()) and not ours:
+    if path.is_dir() and not ours and not holds_nothing(path):
         raise InputError(
             f"{option} {path} is a folder that is not empty. Give it another name; nothing was "
             "touched."

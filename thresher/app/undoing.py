@@ -21,6 +21,7 @@ from ..core.loading.table_form import TableForm
 from ..core.manifest import Manifest
 from ..core.packing import data_suffix
 from ..core.schema import ROW_ID
+from ..core.usual_types import described_schema
 from ..core.writing import JSON_FORMATS, SUFFIXES, TEXT_FORMATS, choose_format
 from .clean_places import HEADER, places_of_clean, undo_folder
 from .cleaning import CHANGED, LINES, ORDER, write_clean
@@ -129,8 +130,19 @@ def _lines(clean: Path, header: dict[str, Any], order: pa.Table) -> np.ndarray |
 
 def _stored(clean: Path, header: dict[str, Any]) -> pa.Schema | None:
     """Return the types in the Parquet files that were written, where all have the same."""
-    first, *more = [pq.read_schema(path) for path in places_of_clean(clean, header).values()]
+    places = places_of_clean(clean, header).values()
+    first, *more = [_described(path) for path in places]
     return first if all(schema == first for schema in more) else None
+
+
+def _described(path: Path) -> pa.Schema:
+    """Return the schema of a Parquet file with the categories of its columns."""
+    file = pq.ParquetFile(path)
+    schema = file.schema_arrow
+    coded = [item.name for item in schema if pa.types.is_dictionary(item.type)]
+    for item in described_schema(file.read(columns=coded)) if coded else ():
+        schema = schema.set(schema.get_field_index(item.name), item)
+    return schema
 
 
 def _of_split(order: pa.Table, name: str) -> pa.Table:

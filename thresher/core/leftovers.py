@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LOCK = ".lock"  # of a folder in which one process works at a time
 _SUFFIX = ".writing"
 _REPLACED = "replaced"
 _LONGEST_NAME = 100
@@ -48,6 +49,20 @@ def sweep_below(folder: Path) -> int:
     for found in sorted(folder.rglob(f".*{_SUFFIX}")):
         swept += found.is_dir() and _sweep_one(found)
     return swept
+
+
+def holds_nothing(folder: Path) -> bool:
+    """Tell whether a folder is missing, empty, or holds only what a process at its start leaves.
+
+    One that is killed before it has written anything leaves a lock or a folder to write in, and
+    one that works there now has no more at first: `thresher.core.locking.alone_in` tells of it.
+    """
+    if not folder.exists():
+        return True
+    return folder.is_dir() and all(
+        entry.name == LOCK or (entry.name.startswith(".") and entry.name.endswith(_SUFFIX))
+        for entry in folder.iterdir()
+    )
 
 
 def _prefix(target: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from .errors import InputError
+from .leftovers import LOCK
 
 
 @contextmanager
@@ -27,7 +28,7 @@ def alone_in(folder: Path, *, instead: str) -> Iterator[None]:
         When another process works there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
+    lock = FileLock(folder / LOCK, timeout=0)
     try:
         lock.acquire()
     except Timeout as error:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .arrow_kinds import is_binary, is_list, is_string
-from .usual_types import as_stored, stored_schema
+from .usual_types import as_stored, stored_schema, without_categories
 
 
 def write_parquet(
@@ -44,7 +44,8 @@ def write_parquet(
         How many there are.
     """
     schema = usual if stored is None else stored_schema(usual, stored)
-    with pq.ParquetWriter(path, schema, **parquet_settings(sample, schema)) as writer:
+    plain = without_categories(schema)
+    with pq.ParquetWriter(path, plain, **parquet_settings(sample, plain)) as writer:
         for block in blocks:
             writer.write_table(as_stored(_typed(block, usual), schema), row_group_size=len(block))
     written = pq.read_metadata(path).num_rows
@@ -72,11 +73,15 @@ def parquet_settings(table: pa.Table, schema: pa.Schema | None = None) -> dict[s
     paths = [leaves.column(i).path for i in range(len(leaves))]
     plain = {name for name in table.column_names if _is_incompressible(table.schema.field(name))}
     scalar = [path for path in paths if path.partition(".")[0] not in plain and "." not in path]
+    # Categories are kept in their order, and those that no row has, as the dictionary alone.
+    coded = {item.name for item in schema or () if pa.types.is_dictionary(item.type)}
     return {
         "compression": {
             path: "none" if path.partition(".")[0] in plain else "snappy" for path in paths
         },
-        "use_dictionary": [path for path in scalar if _repeats(table.column(path))],
+        "use_dictionary": [
+            path for path in scalar if path in coded or _repeats(table.column(path))
+        ],
         "write_statistics": [
             path for path in scalar if not is_string(table.schema.field(path).type)
         ],

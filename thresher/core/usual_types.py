@@ -13,6 +13,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .arrow_kinds import is_string
+
+# In the metadata of a field: the categories of a column, as a stream of Arrow.
+CATEGORIES = b"thresher:categories"
+
 
 def usual_type(kind: pa.DataType) -> pa.DataType:
     """Return the type, itself or a like one, that `datasets` holds; text where there is none."""
@@ -87,6 +92,34 @@ def usual_table(table: pa.Table) -> pa.Table:
     return table.replace_schema_metadata(None)
 
 
+def described_schema(table: pa.Table) -> pa.Schema:
+    """Return the schema of a table; columns of categories tell in it which there are, in order."""
+    items = [_with_categories(item, table.column(place)) for place, item in enumerate(table.schema)]
+    return pa.schema(items, metadata=table.schema.metadata)
+
+
+def without_categories(schema: pa.Schema) -> pa.Schema:
+    """Return a schema without what `described_schema` has told in it."""
+    items = []
+    for item in schema:
+        metadata = {name: v for name, v in (item.metadata or {}).items() if name != CATEGORIES}
+        items.append(item.with_metadata(metadata or None))
+    return pa.schema(items, metadata=schema.metadata)
+
+
+def _with_categories(item: pa.Field, column: pa.ChunkedArray) -> pa.Field:
+    if not pa.types.is_dictionary(item.type) or not column.num_chunks:
+        return item
+    kind = item.type.value_type
+    if not (is_string(kind) or pa.types.is_primitive(kind)):  # which nothing looks up in Arrow
+        return item
+    values = column.unify_dictionaries().chunk(0).dictionary
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, pa.schema([("values", values.type)])) as stream:
+        stream.write_batch(pa.record_batch([values], ["values"]))
+    return item.with_metadata({**(item.metadata or {}), CATEGORIES: sink.getvalue().to_pybytes()})
+
+
 def stored_schema(usual: pa.Schema, stored: pa.Schema) -> pa.Schema:
     """Return a schema of usual types with those that columns had where they came from.
 
@@ -108,8 +141,27 @@ def stored_schema(usual: pa.Schema, stored: pa.Schema) -> pa.Schema:
 
 def as_stored(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return a table of usual types in those of a schema that `stored_schema` gave."""
-    columns = [from_usual(table.column(place), item.type) for place, item in enumerate(schema)]
+    columns = []
+    for place, item in enumerate(schema):
+        known = (item.metadata or {}).get(CATEGORIES)
+        column = table.column(place)
+        restored = from_usual(column, item.type) if known is None else _coded(column, item, known)
+        columns.append(restored)
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _coded(column: pa.ChunkedArray, item: pa.Field, known: bytes) -> pa.ChunkedArray:
+    """Return a column of categories with those that it had, in their order, and new ones after."""
+    values = pa.ipc.open_stream(known).read_all().column(0).combine_chunks()
+    own = column.cast(values.type)
+    new = pc.unique(own.drop_null())
+    fresh = new.filter(pc.invert(pc.is_in(new, value_set=values)))
+    values = pa.concat_arrays([values, fresh])
+    index = item.type.index_type
+    codes = [pc.index_in(chunk, values, skip_nulls=True).cast(index) for chunk in own.chunks]
+    ordered = item.type.ordered
+    coded = [pa.DictionaryArray.from_arrays(each, values, ordered=ordered) for each in codes]
+    return pa.chunked_array(coded, item.type)
 
 
 def _converted(chunk: pa.Array, target: pa.DataType) -> pa.Array:

@@ -10,6 +10,7 @@ from typing import Any
 
 from thresher.core.errors import InputError
 from thresher.core.files import read_json, write_json
+from thresher.core.leftovers import holds_nothing
 
 from ..loop.run import TrainingRun
 from .result import MODELS
@@ -38,7 +39,7 @@ class SearchRecord:
         self.folder = Path(folder)
         path = self.folder / IDENTITY
         if not path.exists():
-            if self.folder.exists() and any(self.folder.iterdir()):
+            if not holds_nothing(self.folder):
                 raise InputError(f"{self.folder} is not empty and holds no search; name another.")
             write_json(path, dict(identity))
         known = read_json(path)

@@ -18,6 +18,7 @@ from ...core.detection.writing import write_detection_set
 from ...core.errors import InputError
 from ...core.file_names import shown
 from ...core.issues import Issues
+from ...core.leftovers import holds_nothing
 from ...core.manifest import Manifest
 from ...core.shown import Shown
 from ...core.signatures import checked
@@ -239,5 +240,5 @@ def _check_out(out: PathLike | None, clean: PathLike | None, clean_format: str |
         raise InputError(f"`out` is a file of findings, .csv, .jsonl or .parquet; got {out}.")
     if clean is None and clean_format is not None:
         raise InputError("`clean_format` is for a clean set: name its folder with `clean`.")
-    if clean is not None and Path(clean).exists() and any(Path(clean).iterdir()):
+    if clean is not None and not holds_nothing(Path(clean)):
         raise InputError(f"`clean` must be a new or empty folder, and {clean} holds something.")

@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import InputError, ThresherWarning, check_choice
 from ..file_names import safe_name, shown
 from ..files import atomic_path
+from ..leftovers import holds_nothing
 from ..signatures import checked
 from .coco_source import sides_of
 from .detection_set import DetectionSet
@@ -71,7 +72,7 @@ def write_detection_set(
     folder = Path(path)
     wanted = format or (dataset.origin.source.format if dataset.origin.source else "coco")
     check_choice("format", wanted, FORMATS)
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+    if folder.is_file() or not holds_nothing(folder):
         raise InputError(f"{folder} must be a new or empty folder: it holds something already.")
     with atomic_path(folder) as temporary:
         temporary.mkdir()

@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -29,7 +31,8 @@ VERSION = 1
 RUNTIME = ("tokenizers",)
 # Vectors reach 6; with 16 bits after the point 256 squares add up to 46 bits.
 MEAN_BITS = 16
-BLOCK = 1024  # texts taken apart at once
+# Texts and characters that are taken apart at once: each token takes 100 bytes and more.
+BLOCK, BLOCK_CHARACTERS = 1024, 2**21
 WORD_START = "▁"
 LETTERS = re.compile(r"[^\W\d_]+")  # numbers tell nothing of the language
 
@@ -57,7 +60,7 @@ class TextMeaningEncoder:
     def encode(self, values: Values) -> np.ndarray:
         """Encode texts; one of blanks gives zeros."""
         texts = as_texts(values)
-        blocks = [_means(texts[at : at + BLOCK]) for at in range(0, len(texts), BLOCK)]
+        blocks = [_means(block) for block in _blocks(texts)]
         return np.concatenate([np.empty((0, self.dimensions), np.float32), *blocks])
 
     def save(self, folder: str | os.PathLike[str]) -> None:
@@ -84,11 +87,24 @@ def share_of_whole_words(values: Values) -> float:
     words = whole = 0
     tokenizer, _ = _model()
     texts = [" ".join(LETTERS.findall(text)) for text in _filled(as_texts(values))]
-    for found in tokenizer.encode_batch(texts, add_special_tokens=False):
+    encoded = (tokenizer.encode_batch(block, add_special_tokens=False) for block in _blocks(texts))
+    for found in chain.from_iterable(encoded):
         starts = np.array([token.startswith(WORD_START) for token in found.tokens] + [True])
         words += int(starts[:-1].sum())
         whole += int((starts[:-1] & starts[1:]).sum())
     return whole / words if words else 1.0
+
+
+def _blocks(texts: list[str]) -> Iterator[list[str]]:
+    """Yield texts in runs of at most `BLOCK` and `BLOCK_CHARACTERS`, but one text at least."""
+    start = characters = 0
+    for at, text in enumerate(texts):
+        characters += len(text)
+        if at > start and (at - start == BLOCK or characters > BLOCK_CHARACTERS):
+            yield texts[start:at]
+            start, characters = at, len(text)
+    if texts:
+        yield texts[start:]
 
 
 def _means(texts: list[str]) -> np.ndarray:

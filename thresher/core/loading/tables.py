@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..class_labels import features_in_metadata
-from ..usual_types import usual_table
+from ..usual_types import described_schema, usual_table
 from .compression import SUFFIXES, TooLarge
 from .delimited import read_delimited
 from .encoding import UnclearEncoding
@@ -64,7 +64,7 @@ def read_table(
                 split=split,
                 folder=path.parent.resolve(),
                 features=features_in_metadata(part.table),
-                stored=part.table.schema if suffix(path) == "parquet" else None,
+                stored=described_schema(part.table) if suffix(path) == "parquet" else None,
             )
         )
     return source
