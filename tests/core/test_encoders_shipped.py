@@ -284,6 +284,22 @@ def test_meaning_without_shared_words():
 
 
 @needs_texts
+def test_long_texts_are_taken_apart_a_few_at_a_time_with_the_same_result(monkeypatch):
+    from thresher.core.encoders import meaning_text
+
+    texts = ["one of many words", "", "kittens purr " * 30, "rates rose", "a b c"]
+    whole = meaning_text.TextMeaningEncoder().encode(texts)
+    share = meaning_text.share_of_whole_words(texts)
+    monkeypatch.setattr(meaning_text, "BLOCK_CHARACTERS", 20)
+    assert list(meaning_text._blocks(texts)) == [texts[:2], texts[2:3], texts[3:]]
+    assert np.array_equal(meaning_text.TextMeaningEncoder().encode(texts), whole)
+    assert meaning_text.share_of_whole_words(texts) == share
+    monkeypatch.setattr(meaning_text, "BLOCK", 1)
+    assert list(meaning_text._blocks(texts)) == [[text] for text in texts]
+    assert list(meaning_text._blocks([])) == []
+
+
+@needs_texts
 def test_share_of_whole_words():
     from thresher.core.encoders.meaning_text import share_of_whole_words
 
