@@ -196,7 +196,8 @@ def _texts(rows: list[Any], kind: str) -> Rows:
         except (binascii.Error, ValueError):
             errors[place] = "is not base64 of an image file"
         except (TypeError, AttributeError):
-            errors[place] = f"must be a text, got {_shown(row)}"
+            what = "a text" if kind == "text" else "an image file in base64"
+            errors[place] = f"must be {what}, got {_shown(row)}"
     return Rows(name, content, len(rows), errors)
 
 

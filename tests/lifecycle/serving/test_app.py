@@ -316,6 +316,8 @@ def test_images(models: Path) -> None:
         assert told["labels"] == [names[0], None, *names[1:], None]
         assert "truncated" in told["errors"][0]["error"]
         assert "base64" in told["errors"][1]["error"]
+        mixed = client.post("/predict", json={"rows": [sent[0], 5]}).json()
+        assert mixed["errors"] == [{"row": 1, "error": "must be an image file in base64, got 5"}]
         assert ask(client, files[2], "image/png").json()["labels"] == names[2:]
         nested = client.post("/predict", json={"rows": rows.tolist()}).json()
         assert nested["labels"] == names
