@@ -16,5 +16,7 @@ def describe_labels(found: LabelIssues) -> str:
         text += "; how many of the flags are right is not known"
     elif found.flagged.any():
         text += f"; at least {least} of the flags are right, 19 times in 20"
-    action = choose_label_action(found)
-    return f"{text}. To {action.value} them is advised: {action.reason}. {UNSEEN}"
+    if found.flagged.any():
+        action = choose_label_action(found)
+        text += f". To {action.value} them is advised: {action.reason}"
+    return f"{text}. {UNSEEN}"

@@ -132,7 +132,7 @@ def _numbers(rows: Rows, label: str) -> np.ndarray:
 def describe_targets(found: TargetIssues) -> str:
     """Say how targets were judged."""
     what = "numbers" if isinstance(found, RegressionIssues) else "sets of classes"
+    text = f"{found.method}; estimated share of wrong {what}: {found.noise_rate}"
     return (
-        f"{found.method}; estimated share of wrong {what}: {found.noise_rate}. To {LOOK.value} "
-        f"them is advised: {LOOK.reason}"
+        f"{text}. To {LOOK.value} them is advised: {LOOK.reason}" if found.flagged.any() else text
     )

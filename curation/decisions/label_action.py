@@ -24,9 +24,9 @@ SURE_ACCURACY = 0.85
 # sees none of it, and estimates .001 to .134 of them.
 UNSEEN = (
     "Mistakes that follow a rule, such as labels made by keywords, agree with each other, so that "
-    "no estimate sees them: label 50 rows drawn at random anew to know (thresher label init DATA "
-    "--label none --strategy random --classes ...; in Python `audit(50)`, then `calibrate`, of "
-    "what `find_label_issues` returns)"
+    "no estimate sees them: to know, draw 50 rows at random and label them anew (thresher label "
+    "init DATA --label none --strategy random --classes ...; in Python `audit(50)`, then "
+    "`calibrate`, of what `find_label_issues` returns)"
 )
 
 

@@ -32,6 +32,7 @@ def test_else_a_lower_bound_is_given_or_that_nothing_is_known(digits):
     assert 0.3 < some.least_precision < (labels != truth)[:300][some.flagged].mean()
     said = f"at least {some.least_precision:.0%} of the flags are right, 19 times in 20"
     assert said in describe_labels(some)
+    assert "To review them is advised: " in describe_labels(some)
     weak = find_label_issues(labels, embeddings=X @ np.random.default_rng(1).normal(size=(64, 5)))
     assert weak.flagged.any()
     assert weak.least_precision == 0
@@ -43,4 +44,5 @@ def test_nothing_is_said_of_flags_where_there_are_none(digits):
     none = find_label_issues(truth, embeddings=np.random.default_rng(0).normal(size=(400, 4)))
     assert not none.flagged.any()
     assert "of the flags" not in describe_labels(none)
+    assert "advised" not in describe_labels(none)
     assert "no better than chance" in describe_labels(none)
