@@ -114,18 +114,21 @@ def _pairs_sharing(
         found.append(pairs[left != right])
         held += len(pairs)
         if held > 2 * MAX_PAIRS:
-            found, held = _deduplicated(found)
-    return np.divmod(_deduplicated(found)[0][0], max(1, n))
+            found, held = _deduplicated(found, threshold)
+    return np.divmod(_deduplicated(found, threshold)[0][0], max(1, n))
 
 
-def _deduplicated(parts: list[np.ndarray]) -> tuple[list[np.ndarray], int]:
+def _deduplicated(parts: list[np.ndarray], threshold: float) -> tuple[list[np.ndarray], int]:
     # Sorted, not hashed as by `numpy.unique`, which takes 60 times as long for 10 million numbers.
     pairs = np.sort(np.concatenate(parts))
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]
     if len(pairs) > MAX_PAIRS:
         raise InputError(
-            f"More than {MAX_PAIRS:,} pairs of texts may be similar, too many to compare: "
-            "raise the threshold."
+            f"More than {MAX_PAIRS:,} pairs of texts may have a similarity of {threshold:.2g}, too "
+            "many to compare: they say nearly the same, as made by a pattern. Give a higher "
+            "`threshold`, such as 0.9 (`thresher curate --set find.near_threshold=0.9`, `thresher "
+            "curate duplicates --threshold 0.9`), or look for equal ones alone (`thresher curate "
+            "duplicates --exact`)."
         )
     return [pairs], len(pairs)
 
