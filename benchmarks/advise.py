@@ -20,8 +20,8 @@ those marked ``fresh`` in ``advise_parts/sets.py`` took no part and are reported
 Data: the folder in THRESHER_DATA holds ``text_classification.parquet`` (``dataset``, ``text``,
 ``label_name``), ``text_noisy_labels_hausa.parquet`` (``text``, ``clean_label``, ``noisy_label``),
 ``tabular_adult.parquet``, ``tabular_small.npz``, CIFAR-10 as ``cifar10_train.parquet`` and
-``cifar10_test.parquet`` (``jpeg``, ``label``), ``cifar10n_labels_first25k.parquet`` (``random1``),
-and photographs as ``imagenette224_subset.parquet`` (``jpeg``, ``label_name``) and
+``cifar10_test.parquet`` (``jpeg``, ``label``), and
+photographs as ``imagenette224_subset.parquet`` (``jpeg``, ``label_name``) and
 ``copydetect_photos_dev.parquet`` (``id``, ``kind``, ``jpeg``).
 
 Run: THRESHER_DATA=… OMP_NUM_THREADS=1 python benchmarks/advise.py --out advise.json

@@ -174,11 +174,6 @@ def animals() -> tuple[Any, np.ndarray]:
     return table["jpeg"].tolist(), (table["id"] < LAST_ANIMAL + "_zz").to_numpy().astype(np.int64)
 
 
-def cifar10n() -> tuple[Any, np.ndarray]:
-    labels = pq.read_table(ROOT / "cifar10n_labels_first25k.parquet").slice(0, 6000)
-    return cifar10()[0], labels["random1"].to_numpy()
-
-
 def digits() -> tuple[Any, np.ndarray]:
     from sklearn.datasets import load_digits
 
@@ -221,16 +216,6 @@ TASKS = {
         Task("breast cancer", "features", breast_cancer, 160, fresh=True),
         Task("cats and dogs", "image", cats_and_dogs, 500, epochs=12, fresh=True),
         Task("cifar10, start", "image", cifar10, 1000, test=2000, epochs=12, start=True),
-        Task(
-            "cifar10n, start",
-            "image",
-            cifar10n,
-            1000,
-            test=2000,
-            epochs=12,
-            truth=cifar10,
-            start=True,
-        ),
         Task(
             "five kinds of photographs",
             "image",

@@ -9,6 +9,7 @@ import pytest
 from thresher.app.advising.choosing import choose_bottleneck, said, sentences
 from thresher.app.advising.full_run import Purse
 from thresher.app.advising.levers import (
+    Z80,
     Bottleneck,
     Estimate,
     Lever,
@@ -167,7 +168,7 @@ def test_what_may_be_spent_is_planned_alike_on_slow_machines():
 def test_what_fewer_epochs_win_is_won_by_a_run_already(modality):
     winning, losing = (fewer_epochs_points(modality, seen) for seen in (20.0, -20.0))
     assert winning.value == 0
-    assert winning.low == 0
+    assert winning.low == pytest.approx(-Z80 * FEWER_EPOCHS[modality].spread)
     assert winning.high > 2
     assert losing.value < -2
     assert losing.low < losing.value

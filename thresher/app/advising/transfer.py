@@ -134,8 +134,9 @@ def fewer_epochs_points(modality: str, seen: float) -> Estimate:
     """
     usual = FEWER_EPOCHS[modality]
     more = EPOCHS_SHOWN * seen
-    value, low, high = usual.value + more, usual.low + more, usual.high + more
-    return Estimate(min(value, 0.0), min(low, 0.0), max(high, 0.0))
+    value = min(usual.value + more, 0.0)
+    # What is unknown stays so on both sides.
+    return Estimate(value, value - Z80 * usual.spread, max(usual.high + more, 0.0))
 
 
 def recovered(loss: float, kind: str) -> Estimate:

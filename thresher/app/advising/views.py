@@ -15,7 +15,7 @@ from .levers import Estimate, Lever
 from .sample import drawn_rows, splits_of
 from .transfer import widened
 
-SIDE, SHIFT, MOST, JUDGED = 32, 3, 400, 4
+SIDE, SHIFT, MOST, JUDGED = 32, 3, 400, 10
 NAME, COMMAND = "augment the training images", "thresher run, which chooses how"
 
 
