@@ -6,6 +6,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_choice, check_count
 from thresher.core.moved import moved_argument
@@ -86,8 +87,8 @@ def query_context(strategy: Strategy, context: Context, *, n: int) -> Selection:
     check_count("n", n, low=1)
     if n > len(context.available):
         raise InputError(
-            f"{len(context.available)} rows available, {n} asked: {len(context)} in the pool, "
-            f"{int(context.labeled.sum())} labeled, {int(context.pending.sum())} excluded. "
+            f"{counted(len(context.available), 'row')} available, {n} asked: {len(context)} in the "
+            f"pool, {int(context.labeled.sum())} labeled, {int(context.pending.sum())} excluded. "
             "Ask for fewer."
         )
     missing = sorted(need for need in strategy.needs if not context.has(need))

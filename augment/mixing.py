@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_number
 from thresher.core.moved import renamed
 from thresher.core.randomness import RandomState
@@ -120,7 +121,9 @@ class MixBatch:
             raise InputError(f"Mixing needs inputs as a tensor (n, …), got {found}.")
         if not isinstance(targets, Tensor) or targets.ndim == 0 or len(targets) != len(inputs):
             found = "none" if targets is None else _length(targets)
-            raise InputError(f"Mixing needs one label per row: {len(inputs)} rows, {found} labels.")
+            raise InputError(
+                f"Mixing needs one label per row: {counted(len(inputs), 'row')}, {found} labels."
+            )
         if self.cutmix and inputs.ndim != 4:
             raise InputError(f"CutMix needs inputs (n, C, H, W), got {tuple(inputs.shape)}.")
         if targets.is_floating_point():

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.classes import class_key, class_lookup, class_text, texts_of
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.files import read_json, write_json
 from thresher.core.missing import read_values
@@ -203,5 +204,5 @@ def _names(labels: Any, n: int) -> np.ndarray:
         raise InputError("`labels` are needed: each class has a policy of its own.")
     values, missing = read_values(labels, name="labels")
     if values.shape != (n,):
-        raise InputError(f"There are {n} rows and labels of the shape {values.shape}.")
+        raise InputError(f"There are {counted(n, 'row')} and labels of the shape {values.shape}.")
     return texts_of(values, missing, name="labels")

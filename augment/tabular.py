@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_number
 from thresher.core.moved import renamed
 from thresher.core.randomness import RandomState
@@ -71,5 +72,5 @@ def _deviations(scale: object, columns: int) -> np.ndarray:
     values = np.asarray(scale)
     good = values.shape == (columns,) and values.dtype.kind in "fiu"
     if not good or not (np.isfinite(values) & (values >= 0)).all():
-        raise InputError(f"`scale` must be {columns} finite numbers of 0 or more.")
+        raise InputError(f"`scale` must be {counted(columns, 'finite number')} of 0 or more.")
     return values

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from thresher.core.classes import texts_of, without_code
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.missing import read_values, text_list
 from thresher.core.moved import renamed
@@ -136,7 +137,9 @@ def splice(
     rows = check_keys(row_ids, n=len(texts))
     values, missing = read_values(labels, name="labels")
     if values.shape != (len(texts),):
-        raise InputError(f"There are {len(texts)} texts and labels of the shape {values.shape}.")
+        raise InputError(
+            f"There are {counted(len(texts), 'text')} and labels of the shape {values.shape}."
+        )
     names = texts_of(values, without_code(values, missing), name="labels")
     if not len(texts):
         return []
@@ -179,7 +182,10 @@ def back_translate(
         raise InputError(f"`translate` must return a list of texts, got {type(given).__name__}.")
     answers = list(given)
     if len(answers) != len(texts) or not all(isinstance(answer, str) for answer in answers):
-        raise InputError(f"`translate` must return {len(texts)} texts, got {len(answers)} values.")
+        raise InputError(
+            f"`translate` must return {counted(len(texts), 'text')}, got "
+            f"{counted(len(answers), 'value')}."
+        )
     return [answer.strip() or text for text, answer in zip(texts, answers, strict=True)]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -112,14 +113,16 @@ def _tables(name: str) -> str:
     page = _result(name).get("page")
     if page is None:
         return ""
-    head = f"\n## {page['title']}\n`benchmarks/{name}.py`. {page['note']}\n"
+    note = re.sub(r"(?<=\d)%", " %", page["note"])
+    head = f"\n## {page['title']}\n`benchmarks/{name}.py`. {note}\n"
     return head + "".join(_table(table) for table in page["tables"])
 
 
 def _table(table: dict[str, Any]) -> str:
     cells = [table["header"], ["---"] * len(table["header"]), *table["rows"]]
     above = f"\n{table['caption']}\n\n" if table["caption"] else "\n"
-    return above + "".join("| " + " | ".join(map(str, row)) + " |\n" for row in cells)
+    shown = above + "".join("| " + " | ".join(map(str, row)) + " |\n" for row in cells)
+    return re.sub(r"(?<=\d)%", " %", shown)  # results of different ages write both
 
 
 def headline() -> str:

@@ -20,7 +20,8 @@ row_ids = [f"scan-{at:04}" for at in range(len(images))]
 # Mirrored digits are other signs, and a box that covers much covers what tells them apart.
 policy = policies.standard(pad=2, flip=True, cutout=4)
 report = audit(images, labels, policy=policy, strengths=(1.0,), random_state=0)
-print(f"the audit's teacher is right on {report.teacher_accuracy:.0%} of {report.rows} rows")
+told = 100 * report.teacher_accuracy
+print(f"the audit's teacher is right on {told:.0f} % of {report.rows} rows")
 for entry in report.entries:
     print(f"{entry.op:>10}: {entry.verdict}")
 print("classes that some operation harms:", ", ".join(sorted(spare_classes(report))))

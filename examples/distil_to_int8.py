@@ -45,7 +45,8 @@ check_parity(exported, int8, test).require(0.99)  # the file computes what was s
 for name, model in (("teacher", teacher), ("student", student), ("int8 file", exported)):
     accuracy = evaluate(model, test)
     low, high = accuracy.interval
-    print(f"{name:>9}: {accuracy.accuracy:.1%} of the test rows are right ({low:.1%}–{high:.1%})")
+    percent = f"{100 * accuracy.accuracy:.1f} % ({100 * low:.1f}–{100 * high:.1f})"
+    print(f"{name:>9}: {percent} of the test rows are right")
 
 cost = profile(exported, batch_sizes=(1,), seconds=0.1)
 print(f"{cost.size_bytes / 1000:.0f} kB, {cost.latency[1].p50_ms:.3f} ms per image")

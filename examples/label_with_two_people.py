@@ -61,5 +61,6 @@ right = np.mean(
     [digit_of[row] == label for row, label in zip(labels.row_ids, labels.labels, strict=True)]
 )
 print(
-    f"{len(labels.row_ids)} of {len(truth)} rows have labels, {right:.1%} of them right: labels.csv"
+    f"{len(labels.row_ids)} of {len(truth)} rows have labels, {100 * right:.1f} % of them right: "
+    "labels.csv"
 )

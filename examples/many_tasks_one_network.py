@@ -39,17 +39,17 @@ with tempfile.TemporaryDirectory() as folder:
         head = train_head(start, features, wanted[:1200], steps=1000, random_state=0)
         store.add(task, Adapter(base.digest, whole={"2": (head[:-1].T, head[-1])}))
     share = store.get("odd").size_bytes / base.size_bytes
-    print(f"{', '.join(store.names())}: {share:.1%} of the base each")
+    print(f"{', '.join(store.names())}: {100 * share:.1f} % of the base each")
 
     # Each row has its own task, and the batch runs the base once.
     adapted = AdaptedNetwork(network, store, layers=[], heads=["2"])
     names = [list(tasks)[place % 3] for place in range(len(asked))]
     answers = adapted(asked, adapters=names).argmax(1).numpy()
     truth = np.array([tasks[name][1200 + place] for place, name in enumerate(names)])
-    print(f"a mixed batch: {np.mean(answers == truth):.1%} of {len(asked)} rows are right")
+    print(f"a mixed batch: {100 * np.mean(answers == truth):.1f} % of {len(asked)} rows are right")
 
     # One task as a network of its own, for `training.export`.
     alone = merge_adapter(network, store.get("odd"))
     with torch.no_grad():
         right = alone(asked).argmax(1).numpy() == tasks["odd"][1200:]
-    print(f"odd or even alone: {right.mean():.1%}")
+    print(f"odd or even alone: {100 * right.mean():.1f} %")

@@ -24,4 +24,4 @@ print("classes of the first ten rows to label:", np.sort(labels[first.positions]
 
 curves = simulate(embeddings, labels, strategies=("auto", "random"), budgets=(10, 20, 40), seeds=2)
 for name, accuracy in zip(curves.strategies, curves.accuracy.mean(axis=1), strict=True):
-    print(f"{name:>7}: " + ", ".join(f"{value:.0%}" for value in accuracy))
+    print(f"{name:>7}: " + ", ".join(f"{100 * value:.0f} %" for value in accuracy))

@@ -59,7 +59,7 @@ with tempfile.TemporaryDirectory() as name:
     )
     assert server.stderr is not None
     address = server.stderr.readline().split()[0]
-    print(f"first model: {accuracy(address):.1%} of {len(test)} rows")
+    print(f"first model: {100 * accuracy(address):.1f} % of {len(test)} rows")
 
     # A row that cannot be read does not hurt the others.
     body = json.dumps({"rows": [test[0].tolist(), [1, 2, 3]]}).encode()
@@ -69,7 +69,7 @@ with tempfile.TemporaryDirectory() as name:
     # The better model takes over once it has answered ten stored rows.
     body = json.dumps({"path": str(second)}).encode()
     post(f"{address}/swap", body, authorization=f"Bearer {TOKEN}")
-    print(f"second model: {accuracy(address):.1%}")
+    print(f"second model: {100 * accuracy(address):.1f} %")
 
     # What is under way when the server is told to stop is answered.
     server.send_signal(signal.SIGTERM)

@@ -64,7 +64,7 @@ pooled = np.concatenate(list(parts.values()))
 alone = train_head(np.zeros_like(head), rows[pooled], labels[pooled], steps=3000, random_state=0)
 for name, trained in (("over clients", head), ("all rows in one place", alone)):
     right = (test @ trained[:-1] + trained[-1]).argmax(1) == truth
-    print(f"{name}: {right.mean():.1%} of {len(test)} rows are right")
+    print(f"{name}: {100 * right.mean():.1f} % of {len(test)} rows are right")
 print(
     f"{received / 80 / len(parts):,.0f} bytes from a client in a round; in floats {head.nbytes:,}"
 )

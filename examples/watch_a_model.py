@@ -151,5 +151,5 @@ with TestClient(app) as client:
     pictures, truth = days.send(changed=True)
     said = client.post("/predict", json={"rows": pictures.tolist()}).json()["labels"]
     right = np.mean([label == CLASSES[digit] for label, digit in zip(said, truth, strict=True)])
-    print(f"promoted: {told.status_code == 200}; day {days.number}: right on {right:.0%}")
+    print(f"promoted: {told.status_code == 200}; day {days.number}: right on {100 * right:.0f} %")
 print(FOLDER / "monitor.html")

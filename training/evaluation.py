@@ -109,7 +109,8 @@ def evaluate(
     logits = predict_logits(model, samples, batch_size=batch_size, device=device)
     if targets.max() >= logits.shape[1]:
         raise InputError(
-            f"The model has {logits.shape[1]} classes, but a row has label {targets.max()}."
+            f"The model has {counted(logits.shape[1], 'class', 'classes')}, but a row has label "
+            f"{targets.max()}."
         )
     log_probs = torch.from_numpy(logits).double().log_softmax(1).numpy()
     correct = logits.argmax(1) == targets

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
+from thresher.core.counted import counted, percent
 from thresher.core.cpu import instruction_sets
 from thresher.core.errors import GateError, InputError, check_number
 from thresher.core.shown import Shown
@@ -47,9 +48,10 @@ class Parity(Shown):
         if self.agreement < agreement:
             listed = ", ".join(map(str, self.differing[:5]))
             raise GateError(
-                f"The exported model agrees with the torch model on {self.agreement:.2%} of "
-                f"{self.rows} rows on this machine ({', '.join(self.machine)}), below "
-                f"{agreement:.2%}. First differing rows: {listed}."
+                "The exported model agrees with the torch model on "
+                f"{percent(self.agreement, digits=2)} of "
+                f"{counted(self.rows, 'row')} on this machine ({', '.join(self.machine)}), below "
+                f"{percent(agreement, digits=2)}. First differing rows: {listed}."
             )
         return self
 

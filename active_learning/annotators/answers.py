@@ -8,6 +8,7 @@ import numpy as np
 
 from thresher.core.answer_table import AnswerTable
 from thresher.core.classes import class_texts
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.missing import id_texts
 
@@ -41,8 +42,8 @@ def check_columns(ids: Sized, annotators: Sized, labels: Sized) -> None:
     """Raise `InputError` unless each answer has a row, an annotator and a label."""
     if not len(ids) == len(annotators) == len(labels):
         raise InputError(
-            f"{len(ids)} row ids, {len(annotators)} annotators and {len(labels)} labels were "
-            "given; an answer has one of each."
+            f"{counted(len(ids), 'row id')}, {counted(len(annotators), 'annotator')} and "
+            f"{counted(len(labels), 'label was', 'labels were')} given; an answer has one of each."
         )
 
 

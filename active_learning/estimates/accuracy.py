@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.missing import read_numbers
 from thresher.core.signatures import checked
@@ -54,7 +55,9 @@ class Estimate:
     labels: int
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f}, {self.labels} labels)"
+        return (
+            f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f}, {counted(self.labels, 'label')})"
+        )
 
 
 @dataclass(frozen=True)
@@ -211,7 +214,7 @@ def lure_weights(propensities: np.ndarray, *, pool_size: int) -> np.ndarray:
             "were not drawn at random."
         )
     if m > pool_size:
-        raise InputError(f"{m} rows cannot be drawn from a pool of {pool_size}.")
+        raise InputError(f"{counted(m, 'row')} cannot be drawn from a pool of {pool_size}.")
     if m == pool_size:
         return np.ones(m)
     left = pool_size - np.arange(m)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.embeddings import Embeddings, unit_length
 from thresher.core.errors import InputError
 from thresher.core.lifted import warn_of_one_direction
@@ -55,8 +56,8 @@ def check_pred_probs(
     if not fine.all():
         bad = np.flatnonzero(~fine)
         raise InputError(
-            f"{len(bad)} of {len(probs)} rows of `pred_probs` are not probabilities that sum to "
-            f"one, first row {str(row_ids[bad[0]])!r} with sum {sums[bad[0]]:.4g}. "
+            f"{len(bad)} of {counted(len(probs), 'row')} of `pred_probs` are not probabilities "
+            f"that sum to one, first row {str(row_ids[bad[0]])!r} with sum {sums[bad[0]]:.4g}. "
             "Give softmax output, not logits."
         )
     return probs
@@ -68,8 +69,8 @@ def _check_each(probs: np.ndarray, *, row_ids: np.ndarray) -> np.ndarray:
     if not fine.all():
         bad = int(np.flatnonzero(~fine)[0])
         raise InputError(
-            f"{int((~fine).sum())} of {len(probs)} rows of `pred_probs` are not probabilities, "
-            f"first row {str(row_ids[bad])!r}. Give sigmoid output, not logits."
+            f"{int((~fine).sum())} of {counted(len(probs), 'row')} of `pred_probs` are not "
+            f"probabilities, first row {str(row_ids[bad])!r}. Give sigmoid output, not logits."
         )
     return np.asarray(np.clip(probs, 0.0, 1.0))
 
@@ -90,7 +91,10 @@ def vectors_and_ids(
         return embeddings.vectors, embeddings.row_ids
     vectors = as_matrix("embeddings", embeddings)
     if ids is not None and len(ids) != len(vectors):
-        raise InputError(f"{len(ids)} row ids were given for {len(vectors)} embeddings.")
+        raise InputError(
+            f"{counted(len(ids), 'row id was', 'row ids were')} given for "
+            f"{counted(len(vectors), 'embedding')}."
+        )
     warn_of_one_direction(vectors)
     return unit_length(vectors, row_ids=ids), ids
 
@@ -104,7 +108,9 @@ def mask_of(name: str, value: np.ndarray | None, *, n: int, default: bool) -> np
         array = without_missing(name, array.tolist())
     if array.dtype == bool:
         if array.shape != (n,):
-            raise InputError(f"`{name}` must be a mask of {n} rows, got shape {array.shape}.")
+            raise InputError(
+                f"`{name}` must be a mask of {counted(n, 'row')}, got shape {array.shape}."
+            )
         return array
     if array.size and _is_mask(array, n):
         return np.asarray(array.astype(bool))
@@ -117,7 +123,7 @@ def mask_of(name: str, value: np.ndarray | None, *, n: int, default: bool) -> np
     if len(np.unique(array)) < array.size:
         raise InputError(
             f"`{name}` holds the same position several times. Give each row once, or a mask of "
-            f"{n} rows."
+            f"{counted(n, 'row')}."
         )
     mask = np.zeros(n, dtype=bool)
     mask[array.astype(np.int64)] = True
@@ -140,7 +146,9 @@ def positive(name: str, value: np.ndarray | None, *, row_ids: np.ndarray, zero: 
         return np.ones(len(row_ids))
     array = read_numbers(name, value)
     if array.shape != row_ids.shape:
-        raise InputError(f"`{name}` must hold {len(row_ids)} numbers, got shape {array.shape}.")
+        raise InputError(
+            f"`{name}` must hold {counted(len(row_ids), 'number')}, got shape {array.shape}."
+        )
     bad = np.flatnonzero(~(np.isfinite(array) & (array >= 0 if zero else array > 0)))
     if len(bad):
         raise InputError(

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
 from thresher.core.ties import lowest_first
@@ -222,6 +223,6 @@ class _Batch:
 def _check_number(available: int, asked: int) -> None:
     if asked > available:
         raise InputError(
-            f"{available} rows available, {asked} asked: the others are labeled, skipped, with "
-            "another annotator or not candidates. Ask for fewer."
+            f"{counted(available, 'row')} available, {asked} asked: the others are labeled, "
+            "skipped, with another annotator or not candidates. Ask for fewer."
         )

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.counted import counted, percent
+
 from ..estimates.accuracy import Estimate
 from .audit_arm import Audit
 from .learning_curve import PowerLaw, session_curve
@@ -56,11 +58,11 @@ def advise(audit: Audit, *, accuracy: Estimate | None, target: float | None) -> 
     """Weigh the criteria for the labels of a session."""
     m, task = len(audit.rows), audit.policy.task
     if m < LEAST_LABELS:
-        return Advice(False, (f"only {m} labels: too few to judge",))
+        return Advice(False, (f"only {counted(m, 'label')}: too few to judge",))
     agreement, confident = _steadiness(audit)
     reasons = [
         f"models of 90 % and of all labels agree by {agreement:.3f} (settled from {SETTLED})",
-        f"sure of {confident:.0%} of the rows (enough from {SURE:.0%})",
+        f"sure of {percent(confident)} of the rows (enough from {percent(SURE)})",
     ]
     curve = None if accuracy is None else session_curve(audit, now=accuracy)
     forecast = None if curve is None else task.loss_of(curve.at(2 * m))

@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from thresher.core.classes import class_codes, class_texts
+from thresher.core.counted import counted
 from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.missing import read_numbers, read_values
@@ -235,8 +236,8 @@ def check_budgets(budgets: Sequence[int], *, rows: int) -> None:
         raise InputError(f"`budgets` must be ascending numbers above 0, got {list(budgets)}.")
     if budgets[-1] > rows:
         raise InputError(
-            f"{rows} rows available, {budgets[-1]} asked: the largest of `budgets` exceeds the "
-            "pool that is left beside the test set."
+            f"{counted(rows, 'row')} available, {budgets[-1]} asked: the largest of `budgets` "
+            "exceeds the pool that is left beside the test set."
         )
 
 
@@ -266,11 +267,13 @@ def _rows(
     embeddings = as_embeddings(embeddings)
     labels, missing = read_values(labels, name=name)
     if len(labels) != len(embeddings) or not all(labels.shape):
-        raise InputError(f"`{name}` must hold {len(embeddings)} labels, got shape {labels.shape}.")
+        raise InputError(
+            f"`{name}` must hold {counted(len(embeddings), 'label')}, got shape {labels.shape}."
+        )
     if missing.any():
         raise InputError(
-            f"`{name}` holds NaN or other missing labels in {int(missing.sum())} places: simulate "
-            "on rows whose label is known."
+            f"`{name}` holds NaN or other missing labels in "
+            f"{counted(int(missing.sum()), 'place')}: simulate on rows whose label is known."
         )
     if names is None:
         return LabeledRows(embeddings, read_numbers(name, labels))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted, percent
 from thresher.core.errors import InputError, check_count, check_number, told
 from thresher.core.interval import Z
 from thresher.core.moved import moved_argument
@@ -272,7 +273,8 @@ def _verdict(numbers: dict[str, Any], screen: Screen, *, can_weaken: bool) -> tu
     spread = Z * np.sqrt(screen.accuracy * (1 - screen.accuracy) / n)
     if screen.accuracy - spread <= chance + WEAK:
         return "not assessable", (
-            f"the teacher is right on {screen.accuracy:.0%} of {n} rows, chance is {chance:.0%}"
+            f"the teacher is right on {percent(screen.accuracy)} of {counted(n, 'row')}, chance is "
+            f"{percent(chance)}"
         )
     change = f"margin {numbers['effect']:+.3f} [{numbers['low']:+.3f}, {numbers['high']:+.3f}]"
     if numbers["low"] >= 0:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted, percent
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.randomness import RandomState
 from thresher.core.signatures import checked
@@ -204,15 +205,15 @@ def _decide(pilots: Sequence[Pilot]) -> tuple[Policy, str]:
         if pilot.behind <= TIED and pilot.policy.schedule == best.policy.schedule
     ]
     rounds = max(pilot.rounds for pilot in pilots)
-    runs = "1 paired pilot run" if rounds == 1 else f"{rounds} paired pilot runs"
+    runs = counted(rounds, "paired pilot run")
     lost = [f"; {pilot.policy.name} {pilot.summary}" for pilot in pilots if pilot.error]
     if best.gain <= 0 or len(tied) < 2:
         return best.policy, f"{best.summary}, best of {len(ran)} in {runs}{''.join(lost)}"
     names = " + ".join(policy.name for policy in tied)
     reason = (
         f"mixed, since {runs} cannot tell these {len(tied)} of "
-        f"{len(ran)} candidates apart; the best of them, {best.policy.name}: {best.summary}"
-        f"{''.join(lost)}"
+        f"{counted(len(ran), 'candidate')} apart; the best of them, {best.policy.name}: "
+        f"{best.summary}{''.join(lost)}"
     )
     return policies.mixed(*tied, name=names), reason
 
@@ -287,5 +288,5 @@ def _screen_reason(report: AuditReport, sampled: Sampled) -> str:
         return f"unscreened: {sampled.problem}"
     harmful = [entry for entry in report.at(1.0) if entry.verdict in ("drop", "weaken")]
     found = "; ".join(f"{entry.op} → {entry.verdict} ({entry.reason})" for entry in harmful)
-    rows = f"{report.rows} rows, teacher {report.teacher_accuracy:.0%} right"
+    rows = f"{counted(report.rows, 'row')}, teacher {percent(report.teacher_accuracy)} right"
     return f"{found or 'no operation was shown harmful'} [{rows}]"

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, told
 from thresher.core.interval import Z
 from thresher.core.progress import message, track
@@ -119,7 +120,7 @@ def run_pilots(
         running = [number for number in range(len(candidates)) if number not in failed]
         means, covariance = _estimate(candidates, scores, running, learned, held_out=held_out)
         alive = _survivors([number for number in alive if number in running], means, covariance)
-        message(f"pilot round {turn + 1}: {len(alive)} candidates left")
+        message(f"pilot round {turn + 1}: {counted(len(alive), 'candidate')} left")
         if len(alive) < 2 or time.perf_counter() + spent > deadline:
             break
     halves = Z * np.sqrt(np.diag(covariance))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.classes import texts_of, without_code
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count
 from thresher.core.missing import read_values
 
@@ -60,13 +61,16 @@ def class_names(labels: Any, n: int) -> np.ndarray:
         raise InputError("`labels` are needed: an audit compares classes before and after.")
     values, missing = read_values(labels, name="labels")
     if len(values) != n:
-        raise InputError(f"There are {n} images and {len(values)} labels.")
+        raise InputError(f"There are {counted(n, 'image')} and {counted(len(values), 'label')}.")
     return texts_of(values, without_code(values, missing), name="labels")
 
 
 def _problem(classes: int, rows: np.ndarray) -> str:
     if classes < 2:
-        return f"{classes} classes with at least {LEAST_PER_CLASS} labeled rows; 2 are needed"
+        return (
+            f"{counted(classes, 'class', 'classes')} with at least {LEAST_PER_CLASS} labeled rows; "
+            "2 are needed"
+        )
     if len(rows) < 20:
-        return f"{len(rows)} labeled rows; at least 20 are needed"
+        return f"{counted(len(rows), 'labeled row')}; at least 20 are needed"
     return ""

@@ -21,6 +21,7 @@ from typing import BinaryIO
 import numpy as np
 from filelock import FileLock
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, ThresherError, check_count
 from thresher.core.files import read_json, write_json
 from thresher.core.fingerprint import fingerprint, row_keys
@@ -172,7 +173,8 @@ def cache_decoded(
     cache = open_cache(target)
     if not np.array_equal(cache.row_ids, rows.row_ids) or cache.images.shape[1:] != rows.size:
         raise InputError(
-            f"{folder} holds {len(cache)} other rows or sizes. Delete it or use another folder."
+            f"{folder} holds {counted(len(cache), 'other row')} or sizes. Delete it or use another "
+            "folder."
         )
     return cache
 
@@ -198,7 +200,9 @@ def open_cache(folder: str | os.PathLike[str]) -> ImageCache:
     images = _map(Path(folder) / "images.npy")
     whole = len(images) == len(ids) and fingerprint(packed_texts(ids)) == header["fingerprint"]
     if not whole or images.dtype != np.uint8:
-        raise InputError(f"{folder} is damaged: {len(images)} images, {len(ids)} row ids.")
+        raise InputError(
+            f"{folder} is damaged: {counted(len(images), 'image')}, {counted(len(ids), 'row id')}."
+        )
     return ImageCache(images, ids, row_keys(ids))
 
 

@@ -16,6 +16,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from thresher.core.choice import Choice, available_cpus
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, ThresherError
 
 from ..augmenter import Augmenter
@@ -113,8 +114,20 @@ def count_workers(batches: int, *, seconds: float, sending: float, cpus: int) ->
     if cpus < 2:
         return Choice("0", "no second processor is free")
     if ahead >= here:
-        return Choice("0", f"{found}: {batches} batches are loaded sooner without processes")
-    return Choice(str(cpus), f"{found}: {cpus} processes load {batches} batches sooner")
+        return Choice(
+            "0",
+            (
+                f"{found}: {counted(batches, 'batch is', 'batches are')} loaded sooner without "
+                "processes"
+            ),
+        )
+    return Choice(
+        str(cpus),
+        (
+            f"{found}: {counted(cpus, 'process', 'processes')} load "
+            f"{counted(batches, 'batch', 'batches')} sooner"
+        ),
+    )
 
 
 def load_ahead(loading: BatchLoading, tasks: Sequence[Task], workers: int) -> Iterator[LoadedBatch]:

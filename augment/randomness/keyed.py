@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.fingerprint import row_keys
 from thresher.core.numerics.hashing import STEP, mix64, mix_int
@@ -104,7 +105,10 @@ def check_keys(keys: Any, *, n: int | None = None) -> np.ndarray:
             "its own."
         )
     if n is not None and len(array) != n:
-        raise InputError(f"There are {n} images and {len(array)} row ids; give one per image.")
+        raise InputError(
+            f"There are {counted(n, 'image')} and {counted(len(array), 'row id')}; give one per "
+            "image."
+        )
     return array.astype(np.uint64, copy=False)
 
 

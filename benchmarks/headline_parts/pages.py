@@ -111,8 +111,8 @@ def _caption(cells: Sequence[Cell], name: str) -> str:
     wrong = np.mean([cell["facts"]["wrong"] for cell in found])
     return (
         f"{ABOUT[name]} {facts['own']:,} rows, {facts['copy']:,} near copies and {facts['leak']} "
-        f"leaks; {wrong:.0%} of all labels wrong; {facts['judged']:,} test rows with right labels; "
-        f"{facts['epochs']} epochs; seeds: {len(found)}."
+        f"leaks; {100 * wrong:.0f} % of all labels wrong; {facts['judged']:,} test rows with right "
+        f"labels; {facts['epochs']} epochs; seeds: {len(found)}."
     )
 
 

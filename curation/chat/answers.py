@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from thresher.core.counted import counted
+
 from ..duplicates.texts.shingles import normalized
 from ..quality.texts.check import shown
 from .order import Fault
@@ -130,10 +132,20 @@ def _echo(prompt: str, answer: str) -> list[Fault]:
         return [("repeats the prompt", "the answer is the prompt", 0.05)]
     again = said[: len(asked)] == asked and len(asked) >= ECHO_WORDS
     if again and len(asked) >= ECHO_SHARE * len(said):
-        return [("repeats the prompt", f"{len(asked)} of {len(said)} words are the prompt", 0.2)]
+        return [
+            (
+                "repeats the prompt",
+                f"{len(asked)} of {counted(len(said), 'word is', 'words are')} the prompt",
+                0.2,
+            )
+        ]
     if again:
         return [
-            ("repeats the prompt", f"the answer begins with all {len(asked)} words of it", 0.35)
+            (
+                "repeats the prompt",
+                f"the answer begins with all {counted(len(asked), 'word')} of it",
+                0.35,
+            )
         ]
     return []
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.search.graph import neighbor_graph
 
 from ..duplicates.texts.graph import text_graph
@@ -146,8 +147,9 @@ def _by_answer(plain: Plain, sound: np.ndarray) -> Links:
     if not usual:
         return links
     note = (
-        f"{sum(counts[key] for key in usual):,} rows have one of {len(usual):,} answers that stand "
-        f"under more than {MOST_PROMPTS} prompts, taken as how this set answers"
+        f"{counted(sum(counts[key] for key in usual), 'row has', 'rows have')} one of "
+        f"{counted(len(usual), 'answer')} that stand under more than "
+        f"{MOST_PROMPTS} prompts, taken as how this set answers"
     )
     return Links("answer", links.keys, links.close, (note,))
 

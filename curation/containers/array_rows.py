@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.missing import read_values, text_list
 
@@ -66,8 +67,8 @@ def _numbers(values: np.ndarray, missing: np.ndarray) -> pa.Array:
         bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
         if len(bad):
             raise InputError(
-                f"{len(bad)} of {len(matrix)} rows hold NaN or infinity, the first at position "
-                f"{bad[0]}. Fill them in or leave them out."
+                f"{len(bad)} of {counted(len(matrix), 'row holds', 'rows hold')} NaN or infinity, "
+                f"the first at position {bad[0]}. Fill them in or leave them out."
             )
     if matrix.dtype.kind == "b":
         matrix = matrix.astype(np.uint8)

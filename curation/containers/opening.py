@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from thresher.core.classes import class_key
 from thresher.core.columns import class_names, dataset_of, read_row_ids, with_column
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.fingerprint import fingerprint
 from thresher.core.loading.frames import is_arrow, is_frame, is_pandas, is_records, read_frame
@@ -144,7 +145,9 @@ def open_rows(data: Any, y: Any = None, *, label: str | None = None) -> Opened:
         return Opened(rows, label, data)
     values, _ = read_values(y, name="y")
     if values.shape != (len(rows),):
-        raise InputError(f"There are {len(rows)} rows, but labels of shape {values.shape}.")
+        raise InputError(
+            f"There are {counted(len(rows), 'row')}, but labels of shape {values.shape}."
+        )
     name = TARGET
     while name in rows.column_names:
         name = f"{name}_"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.loading.parts import to_column
 
@@ -63,7 +64,7 @@ def _as_mapping(item: Any, names: tuple[str, str]) -> dict[str, Any]:
         if not 1 <= len(item) <= 2:
             raise InputError(
                 f"An item must be an input, a pair of input and label, or a mapping; got "
-                f"{len(item)} parts."
+                f"{counted(len(item), 'part')}."
             )
         return dict(zip(names, item, strict=False))
     return {names[0]: item}

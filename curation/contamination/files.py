@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.executor import Executor
 from thresher.core.files import write_json
@@ -197,7 +198,7 @@ def _index(work: Work, benchmarks: Benchmarks | PathLike, *, n: int, keep: Path 
         loaded = BenchmarkIndex.load(benchmarks)
         if loaded.n != n:
             raise InputError(
-                f"The index {benchmarks} has sequences of {loaded.n} words; `n` is {n}."
+                f"The index {benchmarks} has sequences of {counted(loaded.n, 'word')}; `n` is {n}."
             )
         return Path(benchmarks).resolve()
     made = build_index(benchmarks, n=n, whole=WHOLE)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from thresher.core.counted import percent
 from thresher.core.errors import InputError, check_number
 from thresher.core.issues import Issues
 from thresher.core.missing import text_list
@@ -78,7 +79,7 @@ class Contamination(Shown):
             row_ids=self.row_ids[rows],
             scores=self.scores[rows],
             twins=self.train_ids[self.twin[rows]],
-            details=[f"{share:.0%} of its n-grams are in train" for share in self.share[rows]],
+            details=[f"{percent(share)} of its n-grams are in train" for share in self.share[rows]],
         )
 
     def source_issues(self) -> Issues:
@@ -90,7 +91,7 @@ class Contamination(Shown):
             scores=np.float32(1) - self.source_share[rows],
             twins=self.row_ids[self.sources[rows]],
             details=[
-                f"holds {share:.0%} of the {self.n}-word sequences of a test text"
+                f"holds {percent(share)} of the {self.n}-word sequences of a test text"
                 for share in self.source_share[rows]
             ],
         )

@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from thresher.core.classes import label_texts
+from thresher.core.counted import counted, percent
 from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.grid import exact_rows
@@ -118,8 +119,8 @@ class CoreSetComparison(Shown):
             "; to save training time alone, train on all rows for fewer epochs" if better else ""
         )
         return (
-            f"expected loss at {self.share:.0%} of the cost, by small networks on "
-            f"{self.rows:,} rows: {said}{advice}"
+            f"expected loss at {percent(self.share)} of the cost, by small networks on "
+            f"{counted(self.rows, 'row')}: {said}{advice}"
         )
 
 
@@ -187,8 +188,9 @@ def compare_coresets(
     codes = np.unique(names, return_inverse=True)[1]
     if len(codes) < LEAST or codes.max(initial=0) < 1:
         raise InputError(
-            f"A trial needs at least {LEAST} rows of two classes, got {len(codes)} rows and "
-            f"{codes.max(initial=-1) + 1} classes of two rows or more."
+            f"A trial needs at least {LEAST} rows of two classes, got "
+            f"{counted(len(codes), 'row')} and "
+            f"{counted(codes.max(initial=-1) + 1, 'class', 'classes')} of two rows or more."
         )
     rng = check_random_state(random_state)
     trial = _Trial(vectors[several], codes, epochs=epochs, rng=rng)

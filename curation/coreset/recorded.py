@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_choice
 from thresher.core.text_arrays import text_array
 
@@ -58,8 +59,9 @@ def read_difficulty(
     if missing.any():
         listed = ", ".join(wanted[missing][:_LISTED])
         raise InputError(
-            f"{int(missing.sum())} of {len(wanted)} rows are not recorded in the training "
-            f"dynamics, such as {listed}. Record a run over all rows that are to be chosen from."
+            f"{int(missing.sum())} of {counted(len(wanted), 'row is', 'rows are')} not recorded in "
+            "the training dynamics, such as "
+            f"{listed}. Record a run over all rows that are to be chosen from."
         )
     return np.asarray(values[places], dtype=np.float64)
 

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 
 from thresher.core.classes import label_texts
+from thresher.core.counted import counted, percent
 from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError, check_choice
 from thresher.core.grid import exact_rows
@@ -210,17 +211,17 @@ def _choose_method(
         return "ccs", "difficulties were given"
     rows, d = embeddings.vectors.shape
     if rows * min(rows, greedy.SHARD) * d > DEAREST:
-        return "random", f"facility location would be costly for {rows} rows"
+        return "random", f"facility location would be costly for {counted(rows, 'row')}"
     if probe is None:
         return "facility_location", "cheap for this many rows"
     trial = Trial(exact_rows(embeddings.vectors), classes, rng=rng)
     told = float((probe().argmax(axis=1) == classes).mean())
     told = told if told >= KNOWS_CLASSES else max(told, trial.accuracy())
-    text = f"a probe on the embeddings tells {told:.0%} of the rows' classes"
+    text = f"a probe on the embeddings tells {percent(told)} of the rows' classes"
     if told < KNOWS_CLASSES:
         return "random", f"{text}, too few to trust their geometry"
     best, reached = trial.best(n / rows, demand=_demand(probe))
-    tried = ", ".join(f"{name} {accuracy:.1%}" for name, accuracy in reached.items())
+    tried = ", ".join(f"{name} {percent(accuracy, digits=1)}" for name, accuracy in reached.items())
     return best, f"{text}; fitted to core sets of {len(trial.rows):,} of them: {tried}"
 
 
@@ -259,7 +260,7 @@ def _check_scores(scores: np.ndarray, total: int) -> np.ndarray:
     hardness = np.asarray(scores, dtype=np.float64)
     if hardness.shape != (total,) or not np.isfinite(hardness).all():
         raise InputError(
-            f"`scores` must be {total} finite numbers, got shape {hardness.shape} with "
+            f"`scores` must be {counted(total, 'finite number')}, got shape {hardness.shape} with "
             f"{int((~np.isfinite(hardness)).sum())} NaN or infinite values."
         )
     return hardness

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_number
 
 # Rows of a first choice beyond what the budget holds on average: chosen rows may be short.
@@ -19,8 +20,9 @@ def checked_counts(counts: np.ndarray | None, total: int) -> np.ndarray | None:
     found = np.asarray(counts)
     if found.shape != (total,) or found.dtype.kind not in "iu" or (found < 0).any():
         raise InputError(
-            f"`token_counts` must be {total} whole numbers of at least 0, got {found.dtype} of "
-            f"shape {found.shape}; `TokenCounter.of(tokenizer).count(texts)` gives them."
+            f"`token_counts` must be {counted(total, 'whole number')} of at least 0, got "
+            f"{found.dtype} of shape "
+            f"{found.shape}; `TokenCounter.of(tokenizer).count(texts)` gives them."
         )
     return found.astype(np.int64)
 

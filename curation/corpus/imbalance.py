@@ -22,8 +22,8 @@ def imbalance_issues(codes: np.ndarray, classes: tuple[str, ...]) -> tuple[list[
     even = 1 / len(classes)
     effective = effective_classes(counts)
     sentence = (
-        f"{len(classes)} classes of {counts.min():,} to {counts.max():,} rows; as balanced as "
-        f"{effective:.1f} equal ones"
+        f"{counted(len(classes), 'class', 'classes')} of {counts.min():,} to "
+        f"{counted(counts.max(), 'row')}; as balanced as {effective:.1f} equal ones"
     )
     issues = []
     rare = np.flatnonzero(shares < RARE * even)
@@ -60,7 +60,11 @@ def effective_classes(counts: np.ndarray) -> float:
 def _named(which: np.ndarray, counts: np.ndarray, classes: tuple[str, ...]) -> str:
     order = which[np.argsort(counts[which], kind="stable")]
     named = [f"{classes[code]!r} has {counted(int(counts[code]), 'row')}" for code in order[:SHOWN]]
-    more = f" and {len(order) - SHOWN} more classes" if len(order) > SHOWN else ""
+    more = (
+        f" and {counted(len(order) - SHOWN, 'more class', 'more classes')}"
+        if len(order) > SHOWN
+        else ""
+    )
     return ", ".join(named) + more
 
 

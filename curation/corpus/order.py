@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from thresher.core.counted import percent
 from thresher.core.randomness import check_random_state
 from thresher.core.ties import first_highest
 
@@ -33,7 +34,10 @@ def sorted_labels(codes: np.ndarray) -> tuple[list[CorpusIssue], str]:
     chance = float((shares**2).sum())
     equal = float((known[1:] == known[:-1]).mean())
     excess = (equal - chance) / max(1 - chance, 1e-9)
-    sentence = f"neighbors share their label in {equal:.1%} of the places, {chance:.1%} by chance"
+    sentence = (
+        f"neighbors share their label in {percent(equal, digits=1)} of the places, "
+        f"{percent(chance, digits=1)} by chance"
+    )
     if excess < LEAST_SORTED:
         return [], sentence
     message = (

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from thresher.core.counted import counted, percent
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
 from thresher.core.issues import Issues
@@ -130,7 +131,8 @@ class Checks:
             raise InputError("The step 'contamination' compares texts: name the text column.")
         if self.pred_probs is not None and len(self.pred_probs) != len(self.rows):
             raise InputError(
-                f"There are {len(self.rows)} rows, but {len(self.pred_probs)} rows of `pred_probs`."
+                f"There are {counted(len(self.rows), 'row')}, but "
+                f"{counted(len(self.pred_probs), 'row')} of `pred_probs`."
             )
 
     def _exact(self) -> Issues:
@@ -190,7 +192,7 @@ class Checks:
         self._redundant |= found.leaks
         self.found["leakage"] = found
         self.methods["leakage"] = (
-            f"{closeness}, between rows of different splits: {found.pair_count:,} pairs. "
+            f"{closeness}, between rows of different splits: {counted(found.pair_count, 'pair')}. "
             f"{describe_search(self.graph)}"
         )
         return found.to_issues()
@@ -211,9 +213,10 @@ class Checks:
         self.found["contamination"] = found
         self._redundant[train[found.sources >= 0]] = True
         how = (
-            f"{found.contaminated.sum():,} of the {len(benchmark):,} texts of the benchmark have "
-            f"{found.threshold:.0%} of their {found.n}-word sequences or more in training texts. "
-            "Dropping those that are named leaves none"
+            f"{found.contaminated.sum():,} of the {counted(len(benchmark), 'text')} of the "
+            "benchmark have "
+            f"{percent(found.threshold)} of their {found.n}-word sequences or more in training "
+            "texts. Dropping those that are named leaves none"
         )
         between = self.methods.get("leakage")
         self.methods["leakage"] = how if between is None else f"{between}. {how}"

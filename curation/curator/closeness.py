@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from thresher.core.counted import counted
 from thresher.core.neighbors import NeighborGraph
 
 from .encoding import Encoded
@@ -103,5 +104,5 @@ def describe_search(graph: NeighborGraph) -> str:
     recall = graph.recall
     return (
         f"{graph.method}; measured recall {recall.estimate:.4f} (95 % interval {recall.low:.4f} to "
-        f"{recall.high:.4f}, {recall.sampled_rows} rows searched exhaustively)"
+        f"{recall.high:.4f}, {counted(recall.sampled_rows, 'row')} searched exhaustively)"
     )

@@ -53,7 +53,8 @@ def choose_rows(checks: Checks, manifest: Manifest) -> Issues:
         "coreset",
         row_ids=rows.ids[staying[left]],
         scores=np.zeros(len(left)),
-        details=[f"not among the {len(chosen):,} rows chosen by {chosen.method}"] * len(left),
+        details=[(f"not among the {counted(len(chosen), 'row')} chosen by {chosen.method}")]
+        * len(left),
     )
 
 
@@ -97,4 +98,4 @@ def _spent(size: dict[str, Any], chosen: CoreSet) -> str:
     if "token_counts" not in size:
         return ""
     counts = size["token_counts"]
-    return f"; {counts[chosen.positions].sum():,} of {counts.sum():,} tokens"
+    return f"; {counts[chosen.positions].sum():,} of {counted(counts.sum(), 'token')}"

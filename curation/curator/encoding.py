@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.columns import read_features, take_rows
+from thresher.core.counted import counted
 from thresher.core.embeddings import Embeddings
 from thresher.core.encoders import embed, get_encoder
 from thresher.core.encoders.embedding import automatic
@@ -141,7 +142,9 @@ def own_vectors(rows: Rows, given: Embeddings | np.ndarray, *, known: Embeddings
         warn_of_one_direction(np.asarray(given))
         new = Embeddings.from_vectors(given, row_ids=ids)
     else:
-        raise InputError(f"There are {len(ids)} rows, but {len(given)} embeddings.")
+        raise InputError(
+            f"There are {counted(len(ids), 'row')}, but {counted(len(given), 'embedding')}."
+        )
     if known is not None:
         vectors = np.concatenate([known.vectors, new.vectors])
         new = Embeddings(rows.ids, vectors, new.encoder, new.fingerprint)
@@ -155,7 +158,7 @@ def _by_row_id(given: Embeddings, ids: np.ndarray) -> Embeddings:
     if not found.all():
         lost = ids[~found]
         raise InputError(
-            f"{len(lost)} of {len(ids)} rows have no vector in `embeddings`, such as "
-            f"{', '.join(lost[:5])}."
+            f"{len(lost)} of {counted(len(ids), 'row has', 'rows have')} no vector in "
+            f"`embeddings`, such as {', '.join(lost[:5])}."
         )
     return given.take(order[places])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from thresher import __version__
+from thresher.core.counted import counted
 from thresher.core.fingerprint import fingerprint
 from thresher.core.text_arrays import packed_texts
 
@@ -26,6 +27,6 @@ def header_of(checks: Checks, *, random_state: int) -> dict[str, Any]:
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options as a header holds them: of texts and tables their number of rows."""
     return {
-        name: value if isinstance(value, (str, int, float)) else f"{len(value)} rows"
+        name: value if isinstance(value, (str, int, float)) else counted(len(value), "row")
         for name, value in options.items()
     }

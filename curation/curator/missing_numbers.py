@@ -10,6 +10,7 @@ import numpy as np
 
 from thresher.core.arrow_kinds import is_list
 from thresher.core.columns import read_column
+from thresher.core.counted import counted
 
 from .rows import Rows
 
@@ -37,8 +38,10 @@ def describe_missing(rows: Rows, lacking: np.ndarray) -> str:
     """Say in how many rows which columns are missing, most often missing first."""
     counts = np.isnan(rows.values()).sum(axis=0)
     order = np.argsort(-counts, kind="stable")
-    names = [f"{rows.columns[at]!r} in {counts[at]:,} rows" for at in order[:5] if counts[at]]
+    names = [
+        f"{rows.columns[at]!r} in {counted(counts[at], 'row')}" for at in order[:5] if counts[at]
+    ]
     return (
-        f"numbers are missing: {', '.join(names)}; the {lacking.sum():,} rows that lack some are "
-        "near to no other, and judged as if these were at the median"
+        f"numbers are missing: {', '.join(names)}; the {counted(lacking.sum(), 'row')} that lack "
+        "some are near to no other, and judged as if these were at the median"
     )

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from thresher.core.classes import label_texts
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.issues import Issue, Issues
 from thresher.core.manifest import Manifest
@@ -82,7 +83,9 @@ def decide(
     if splits is not None:
         split_of = id_texts("splits", splits, unnamed=True)
     if len(split_of) != len(ids):
-        raise InputError(f"There are {len(ids)} rows, but {len(split_of)} splits.")
+        raise InputError(
+            f"There are {counted(len(ids), 'row')}, but {counted(len(split_of), 'split')}."
+        )
     label_of = _texts(labels, len(ids))
     row_of = {row_id: at for at, row_id in enumerate(ids.tolist())}
     if len(row_of) != len(ids):

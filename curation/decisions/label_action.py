@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from thresher.core.choice import Choice
+from thresher.core.counted import percent
 from thresher.core.interval import wilson_interval
 
 from ..labels import LabelIssues
@@ -38,17 +39,22 @@ def choose_label_action(found: LabelIssues) -> Choice:
         return Choice("review", f"there may be {few} wrong labels at all")
     accuracy, low = evidence_accuracy(found)
     if accuracy < FAIR_ACCURACY:
-        why = f"the evidence is right on only {accuracy:.0%} of the rightly labeled rows, so that "
+        why = (
+            f"the evidence is right on only {percent(accuracy)} of the rightly labeled rows, so "
+            "that "
+        )
         why += "hard rows look wrong too: give vectors of a better encoder, or probabilities"
         return Choice("review", why)
     if low < SURE_ACCURACY:
-        why = f"the evidence may be right on only {low:.0%} of the rightly labeled rows"
+        why = f"the evidence may be right on only {percent(low)} of the rightly labeled rows"
         return Choice("review", why)
     least = found.least_precision
     if least < SURE_PRECISION:
-        why = f"it is only sure that {least:.0%} of the flags are right"
+        why = f"it is only sure that {percent(least)} of the flags are right"
         return Choice("review", f"{why}: look at 50 rows to know more")
-    why = f"the share of wrong labels is {rate}, and at least {least:.0%} of the flags are right"
+    why = (
+        f"the share of wrong labels is {rate}, and at least {percent(least)} of the flags are right"
+    )
     return Choice("drop", why)
 
 

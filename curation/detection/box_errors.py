@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.counted import percent
 from thresher.core.detection.detection_set import DetectionSet
 from thresher.core.detection.predictions import Predictions
 from thresher.core.issues import Issues
@@ -70,7 +71,7 @@ class BoxErrors(ShownRows):
         """Return what is wrong with a chance of at least `threshold`, as the check ``label``."""
         at = np.flatnonzero(self.chances >= threshold)
         said = [
-            f"{WORDS[self.kinds[place]]}, {min(self.chances[place], 0.99):.0%} likely"
+            f"{WORDS[self.kinds[place]]}, {percent(min(self.chances[place], 0.99))} likely"
             for place in at.tolist()
         ]
         issues = Issues.from_columns(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.detection.detection_set import DetectionSet
 from thresher.core.errors import InputError, check_number
 from thresher.core.shown import Shown
@@ -122,7 +123,7 @@ def fuse_boxes(
 def _weights(weights: np.ndarray | Sequence[float] | None, count: int) -> np.ndarray:
     given = np.ones(count) if weights is None else np.asarray(weights, np.float64)
     if given.shape != (count,) or not (np.isfinite(given) & (given > 0)).all():
-        raise InputError(f"`weights` must be {count} numbers above 0, one for each set.")
+        raise InputError(f"`weights` must be {counted(count, 'number')} above 0, one for each set.")
     return given
 
 

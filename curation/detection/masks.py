@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.counted import percent
 from thresher.core.detection.detection_set import DetectionSet
 from thresher.core.detection.rle import Rle
 from thresher.core.detection.segments import Segment, bounds_of
@@ -72,7 +73,7 @@ def find_mask_issues(dataset: DetectionSet, *, other: DetectionSet | None = None
     ...     '"segmentation": [[0, 0, 9, 0, 9, 9]]}], "categories": [{"id": 3, "name": "cat"}]}'
     ... )
     >>> [issue.detail for issue in find_mask_issues(load_detection_set("cats.json"))]
-    ['the outline spans 0 0 9 9, and the box overlaps that by 5%']
+    ['the outline spans 0 0 9 9, and the box overlaps that by 5 %']
     """
     found: list[Issue] = []
     for box in track(range(len(dataset.boxes)), description="look at outlines"):
@@ -104,12 +105,15 @@ def _faults(dataset: DetectionSet, box: int, segment: Segment) -> Iterator[tuple
     overlap = float(intersection_over_union(bounds[None], dataset.boxes[[box]])[0, 0])
     if overlap < BOUNDS and np.isfinite(dataset.boxes[box]).all():
         spans = " ".join(f"{one:g}" for one in np.round(bounds, 1))
-        yield overlap / 2, f"the outline spans {spans}, and the box overlaps that by {overlap:.0%}"
+        yield (
+            overlap / 2,
+            f"the outline spans {spans}, and the box overlaps that by {percent(overlap)}",
+        )
     islands, holes = _small_parts(piece.mask), _small_parts(~piece.mask, inside=True, area=area)
     for many, name in ((islands, "island"), (holes, "hole")):
         if many:
             plural = "s" if many > 1 else ""
-            yield 0.4, f"{many} tiny {name}{plural} of less than {TINY:.0%} of the object"
+            yield 0.4, f"{many} tiny {name}{plural} of less than {percent(TINY)} of the object"
 
 
 def drawn(segment: Segment) -> Piece:
@@ -211,7 +215,7 @@ def _opinions(
             said = f"the same outline is a {theirs!r} in the second opinion"
             yield Issue(row, "label", 1 - both, suggested=theirs, detail=said)
         elif both is not None and both < UNLIKE:
-            said = f"the second opinion draws the outline otherwise: {both:.0%} of it agree"
+            said = f"the second opinion draws the outline otherwise: {percent(both)} of it agree"
             yield Issue(row, "label", both, detail=said)
 
 

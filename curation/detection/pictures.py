@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.detection.detection_set import DetectionSet
 from thresher.core.detection.image_files import images_below, read_frame
 from thresher.core.issues import Issues
@@ -35,7 +36,9 @@ def find_file_issues(dataset: DetectionSet) -> tuple[Issues, list[str]]:
         if there[at]:
             stated = (int(dataset.sizes[at, 0]), int(dataset.sizes[at, 1]))
             said = _against_file(file, stated, yolo=_is_yolo(dataset)) if of_image[at] else ""
-            said = said or (f"its file is listed {times[file]} times" if times[file] > 1 else "")
+            said = said or (
+                f"its file is listed {counted(times[file], 'time')}" if times[file] > 1 else ""
+            )
         if said:
             rows.append((row_id, 0.1 if there[at] else 0.0, said))
     issues = Issues.from_columns(
@@ -83,5 +86,6 @@ def _unlisted(dataset: DetectionSet, there: np.ndarray) -> list[str]:
     if not extra:
         return []
     return [
-        f"{len(extra):,} image files are not in the annotations, such as {Path(extra[0]).name!r}"
+        f"{counted(len(extra), 'image file is', 'image files are')} not in the annotations, such "
+        f"as {Path(extra[0]).name!r}"
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.counted import counted, percent
 from thresher.core.detection.detection_set import DetectionSet
 from thresher.core.issues import Issues
 
@@ -37,8 +38,8 @@ class CoveredClass:
     def said(self) -> str:
         """Return it as a sentence."""
         return (
-            f"{self.share:.0%} of the {self.boxes:,} boxes of {self.name!r} lie on a box of "
-            f"{self.by!r}: are these two names of one class?"
+            f"{percent(self.share)} of the {counted(self.boxes, 'box', 'boxes')} of {self.name!r} "
+            f"lie on a box of {self.by!r}: are these two names of one class?"
         )
 
 

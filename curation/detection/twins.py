@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.detection.detection_set import DetectionSet
 from thresher.core.images import UnreadableImage, decode_image
 from thresher.core.issues import Issue, Issues
@@ -60,12 +61,19 @@ def _judged(dataset: DetectionSet, first: int, second: int, likeness: float) -> 
         kept, other = second, first
     unlike = box_differences(dataset, kept, other)
     row, twin = str(dataset.row_ids[other]), str(dataset.row_ids[kept])
-    same = "the same boxes" if not unlike else f"{unlike} boxes that the other has not"
+    same = (
+        "the same boxes"
+        if not unlike
+        else (f"{counted(unlike, 'box', 'boxes')} that the other has not")
+    )
     if ranks[0] != ranks[1]:
         said = f"shows what an image of {dataset.splits[kept]!r} shows, with {same}"
         return Issue(row, "leakage", 1 - likeness, twin, None, said)
     if unlike:
-        said = f"shows what {twin!r} shows, and {unlike} of their boxes differ"
+        said = (
+            f"shows what {twin!r} shows, and "
+            f"{counted(unlike, 'of their boxes differs', 'of their boxes differ')}"
+        )
         return Issue(row, "conflict", 1 - likeness, twin, None, said)
     check = "exact_duplicate" if likeness >= 1 else "near_duplicate"
     return Issue(row, check, 1 - min(likeness, 1.0), twin, None, f"shows what {twin!r} shows")

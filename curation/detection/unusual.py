@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.detection.detection_set import DetectionSet
 from thresher.core.issues import Issues
 
@@ -38,7 +39,7 @@ def find_unusual_boxes(dataset: DetectionSet) -> Issues:
         images, counts = np.unique(dataset.image_of[mine], return_counts=True)
         for at, far in _beyond(np.sqrt(counts)):
             if far > 0:
-                said = f"{counts[at]:,} boxes of {name!r} in one image"
+                said = f"{counted(counts[at], 'box', 'boxes')} of {name!r} in one image"
                 _note(rows, str(dataset.row_ids[images[at]]), far, said)
     return Issues.concat(
         [

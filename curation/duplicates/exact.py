@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thresher.core.classes import label_texts
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.issues import Issues
 from thresher.core.missing import id_texts, read_numbers, read_values
@@ -188,7 +189,9 @@ def _ranks(ids: np.ndarray, splits: np.ndarray | None, priority: np.ndarray | No
     n = len(ids)
     importance = np.zeros(n) if priority is None else np.asarray(priority, float)
     if np.isnan(importance).any():
-        raise InputError(f"`priority` holds NaN in {int(np.isnan(importance).sum())} of {n} rows.")
+        raise InputError(
+            f"`priority` holds NaN in {int(np.isnan(importance).sum())} of {counted(n, 'row')}."
+        )
     split = np.full(n, len(PROTECTED_FIRST))
     if splits is not None:
         for place, name in enumerate(PROTECTED_FIRST):

@@ -30,6 +30,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_number
 from thresher.core.missing import text_list
 from thresher.core.shown import Shown
@@ -98,7 +99,10 @@ class RecordMatches(Shown):
         if not self.matched.any():
             return "no pair is a match"
         if len(self) < FEWEST_PAIRS:
-            return f"only {len(self)} pairs are each other's closest, {FEWEST_PAIRS} or more tell"
+            return (
+                f"only {counted(len(self), 'pair is', 'pairs are')} each other's closest, "
+                f"{FEWEST_PAIRS} or more tell"
+            )
         if self.probability.mean() < MOSTLY and self._mean() < SURE:
             return (
                 "fewer than half of the closest pairs are likely right, and then fewer matches "
@@ -167,8 +171,8 @@ def match_records(
         worded = sum(any(map(str.isalnum, text)) for text in texts)
         if worded < FEWEST:
             raise InputError(
-                f"`{side}` has {worded} records with a word, matching needs {FEWEST} or more: the "
-                "chance of mistakes is learnt from the records themselves."
+                f"`{side}` has {counted(worded, 'record')} with a word, matching needs {FEWEST} or "
+                "more: the chance of mistakes is learnt from the records themselves."
             )
     ours, theirs = _weighted(left, right)
     best = closest(ours, theirs), closest(theirs, ours)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.classes import label_texts
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.missing import read_numbers
 from thresher.core.neighbors import NeighborGraph
@@ -110,7 +111,9 @@ def checked_rows(name: str, values: np.ndarray | None, rows: int, kind: type) ->
     if numbers.shape != (rows,):
         raise InputError(f"`{name}` must have shape ({rows},), got {numbers.shape}.")
     if np.isnan(numbers).any():
-        raise InputError(f"`{name}` holds NaN in {int(np.isnan(numbers).sum())} of {rows} rows.")
+        raise InputError(
+            f"`{name}` holds NaN in {int(np.isnan(numbers).sum())} of {counted(rows, 'row')}."
+        )
     array: np.ndarray = numbers.astype(kind)
     return array
 

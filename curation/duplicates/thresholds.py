@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from thresher.core.counted import counted, percent
 from thresher.core.embeddings import Embeddings, unit_length
 from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.randomness import RandomState, check_random_state
@@ -124,7 +125,7 @@ def suggest_threshold(
     if len(values) != len(embeddings) or len(embeddings) < 2 * NEIGHBORS:
         raise InputError(
             f"A threshold needs the values of all embedded rows, {2 * NEIGHBORS} or more: got "
-            f"{len(values)} values and {len(embeddings)} embeddings."
+            f"{counted(len(values), 'value')} and {counted(len(embeddings), 'embedding')}."
         )
     rng = check_random_state(random_state)
     edited = edit_similarities(values, embeddings, encode=encode, kind=kind, rng=rng, mirror=mirror)
@@ -151,7 +152,7 @@ def _counted(
     precision = 1 - float(chance_by_families(scores[:, 0], scores[:, 1], level)[0]) / found
     if not suggested.reached or precision >= target:
         return suggested
-    why = f"; counting these, about {precision:.0%} of the rows found have a true duplicate"
+    why = f"; counting these, about {percent(precision)} of the rows found have a true duplicate"
     return replace(suggested, reached=False, reason=suggested.reason + why)
 
 
@@ -240,9 +241,9 @@ def suggestion(
         look_alikes=float(chance[choice]),
         set_aside=float(set_aside[choice]),
         reached=bool(precision[choice] >= target_precision),
-        reason=f"{threshold:g} {how}: {recall:.0%} of planted edits are at least this "
-        f"similar, and {chance[choice]:.2%} of rows to a mere look-alike; "
-        f"{set_aside[choice]:.1%} of rows are taken to have a true duplicate",
+        reason=f"{threshold:g} {how}: {percent(recall)} of planted edits are at least this "
+        f"similar, and {percent(chance[choice], digits=2)} of rows to a mere look-alike; "
+        f"{percent(set_aside[choice], digits=1)} of rows are taken to have a true duplicate",
     )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from thresher.core.answer_table import AnswerTable
 from thresher.core.classes import class_key
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.missing import read_values, whole_numbers
 from thresher.core.numerics.softmax import softmax
@@ -80,7 +81,10 @@ def _from_array(
         )
     known = np.arange(len(votes)).astype(str) if row_ids is None else row_ids
     if len(known) != len(votes):
-        raise InputError(f"There are {len(known)} rows, but {len(votes)} rows of `annotations`.")
+        raise InputError(
+            f"There are {counted(len(known), 'row')}, but "
+            f"{counted(len(votes), 'row')} of `annotations`."
+        )
     labels, given = _given(votes, classes)
     rows, people = np.nonzero(given)
     names = np.arange(votes.shape[1]).astype(str)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.text_arrays import text_array
 
@@ -117,7 +118,10 @@ def calibrate(issues: Found, rows: np.ndarray, is_error: np.ndarray) -> Found:
     positions = _positions(issues, rows)
     wrong = np.asarray(is_error).astype(bool)
     if wrong.shape != positions.shape:
-        raise InputError(f"There are {len(positions)} audited rows, but {wrong.size} answers.")
+        raise InputError(
+            f"There are {counted(len(positions), 'audited row')}, but "
+            f"{counted(wrong.size, 'answer')}."
+        )
     before = DOUBT if issues.doubt is None else issues.doubt
     log_odds = stated_log_odds(issues.scores)
     line, covariance = fit_curve(log_odds[positions], wrong, before)
@@ -146,7 +150,7 @@ def calibrate(issues: Found, rows: np.ndarray, is_error: np.ndarray) -> Found:
         least_precision=least,
         doubt=doubt,
         none_wrong=none_wrong,
-        method=f"{issues.method}; calibrated on {len(positions)} audited rows",
+        method=f"{issues.method}; calibrated on {counted(len(positions), 'audited row')}",
     )
 
 

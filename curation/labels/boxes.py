@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_number
 from thresher.core.missing import read_values
 from thresher.core.signatures import checked
@@ -82,7 +83,10 @@ def find_box_issues(
     check_number("likely", likely, low=0, high=1)
     ids = read_row_ids(row_ids, None, len(targets))
     if len(predictions) != len(targets):
-        raise InputError(f"There are {len(targets)} images, but {len(predictions)} predictions.")
+        raise InputError(
+            f"There are {counted(len(targets), 'image')}, but "
+            f"{counted(len(predictions), 'prediction')}."
+        )
     names = ids.tolist()
     labeled = [_read(one, names[i], "target") for i, one in enumerate(targets)]
     predicted = [_read(one, names[i], "prediction") for i, one in enumerate(predictions)]
@@ -124,8 +128,8 @@ def _read(mapping: Mapping[str, Any], row_id: str, what: str) -> Boxes:
         scores = check_unit_range(f"scores of image {row_id}", np.asarray(mapping["scores"]))
     if corners.shape != (len(labels), 4) or scores.shape != (len(labels),):
         raise InputError(
-            f"The {what} of image {row_id!r} has {len(labels)} labels, but boxes of shape "
-            f"{corners.shape} and {scores.size} scores."
+            f"The {what} of image {row_id!r} has {counted(len(labels), 'label')}, but boxes of "
+            f"shape {corners.shape} and {counted(scores.size, 'score')}."
         )
     if not np.isfinite(corners).all():
         raise InputError(f"The {what} of image {row_id!r} has a box that is not finite.")
@@ -167,8 +171,9 @@ def _check_sizes(labeled: list[Boxes], predicted: list[Boxes], ids: np.ndarray) 
     with_area = np.concatenate([_has_area(boxes) for boxes in labeled] or [np.zeros(0, bool)])
     if len(with_area) and with_area.mean() < 0.5:
         raise InputError(
-            f"{(~with_area).sum()} of {len(with_area)} labeled boxes have no area. Boxes are x1, "
-            "y1, x2, y2; turn width and height into the second corner."
+            f"{(~with_area).sum()} of "
+            f"{counted(len(with_area), 'labeled box has', 'labeled boxes have')} no area. Boxes "
+            "are x1, y1, x2, y2; turn width and height into the second corner."
         )
 
 

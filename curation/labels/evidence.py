@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError
 from thresher.core.neighbors import NeighborGraph
@@ -75,7 +76,10 @@ def check_evidence(
     if method == "confident" and not (has_probs or has_vectors):
         raise InputError("The method 'confident' needs `pred_probs` or `embeddings`.")
     if graph is not None and len(graph) != len(inputs.labels):
-        raise InputError(f"There are {len(inputs.labels)} labels, but {len(graph)} graph rows.")
+        raise InputError(
+            f"There are {counted(len(inputs.labels), 'label')}, but "
+            f"{counted(len(graph), 'graph row')}."
+        )
 
 
 def _affordable(inputs: LabelInputs, graph: NeighborGraph | None) -> tuple[str, ...]:

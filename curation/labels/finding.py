@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import check_choice
 from thresher.core.interval import wilson_interval
@@ -195,7 +196,7 @@ def _by_answers(inputs: LabelInputs, evidence: Evidence | None, judged: np.ndarr
     scores = np.ones(len(judged))
     scores[rows] = posterior[rows, inputs.labels[rows]]
     people = int(answers.annotators.max(initial=-1)) + 1
-    how = f"{len(codes)} answers of {people} annotators"
+    how = f"{counted(len(codes), 'answer')} of {counted(people, 'annotator')}"
     how += f" and {evidence.how}" if evidence is not None else ""
     suggested = first_highest(posterior)
     other = suggested[rows] != inputs.labels[rows]

@@ -16,6 +16,7 @@ from thresher.core.classes import (
     texts_of,
     without_code,
 )
+from thresher.core.counted import counted
 from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError
 from thresher.core.matrices import as_matrix
@@ -69,7 +70,9 @@ def read_inputs(
         ids = answers.row_ids
     assert ids is not None  # there are labels or annotations, and each has ids
     if embeddings is not None and len(embeddings) != len(ids):
-        raise InputError(f"There are {len(ids)} labels, but {len(embeddings)} embeddings.")
+        raise InputError(
+            f"There are {counted(len(ids), 'label')}, but {counted(len(embeddings), 'embedding')}."
+        )
     probs = _read_probs(pred_probs, len(ids))
     codes, answers, answer_codes, names = _encode_both(
         labels, answers, classes=classes, width=probs[0].shape[1] if probs else 0, n=len(ids)
@@ -77,8 +80,9 @@ def read_inputs(
     for array in probs:
         if array.shape[1] != len(names):
             raise InputError(
-                f"`pred_probs` has {array.shape[1]} columns, but there are {len(names)} classes. "
-                "Give `classes` in the order of the columns."
+                f"`pred_probs` has {counted(array.shape[1], 'column')}, but there are "
+                f"{counted(len(names), 'class', 'classes')}. Give `classes` in the order of the "
+                "columns."
             )
     vectors = None if embeddings is None else embeddings.vectors
     return LabelInputs(ids, codes, names, vectors, probs, answers, answer_codes)
@@ -95,7 +99,7 @@ def _row_ids(
     if row_ids is not None:
         ids = id_texts("row_ids", row_ids)
         if n is not None and len(ids) != n:
-            raise InputError(f"There are {n} labels, but {len(ids)} row ids.")
+            raise InputError(f"There are {counted(n, 'label')}, but {counted(len(ids), 'row id')}.")
         if len(np.unique(ids)) != len(ids):
             raise InputError("`row_ids` must be unique.")
         return ids
@@ -220,7 +224,8 @@ def _by_code(
     needed = max(needed, int(codes.max(initial=-1)) + 1)
     if classes is not None and needed > len(classes):
         raise InputError(
-            f"The labels go up to code {needed - 1}, but `classes` has {len(classes)} names."
+            f"The labels go up to code {needed - 1}, but `classes` has "
+            f"{counted(len(classes), 'name')}."
         )
     return codes, tuple(map(str, range(needed))) if classes is None else classes
 

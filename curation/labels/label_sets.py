@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.classes import class_codes, class_text, class_texts
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.matrices import as_matrix
 from thresher.core.missing import is_missing, read_values, whole_numbers
@@ -85,7 +86,10 @@ def _read_indicators(
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     names = tuple(map(str, classes if classes is not None else range(labels.shape[1])))
     if len(names) != labels.shape[1]:
-        raise InputError(f"`labels` has {labels.shape[1]} columns, `classes` {len(names)} names.")
+        raise InputError(
+            f"`labels` has {counted(labels.shape[1], 'column')}, `classes` "
+            f"{counted(len(names), 'name')}."
+        )
     values, missing = read_values(labels, name="labels")
     if values.dtype.kind == "O" and not missing.all():
         values = np.where(missing, np.nan, values).astype(np.float64)

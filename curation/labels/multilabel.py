@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError, check_choice
 from thresher.core.matrices import as_matrix
@@ -95,7 +96,9 @@ def find_multilabel_issues(
     if embeddings is not None:
         embeddings = as_embeddings(embeddings, numbers=True)
     if embeddings is not None and len(embeddings) != n:
-        raise InputError(f"There are {n} labels, but {len(embeddings)} embeddings.")
+        raise InputError(
+            f"There are {counted(n, 'label')}, but {counted(len(embeddings), 'embedding')}."
+        )
     if probs is None and embeddings is None:
         raise InputError("Give `pred_probs` or `embeddings` to judge the labels by.")
     inputs = [
@@ -147,7 +150,7 @@ def _together(
         row_ids=_cell_ids(ids, names),
         labels=labels.ravel(),
         classes=STATES,
-        how=f"{shape[1]} classes; {how}",
+        how=f"{counted(shape[1], 'class', 'classes')}; {how}",
     )
     table = cells.scores.reshape(shape)
     rates = [_rate(table[judged[:, k], k], cells) for k in range(shape[1])]
@@ -199,7 +202,7 @@ def _confident(
         threshold=0.5,
         noise_rate=NoiseRate(*whole),
         expected_precision=None,
-        method=f"{len(found)} classes; {found[0].method}",
+        method=f"{counted(len(found), 'class', 'classes')}; {found[0].method}",
     )
     return _issues(cells, ids, names, scores=moving_average(scores), rates=rates)
 

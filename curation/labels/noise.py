@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from thresher.core.counted import percent
+
 # A range that is wider than this is given alone.
 WIDE = 0.2
 
@@ -29,5 +31,8 @@ class NoiseRate:
 
     def __str__(self) -> str:
         if not self.known:
-            return f"not known, between {self.low:.0%} and {self.high:.0%}"
-        return f"{self.estimate:.1%} ({self.low:.1%} to {self.high:.1%})"
+            return f"not known, between {percent(self.low)} and {percent(self.high)}"
+        return (
+            f"{percent(self.estimate, digits=1)} ({percent(self.low, digits=1)} to "
+            f"{percent(self.high, digits=1)})"
+        )

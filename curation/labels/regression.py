@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.embeddings import Embeddings, as_embeddings
 from thresher.core.errors import InputError, check_choice
 from thresher.core.matrices import LARGEST, check_computable
@@ -102,7 +103,10 @@ def find_regression_issues(
         predicted, how = _read_predictions(predictions, len(y))
     elif embeddings is not None:
         if len(embeddings) != len(y):
-            raise InputError(f"There are {len(y)} targets, but {len(embeddings)} embeddings.")
+            raise InputError(
+                f"There are {counted(len(y), 'target')}, but "
+                f"{counted(len(embeddings), 'embedding')}."
+            )
         predicted, how = predict_targets(embeddings, y, random_state=random_state)
     else:
         raise InputError("Give `predictions` or `embeddings` to judge the targets by.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from thresher.core.counted import percent
 from thresher.core.embeddings import Embeddings
 from thresher.core.randomness import RandomState
 
@@ -42,7 +43,7 @@ def predict_targets(
     precisions = [1 / (float(np.median(np.abs(part - y))) + spread) ** 2 for part in parts]
     predicted[known] = np.average(parts, axis=0, weights=precisions)
     share = precisions[0] / sum(precisions)
-    return predicted, f"ridge ({share:.0%}) and neighbors' targets ({1 - share:.0%})"
+    return predicted, f"ridge ({percent(share)}) and neighbors' targets ({percent(1 - share)})"
 
 
 def _loo_ridge(vectors: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from thresher.core.counted import percent
 from thresher.core.errors import check_number
 from thresher.core.shown import ShownRows
 
@@ -73,7 +74,7 @@ class Scored(ShownRows, ABC):
         if self.expected_precision is None:
             return ""
         chance = (1 - self.none_wrong) * (1 - score)
-        return "over 99% likely wrong" if chance > 0.99 else f"{chance:.0%} likely wrong"
+        return "over 99 % likely wrong" if chance > 0.99 else f"{percent(chance)} likely wrong"
 
     def at(self, threshold: float) -> Self:
         """Flag the rows with a score below `threshold` instead, without scoring anything again."""

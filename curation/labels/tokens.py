@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_choice
 from thresher.core.issues import Issues
 from thresher.core.missing import read_numbers, read_values
@@ -192,7 +193,7 @@ def _read_arrays(
 ) -> list[np.ndarray]:
     if len(pred_probs) != len(counts):
         raise InputError(
-            f"There are {len(counts)} sentences, but `pred_probs` of {len(pred_probs)}."
+            f"There are {counted(len(counts), 'sentence')}, but `pred_probs` of {len(pred_probs)}."
         )
     arrays = [
         read_numbers(f"pred_probs of sentence {row_id}", array)
@@ -201,7 +202,8 @@ def _read_arrays(
     for row_id, array, count in zip(ids.tolist(), arrays, counts, strict=True):
         if len(array) != count or (count and array.ndim != 2):
             raise InputError(
-                f"Sentence {row_id!r} has {count} labels, but `pred_probs` of shape {array.shape}."
+                f"Sentence {row_id!r} has {counted(count, 'label')}, but `pred_probs` of shape "
+                f"{array.shape}."
             )
     widths = {array.shape[1] for array, count in zip(arrays, counts, strict=True) if count}
     if len(widths) > 1:

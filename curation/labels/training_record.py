@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.text_arrays import text_array
 
@@ -57,8 +58,8 @@ def read_record(dynamics: Record, *names: str) -> tuple[np.ndarray, ...]:
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1 or any(len(shape) != 2 or shape[0] != len(ids) for shape in shapes):
         raise InputError(
-            f"Training dynamics need one row of {' and '.join(names)} for each of {len(ids)} row "
-            f"ids, of shape ({len(ids)}, epochs), got "
+            f"Training dynamics need one row of {' and '.join(names)} for each of "
+            f"{counted(len(ids), 'row id')}, of shape ({len(ids)}, epochs), got "
             f"{' and '.join(str(array.shape) for array in arrays)}."
         )
     return text_array(ids), *(array.astype(np.float64) for array in arrays)

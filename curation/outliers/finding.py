@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from thresher.core.classes import label_texts
+from thresher.core.counted import counted
 from thresher.core.embeddings import Embeddings
 from thresher.core.errors import InputError, check_number
 from thresher.core.issues import Issues
@@ -151,7 +152,7 @@ def find_outliers(
         graph = _search(embeddings, random_state)
     if graph.k is None or len(graph) != n:
         raise InputError(
-            f"`graph` must hold the k nearest of the same {n} rows: make it with "
+            f"`graph` must hold the k nearest of the same {counted(n, 'row')}: make it with "
             "neighbor_graph(embeddings, k=10)."
         )
     groups = np.zeros(n, dtype=np.int64) if labels is None else _groups(labels, n)
@@ -193,8 +194,8 @@ def _of_rows(
     for name, values in properties.items():
         if np.ndim(values) != 1 or len(values) != n:
             raise InputError(
-                f"`properties[{name!r}]` must hold one number for each of the {n} rows, got "
-                f"shape {np.shape(values)}."
+                f"`properties[{name!r}]` must hold one number for each of the "
+                f"{counted(n, 'row')}, got shape {np.shape(values)}."
             )
     return properties
 

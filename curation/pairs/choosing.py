@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 import thresher
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.executor import Executor
 from thresher.core.issues import Issues
@@ -155,7 +156,9 @@ def _name(scores: PairScores, rank_by: str | np.ndarray | None) -> str | None:
 def _ranking(scores: PairScores, rank_by: str | np.ndarray | None, *, needed: bool) -> np.ndarray:
     if isinstance(rank_by, np.ndarray):
         if rank_by.shape != (len(scores),):
-            raise InputError(f"There are {len(scores)} pairs, but scores of shape {rank_by.shape}.")
+            raise InputError(
+                f"There are {counted(len(scores), 'pair')}, but scores of shape {rank_by.shape}."
+            )
         return rank_by.astype(np.float64)
     name = _name(scores, rank_by)
     found = np.full(len(scores), np.nan) if name is None else scores.numbers(name)

@@ -183,7 +183,8 @@ def _files(sources: Sequence[PathLike]) -> list[Path]:
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
         raise InputError(
-            f"{len(missing)} of {len(paths)} shards are no files, the first is {missing[0]}."
+            f"{len(missing)} of {counted(len(paths), 'shard is', 'shards are')} no files, the "
+            f"first is {missing[0]}."
         )
     if len({path.resolve() for path in paths}) < len(paths):
         raise InputError("The same shard is given twice: give each once.")
@@ -207,7 +208,9 @@ def _stored(
     if isinstance(vectors, (str, os.PathLike)):
         return find_vectors(paths, Path(vectors), arrays=arrays)
     if len(vectors) != len(paths):
-        raise InputError(f"There are {len(paths)} shards, but vectors of {len(vectors)}.")
+        raise InputError(
+            f"There are {counted(len(paths), 'shard')}, but vectors of {len(vectors)}."
+        )
     return vectors
 
 

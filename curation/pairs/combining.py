@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.files import read_json, write_json
 from thresher.core.shown import Shown
@@ -126,10 +127,13 @@ def combine_scores(
     unknown = [name for name in pair_ids if name not in place]
     if unknown or len(pair_ids) != len(good):
         raise InputError(
-            f"{len(unknown)} of {len(pair_ids)} judged pairs are none of these, the first is "
-            f"{unknown[0]!r}."
+            f"{len(unknown)} of {counted(len(pair_ids), 'judged pair')} are none of these, the "
+            f"first is {unknown[0]!r}."
             if unknown
-            else f"There are {len(pair_ids)} pair ids, but {len(good)} judgments."
+            else (
+                f"There are {counted(len(pair_ids), 'pair id')}, but "
+                f"{counted(len(good), 'judgment')}."
+            )
         )
     truth = np.asarray(good, bool)
     if min(truth.sum(), (~truth).sum()) < FEWEST:

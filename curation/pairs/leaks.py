@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from thresher.core.counted import counted
 from thresher.core.embeddings import unit_length
 from thresher.core.encoders.protocol import Encoder
 from thresher.core.errors import InputError, check_number
@@ -171,7 +172,7 @@ def find_pair_leaks(
         return place, similarity
     if known.shape[1] != scores.image.width:
         raise InputError(
-            f"The pairs' vectors have {scores.image.width} columns, those to keep out "
+            f"The pairs' vectors have {counted(scores.image.width, 'column')}, those to keep out "
             f"{known.shape[1]}: both must come from one encoder."
         )
     for start in range(0, len(rows), ROWS):

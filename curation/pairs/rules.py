@@ -115,4 +115,12 @@ class PairRules:
                 )
             rows = np.flatnonzero(values < limit if least else values > limit)
             word = "at least" if least else "at most"
-            yield name, rows, [f"{value:.4g} {unit}, {word} {limit:g}" for value in values[rows]]
+            yield name, rows, [f"{_told(value, unit)}, {word} {limit:g}" for value in values[rows]]
+
+
+def _told(value: float, unit: str) -> str:
+    """Return a number with its unit, of which there may be one."""
+    for things in ("words", "pairs", "pixels"):
+        if value == 1 and unit.startswith(things):
+            return f"1 {things[:-1]}{unit[len(things) :]}"
+    return f"{value:.4g} {unit}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.missing import read_numbers
 from thresher.core.randomness import RandomState, check_random_state
@@ -77,8 +78,8 @@ def soft_cap_sample(
     usable = np.flatnonzero(values > -np.inf)
     if draws > cap * len(usable):
         raise InputError(
-            f"{draws:,} draws cannot be made of {len(usable):,} rows with at most {cap} of each: "
-            "raise `rounds` and `most`, or draw fewer."
+            f"{counted(draws, 'draw')} cannot be made of {counted(len(usable), 'row')} with at "
+            f"most {cap} of each: raise `rounds` and `most`, or draw fewer."
         )
     rng = check_random_state(random_state)
     logits = _scaled(values[usable]) / temperature

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from thresher.core.counted import counted
 from thresher.core.embeddings import unit_length
 from thresher.core.encoders.protocol import Encoder
 from thresher.core.errors import InputError
@@ -103,8 +104,9 @@ class ScoreShard:
                 start += len(pairs)
         if stored is not None and len(stored[0]) != start:
             raise InputError(
-                f"{shard.path} has {start} pairs, but {shard.vectors and shard.vectors.paths[0]} "
-                f"has {len(stored[0])} vectors: every pair needs its own, in the same order."
+                f"{shard.path} has {counted(start, 'pair')}, but "
+                f"{shard.vectors and shard.vectors.paths[0]} has "
+                f"{counted(len(stored[0]), 'vector')}: every pair needs its own, in the same order."
             )
         if stored is not None and shard.vectors is not None and shard.vectors.packed:
             kept |= {"image": [stored[0]], "text": [stored[1]]}

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from thresher.core.counted import percent
+
 from .fences import fences
 from .result import Finding, finding
 
@@ -68,7 +70,9 @@ def _usual_ones_noted(
     for found in findings:
         share = len(found.positions) / max(images, 1)
         if share > USUAL_SHARE and images >= FEWEST_FOR_SHARE and found.kind not in USEFUL_KINDS:
-            notes.append(f"{share:.0%} of the images are taken to be so on purpose: {found.kind}")
+            notes.append(
+                f"{percent(share)} of the images are taken to be so on purpose: {found.kind}"
+            )
         else:
             kept.append(found)
     return kept, tuple(notes)
@@ -148,7 +152,9 @@ def _of_edges(columns: Columns, whole: np.ndarray) -> list[Finding]:
             "pixelated",
             pixelated,
             scores=0.6 * (1 - np.nan_to_num(grid)),
-            details=[f"{value:.0%} of its steps lie on an even grid" for value in grid[pixelated]],
+            details=[
+                f"{percent(value)} of its steps lie on an even grid" for value in grid[pixelated]
+            ],
         ),
         finding(
             "compressed",
@@ -179,13 +185,13 @@ def _of_lines(columns: Columns, whole: np.ndarray) -> list[Finding]:
             "cut off",
             ended,
             scores=0.3 * (1 - np.nan_to_num(cut)),
-            details=[f"the lowest {value:.0%} are one level" for value in cut[ended]],
+            details=[f"the lowest {percent(value)} are one level" for value in cut[ended]],
         ),
         finding(
             "bars",
             barred,
             scores=0.45,
-            details=[f"bars of {value:.0%} on two opposite sides" for value in bars[barred]],
+            details=[f"bars of {percent(value)} on two opposite sides" for value in bars[barred]],
         ),
         finding(
             "page of text",
@@ -216,7 +222,7 @@ def _of_colors(columns: Columns, whole: np.ndarray) -> list[Finding]:
             lost,
             scores=0.2,
             details=[
-                f"a channel varies by {value:.0%} of the strongest" for value in weakest[lost]
+                f"a channel varies by {percent(value)} of the strongest" for value in weakest[lost]
             ],
         ),
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_choice
 from thresher.core.matrices import as_matrix
 from thresher.core.missing import id_texts
@@ -68,7 +69,9 @@ def find_quality_issues(
         raise InputError(f"`names` are those of the columns of features, not of kind {kind!r}.")
     ids = np.arange(len(values)).astype(str) if row_ids is None else id_texts("row_ids", row_ids)
     if len(ids) != len(values):
-        raise InputError(f"There are {len(values)} values, but {len(ids)} row ids.")
+        raise InputError(
+            f"There are {counted(len(values), 'value')}, but {counted(len(ids), 'row id')}."
+        )
     findings, notes, properties = _find(values, kind, names)
     return QualityIssues.of(ids, findings, notes=notes, properties=properties)
 

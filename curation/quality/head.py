@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_number
 from thresher.core.matrices import as_matrix
 from thresher.core.shown import Shown
@@ -71,7 +72,7 @@ class QualityHead(Shown):
         X = as_matrix("vectors", vectors).astype(np.float64)
         if X.shape[1] + 1 != len(self.weights):
             raise InputError(
-                f"`vectors` must have {len(self.weights) - 1} columns, got {X.shape[1]}."
+                f"`vectors` must have {counted(len(self.weights) - 1, 'column')}, got {X.shape[1]}."
             )
         return _sigmoid(X @ self.weights[:-1] + self.weights[-1])
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.encoders.image_layers import SIDE as SEEN_SIDE
 from thresher.core.encoders.image_layers import layers_lacking
 from thresher.core.errors import InputError
@@ -89,7 +90,11 @@ def _properties(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _notes(note: str | None, looked_at: int, n: int) -> tuple[str, ...]:
     if note is None:
         return ()
-    part = f" (the first {looked_at:,} images were looked at)" if looked_at < n else ""
+    part = (
+        f" (the first {counted(looked_at, 'image was', 'images were')} looked at)"
+        if looked_at < n
+        else ""
+    )
     return (note + part,)
 
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from thresher.core.counted import percent
+
 from .result import Finding, finding
 
 if TYPE_CHECKING:
@@ -90,7 +92,7 @@ def _likelihoods(texts: list[str]) -> np.ndarray:
 def _named(prior: np.ndarray) -> str:
     names = list(_names())
     order = [place for place in np.argsort(-prior, kind="stable") if prior[place] >= 0.005]
-    shown = ", ".join(f"{names[place]} {prior[place]:.1%}" for place in order[:5])
+    shown = ", ".join(f"{names[place]} {percent(prior[place], digits=1)}" for place in order[:5])
     return f"languages: {shown}"
 
 

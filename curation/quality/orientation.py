@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from thresher.core.counted import percent
 from thresher.core.encoders.image import WIDTHS, describe
 
 from .altered import Alteration, Robust, View, judge_both
@@ -42,7 +43,7 @@ def orientation_finding(
     if judged is None:
         return finding("orientation", np.zeros(len(usable), bool), scores=1.0, details=[]), None
     details = [f"seems turned by {90 * quarter}°" for quarter in judged.times[judged.flagged]]
-    note = f"upright images are told from turned ones in {judged.told:.0%} of the cases"
+    note = f"upright images are told from turned ones in {percent(judged.told)} of the cases"
     return finding("orientation", judged.flagged, scores=judged.scores, details=details), note
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.fingerprint import fingerprint
 
@@ -74,28 +75,29 @@ def find_label_issues_in_shards(
     """
     if len(labels) != len(pred_probs):
         raise InputError(
-            f"There are {len(labels)} labels, but {len(pred_probs)} rows of `pred_probs`."
+            f"There are {counted(len(labels), 'label')}, but {counted(len(pred_probs), 'row')} of "
+            "`pred_probs`."
         )
     if labels.max(initial=-1) >= pred_probs.width:
         raise InputError(
-            f"The labels go up to code {labels.max()}, but `pred_probs` has {pred_probs.width} "
-            "columns."
+            f"The labels go up to code {labels.max()}, but `pred_probs` has "
+            f"{counted(pred_probs.width, 'column')}."
         )
     ranges, key = blocks(len(labels)), [pred_probs.stamp(), fingerprint(labels)]
     (given,) = work.do("labels", SaveLabels(labels), key=key)
     own = work.do("own", OwnProbability(pred_probs, given), key=key, shards=ranges)
     (thresholds,) = work.do("thresholds", FindThresholds(own, given, pred_probs.width), key=key)
     count = CountJoint(pred_probs, given, thresholds)
-    counted = work.do("joint", count, key=key, shards=ranges)
-    flag = FlagLabel(pred_probs, given, thresholds, _prune(counted, labels, pred_probs.width))
+    joints = work.do("joint", count, key=key, shards=ranges)
+    flag = FlagLabel(pred_probs, given, thresholds, _prune(joints, labels, pred_probs.width))
     classes = {f"{code:06d}": code for code in np.unique(labels[labels >= 0]).tolist()}
     flags = work.do("flag", flag, key=key, shards=classes)
     return _collect(own, flags, labels)
 
 
-def _prune(counted: tuple[Path, ...], labels: np.ndarray, num_classes: int) -> np.ndarray:
+def _prune(joints: tuple[Path, ...], labels: np.ndarray, num_classes: int) -> np.ndarray:
     zeros = np.zeros((num_classes, num_classes), np.int64)
-    counts = sum((np.load(part / "counts.npy") for part in counted), zeros)
+    counts = sum((np.load(part / "counts.npy") for part in joints), zeros)
     return prune_counts(joint_from(counts, np.bincount(labels[labels >= 0], minlength=num_classes)))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import thresher
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_choice
 from thresher.core.executor import Executor
 from thresher.core.manifest_parts import ManifestParts
@@ -284,8 +285,9 @@ def _open_probs(pred_probs: Paths | None, labels: Any) -> ShardedArray | None:
 def _check_width(width: int, given: Given) -> None:
     if width and width != len(given.classes):
         raise InputError(
-            f"`pred_probs` has {width} columns, but there are {len(given.classes)} classes. Give "
-            "`classes` in the order of the columns."
+            f"`pred_probs` has {counted(width, 'column')}, but there are "
+            f"{counted(len(given.classes), 'class', 'classes')}. Give `classes` in the order of "
+            "the columns."
         )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.search.exhaustive import Pairs
 
@@ -209,4 +210,6 @@ def _pieces(path: Path, start: int, stop: int) -> Iterator[Triple]:
 def check_rows(rows: int) -> None:
     """Refuse more rows than edges can name."""
     if rows >= MOST_ROWS:
-        raise InputError(f"There are {rows:,} rows; one curation takes at most {MOST_ROWS - 1:,}.")
+        raise InputError(
+            f"There are {counted(rows, 'row')}; one curation takes at most {MOST_ROWS - 1:,}."
+        )

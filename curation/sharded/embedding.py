@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from thresher.core.arrow_kinds import is_string
+from thresher.core.counted import counted
 from thresher.core.encoders import embed, get_encoder, load_encoder
 from thresher.core.encoders.lengths import cuts_of, said_of_cuts
 from thresher.core.encoders.protocol import Encoder
@@ -183,7 +184,7 @@ def tell_cuts(folders: Sequence[Path]) -> None:
     found = [read_json(folder / CUTS) for folder in folders if (folder / CUTS).exists()]
     count = sum(each["count"] for each in found)
     if count:
-        files = "1 file" if len(folders) == 1 else f"{len(folders)} files"
+        files = counted(len(folders), "file")
         message(f"{said_of_cuts(count, found[0]['longest'])} in {files}")
 
 
@@ -210,7 +211,10 @@ def _tell_nothing(paths: Sequence[Place], folders: Sequence[Path]) -> None:
     named = [f"row {each['first'][0]:,} of {path}" for path, each in found if each["first"]]
     if named:
         count = sum(each["count"] for _, each in found)
-        message(f"{count:,} rows have nothing in the compared columns, the first is {named[0]}")
+        message(
+            f"{counted(count, 'row has', 'rows have')} nothing in the compared columns, the first "
+            f"is {named[0]}"
+        )
 
 
 def _sample(

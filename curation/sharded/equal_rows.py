@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.files import read_json, write_json
 from thresher.core.fingerprint import fingerprint
@@ -51,8 +52,8 @@ class HashRows:
         bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
         if len(bad):
             raise InputError(
-                f"{len(bad)} vectors hold NaN or infinite values, the first at position "
-                f"{rows[0] + bad[0]}. Drop or repair them first."
+                f"{counted(len(bad), 'vector holds', 'vectors hold')} NaN or infinite values, the "
+                f"first at position {rows[0] + bad[0]}. Drop or repair them first."
             )
         parts = [row_hashes(block, seed=seed) for seed in (0, 1)]
         hashes, alive = np.stack([part[0] for part in parts], axis=1), parts[0][1]

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.executor.serial import SerialExecutor
 from thresher.core.fingerprint import fingerprint
@@ -133,7 +134,7 @@ def read_given(
     """
     for name, values in (("splits", splits), ("labels", labels)):
         if values is not None and len(values) != rows:
-            raise InputError(f"There are {rows} rows, but {len(values)} {name}.")
+            raise InputError(f"There are {counted(rows, 'row')}, but {len(values)} {name}.")
     order = None
     if priority is not None:
         order = ArrayValues(checked_rows("priority", priority, rows, float))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_number
 
 from . import arrays
@@ -102,13 +103,14 @@ def _refusal(need: Need, free: float, *, asked: bool) -> str:
     while fewer.workers > 1 and fewer.bytes(SMALLEST) > free:
         fewer = Need(need.rows, need.width, fewer.workers - 1, need.judged)
     rows = _rows_that_fit(need, free)
-    fits = f"{rows:,} rows would fit" if rows else "no rows would fit"
+    fits = f"{counted(rows, 'row')} would fit" if rows else "no rows would fit"
     if fewer.workers < need.workers and fewer.bytes(SMALLEST) <= free:
         fits += f", or {fewer.workers} worker(s)"
     return (
-        f"{need.rows:,} rows of {need.width} numbers take {need.bytes(SMALLEST) / GIGA:.2f} GB "
-        f"with {need.workers} worker(s); {free / GIGA:.2f} GB are {'allowed' if asked else 'free'}"
-        f": {fits}. Give more `memory`, fewer workers, or add the rows in steps (`against`)."
+        f"{counted(need.rows, 'row')} of {counted(need.width, 'number')} take "
+        f"{need.bytes(SMALLEST) / GIGA:.2f} GB with "
+        f"{need.workers} worker(s); {free / GIGA:.2f} GB are {'allowed' if asked else 'free'}: "
+        f"{fits}. Give more `memory`, fewer workers, or add the rows in steps (`against`)."
     )
 
 

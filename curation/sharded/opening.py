@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.files import read_json
 from thresher.core.urls import Url, places
@@ -45,8 +46,8 @@ def open_vectors(sources: Sequence[str | os.PathLike[str]]) -> tuple[ShardedArra
     prints = {read_json(path / "embeddings.json")["fingerprint"] for path in folders}
     if len(prints) > 1:
         raise InputError(
-            f"The shards were embedded with {len(prints)} different encoders: their vectors cannot "
-            "be compared. Embed all with one encoder that was fitted before."
+            f"The shards were embedded with {counted(len(prints), 'different encoder')}: their "
+            "vectors cannot be compared. Embed all with one encoder that was fitted before."
         )
     vectors = ShardedArray.open([path / "vectors.npy" for path in folders])
     return vectors, StoredIds(tuple(path / "row_ids.npy" for path in folders), vectors.starts)

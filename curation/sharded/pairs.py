@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.executor import Executor
 from thresher.core.fingerprint import fingerprint
@@ -268,6 +269,6 @@ class _Search:
         cells = len(np.load(sample / "0" / "cells.npy", mmap_mode="r"))
         margin = float(np.load(tuned / "margin.npy"))
         return (
-            f"{PARTITIONS} partitions of about {cells} cells, searched up to {margin:.3f} below "
-            "the nearest centroid"
+            f"{PARTITIONS} partitions of about {counted(cells, 'cell')}, searched up to "
+            f"{margin:.3f} below the nearest centroid"
         )

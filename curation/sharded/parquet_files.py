@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_column
 from thresher.core.files import atomic_path
 from thresher.core.manifest import Manifest
@@ -192,7 +193,8 @@ def apply_to_shards(
     if first_row + sum(rows) != len(manifest):
         beyond = f" after the first {first_row}" if first_row else ""
         raise InputError(
-            f"The files hold {sum(rows)} rows, the manifest {len(manifest) - first_row}{beyond}."
+            f"The files hold {counted(sum(rows), 'row')}, the manifest "
+            f"{len(manifest) - first_row}{beyond}."
         )
     start = first_row
     for at, path in enumerate(track(paths, description="write clean files")):

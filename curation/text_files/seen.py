@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.text_shards import BadRow, Block, TextShard, read_blocks
 
@@ -80,9 +81,12 @@ def read_seen(folders: Sequence[Path]) -> list[Seen]:
     seen = [Seen(**json.loads((folder / "seen.json").read_bytes())) for folder in folders]
     failed = [each.error for each in seen if each.error is not None]
     if failed and not any(each.rows or each.bad for each in seen):
-        what = f"None of {len(seen)} files can be read"
+        what = f"None of {counted(len(seen), 'file')} can be read"
         if len(failed) < len(seen):
-            what = f"{len(failed)} of {len(seen)} files cannot be read, and the others have no rows"
+            what = (
+                f"{len(failed)} of {counted(len(seen), 'file')} cannot be read, and the others "
+                "have no rows"
+            )
         raise InputError(f"{what}; the first: {failed[0].rstrip('.')}.")
     return seen
 

@@ -82,4 +82,4 @@ if __name__ == "__main__":
         head = stored["head"]
     rows, labels = made_up()
     right = (rows[3000:] @ head[:-1] + head[-1]).argmax(1) == labels[3000:]
-    print(f"{right.mean():.1%} of {len(right)} rows are right")
+    print(f"{100 * right.mean():.1f} % of {len(right)} rows are right")

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count, did_you_mean
 
 from .adapter import Adapter, Base
@@ -126,7 +127,8 @@ class AdaptedNetwork:
         single = adapters is None or isinstance(adapters, str)
         names: list[Any] = [adapters] if single else list(adapters or ())
         if not single and len(names) != len(rows):
-            raise InputError(f"{len(rows)} rows came with {len(names)} adapters; give one each.")
+            came = f"{counted(len(rows), 'row')} came with {counted(len(names), 'adapter')}"
+            raise InputError(f"{came}; give one each.")
         bank = self._bank()
         slots = bank.place({name: self.store.get(name) for name in dict.fromkeys(names) if name})
         places = [slots[name] if name else _BASE_SLOT for name in names]
@@ -214,8 +216,8 @@ class _Bank:
         """Copy those that are not there into slots, in place of the ones used longest ago."""
         if len(wanted) > self._slots:
             raise InputError(
-                f"The batch names {len(wanted)} adapters and there are {self._slots} slots; raise "
-                "`slots`, or split the batch."
+                f"The batch names {counted(len(wanted), 'adapter')} and there are "
+                f"{counted(self._slots, 'slot')}; raise `slots`, or split the batch."
             )
         missing = [adapter for adapter in wanted.values() if adapter not in self._placed]
         for name, adapter in wanted.items():
@@ -295,8 +297,8 @@ class _AdaptedLinear(nn.Module):
         outputs, inputs = adapter.whole[self.name][0].shape
         if inputs != self._base.in_features or outputs > self._base.out_features:
             raise InputError(
-                f"The head {self.name!r} has {outputs} classes of {inputs} inputs; this network "
-                f"has room for {self._base.out_features} of {self._base.in_features}."
+                f"The head {self.name!r} has {counted(outputs, 'class', 'classes')} of {inputs:,}; "
+                f"this network has room for {self._base.out_features} of {self._base.in_features}."
             )
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -323,8 +325,8 @@ class _AdaptedLinear(nn.Module):
         rows = len(first)
         if len(inputs) != rows:
             raise InputError(
-                f"Layer {self.name!r} got {len(inputs)} rows where the batch has {rows}, so that "
-                "it cannot be told which belongs to which adapter; give one adapter for all rows."
+                f"Layer {self.name!r} got {counted(len(inputs), 'row')} where the batch has "
+                f"{rows}, so that it cannot be told which is whose; give one adapter for all rows."
             )
         wide = inputs.reshape(rows, -1, inputs.shape[-1])
         shape = (*inputs.shape[:-1], second.shape[1])
@@ -337,8 +339,9 @@ class _AdaptedLinear(nn.Module):
 def _check_fit(name: str, down: np.ndarray, up: np.ndarray, layer: nn.Linear) -> None:
     if down.shape[1] != layer.in_features or up.shape[0] != layer.out_features:
         raise InputError(
-            f"The adapter's update of layer {name!r} has {down.shape[1]} inputs and {up.shape[0]} "
-            f"outputs, the layer {layer.in_features} and {layer.out_features}."
+            f"The adapter of layer {name!r} has {counted(down.shape[1], 'input')} and "
+            f"{counted(up.shape[0], 'output')}, the layer {layer.in_features} and "
+            f"{layer.out_features}."
         )
 
 

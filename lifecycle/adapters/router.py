@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from thresher.core.counted import counted
 from thresher.core.embeddings import unit_length
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.randomness import RandomState, check_random_state
@@ -128,15 +129,19 @@ class Router:
         rows = _checked(embeddings)
         names, owner = np.unique(np.asarray(adapters, dtype=str), return_inverse=True)
         if owner.shape != (len(rows),):
-            raise InputError(f"{len(rows)} rows came with {len(adapters)} adapters; one for each.")
+            raise InputError(
+                f"{counted(len(rows), 'row')} came with "
+                f"{counted(len(adapters), 'adapter')}; one for each."
+            )
         order = check_random_state(random_state).permutation(len(rows))
         aside, kept = np.split(order, [round(calibration * len(rows))])
         missed = int((len(aside) + 1) * miss_rate)
         if not missed:
             raise InputError(
-                f"A miss rate of {miss_rate:g} needs {int(np.ceil(1 / miss_rate)) - 1} rows to "
-                f"calibrate by, {len(aside)} of {len(rows)} were kept aside. Give more rows, a "
-                "larger `calibration` or a higher `miss_rate`."
+                f"A miss rate of {miss_rate:g} needs "
+                f"{counted(int(np.ceil(1 / miss_rate)) - 1, 'row')} to calibrate by, "
+                f"{len(aside)} of {len(rows)} were kept aside. Give more rows, a larger "
+                "`calibration` or a higher `miss_rate`."
             )
         own = [kept[owner[kept] == place][:rows_per_adapter] for place in range(len(names))]
         counts = {str(name): len(part) for name, part in zip(names, own, strict=True)}
@@ -164,7 +169,8 @@ class Router:
         rows = _checked(embeddings)
         if rows.shape[1] != self._rows.shape[1]:
             raise InputError(
-                f"The router was made of embeddings with {self._rows.shape[1]} columns, got "
+                "The router was made of embeddings with "
+                f"{counted(self._rows.shape[1], 'column')}, got "
                 f"{rows.shape[1]}; use the same encoder."
             )
         found = [self._scores(rows[at : at + _BLOCK]) for at in range(0, len(rows), _BLOCK)]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thresher.core.counted import counted, percent
 from thresher.core.errors import InputError, check_count, check_number, did_you_mean
 from thresher.core.files import read_json, write_json
 
@@ -106,10 +107,11 @@ class AdapterStore:
         limit = self.max_share * self.base.size_bytes
         if adapter.size_bytes > limit:
             raise InputError(
-                f"The adapter {name!r} has {adapter.size_bytes:,} bytes, "
-                f"{adapter.size_bytes / self.base.size_bytes:.1%} of its base; at most "
-                f"{self.max_share:.1%} are allowed. Train a smaller rank or fewer layers, or raise "
-                "`max_share`."
+                f"The adapter {name!r} has {counted(adapter.size_bytes, 'byte')}, "
+                f"{percent(adapter.size_bytes / self.base.size_bytes, digits=1)} of its base; at "
+                "most "
+                f"{percent(self.max_share, digits=1)} are allowed. Train a smaller rank or fewer "
+                "layers, or raise `max_share`."
             )
         if file.exists() and not replace:
             raise InputError(
@@ -135,7 +137,7 @@ class AdapterStore:
         except OSError as error:
             names = self.names()
             raise InputError(
-                f"There is no adapter {name!r} in {self.folder} ({len(names):,} others)."
+                f"There is no adapter {name!r} in {self.folder} ({counted(len(names), 'other')})."
                 f"{did_you_mean(name, names)}"
             ) from error
         state = (now.st_mtime_ns, now.st_size, now.st_ino)

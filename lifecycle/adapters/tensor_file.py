@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.files import atomic_path
 
@@ -104,7 +105,7 @@ def open_tensors(
     tensors = {name: _tensor(data, start, name, entry, file) for name, entry in header.items()}
     held = start + sum(len(tensor.data) for tensor in tensors.values())
     if held != len(data):
-        raise _damaged(file, f"it has {len(data):,} bytes where {held:,} belong to it")
+        raise _damaged(file, f"it has {counted(len(data), 'byte')} where {held:,} belong to it")
     return tensors, metadata
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.signatures import checked
 
@@ -171,8 +172,9 @@ class Canary(Journaled):
             if guard.tripped_at is not None:
                 self._status = "back"
                 self._reason = (
-                    f"Put back after {guard.n} requests of the candidate: {self._counts[what]} "
-                    f"were {what}, more than the share of {guard.limit:g} that is fine."
+                    f"Put back after {counted(guard.n, 'request')} of the candidate: "
+                    f"{self._counts[what]} were "
+                    f"{what}, more than the share of {guard.limit:g} that is fine."
                 )
                 return
         last = self._at == len(self.shares) - 1
@@ -183,8 +185,8 @@ class Canary(Journaled):
         elif self._in_step >= self.step and upper <= self._errors.limit:
             self._status = "promoted"
             self._reason = (
-                f"Promoted after {self._counts['requests']} requests: at most {upper:.4g} of them "
-                f"fail, {self._errors.limit:g} is fine."
+                f"Promoted after {counted(self._counts['requests'], 'request')}: at most "
+                f"{upper:.4g} of them fail, {self._errors.limit:g} is fine."
             )
 
     @checked

@@ -17,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.signatures import checked
 
@@ -83,7 +84,10 @@ class Guard:
         if limits is not None:
             fine = finite_values(limits, low=1e-9, high=1, what="limits")
         if len(fine) != len(given):
-            raise InputError(f"{len(given)} values have {len(fine)} limits; give one for each.")
+            raise InputError(
+                f"{counted(len(given), 'value has', 'values have')} "
+                f"{counted(len(fine), 'limit')}; give one for each."
+            )
         for value, limit in zip(given.tolist(), fine.tolist(), strict=True):
             if self.n % self.every == 0:
                 start = self.n // self.every + 2

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.missing import read_numbers
 from thresher.core.randomness import RandomState, check_random_state
@@ -85,7 +86,7 @@ class PackedUpdate:
         end = _HEAD + 4 * blocks + count
         whole = count == size
         if count > size or len(data) < end or (whole and len(data) != end):
-            raise _damaged(data, f"it names {count:,} of {size:,} numbers")
+            raise _damaged(data, f"it names {count:,} of {counted(size, 'number')}")
         scales = np.frombuffer(data, "<f4", count=blocks, offset=_HEAD)
         if not (np.isfinite(scales) & (scales >= 0)).all():
             raise InputError("An update has scales that are not finite; leave this client out.")
@@ -94,7 +95,9 @@ class PackedUpdate:
             return cls(numbers, scales)
         places = _places(data[end:])
         if len(places) != count or places[-1:].sum() >= size:
-            raise _damaged(data, f"its places are not those of {count:,} of {size:,} numbers")
+            raise _damaged(
+                data, f"its places are not those of {count:,} of {counted(size, 'number')}"
+            )
         return cls(numbers, scales, places, size)
 
 
@@ -150,8 +153,8 @@ class UpdatePacker:
         self.owed = none if owed is None else read_numbers("owed", owed).astype(np.float32)
         if self.owed.shape != none.shape or not np.isfinite(self.owed).all():
             raise InputError(
-                f"`owed` must be {size} finite numbers, got shape {self.owed.shape}; begin without "
-                "it."
+                f"`owed` must be {counted(size, 'finite number')}, got shape {self.owed.shape}; "
+                "begin without it."
             )
 
     def pack(self, update: ArrayLike) -> PackedUpdate:
@@ -166,12 +169,14 @@ class UpdatePacker:
             given = read_numbers("update", update).astype(np.float32)
         if given.shape != self.owed.shape:
             raise InputError(
-                f"An update of {len(self.owed)} numbers was expected, got shape {given.shape}."
+                f"An update of {counted(len(self.owed), 'number')} was expected, got shape "
+                f"{given.shape}."
             )
-        if not np.isfinite(given).all():
+        wrong = int((~np.isfinite(given)).sum())
+        if wrong:
             raise InputError(
-                f"{int((~np.isfinite(given)).sum())} numbers of the update are not finite; train "
-                "with a smaller learning rate, and send nothing this round."
+                f"{counted(wrong, 'number of the update is', 'numbers of the update are')} not "
+                "finite; train with a smaller learning rate, and send nothing this round."
             )
         whole = given + self.owed
         if self._sent == len(whole):
@@ -210,6 +215,6 @@ def _places(data: bytes) -> np.ndarray:
 
 def _damaged(data: bytes, why: str) -> InputError:
     return InputError(
-        f"An update of {len(data):,} bytes was cut or damaged: {why}. Leave this client out of the "
-        "round."
+        f"An update of {counted(len(data), 'byte')} was cut or damaged: {why}. Leave this client "
+        "out of the round."
     )

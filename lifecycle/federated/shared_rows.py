@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.signatures import checked
 
@@ -47,7 +48,8 @@ def salted_hashes(rows: Iterable[str | bytes], *, salt: bytes) -> np.ndarray:
     """
     if not isinstance(salt, bytes) or not _SALT[0] <= len(salt) <= _SALT[1]:
         raise InputError(
-            f"`salt` must be {_SALT[0]} to {_SALT[1]} bytes; `secrets.token_bytes(32)` makes one."
+            f"`salt` must be {_SALT[0]} to {counted(_SALT[1], 'byte')}; `secrets.token_bytes(32)` "
+            "makes one."
         )
     found = bytearray()
     for place, row in enumerate(rows.to_pylist() if hasattr(rows, "to_pylist") else rows):

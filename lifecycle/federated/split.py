@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thresher.core.classes import class_texts
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.missing import without_missing
 from thresher.core.randomness import RandomState, check_random_state
@@ -63,8 +64,8 @@ def dirichlet_split(
     check_number("concentration", concentration, low=0, high=1e6, low_open=True)
     if given.ndim != 1 or len(given) < clients * min_rows:
         raise InputError(
-            f"{clients} clients with at least {min_rows} rows each need {clients * min_rows} "
-            f"labels in one axis, got shape {given.shape}."
+            f"{counted(clients, 'client')} with at least {counted(min_rows, 'row')} each need "
+            f"{counted(clients * min_rows, 'label')} in one axis, got shape {given.shape}."
         )
     rng = check_random_state(random_state)
     owner = np.empty(len(given), dtype=np.int64)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, ThresherError, check_count, check_number
 from thresher.core.missing import read_numbers
 from thresher.core.signatures import check_fields, checked
@@ -184,7 +185,7 @@ def _unusable(update: ClientUpdate, deadline: float) -> str:
     if update.seconds > deadline:
         return f"came after {update.seconds:g} s, the deadline was {deadline:g} s"
     if update.rows < 1 or update.steps < 1:
-        return f"trained {update.steps} steps on {update.rows} rows"
+        return f"trained {counted(update.steps, 'step')} on {counted(update.rows, 'row')}"
     if not np.isfinite(update.change).all():
         return "its update has values that are not finite"
     return ""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.interval import wilson_interval
 from thresher.core.missing import read_numbers
@@ -53,7 +54,7 @@ class AccuracyEstimate:
             return f"too few labels ({self.labels}; {FEWEST} at least)"
         return (
             f"{100 * self.value:.1f} % (95 % interval {100 * self.low:.1f} to "
-            f"{100 * self.high:.1f}) from {self.labels} labels"
+            f"{100 * self.high:.1f}) from {counted(self.labels, 'label')}"
         )
 
 
@@ -93,7 +94,10 @@ def estimate_accuracy(
     given = _shares(labeled_confidence, "labeled_confidence")
     right = _shares(correct, "correct")
     if len(given) != len(right):
-        raise InputError(f"{len(right)} labels came with {len(given)} confidences; give one each.")
+        raise InputError(
+            f"{counted(len(right), 'label')} came with "
+            f"{counted(len(given), 'confidence')}; give one each."
+        )
     hint = float(rows.mean()) if len(rows) else None
     labels = len(right)
     if labels < FEWEST:
@@ -121,7 +125,7 @@ def _shares(values: ArrayLike, name: str) -> np.ndarray:
         at = int(np.flatnonzero(wrong)[0])
         raise InputError(
             f"`{name}` must lie in [0, 1]; row {at} has {array[at]!r}. "
-            f"{int(wrong.sum())} of {len(array)} rows are so; a model that answers NaN has failed "
-            "on these rows: count them as errors."
+            f"{int(wrong.sum())} of {counted(len(array), 'row is', 'rows are')} so; a model that "
+            "answers NaN has failed on these rows: count them as errors."
         )
     return array

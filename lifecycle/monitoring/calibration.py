@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count
 from thresher.core.randomness import RandomState, check_random_state
 from thresher.core.signatures import checked
@@ -86,7 +87,9 @@ def calibration_error(
     check_count("resamples", resamples)
     given, right = _shares(confidence, "confidence"), _shares(correct, "correct")
     if len(given) != len(right):
-        raise InputError(f"{len(right)} answers came with {len(given)} confidences.")
+        raise InputError(
+            f"{counted(len(right), 'answer')} came with {counted(len(given), 'confidence')}."
+        )
     if len(given) < FEWEST:
         return Calibration(None, None, None, len(given), [])
     order = np.argsort(given, kind="stable")

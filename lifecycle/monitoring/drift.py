@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thresher.core.classes import class_texts
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_number
 from thresher.core.missing import read_numbers
 from thresher.core.signatures import checked
@@ -160,7 +161,9 @@ def _units(batches: ArrayLike | None, rows: int | None) -> np.ndarray:
         return np.arange(rows or 0)
     units = np.unique(class_texts(batches, name="batches"), return_inverse=True)[1]
     if units.ndim != 1 or (rows is not None and len(units) != rows):
-        raise InputError(f"`batches` names the batch of {len(units)} rows; there are {rows}.")
+        raise InputError(
+            f"`batches` names the batch of {counted(len(units), 'row')}; there are {rows}."
+        )
     shown: np.ndarray = units
     return shown
 

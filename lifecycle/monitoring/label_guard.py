@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count
 
 from ..comparing.sequence_state import field, finite_values
@@ -117,7 +118,7 @@ class LabelGuard:
             listed = field(of, name, list, where=where)
             found = finite_values(listed, low=0, high=1e281, what=f"{name} of {where}")
             if len(found) != length:
-                raise InputError(f"{where}: {name!r} must hold {length} numbers.")
+                raise InputError(f"{where}: {name!r} must hold {counted(length, 'number')}.")
             return found
 
         made._anywhere = numbers(state, "anywhere", len(_SHARES))

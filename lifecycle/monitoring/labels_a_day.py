@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thresher.core.classes import class_texts
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.randomness import RandomState, check_random_state
 from thresher.core.signatures import checked
@@ -107,8 +108,9 @@ def labels_needed(
         raise InputError("`answers` must be one name for each row.")
     if not len(trust) == len(right) == len(names):
         raise InputError(
-            f"{len(trust)} confidences, {len(right)} labels and {len(names)} answers were given; "
-            "give one of each for a row."
+            f"{counted(len(trust), 'confidence')}, {counted(len(right), 'label')} and "
+            f"{counted(len(names), 'answer was', 'answers were')} given; give one of each for a "
+            "row."
         )
     check_number("fall", fall, low=0, high=1, low_open=True)
     if not len(right) or right.mean() <= fall:

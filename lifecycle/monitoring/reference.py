@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thresher.core.classes import class_texts
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, did_you_mean
 from thresher.core.files import atomic_path
 from thresher.core.matrices import as_matrix
@@ -105,8 +106,8 @@ def write_reference(
     shares = softmax(given)
     if shares.shape != (len(told), len(names)):
         raise InputError(
-            f"`logits` must have a row for each of the {len(told)} labels and a column for each "
-            f"of the {len(names)} classes, got shape {shares.shape}."
+            f"`logits` must have a row for each of the {counted(len(told), 'label')} and a column "
+            f"for each of the {counted(len(names), 'class', 'classes')}, got shape {shares.shape}."
         )
     about = {"model": model, "classes": names.tolist()}
     try:
@@ -132,8 +133,8 @@ def _check_labels(labels: np.ndarray, classes: np.ndarray) -> None:
         more = ", …" if len(known) > 10 else ""
         raise InputError(
             f"`labels` must be classes of the model ({', '.join(known[:10])}{more}); row "
-            f"{strange[0]} has {name!r}, and {len(strange):,} rows in all have none of them."
-            f"{did_you_mean(name, known)} Correct them, or leave these rows out."
+            f"{strange[0]} has {name!r}, and {counted(len(strange), 'row')} in all have none of "
+            f"them.{did_you_mean(name, known)} Correct them, or leave these rows out."
         )
 
 

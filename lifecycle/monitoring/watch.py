@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thresher.core.classes import class_texts
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.matrices import as_matrix
 from thresher.core.signatures import checked
@@ -130,7 +131,7 @@ class Watch:
         _check_no_infinity(rows, "reference")
         if len(rows) < 10 * FEWEST:
             raise InputError(
-                f"The reference has {len(rows)} rows; at least {10 * FEWEST} are needed."
+                f"The reference has {counted(len(rows), 'row')}; at least {10 * FEWEST} are needed."
             )
         check_number("effect", effect, low=0.5, high=0.99)
         check_count("horizon", horizon)
@@ -164,7 +165,10 @@ class Watch:
         if answers is not None:
             names = class_texts(answers, name="answers").tolist()
         if len(names) != rows or any(isinstance(name, list) for name in names):
-            raise InputError(f"{rows} labels came with {len(names)} answers; give one each.")
+            raise InputError(
+                f"{counted(rows, 'label')} came with "
+                f"{counted(len(names), 'answer')}; give one each."
+            )
         return names
 
     @checked
@@ -183,8 +187,8 @@ class Watch:
         trust = _shares(confidence, "confidence")
         if given.ndim != 2 or given.shape[1] != len(self._center) or len(given) != len(trust):
             raise InputError(
-                f"A window must have {len(self._center)} columns and a confidence a row, got "
-                f"{given.shape} and {len(trust)}."
+                f"A window must have {counted(len(self._center), 'column')} and a confidence a "
+                f"row, got {given.shape} and {len(trust)}."
             )
         _check_no_infinity(given, "rows")
         self._labels.begin()
@@ -218,7 +222,9 @@ class Watch:
         """
         trust, right = _shares(confidence, "confidence"), _shares(correct, "correct")
         if len(trust) != len(right):
-            raise InputError(f"{len(right)} labels came with {len(trust)} confidences.")
+            raise InputError(
+                f"{counted(len(right), 'label')} came with {counted(len(trust), 'confidence')}."
+            )
         names = self._names(answers, len(right))
         self._labels.add(1 - right, self._limits.of(trust, names), names)
         self._look()
@@ -283,8 +289,8 @@ class Watch:
         columns = self._fitted.shape[1]
         if any(rows.ndim != 2 or rows.shape[1] != columns for rows in self._recent):
             raise InputError(
-                f"{where}: 'recent' must hold rows of {columns} numbers. It is of a watch with "
-                "another reference, or damaged; restore the file, or start a new one."
+                f"{where}: 'recent' must hold rows of {counted(columns, 'number')}. It is of a "
+                "watch with another reference, or damaged; restore the file, or start a new one."
             )
         alarm = field(state, "alarm", str, where=where)
         self._alarm = check_choice(f"alarm in {where}", alarm, ("", *_WORDS))

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from thresher.core.counted import counted
 from thresher.core.errors import require
 from thresher.core.signatures import checked
 
@@ -228,7 +229,9 @@ async def _body(
     """Read the body, no more of it and no longer than is allowed."""
     said = headers.get(b"content-length", b"0")
     if said.isdigit() and int(said) > most:
-        raise Refusal(413, f"The body has {int(said):,} bytes; at most {most:,} are taken.")
+        raise Refusal(
+            413, f"The body has {counted(int(said), 'byte')}; at most {most:,} are taken."
+        )
     # Most bodies are there whole; a timer for each would cost as much as hashing a row.
     part, more = await _part(receive)
     if not more and len(part) <= most:
@@ -245,7 +248,7 @@ async def _body(
     except TimeoutError as error:
         raise Refusal(408, f"The body did not arrive within {seconds:g} s.") from error
     if size > most:
-        raise Refusal(413, f"The body is larger than {most:,} bytes.")
+        raise Refusal(413, f"The body is larger than {counted(most, 'byte')}.")
     return b"".join(parts)
 
 

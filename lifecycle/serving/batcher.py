@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.counted import counted
+
 from .isolation import Outcome, run_isolated
 from .jobs import Job
 from .refusal import Refusal
@@ -113,8 +115,8 @@ class Batcher:
             wait = max(1, int(np.ceil(self.under_way * self.seconds_a_row)))
             raise Refusal(
                 503,
-                f"{self.under_way:,} rows are waiting, and at most {self.limit:,} may. "
-                f"Ask again in {wait} s.",
+                f"{counted(self.under_way, 'row is', 'rows are')} waiting, and at most "
+                f"{self.limit:,} may. Ask again in {wait} s.",
                 retry_after=wait,
             )
         self.under_way += n

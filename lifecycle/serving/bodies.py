@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.exported.session import InputSpec
 
 from .refusal import Refusal
@@ -90,7 +91,9 @@ def read_body(
     if rows.kind == ARRAY_ROWS and preprocessing.get("kind") == "text":
         rows = _known_tokens(rows, preprocessing)
     if rows.count > most_rows:
-        raise Refusal(413, f"{rows.count:,} rows in one request; at most {most_rows:,} are taken.")
+        raise Refusal(
+            413, f"{counted(rows.count, 'row')} in one request; at most {most_rows:,} are taken."
+        )
     if not rows.count:
         raise Refusal(400, "The request holds no rows.")
     return rows
@@ -112,8 +115,8 @@ def _raw(body: bytes, headers: Mapping[bytes, bytes], spec: InputSpec) -> np.nda
     if rest:
         raise Refusal(
             400,
-            f"The body has {len(body):,} bytes, which are no whole rows of {size:,} bytes "
-            f"({spec.dtype}, shape {_listed(spec.shape)}).",
+            f"The body has {counted(len(body), 'byte')}, which are no whole rows of "
+            f"{counted(size, 'byte')} ({spec.dtype}, shape {_listed(spec.shape)}).",
         )
     if b"x-shape" in headers:
         _check_shape(headers[b"x-shape"].decode("latin-1"), (n, *spec.shape))
@@ -148,7 +151,9 @@ def _npy(body: bytes, spec: InputSpec) -> np.ndarray:
         )
     content = body[stream.tell() :]
     if len(content) != int(np.prod(shape)) * dtype.itemsize:
-        raise Refusal(400, f"The .npy file is cut: it holds {len(content):,} bytes of its array.")
+        raise Refusal(
+            400, f"The .npy file is cut: it holds {counted(len(content), 'byte')} of its array."
+        )
     rows = np.frombuffer(content, dtype=dtype)
     return rows.reshape(shape, order="F" if fortran else "C")
 
@@ -164,7 +169,9 @@ def _json(body: bytes, spec: InputSpec, preprocessing: Mapping[str, Any], most_r
     if not isinstance(rows, list):
         raise Refusal(400, 'The JSON must be an object with a list "rows", one entry for each row.')
     if len(rows) > most_rows:
-        raise Refusal(413, f"{len(rows):,} rows in one request; at most {most_rows:,} are taken.")
+        raise Refusal(
+            413, f"{counted(len(rows), 'row')} in one request; at most {most_rows:,} are taken."
+        )
     if rows and isinstance(rows[0], str):
         return _texts(rows, str(preprocessing.get("kind")))
     whole = None if rows and isinstance(rows[0], dict) else _as_array(rows, spec)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 
+from thresher.core.counted import counted
+
 from .refusal import Refusal
 
 # RFC 9110, 8.4.1: `x-gzip` means the same; "deflate" is zlib's format.
@@ -46,7 +48,7 @@ def unpacked(body: bytes, headers: Mapping[bytes, bytes], *, most: int) -> bytes
     except zlib.error as error:
         raise Refusal(400, f"The body is no {said.decode()} ({str(error)[:80]}).") from error
     except _TooLargeError:
-        raise Refusal(413, f"The body unpacks to more than {most:,} bytes.") from None
+        raise Refusal(413, f"The body unpacks to more than {counted(most, 'byte')}.") from None
     except EOFError:
         raise Refusal(400, f"The body is cut: its {said.decode()} does not end.") from None
     return b"".join(parts)

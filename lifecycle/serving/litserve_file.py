@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.files import write_text
 from thresher.core.signatures import checked
@@ -107,6 +108,6 @@ def write_litserve(path: str | os.PathLike[str], file: str | os.PathLike[str]) -
         shape=model.input_spec.shape,
         threads=1,
         batch=int(batch.value),
-        reason=f"{batch.value} rows in a batch: {batch.reason}.",
+        reason=f"{counted(int(batch.value), 'row')} in a batch: {batch.reason}.",
     )
     write_text(file, text)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.counted import counted, percent
 from thresher.core.errors import InputError
 
 from .cache import OVERHEAD, Kept
@@ -53,9 +54,10 @@ class NearRule:
 
     def __str__(self) -> str:
         return (
-            f"distance {self.distance:.4g}: {self.hits:,} of {self.rows:,} held-out rows repeat an "
-            f"earlier one so closely, {self.differing:,} of them would be answered otherwise; at "
-            f"most {self.bound:.2%} with {CONFIDENCE:.0%} confidence"
+            f"distance {self.distance:.4g}: {self.hits:,} of "
+            f"{counted(self.rows, 'held-out row repeats', 'held-out rows repeat')} an earlier one "
+            f"so closely, {self.differing:,} of them would be answered otherwise; at most "
+            f"{percent(self.bound, digits=2)} with {percent(CONFIDENCE)} confidence"
         )
 
 
@@ -115,13 +117,14 @@ def _unproven(n: int, ends: np.ndarray, hits: np.ndarray, differs: np.ndarray, a
     said = (
         f"the closest {least:,} would be answered otherwise too often"
         if able
-        else f"a proof needs at least {least:,} rows with an earlier one before them"
+        else f"a proof needs at least {counted(least, 'row')} with an earlier one before them"
     )
     total = f" ({int(differs[-1]):,} of {int(hits[-1]):,} at any distance)" if len(ends) else ""
     return (
-        f"No distance can be shown to change at most {ALLOWED:.1%} of the answers on these {n:,} "
-        f"held-out rows: {said}{total}. Give a longer log of real requests, or leave out the near "
-        "cache: the exact one is always right."
+        f"No distance can be shown to change at most {percent(ALLOWED, digits=1)} of the answers "
+        f"on these "
+        f"{counted(n, 'held-out row')}: {said}{total}. Give a longer log of real requests, or "
+        "leave out the near cache: the exact one is always right."
     )
 
 

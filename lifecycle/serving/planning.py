@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.choice import Choice
+from thresher.core.counted import percent
 
 from .options import ServingOptions
 from .served_model import ServedModel
@@ -68,7 +69,7 @@ class ServingPlan:
         return [
             f"A request of one binary row costs {more['binary_row']:.3f} ms of CPU, of which the "
             f"model takes {alone:.3f}; joining such requests into batches saves at most "
-            f"{max(0.0, alone - best) / more['binary_row']:.0%}.",
+            f"{percent(max(0.0, alone - best) / more['binary_row'])}.",
             f"In requests of {MANY} rows a row costs {more['binary_rows']:.3f} ms: "
             f"{more['binary_row'] / more['binary_rows']:.1f} times less.",
             f"As JSON a row costs {more['json_row']:.3f} ms, "
@@ -130,7 +131,9 @@ def _batch(row_ms: dict[int, float], options: ServingOptions) -> Choice:
     whole = {size: row_ms[size] + BATCH_MS / size for size in able}
     chosen = next(size for size in able if whole[size] <= (1 + _GAIN) * min(whole.values()))
     gain = 1 - row_ms[chosen] / row_ms[1]
-    reason = f"{row_ms[chosen]:.3f} ms of CPU a row, {row_ms[1]:.3f} one by one ({gain:.0%} less)"
+    reason = (
+        f"{row_ms[chosen]:.3f} ms of CPU a row, {row_ms[1]:.3f} one by one ({percent(gain)} less)"
+    )
     if able[-1] != SIZES[-1]:
         reason += f"; larger batches take more than {LONGEST_BATCH_MS:.0f} ms"
     return Choice(str(chosen), reason)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.exported.session import InputSpec
 from thresher.core.images import UnreadableImage, decode_image, fit_square
@@ -50,7 +51,7 @@ def prepared_rows(
         listed = ", ".join(map(str, spec.shape))
         raise InputError(
             f"The model takes arrays, {spec.dtype} of shape (n, {listed}), got a list of "
-            f"{len(rows):,} rows. Make an array of them."
+            f"{counted(len(rows), 'row')}. Make an array of them."
         )
     for place, row in enumerate(rows):
         if not isinstance(row, wanted):

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from thresher.core.choice import available_cpus
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count
 from thresher.core.exported.portability import warn_if_inexact
 from thresher.core.exported.session import INPUT, InputSpec, open_session, read_description
@@ -295,8 +296,8 @@ def _rule(record: dict[str, Any], stages: int, folder: Path) -> tuple[float, tup
         raise InputError(f"The rule in {folder} cannot be read ({error!r}).") from error
     if len(temperatures) != stages or stages < 2 or min(temperatures) <= 0:
         raise InputError(
-            f"The rule in {folder} has {len(temperatures)} temperatures for {stages} stages; it "
-            "needs one above 0 for each of at least two."
+            f"The rule in {folder} has {counted(len(temperatures), 'temperature')} for "
+            f"{counted(stages, 'stage')}; it needs one above 0 for each of at least two."
         )
     return threshold, temperatures
 

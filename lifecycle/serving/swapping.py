@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, ThresherError
 
 from .answering import check_servable
@@ -82,9 +83,10 @@ def load_candidate(
     agreeing = int((answers[:real].argmax(1) == old.predict(rows[:real]).argmax(1)).sum())
     if agreeing < LEAST_AGREEING * real and real >= LEAST_ROWS and not force:
         raise SwapRefused(
-            f"{path} gives the class of the model that serves on {agreeing} of {real} stored "
-            "rows. Its classes may stand in another order, or its rows be prepared otherwise. The "
-            f"model {old.digest[:12]} goes on serving; send 'force': true to swap all the same."
+            f"{path} gives the class of the model that serves on {agreeing} of "
+            f"{counted(real, 'stored row')}. Its classes may stand in another order, or its rows "
+            "be prepared otherwise. The model "
+            f"{old.digest[:12]} goes on serving; send 'force': true to swap all the same."
         )
     return candidate, Parity(real, agreeing)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.signatures import check_fields, checked
 
@@ -141,14 +142,14 @@ class Trigger:
         self.armed = False
         self._fired.append(day)
         self._lows.clear()
-        return Look(day, True, f"{said}: lower on {rules.confirm} of {rules.of} days.")
+        return Look(day, True, f"{said}: lower on {rules.confirm} of {counted(rules.of, 'day')}.")
 
     def _why_not(self, day: float) -> str:
         rules, low = self.rules, sum(self._lows)
         if not self.armed:
             return "there was no recovery since the last retraining"
         if low < rules.confirm:
-            return f"only on {low} of {rules.confirm} days"
+            return f"only on {low} of {counted(rules.confirm, 'day')}"
         if self._fired and day - self._fired[-1] < rules.cooldown_days:
             return f"the last retraining was {day - self._fired[-1]:g} days ago"
         if sum(day - fired < YEAR for fired in self._fired) >= rules.budget:

@@ -66,7 +66,7 @@ def test_sets_numbers_and_ids_with_gaps():
     assert [float(text) for text in numbers.labels] == [1.5, 2.0]
     unnamed = consensus(["a", "a"], [None, np.nan], ["p", "q"], method="majority")
     assert unnamed.answers.tolist() == [2]
-    with pytest.raises(InputError, match="`row_ids` holds 1 missing ids"):
+    with pytest.raises(InputError, match="`row_ids` holds 1 missing id,"):
         consensus(["a", None], ["x", "x"], ["p", "q"])
 
 

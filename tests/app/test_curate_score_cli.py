@@ -101,7 +101,7 @@ def test_what_cannot_be_used_is_said() -> None:
     rows = datasets.Dataset.from_dict({"id": ["a", "b"], "text": ["one text", "another text"]})
     with pytest.raises(InputError, match="Say which labels are good"):
         thresher.app.curate_score(rows, labels={"row_id": ["a"], "label": ["x"]})
-    with pytest.raises(InputError, match="None of the 1 judged rows"):
+    with pytest.raises(InputError, match="None of the 1 judged row "):
         thresher.app.curate_score(rows, labels={"row_id": ["z"], "label": ["x"]}, good="x")
     with pytest.raises(InputError, match="must be one of 'x', 'y'"):
         thresher.app.curate_score(

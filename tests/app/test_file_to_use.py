@@ -22,7 +22,7 @@ def record(float_ms: float, int8_ms: float) -> dict[str, Any]:
 def test_the_faster_file_is_named(float_ms: float, int8_ms: float, folder: str) -> None:
     choice = file_to_use(record(float_ms, int8_ms))
     assert choice.value.endswith(folder)
-    assert f"{float_ms / int8_ms:.2f} times the speed and 25% of the bytes" in choice.reason
+    assert f"{float_ms / int8_ms:.2f} times the speed and 25 % of the bytes" in choice.reason
 
 
 def test_the_result_says_where_integers_gain_no_time() -> None:

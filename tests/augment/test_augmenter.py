@@ -206,7 +206,7 @@ def test_other_bad_arguments_are_refused():
         Augmenter("standard")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="backend"):
         Augmenter(policies.none(), backend="cuda")
-    with pytest.raises(InputError, match="2 images and 1 row ids"):
+    with pytest.raises(InputError, match="2 images and 1 row id;"):
         Augmenter(policies.none()).batch(good(), [1])
     with pytest.raises(InputError, match="mode"):
         Augmenter(policies.none())(Image.new("RGBA", (4, 4)), row_id=1)

@@ -354,5 +354,5 @@ def test_a_stray_word_among_numbers_is_a_missing_number_and_said_where_data_are_
         "NaN or infinite value in 'age' (row 10)"
     ]
     assert np.isnan(np.array(loaded.dataset["age"][:], float))[[3, 5, 7]].all()
-    line = "no numbers: '?' in 'age' (2 rows), 'unknown' in 'age' (1 rows) (taken as missing)"
+    line = "no numbers: '?' in 'age' (2 rows), 'unknown' in 'age' (1 row) (taken as missing)"
     assert loaded.role_lines[-1] == line

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from thresher.core.counted import percent
 from thresher.core.embeddings import unit_length
 from thresher.core.encoders import embed, get_encoder, load_encoder
 from thresher.core.encoders.automatic import choose_encoder
@@ -63,7 +64,7 @@ class TestWeighing:
         similar = 0.75 * self.noise @ self.noise.T + 0.25 * self.telling @ self.telling.T
         np.fill_diagonal(similar, -1)
         share = (self.names[similar.argmax(axis=1)] == self.names).mean()
-        assert f"{share:.1%} at 25%" in found.reason
+        assert f"{percent(share, digits=1)} at 25 %" in found.reason
 
     def test_usual_where_nothing_is_told(self):
         few, one = self.names[:99], np.full(400, "one")
@@ -108,7 +109,7 @@ class TestJoined:
             found = embed(texts, labels=labels)
         assert found.encoder == "joined:text"
         (reason,) = [text for text in heard.texts if text.startswith("joined:text: ")]
-        assert "nearest of 160 rows has the same label in 100.0%" in reason
+        assert "nearest of 160 rows has the same label in 100.0 %" in reason
         assert any("encoder: joined:text (surface, and meaning" in text for text in heard.texts)
 
     def test_strange_languages_lower_the_weight_of_meaning(self):

@@ -133,7 +133,7 @@ def test_broken_csv_lines_are_named(tmp_path):
     loaded = load_dataset(tmp_path / "d.csv")
     found = details(loaded)
     assert found.pop("d.csv:6") == "broken line (4 columns, not 2)"
-    assert found.pop("d.csv:10") == "broken line (1 columns, not 2)"
+    assert found.pop("d.csv:10") == "broken line (1 column, not 2)"
     assert sorted(found.values()) == [
         "missing label (d.csv, row 19)",
         "missing text (d.csv, row 16)",

@@ -136,7 +136,7 @@ def test_ids_are_text_and_never_missing():
     assert id_texts("ids", [1.0, 2.0]).tolist() == ["1", "2"]
     assert id_texts("ids", ["a", " a"]).tolist() == ["a", " a"]
     assert id_texts("ids", ["a", None], unnamed=True).tolist() == ["a", ""]
-    with pytest.raises(InputError, match="1 missing ids, the first at position 1"):
+    with pytest.raises(InputError, match="1 missing id, the first at position 1"):
         id_texts("ids", ["a", np.nan])
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import thresher
 
 from ..core.choice import available_cpus, choose_device
+from ..core.counted import counted
 from ..core.encoders.automatic import choose_encoder
 from ..core.errors import INSTALL_TRAINING, TRAINING
 from .machine import examine_machine
@@ -127,8 +128,9 @@ def _warnings() -> list[str]:
     threads = _torch()["torch_threads"] or 0
     if threads > available_cpus():
         found.append(
-            f"torch uses {threads} threads on {available_cpus()} processors, which "
-            f"slows training; set OMP_NUM_THREADS={available_cpus()}."
+            f"torch uses {counted(threads, 'thread')} on "
+            f"{counted(available_cpus(), 'processor')}, which slows training; set "
+            f"OMP_NUM_THREADS={available_cpus()}."
         )
     if _version("albumentationsx"):
         found.append("AlbumentationsX (AGPL, telemetry) is installed in place of albumentations.")

@@ -11,6 +11,7 @@ from augment import Augmenter, Policy
 from training import Samples, evaluate, fit
 from training.recipes import recipe
 
+from ..core.counted import counted, percent
 from ..core.errors import InputError
 from ..core.fingerprint import fingerprint
 from ..core.progress import Silent, message, reporting
@@ -71,7 +72,10 @@ class PilotRuns:
                 right = self._run(policy, rows, held_out, seed)
             self._finished[key] = right
             self._write(key)
-            message(f"pilot of {policy.name}: {right[0]:.1%} of {len(held_out)} rows right")
+            message(
+                f"pilot of {policy.name}: {percent(right[0], digits=1)} of "
+                f"{counted(len(held_out), 'row')} right"
+            )
         return self._finished[key]
 
     def _run(

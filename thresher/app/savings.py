@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.counted import counted
 from ..core.interval import paired_drop, wilson_interval
 from .gates import check_gates
 from .result import Line
@@ -163,7 +164,8 @@ def _below_validation(stages: Stages) -> str:
     if fall - math.hypot(*spread) <= SMALL_FALL:
         return ""
     return (
-        f"The student classifies {100 * validation:.1f} % of the {rows:,} validation rows right "
+        f"The student classifies {100 * validation:.1f} % of the "
+        f"{counted(rows, 'validation row')} right "
         f"and {100 * found['accuracy']:.1f} % of the test rows: the test rows are of another kind "
         "(other people, devices, sources or times), and networks, augmentation and calibration "
         "were chosen on rows like the training rows. New rows of the test rows' kind fare as they "
@@ -197,9 +199,10 @@ def _behind_teacher(stages: Stages) -> str:
         return ""
     seen = [100 * taken[name] for name in ("drop", "low", "high")]
     return (
-        f"The student loses {drop:.1f} points to the teacher on the {rows:,} test rows (95 % "
+        f"The student loses {drop:.1f} points to the teacher on the {counted(rows, 'test row')} "
+        "(95 % "
         f"interval {low:.1f} to {high:.1f}), and {allowed:g} are allowed by `student.max_drop`. "
-        f"It was chosen on {taken['rows']:,} validation rows, where it lost {seen[0]:.1f} "
+        f"It was chosen on {counted(taken['rows'], 'validation row')}, where it lost {seen[0]:.1f} "
         f"({seen[1]:.1f} to {seen[2]:.1f}): so few tell no less. Give more validation rows (a "
         "column `split`), or a larger `student.width`."
     )

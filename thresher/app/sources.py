@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..core.columns import read_texts
+from ..core.counted import counted
 from ..core.embeddings import Embeddings
 from ..core.errors import FormError, InputError
 from ..core.lifted import warn_of_one_direction
@@ -169,7 +170,8 @@ def read_probabilities(
             matrix = _sorted_classes(matrix, named, classes, path)
     if matrix.shape[1] != len(classes):
         raise InputError(
-            f"{path} has {matrix.shape[1]} columns, but the label has {len(classes)} classes: "
+            f"{path} has {counted(matrix.shape[1], 'column')}, but the label has "
+            f"{counted(len(classes), 'class', 'classes')}: "
             f"{', '.join(classes[:8])}{', …' if len(classes) > 8 else ''}."
         )
     if row_ids is None:
@@ -178,7 +180,10 @@ def read_probabilities(
     place = {row_id: at for at, row_id in enumerate(row_ids.tolist())}
     lost = [row_id for row_id in ids.tolist() if row_id not in place]
     if lost:
-        raise InputError(f"{len(lost)} rows are not in {path}, such as {', '.join(lost[:5])}.")
+        raise InputError(
+            f"{counted(len(lost), 'row is', 'rows are')} not in {path}, such as "
+            f"{', '.join(lost[:5])}."
+        )
     return np.asarray(matrix[[place[row_id] for row_id in ids.tolist()]])
 
 
@@ -253,8 +258,8 @@ def _of_usable_rows(matrix: np.ndarray, loaded: LoadedDataset, path: Path) -> np
     given = given_rows(loaded)
     if len(matrix) != len(given.row_ids):
         raise InputError(
-            f"{path} has {len(matrix)} rows, but the data has {len(given.row_ids)}. Give one for "
-            "each row, in the same order, or an .npz file with `row_ids`."
+            f"{path} has {counted(len(matrix), 'row')}, but the data has {len(given.row_ids)}. "
+            "Give one for each row, in the same order, or an .npz file with `row_ids`."
         )
     return np.asarray(matrix[given.positions])
 

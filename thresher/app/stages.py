@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import thresher
 
 from ..core.choice import Choice, choose_device, choose_threads
+from ..core.counted import counted
 from ..core.errors import InputError
 from ..core.files import read_json, write_json
 from ..core.fingerprint import fingerprint
@@ -139,10 +140,10 @@ class RunFolder:
         if not changed:
             return stage
         aside = _set_aside(folder)
+        more = f" and {counted(len(changed) - 3, 'more file')}" if len(changed) > 3 else ""
         message(
-            f"{name}: done before, but {', '.join(changed[:3])}"
-            f"{f' and {len(changed) - 3} more files' if len(changed) > 3 else ''} changed since or "
-            f"went; the stage is done again, and what was there lies in {aside.name}"
+            f"{name}: done before, but {', '.join(changed[:3])}{more} changed since or went; the "
+            f"stage is done again, and what was there lies in {aside.name}"
         )
         return None
 

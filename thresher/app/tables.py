@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from ..core.counted import percent as in_percent
 from .result import Line, RunResult
 from .terminal import result_console
 
@@ -18,7 +19,7 @@ def number(value: float | None, pattern: str = "{:,.0f}") -> str:
 
 def percent(value: float | None) -> str:
     """Format a share as percent with one decimal."""
-    return "" if value is None else f"{100 * value:.1f} %"
+    return "" if value is None else in_percent(value, digits=1)
 
 
 def flops(value: float | None) -> str:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..core.arrow_kinds import is_string
+from ..core.counted import counted
 from ..core.errors import InputError
 from ..core.files import read_json
 from ..core.loading.parts import stacked
@@ -191,7 +192,9 @@ def _kept(
         place = pc.index_in(stays["path"], value_set=table[ROW_ID].combine_chunks())
         table = table.take(place.combine_chunks())
     if len(table) != len(stays):
-        raise InputError(f"{clean} holds {len(table)} rows, but {len(stays)} were written.")
+        raise InputError(
+            f"{clean} holds {counted(len(table), 'row')}, but {len(stays)} were written."
+        )
     if ROW_ID in table.column_names:
         table = table.drop_columns([ROW_ID])
     table = table.append_column(ROW_ID, stays[ROW_ID]).filter(same)

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from .counted import counted
 from .errors import InputError, ThresherWarning, did_you_mean
 from .missing import is_missing, read_values, trimmed
 
@@ -51,7 +52,9 @@ class Spellings:
             for name, found in list(self.shared.items())[:SHOWN]
         ]
         more = len(self.shared) - len(said)
-        return "; ".join(said) + (f"; and {more} classes more" if more > 0 else "")
+        return "; ".join(said) + (
+            f"; and {counted(more, 'class', 'classes')} more" if more > 0 else ""
+        )
 
 
 def class_text(label: Any) -> str:
@@ -180,8 +183,8 @@ def label_texts(labels: Any, *, rows: int, name: str = "labels") -> np.ndarray:
     values, missing = read_values(labels, name=name)
     if values.shape != (rows,):
         raise InputError(
-            f"`{name}` must have shape ({rows},): there are {rows} rows, but {len(values)} labels "
-            f"of shape {values.shape}."
+            f"`{name}` must have shape ({rows},): there are {counted(rows, 'row')}, but "
+            f"{counted(len(values), 'label')} of shape {values.shape}."
         )
     return texts_of(values, without_code(values, missing), name=name)
 

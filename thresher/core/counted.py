@@ -1,4 +1,4 @@
-"""Numbers of things in words."""
+"""Numbers of things, and shares, in words."""
 
 from __future__ import annotations
 
@@ -15,3 +15,16 @@ def counted(n: int, thing: str, things: str = "") -> str:
         Several; default with an s.
     """
     return f"{n:,} {thing if n == 1 else things or thing + 's'}"
+
+
+def percent(share: float, *, digits: int = 0) -> str:
+    """Return ``80 %``, ``12.5 %``.
+
+    Parameters
+    ----------
+    share : float
+        0.8 for 80 %.
+    digits : int
+        After the point.
+    """
+    return f"{100 * share:.{digits}f} %"

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from .arrow_kinds import is_binary, is_string
 from .broken_lines import spliced
+from .counted import counted
 from .errors import InputError
 
 ROWS = 50_000
@@ -65,7 +66,9 @@ def write_csv(
             )
     names = table.column_names if titles is None else list(titles)
     if len(names) not in (0, table.num_columns):
-        raise InputError(f"There are {table.num_columns} columns, but {len(names)} titles.")
+        raise InputError(
+            f"There are {counted(table.num_columns, 'column')}, but {counted(len(names), 'title')}."
+        )
     quoted = _quoted(pa.array(names, pa.string()), delimiter).to_pylist()
     # Nothing is enough for a column without a title, unless it is alone: an empty line is none.
     header = [

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .counted import counted
 from .errors import InputError
 from .files import atomic_path, read_json, write_json
 from .lifted import lifted, one_direction, warn_of_one_direction
@@ -59,8 +60,8 @@ class Embeddings(Shown):
             raise InputError(f"`row_ids` must have one dimension, got {self.row_ids.ndim}.")
         if self.vectors.ndim != 2 or len(self.vectors) != len(self.row_ids):
             raise InputError(
-                f"Embeddings need one vector a row: got {len(self.row_ids)} row ids and vectors of "
-                f"shape {self.vectors.shape}."
+                f"Embeddings need one vector a row: got {counted(len(self.row_ids), 'row id')} and "
+                f"vectors of shape {self.vectors.shape}."
             )
 
     @classmethod
@@ -90,7 +91,9 @@ class Embeddings(Shown):
             np.arange(len(vectors)).astype(str) if row_ids is None else id_texts("row_ids", row_ids)
         )
         if len(ids) != len(vectors):
-            raise InputError(f"There are {len(vectors)} vectors, but {len(ids)} row ids.")
+            raise InputError(
+                f"There are {counted(len(vectors), 'vector')}, but {counted(len(ids), 'row id')}."
+            )
         _check_unique(ids)
         unit = unit_length(vectors, row_ids=ids)
         return cls(ids, unit, encoder=encoder, fingerprint=fingerprint)
@@ -180,8 +183,8 @@ def unit_length(vectors: np.ndarray, *, row_ids: np.ndarray | None = None) -> np
     if len(bad):
         named = bad[:5] if row_ids is None else row_ids[bad[:5]]
         raise InputError(
-            f"{len(bad)} of {len(result)} vectors hold NaN or infinite values, the first in row(s) "
-            f"{', '.join(map(str, named))}. Drop or repair them first."
+            f"{len(bad)} of {counted(len(result), 'vector holds', 'vectors hold')} NaN or infinite "
+            f"values, the first in row(s) {', '.join(map(str, named))}. Drop or repair them first."
         )
     # Dividing by the largest entry first keeps the squares of tiny and huge values in range.
     scale = np.abs(result).max(axis=1, keepdims=True, initial=0)

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from .choice import Choice
 from .columns import dataset_of, read_row_ids, read_splits, strings, take_table
+from .counted import counted
 from .errors import InputError, check_number
 from .files import atomic_path
 from .images import decode_image
@@ -148,7 +149,8 @@ def _choose_rows(
     counts = [_count(share, len(train)) for share in shares]
     if sum(counts) > len(train):
         raise InputError(
-            f"{sum(counts)} faults do not fit in {len(train)} training rows: lower the shares."
+            f"{sum(counts)} faults do not fit in {counted(len(train), 'training row')}: lower the "
+            "shares."
         )
     first, second, third = np.cumsum(counts)
     chosen = {

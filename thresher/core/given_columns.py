@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from .counted import counted
 from .errors import InputError
 from .missing import read_numbers, read_values
 
@@ -47,4 +48,6 @@ def number_column(name: str, values: Any, *, n: int) -> pa.Array:
 
 def _check_length(name: str, array: np.ndarray, n: int) -> None:
     if array.shape != (n,):
-        raise InputError(f"`{name}` must hold one value for each of {n} rows, got {array.shape}.")
+        raise InputError(
+            f"`{name}` must hold one value for each of {counted(n, 'row')}, got {array.shape}."
+        )

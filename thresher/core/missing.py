@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from .counted import counted
 from .errors import InputError
 
 # Python's `str.strip` leaves these in place, and nobody sees them.
@@ -79,7 +80,7 @@ def id_texts(name: str, values: Any, *, unnamed: bool = False) -> np.ndarray:
         raise InputError(f"`{name}` must have one dimension, got {array.ndim}.")
     if missing.any() and not unnamed:
         raise InputError(
-            f"`{name}` holds {int(missing.sum())} missing ids, the first at position "
+            f"`{name}` holds {counted(int(missing.sum()), 'missing id')}, the first at position "
             f"{int(np.flatnonzero(missing)[0])}. Every row needs one."
         )
     if array.dtype.kind == "f" and np.equal(array, np.floor(array))[~missing].all():
@@ -111,8 +112,8 @@ def without_missing(name: str, values: Any) -> np.ndarray:
         first = tuple(np.argwhere(missing)[0].tolist())
         place = first[0] if len(first) == 1 else first
         raise InputError(
-            f"`{name}` is missing in {int(missing.sum())} of {missing.size} places, the first at "
-            f"position {place}. Leave these rows out or fill them in."
+            f"`{name}` is missing in {int(missing.sum())} of {counted(missing.size, 'place')}, the "
+            f"first at position {place}. Leave these rows out or fill them in."
         )
     return array
 

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .counted import counted
 from .errors import InputError, check_number
 from .files import atomic_path
 from .missing import id_texts, read_values
@@ -214,8 +215,8 @@ class NeighborGraph(Shown):
             return self
         if self.pair_count > max_pairs:
             raise InputError(
-                f"The graph stands for {self.pair_count:,} pairs, more than {max_pairs:,}; it can "
-                "only be used unexpanded, through `same_as`."
+                f"The graph stands for {counted(self.pair_count, 'pair')}, more than "
+                f"{max_pairs:,}; it can only be used unexpanded, through `same_as`."
             )
         found = [self.neighbors(position) for position in range(len(self))]
         return NeighborGraph(

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .arrow_kinds import is_binary, is_list, is_string
+from .counted import counted
 from .usual_types import as_stored, stored_schema, without_categories
 
 
@@ -50,7 +51,7 @@ def write_parquet(
             writer.write_table(as_stored(_typed(block, usual), schema), row_group_size=len(block))
     written = pq.read_metadata(path).num_rows
     if written != rows:
-        raise OSError(f"{path} holds {written} rows after writing {rows}.")
+        raise OSError(f"{path} holds {counted(written, 'row')} after writing {rows}.")
 
 
 def _typed(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from .counted import counted
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -42,7 +44,7 @@ class ShownRows(Shown):
         shown = self._frame(ROWS)
         table = getattr(self, "table", None)
         total = table.num_rows if isinstance(table, pa.Table) else len(self.row_ids)  # type: ignore[attr-defined]
-        more = f"<p>The first {ROWS} of {total:,} rows</p>" if total > len(shown) else ""
+        more = f"<p>The first {ROWS} of {counted(total, 'row')}</p>" if total > len(shown) else ""
         return f"<p>{escape(repr(self))}</p>{shown.to_html()}{more}"
 
     def _frame(self, first: int | None) -> pd.DataFrame:
@@ -67,7 +69,7 @@ def brief(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"<{value.dtype} {value.shape}>"
     if hasattr(value, "num_rows"):  # a table of Arrow, or a dataset of Hugging Face
-        return f"<{value.num_rows} rows: {', '.join(value.column_names)}>"
+        return f"<{counted(value.num_rows, 'row')}: {', '.join(value.column_names)}>"
     if isinstance(value, (tuple, list)):
         inside = ", ".join(map(brief, value[:ENTRIES]))
         more = f", … {len(value)} in all" if len(value) > ENTRIES else ""

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .columns import class_names, dataset_of, take_rows, take_table, with_column
+from .counted import counted
 from .csv_writing import write_csv
 from .errors import InputError, check_choice
 from .files import atomic_path
@@ -138,7 +139,7 @@ def write_dataset(
     if (order_mark or broken) and chosen not in TEXT_FORMATS:
         raise InputError(f"`order_mark` and `broken` are of CSV and JSON; this is {chosen!r}.")
     if lines is not None and (chosen not in JSON_FORMATS or len(lines) != len(dataset)):
-        raise InputError(f"`lines` are those of {len(dataset)} rows of JSON.")
+        raise InputError(f"`lines` are those of {counted(len(dataset), 'row')} of JSON.")
     _, suffix, packing = name_parts(target)
     with atomic_path(target) as temporary:
         place = temporary.with_name("plain") if packing else temporary

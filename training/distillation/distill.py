@@ -12,6 +12,7 @@ import numpy as np
 from torch import nn
 
 from thresher.core.choice import Choice, choose_device
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count
 from thresher.core.matrices import as_matrix
 from thresher.core.options import filled, picked
@@ -191,8 +192,8 @@ def _check_teachers(student: nn.Module, teachers: list[nn.Module], samples: Samp
         found = count_classes(model, samples.inputs)
         if found != classes:
             raise InputError(
-                f"The teacher has {found} classes and the student {classes}; both must have the "
-                "same, in the same order."
+                f"The teacher has {counted(found, 'class', 'classes')} and the student {classes}; "
+                "both must have the same, in the same order."
             )
 
 
@@ -238,7 +239,7 @@ def _choose_views(
         if mix is not None:
             raise InputError("`mix` blends rows anew each time, so nothing can be cached for it.")
         used = 1 if augment is None else int(asked)
-        return used, Choice(f"{used} cached views", "asked for")
+        return used, Choice(counted(used, "cached view"), "asked for")
     if cache_dir is not None and (augment is not None or mix is not None):
         raise InputError("`cache_dir` needs `cached_views`: how many views of a row to keep.")
     if augment is None and mix is None:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.files import atomic_path, read_json, write_json
 from thresher.core.fingerprint import fingerprint, row_keys
@@ -144,8 +145,10 @@ def given_logits(logits: np.ndarray, *, n_rows: int, classes: int) -> TeacherCac
     """
     if logits.shape != (n_rows, classes):
         raise InputError(
-            f"`teacher` has logits of shape {logits.shape}, but there are {n_rows} rows and the "
-            f"student has {classes} classes; give one line a row, in the order of `samples`."
+            f"`teacher` has logits of shape {logits.shape}, but there are "
+            f"{counted(n_rows, 'row')} and the student has "
+            f"{counted(classes, 'class', 'classes')}; give one line a row, in the order of "
+            "`samples`."
         )
     if not np.isfinite(logits).all():
         raise InputError("The logits in `teacher` are not all finite; leave such rows out.")

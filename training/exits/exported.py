@@ -14,6 +14,7 @@ from torch import nn
 
 from thresher import __version__
 from thresher.core.choice import available_cpus
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.exported.session import INPUT, open_session
 from thresher.core.files import atomic_path, read_json, write_json
@@ -114,7 +115,8 @@ def export_exits(
         raise InputError("The model has no rule yet: call `calibrate` with held-out rows.")
     if len(classes) != model.spec.num_classes:
         raise InputError(
-            f"`classes` has {len(classes)} names, but the model has {model.spec.num_classes}."
+            f"`classes` has {counted(len(classes), 'name')}, but the model has "
+            f"{model.spec.num_classes}."
         )
     with atomic_path(Path(folder)) as temporary:
         temporary.mkdir()

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_number
 from thresher.core.interval import wilson_interval
 from thresher.core.numerics.softmax import confidence
@@ -237,7 +238,7 @@ def _check(logits: Sequence[np.ndarray], labels: np.ndarray | None, costs: Seque
     if n < 20:
         raise InputError(f"At least 20 rows are needed to choose a threshold, got {n}.")
     if labels is not None and len(labels) != n:
-        raise InputError(f"There are {n} rows, but {len(labels)} labels.")
+        raise InputError(f"There are {counted(n, 'row')}, but {counted(len(labels), 'label')}.")
     if len(costs) != len(logits) or min(costs) < 0 or not sum(costs):
         raise InputError(f"`costs` must name {len(logits)} costs of at least 0, got {costs}.")
     for stage, values in enumerate(logits):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count
 from thresher.core.numerics.softmax import confidence
 
@@ -44,7 +45,9 @@ def predict_staged(
     """
     check_count("batch_size", batch_size, low=1)
     if len(rule.temperatures) != len(stages):
-        raise InputError(f"The rule is for {len(rule.temperatures)} stages, not {len(stages)}.")
+        raise InputError(
+            f"The rule is for {counted(len(rule.temperatures), 'stage')}, not {len(stages)}."
+        )
     if not len(inputs):
         raise InputError("There are no rows to predict.")
     parts = [

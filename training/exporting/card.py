@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from thresher.core.counted import counted
 from thresher.core.exported.portability import PORTABLE_TOP, weight_bound
 
 _SHOWN = 20
@@ -30,8 +31,9 @@ def model_card(
     lines = [
         f"# {name}",
         "",
-        f"ONNX model with {len(classes)} classes, {record['size_bytes'] / 1e3:.0f} KB"
-        f" ({record['costs']['parameters']:,} parameters),"
+        f"ONNX model with {counted(len(classes), 'class', 'classes')}, "
+        f"{record['size_bytes'] / 1e3:.0f} KB"
+        f" ({counted(record['costs']['parameters'], 'parameter')}),"
         f" written by Thresher {record['thresher']}.",
         "",
         f"- Input `input`: {record['input']['dtype']} (n, {shape}). Normalization is inside.",

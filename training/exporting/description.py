@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from thresher import __version__
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 
 from ..models.spec import USUAL_DTYPES, ModelSpec
@@ -48,7 +49,7 @@ def check_classes(model: nn.Module, rows: Tensor, classes: Sequence[str]) -> Non
     model.train(was_training)
     if logits.ndim != 2 or logits.shape[1] != len(classes):
         raise InputError(
-            f"`classes` has {len(classes)} names, but the model returns shape "
+            f"`classes` has {counted(len(classes), 'name')}, but the model returns shape "
             f"{tuple(logits.shape)}."
         )
 

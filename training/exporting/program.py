@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.exported.session import InputSpec
 from thresher.core.files import atomic_path, write_json, write_text
@@ -154,9 +155,10 @@ def _card(record: Mapping[str, Any], *, name: str, metrics: Mapping[str, float] 
     lines = [
         f"# {name}",
         "",
-        f"`{record['file']}` with {len(record['classes'])} classes, "
-        f"{record['size_bytes'] / 1e3:.0f} KB ({record['costs']['parameters']:,} parameters), "
-        f"written by Thresher {record['thresher']} with PyTorch {record['torch']}.",
+        f"`{record['file']}` with {counted(len(record['classes']), 'class', 'classes')}, "
+        f"{record['size_bytes'] / 1e3:.0f} KB "
+        f"({counted(record['costs']['parameters'], 'parameter')}), written by Thresher "
+        f"{record['thresher']} with PyTorch {record['torch']}.",
         "",
         f"- Input: {record['input']['dtype']} (n, {shape}). Normalization is inside.",
         f"- Output: logits, float32 (n, {len(record['classes'])}).",

@@ -78,8 +78,8 @@ def check_targets(targets: Tensor | None, classes: int, *, name: str) -> None:
     """Raise if a label has no logit."""
     if targets is not None and len(targets) and int(targets.max()) >= classes:
         raise InputError(
-            f"`{name}` has label {int(targets.max())}, but the model has {classes} classes "
-            f"(labels 0 to {classes - 1})."
+            f"`{name}` has label {int(targets.max())}, but the model has "
+            f"{counted(classes, 'class', 'classes')} (labels 0 to {classes - 1})."
         )
 
 
@@ -133,8 +133,8 @@ def _tell_empty(samples: Samples) -> None:
     empty = samples.row_ids[(samples.inputs == 0).all(1).numpy()]
     if len(empty):
         message(
-            f"{len(empty)} of {len(samples)} texts have no word; a model can learn nothing from "
-            f"them. First: {', '.join(map(str, empty[:_LISTED]))}"
+            f"{len(empty)} of {counted(len(samples), 'text has', 'texts have')} no word; a model "
+            f"can learn nothing from them. First: {', '.join(map(str, empty[:_LISTED]))}"
         )
 
 
@@ -145,7 +145,7 @@ def check_parts(model: nn.Module, *, n_rows: int, batch_size: int, accumulate: i
     trained = [m for m in model.modules() if isinstance(m, nn.BatchNorm1d) and m.weight is not None]
     if smallest < 2 and any(m.weight.requires_grad for m in trained):
         raise InputError(
-            f"Batch norm needs at least two rows at once; {n_rows} rows with "
+            f"Batch norm needs at least two rows at once; {counted(n_rows, 'row')} with "
             f"`batch_size={batch_size}` and `accumulate={accumulate}` make parts of {smallest}. "
             "Use a larger `batch_size` or a smaller `accumulate`."
         )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from thresher.core.choice import Choice
+from thresher.core.counted import counted
 from thresher.core.errors import ThresherError
 from thresher.core.kernel_faults import GradientGuard
 from thresher.core.progress import message
@@ -122,7 +123,10 @@ class Stepper:
                     ) from error
             self.parts *= 2
             torch.cuda.empty_cache()
-            message(f"the GPU is out of memory; batches are now computed in {self.parts} parts")
+            message(
+                "the GPU is out of memory; batches are now computed in "
+                f"{counted(self.parts, 'part')}"
+            )
 
     def _accumulate(self, positions: np.ndarray, moment: Moment) -> None:
         self.state.optimizer.zero_grad(set_to_none=True)

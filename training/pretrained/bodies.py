@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from thresher.core.counted import counted
 from thresher.core.encoders.from_transformers import count_longer
 from thresher.core.encoders.lengths import said_of_cuts
 from thresher.core.errors import InputError
@@ -161,7 +162,10 @@ class TextBody(nn.Module):
         texts = [str(value) for value in values]
         empty = sum(not text.strip() for text in texts)
         if empty:
-            message(f"{empty} of {len(texts)} texts are empty; the model sees no word of them")
+            message(
+                f"{empty} of {counted(len(texts), 'text is', 'texts are')} empty; the model sees "
+                "no word of them"
+            )
         rows = np.zeros((len(texts), self.max_tokens), dtype=np.int64)
         if texts:
             found = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)["input_ids"]

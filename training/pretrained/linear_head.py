@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from thresher.core.choice import Choice
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.numerics.folds import spread_over_folds
 from thresher.core.numerics.softmax import log_softmax
@@ -92,7 +93,7 @@ def fit_head(
     best = min(range(len(STRENGTHS)), key=lambda at: round(losses[at], 4))
     weight, bias = fits.path(vectors, codes, STRENGTHS[best : best + 1])[0]
     told = ", ".join(f"{loss:.3f} at {one:g}" for one, loss in zip(STRENGTHS, losses, strict=True))
-    why = f"cross-entropy on left-out thirds of {len(drawn):,} rows: {told}"
+    why = f"cross-entropy on left-out thirds of {counted(len(drawn), 'row')}: {told}"
     strength = Choice(f"{STRENGTHS[best]:g}", why)
     return LinearHead(weight, bias, strength, drawn, held_out[best], fits.flops)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from thresher.core.choice import Choice
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 
 from ..evaluation import predict_logits
@@ -151,7 +152,10 @@ class PretrainedModel(nn.Module):
         inputs = torch.cat([measured.inputs, *(part.inputs for part in others)])
         if not augmented:
             self._known = [RowTable(inputs, torch.cat(vectors))]
-            return Choice("cached vectors", f"the body is frozen; {len(inputs)} rows went through")
+            return Choice(
+                "cached vectors",
+                f"the body is frozen; {counted(len(inputs), 'row')} went through",
+            )
         return Choice("computed vectors", "augmentation changes the rows in every epoch")
 
     def _vectors(self, inputs: Tensor) -> Tensor:

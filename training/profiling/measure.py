@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from thresher.core.choice import available_cpus
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count
 from thresher.core.signatures import checked
 
@@ -123,7 +124,7 @@ def profile(
         joules_per_row=per_row,
         threads=chosen,
         runtime="onnxruntime" if isinstance(model, ExportedModel) else f"torch {torch.__version__}",
-        machine=f"{platform.machine()}, {available_cpus()} processors",
+        machine=f"{platform.machine()}, {counted(available_cpus(), 'processor')}",
     )
 
 
@@ -151,8 +152,8 @@ def compare(
     check_count("batch_size", batch_size, low=1)
     if first.threads != second.threads:
         raise InputError(
-            f"The models run on {first.threads} and {second.threads} threads; load both with the "
-            "same number."
+            f"The models run on {first.threads} and {counted(second.threads, 'thread')}; load both "
+            "with the same number."
         )
     return compare_renewed(
         lambda: _file_call(ExportedModel(first.path, threads=first.threads), batch_size),

@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 from torch import Tensor, nn
 
+from thresher.core.counted import percent
 from thresher.core.errors import InputError, require
 
 from ..torch_runtime.flops import count_flops
@@ -53,6 +54,7 @@ def prune_channels(
     reached = count_flops(model, rows)
     if reached > target_flops:
         raise InputError(
-            f"Removing {_MOST_OF_A_LAYER:.0%} of the channels leaves {reached:.3g} FLOPs a row, "
-            f"above the {target_flops:.3g} asked for. Lower `amount`, or begin with a smaller one."
+            f"Removing {percent(_MOST_OF_A_LAYER)} of the channels leaves {reached:.3g} FLOPs a "
+            "row, above the "
+            f"{target_flops:.3g} asked for. Lower `amount`, or begin with a smaller one."
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
+from thresher.core.counted import counted, percent
 from thresher.core.numerics.softmax import log_softmax
 
 from ..evaluation import predict_logits
@@ -73,15 +74,18 @@ class Judge:
         labels = self.logits.argmax(1) if targets is None else targets.numpy()
         before, after = (found.argmax(1) == labels for found in (self.logits, logits))
         lost = before.astype(np.float64) - after
-        text = f"accuracy {after.mean():.2%} (float {before.mean():.2%}), {same:.2%} agreement"
+        text = (
+            f"accuracy {percent(after.mean(), digits=2)} (float "
+            f"{percent(before.mean(), digits=2)}), {percent(same, digits=2)} agreement"
+        )
         if targets is None:
-            text = f"{same:.2%} agreement with float"
+            text = f"{percent(same, digits=2)} agreement with float"
         return Score(
             loss=float(lost.mean()),
             error=float(lost.std() / np.sqrt(len(lost))),
             confidence=_confidence(self.logits, labels) - _confidence(logits, labels),
             divergences=_divergences(self.logits, logits),
-            text=f"{text} on {len(lost)} held-out rows",
+            text=f"{text} on {counted(len(lost), 'held-out row')}",
         )
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from thresher.core.choice import Choice
+from thresher.core.counted import counted, percent
 from thresher.core.errors import ThresherWarning
 
 from .judge import Judge, Score
@@ -51,9 +52,9 @@ def tell_loss(
     if better is not None:
         fewest = fewest_bits(quantized)
         measured = f"{score.text}; 8 bits by calibration alone: {better.text}"
-        quantized.choices["eight_bits"] = Choice("better", f"{fewest} bits: {measured}")
+        quantized.choices["eight_bits"] = Choice("better", f"{counted(fewest, 'bit')}: {measured}")
         _warn(
-            f"Few bits cost much here: {fewest} bits lose {_points(score)}, 8 bits "
+            f"Few bits cost much here: {counted(fewest, 'bit')} lose {_points(score)}, 8 bits "
             f"{_points(better)} ({measured}). Take `weight_bits=8`, and `activation_bits=8`, where "
             "accuracy counts more than bytes."
         )
@@ -61,7 +62,7 @@ def tell_loss(
     limit = max(tolerance, _MUCH)
     if not score.is_within(limit):
         _warn(
-            f"The integer model loses more than {limit:.0%} of the held-out rows to the float "
+            f"The integer model loses more than {percent(limit)} of the held-out rows to the float "
             f"model: {score.text}. Give calibration rows like those it will see, more bits, "
             "`keep_float='auto'`, or method='qat' with more epochs."
         )

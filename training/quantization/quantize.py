@@ -11,6 +11,7 @@ import numpy as np
 from torch import nn
 
 from thresher.core.choice import Choice, choose_device
+from thresher.core.counted import percent
 from thresher.core.errors import (
     InputError,
     ThresherWarning,
@@ -295,7 +296,10 @@ def _warn_of_failure(calibrated: QuantizedModel, score: Score, error: Exception)
 def _why_ptq(method: str, score: Score, tolerance: float) -> str:
     if method == "ptq":
         return "asked for"
-    allowed = f"the tolerance of {tolerance:.2%} (standard error {score.error:.2%})"
+    allowed = (
+        f"the tolerance of {percent(tolerance, digits=2)} (standard error "
+        f"{percent(score.error, digits=2)})"
+    )
     return f"{score.text}: within {allowed}, so training was not needed"
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from thresher.core.choice import Choice
+from thresher.core.counted import counted, percent
 
 from ..loop.checks import note_dtype
 from ..rows.samples import Samples
@@ -138,7 +139,7 @@ def mix_bits(
     share = sum(sizes[name] for name in order[:count]) / sum(sizes.values())
     rest = ", ".join(order[count:]) or "none"
     model.choices["weight_bits"] = Choice(
-        f"4 bits in {count} of {len(order)} layers ({share:.0%} of the weights)",
+        f"4 bits in {count} of {counted(len(order), 'layer')} ({percent(share)} of the weights)",
         f"{score.text}; 8 bits stay in: {rest}",
     )
     return model

@@ -20,6 +20,7 @@ from pathlib import Path
 from torch import nn
 
 from thresher.core.choice import Choice
+from thresher.core.counted import counted
 from thresher.core.interval import Z, paired_drop
 
 from ..loop.run import TrainingRun
@@ -166,7 +167,7 @@ def joined(tried: Sequence[Tried], *, most: int) -> TrainingRun:
     enough = f"; longer than {longest} surely gains less than a point" if longest < most else ""
     why = (
         f"of at most {most}; points of the true class's probability gained on "
-        f"{len(chosen.told.right):,} validation rows, each over the length before it: "
+        f"{counted(len(chosen.told.right), 'validation row')}, each over the length before it: "
         f"{', '.join(one.text for one in tried)}{enough}; the longest that is not surely worse "
         "than the best is taken"
     )

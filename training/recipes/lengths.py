@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from thresher.core.counted import counted
+
 from ..models import CompactModel
 from ..plans import Plan
 from ..torch_runtime.flops import count_flops
@@ -61,7 +63,10 @@ def usual_epochs(
     low, high = plan.epochs[0], _most_epochs(plan, modality, steps, tiny=tiny)
     needed = math.ceil(plan.least_steps / steps)
     if needed > high:
-        return needed, f"{plan.least_steps} steps are the least that learns from few rows"
+        return needed, (
+            f"{counted(plan.least_steps, 'step is', 'steps are')} the least that learns from few "
+            "rows"
+        )
     if affordable >= high:
         return high, "more epochs would help little"
     least = max(low, needed)

@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 
 from thresher.core.choice import Choice
+from thresher.core.counted import counted
 from thresher.core.errors import check_choice, check_count
 
 from ..loop.options import TrainingOptions
@@ -62,7 +63,7 @@ def pretrained_recipe(
     passes = min(_MOST_EPOCHS, max(plan.epochs, math.ceil(_LEAST_STEPS / steps)))
     choices = {
         "mode": Choice(mode, plan.why),
-        "epochs": Choice(str(passes), f"{steps} steps an epoch")
+        "epochs": Choice(str(passes), f"{counted(steps, 'step')} an epoch")
         if epochs is None
         else Choice(str(epochs), "asked for"),
     }

@@ -13,6 +13,7 @@ from typing import TypedDict
 import torch
 
 from thresher.core.choice import Choice, choose_device
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_choice, check_count, check_number
 from thresher.core.schema import MODALITIES
 from thresher.core.signatures import checked
@@ -155,7 +156,7 @@ def recipe(
     usual = min(plan.largest_batch, max(_SMALLEST_BATCH, n_rows // _STEPS_AN_EPOCH))
     rows = check_count("batch_size", usual if batch_size is None else batch_size, low=1)
     steps = math.ceil(n_rows / rows)
-    choices["batch_size"] = _chosen(batch_size, usual, f"{steps} steps an epoch")
+    choices["batch_size"] = _chosen(batch_size, usual, f"{counted(steps, 'step')} an epoch")
     epoch = Epoch(plan, n_rows, steps, choose_device(device).value)
     budget = plan.seconds if seconds is None else seconds
     tiny = modality == "image" and min(input_shape[1:]) <= TINY_IMAGE

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.interval import paired_drop
 from thresher.core.numerics.softmax import log_softmax
 from thresher.core.numerics.temperature import fit_temperature
@@ -86,11 +87,11 @@ class Tried:
         values = (self.drop, self.low, self.high, self.drop_of_probability)
         # Adding 0 makes 0 of -0.
         points, low, high, likely = (round(100 * value, 1) + 0.0 for value in values)
-        table = f" with {self.plan.vocabulary:,} tokens" if self.plan.vocabulary else ""
+        table = f" with {counted(self.plan.vocabulary, 'token')}" if self.plan.vocabulary else ""
         return (
             f"width {self.plan.width}{table} loses {points:.1f} points of accuracy ({low:.1f} to "
             f"{high:.1f}) and {likely:.1f} of the true class's "
-            f"probability to the teacher on {self.rows:,} validation rows"
+            f"probability to the teacher on {counted(self.rows, 'validation row')}"
         )
 
     def to_json(self) -> dict[str, Any]:

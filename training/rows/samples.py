@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.missing import id_texts, read_numbers, read_values, whole_numbers
 from thresher.core.shown import Shown
@@ -198,9 +199,10 @@ def _codes(targets: Any) -> np.ndarray:
     values, missing = read_values(targets, name="targets")
     if missing.any():
         raise InputError(
-            f"`targets` are missing in {int(missing.sum())} of {missing.size} rows, the first at "
-            f"position {int(np.flatnonzero(missing)[0])}. Give {UNLABELED} for a row without a "
-            "label, or leave it out."
+            f"`targets` are missing in {int(missing.sum())} of {counted(missing.size, 'row')}, the "
+            "first at position "
+            f"{int(np.flatnonzero(missing)[0])}. Give {UNLABELED} for a row without a label, or "
+            "leave it out."
         )
     if values.dtype.kind == "f":
         instead = "Targets are class codes; turn numbers into classes first."

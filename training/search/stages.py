@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from torch import nn
 
+from thresher.core.counted import counted
 from thresher.core.errors import told
 from thresher.core.progress import message
 
@@ -54,7 +55,9 @@ class Search:
         hopeless = [found for one in self.space.networks if (found := self._refused(one))]
         out = {candidate.variant.network for candidate in hopeless}
         networks = [one for one in self.space.networks if one.network not in out]
-        message(f"{len(networks)} of {len(self.space.networks)} networks can meet the limits")
+        message(
+            f"{len(networks)} of {counted(len(self.space.networks), 'network')} can meet the limits"
+        )
         if not networks:
             self._raise_if_all_failed(hopeless)
             return hopeless
@@ -181,6 +184,6 @@ def _tell(found: Candidate) -> None:
         message(f"{found.variant.name}: {found.note}")
         return
     message(
-        f"{found.variant.name}: accuracy {found.accuracy:.3f}, {found.costs.size_bytes:,} bytes, "
-        f"{found.costs.p50_ms:.3f} ms"
+        f"{found.variant.name}: accuracy {found.accuracy:.3f}, "
+        f"{counted(found.costs.size_bytes, 'byte')}, {found.costs.p50_ms:.3f} ms"
     )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from thresher.core.counted import counted
 from thresher.core.errors import check_number
 
 from .candidate import Candidate, Costs
@@ -49,7 +50,7 @@ class Target:
         """
         left = 1 - shrunk
         if self.max_bytes is not None and left * costs.size_bytes > self.max_bytes:
-            return f"{costs.size_bytes:,} bytes"
+            return counted(costs.size_bytes, "byte")
         if self.max_ms is not None and left * costs.min_ms > self.max_ms:
             return f"{costs.min_ms:.3g} ms at best"
         return ""
@@ -63,7 +64,9 @@ class Target:
         if self.max_ms is not None and costs.p50_ms > self.max_ms:
             found.append(f"{costs.p50_ms:.3g} ms is more than {self.max_ms:g}")
         if self.max_bytes is not None and costs.size_bytes > self.max_bytes:
-            found.append(f"{costs.size_bytes:,} bytes are more than {self.max_bytes:,}")
+            found.append(
+                f"{counted(costs.size_bytes, 'byte is', 'bytes are')} more than {self.max_bytes:,}"
+            )
         if self.min_accuracy is not None and accuracy < self.min_accuracy:
             found.append(f"accuracy {accuracy:.4f} is less than {self.min_accuracy:g}")
         return found
@@ -92,7 +95,7 @@ def choose(
     if not meeting:
         nearest = min(finished, key=lambda one: (len(target.missed(one)), -_accuracy(one)))
         return None, (
-            f"None of {len(finished)} finished candidates meets the target. Nearest: "
+            f"None of {counted(len(finished), 'finished candidate')} meets the target. Nearest: "
             f"{nearest.variant.name} ({'; '.join(target.missed(nearest))})."
         )
     if target.min_accuracy is not None:

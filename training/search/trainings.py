@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
+from thresher.core.counted import counted
 from thresher.core.errors import told
 from thresher.core.fingerprint import fingerprint
 from thresher.core.progress import message
@@ -159,7 +160,7 @@ class Trainings:
     def _try(self, network: Variant, epochs: int) -> Trial:
         run = self._train(network, epochs)
         judged = evaluate(run.model, self.validation, device=self.options["device"])
-        message(f"{network.network}: {epochs} epochs, accuracy {judged.accuracy:.3f}")
+        message(f"{network.network}: {counted(epochs, 'epoch')}, accuracy {judged.accuracy:.3f}")
         return Trial(
             network,
             epochs,

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from thresher.core.choice import Choice
+from thresher.core.counted import percent
 from thresher.core.errors import check_choice
 
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -37,8 +38,10 @@ def _choose(model: nn.Module, *, device: str) -> Choice:
         return Choice("fp32", "this CPU has no bfloat16 instructions")
     share = _dense_share(model)
     if share < _MOSTLY:
-        return Choice("fp32", f"only {share:.0%} of the weights are wide dense convolutions")
-    return Choice("bf16", f"bfloat16 CPU, and {share:.0%} of the weights are dense convolutions")
+        return Choice("fp32", f"only {percent(share)} of the weights are wide dense convolutions")
+    return Choice(
+        "bf16", f"bfloat16 CPU, and {percent(share)} of the weights are dense convolutions"
+    )
 
 
 def cpu_computes_bf16() -> bool:

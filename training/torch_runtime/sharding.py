@@ -14,6 +14,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 
 from .workers import Workers
@@ -45,8 +46,9 @@ def check_sharding(workers: Workers, *, optimizer: str, rows: int, parts: int) -
         )
     if rows < workers.world * parts:
         raise InputError(
-            f"With `sharded` each of {workers.world} processes needs rows of every batch for each "
-            f"of {parts} part(s); the smallest batch has {rows}. Use a larger `batch_size`."
+            f"With `sharded` each of {counted(workers.world, 'process', 'processes')} needs rows "
+            "of every batch for each of "
+            f"{parts} part(s); the smallest batch has {rows}. Use a larger `batch_size`."
         )
 
 

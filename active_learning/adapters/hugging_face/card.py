@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from thresher.core.counted import counted
+
 from ...sessions.session import Session
 from .columns import COLUMNS
 from .gathered import AUDIT, CHOSEN, TOLD, Gathered
@@ -37,8 +39,8 @@ def make_card(
     lines = [
         f"# {_plain(title)}",
         "",
-        f"{len(found.row_ids):,} labeled rows, collected by active learning with "
-        f"Thresher {version('thresher')}.",
+        f"{counted(len(found.row_ids), 'labeled row')}, collected by active learning with Thresher "
+        f"{version('thresher')}.",
         "",
         *_table(("column", "holds"), [(f"`{name}`", text) for name, text in COLUMNS.items()]),
         *_counts(session, found),
@@ -100,7 +102,7 @@ def _counts(session: Session, found: Gathered) -> list[str]:
         listed = [(_plain(name), f"{n:,}") for name, n in list(counts.items())[:SHOWN]]
         lines += ["", *_table(("class", "rows"), listed)]
         more = len(counts) - SHOWN
-        lines += ["", f"… and {more:,} classes more."] if more > 0 else []
+        lines += ["", f"… and {counted(more, 'class', 'classes')} more."] if more > 0 else []
     return lines
 
 
@@ -110,8 +112,8 @@ def _agreement(found: Gathered) -> list[str]:
         return ["", "No row has labels of two annotators: agreement is not known."]
     return [
         "",
-        f"{rows:,} rows have labels of two or more annotators; of the pairs of labels "
-        f"{100 * share:.1f} % are equal.",
+        f"{counted(rows, 'row has', 'rows have')} labels of two or more annotators; of the pairs "
+        f"of labels {100 * share:.1f} % are equal.",
     ]
 
 
@@ -125,7 +127,7 @@ def _accuracy(found: Gathered) -> list[str]:
         *lines,
         f"A model of these labels has the {report.measure} {value.value:.3f} on the "
         f"{report.accuracy_of}, with a 95 % interval of {value.low:.3f} to {value.high:.3f}, "
-        f"measured on {value.labels:,} rows drawn at random.",
+        f"measured on {counted(value.labels, 'row')} drawn at random.",
     ]
 
 
@@ -135,9 +137,10 @@ def _choice(session: Session, found: Gathered) -> list[str]:
         "",
         "## How the rows were chosen",
         "",
-        f"From a pool of {found.report.pool:,} rows, in {len(session.asks()):,} batches, by the "
-        f"strategy `{session.policy.strategy.name}` with the seed {session.policy.seed}; a "
-        f"share of {session.audit:g} was drawn at random. Only the rows of the arm `{AUDIT}` are a "
+        f"From a pool of {counted(found.report.pool, 'row')}, in "
+        f"{counted(len(session.asks()), 'batch', 'batches')}, by the strategy "
+        f"`{session.policy.strategy.name}` with the seed {session.policy.seed}; a share of "
+        f"{session.audit:g} was drawn at random. Only the rows of the arm `{AUDIT}` are a "
         "random sample of the pool: measure by them.",
         "",
         *_table(("arm", "rows"), [(f"`{arm}`", f"{arms[arm]:,}") for arm in (CHOSEN, AUDIT, TOLD)]),

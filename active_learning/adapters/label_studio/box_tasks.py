@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.detection.detection_set import DetectionSet
 from thresher.core.errors import InputError
 from thresher.core.files import write_text
@@ -81,7 +82,8 @@ def export_boxes(
     rows = [at for at, row_id in enumerate(dataset.row_ids.tolist()) if row_id in wanted]
     if not rows or len(rows) < len(wanted):
         raise InputError(
-            f"{len(rows)} of {len(wanted)} images are in the set: name some of its row ids."
+            f"{len(rows)} of {counted(len(wanted), 'image is', 'images are')} in the set: name "
+            "some of its row ids."
         )
     _check_files(dataset, rows)
     folder = Path(os.path.commonpath([Path(dataset.files[at]).parent for at in rows]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from thresher.core.counted import counted
+
 from ...sessions.batch_choice import Request
 from ...sessions.session import Session
 from ...sessions.store import AskedRow, LeaseChange
@@ -105,8 +107,8 @@ def send(connection: Connection) -> None:
     adopt(connection)
     if links.unsent():
         raise ServerError(
-            f"Label Studio has not made {len(links.unsent())} tasks yet. Give the same command "
-            "again in a minute: no row is sent twice."
+            f"Label Studio has not made {counted(len(links.unsent()), 'task')} yet. Give the same "
+            "command again in a minute: no row is sent twice."
         )
 
 

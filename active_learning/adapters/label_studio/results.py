@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 
 from ...tasks import Task
@@ -146,7 +147,9 @@ def _read_class(items: Items, text: str | None) -> str | None:
     del text
     chosen = [name for names in _values(items, "choices") for name in names]
     if len(chosen) > 1:
-        raise InputError(f"{len(chosen)} classes were chosen for one row: {chosen}.")
+        raise InputError(
+            f"{counted(len(chosen), 'class was', 'classes were')} chosen for one row: {chosen}."
+        )
     return str(chosen[0]) if chosen else None
 
 
@@ -159,7 +162,9 @@ def _read_number(items: Items, text: str | None) -> float | None:
     del text
     numbers = _values(items, "number")
     if len(numbers) > 1:
-        raise InputError(f"{len(numbers)} numbers were given for one row: {numbers}.")
+        raise InputError(
+            f"{counted(len(numbers), 'number was', 'numbers were')} given for one row: {numbers}."
+        )
     return numbers[0] if numbers else None
 
 

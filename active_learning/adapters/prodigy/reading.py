@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.missing import is_missing
 
@@ -160,7 +161,9 @@ def _box(points: Any) -> dict[str, float]:
         ) from error
     across, down = sorted({x for x, _ in corners}), sorted({y for _, y in corners})
     if len(across) != 2 or corners != {(x, y) for x in across for y in down}:
-        raise InputError(f"{len(corners)} points that are no box: draw rectangles, not polygons.")
+        raise InputError(
+            f"{counted(len(corners), 'point')} that are no box: draw rectangles, not polygons."
+        )
     return {
         "x": across[0],
         "y": down[0],

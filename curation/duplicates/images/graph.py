@@ -16,6 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count, check_number
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.numerics.ragged import place_in_run
@@ -114,7 +115,7 @@ def image_graph(
         (distinct[left], distinct[right], scores),
         threshold=threshold,
         exact=False,
-        method=f"{candidates} nearest of {len(looks)} looks of each image, aligned at "
+        method=f"{candidates} nearest of {counted(len(looks), 'look')} of each image, aligned at "
         f"{SIDE} × {SIDE} pixels",
         same_as=None if len(distinct) == n else first,
     )

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.missing import read_values
 from thresher.core.neighbors import MAX_PAIRS, NeighborGraph
@@ -154,7 +155,8 @@ def _close(sides: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray, np.nd
         total += len(row)
         if total > MAX_PAIRS:
             raise InputError(
-                f"More than {MAX_PAIRS:,} pairs are within {limit} bits: lower `max_distance`."
+                f"More than {MAX_PAIRS:,} pairs are within {counted(limit, 'bit')}: lower "
+                "`max_distance`."
             )
     left, right, distance = (np.concatenate(part) for part in zip(*found, strict=True))
     return left, right, distance

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_choice, check_number
 from thresher.core.missing import text_list
 from thresher.core.neighbors import NeighborGraph, Recall
@@ -113,7 +114,7 @@ def _join(
     kind: Kind, rows: np.ndarray, threshold: float, *, method: str, rng: np.random.Generator
 ) -> tuple[Pairs, Recall | None, str]:
     shingles, recall = kind.shingles, None
-    how = f"{kind.name} of {len(rows)} texts, "
+    how = f"{kind.name} of {counted(len(rows), 'text')}, "
     exact = method == "exact" or (
         method == "auto" and prefix_cost(shingles, threshold) <= CHEAP_CANDIDATES
     )

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thresher.core.choice import Choice
+from thresher.core.counted import percent
 from thresher.core.errors import InputError, check_number
 from thresher.core.missing import text_list
 from thresher.core.randomness import RandomState, check_random_state
@@ -137,8 +138,8 @@ def choose_text_threshold(
     if evidence.crowded(USUAL) <= CROWDED:
         return Choice(
             f"{USUAL:g}",
-            f"a word or two changed; no lower one is expected to be {target_precision:.0%} right, "
-            f"this one {usual.precision:.0%}",
+            f"a word or two changed; no lower one is expected to be {percent(target_precision)} "
+            f"right, this one {percent(usual.precision)}",
         )
     return Choice(f"{suggested.threshold:g}", suggested.reason)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.core.counted import percent
+
 from ..result import Finding, finding
 from .table import TextTable
 
@@ -83,7 +85,7 @@ def findings_of(hits: Sequence[Hits], *, n: int) -> tuple[list[Finding], tuple[s
     """Join hits into one finding for each kind, and say what is a habit of the corpus in notes."""
     kept = listed(hits, n=n)
     notes = tuple(
-        f"{hit.what} in {len(hit.words) / n:.0%} of the texts, taken as how they are written"
+        f"{hit.what} in {percent(len(hit.words) / n)} of the texts, taken as how they are written"
         for hit in hits
         if hit not in kept
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted, percent
 from thresher.core.missing import text_list
 
 from ..fences import fences
@@ -72,7 +73,7 @@ def _foreign(texts: list[str], sound: np.ndarray) -> tuple[Finding, tuple[str, .
     if share <= MANY_LANGUAGES or among <= FEWEST_OF_A_HABIT:
         return found, notes
     none = finding("other language", np.zeros(len(texts), dtype=bool), scores=1.0, details=[])
-    said = f"other languages in {share:.0%} of the texts, taken as how they are written"
+    said = f"other languages in {percent(share)} of the texts, taken as how they are written"
     return none, (*notes, said)
 
 
@@ -111,7 +112,7 @@ def _odd_length(lengths: np.ndarray, whole: np.ndarray) -> Hits:
     logs = np.log(np.maximum(1, lengths))
     lower, upper = fences(logs[whole], reach=3.0, least=0.5)
     rows = np.flatnonzero(whole & ((logs < lower) | (logs > upper)))
-    words = {int(row): f"{int(lengths[row]):,} characters" for row in rows}
+    words = {int(row): counted(int(lengths[row]), "character") for row in rows}
     return Hits("odd lengths", "odd length", words, 0.45, 0.1)
 
 
@@ -126,5 +127,5 @@ def _shared_lines(texts: list[str]) -> Hits:
         if len(of_text) > 1 and common:
             share = sum(len(line) for line in of_text if line in common) / sum(map(len, of_text))
             if share > 0.6:
-                words[row] = f"{share:.0%} of the text are lines found in many texts"
+                words[row] = f"{percent(share)} of the text are lines found in many texts"
     return Hits("shared lines", "boilerplate", words, 0.4, MOSTLY)

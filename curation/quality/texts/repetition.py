@@ -13,6 +13,8 @@ from itertools import groupby
 
 import numpy as np
 
+from thresher.core.counted import counted, percent
+
 from .check import Check, Place, shown
 from .table import TextTable
 
@@ -26,12 +28,18 @@ FEWEST_LINES = 4
 
 def _letters(text: str) -> Place | None:
     found = LETTER_RUN.search(text)
-    return found and (found.start(), f"{found.group()[0]!r} {len(found.group())} times in a row")
+    return found and (
+        found.start(),
+        f"{found.group()[0]!r} {counted(len(found.group()), 'time')} in a row",
+    )
 
 
 def _signs(text: str) -> Place | None:
     found = SIGN_RUN.search(text)
-    return found and (found.start(), f"{found.group()[0]!r} {len(found.group())} times in a row")
+    return found and (
+        found.start(),
+        f"{found.group()[0]!r} {counted(len(found.group()), 'time')} in a row",
+    )
 
 
 def _word(text: str) -> Place | None:
@@ -41,7 +49,9 @@ def _word(text: str) -> Place | None:
     for word, same in groupby(words):
         times = len(list(same))
         if times >= WORDS_IN_A_ROW and any(map(str.isalpha, word)):
-            return text.find(" ".join([word] * 2)), f"the word {shown(word)} {times} times in a row"
+            return text.find(" ".join([word] * 2)), (
+                f"the word {shown(word)} {counted(times, 'time')} in a row"
+            )
     return None
 
 
@@ -55,7 +65,7 @@ def _groups(text: str) -> Place | None:
         return _twice(text, words)
     first = " ".join(triples.most_common(1)[0][0])
     place = max(0, text.lower().find(first))
-    return place, f"{repeated:.0%} of the word triples repeat, first {shown(first)}"
+    return place, f"{percent(repeated)} of the word triples repeat, first {shown(first)}"
 
 
 def _twice(text: str, words: list[str]) -> Place | None:
@@ -74,7 +84,7 @@ def _lines(text: str) -> Place | None:
     first = counts.most_common(1)[0][0]
     return text.find(
         first
-    ), f"{again / sum(map(len, lines)):.0%} are repeated lines, first {shown(first)}"
+    ), f"{percent(again / sum(map(len, lines)))} are repeated lines, first {shown(first)}"
 
 
 def _with_run(shortest: int) -> Callable[[TextTable], np.ndarray]:

@@ -6,6 +6,8 @@ import re
 
 import numpy as np
 
+from thresher.core.counted import counted
+
 from .check import Check, Place, shown
 from .table import CAPITAL, SMALL, SPACE, TextTable
 
@@ -58,9 +60,10 @@ def _misread(text: str) -> Place | None:
     found = [m for m in MISREAD.finditer(text) if not UNITS.fullmatch(m.group())]
     if len(found) < max(2, 0.12 * len(words)):
         return None
-    return found[
-        0
-    ].start(), f"digits or signs for letters in {len(found)} words, first {shown(found[0].group())}"
+    return found[0].start(), (
+        f"digits or signs for letters in {counted(len(found), 'word')}, first "
+        f"{shown(found[0].group())}"
+    )
 
 
 def _in_capitals(table: TextTable) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, check_count
 
 from ..packing import UpdatePacker
@@ -156,7 +157,9 @@ def _change(done: object, given: Mapping[str, np.ndarray]) -> np.ndarray:
     if (got := {name: np.shape(array) for name, array in done.weights.items()}) != shapes:
         raise InputError(f"`train` must return weights of shapes {shapes}, got {got}.")
     if done.rows < 1 or done.steps < 1:
-        raise InputError(f"The client trained {done.steps} steps on {done.rows} rows.")
+        raise InputError(
+            f"The client trained {counted(done.steps, 'step')} on {counted(done.rows, 'row')}."
+        )
     parts = [np.asarray(done.weights[name]) - array for name, array in given.items()]
     change = np.concatenate([part.ravel() for part in parts]).astype(np.float32)
     if not np.isfinite(change).all():
@@ -187,8 +190,8 @@ def _mask(message: Any, context: Any, call_next: Any) -> Any:
     fewest = min(asked.get(name, FEWEST_MASKED) for name in (names.SAMPLE_NUMBER, names.THRESHOLD))
     if fewest < FEWEST_MASKED:
         raise InputError(
-            f"The server asks for a sum over {fewest} clients. With fewer than {FEWEST_MASKED} "
-            "each could take its own update from it and read the other's."
+            f"The server asks for a sum over {counted(fewest, 'client')}. With fewer than "
+            f"{FEWEST_MASKED} each could take its own update from it and read the other's."
         )
     reply = flower.mask(message, context, call_next)
     answer = reply.content.config_records[key]

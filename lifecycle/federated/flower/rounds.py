@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError, ThresherError
 
 from ..packing import PackedUpdate
@@ -112,7 +113,8 @@ def masked_round(
     flower = load_flower()
     if len(nodes) < FEWEST_MASKED:
         raise ThresherError(
-            f"{len(nodes)} clients are connected, masks need {FEWEST_MASKED} at least."
+            f"{counted(len(nodes), 'client is', 'clients are')} connected, masks need "
+            f"{FEWEST_MASKED} at least."
         )
     asked = _Asked(flower, nodes, options.task(number, list(weights)))
     context.state.config_records[flower.constant.MAIN_CONFIGS_RECORD] = flower.ConfigRecord(
@@ -128,7 +130,8 @@ def masked_round(
     if asked.mean is None:
         stayed = len(nodes) - len(grid.errors)
         raise ThresherError(
-            f"Masks could not be taken off: {stayed} of {len(nodes)} clients stayed to the end, "
+            f"Masks could not be taken off: {stayed} of {counted(len(nodes), 'client')} stayed to "
+            "the end, "
             f"{threshold} are needed. {_listed(grid.errors)}".strip()
         )
     change = asked.mean[:-1] * asked.mean[-1]
@@ -188,7 +191,7 @@ def _read(content: Any, client: str, *, size: int, options: RoundOptions) -> Cli
     # Before any memory is taken for what a client says that it sent.
     came = len(data) // 4 if packed is None else packed.size or len(packed.numbers)
     if came != size:
-        raise InputError(f"{came} numbers came, {size} were asked for")
+        raise InputError(f"{counted(came, 'number')} came, {size} were asked for")
     change = np.frombuffer(data, "<f4") if packed is None else packed.values()
     rows = min(int(result.num_examples), options.max_rows)
     return ClientUpdate(client, change, rows, int(result.metrics["steps"]), size_bytes=len(data))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import (
     InputError,
     ThresherError,
@@ -141,14 +142,14 @@ class _Lead:
         ThresherError
             When not one of them counted.
         """
-        counted = failed = 0
+        finished = failed = 0
         reason = ""
         _wait(grid, clients, self.options.deadline)
         while self.done < rounds:
             reason = self._round(grid, context)
-            counted, failed = counted + (not reason), failed + bool(reason)
-        if failed and not counted:
-            raise ThresherError(f"None of {failed} rounds counted; the last: {reason}")
+            finished, failed = finished + (not reason), failed + bool(reason)
+        if failed and not finished:
+            raise ThresherError(f"None of {counted(failed, 'round')} counted; the last: {reason}")
 
     def _round(self, grid: Any, context: Any) -> str:
         """Lead one round; return why it does not count, if so."""
@@ -160,8 +161,8 @@ class _Lead:
             try:
                 if len(nodes) < options.quorum:
                     raise ThresherError(
-                        f"{len(nodes)} clients are connected, the quorum is {options.quorum}. "
-                        "Start more of them."
+                        f"{counted(len(nodes), 'client is', 'clients are')} connected, the quorum "
+                        f"is {options.quorum}. Start more of them."
                     )
                 result = one(watched, context, nodes, self.weights, number=number, options=options)
             except ThresherError as error:

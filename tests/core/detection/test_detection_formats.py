@@ -119,9 +119,9 @@ def test_what_another_format_cannot_hold_is_left_out(tmp_path: Path, wanted: str
     with pytest.warns(ThresherWarning) as told:
         write_detection_set(found, tmp_path / "out", format=wanted)
     said = " ".join(str(one.message) for one in told)
-    assert "1 images have no known size and were left out, such as '2'" in said
-    assert "2 boxes have no class or no numbers and were left out, such as '1#3'" in said
-    assert ("1 outlines are damaged" in said) == (wanted == "yolo")
+    assert "Left out: 1 image has no known size, such as '2'" in said
+    assert "Left out: 2 boxes have no class or no numbers, such as '1#3'" in said
+    assert ("1 outline is damaged" in said) == (wanted == "yolo")
     assert len(load_detection_set(tmp_path / "out").boxes) == 2
     none = found.keep(images=np.array([False, True]), boxes=np.ones(5, bool))
     with pytest.raises(InputError, match="size of no image is known, such as '2'"):
@@ -130,7 +130,7 @@ def test_what_another_format_cannot_hold_is_left_out(tmp_path: Path, wanted: str
 
 def test_what_coco_cannot_hold_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("0 0.1 0.1 0.5 0.1\n0 nan 0.5 0.2 0.2\n")
-    with pytest.warns(ThresherWarning, match="1 boxes have no class or no numbers"):
+    with pytest.warns(ThresherWarning, match="1 box has no class or no numbers"):
         write_detection_set(load_detection_set(tmp_path), tmp_path / "out", format="coco")
     assert len(load_detection_set(tmp_path / "out").boxes) == 1
 

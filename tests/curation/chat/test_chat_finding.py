@@ -87,7 +87,7 @@ def test_an_answer_under_many_prompts_is_how_the_set_answers() -> None:
     ]
     found = find_chat_issues(rows)
     assert found.kept.all()
-    assert any("24 rows have one of 1 answers" in note for note in found.notes)
+    assert any("24 rows have one of 1 answer" in note for note in found.notes)
 
 
 def test_of_one_prompt_the_longest_answer_without_a_fault_stays() -> None:

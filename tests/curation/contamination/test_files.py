@@ -240,7 +240,7 @@ def test_bad_options(tmp_path: Path) -> None:
         ({"action": "delete"}, "`action` must be one of"),
         ({"coverage": 2}, "`coverage` must be in"),
         ({"n": 0}, "`n` must be at least 1"),
-        ({"text": "txt"}, "None of 1 files can be read; the first: 000.jsonl: no column 'txt'"),
+        ({"text": "txt"}, "None of 1 file can be read; the first: 000.jsonl: no column 'txt'"),
     ]
     (tmp_path / "empty.jsonl").touch()
     with pytest.raises(InputError, match="1 of 2 files cannot be read, and the others have no row"):

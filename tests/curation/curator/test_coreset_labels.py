@@ -33,4 +33,4 @@ def test_rows_without_a_label_are_named_where_classes_do_not_count_for_them() ->
     )
     curator.fit(some_unlabeled(0), column="x", label="digit")
     assert "class by class" not in curator.methods_["coreset"]
-    assert "expected loss at 25% of the cost" in curator.methods_["coreset"]
+    assert "expected loss at 25 % of the cost" in curator.methods_["coreset"]

@@ -6,6 +6,7 @@ from sklearn.datasets import load_digits
 
 from curation.curator.label_method import describe_labels
 from curation.labels import find_label_issues
+from thresher.core.counted import percent
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +21,9 @@ def digits():
 def test_a_precision_is_given_where_it_is_known(digits):
     X, _, labels = digits
     found = find_label_issues(labels, embeddings=X)
-    assert f"about {found.expected_precision:.0%} of the flags should be right" in describe_labels(
-        found
+    assert (
+        f"about {percent(found.expected_precision)} of the flags should be right"
+        in describe_labels(found)
     )
 
 
@@ -30,7 +32,7 @@ def test_else_a_lower_bound_is_given_or_that_nothing_is_known(digits):
     some = find_label_issues(labels[:300], embeddings=X[:300])
     assert some.expected_precision is None
     assert 0.3 < some.least_precision < (labels != truth)[:300][some.flagged].mean()
-    said = f"at least {some.least_precision:.0%} of the flags are right, 19 times in 20"
+    said = f"at least {percent(some.least_precision)} of the flags are right, 19 times in 20"
     assert said in describe_labels(some)
     assert "To review them is advised: " in describe_labels(some)
     weak = find_label_issues(labels, embeddings=X @ np.random.default_rng(1).normal(size=(64, 5)))

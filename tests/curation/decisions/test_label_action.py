@@ -85,15 +85,15 @@ def test_few_rows_that_all_agree_are_no_proof(rows, most):
 
 
 def test_a_share_that_is_not_known_is_said_as_a_range_alone():
-    assert str(NoiseRate(0.05, 0.04, 0.06)) == "5.0% (4.0% to 6.0%)"
-    assert str(NoiseRate(0.15, 0.0, 0.34)) == "not known, between 0% and 34%"
+    assert str(NoiseRate(0.05, 0.04, 0.06)) == "5.0 % (4.0 % to 6.0 %)"
+    assert str(NoiseRate(0.15, 0.0, 0.34)) == "not known, between 0 % and 34 %"
     assert NoiseRate(0.1, 0.05, 0.12).with_other(0.3) == NoiseRate(0.1, 0.05, 0.3)
 
 
 def test_how_likely_a_row_is_wrong_is_said_only_where_it_is_known():
     X, labels, _ = digits(0.05)
     details = find_label_issues(labels, embeddings=X).to_issues().table["detail"].to_pylist()
-    assert any("over 99% likely wrong" in detail for detail in details)
+    assert any("over 99 % likely wrong" in detail for detail in details)
     X, labels, _ = digits(0.4, dimensions=10)
     weak = find_label_issues(labels, embeddings=X)
     assert weak.expected_precision is None

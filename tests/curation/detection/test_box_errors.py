@@ -200,7 +200,7 @@ def test_predictions_of_yolo(tmp_path: Path) -> None:
     assert found.boxes.tolist() == [[0.25, 0.375, 0.75, 0.625]]
     for text, said in (
         ("0 0.5 0.5 0.5 0.25", "the confidence is missing"),
-        ("0 0.5", "1 numbers after the class"),
+        ("0 0.5", "1 number after the class"),
         ("2 0.5 0.5 0.5 0.25 0.75", "has no class 2"),
     ):
         line.write_text(text)

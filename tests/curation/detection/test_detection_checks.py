@@ -153,7 +153,7 @@ def test_a_class_that_another_covers(tmp_path: Path) -> None:
     result = find_detection_issues(coco(tmp_path, boxes, images=12))
     (covered,) = result.covered
     assert (covered.name, covered.by, covered.share, covered.boxes) == ("dog", "cat", 0.75, 12)
-    assert "75% of the 12 boxes of 'dog' lie on a box of 'cat'" in covered.said()
+    assert "75 % of the 12 boxes of 'dog' lie on a box of 'cat'" in covered.said()
 
 
 def test_unusual_sizes_shapes_and_numbers(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_files_against_annotations(tmp_path: Path) -> None:
     assert told["3"] == "unreadable: the image file is damaged"
     assert told["5"] == "missing: there is no file '5.png'"
     assert "4" not in told
-    assert result.notes == ["1 image files are not in the annotations, such as 'beside.png'"]
+    assert result.notes == ["1 image file is not in the annotations, such as 'beside.png'"]
     assert (
         find_detection_issues(
             dataset.keep(images=np.zeros(6, bool), boxes=np.ones(6, bool))

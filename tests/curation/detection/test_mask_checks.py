@@ -61,7 +61,7 @@ def test_islands_and_holes(tmp_path: Path) -> None:
     polygons: Shape = [*SQUARE, [100, 20, 102, 20, 102, 22, 100, 22]]
     found = find_mask_issues(coco(tmp_path, [*shapes, polygons], bbox=[20, 20, 60, 60]))
     told = {one.row_id: one.detail for one in found}
-    assert told["1#1"] == "2 tiny holes of less than 1% of the object"
+    assert told["1#1"] == "2 tiny holes of less than 1 % of the object"
     assert "1#2" not in told
     assert "1 tiny island" in told["1#3"] or "the outline spans" in told["1#3"]
     assert {"1#0", "1#1", "1#3"} == set(told)
@@ -71,12 +71,12 @@ def test_islands_alone(tmp_path: Path) -> None:
     island = square()
     island[60:65, 60:90] = False
     island[62, 70] = True
-    assert said(coco(tmp_path, [runs(island)])) == ["1 tiny island of less than 1% of the object"]
+    assert said(coco(tmp_path, [runs(island)])) == ["1 tiny island of less than 1 % of the object"]
 
 
 def test_an_outline_beside_its_box(tmp_path: Path) -> None:
     assert said(coco(tmp_path, [SQUARE], bbox=[20, 20, 60, 30])) == [
-        "the outline spans 20 20 80 80, and the box overlaps that by 50%"
+        "the outline spans 20 20 80 80, and the box overlaps that by 50 %"
     ]
 
 

@@ -9,6 +9,7 @@ from curation.duplicates.planted_edits import TEXT_EDITS
 from curation.duplicates.texts.graph import text_graph
 from curation.duplicates.texts.likeness import nearest_jaccard, paired_jaccard
 from curation.duplicates.texts.thresholds import choose_text_threshold, suggest_text_threshold
+from thresher.core.counted import percent
 from thresher.core.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -117,7 +118,7 @@ def test_how_many_are_taken_for_copies_is_said():
     suggested = suggest_text_threshold([*texts, *copies])
     assert suggested.reached
     assert suggested.set_aside == pytest.approx(120 / 360, abs=0.02)
-    assert f"{suggested.set_aside:.1%} of rows" in suggested.reason
+    assert f"{percent(suggested.set_aside, digits=1)} of rows" in suggested.reason
 
 
 def test_the_default_threshold_is_chosen_and_held_with_its_reason():

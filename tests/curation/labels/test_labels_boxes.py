@@ -168,7 +168,7 @@ def test_bad_boxes_are_explained(target, prediction, message):
 
 
 def test_bad_arguments_are_explained():
-    with pytest.raises(InputError, match="1 images, but 0 predictions"):
+    with pytest.raises(InputError, match="1 image, but 0 predictions"):
         find_box_issues([labeled(SQUARE, [0])], predictions=[])
     with pytest.raises(InputError, match="`confident` must be in"):
         find_box_issues([], predictions=[], confident=2)

@@ -98,7 +98,7 @@ def test_no_sentences_and_empty_ones_are_defined():
 @pytest.mark.parametrize(
     ("labels", "probs", "message"),
     [
-        ([[0, 1]], [], "1 sentences, but `pred_probs` of 0"),
+        ([[0, 1]], [], "1 sentence, but `pred_probs` of 0"),
         ([[0, 1]], [np.eye(3)], "Sentence '0' has 2 labels"),
         ([[0, 1]], [np.ones(2)], "Sentence '0' has 2 labels"),
         ([[0, 1]], [np.ones((2, 2))], "Apply a softmax"),

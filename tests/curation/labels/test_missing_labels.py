@@ -115,7 +115,7 @@ def test_two_large_numbers_are_two_classes():
     assert nine_and_ten.classes == ("9", "10")
     huge = find_label_issues(np.where(codes == 1, 2**62, 5), embeddings=x)
     assert huge.classes == ("5", str(2**62))
-    with pytest.raises(InputError, match="2 columns, but there are 9411 classes"):
+    with pytest.raises(InputError, match="2 columns, but there are 9,411 classes"):
         find_label_issues(names, pred_probs=np.full((90, 2), 0.5))
 
 

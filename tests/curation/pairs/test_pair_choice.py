@@ -145,7 +145,7 @@ def test_rules_say_what_was_broken(tmp_path):
         said.setdefault(issue.row_id[-1], set()).add(issue.detail)
     assert said["0"] == {"3 pairs with this caption, at most 2"}
     assert "caption: file name" in said["1"]
-    assert "1 words, at least 2" in said["2"]
+    assert "1 word, at least 2" in said["2"]
     assert said["3"] == {"caption reads like de"}
     assert said["5"] == {
         "3 pairs with this caption, at most 2",

@@ -256,7 +256,7 @@ def test_bad_values_are_explained():
     ]:
         with pytest.raises(InputError, match=message):
             find_quality_issues(values, kind=kind)
-    with pytest.raises(InputError, match="1 values, but 2 row ids"):
+    with pytest.raises(InputError, match="1 value, but 2 row ids"):
         find_quality_issues(["a"], kind="text", row_ids=np.array(["x", "y"]))
 
 

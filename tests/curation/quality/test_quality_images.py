@@ -125,7 +125,7 @@ def test_what_many_images_have_is_said_once(clean, kind):
     found = find_quality_issues(images, kind="image")
     assert kind not in found.counts()
     assert any(
-        note == f"33% of the images are taken to be so on purpose: {kind}" for note in found.notes
+        note == f"33 % of the images are taken to be so on purpose: {kind}" for note in found.notes
     )
 
 

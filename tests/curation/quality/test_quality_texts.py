@@ -173,7 +173,7 @@ def test_what_many_rows_have_is_said_once():
     texts = [f"<p>{text}</p>" for text in SENTENCES]
     texts[3] = "<p>She saw the river &amp; the house.</p>"
     found = find_quality_issues(texts, kind="text")
-    assert any("HTML tags in 100% of the texts" in note for note in found.notes)
+    assert any("HTML tags in 100 % of the texts" in note for note in found.notes)
     assert found.counts()["markup"] == 1
     assert "entity" in found.findings[0].details[0]
 

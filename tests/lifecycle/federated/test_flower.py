@@ -117,7 +117,7 @@ def test_masked_rounds_do_without_those_who_leave_at_any_stage(trial: dict[str, 
 def test_masks_need_three_clients(trial: dict[str, Any]) -> None:
     few = trial["too few left"]
     assert "2 of 10 clients stayed to the end, 6 are needed" in few["ledger"][0]["failed"]
-    assert "None of 1 rounds counted" in few["error"]
+    assert "None of 1 round counted" in few["error"]
     assert not np.any(few["head"])
     assert "a sum over 2 clients" in trial["asked for two"]
     assert "this client masks all" in trial["asked in the open"]

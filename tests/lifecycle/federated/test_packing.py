@@ -61,7 +61,7 @@ def test_damage_is_refused() -> None:
 
 def test_what_is_no_update_is_refused_and_changes_nothing() -> None:
     packer, fresh = UpdatePacker(2, random_state=0), UpdatePacker(2, random_state=0)
-    with pytest.raises(InputError, match="1 numbers of the update are not finite"):
+    with pytest.raises(InputError, match="1 number of the update is not finite"):
         packer.pack([1.0, np.inf])
     with pytest.raises(InputError, match="2 numbers was expected"):
         packer.pack([1.0])

@@ -122,7 +122,7 @@ def test_what_does_not_fit_is_refused() -> None:
         watch.labels([0.5], [1], answers=["a"])
     rows, confidence, right = World(6).rows(300)
     answering = Watch(rows, confidence=confidence, correct=right, answers=["a", "b", "c"] * 100)
-    with pytest.raises(InputError, match="1 labels came with 2 answers"):
+    with pytest.raises(InputError, match="1 label came with 2 answers"):
         answering.labels([0.5], [1], answers=["a", "b"])
     with pytest.raises(InputError, match="at least 200"):
         Watch(np.zeros((100, 2)), confidence=np.zeros(100), correct=np.zeros(100))

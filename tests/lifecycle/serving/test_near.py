@@ -61,7 +61,7 @@ def test_the_rule_counts_what_brute_force_counts(small: ServedModel, held_out: P
             differing += classes[at] != classes[gaps.argmin()]
     assert (rule.hits, rule.differing) == (hits, differing)
     assert rule.bound == upper_limit(differing, hits) <= 0.001
-    assert "with 95% confidence" in str(rule)
+    assert "with 95 % confidence" in str(rule)
 
 
 def test_fresh_rows_keep_the_promise_and_most_are_answered_near(

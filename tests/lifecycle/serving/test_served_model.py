@@ -125,7 +125,7 @@ def spoil(folder: Path, target: Path, **entries: object) -> Path:
 def test_damaged_rules_are_named(folder: Path, tmp_path: Path) -> None:
     rule = json.loads((folder / "cascade" / "cascade.json").read_text())["rule"]
     cases = {
-        "has 1 temperatures for 2 stages": {"rule": rule | {"temperatures": [1.0]}},
+        "has 1 temperature for 2 stages": {"rule": rule | {"temperatures": [1.0]}},
         "cannot be read": {"rule": rule | {"threshold": "high"}},
         "no entry 'rule'": {"rule": None},
         "no list 'files'": {"files": "stage-0.onnx"},

@@ -60,7 +60,7 @@ def test_many_far_rows_are_a_kind_of_their_own_and_said_to_cost_much(
     model, values, targets = trained
     many = with_far(values, targets, 30)
     judged = rows_of(values, targets)
-    with pytest.warns(ThresherWarning, match="loses more than 5% of the held-out rows"):
+    with pytest.warns(ThresherWarning, match="loses more than 5 % of the held-out rows"):
         quantized = quantize(model, many, method="ptq", validation=judged, device="cpu")
     assert "calibration_rows" not in quantized.choices
 

@@ -9,6 +9,7 @@ import numpy as np
 from curation import content_keys, find_exact_duplicates, find_near_duplicates, text_graph
 
 from ...core.columns import read_texts, take_rows
+from ...core.counted import counted
 from ...core.interval import wilson_interval
 from ...core.loaded import LoadedDataset
 from .levers import Z80, Estimate, Lever
@@ -54,7 +55,7 @@ class Copies:
             # They teach nothing new; that a network is trained anew on fewer rows shows.
             points=widened(Estimate(0.0, 0.0, 0.0), "copies"),
             cost=0.1,
-            evidence=f"{count:,} of {self.rows:,} rows: {self.looked}",
+            evidence=f"{count:,} of {counted(self.rows, 'row')}: {self.looked}",
         )
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ...core.counted import counted
 from .levers import Estimate, Lever
 from .power_law import PowerLaw, resampled_laws
 from .sample import Sample
@@ -79,7 +80,9 @@ def more_labels(curve: Curve, kind: str) -> Lever:
         times=Estimate(0.5, 0.5, 0.5),
         points=widened(gain, "more labels"),
         cost=1.0,
-        evidence=f"{_told(curve)}, extrapolated from {curve.of:,} to {2 * curve.of:,} rows",
+        evidence=(
+            f"{_told(curve)}, extrapolated from {curve.of:,} to {counted(2 * curve.of, 'row')}"
+        ),
         labels=curve.given,
     )
 
@@ -87,6 +90,6 @@ def more_labels(curve: Curve, kind: str) -> Lever:
 def _told(curve: Curve) -> str:
     first, last = (100 * float(curve.errors[at].mean()) for at in (0, -1))
     return (
-        f"errors of a linear head fall from {first:.1f} % with {curve.sizes[0]} rows to {last:.1f} "
-        f"% with {curve.sizes[-1]}"
+        f"errors of a linear head fall from {first:.1f} % with {counted(curve.sizes[0], 'row')} to "
+        f"{last:.1f} % with {curve.sizes[-1]}"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...core.counted import counted
 from .levers import Estimate, Lever
 from .networks import Length, predictions
 from .redundancy import HALF
@@ -37,8 +38,10 @@ def fewer_epochs(sample: Sample, modality: str) -> Lever:
     seen = float(changes.mean())
     return _lever(
         fewer_epochs_points(modality, seen),
-        f"{NETWORKS} small networks on {sample.fitted_rows:,} rows change by {seen:+.1f} points "
-        f"with {length.halved().epochs} epochs instead of {length.epochs}, and beside it counts "
+        f"{NETWORKS} small networks on {counted(sample.fitted_rows, 'row')} change by {seen:+.1f} "
+        "points "
+        f"with {counted(length.halved().epochs, 'epoch')} instead of {length.epochs}, and beside "
+        "it counts "
         "what other sets lost; a run tries short lengths first, so that nothing is left to win",
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ...core.counted import percent
 from .levers import Estimate, Lever
 from .transfer import (
     INTEGERS,
@@ -160,7 +161,8 @@ def cached(equal: float, student_ms: float, *, key_ms: float) -> Lever:
         "latency",
         Doublings(math.log2(times), TIMED).times(),
         NO_POINTS,
-        f"{equal:.1%} of the rows equal an earlier one, if requests are like them; a key takes "
+        f"{percent(equal, digits=1)} of the rows equal an earlier one, if requests are like them; "
+        "a key takes "
         f"{key_ms:.4f} ms and the student about {student_ms:.3f} ms",
     )
 

@@ -10,6 +10,7 @@ from curation import find_label_issues
 from curation.decisions.label_action import choose_label_action
 from curation.labels import LabelIssues
 
+from ...core.counted import counted, percent
 from ...core.interval import Z
 from ...core.numerics.softmax import softmax
 from .epochs import NETWORKS, rightly_told
@@ -54,7 +55,8 @@ def wrong_labels(sample: Sample, modality: str, *, shipped: bool = False) -> Lev
     gain = _likely(gains if of_head is None else of_head, rows=len(sample))
     seen = 100 * float((gains if of_head is None else of_head).mean())
     said = (
-        f"about {count:,} labels look wrong ({share:.1%} of {len(sample):,} rows looked at); "
+        f"about {counted(count, 'label looks', 'labels look')} wrong ({percent(share, digits=1)} "
+        f"of {counted(len(sample), 'row')} looked at); "
         f"{learner} by {seen:+.1f} points without them"
     )
     if action.value == "drop":

@@ -9,6 +9,7 @@ import numpy as np
 from active_learning import query
 from curation import select_coreset
 
+from ...core.counted import counted
 from ...core.numerics.softmax import softmax
 from .curve import Curve
 from .levers import Estimate, Lever
@@ -59,8 +60,8 @@ def _seen(what: str, sample: Sample | None, curve: Curve) -> str:
     if sample is None:
         return f"{lost}; what choosing recovered of that on other sets"
     return (
-        f"{what} against random halves of {sample.fitted_rows:,} rows in {CHOICES} repeats, and "
-        f"what choosing recovered on other sets; {lost}"
+        f"{what} against random halves of {counted(sample.fitted_rows, 'row')} in {CHOICES} "
+        f"repeats, and what choosing recovered on other sets; {lost}"
     )
 
 

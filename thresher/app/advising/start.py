@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core.columns import read_labels, take_rows
+from ...core.counted import counted
 from ...core.encoders import embed, get_encoder
 from ...core.encoders.joined import SMALL, SMALL_SIDE
 from ...core.encoders.lite0 import SMALLEST
@@ -156,11 +157,15 @@ def judge(shipped: np.ndarray, plain: np.ndarray, *, side: int, rows: int) -> St
     spread = math.hypot(float(ahead.std()) / math.sqrt(len(ahead)), UNKNOWN)
     lead = Estimate.around(float(ahead.mean()) - lost, spread)
     why = (
-        f"linear heads classify {100 * shipped.mean():.1f} % of {len(ahead):,} left-out rows right "
+        f"linear heads classify {100 * shipped.mean():.1f} % of "
+        f"{counted(len(ahead), 'left-out row')} right "
         f"by its vectors, and {100 * plain.mean():.1f} % by those of the built-in encoder"
     )
     if lost > 0:
-        why += f"; with {rows:,} rows a network from pixels makes up about {lost:.0f} points of it"
+        why += (
+            f"; with {counted(rows, 'row')} a network from pixels makes up about {lost:.0f} "
+            "points of it"
+        )
     if lead.low < 0 < lead.high:
         why += ", which may turn out otherwise"
     return Start(lead.value > 0, lead.value > ALONE, side, why)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...core.columns import read_labels, take_rows
+from ...core.counted import counted
 from ...core.encoders import get_encoder
 from ...core.images import read_images
 from ...core.loaded import LoadedDataset
@@ -44,8 +45,8 @@ def augmentation(loaded: LoadedDataset, *, without: Sequence[int], most: int) ->
         times=Estimate(1.0, 1.0, 1.0),
         points=widened(found, "augmentation"),
         cost=0.1,
-        evidence=f"a linear head on {len(codes):,} images changes by {found.value:+.1f} points "
-        f"with {name} views of them beside them",
+        evidence=f"a linear head on {counted(len(codes), 'image')} changes by {found.value:+.1f} "
+        f"points with {name} views of them beside them",
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from ...core.counted import percent
 from ..terminal import result_console, write_line
 from .options import Json
 
@@ -51,7 +52,7 @@ def add(
     if as_json:
         write_line(json.dumps(asdict(found), sort_keys=True))
     else:
-        write_line(f"{found.name}: rank {found.rank}, {found.share:.2%} of the base")
+        write_line(f"{found.name}: rank {found.rank}, {percent(found.share, digits=2)} of the base")
 
 
 @app.command("list")
@@ -114,7 +115,12 @@ def _print_list(found: list[StoredAdapter]) -> None:
     shown.add_column("", overflow="fold")
     for one in found:
         layers = len(one.updated) + len(one.replaced)
-        numbers = [str(one.rank), str(layers), f"{one.size_bytes:,}", f"{one.share:.2%}"]
+        numbers = [
+            str(one.rank),
+            str(layers),
+            f"{one.size_bytes:,}",
+            percent(one.share, digits=2),
+        ]
         shown.add_row(one.name, *([""] * len(numbers) if one.fault else numbers), one.fault)
     result_console().print(shown)
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from ...core.counted import counted, percent
 from ..console import shown_progress
 from ..terminal import result_console, write_line
 from .options import IMAGE_OPTIONS, Data, Json, help_of, read_as, with_options
@@ -120,8 +121,8 @@ def audit(
         write_line(f"{found.policy}: not assessable, {reasons.pop()}.")
         return
     write_line(
-        f"{found.policy}: {report.rows} rows; the teacher, which never saw the row it judges, is "
-        f"right on {report.teacher_accuracy:.0%}."
+        f"{found.policy}: {counted(report.rows, 'row')}; the teacher, which never saw the row it "
+        f"judges, is right on {percent(report.teacher_accuracy)}."
     )
     _print_audit(table)
     if report.left_out:
@@ -158,7 +159,7 @@ def _print_audit(table: list[dict[str, Any]]) -> None:
             row["verdict"],
             *([_points(row)] if trained else []),
             effect if assessed else row["reason"],
-            f"{row['confident_flips']:.1%}" if assessed else "",
+            percent(row["confident_flips"], digits=1) if assessed else "",
             f"{row['microseconds']:.1f}" if assessed else "",
             ", ".join(row["classes_harmed"] or {}),
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...core.counted import counted
+from ...core.counted import counted, percent
 from ..terminal import write_line
 from .models import Model
 from .options import INPUT_OPTIONS, Json, read_as, with_options
@@ -83,7 +83,8 @@ def compare(
         return
     write_line(
         f"{found.disagreements:,} of {counted(found.rows, 'row')} get different answers "
-        f"({found.disagreement:.1%}); {found.labels:,} are labeled, {found.waiting:,} wait"
+        f"({percent(found.disagreement, digits=1)}); {found.labels:,} are labeled, "
+        f"{found.waiting:,} wait"
     )
     if math.isnan(found.difference):
         write_line(f"{found.verdict}: no row counts yet; label the first ones of {found.to_label}")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ...core.counted import counted
+from ...core.counted import counted, percent
 from ..terminal import write_line
 from .options import Json
 from .text_streams import Executor, OutFolder, Sources, Text, Workers, closing_lines
@@ -105,10 +105,10 @@ def _told(found: dict[str, Any] | None) -> list[str]:
     if found["level"] is None:
         return [
             "paraphrases: none can be told from look-alikes with a precision of 95 % (at best "
-            f"{found['precision']:.0%})"
+            f"{percent(found['precision'])})"
         ]
     return [
         f"paraphrases: in {counted(found['texts'], 'further text')}, "
         f"similarity {found['level']:g} or more, "
-        f"{found['precision']:.0%} of them expected to be right"
+        f"{percent(found['precision'])} of them expected to be right"
     ]

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ...core.counted import counted, percent
 from ..terminal import write_line
 from .file_form import takes_form
 from .options import Json
@@ -83,10 +84,11 @@ def _print(summary: dict[str, Any], shown: list[dict[str, Any]]) -> None:
     if precision is None:
         said = f", how many of them are right is not known ({summary['doubt']})"
     else:
-        said = f", {precision:.0%} of them expected to be right"
+        said = f", {percent(precision)} of them expected to be right"
     write_line(
-        f"{summary['matches']:,} matches of {summary['left']:,} and {summary['right']:,} records"
-        f"{said}; {summary['closest_pairs']:,} pairs are each other's closest"
+        f"{counted(summary['matches'], 'match', 'matches')} of {summary['left']:,} and "
+        f"{counted(summary['right'], 'record')}"
+        f"{said}; {counted(summary['closest_pairs'], 'pair is', 'pairs are')} each other's closest"
     )
     for pair in shown:
         write_line(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ...core.counted import counted
+from ...core.counted import counted, percent
 from ...core.errors import InputError
 from ..terminal import write_line
 from .options import Json, help_of
@@ -94,8 +94,8 @@ def _sources(given: list[str]) -> tuple[dict[str, list[str]], dict[str, float]]:
 def _shown(found: dict[str, Any], tokens: float, folder: Path) -> str:
     lines = [f"{found['tokens']:,} of {tokens:,g} {found['counted']}"]
     lines += [
-        f"  {name}: {each['share']:.1%}, {each['tokens']:,} of {each['available']:,}, "
-        f"{each['passes']:.2f} passes, {counted(each['rows'], 'row')}"
+        f"  {name}: {percent(each['share'], digits=1)}, {each['tokens']:,} of "
+        f"{each['available']:,}, {each['passes']:.2f} passes, {counted(each['rows'], 'row')}"
         + (" (used up)" if each["used_up"] else "")
         for name, each in found["sources"].items()
     ]

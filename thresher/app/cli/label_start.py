@@ -77,7 +77,7 @@ def init(
         [
             f"{counted(started.rows, 'row')}, encoder {started.encoder}, "
             f"{counted(started.known_labels, 'label')} "
-            f"known already, {started.set_aside} rows cannot be used",
+            f"known already, {counted(started.set_aside, 'row')} cannot be used",
             f"Next, on a page: thresher serve-labels {shlex.quote(str(out))} --annotator YOU",
             f"or in a file: thresher label next {shlex.quote(str(out))} -n 20 --annotator YOU "
             "--out batch.csv",

@@ -94,8 +94,8 @@ def predict(
 def _show_profiles(found: list[dict[str, Any]]) -> None:
     first = found[0]
     write_line(
-        f"{first['parameters']:,} parameters, {first['flops'] / 1e6:.2f} MFLOP a row, "
-        f"{first['size_bytes']:,} bytes; {first['runtime']} on {first['machine']}"
+        f"{counted(first['parameters'], 'parameter')}, {first['flops'] / 1e6:.2f} MFLOP a row, "
+        f"{counted(first['size_bytes'], 'byte')}; {first['runtime']} on {first['machine']}"
     )
     if first["peak_mb"] is not None:
         write_line(f"Loading it and one run of the largest batch take {first['peak_mb']:.1f} MB.")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from ...core.counted import counted
 from ...core.errors import GateError
 from ..console import shown_progress
 from ..result import RunResult
@@ -51,4 +52,4 @@ def show_plan(data: str, settings: Settings, *, until: str, as_json: bool) -> No
     write_line(f"{to_toml(settings, {})}\nStages: {' → '.join(stages)}")
     if "start" in stages:
         write_line(WITHOUT_TEACHER)
-    write_line(f"{rows:,} rows can be read, {aside:,} cannot. Nothing was written.")
+    write_line(f"{counted(rows, 'row')} can be read, {aside:,} cannot. Nothing was written.")

@@ -17,6 +17,7 @@ import numpy as np
 
 from lifecycle import Shadow, rows_needed
 
+from ...core.counted import percent
 from ...core.errors import InputError
 from ...core.files import read_json, write_json
 from ...core.locking import alone_in
@@ -75,8 +76,9 @@ class ModelComparison:
         """
         if difference > self.disagreement:
             raise InputError(
-                f"The models disagree on {self.disagreement:.2%} of the rows, so that they cannot "
-                f"differ by {difference:.2%}. Ask for a smaller difference."
+                f"The models disagree on {percent(self.disagreement, digits=2)} of the rows, so "
+                "that they cannot differ by "
+                f"{percent(difference, digits=2)}. Ask for a smaller difference."
             )
         found = rows_needed(
             difference, accuracy=(1 - difference) / 2, disagreement=self.disagreement

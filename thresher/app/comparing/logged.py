@@ -15,6 +15,7 @@ from lifecycle.serving.bodies import TEXT_ROWS
 from lifecycle.serving.isolation import run_isolated
 from lifecycle.serving.preparation import preparation_of
 
+from ...core.counted import counted
 from ...core.errors import InputError
 from ...core.progress import message
 from .answers import Answers
@@ -46,17 +47,20 @@ def answers_to_log(old: PathLike, new: PathLike, log: PathLike) -> Answers:
                 both[name], places[name] = (said[0][name], said[1][name]), start + at
     if not rows:
         raise InputError(
-            f"{log} holds {table.num_rows:,} rows, none with what was sent. Let the server keep "
-            f"it: thresher serve MODEL --record {log} --record-content."
+            f"{log} holds {counted(table.num_rows, 'row')}, none with what was sent. Let the "
+            f"server keep it: thresher serve MODEL --record {log} --record-content."
         )
     if not both:
         raise InputError(
-            f"None of the {rows:,} rows of {log} is one that both models take: they were sent to "
-            f"another kind of model. {old} takes {models[0].input_spec}, {new} "
+            f"None of the {counted(rows, 'row')} of {log} is one that both models take: they were "
+            f"sent to another kind of model. {old} takes {models[0].input_spec}, {new} "
             f"{models[1].input_spec}."
         )
     if len(both) < rows:
-        message(f"{rows - len(both):,} rows are left out, since a model cannot take them")
+        message(
+            f"{counted(rows - len(both), 'row is', 'rows are')} left out, since a model cannot "
+            "take them"
+        )
 
     def shown(names: Sequence[str]) -> Shown:
         return _shown(models[1], table.take([places[name] for name in names]).to_pylist())

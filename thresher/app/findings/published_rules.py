@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...core.columns import read_texts
+from ...core.counted import counted
 from ...core.errors import InputError
 from ...core.loaded import LoadedDataset
 from ..sources import read_rows
@@ -37,7 +38,13 @@ def look_by_rules(
             seed=seed,
             drop=tuple(counts) if drop else (),
             facts={"rules": counts, "kept by all": int((~found.flagged).sum())},
-            notes=(f"{(~found.flagged).sum():,} of {len(found):,} texts keep all rules", broken),
+            notes=(
+                (
+                    f"{(~found.flagged).sum():,} of "
+                    f"{counted(len(found), 'text keeps', 'texts keep')} all rules"
+                ),
+                broken,
+            ),
         )
 
     return look_by(find, read_text_rows, data, options=options)

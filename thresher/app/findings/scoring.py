@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 import pyarrow as pa
 
+from ...core.counted import counted
 from ...core.errors import InputError, check_choice, check_number
 from ...core.issues import Issues
 from ...core.loaded import LoadedDataset
@@ -109,7 +110,7 @@ def curate_score(
             "score",
             loaded,
             _issues(loaded, found, stays, limit),
-            methods={"quality": f"by a linear head on {len(marks):,} judged rows"},
+            methods={"quality": f"by a linear head on {counted(len(marks), 'judged row')}"},
             said=said,
             seed=seed,
             drop=("low score",) if action == "drop" else (),
@@ -146,8 +147,9 @@ def _judged(
     if not known:
         first = ", ".join(list(judged)[:3])
         raise InputError(
-            f"None of the {len(judged):,} judged rows ({first}, …) is in the data. Labels name "
-            "rows by their ids: those of a labeling session over the same file, or of a key column."
+            f"None of the {counted(len(judged), 'judged row')} ({first}, …) is in the data. Labels "
+            "name rows by their ids: those of a labeling session over the same file, or of a key "
+            "column."
         )
     positions = np.array(sorted(known), np.int64)
     values = [known[at] for at in positions.tolist()]
@@ -204,8 +206,14 @@ def _facts(
 
 
 def _note(head: QualityHead, limit: ScoreThreshold, stays: np.ndarray, wanted: float) -> str:
-    base = f"{int(head.good.sum()):,} of {len(head.good):,} judged rows are good"
-    seen = f"{limit.good:,} of {limit.judged:,} judged rows there are good"
+    base = (
+        f"{int(head.good.sum()):,} of "
+        f"{counted(len(head.good), 'judged row is', 'judged rows are')} good"
+    )
+    seen = (
+        f"{limit.good:,} of "
+        f"{counted(limit.judged, 'judged row there is', 'judged rows there are')} good"
+    )
     if limit.value is None:
         return (
             f"{base}; no threshold has a precision of {wanted:g} with 95 % confidence (the first "
@@ -213,7 +221,8 @@ def _note(head: QualityHead, limit: ScoreThreshold, stays: np.ndarray, wanted: f
         )
     return (
         f"{base}; from a score of {limit.value:.3f} on at least {limit.precision:.2f} are, with "
-        f"95 % confidence ({seen}); {int(stays.sum()):,} of {len(stays):,} rows stay"
+        f"95 % confidence ({seen}); {int(stays.sum()):,} of "
+        f"{counted(len(stays), 'row stays', 'rows stay')}"
     )
 
 

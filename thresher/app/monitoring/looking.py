@@ -304,7 +304,7 @@ def _problems(table: pa.Table, known: Reference | None, told: dict[str, str]) ->
     said = []
     failed = int(np.isnan(table["confidence"].to_numpy().astype(np.float64)).sum())
     if failed:
-        said.append(f"The model answered NaN to {failed} rows; they count as wrong.")
+        said.append(f"The model answered NaN to {counted(failed, 'row')}; they count as wrong.")
     answers: set[Any] = {*table["answer"].to_pylist(), *(known.labels if known else ())}
     new = sorted({label for label in told.values() if label not in answers})
     if new:

@@ -12,6 +12,7 @@ import numpy as np
 from lifecycle import load_served, write_reference
 from training.evaluation import predict_logits
 
+from ...core.counted import counted
 from ...core.errors import InputError
 from ...core.interval import wilson_interval
 from ...core.options import picked
@@ -108,7 +109,9 @@ def monitor_reference(
     targets = samples.targets.numpy()
     known = targets >= 0
     if not known.any():
-        raise InputError(f"None of the {len(known):,} rows has a label; a reference needs some.")
+        raise InputError(
+            f"None of the {counted(len(known), 'row')} has a label; a reference needs some."
+        )
     logits, truth = predict_logits(served, samples)[known], targets[known]
     write_reference(
         out,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lifecycle.monitoring.reference import Reference
 
+from ...core.counted import counted
 from ...core.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ def check_reference(known: Reference, table: pa.Table, *, path: PathLike, log: P
         said = f"of model {known.model[: len(model)]}; the model in use in {log} is {model}"
     elif shares is not None and len(shares) != known.probabilities.shape[1]:
         said = (
-            f"of a model with {known.probabilities.shape[1]} classes, the model in use "
-            f"{len(shares)} ({model} in {log})"
+            f"of a model with {counted(known.probabilities.shape[1], 'class', 'classes')}, the "
+            f"model in use {len(shares)} ({model} in {log})"
         )
     elif shares is not None and known.classes and strange:
         said = (

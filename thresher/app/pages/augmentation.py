@@ -6,6 +6,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
+from ...core.counted import percent
 from ...core.errors import InputError
 from ...core.files import read_json
 from ..augmentation import POLICY, PREVIEW
@@ -35,5 +36,5 @@ def _step(node: dict[str, Any]) -> str:
         return f"a mixture of {node['width']} chains"
     if "op" not in node:
         raise InputError(f"The policy holds a node without an operation: {node!r:.80}.")
-    share = "" if node["p"] == 1 else f" (for {node['p']:.0%} of the rows)"
+    share = "" if node["p"] == 1 else f" (for {percent(node['p'])} of the rows)"
     return f"{node['op']}{share}"

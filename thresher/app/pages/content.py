@@ -76,7 +76,7 @@ def headline(result: RunResult) -> str:
     by_stage = {line.stage: line for line in result.lines}
     given, last = result.lines[0], result.lines[-1]
     kept = by_stage.get("curated", given)
-    text = f"{given.rows:,} training rows" if given.rows else "The rows"
+    text = counted(given.rows, "training row") if given.rows else "The rows"
     if kept.rows is not None and given.rows and kept.rows != given.rows:
         text += f" became {kept.rows:,} ({100 * (1 - kept.rows / given.rows):.1f} % fewer)"
     int8 = by_stage.get("int8")

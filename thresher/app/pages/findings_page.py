@@ -133,7 +133,9 @@ def _tiles(
     tiles = [(f"{sum(counts.values()):,}", "findings", f"of {counted(len(counts), 'kind')}")]
     if decided["drop"]:
         share = decided["drop"] / max(1, len(loaded.dataset))
-        tiles.append((f"{100 * share:.1f} %", "to drop", f"{decided['drop']:,} of {rows:,} rows"))
+        tiles.append(
+            (f"{100 * share:.1f} %", "to drop", f"{decided['drop']:,} of {counted(rows, 'row')}")
+        )
     labels, search = measured.get("wrong_labels"), measured.get("search")
     if labels is not None:
         low, high = labels["interval"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...core.counted import counted
 from ...core.files import write_text
 from .scatter import Point, scatter_chart
 from .templates import template
@@ -59,7 +60,7 @@ def limits_in_words(result: SearchResult) -> str:
     target = result.target
     parts = [
         f"at most {target.max_ms:g} ms" if target.max_ms is not None else "",
-        f"at most {target.max_bytes:,} bytes" if target.max_bytes is not None else "",
+        f"at most {counted(target.max_bytes, 'byte')}" if target.max_bytes is not None else "",
         f"at least {100 * target.min_accuracy:g} % accuracy"
         if target.min_accuracy is not None
         else "",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...core.counted import counted
 from ...core.embeddings import Embeddings
 from ...core.encoders.projection import fix_signs
 from ...core.errors import InputError
@@ -103,8 +104,8 @@ def places_by_row(places: np.ndarray, numbers: np.ndarray, *, rows: int) -> np.n
     known = numbers >= 0
     if len(numbers) and not known.any():
         raise InputError(
-            f"The {len(numbers):,} vectors are about other rows than the decisions: their row ids "
-            "differ. Give the vectors of these data."
+            f"The {counted(len(numbers), 'vector is', 'vectors are')} about other rows than the "
+            "decisions: their row ids differ. Give the vectors of these data."
         )
     found = np.full((rows, 2), np.nan, np.float32)
     found[numbers[known]] = places[known]

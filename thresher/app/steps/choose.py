@@ -18,6 +18,7 @@ from curation.coreset.comparison import compare_chosen
 
 from ...core.choice import Choice
 from ...core.columns import read_labels, read_row_ids, read_splits
+from ...core.counted import counted
 from ...core.embeddings import Embeddings
 from ...core.errors import InputError
 from ...core.files import atomic_path
@@ -85,8 +86,8 @@ def choose_labels(
         assert pool.targets is not None
         if settings.budget > len(pool):
             raise InputError(
-                f"`label.budget` asks for {settings.budget} labels, but there are {len(pool)} "
-                "training rows."
+                f"`label.budget` asks for {counted(settings.budget, 'label')}, but there are "
+                f"{counted(len(pool), 'training row')}."
             )
         vectors, codes = _aligned(embeddings.value, pool.row_ids), pool.targets.numpy()
         budgets = steps(settings.budget, rounds=settings.rounds)
@@ -112,8 +113,10 @@ def choose_labels(
                 name: [[int(x), float(y)] for x, y in zip(budgets, mean, strict=True)]
                 for name, mean in zip(curves.strategies, means, strict=True)
             },
-            "note": f"chosen by '{settings.strategy}' in {len(budgets)} rounds; the other "
-            f"{len(pool) - settings.budget:,} rows are used without their labels",
+            "note": f"chosen by '{settings.strategy}' in {counted(len(budgets), 'round')}; the "
+            "other "
+            f"{counted(len(pool) - settings.budget, 'row is', 'rows are')} used without their "
+            "labels",
         }
 
     return run.stage(

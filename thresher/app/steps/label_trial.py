@@ -20,6 +20,7 @@ from training.recipes import recipe
 
 from ...core.choice import Choice
 from ...core.columns import read_labels, read_row_ids, read_splits
+from ...core.counted import counted
 from ...core.embeddings import Embeddings
 from ...core.files import read_json, write_json
 from ...core.fingerprint import row_keys
@@ -143,11 +144,14 @@ def gains_without_flags(
 def judge_gains(gains: np.ndarray, *, before: str) -> Choice:
     """Choose ``"drop"`` where the mean gain is surely above 0, else ``"review"`` as before."""
     if not gains.any():
-        same = f"was right on the same ones of {len(gains):,} held-out rows"
+        same = f"was right on the same ones of {counted(len(gains), 'held-out row')}"
         return Choice("review", f"{before}; in a trial without them a small network {same}")
     mean, error = float(gains.mean()), float(gains.std()) / np.sqrt(len(gains))
     low, high = (100 * (mean + sign * Z * error) for sign in (-1, 1))
-    said = f"{100 * mean:+.1f} points ({low:+.1f} to {high:+.1f}) of {len(gains):,} held-out rows"
+    said = (
+        f"{100 * mean:+.1f} points ({low:+.1f} to {high:+.1f}) of "
+        f"{counted(len(gains), 'held-out row')}"
+    )
     if low > 0:
         return Choice("drop", f"in a trial without them a small network gained {said}")
     return Choice("review", f"{before}; in a trial without them a small network gained {said}")

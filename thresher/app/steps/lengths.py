@@ -18,6 +18,7 @@ from training.recipes.durations import FEWEST_HELD_OUT, Tried, joined, lengths_o
 from training.recipes.sizes import Told
 
 from ...core.choice import Choice
+from ...core.counted import counted
 from ...core.progress import message
 from ..settings import ModelSettings
 from ..stages import Notes, RunFolder
@@ -96,7 +97,10 @@ def train_long_enough(
 def _untried(trained: TrainingRun, plan: Recipe, held: int) -> TrainingRun:
     """Say why no shorter schedule was tried, beside why the full one has its length."""
     full = plan.choices["epochs"]
-    why = f"{full.reason}; {held} validation rows are too few to try shorter ones"
+    why = (
+        f"{full.reason}; {counted(held, 'validation row is', 'validation rows are')} too few to "
+        "try shorter ones"
+    )
     said = Choice(full.value, why)
     return replace(trained, choices={**trained.choices, "epochs": said})
 

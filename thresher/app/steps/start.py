@@ -22,6 +22,7 @@ from training.pretrained.linear_head import LinearHead
 from training.recipes.sizes import Told
 
 from ...core.choice import Choice
+from ...core.counted import counted
 from ...core.encoders import shipped
 from ...core.encoders.lite0 import SMALLEST
 from ...core.files import read_json, write_json
@@ -145,7 +146,7 @@ def judge_both(encoder: Told, pixels: Told, *, max_drop: float) -> Choice:
     drop, low, high = paired_drop(encoder.right, pixels.right)
     lost = float((encoder.probability - pixels.probability).mean())
     said = (
-        f"on {len(encoder.right):,} validation rows the network from pixels loses "
+        f"on {counted(len(encoder.right), 'validation row')} the network from pixels loses "
         f"{100 * drop:.1f} points of accuracy ({100 * low:.1f} to {100 * high:.1f}) and "
         f"{100 * lost:.1f} of the true class's probability to {TITLE}"
     )

@@ -142,7 +142,9 @@ def try_pixels(
         return Trial(
             Choice(BOTH, f"{counted(len(drawn), 'row')} with a label cannot tell beforehand")
         )
-    message(f"start: a small network from pixels learns from {len(others):,} rows, to compare")
+    message(
+        f"start: a small network from pixels learns from {counted(len(others), 'row')}, to compare"
+    )
     asked = ModelSettings(seconds=SECONDS)
     plan = plan_training(run, material, asked, "student", rows=len(others))
     epochs, device = plan.options["epochs"], run.device.value
@@ -182,8 +184,10 @@ def judge_trial(encoder: np.ndarray, seen: Sequence[Seen], *, epochs: int) -> Ch
     no_longer = f"; no longer, since {ended}" if ended else ""
     said = (
         f"a linear head on its vectors classifies {100 * encoder.mean():.1f} % of "
-        f"{len(encoder):,} left-out rows right, a small network from pixels after {last.epochs} of "
-        f"at most {epochs} epochs{no_longer}, {100 * last.right.mean():.1f} %: {100 * ahead:+.1f} "
+        f"{counted(len(encoder), 'left-out row')} right, a small network from pixels after "
+        f"{last.epochs} of "
+        f"at most {counted(epochs, 'epoch')}{no_longer}, {100 * last.right.mean():.1f} %: "
+        f"{100 * ahead:+.1f} "
         f"points ({100 * low:+.1f} to {100 * high:+.1f})"
     )
     if ahead > CLEAR and low > 0:

@@ -17,6 +17,7 @@ from training.recipes import Recipe
 from training.recipes.sizes import Told, Tried, student_plans, try_widths
 
 from ...core.choice import Choice
+from ...core.counted import counted
 from ...core.errors import InputError
 from ...core.progress import message
 from ..stages import Done, Notes, RunFolder
@@ -225,4 +226,6 @@ def answers(teacher: Done[TrainingRun], material: Material) -> nn.Module | np.nd
 
 
 def _never(values: Any) -> np.ndarray:
-    raise InputError(f"The teacher's answers to {len(values)} rows are missing; run again.")
+    raise InputError(
+        f"The teacher's answers to {counted(len(values), 'row is', 'rows are')} missing; run again."
+    )

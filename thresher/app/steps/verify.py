@@ -13,6 +13,7 @@ from training.exporting import ExportedModel
 from training.profiling import measure_latency
 
 from ...core.choice import Choice
+from ...core.counted import percent
 from ...core.cpu import instruction_sets
 from ...core.files import read_json, write_json
 from ..stages import Done, Notes, RunFolder
@@ -77,7 +78,7 @@ def file_to_use(record: dict[str, Any]) -> Choice:
     speed = student["milliseconds"] / int8["milliseconds"]
     size = int8["megabytes"] / student["megabytes"]
     machine = ", ".join(instruction_sets()) or "unknown instructions"
-    measured = f"{speed:.2f} times the speed and {size:.0%} of the bytes of the float file"
+    measured = f"{speed:.2f} times the speed and {percent(size)} of the bytes of the float file"
     where = f"one row at a time on this machine ({machine})"
     if speed > 1:
         return Choice("models/onnx/int8", f"{measured}, {where}")

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from ...core.counted import counted
 from ...core.errors import InputError, StorageError, ThresherError
 
 MOST_BYTES = 8_000_000
@@ -67,7 +68,8 @@ async def read_body(request: Request, *, most_bytes: int = MOST_BYTES) -> dict[s
         size += len(part)
         if size > most_bytes:
             raise TooLargeError(
-                f"More than {most_bytes:,} bytes were sent at once. Send less in several parts."
+                f"More than {counted(most_bytes, 'byte was', 'bytes were')} sent at once. Send "
+                "less in several parts."
             )
         parts.append(part)
     try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core.counted import counted
 from ...core.image_headers import read_header
 from ...core.images import UnreadableImage, decode_image
 from .pictures import Pictures
@@ -83,7 +84,7 @@ class Renderer:
         except OSError as error:
             raise UnreadableImage(error.strerror or str(error)) from error
         if len(data) > MOST_BYTES:
-            raise UnreadableImage(f"too large ({len(data):,} bytes)")
+            raise UnreadableImage(f"too large ({counted(len(data), 'byte')})")
         if data.lstrip()[:200].lower().startswith(VECTOR_MARKS):
             raise UnreadableImage("a drawing (SVG), which may hold programs and is not shown")
         return data

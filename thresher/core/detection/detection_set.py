@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ..counted import counted
 from ..errors import InputError
 from ..shown import Shown
 from .segments import Segment
@@ -196,7 +197,7 @@ class DetectionSet(Shown):
         )
         if result.boxes.shape != self.boxes.shape or result.codes.shape != self.codes.shape:
             raise InputError(
-                f"There are {len(self.codes)} boxes: `boxes` must have shape "
+                f"There are {counted(len(self.codes), 'box', 'boxes')}: `boxes` must have shape "
                 f"({len(self.codes)}, 4) and `codes` ({len(self.codes)},), got "
                 f"{result.boxes.shape} and {result.codes.shape}."
             )

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..counted import counted
 from ..errors import InputError, did_you_mean
 from ..files import walk_files
 from ..hidden import is_hidden
@@ -59,8 +60,8 @@ class Predictions(Shown):
         shapes = [np.shape(one) for one in (self.boxes, self.codes, self.scores)]
         if shapes != [(n, 4), (n,), (n,)]:
             raise InputError(
-                f"{n} predictions need boxes, codes and scores of shapes ({n}, 4), ({n},) and "
-                f"({n},), got {', '.join(map(str, shapes))}."
+                f"{counted(n, 'prediction needs', 'predictions need')} boxes, codes and scores of "
+                f"shapes ({n}, 4), ({n},) and ({n},), got {', '.join(map(str, shapes))}."
             )
         if not np.isfinite(self.boxes).all() or (self.boxes[:, 2:] < self.boxes[:, :2]).any():
             raise InputError("Predicted boxes must be finite corners x1 ≤ x2, y1 ≤ y2.")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..counted import counted
 from ..errors import InputError
 from .rle import Rle, encode_polygon, join_masks, rle_of
 
@@ -36,7 +37,9 @@ def segment_of(value: Any, *, what: str) -> Segment | None:
 def _corners(part: Any) -> np.ndarray:
     corners = np.asarray(part, dtype=np.float64)
     if corners.ndim != 1 or len(corners) % 2 or len(corners) < 6:
-        raise InputError(f"a polygon needs at least three corners x, y, got {len(corners)} numbers")
+        raise InputError(
+            f"a polygon needs at least three corners x, y, got {counted(len(corners), 'number')}"
+        )
     if not np.isfinite(corners).all():
         raise InputError("a polygon has a corner that is not finite")
     return corners.reshape(-1, 2)

@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
+from ..counted import counted
 from ..errors import InputError, ThresherWarning, check_choice
 from ..file_names import safe_name, shown
 from ..files import atomic_path
@@ -102,8 +103,9 @@ class _Damaged:
         """Warn of those that were found."""
         if self.boxes:
             warnings.warn(
-                f"{len(self.boxes)} outlines are damaged and were left out, such as that of "
-                f"{self.boxes[0]!r}; their boxes were written. `find_mask_issues` names them all.",
+                f"{counted(len(self.boxes), 'outline is', 'outlines are')} damaged and left out, "
+                f"such as that of {self.boxes[0]!r}; their boxes were written. `find_mask_issues` "
+                "names them all.",
                 ThresherWarning,
                 stacklevel=2,
             )
@@ -256,13 +258,13 @@ def _writable(dataset: DetectionSet, *, sized: bool) -> DetectionSet:
             "it: put the images beside the annotations, or name their folder when the set is read."
         )
     lost = (
-        (dataset.row_ids[~images], "images have no known size"),
-        (dataset.box_ids[~boxes], "boxes have no class or no numbers"),
+        (dataset.row_ids[~images], "image has", "images have", "known size"),
+        (dataset.box_ids[~boxes], "box has", "boxes have", "class or no numbers"),
     )
-    for ids, what in lost:
+    for ids, one, many, what in lost:
         if len(ids):
             warnings.warn(
-                f"{len(ids)} {what} and were left out, such as {ids[0]!r}.",
+                f"Left out: {counted(len(ids), one, many)} no {what}, such as {ids[0]!r}.",
                 ThresherWarning,
                 stacklevel=4,
             )

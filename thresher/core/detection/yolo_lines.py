@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..counted import counted
 from ..errors import InputError
 from .segments import Segment
 from .splicing import Edit, number_text
@@ -64,7 +65,8 @@ def _numbers(tokens: Sequence[bytes]) -> tuple[int, list[float]]:
     count = len(values) - 1
     if count not in (4, 5) and (count < 6 or count % 2):
         raise ValueError(
-            f"{count} numbers after the class: a box has four, a polygon three corners or more"
+            f"{counted(count, 'number')} after the class: a box has four, a polygon three corners "
+            "or more"
         )
     if not values[0].is_integer() or values[0] < 0:
         raise ValueError(f"{tokens[0].decode('utf-8', 'replace')} is no class number")

@@ -16,6 +16,7 @@ from typing import Self
 
 import numpy as np
 
+from ..counted import counted
 from ..errors import InputError
 from ..matrices import check_computable
 from .protocol import ON_CPU, Values
@@ -77,7 +78,9 @@ class FeatureEncoder:
         rows = as_numbers(values)
         *kept, width = state["columns"].tolist()
         if rows.shape[1] != width:
-            raise InputError(f"The encoder was fitted on {width} columns, got {rows.shape[1]}.")
+            raise InputError(
+                f"The encoder was fitted on {counted(width, 'column')}, got {rows.shape[1]}."
+            )
         with np.errstate(invalid="ignore", over="ignore"):  # rows that become NaN below
             offsets = (rows[:, kept] - state["center"]) / state["scale"]
             radii = np.linalg.norm(offsets, axis=1, keepdims=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..choice import Choice, choose_device
+from ..counted import counted
 from ..errors import require
 from .function import IMAGE_SIZE, FunctionEncoder
 from .lengths import Cuts, encode_by_length
@@ -49,7 +50,7 @@ def load(target: str, *, modality: str | None, device: str) -> FunctionEncoder:
     if modality == "text":
         cuts = Cuts(longest_text(model, processor))
         function = _text_function(model, processor, cuts=cuts, device=place)
-        preprocessing = f"at most {cuts.longest} tokens"
+        preprocessing = f"at most {counted(cuts.longest, 'token')}"
     else:
         function = in_batches(_image_function(model, processor, device=place))
         preprocessing = repr(sorted(processor.to_dict().items()))

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..choice import Choice
+from ..counted import counted
 from ..errors import InputError, check_choice
 from ..fingerprint import fingerprint as hash_of
 from ..schema import MODALITIES
@@ -109,7 +110,7 @@ class FunctionEncoder:
         if vectors.ndim != 2 or len(vectors) != rows:
             raise InputError(
                 f"The encoder {self.name} must return one vector a row: got shape {vectors.shape} "
-                f"for {rows} rows."
+                f"for {counted(rows, 'row')}."
             )
         if self.dimensions_ not in (0, vectors.shape[1]):
             raise InputError(

@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..choice import Choice
+from ..counted import percent
 from ..embeddings import Embeddings, unit_length
 from ..errors import check_choice
 from ..grid import on_grid
@@ -217,7 +218,7 @@ def _by_language(texts: Values, usual: Weighing) -> Weighing:
         return usual
     weight = max(WEIGHTS[0], round(usual.weight * known, 2))
     reason = (
-        f"the vectors of meaning know {share:.0%} of these words whole, of English ones about "
+        f"the vectors of meaning know {percent(share)} of these words whole, of English ones about "
         "80 %: this language is strange to them, so that the surface counts more"
     )
     return Weighing(weight, reason)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..counted import counted
+
 ROWS, TOKENS = 64, 4096
 
 
@@ -34,7 +36,7 @@ class Cuts:
 def said_of_cuts(count: int, longest: int) -> str:
     """Say how many texts were cut."""
     were = "text was" if count == 1 else "texts were"
-    return f"{count:,} {were} cut at {longest} tokens"
+    return f"{count:,} {were} cut at {counted(longest, 'token')}"
 
 
 def cuts_of(encoder: object) -> Cuts | None:

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..counted import counted
 from ..errors import InputError, MissingExtraError
 
 INSTALL = "pip install 'thresher[encoders]'"
@@ -145,7 +146,11 @@ def read(file: ShippedFile) -> bytes:
     found = hashlib.sha256(contents).hexdigest()
     if found not in file.hashes:
         size = len(contents)
-        what = f"is cut off ({size:,} of {file.size:,} bytes)" if size < file.size else "differs"
+        what = (
+            f"is cut off ({size:,} of {counted(file.size, 'byte')})"
+            if size < file.size
+            else "differs"
+        )
         raise InputError(
             f"{path} of {file.package} {_release(file)} {what}: its SHA-256 is {found[:16]}…, the "
             f"weights that Thresher knows have {' or '.join(h[:16] + '…' for h in file.hashes)}. "

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..counted import counted
 from ..errors import InputError
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -69,7 +70,7 @@ def _place(tensor: _Tensor, storage: np.ndarray) -> np.ndarray:
         along[axis] = length
         places = places + (np.arange(length) * stride).reshape(along)
     if math.prod(tensor.shape) and places.max() >= len(storage):
-        raise ValueError(f"a tensor ends at {places.max()} of {len(storage)} numbers")
+        raise ValueError(f"a tensor ends at {places.max()} of {counted(len(storage), 'number')}")
     return np.asarray(storage[places])
 
 

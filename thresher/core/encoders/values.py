@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ..arrow_kinds import is_list, is_number, is_string
 from ..columns import numeric_matrix, read_column, read_row_ids, take_column
+from ..counted import counted
 from ..errors import InputError, check_column
 from ..image_headers import read_header
 from ..images import UnreadableImage, decode_image, fit_square, image_bytes, map_blocks
@@ -175,7 +176,9 @@ def _modality(values: Values) -> str:
 def _ids(row_ids: np.ndarray | None, rows: int) -> np.ndarray:
     ids = np.arange(rows).astype(str) if row_ids is None else id_texts("row_ids", row_ids)
     if len(ids) != rows:
-        raise InputError(f"`row_ids` must name every row: got {len(ids)} for {rows} rows.")
+        raise InputError(
+            f"`row_ids` must name every row: got {len(ids)} for {counted(rows, 'row')}."
+        )
     return ids
 
 

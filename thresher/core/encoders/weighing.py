@@ -14,6 +14,7 @@ import numpy as np
 
 from ..choice import Choice
 from ..classes import label_texts
+from ..counted import counted, percent
 from ..grid import exact_rows
 
 # Neither part ever vanishes: copies are found by the surface alone.
@@ -33,7 +34,7 @@ class Weighing:
     @property
     def choice(self) -> Choice:
         """The same in words."""
-        shares = f"{self.weight:.0%} meaning, {1 - self.weight:.0%} surface"
+        shares = f"{percent(self.weight)} meaning, {percent(1 - self.weight)} surface"
         return Choice(shares, self.reason)
 
 
@@ -67,10 +68,12 @@ def weigh_by_labels(
     ahead = right[best].astype(np.float64) - right[usual.weight]
     if ahead.mean() <= AHEAD * ahead.std() / np.sqrt(len(ahead)):
         best = usual.weight
-    compared = ", ".join(f"{shares[weight]:.1%} at {weight:.0%}" for weight in weights)
+    compared = ", ".join(
+        f"{percent(shares[weight], digits=1)} at {percent(weight)}" for weight in weights
+    )
     return Weighing(
         best,
-        f"the nearest of {len(use):,} rows has the same label in {compared} meaning",
+        f"the nearest of {counted(len(use), 'row')} has the same label in {compared} meaning",
     )
 
 

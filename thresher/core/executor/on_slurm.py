@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from ..counted import counted
 from ..errors import InputError, ThresherError
 from ..files import atomic_path, write_text
 from ..progress import message
@@ -100,7 +101,10 @@ class SlurmExecutor:
             paths=shlex.quote(_paths()),
         )
         write_text(home / "array.sh", script)
-        message(f"{task.name}: {len(left)} shards as {elements} elements of a job array")
+        message(
+            f"{task.name}: {counted(len(left), 'shard')} as {counted(elements, 'element')} of a "
+            "job array"
+        )
         _wait_for(home / "array.sh")
         for path in sorted(home.glob("error-*.pickle")):
             error = pickle.loads(path.read_bytes())

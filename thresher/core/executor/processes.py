@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ..choice import available_cpus
+from ..counted import counted
 from ..errors import ThresherError
 from ..progress import message, track
 from .task import Task, run_shard
@@ -63,7 +64,10 @@ class ProcessExecutor:
                 breaks = 1 if len(left) < before else breaks + 1
                 if breaks == MOST_BREAKS:
                     raise ThresherError(_died(task, left)) from None
-                message(f"{task.name}: a worker died; starting anew with {len(left)} shards left")
+                message(
+                    f"{task.name}: a worker died; starting anew with "
+                    f"{counted(len(left), 'shard')} left"
+                )
 
     def _attempt(self, task: Task, left: dict[str, Any]) -> Iterator[str]:
         pool = self._open()

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from ..arrow_kinds import is_list, is_number, is_string
 from ..class_columns import arrow_class_names
 from ..columns import numeric_matrix, strings
+from ..counted import counted
 from ..errors import InputError
 
 Reasons = np.ndarray  # of object, shape (n,): str or None
@@ -103,9 +104,9 @@ def _refuse_regression(labels: pa.ChunkedArray, name: str) -> None:
     if many or (len(fractions) and pc.sum(numeric).as_py() >= MOSTLY * len(present)):
         example = (fractions if len(fractions) else present)[0].as_py()
         raise InputError(
-            f"The label column {name!r} holds {len(present)} different numbers such as {example}. "
-            "Thresher works on classes: choose another column, or sort the numbers into classes "
-            "first (pandas.cut)."
+            f"The label column {name!r} holds {counted(len(present), 'different number')} such as "
+            f"{example}. Thresher works on classes: choose another column, or sort the numbers "
+            "into classes first (pandas.cut)."
         )
 
 
@@ -188,7 +189,10 @@ def no_numbers(table: pa.Table, names: Sequence[str]) -> str:
             texts = pc.utf8_trim_whitespace(table.column(name).cast(pa.large_string())).drop_null()
             plain = [pc.match_substring_regex(texts, p) for p in (NUMBER, NOT_FINITE, MISSING)]
             strays = Counter(texts.filter(pc.invert(functools.reduce(pc.or_, plain))).to_pylist())
-            said += [f"{text[:20]!r} in {name!r} ({n:,} rows)" for text, n in strays.most_common(2)]
+            said += [
+                f"{text[:20]!r} in {name!r} ({counted(n, 'row')})"
+                for text, n in strays.most_common(2)
+            ]
     return ", ".join(said[:SHOWN])
 
 

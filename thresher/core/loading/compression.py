@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
+from ..counted import counted
 from ..errors import FormError
 from .parts import Source, bad_row
 
@@ -88,7 +89,9 @@ def unpack_into(target: IO[bytes], path: Path, *, name: str, source: Source) -> 
                 if target.tell() > most:
                     raise TooLarge(_too_large(path, most))
     except _DAMAGED as error:
-        source.bad.append(bad_row(name, f"damaged after {target.tell()} bytes ({error})"))
+        source.bad.append(
+            bad_row(name, (f"damaged after {counted(target.tell(), 'byte')} ({error})"))
+        )
     return kind
 
 
@@ -100,6 +103,6 @@ def _chunks(file: Any) -> Iterator[bytes]:
 
 def _too_large(path: Path, most: int) -> str:
     return (
-        f"{path} holds {path.stat().st_size:,} bytes and unpacks to more than {most:,}. If it is "
-        "meant to, say how many GiB may be unpacked with --max-unpacked (`max_unpacked`)."
+        f"{path} holds {counted(path.stat().st_size, 'byte')} and unpacks to more than {most:,}. "
+        "If it is meant to, say how many GiB may be unpacked with --max-unpacked (`max_unpacked`)."
     )

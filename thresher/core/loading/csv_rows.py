@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..counted import counted
 from ..errors import InputError
 from .csv_records import cut_records, read_cells
 from .encoding import Decoded
@@ -60,8 +61,8 @@ def csv_rows(decoded: Decoded, *, name: str) -> CsvRows:
 def _row(names: list[str], cells: list[str], name: str, line: int) -> dict[str, str | None]:
     if any(cells[len(names) :]):
         raise InputError(
-            f"{name}, line {line}: {len(cells)} cells, but there are {len(names)} columns. Mend "
-            "that first: nothing was read."
+            f"{name}, line {line}: {counted(len(cells), 'cell')}, but there are "
+            f"{counted(len(names), 'column')}. Mend that first: nothing was read."
         )
     cells = cells[: len(names)]
     return dict(zip(names, [*cells, *[None] * (len(names) - len(cells))], strict=True))

@@ -11,6 +11,7 @@ import pyarrow.csv as pc_csv
 
 from ..broken_lines import CSV, BrokenLines, lines_at
 from ..choice import Choice
+from ..counted import counted
 from .csv_records import HIDDEN_LINES, cut_records
 from .encoding import UNKNOWN, Decoded, UnclearEncoding
 from .kept_records import Records
@@ -63,7 +64,7 @@ def read_delimited(path: Path, name: str, source: Source, *, usual: str | None) 
         span = int(records.spans[at])
         where = "" if span == 1 else f" to {lines[at] + span - 1}"
         spans.append((lines[at], span))
-        columns = f"{row.actual_columns} columns, not {row.expected_columns}"
+        columns = f"{counted(row.actual_columns, 'column')}, not {row.expected_columns}"
         source.bad.append(bad_row(f"{name}:{lines[at]}{where}", f"broken line ({columns})"))
     usable = np.ones(len(lines), bool)
     usable[[row.number - 1 for row in broken]] = False
@@ -107,16 +108,18 @@ def _said(records: Records) -> dict[str, Choice]:
         shown = ", ".join(map(str, records.mended[:5]))
         more = ", …" if len(records.mended) > 5 else ""
         said["quotes"] = Choice(
-            f"plain characters on {len(records.mended)} lines",
+            f"plain characters on {counted(len(records.mended), 'line')}",
             f"they open or close no cell on line {shown}{more}",
         )
     longest = int(records.spans.argmax()) if len(records.spans) else 0
     if len(records.spans) and records.spans[longest] > HIDDEN_LINES:
         line, span = int(records.lines[longest]), int(records.spans[longest])
         said["long rows"] = Choice(
-            f"{int((records.spans > HIDDEN_LINES).sum())} rows of more than {HIDDEN_LINES} lines",
-            f"quotes hold lines together, most of them {line} to {line + span - 1} ({span} lines): "
-            "if these are rows of their own, a quote is missing or too many",
+            f"{counted(int((records.spans > HIDDEN_LINES).sum()), 'row')} of more than "
+            f"{HIDDEN_LINES} lines",
+            f"quotes hold lines together, most of them {line} to {line + span - 1} "
+            f"({counted(span, 'line')}): if these are rows of their own, a quote is missing or too "
+            "many",
         )
     return said
 

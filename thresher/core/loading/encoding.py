@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from ..counted import counted
 from ..errors import FormError, InputError
 
 # Code points that no text may hold stand for bytes that mean nothing, until their row is set aside.
@@ -193,7 +194,11 @@ def _utf8_mostly(data: bytes, *, name: str, certain: bool) -> Decoded:
     if found is None:
         raise UnclearEncoding(_unclear(data, name))
     count = len(lines) - (not lines[-1])  # after the last line end there is no line
-    reason = f"{len(bad)} of {count} lines of {name} are not UTF-8" if bad else "its escapes"
+    reason = (
+        f"{len(bad)} of {counted(count, 'line')} of {name} are not UTF-8"
+        if bad
+        else ("its escapes")
+    )
     return Decoded(data.decode(found).encode(), found, reason)
 
 

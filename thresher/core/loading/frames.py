@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ..choice import Choice
 from ..classes import class_text
+from ..counted import counted
 from ..errors import InputError
 from .json_files import HALF, holds_half
 from .parts import table_of
@@ -20,7 +21,7 @@ class HalfCharacters(InputError):  # noqa: N818 — reads as the finding it is
 
     def __init__(self, positions: list[int], *, rows: int) -> None:
         super().__init__(
-            f"{len(positions)} rows hold {HALF}, the first at position(s) "
+            f"{counted(len(positions), 'row holds', 'rows hold')} {HALF}, the first at position(s) "
             f"{', '.join(map(str, positions[:5]))}. Drop them, or write the text with "
             "errors='replace'."
         )

@@ -16,6 +16,7 @@ import pyarrow as pa
 from ..arrow_kinds import is_string
 from ..choice import Choice
 from ..columns import strings
+from ..counted import counted
 from ..errors import InputError
 from ..schema import ROW_ID
 from .column_names import FILE_NAMES
@@ -79,7 +80,7 @@ def read_metadata(
             _place_rows(part, path, column, images, start=start, row_of=row_of, source=source)
             parts.append(_without(part, column))
             start += len(part.table)
-    reason = f"names {len(row_of):,} of {len(images):,} files"
+    reason = f"names {len(row_of):,} of {counted(len(images), 'file')}"
     source.choices["metadata"] = Choice(", ".join(named), reason)
     return Metadata(joined(parts), row_of, frozenset(named)) if parts else None
 

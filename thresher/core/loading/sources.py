@@ -19,6 +19,7 @@ from ..choice import Choice
 from ..class_columns import arrow_class_names
 from ..class_labels import with_class_names
 from ..classes import class_key
+from ..counted import counted
 from ..errors import InputError, check_column, did_you_mean
 from ..files import walk_files
 from ..hidden import is_hidden
@@ -60,7 +61,7 @@ def read_source(source: Any, form: TableForm | None = None) -> Source:
         and source
         and all(isinstance(s, (str, os.PathLike)) for s in source)
     ):
-        return _read_paths([Path(s) for s in source], form, origin=f"{len(source)} files")
+        return _read_paths([Path(s) for s in source], form, origin=counted(len(source), "file"))
     raise InputError(
         f"`source` must be a path, a name, a mapping of splits, a datasets.Dataset, a DataFrame, "
         f"an Arrow table or a list of rows, got {type(source).__name__}."

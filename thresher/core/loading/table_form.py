@@ -14,6 +14,7 @@ from itertools import pairwise
 from statistics import mean
 
 from ..choice import Choice
+from ..counted import counted, percent
 from ..errors import InputError, check_number
 from .cells import MOSTLY, NUMBER
 from .csv_records import first_record
@@ -190,7 +191,7 @@ def _best_delimiter(sample: str) -> tuple[str, str]:
         if rank > highest:
             best, highest = delimiter, rank
     share, width = highest
-    return best, f"cuts {share:.0%} of the lines read first into {width} columns"
+    return best, f"cuts {percent(share)} of the lines read first into {counted(width, 'column')}"
 
 
 def _decimal_commas(records: list[list[str]]) -> bool:

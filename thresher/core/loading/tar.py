@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
+from ..counted import counted
 from ..file_names import shown
 from ..schema import ROW_ID
 from ..webdataset import is_image, key_and_suffix, member_name
@@ -150,7 +151,10 @@ def _name_damage(file: IO[bytes], start: int, stop: int, *, name: str, source: S
     left = stop - start
     while left > 0 and (chunk := file.read(min(left, 2**20))):
         if chunk.strip(b"\0"):
-            reason = f"damaged: {stop - start} bytes from byte {start} on are no part of a member"
+            reason = (
+                f"damaged: {counted(stop - start, 'byte')} from byte {start} on are no part of a "
+                "member"
+            )
             source.bad.append(bad_row(name, reason))
             return
         left -= len(chunk)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from ..arrow_kinds import is_list, is_number, is_string
 from ..choice import Choice
 from ..classes import class_text
+from ..counted import counted
 from ..errors import InputError, check_choice
 from ..schema import TASKS
 from .cells import MOSTLY, NUMBER, Reasons, clean_features, clean_labels, no_reasons
@@ -62,7 +63,7 @@ def choose_task(
     if not np.equal(levels, np.floor(levels)).all():
         return Choice(NUMBERS, f"numbers with fractions, {len(levels):,} different ones")
     if len(levels) <= FEW_LEVELS:
-        return Choice(CLASSES, f"{len(levels)} different whole numbers")
+        return Choice(CLASSES, f"{counted(len(levels), 'different whole number')}")
     return _of_whole_numbers(values, levels, name, modality=modality)
 
 
@@ -74,10 +75,12 @@ def _of_whole_numbers(
     called_so = bool(words) and words[-1] in CLASS_NAMES
     codes = levels[0] in (0, 1) and levels[-1] - levels[0] + 1 == len(levels)
     if called_so and len(levels) * 2 <= len(values):
-        return Choice(CLASSES, f"{len(levels):,} different whole numbers, called classes")
+        return Choice(CLASSES, f"{counted(len(levels), 'different whole number')}, called classes")
     if codes and modality != "features" and len(levels) * 5 <= len(values):
-        return Choice(CLASSES, f"{len(levels):,} whole numbers without gaps, as codes of classes")
-    return Choice(NUMBERS, f"whole numbers with {len(levels):,} levels")
+        return Choice(
+            CLASSES, f"{counted(len(levels), 'whole number')} without gaps, as codes of classes"
+        )
+    return Choice(NUMBERS, f"whole numbers with {counted(len(levels), 'level')}")
 
 
 def _joined(column: pa.ChunkedArray) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..counted import counted
 from ..errors import InputError
 from ..neighbors import MAX_PAIRS
 from ..progress import track
@@ -103,9 +104,10 @@ class PairCollector:
         self._count += int(passed.sum())
         if self._count > self.max_pairs:
             raise InputError(
-                f"More than {self.max_pairs:,} pairs have a similarity of {self.threshold:g} or "
-                "more, too many to hold in memory: raise the threshold, or keep the pairs on disk "
-                "with curation.sharded.curate_shards (`thresher curate shards`)."
+                f"More than {counted(self.max_pairs, 'pair has', 'pairs have')} a similarity of "
+                f"{self.threshold:g} or more, too many to hold in memory: raise the threshold, or "
+                "keep the pairs on disk with curation.sharded.curate_shards (`thresher curate "
+                "shards`)."
             )
 
     def result(self) -> Pairs:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..choice import DEVICES, choose_device
+from ..counted import counted
 from ..embeddings import Embeddings, as_embeddings
 from ..errors import InputError, check_choice, check_count, check_number
 from ..neighbors import NeighborGraph, Recall, compressed_rows
@@ -169,7 +170,8 @@ def _check_comparable(queries: Embeddings, references: Embeddings) -> None:
     if shapes[0] != shapes[1] or queries.fingerprint != references.fingerprint:
         raise InputError(
             "Queries and references must come from the same encoder: got "
-            f"{queries.encoder} ({shapes[0]} dimensions) and {references.encoder} ({shapes[1]})."
+            f"{queries.encoder} ({counted(shapes[0], 'dimension')}) and {references.encoder} "
+            f"({shapes[1]})."
         )
     both = np.intersect1d(queries.row_ids, references.row_ids)
     if len(both):
@@ -196,7 +198,7 @@ def _choose(vectors: np.ndarray, *, method: str, device: str, both_ways: bool) -
     if method == "exact":
         return _Plan(False, where, "asked for")
     if n < FEWEST_ROWS:
-        return _Plan(False, where, f"{n} distinct rows are few")
+        return _Plan(False, where, f"{counted(n, 'distinct row is', 'distinct rows are')} few")
     if small or (where == "cuda" and cost <= CHEAP_ON_CUDA):
         return _Plan(False, where, f"{cost:.1e} multiply-adds are cheap")
     return _Plan(True, device, f"an exact search would cost {cost:.1e} multiply-adds")
@@ -236,8 +238,7 @@ def _find_nearest(
 def _describe(reached: Reached, plan: _Plan) -> str:
     return (
         f"approximate on cpu{' with faiss' if plan.faiss else ''}, {reached.probes} of "
-        f"{reached.cells} cells searched for each row: "
-        f"{plan.reason}"
+        f"{counted(reached.cells, 'cell')} searched for each row: {plan.reason}"
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ..counted import counted
 from ..errors import InputError
 from ..loading.turns import with_turns_as_text
 from .blocks import BadRow
@@ -128,7 +129,10 @@ def read_delimited_rows(shard: TextShard) -> Iterator[Row | BadRow]:
         if isinstance(record, BadRow):
             yield record
         elif len(record[1]) != len(names):
-            yield BadRow(record[0], f"{len(record[1])} cells for {len(names)} columns")
+            yield BadRow(
+                record[0],
+                f"{counted(len(record[1]), 'cell')} for {counted(len(names), 'column')}",
+            )
         else:
             yield record[0], "\n".join(record[1][place] for place in places), record[2]
 
@@ -196,7 +200,10 @@ def _records(shard: TextShard) -> Iterator[tuple[int, list[str], bytes] | BadRow
             return
         width = width or len(cells)
         if not fault and len(lines.taken) > 1 and len(cells) != width:
-            fault = f"{len(cells)} cells for {width} columns in {len(lines.taken)} lines"
+            fault = (
+                f"{counted(len(cells), 'cell')} for {counted(width, 'column')} in "
+                f"{counted(len(lines.taken), 'line')}"
+            )
         taken = lines.first() if fault else lines.all()
         if fault:
             yield BadRow(number, fault)

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ....core.counted import counted
 from ....core.errors import InputError
 from ...reviewing.cards import SHORT, WHOLE, cards, search
 from ...reviewing.desk import ReviewDesk
@@ -124,7 +125,7 @@ def _cards(desk: ReviewDesk, asked: Mapping[str, Any]) -> Response:
     whole = "whole" in asked
     most = MOST_WHOLE if whole else MOST_CARDS
     if len(rows) > most:
-        raise InputError(f"At most {most} rows at once, got {len(rows)}.")
+        raise InputError(f"At most {counted(most, 'row')} at once, got {len(rows)}.")
     return JSONResponse(cards(desk.table, rows, length=WHOLE if whole else SHORT))
 
 
