@@ -51,10 +51,12 @@ def consensus(
         Out-of-fold probabilities of a classifier for the distinct row ids in sorted order; used for
         classification.
     method : str
-        For classification ``"majority"``, ``"dawid_skene"`` or ``"crowdlab"``; ``"auto"`` is
-        CROWDLAB with `pred_probs`, else Dawid–Skene, or the majority when hardly any row has two
-        answers. Several labels: the first two, class by class. Regression: ``"auto"``, a mean that
-        trusts steady annotators more, or ``"median"``. Spans and boxes: the majority.
+        For classification ``"majority"`` (ties are broken by `pred_probs`), ``"dawid_skene"``,
+        ``"dawid_skene_classifier"`` (the classifier is one more annotator) or ``"crowdlab"``.
+        ``"auto"`` chooses by how many people there are and how many rows have several answers: the
+        third, CROWDLAB or the majority with `pred_probs`, else Dawid–Skene or the majority.
+        Several labels: the first two, class by class. Regression: ``"auto"``, a mean that trusts
+        steady annotators more, or ``"median"``. Spans and boxes: the majority.
     task : str or Task
         ``"classification"``, ``"multi_label"`` (labels are sets of names), ``"regression"``
         (numbers), ``"spans"`` or ``"boxes"`` (lists of mappings).
@@ -70,7 +72,7 @@ def consensus(
     Raises
     ------
     InputError
-        Also when CROWDLAB is asked for without `pred_probs`, and on too few control questions.
+        Also when a method needs `pred_probs` that were not given, and on too few control questions.
 
     Examples
     --------

@@ -5,13 +5,14 @@ Votes are a long table, one entry for each answer.
 * majority: the most frequent answer.
 * Dawid–Skene (1979): a confusion matrix for each annotator and a prior, by expectation
   maximization, with a prior that keeps annotators with few answers near what is expected of them.
+  A classifier can answer as one more annotator: what its answers are worth is learned like theirs.
 * CROWDLAB (Goh, Tkachenko and Mueller, 2022): a weighted mean of the classifier's probabilities and
   of what each answer says given its annotator's agreement with the others.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,7 +26,14 @@ from ..estimates.accuracy import Estimate
 from ..pool.arrays import check_pred_probs
 from .answers import table_of
 
-METHODS = ("auto", "majority", "dawid_skene", "crowdlab")
+WITH_CLASSIFIER = "dawid_skene_classifier"
+# Methods that need a classifier.
+WITH_OUTPUTS = (WITH_CLASSIFIER, "crowdlab")
+METHODS = ("auto", "majority", "dawid_skene", *WITH_OUTPUTS)
+# Less than any answer, and more than nothing: where answers are even the classifier decides.
+_TIE = 1e-3
+# Shares of the rows that have several answers.
+_FEW, _SOME, _MOST = 0.1, 0.3, 0.9
 AGREEMENT, PROBABILITY, RELIABILITY = "agreement", "probability", "reliability"
 
 
@@ -86,6 +94,18 @@ class Votes(AnswerTable):
         """Return the votes of each row for each class, float64, shape (n, c)."""
         return self.counts_of(self.codes, num_classes=len(self.classes))
 
+    def with_classifier(self, pred_probs: np.ndarray) -> Votes:
+        """Return these votes and, for each row, that of a classifier as the last annotator."""
+        n, codes = len(self.row_ids), first_highest(pred_probs)
+        return replace(
+            self,
+            rows=np.concatenate([self.rows, np.arange(n)]),
+            annotators=np.concatenate([self.annotators, np.full(n, len(self.names))]),
+            labels=np.concatenate([self.labels, text_array(self.classes)[codes]]),
+            names=text_array([*self.names.tolist(), "classifier"]),
+            codes=np.concatenate([self.codes, codes]),
+        )
+
 
 @dataclass(frozen=True, repr=False)
 class Consensus(ShownRows):
@@ -139,14 +159,22 @@ class Consensus(ShownRows):
 def label_consensus(votes: Votes, *, pred_probs: np.ndarray | None, method: str) -> Consensus:
     """Find one class for each row; see `consensus`."""
     check_choice("method", method, METHODS)
+    if pred_probs is not None or method in WITH_OUTPUTS:
+        pred_probs = _check_probs(votes, pred_probs, method)
     if method == "auto":
-        method = "crowdlab" if pred_probs is not None else choose_method(votes)
+        method = choose_method(votes, classifier=pred_probs is not None)
     if method == "crowdlab":
-        probs = crowdlab(votes, _check_probs(votes, pred_probs))
+        assert pred_probs is not None
+        probs = crowdlab(votes, pred_probs)
+    elif method == WITH_CLASSIFIER:
+        assert pred_probs is not None
+        # Its doubts count at the start, its favorites from then on.
+        start = (votes.counts() + pred_probs) / (1.0 + votes.counts().sum(axis=1, keepdims=True))
+        probs = dawid_skene(votes.with_classifier(pred_probs), start=start)
     elif method == "dawid_skene":
         probs = dawid_skene(votes)
     else:
-        probs = majority(votes)
+        probs = majority(votes, pred_probs)
     best = first_highest(probs)
     return Consensus(
         votes.row_ids,
@@ -161,14 +189,21 @@ def label_consensus(votes: Votes, *, pred_probs: np.ndarray | None, method: str)
     )
 
 
-def majority(votes: Votes) -> np.ndarray:
-    """Return the share of votes for each class, shape (n, c)."""
+def majority(votes: Votes, pred_probs: np.ndarray | None = None) -> np.ndarray:
+    """Return the share of votes for each class, shape (n, c); a classifier breaks ties."""
     counts = votes.counts()
+    if pred_probs is not None:
+        counts = counts + _TIE * pred_probs
     return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
 
 def dawid_skene(
-    votes: Votes, *, rounds: int = 100, tolerance: float = 1e-5, prior: float = 3.0
+    votes: Votes,
+    *,
+    rounds: int = 100,
+    tolerance: float = 1e-5,
+    prior: float = 3.0,
+    start: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the posterior of each row's class, shape (n, c), by expectation maximization.
 
@@ -181,11 +216,13 @@ def dawid_skene(
         Answers' worth of an expected confusion matrix for each annotator and class; 0 is Dawid and
         Skene's own estimate. The expected matrix is that of the whole crowd with its diagonal
         moved by the annotator's overall skill.
+    start : ndarray, shape (n, c), optional
+        Default the shares of votes.
     """
     from scipy.sparse import csr_matrix
 
     n, c, a = len(votes.row_ids), len(votes.classes), len(votes.names)
-    posterior = majority(votes)
+    posterior = majority(votes) if start is None else start
     cell = votes.annotators * c + votes.codes
     # One for each answer; products with it are 7 times as fast as adding in place.
     said = csr_matrix((np.ones(len(cell)), (cell, votes.rows)), shape=(a * c, n))
@@ -258,7 +295,7 @@ def crowdlab_weights(votes: Votes, pred_probs: np.ndarray) -> Weights:
     """Measure how much annotators agree with each other, and the model with the consensus."""
     counts = votes.counts()
     several = counts.sum(axis=1) > 1
-    label = first_highest(counts + 1e-3 * pred_probs)
+    label = first_highest(counts + _TIE * pred_probs)
     mine = several[votes.rows]
     others = counts[votes.rows, votes.codes] - 1.0
     peers = np.maximum(counts.sum(axis=1)[votes.rows] - 1.0, 1.0)
@@ -282,15 +319,24 @@ def crowdlab_weights(votes: Votes, pred_probs: np.ndarray) -> Weights:
     return Weights(likelihood, trust, model)
 
 
-def choose_method(votes: Votes) -> str:
-    """Return Dawid–Skene where annotators overlap enough to know them, else the majority."""
-    several = (np.bincount(votes.rows) > 1).mean()
-    return "dawid_skene" if several > 0.1 and len(votes.names) > 2 else "majority"
+def choose_method(votes: Votes, *, classifier: bool = False) -> str:
+    """Return the method by how many people answered, and how many rows have several answers.
+
+    Dawid and Skene's estimate needs two other opinions on nearly every row, or it takes for an
+    annotator's habit what is the classifier's; CROWDLAB does with less. Two people who differ tell
+    nothing of who is right. Measured in ``benchmarks/active_learning_crowd_classifier.py``.
+    """
+    several = float((np.bincount(votes.rows) > 1).mean())
+    if len(votes.names) < 3 or several <= _FEW:
+        return "majority"
+    if not classifier:
+        return "dawid_skene" if several > _SOME else "majority"
+    return WITH_CLASSIFIER if several >= _MOST else "crowdlab"
 
 
-def _check_probs(votes: Votes, pred_probs: np.ndarray | None) -> np.ndarray:
+def _check_probs(votes: Votes, pred_probs: np.ndarray | None, method: str) -> np.ndarray:
     if pred_probs is None:
-        raise InputError("Method 'crowdlab' needs `pred_probs`, or use 'dawid_skene'.")
+        raise InputError(f"Method {method!r} needs `pred_probs`, or use 'dawid_skene'.")
     probs = check_pred_probs(pred_probs, row_ids=votes.row_ids).astype(np.float64)
     if probs.shape != (len(votes.row_ids), len(votes.classes)):
         raise InputError(

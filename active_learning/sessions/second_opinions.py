@@ -18,7 +18,7 @@ from thresher.core.text_arrays import text_array
 from thresher.core.ties import first_highest, lowest_first
 
 from ..annotators.answers import table_of
-from ..annotators.classes import Consensus, Votes, crowdlab_weights
+from ..annotators.classes import WITH_OUTPUTS, Consensus, Votes, crowdlab_weights
 from ..annotators.gold import judged_by_gold
 from ..tasks.classification import Classification
 from .fitted_models import Models
@@ -137,7 +137,7 @@ def session_consensus(
     if not len(positions):
         raise InputError("Nothing is labeled yet.")
     outputs = None
-    if method == "crowdlab" or (method == "auto" and len(np.unique(people)) > 1):
+    if method in WITH_OUTPUTS or (method == "auto" and len(np.unique(people)) > 1):
         outputs = held_out_outputs(models)
     if outputs is not None:
         ids = state.row_ids[np.unique(positions)]

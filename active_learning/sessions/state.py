@@ -33,6 +33,15 @@ class Lease:
     answers_at: int
     ask: int
 
+    def ended_by(self, answer: Answer) -> bool:
+        """Return whether an answer is what the row was handed out for.
+
+        It is the holder's; anybody's where the row went to nobody in particular; or that of a
+        person of the server that the row went to.
+        """
+        theirs = self.annotator in ("", answer.annotator) or answer.round == self.ask
+        return theirs and answer.id > self.answers_at
+
 
 class State:
     """Labels, leases and arms.
@@ -115,7 +124,7 @@ class State:
             self._told[place] = True
             self._targets.changed(place)
             lease = self.leases.get(place)
-            if lease and lease.annotator == answer.annotator and answer.id > lease.answers_at:
+            if lease and lease.ended_by(answer):
                 del self.leases[place]
             self.answers_seen = answer.id
 

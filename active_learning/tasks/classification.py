@@ -30,7 +30,13 @@ class Classification(RightOrWrong):
     name: ClassVar[str] = "classification"
     kind: ClassVar[Kind] = ONE_LABEL
     measure: ClassVar[str] = "accuracy"
-    methods: ClassVar[tuple[str, ...]] = ("auto", "majority", "dawid_skene", "crowdlab")
+    methods: ClassVar[tuple[str, ...]] = (
+        "auto",
+        "majority",
+        "dawid_skene",
+        "dawid_skene_classifier",
+        "crowdlab",
+    )
 
     def encode(self, label: Any) -> str:
         """Return the class name."""

@@ -85,11 +85,16 @@ def test_the_whole_loop(folder: Path) -> None:
         }  # fmt: skip
     found = call("status", folder, "--target", "0.8")
     assert (found["labeled"], found["pool"], found["open_leases"]) == (24, 60, 0)
+    path = folder.parent / "unnamed.csv"
+    call("next", folder, "-n", "3", "--out", path)
+    fill(path)
+    assert call("tell", folder, path, "--annotator", "bo")["new"] == 3
+    assert call("status", folder)["open_leases"] == 0
     assert 0 <= found["accuracy"]["low"] <= found["accuracy"]["value"] <= 1
     assert found["advice"]["reasons"]
     assert "go on" in run("status", folder).stdout or "stop" in run("status", folder).stdout
     for name in ("labels.csv", "labels.jsonl", "labels.parquet"):
-        assert call("export", folder, folder.parent / name)["rows"] == 24
+        assert call("export", folder, folder.parent / name)["rows"] == 27
     labels = pq.read_table(folder.parent / "labels.parquet").to_pylist()
     assert {row["row_id"]: row["label"] for row in labels}.items() <= TRUTH.items()
 

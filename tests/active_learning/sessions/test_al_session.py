@@ -68,6 +68,27 @@ def test_tell_is_idempotent_and_takes_any_subset(tmp_path):
         assert len(session.open_leases()) == 6
 
 
+def test_rows_for_nobody_in_particular_are_back_when_anybody_answers(tmp_path):
+    with start(tmp_path) as session:
+        batch = session.ask(4)
+        session.tell({row: TRUTH[row] for row in batch.row_ids[:3]}, annotator="ann")
+        assert set(session.open_leases()) == {batch.row_ids[3]}
+        session.tell({batch.row_ids[3]: SKIP}, annotator="bo")
+        assert session.open_leases() == {}
+        named = session.ask(2, annotator="ann")
+        session.tell({row: TRUTH[row] for row in named.row_ids}, annotator="bo")
+        assert set(session.open_leases()) == set(named.row_ids)  # ann may still answer
+
+
+def test_rows_that_went_to_a_server_are_back_when_a_person_there_answers(tmp_path):
+    with start(tmp_path) as session:
+        batch = session.ask(3, annotator="server")
+        said = [Answer(row, TRUTH[row], "ann", "label") for row in batch.row_ids[:2]]
+        assert session.record(said, handed_to="server") == 2
+        assert set(session.open_leases()) == {batch.row_ids[2]}
+        assert session.record(said, handed_to="server") == 0
+
+
 def test_skip_undo_and_correction(tmp_path):
     with start(tmp_path) as session:
         batch = session.ask(3, annotator="ann")
