@@ -296,10 +296,10 @@ def page(rows: list[dict[str, Any]]) -> dict[str, Any]:
     )
     return {
         "title": "Consensus with a classifier",
-        "note": "Share of right labels, means over crowds that took no part in the choice. The best "
-        "is that of majority, Dawid–Skene and CROWDLAB with the highest mean in the line; "
-        "behind: share of crowds in which ours is more than 2 points and two rows below the best of the "
-        f"three, which no rule can know beforehand. cleanlab {versions()['cleanlab']}.",
+        "note": "Share of right labels, means over crowds that took no part in the choice. The "
+        "best is that of majority, Dawid–Skene and CROWDLAB with the highest mean in the line; "
+        "behind: share of crowds in which ours is more than 2 points and two rows below the best "
+        f"of the three, which no rule can know beforehand. cleanlab {versions()['cleanlab']}.",
         "tables": [
             _table(rows, lambda row: str(row["family"]), "By kind of crowd"),
             *(
