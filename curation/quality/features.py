@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.matrices import as_matrix
 
@@ -31,7 +32,9 @@ def feature_findings(
     """
     table = as_matrix("values", values).astype(np.float64)
     if names is not None and len(names) != table.shape[1]:
-        raise InputError(f"There are {table.shape[1]} columns, but {len(names)} names.")
+        raise InputError(
+            f"There are {counted(table.shape[1], 'column')}, but {counted(len(names), 'name')}."
+        )
     called = list(map(str, range(table.shape[1]) if names is None else names))
     finite = np.isfinite(table)
     broken = np.asarray(~finite.all(axis=1))

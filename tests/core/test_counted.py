@@ -12,8 +12,8 @@ PACKAGES = ("active_learning", "augment", "curation", "lifecycle", "thresher", "
 # What messages count most: after a number in braces such a word needs `counted`.
 COUNTED = re.compile(
     r" (?:[a-z-]+ )?(?:answers|batches|boxes|bytes|cells|classes|columns|embeddings|epochs|"
-    r"features|files|folders|groups|images|issues|items|labels|layers|lines|models|names|numbers|pairs|"
-    r"parts|people|points|predictions|questions|records|rounds|rows|seeds|shards|steps|texts|tokens|"
+    r"features|files|folders|groups|images|issues|items|labels|layers|lines|models|names(?! the)|numbers|"
+    r"pairs|parts|people|points|predictions|questions|records|rounds|rows|seeds|shards|steps|texts|tokens|"
     r"values|vectors|views|words)\b"
 )
 # An expression that can only be a number, however it is written.

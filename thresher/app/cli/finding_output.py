@@ -71,8 +71,12 @@ def describe_clean(clean: Cleaned, decisions: Path | None) -> str:
 def _thinned(clean: Cleaned) -> str:
     """Say which classes lose most of their rows, the rarest first; nothing where none does."""
     worst = sorted(clean.thinned, key=lambda change: (change.after, change.name))
-    parts = [f"{each.name!r} keeps {each.after:,} of {each.before:,} rows" for each in worst]
-    more = f", … {len(parts)} classes in all" if len(parts) > MOST_CLASSES else ""
+    parts = [
+        f"{each.name!r} keeps {each.after:,} of {counted(each.before, 'row')}" for each in worst
+    ]
+    more = (
+        f", … {counted(len(parts), 'class', 'classes')} in all" if len(parts) > MOST_CLASSES else ""
+    )
     if not parts:
         return ""
     return f"LOOK AT THE CLASSES: {', '.join(parts[:MOST_CLASSES])}{more}\n"
