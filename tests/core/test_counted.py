@@ -12,9 +12,9 @@ PACKAGES = ("active_learning", "augment", "curation", "lifecycle", "thresher", "
 # What messages count most: after a number in braces such a word needs `counted`.
 COUNTED = re.compile(
     r" (?:[a-z-]+ )?(?:answers|batches|boxes|bytes|cells|classes|columns|embeddings|epochs|"
-    r"features|files|folders|groups|images|issues|items|labels|layers|lines|models|names(?! the)|numbers|"
-    r"pairs|parts|people|points|predictions|questions|records|rounds|rows|seeds|shards|steps|texts|tokens|"
-    r"values|vectors|views|words)\b"
+    r"features|files|folders|groups|images|issues|items|labels|layers|lines|models|"
+    r"names(?! the)|numbers|pairs|parts|people|points|predictions|questions|records|rounds|"
+    r"rows|seeds|shards|steps|texts|tokens|values|vectors|views|words)\b"
 )
 # An expression that can only be a number, however it is written.
 NUMBER = re.compile(r"^(?:int|len|sum)\(|\.(?:sum|max|min)\(\)$|\.shape\[\d\]$|\.size$")
