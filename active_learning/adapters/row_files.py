@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from thresher.core.errors import InputError
 from thresher.core.files import atomic_path
-from thresher.core.loading.foreign import SAVE_AS_CSV, WORKBOOKS
+from thresher.core.loading.foreign import what_to_do
 from thresher.core.sheet_cells import escape_cell
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def file_format(
     found = ENDINGS.get(ending)
     if found not in allowed:
         fine = [ending for ending, name in ENDINGS.items() if name in allowed]
-        hint = f" {SAVE_AS_CSV}" if ending in WORKBOOKS else ""
-        raise InputError(f"{path} must end in {', '.join(fine[:-1])} or {fine[-1]}.{hint}")
+        said = f"{path} must end in {', '.join(fine[:-1])} or {fine[-1]}."
+        raise InputError(f"{said} {what_to_do(Path(path))}".rstrip())
     return str(found)
 
 

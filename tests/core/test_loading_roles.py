@@ -1,5 +1,7 @@
 """Which column is what, how rows are split, and what the errors say."""
 
+import tarfile
+
 import datasets
 import numpy as np
 import pandas as pd
@@ -273,8 +275,16 @@ def test_other_files_are_refused(tmp_path):
         ("a.jpg", "name the folder that holds one folder for each class"),
         ("a.heic", "Images are loaded by folder"),
         ("a.docx", "Save its text as .txt"),
-        ("a.npz", "or save it as Parquet"),
+        ("a.npz", "It is a NumPy file. Hand over the arrays"),
         ("a.sqlite", "Export the table as CSV or Parquet"),
+        ("a.xlsx", r"In Python: pandas.read_excel\('a.xlsx'\).to_parquet\('a.parquet'\)"),
+        ("a.xls", "It is an old Excel workbook. Workbooks are not read"),
+        ("a.ods", "It is an OpenDocument spreadsheet"),
+        ("a.pkl", "open only one of your own. In Python: pandas.read_pickle"),
+        ("a.feather", r"pandas.read_feather\('a.feather'\).to_parquet"),
+        ("a.arrow", "It is an Arrow file. In Python"),
+        ("a.hdf5", "It is an HDF5 file"),
+        ("a.mat", "scipy.io.loadmat"),
     ],
 )
 def test_other_files_are_refused_with_what_to_do(tmp_path, name, advice):
@@ -283,6 +293,36 @@ def test_other_files_are_refused_with_what_to_do(tmp_path, name, advice):
         load_dataset(tmp_path / name)
     with pytest.raises(InputError, match=advice):
         load_dataset([tmp_path / name, tmp_path / name])
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        (b"PK\x03\x04\x14\0\0", "a zip file, such as a workbook"),
+        (b"\xd0\xcf\x11\xe0\0", "an old Office file"),
+        (b"%PDF-1.4\n\xe2\xe3", "a PDF"),
+        (b"PAR1\x15\0", "a Parquet file. Give it the ending .parquet"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.tsv", "a.unknown"])
+def test_a_file_with_another_ending_is_known_by_how_it_begins(tmp_path, name, start, said):
+    (tmp_path / name).write_bytes(start + bytes(100))
+    with pytest.raises(InputError, match=said):
+        load_dataset(tmp_path / name)
+
+
+def test_a_table_may_begin_like_another_file(tmp_path):
+    lines = ["PAR1,label", *(f"{place % 7}.5,{'ab'[place % 2]}" for place in range(40))]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    assert load_dataset(tmp_path / "a.csv").schema.inputs == ("PAR1",)
+
+
+def test_a_tar_of_tables_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "a.csv").write_text("x,label\n1,a\n")
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as file:
+        file.add(tmp_path / "a.csv", arcname="deep/a.csv")
+    with pytest.raises(InputError, match=r"holds 1 table \(csv\).*Unpack it"):
+        load_dataset(tmp_path / "a.tar.gz")
 
 
 @pytest.mark.parametrize("name", ["Nr", "Nr.", "lfd. Nr.", "No", "Numéro"])

@@ -18,6 +18,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from ..counted import counted
+from ..errors import InputError
 from ..file_names import shown
 from ..schema import ROW_ID
 from ..webdataset import is_image, key_and_suffix, member_name
@@ -29,6 +30,7 @@ from .parts import Part, Source, bad_row, table_of
 KEY = "key"
 BLOCK = tarfile.BLOCKSIZE
 RUN = 500  # images in one Arrow array, whose offsets end at 2 GiB
+TABLES = frozenset({"csv", "tsv", "jsonl", "ndjson", "parquet", "xlsx", "csv.gz", "jsonl.gz"})
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 Sample = dict[str, Any]
@@ -63,9 +65,20 @@ def read_tar(path: Path, name: str, source: Source) -> Part:
                 broken.setdefault(key, f"{member}: {reason}")
     source.bad += [bad_row(f"{name}/{key}", reason) for key, reason in broken.items()]
     kept = [sample for key, sample in samples.items() if key not in broken]
+    _refuse_tables(kept, name)
     table, notes = _table(kept)
     source.choices |= notes
     return Part(name, table)
+
+
+def _refuse_tables(samples: list[Sample], name: str) -> None:
+    """Raise an `InputError` for a tar that packs tables instead of samples."""
+    held = {suffix for sample in samples for suffix in sample if suffix != KEY}
+    if held and held <= TABLES:
+        raise InputError(
+            f"{name} holds {counted(len(samples), 'table')} ({', '.join(sorted(held))}) instead of "
+            "one image or text for each row. Unpack it, and name the folder or the file."
+        )
 
 
 def open_tar(path: Path, name: str, source: Source) -> IO[bytes]:
