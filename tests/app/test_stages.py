@@ -12,7 +12,7 @@ from thresher.app.settings import resolve
 from thresher.app.stages import Done, Notes, RunFolder, code_version, open_run
 from thresher.core.errors import InputError
 from thresher.core.locking import alone_in
-from thresher.core.progress import reporting
+from thresher.core.progress import Silent, message_about, reporting
 
 
 def count(run: RunFolder, *, name: str = "count", to: int = 3, crash: bool = False) -> Done[int]:
@@ -48,6 +48,22 @@ def test_a_crashed_stage_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
         done = count(run)
     assert done.summary == {"started_at": 2}
     assert done.value == 3
+
+
+def test_what_a_stage_trains_is_said_in_its_lines(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    class Listen(Silent):
+        def message(self, text: str) -> None:
+            told.append(text)
+
+    def work(folder: Path, _: Notes) -> None:
+        message_about("epoch 1/15")
+        (folder / "done").write_text("1")
+
+    with reporting(Listen()), open_run(tmp_path / "r", resolve()) as run:
+        run.stage("label trial", work, load=lambda folder: folder)
+    assert "label trial: epoch 1/15" in told
 
 
 def test_another_seed_is_another_key(tmp_path: Path) -> None:

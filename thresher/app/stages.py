@@ -21,7 +21,7 @@ from ..core.fingerprint import fingerprint
 from ..core.ledger import CostLedger, StageCost
 from ..core.leftovers import holds_nothing, sweep_below
 from ..core.locking import alone_in
-from ..core.progress import message
+from ..core.progress import about, message
 from .moves import changes, describe_machine, join_machines, told_machine
 from .settings import Group, Settings
 from .stage_files import changed_files, record_files
@@ -160,7 +160,7 @@ class RunFolder:
             write_json(folder / STARTED, {"key": key})
         sweep_below(folder)
         (folder / STAGE).unlink(missing_ok=True)
-        with self.ledger.stage(name, rows=rows) as cost:
+        with self.ledger.stage(name, rows=rows) as cost, about(name):
             notes = Notes(cost)
             work(folder, notes)
         record = {

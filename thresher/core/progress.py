@@ -45,6 +45,7 @@ class Silent:
 
 _SILENT: Reporter = Silent()
 _reporter: ContextVar[Reporter] = ContextVar("thresher_reporter", default=_SILENT)
+_subject: ContextVar[str] = ContextVar("thresher_subject", default="")
 
 
 @contextmanager
@@ -55,6 +56,22 @@ def reporting(reporter: Reporter) -> Iterator[None]:
         yield
     finally:
         _reporter.reset(token)
+
+
+@contextmanager
+def about(subject: str) -> Iterator[None]:
+    """Say in lines of the work within the block what it is: a run trains many models in turn."""
+    token = _subject.set(subject)
+    try:
+        yield
+    finally:
+        _subject.reset(token)
+
+
+def message_about(text: str) -> None:
+    """Show one line, with what the work is about before it where that is known."""
+    subject = _subject.get()
+    message(f"{subject}: {text}" if subject else text)
 
 
 def message(text: str) -> None:

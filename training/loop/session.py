@@ -7,7 +7,7 @@ import time
 from torch import nn
 
 from thresher.core.choice import Choice
-from thresher.core.progress import message, track
+from thresher.core.progress import message, message_about, track
 
 from ..evaluation import evaluate
 from ..optimizers.ema import WeightAverage
@@ -159,7 +159,7 @@ class TrainingSession:
             hook.on_epoch_end(self.moment)
         state.stopped = state.stopped or self.moment.stop
         left = state.seconds / state.step * (self.total - state.step)
-        message(_line(entry, settings["epochs"]) + f", {left:.0f} s left")
+        message_about(_line(entry, settings["epochs"]) + f", {left:.0f} s left")
         if self.checkpoints is not None:
             self._save()
 

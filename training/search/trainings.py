@@ -11,7 +11,7 @@ from torch import nn
 from thresher.core.counted import counted
 from thresher.core.errors import told
 from thresher.core.fingerprint import fingerprint
-from thresher.core.progress import message
+from thresher.core.progress import about, message
 
 from ..evaluation import evaluate
 from ..exporting.description import count_parameters
@@ -131,7 +131,8 @@ class Trainings:
         # Its checkpoint stays: the architecture cannot be built again from a spec.
         folder = self.record.checkpoint(f"{trial.network.network}-pruned{100 * share:.0f}")
         plan = self._recipe(trial.network, epochs)
-        return self._run(thinner, plan, folder / str(trial.epochs)).model
+        with about(f"{trial.network.network}, {100 * share:.0f} % pruned"):
+            return self._run(thinner, plan, folder / str(trial.epochs)).model
 
     def _lengths(
         self, networks: Sequence[Variant], number: int, sizes: Sequence[int]
@@ -176,7 +177,8 @@ class Trainings:
         if known is not None:
             return known
         plan = self._recipe(network, epochs)
-        run = self._run(self.build(network), plan, self.record.checkpoint(name))
+        with about(network.network):
+            run = self._run(self.build(network), plan, self.record.checkpoint(name))
         self.record.keep_trained(name, run)
         self.expected_s += plan.seconds
         self.taken_s += run.seconds

@@ -5,7 +5,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from thresher.core.errors import InputError
-from thresher.core.progress import Silent, reporting
+from thresher.core.progress import Silent, about, reporting
 from training import compact_model, evaluate, fit
 from training.loop.batches import BatchPlan
 from training.loop.checks import DivergedError
@@ -250,6 +250,24 @@ def test_a_class_without_training_rows_is_told():
     with reporting(Listen()):
         fit(mlp(), table(12, classes=2), validation=table(12), epochs=1)
     assert "no training row has class 2" in told[0]
+
+
+def test_lines_of_epochs_say_what_is_trained():
+    told = []
+
+    class Listen(Silent):
+        def message(self, text):
+            told.append(text)
+
+    with reporting(Listen()):
+        with about("student"):
+            fit(mlp(), table(), epochs=2)
+        fit(mlp(), table(), epochs=1)
+    assert [line.partition(",")[0] for line in told] == [
+        "student: epoch 1/2",
+        "student: epoch 2/2",
+        "epoch 1/1",
+    ]
 
 
 def test_a_saved_run_comes_back(tmp_path):
