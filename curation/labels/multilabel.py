@@ -9,6 +9,7 @@ Data", 2022). Costs K times the search in one class.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -129,7 +130,7 @@ def _together(
     graph = (
         nearest_rows(inputs[0], random_state) if by_peers and method in ("auto", "knn") else None
     )
-    how, made_for_task = "nothing to judge: no class is both set and not set", False
+    hows, made_for_task = Counter[str](), False
     for k, of_class in enumerate(inputs):
         mine = judged_rows(of_class, by_peers=by_peers)
         if len(np.unique(of_class.labels[mine])) < 2:
@@ -139,8 +140,10 @@ def _together(
         evidence = gather(of_class, graph, method, random_state)
         assert evidence is not None  # there are probabilities or vectors
         probs[:, k], judged[:, k] = evidence.probs, mine
-        how, made_for_task = evidence.how, evidence.made_for_task
+        made_for_task = evidence.made_for_task
+        hows[evidence.how] += 1
     labels = np.stack([of_class.labels for of_class in inputs], axis=1)
+    how = _said_of_all(hows)
     evidence = Evidence(probs.reshape(-1, 2), how, made_for_task)
     belief = Belief(np.ones(labels.size), np.maximum(labels.ravel(), 0), how, IGNORANCE)
     if judged.any():
@@ -155,6 +158,15 @@ def _together(
     table = cells.scores.reshape(shape)
     rates = [_rate(table[judged[:, k], k], cells) for k in range(shape[1])]
     return _issues(cells, ids, names, scores=table.min(axis=1), rates=rates)
+
+
+def _said_of_all(hows: Counter[str]) -> str:
+    """Say how classes are judged, and how many of them where they are judged in several ways."""
+    if not hows:
+        return "nothing to judge: no class is both set and not set"
+    if len(hows) == 1:
+        return next(iter(hows))
+    return ", ".join(f"{how} ({number} of them)" for how, number in hows.most_common())
 
 
 def _rate(scores: np.ndarray, cells: LabelIssues) -> NoiseRate:

@@ -73,6 +73,20 @@ def test_embeddings_are_enough(method):
     assert found.class_scores[:, common][~wrong[:, common]].mean() > 0.75
 
 
+def test_a_class_that_no_line_parts_is_judged_by_a_bent_ridge_and_that_is_said():
+    """Of points on a circle one class is a half, one has opposite quarters, one is noise."""
+    rng = np.random.default_rng(0)
+    quarter = rng.uniform(0, 4, 600)
+    X = np.stack([np.cos(quarter * np.pi / 2), np.sin(quarter * np.pi / 2)], axis=1)
+    truth = np.stack([X[:, 0] > 0, quarter.astype(int) % 2, rng.random(600) < 0.5], axis=1)
+    wrong = rng.random(truth.shape) < [0, 0.05, 0]
+    found = find_multilabel_issues((truth ^ wrong).astype(int), embeddings=X)
+    assert "mean of kernel_ridge, knn, logistic (2 of them)" in found.method
+    assert "mean of loo_ridge, knn, logistic (1 of them)" in found.method
+    worst = np.argsort(found.class_scores[:, 1], kind="stable")[: wrong.sum()]
+    assert wrong[worst, 1].mean() > 0.8
+
+
 def test_audited_cells_change_flags_and_rate():
     labels, probs, wrong = case()
     found = find_multilabel_issues(labels, pred_probs=probs)
