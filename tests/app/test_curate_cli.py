@@ -82,6 +82,29 @@ def test_relabeled_rows_go_out_in_any_format_and_back(call, reviews, tmp_path, s
     assert same_rows(reviews, tmp_path / "back.csv")
 
 
+@pytest.mark.parametrize("command", [["quality"], ["duplicates"], ["all"]])
+def test_rows_are_called_as_the_user_calls_them(call, reviews, tmp_path, command):
+    table = pd.read_csv(reviews, keep_default_na=False, dtype=str)
+    table.insert(0, "code", [f"X-{place:03d}" for place in range(len(table))])
+    table.to_csv(reviews, index=False)
+    options = ["--row-id", "code", "--label", "stars"]
+    decisions, clean = tmp_path / "m", tmp_path / "clean.csv"
+    if command == ["all"]:
+        code, _ = call(*command, reviews, *options, "--out", tmp_path / "m")
+        found = pd.read_csv(tmp_path / "m" / "findings.csv", dtype=str)
+        assert code == 0
+    else:
+        written = ["--out", tmp_path / "found.csv", "--manifest", decisions, "--clean", clean]
+        code, _ = call(*command, reviews, *options, *written)
+        found = pd.read_csv(tmp_path / "found.csv", dtype=str)
+        assert code == 0
+        again = tmp_path / "again.csv"
+        assert call("apply", decisions, reviews, "--out", again)[0] == 0  # knows the column
+        assert again.read_bytes() == clean.read_bytes()
+    assert len(found)
+    assert found["row_id"].str.fullmatch(r"X-\d{3}").all()
+
+
 def test_a_clean_file_differs_in_its_rows_alone(call, reviews, tmp_path):
     source = tmp_path / "semicolons.csv"
     plain = reviews.read_text().replace(", é", " é").replace('"', "")

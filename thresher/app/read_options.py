@@ -31,4 +31,5 @@ class ColumnOptions(InputOptions, total=False):
     """Which columns are the input and the label, and how files are read."""
 
     label: Annotated[str | None, Option(None, meaning("data.label"))]
+    row_id: Annotated[str | None, Option(None, meaning("data.row_id"))]
     task: Annotated[str | None, Option(None, meaning("data.task"))]

@@ -37,19 +37,13 @@ ANSWERS = ("row_id", "annotator", "label")
 
 
 def read_rows(
-    data: Any,
-    *,
-    row_id: str | None = None,
-    split: str | None = None,
-    **columns: Unpack[ColumnOptions],
+    data: Any, *, split: str | None = None, **columns: Unpack[ColumnOptions]
 ) -> LoadedDataset:
     """Read a user's rows as they are, and say which columns were taken for what.
 
     No test rows are held out, and none needs a label.
     """
-    loaded = load_dataset(
-        data, row_id=row_id, split=split, keep_unlabeled=True, test_fraction=0, **columns
-    )
+    loaded = load_dataset(data, split=split, keep_unlabeled=True, test_fraction=0, **columns)
     messages(loaded.role_lines)
     return loaded
 

@@ -34,6 +34,7 @@ Label = Annotated[str | None, typer.Option(help=help_of("data.label"))]
 Image = Annotated[str | None, typer.Option(help=help_of("data.image"))]
 Text = Annotated[str | None, typer.Option(help=help_of("data.text"))]
 Features = Annotated[str | None, typer.Option(help=help_of("data.features", "separated by commas"))]
+RowId = Annotated[str | None, typer.Option("--row-id", help=help_of("data.row_id"))]
 Task = Annotated[str | None, typer.Option(help=help_of("data.task"))]
 Where = Annotated[
     list[str] | None, typer.Option(help=help_of("data.where", "column=value, repeatable"))
@@ -131,7 +132,12 @@ INPUT_OPTIONS: dict[str, Any] = {
     **FILE_OPTIONS,
 }
 IMAGE_OPTIONS: dict[str, Any] = {"label": Label, "image": Image, "where": Where, **FILE_OPTIONS}
-COLUMN_OPTIONS: dict[str, Any] = {"label": Label, "task": Task, **INPUT_OPTIONS}
+COLUMN_OPTIONS: dict[str, Any] = {
+    "label": Label,
+    "row_id": RowId,
+    "task": Task,
+    **INPUT_OPTIONS,
+}
 
 
 @with_options(COLUMN_OPTIONS, ahead=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .outcome import Outcome
 
 # What is said of the data beside the columns' roles.
-SAID = ("task", "where", "delimiter", "header", "encoding", "max_unpacked", "na")
+SAID = ("row_id", "task", "where", "delimiter", "header", "encoding", "max_unpacked", "na")
 
 
 # From the rows that were read, the seed and what was said of the data, to what was found in them.
