@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from os.path import relpath
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,13 @@ def write_targets(
 
 
 def forget_targets(work: Work, name: str) -> None:
-    """Remove the files that an earlier call's task of this name has written."""
+    """Remove the files that an earlier call's task of this name has written, and empty folders."""
     marker = work.folder / f"{name}.key"
-    _remove(work, set(_marked(marker)["files"]))
+    files = set(_marked(marker)["files"])
+    _remove(work, files)
+    for folder in {(work.folder / file).parent for file in files}:
+        with suppress(OSError):  # something of the user's is in it
+            folder.rmdir()
     marker.unlink(missing_ok=True)
 
 

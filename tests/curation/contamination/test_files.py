@@ -187,6 +187,9 @@ def test_files_of_an_earlier_call_do_not_stay_among_the_clean_ones(tmp_path: Pat
     assert report.clean == []
     assert list(own.parent.iterdir()) == [own]
     assert decontaminate(paths, benchmarks, tmp_path / "out", action="mask").clean == first.clean
+    own.unlink()
+    decontaminate(paths, benchmarks, tmp_path / "out", action="report")
+    assert not own.parent.exists()  # no empty folder that looks like clean data
 
 
 def test_another_action_and_lost_files_are_written_anew(tmp_path: Path) -> None:
