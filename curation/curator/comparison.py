@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from thresher.core.embeddings import Embeddings
-from thresher.core.errors import InputError
+from thresher.core.errors import InputError, TooManyPairs
 from thresher.core.neighbors import NeighborGraph
+from thresher.core.progress import message
 from thresher.core.search import neighbor_graph
 
 from ..duplicates.tables.rows import where_equal
@@ -31,6 +32,8 @@ from .work_folder import encoder_key, keep_pairs, keep_vectors, rows_key
 
 COMPARE = ("auto", "crops", "turns")
 PAIRED = ("near_duplicate", "leakage")
+# From a higher similarity than this none is tried that was not asked for.
+HIGHEST_CHOSEN = 0.95
 
 
 class Comparison:
@@ -146,18 +149,18 @@ class Comparison:
     @cached_property
     def closeness(self) -> Closeness:
         """What makes two rows near duplicates, for steps without a threshold of their own."""
-        return self._choose() if self._work is None else self._searched[0]
+        paired = any(step in self.plan for step in PAIRED)
+        return self._searched[0] if paired else self._choose()
 
     @cached_property
     def graph(self) -> NeighborGraph:
         """All pairs of close rows, from the lowest threshold of any step on."""
-        return self._search_all(self.closeness) if self._work is None else self._searched[1]
+        return self._searched[1]
 
     @cached_property
     def _searched(self) -> tuple[Closeness, NeighborGraph]:
         def make() -> tuple[Closeness, NeighborGraph]:
-            closeness = self._choose()
-            return closeness, self._search_all(closeness)
+            return self._search_from(self._choose())
 
         if self._work is None or self.own_vectors or self._known is not None:
             return make()
@@ -196,6 +199,18 @@ class Comparison:
         levels = [(self._own(step) or usual).threshold for step in PAIRED if step in self.plan]
         found = self._search(min(levels) if levels else usual.threshold)
         return found if self.own_vectors else where_equal(found, self.rows.others)
+
+    def _search_from(self, usual: Closeness) -> tuple[Closeness, NeighborGraph]:
+        """Search all pairs, from a higher similarity where a chosen one leaves too many."""
+        while True:
+            try:
+                return usual, self._search_all(usual)
+            except TooManyPairs:
+                if not isinstance(self._threshold, str) or usual.threshold > HIGHEST_CHOSEN:
+                    raise
+            why = f"more pairs than can be compared are alike from {usual.threshold:.4g} on"
+            usual = Closeness(usual.measure, (1 + usual.threshold) / 2, why)
+            message(f"near duplicates: {why}; tried from {usual.threshold:.4g}")
 
     def _search(self, threshold: float) -> NeighborGraph:
         rows = self.rows

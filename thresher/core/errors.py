@@ -62,6 +62,10 @@ class StorageError(InputError):
         self.full = full
 
 
+class TooManyPairs(InputError):  # noqa: N818 - what there is, not what went wrong
+    """More rows are alike than can be compared or held; from a higher similarity fewer are."""
+
+
 class FormError(InputError):
     """A file can be read once an option says how; the message names it for Python and terminal.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from thresher.core.errors import InputError
+from thresher.core.errors import TooManyPairs
 from thresher.core.neighbors import MAX_PAIRS
 from thresher.core.numerics.hashing import splitmix64
 from thresher.core.progress import track
@@ -123,12 +123,13 @@ def _deduplicated(parts: list[np.ndarray], threshold: float) -> tuple[list[np.nd
     pairs = np.sort(np.concatenate(parts))
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]
     if len(pairs) > MAX_PAIRS:
-        raise InputError(
+        higher = f"{(1 + threshold) / 2:.2g}"
+        raise TooManyPairs(
             f"More than {MAX_PAIRS:,} pairs of texts may have a similarity of {threshold:.2g}, too "
             "many to compare: they say nearly the same, as made by a pattern. Give a higher "
-            "`threshold`, such as 0.9 (`thresher curate --set find.near_threshold=0.9`, `thresher "
-            "curate duplicates --threshold 0.9`), or look for equal ones alone (`thresher curate "
-            "duplicates --exact`)."
+            f"`threshold`, such as {higher} (`thresher curate --set find.near_threshold={higher}`, "
+            f"`thresher curate duplicates --threshold {higher}`), or look for equal ones alone "
+            "(`thresher curate duplicates --exact`)."
         )
     return [pairs], len(pairs)
 

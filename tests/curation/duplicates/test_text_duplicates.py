@@ -136,6 +136,8 @@ def test_unknown_method():
 def test_texts_made_by_a_pattern_are_too_many_pairs_and_what_to_do_is_said(monkeypatch, method):
     monkeypatch.setattr(set_join, "MAX_PAIRS", 20)
     texts = [f"please book the usual room for the night of day {at}" for at in range(40)]
-    with pytest.raises(InputError, match=r"similarity of 0\.5, .*a higher `threshold`, such as"):
+    with pytest.raises(
+        InputError, match=r"similarity of 0\.5, .*a higher `threshold`, such as 0\.75"
+    ):
         text_graph(texts, threshold=0.5, method=method)
     assert text_graph(texts, threshold=0.99, method="exact").pair_count == 0

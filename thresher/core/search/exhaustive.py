@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..counted import counted
-from ..errors import InputError
+from ..errors import TooManyPairs
 from ..neighbors import MAX_PAIRS
 from ..progress import track
 
@@ -68,7 +68,7 @@ def pairs_above(
 
     Raises
     ------
-    InputError
+    TooManyPairs
         When more than `max_pairs` pairs pass, before memory runs out.
     """
     blocks = _cuda_blocks if device == "cuda" else close_blocks
@@ -103,7 +103,7 @@ class PairCollector:
         self._parts.append((first[passed], second[passed], scores[passed]))
         self._count += int(passed.sum())
         if self._count > self.max_pairs:
-            raise InputError(
+            raise TooManyPairs(
                 f"More than {counted(self.max_pairs, 'pair has', 'pairs have')} a similarity of "
                 f"{self.threshold:g} or more, too many to hold in memory: raise the threshold, or "
                 "keep the pairs on disk with curation.sharded.curate_shards (`thresher curate "
