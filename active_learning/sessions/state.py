@@ -36,10 +36,12 @@ class Lease:
     def ended_by(self, answer: Answer) -> bool:
         """Return whether an answer is what the row was handed out for.
 
-        It is the holder's; anybody's where the row went to nobody in particular; or that of a
-        person of the server that the row went to.
+        It is the holder's; anybody's where the row went to nobody in particular; or the label of a
+        person of the server that the row went to. Who skips it there leaves it to the others there.
         """
-        theirs = self.annotator in ("", answer.annotator) or answer.round == self.ask
+        theirs = self.annotator in ("", answer.annotator) or (
+            answer.round == self.ask and answer.kind == "label"
+        )
         return theirs and answer.id > self.answers_at
 
 

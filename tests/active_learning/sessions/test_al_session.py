@@ -87,6 +87,8 @@ def test_rows_that_went_to_a_server_are_back_when_a_person_there_answers(tmp_pat
         assert session.record(said, handed_to="server") == 2
         assert set(session.open_leases()) == {batch.row_ids[2]}
         assert session.record(said, handed_to="server") == 0
+        session.record([Answer(batch.row_ids[2], None, "bo", "skip")], handed_to="server")
+        assert set(session.open_leases()) == {batch.row_ids[2]}  # others there may know it
 
 
 def test_skip_undo_and_correction(tmp_path):
