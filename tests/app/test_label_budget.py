@@ -16,6 +16,14 @@ from thresher.app.stages import open_run
 from thresher.app.steps.choose import keep_budget
 from thresher.app.steps.embed import embed_rows
 from thresher.app.steps.load import load_rows
+from thresher.core.encoders.automatic import choose_encoder
+from thresher.core.manifest import Manifest
+
+needs_weights = pytest.mark.skipif(
+    choose_encoder("text").value != "joined:text", reason="needs thresher[encoders]"
+)
+ANIMALS = ["cat", "dog", "horse", "cow", "sheep", "goat", "pig", "lion", "tiger", "wolf", "bear"]
+TOOLS = ["hammer", "saw", "drill", "wrench", "pliers", "chisel", "screwdriver", "axe", "shovel"]
 
 
 def table(path: Path, labels: np.ndarray) -> Path:
@@ -72,3 +80,59 @@ def test_flagged_labels_drop_rows_only_where_that_is_asked_for(asked: str, tmp_p
 def test_no_trial_is_made_of_labels_that_are_yet_to_be_bought() -> None:
     assert "label trial" in plan(resolve(values={}))
     assert "label trial" not in plan(resolve(values={"label": {"budget": 20}}))
+
+
+@pytest.mark.parametrize(
+    ("budget", "labels", "dropped"),
+    [(20, "auto", True), (20, "review", True), (20, "drop", False), (None, "auto", False)],
+)
+def test_copies_are_dropped_whatever_their_labels_unless_these_are_known(
+    budget: int | None, labels: str, dropped: bool, tmp_path: Path
+) -> None:
+    rows = pd.read_csv(table(tmp_path / "rows.csv", CODES))
+    rows.loc[1, list("abcd")] = rows.loc[0, list("abcd")]  # an equal row under the other label
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    made = {"threads": 1, "data": {"label": "label", "row_id": "id"}}
+    made |= {"label": {"budget": budget}, "decide": {"labels": labels}}
+    out = run(tmp_path / "rows.csv", out=tmp_path / "r", settings=made, until="curate")
+    manifest = Manifest.load(out.folder / "manifest" / "decisions")
+    reason = manifest.table["reason"].to_pylist()[1]
+    assert ((manifest.actions[1], reason) == ("drop", "exact_duplicate")) is dropped
+    assert manifest.table["old_label"].to_pylist() == [str(code) for code in CODES]
+
+
+def test_decisions_of_a_policy_that_was_asked_for_are_not_taken_for_those_of_a_budget(
+    tmp_path: Path,
+) -> None:
+    """In one folder: the reason of the label decision is that of the run as it is now."""
+    source, data = table(tmp_path / "rows.csv", WRONG), {"label": "label", "row_id": "id"}
+    asked = {"threads": 1, "data": data, "decide": {"labels": "review"}}
+    first = run(source, out=tmp_path / "r", settings=asked, until="curate")
+    assert "decide: label decision" not in first.choices
+    budget = {"threads": 1, "data": data, "label": {"budget": 20}}
+    second = run(source, out=tmp_path / "r", settings=budget, until="curate")
+    assert second.choices["decide: label decision"].startswith("review (labels that `label.budget`")
+
+
+@needs_weights
+def test_vectors_do_not_learn_from_labels_that_are_yet_to_be_bought(tmp_path: Path) -> None:
+    """The topic is in the words' meaning: known labels give it more weight than is usual."""
+    rng, topics = np.random.default_rng(0), (ANIMALS, TOOLS)
+    drawn = [" ".join(rng.choice(topics[at % 2], 3)) + f" {rng.integers(99)}" for at in range(240)]
+    codes = np.where(np.arange(240) % 2, "tool", "animal")
+    source, vectors = tmp_path / "rows.csv", {}
+    for name, labels in {"right": codes, "shuffled": rng.permutation(codes)}.items():
+        split = ["train"] * 200 + ["test"] * 40
+        pd.DataFrame({"text": drawn, "label": labels, "split": split, "id": np.arange(240)}).to_csv(
+            source, index=False
+        )
+        for budget in (20, None):
+            made = {"threads": 1, "data": {"label": "label", "row_id": "id"}}
+            out = tmp_path / f"{name}{budget}"
+            with open_run(out, settings_of({**made, "label": {"budget": budget}})) as folder:
+                done = embed_rows(folder, load_rows(folder, str(source)))
+                vectors[name, budget] = done.value.vectors
+                usual = done.choices["meaning"].reason.startswith("the nearest of") is False
+                assert usual is (budget is not None)
+    np.testing.assert_array_equal(vectors["right", 20], vectors["shuffled", 20])
+    assert not np.array_equal(vectors["right", None], vectors["shuffled", None])

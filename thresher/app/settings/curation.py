@@ -130,8 +130,8 @@ class LabelSettings(Group):
 
     budget: int | None = setting(
         "Train on this many chosen labels, as if those of the other training rows were not known: "
-        "no flagged label drops a row then, and a core set is chosen without labels. The labels of "
-        "validation rows come on top.",
+        "by itself no label drops or keeps a row then, and encoders and core sets learn from none. "
+        "The labels of validation rows come on top; the report's learning curves alone know all.",
         ge=2,
     )
     strategy: str = setting("How they are chosen, as in active_learning.query.", "auto")

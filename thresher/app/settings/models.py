@@ -95,9 +95,9 @@ class QuantizeSettings(Group):
         "auto",
     )
     weight_bits: Literal[4, 8] = setting(
-        "Bits of a weight; 4 halve the file, gain no time, train long and cost accuracy, which "
-        "the run tells beside that of 8. The first and the last layer keep 8 then, and so do all "
-        "values between layers (`training.quantize` simulates fewer).",
+        "Bits of a weight; 4 halve the file, gain no time, train long and may cost accuracy: the "
+        "run warns where 8 clearly lose less. The first and the last layer keep 8 then, and so do "
+        "all values between layers (`training.quantize` simulates fewer).",
         8,
     )
     weight_range: Literal["portable", "full"] = setting(

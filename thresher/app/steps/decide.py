@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 import thresher
 from curation import decide
 from curation.curator.target_checks import WITHOUT_CLASSES, check_relabel
@@ -37,19 +39,22 @@ def decide_rows(
 ) -> Done[Manifest]:
     """Write one decision for each row into ``manifest/``; a trial of labels wins over the check.
 
-    Where ``label.budget`` says that labels are still to be bought, none of them decides by itself.
+    Where ``label.budget`` says that labels are still to be bought, none of them decides anything
+    unless that is asked for, also not which copies are kept; the manifest names them all the same.
     """
     settings = run.settings.decide
-    unbought = settings.labels == "auto" and run.settings.label.budget is not None
-    policy = settings.model_copy(update={"labels": "review"}) if unbought else settings
+    unbought = run.settings.label.budget is not None and settings.labels not in ("drop", "relabel")
+    unasked = unbought and settings.labels == "auto"
+    policy = settings.model_copy(update={"labels": "review"}) if unasked else settings
 
     def work(folder: Path, notes: Notes) -> None:
         rows, schema = loaded.value.dataset, loaded.value.schema
+        labels = class_names(rows, schema.label).to_pylist() if schema.label else None
         manifest = decide(
             issues.value,
             row_ids=read_row_ids(rows),
             splits=read_splits(rows),
-            labels=class_names(rows, schema.label).to_pylist() if schema.label else None,
+            labels=None if unbought else labels,
             policy=_policy(policy, trial or issues, schema),
             header={
                 "roles": _roles(loaded),
@@ -58,6 +63,8 @@ def decide_rows(
                 "seed": run.settings.seed,
             },
         )
+        if unbought and labels is not None:
+            manifest = _naming(manifest, labels)
         manifest.save(folder / "decisions")
         notes.summary = {
             "counts": [
@@ -68,7 +75,7 @@ def decide_rows(
             "per_class": [vars(change) for change in class_changes(loaded.value, manifest)],
         }
         notes.cost.rows_out = len(manifest) - manifest.counts()["drop"]
-        if unbought:
+        if unasked:
             notes.choices[LABEL_DECISION] = Choice("review", UNBOUGHT)
 
     return run.stage(
@@ -76,7 +83,7 @@ def decide_rows(
         work,
         load=lambda folder: Manifest.load(folder / "decisions"),
         needs=[loaded, issues, *([] if trial is None else [trial])],
-        settings=policy,
+        settings=[settings.model_dump(), unbought],
         code=("thresher/core", "curation"),
         where="manifest",
         rows=len(loaded.value.dataset),
@@ -116,6 +123,14 @@ def apply_manifest(
         where="dataset",
         rows=len(loaded.value.dataset),
     )
+
+
+def _naming(manifest: Manifest, labels: list[str | None]) -> Manifest:
+    """Write beside decisions that were made without labels what these are."""
+    table = manifest.table
+    column = pa.array([name or None for name in labels], pa.string())
+    at = table.column_names.index("old_label")
+    return replace(manifest, table=table.set_column(at, "old_label", column))
 
 
 def _roles(loaded: Done[LoadedDataset]) -> dict[str, str]:

@@ -17,8 +17,12 @@ from ..stages import Done, Notes, RunFolder
 
 
 def embed_rows(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[Embeddings]:
-    """Write the embeddings of all rows, and the encoder that made them, into ``embeddings/``."""
+    """Write the embeddings of all rows, and the encoder that made them, into ``embeddings/``.
+
+    An encoder that learns from labels sees none where ``label.budget`` has yet to buy them.
+    """
     chosen = choose_for(run, loaded.value.schema.modality)
+    bought = run.settings.label.budget is None
 
     def work(folder: Path, notes: Notes) -> None:
         schema = loaded.value.schema
@@ -32,7 +36,7 @@ def embed_rows(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[Embeddings]:
         rows = Rows.open(
             loaded.value.dataset,
             column=columns if schema.modality == "features" else columns[0],
-            label=schema.label,
+            label=schema.label if bought else None,
             task=schema.task,
         )
         encoded = encode_rows(rows, encoder, known=None, random_state=run.settings.seed)
@@ -54,7 +58,7 @@ def embed_rows(run: RunFolder, loaded: Done[LoadedDataset]) -> Done[Embeddings]:
         work,
         load=lambda folder: Embeddings.load(folder / "vectors"),
         needs=[loaded],
-        settings=[chosen.value],
+        settings=[chosen.value, bought],
         code=("thresher/core", "curation"),
         where="embeddings",
         rows=len(loaded.value.dataset),
