@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization, remove_parametrizations
 
@@ -53,11 +54,14 @@ class Unit(nn.Module):
     weight : Tensor, shape (outputs, …)
     """
 
+    unit: Tensor  # in the state, for what a checkpoint holds is in the unit that it began with
+
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
         fresh = math.sqrt(2 / weight[0].numel())
         size = float(weight.detach().float().square().mean().sqrt())
-        self.unit = max(size, _TINY) / fresh
+        unit = torch.tensor(max(size, _TINY) / fresh, device=weight.device)
+        self.register_buffer("unit", unit)
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the weights as they compute."""

@@ -110,3 +110,17 @@ def test_units_of_weights_that_are_all_zero_are_no_division_by_zero() -> None:
     exponent = Exponent(step)
     assert torch.equal(exponent.right_inverse(step), torch.zeros(2))
     torch.testing.assert_close(exponent(torch.full((2,), math.log(2))), 2 * step)
+
+
+def test_a_checkpoint_brings_the_unit_that_its_weights_are_in(calibrated: QuantizedModel) -> None:
+    """A training may go on from other weights than it began with, such as calibrated anew."""
+    begun, other = copy.deepcopy(calibrated), copy.deepcopy(calibrated)
+    with torch.no_grad():
+        for layer in other.weighted():
+            layer.weight.mul_(3)
+    with learned_steps(begun):
+        saved = {name: value.clone() for name, value in begun.state_dict().items()}
+    with learned_steps(other):
+        other.load_state_dict(saved)
+    for mine, theirs in zip(other.weighted(), begun.weighted(), strict=True):
+        torch.testing.assert_close(mine.weight, theirs.weight)
