@@ -67,6 +67,15 @@ def test_it_goes_on_where_it_was_ahead_once_by_little_or_has_not_begun_to_learn(
     assert settled(right(0.95, 135), [*slow[:1], Seen(10, flat, 0.6)], epochs=80)
 
 
+def test_a_look_after_fewer_than_twice_the_epochs_counts_its_gain_for_more() -> None:
+    """Of 12 epochs it is looked at after 2, 3 and 6: 15 points in half a doubling, two are left."""
+    seen = [Seen(2, right(0.1), 0.8), Seen(3, right(0.25), 0.8)]
+    ahead, left = 0.93 - 0.25, 2
+    assert ahead - left * 0.15 > 0.35 > ahead - left * 0.15 / np.log2(3 / 2)
+    assert settled(right(0.93), seen, epochs=12) == ""
+    assert settled(right(0.93), [Seen(1, right(0.1), 0.8), seen[1]], epochs=12)
+
+
 def test_what_ends_it_is_told() -> None:
     seen = [Seen(10, right(0.1), 0.8), Seen(20, right(0.11), 0.9)]
     chosen = judge_trial(right(0.93), seen, epochs=80)

@@ -207,7 +207,7 @@ def settled(encoder: np.ndarray, seen: Sequence[Seen], *, epochs: int) -> str:
     encoder : ndarray of bool, shape (n,)
         Which left-out rows the head on shipped vectors has right.
     seen : sequence of Seen
-        Each after twice the epochs of the one before.
+        Each after about twice the epochs of the one before; a gain of fewer counts for more.
     epochs : int
         Of the whole trial.
     """
@@ -221,7 +221,8 @@ def settled(encoder: np.ndarray, seen: Sequence[Seen], *, epochs: int) -> str:
         return ""
     if ahead <= 0 and most < CLEAR and before.right.mean() >= encoder.mean():
         return "it was not behind the last two times"
-    gain, _, high = paired_drop(now.right, before.right)
+    doublings = min(1.0, math.log2(now.epochs / before.epochs))
+    gain, _, high = (each / doublings for each in paired_drop(now.right, before.right))
     left = math.log2(epochs / now.epochs)
     if now.own < LEARNED or ahead - max(high, left * gain) <= CLEAR:
         return ""
