@@ -227,5 +227,5 @@ def answers(teacher: Done[TrainingRun], material: Material) -> nn.Module | np.nd
 
 def _never(values: Any) -> np.ndarray:
     raise InputError(
-        f"The teacher's answers to {counted(len(values), 'row is', 'rows are')} missing; run again."
+        f"The teacher's answers to {counted(len(values), 'row')} are missing; run again."
     )
