@@ -1,11 +1,15 @@
 """Classes that cleaning thins out are counted, and said where the clean data are."""
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from thresher.app.class_changes import ClassChange, class_changes, thinned_classes
+from thresher.app.cleaning import apply_manifest
 from thresher.core.loading import load_dataset
 from thresher.core.manifest import Manifest
+from thresher.core.rows import with_letters
 
 NAMES = ["amber", "basil", "cedar", "delta", "ember", "fjord", "grove", "haven", "inlet", "jolly"]
 
@@ -34,14 +38,32 @@ def test_a_rare_class_that_is_nearly_gone_is_named(curate, tmp_path):
 
 
 def test_changes_follow_the_decisions_of_training_rows():
-    rows = mails().assign(split=["train"] * 42 + ["test"])
-    loaded = load_dataset(rows, label="label", keep_unlabeled=True)
-    ids = loaded.row_ids
-    manifest = Manifest.keep_all(ids)
-    assert class_changes(loaded, manifest) == [
+    rows = mails().assign(split=["train"] * 42 + ["test"], key=[f"m{at}" for at in range(43)])
+    loaded = load_dataset(rows, label="label", row_id="key", keep_unlabeled=True)
+    table = Manifest.keep_all(loaded.row_ids).table
+    frame = table.to_pandas().set_index("row_id")
+    frame.loc[["m0", "m1", "m42"], "action"] = "drop"
+    frame.loc[["m2", "m41"], ["action", "new_label"]] = ["relabel", "fraud"]
+    frame.loc["m40", ["action", "new_label"]] = ["relabel", "ok"]
+    decided = pa.Table.from_pandas(frame.reset_index()[::-1], table.schema, preserve_index=False)
+    # Of "ok" two go, one leaves and one comes; the dropped test row counts in neither.
+    assert class_changes(loaded, Manifest(decided)) == [
         ClassChange("fraud", 2, 2),
-        ClassChange("ok", 40, 40),
+        ClassChange("ok", 40, 38),
     ]
+
+
+def test_decisions_with_ids_of_an_older_version_are_counted(tmp_path):
+    older = np.array([f"{1000 + at}567890123456" for at in range(43)], dtype=object)
+    data = tmp_path / "mails.csv"
+    mails().assign(id=with_letters(older)).to_csv(data, index=False)
+    loaded = load_dataset(data, label="label", row_id="id", keep_unlabeled=True, test_fraction=0)
+    assert set(loaded.row_ids).isdisjoint(older)
+    actions = ["keep"] * 40 + ["drop", "drop", "keep"]
+    nothing = [None] * 43
+    manifest = Manifest.from_columns(older, actions, reasons=nothing, scores=nothing)
+    clean = apply_manifest(manifest, loaded, tmp_path / "clean.csv")
+    assert clean.thinned == (ClassChange("fraud", 3, 1),)
 
 
 @pytest.mark.parametrize(

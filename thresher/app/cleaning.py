@@ -190,7 +190,7 @@ def apply_manifest(
     undo = _save_undo(out, rows, order, header, lines, unread, files)
     in_splits = {layout.name: int(np.sum(splits == layout.name)) for layout in layouts}
     places = written if layouts else {}
-    thinned = tuple(thinned_classes(class_changes(loaded, manifest)))
+    thinned = tuple(thinned_classes(class_changes(loaded, decisions)))
     dropped, relabeled = counts["drop"], counts["relabel"]
     return Cleaned(out, undo, len(applied), dropped, relabeled, places, in_splits, thinned)
 
