@@ -133,6 +133,13 @@ TABLES = {
         "what",
         None,
     ),
+    "points in pictures": (
+        {"x": NUMBERS, "y": NUMBERS**2, "width": NUMBERS, "height": NUMBERS, "what": AB},
+        "x, y, width, height",
+        "what",
+        None,
+    ),
+    "weights of rows": ({"x": NUMBERS, "w": NUMBERS, "y": NUMBERS**2}, "x, w", "y", None),
     "x and y": ({"x": NUMBERS, "y": NUMBERS**2}, "x", "y", None),
     "numbers alone": ({"a": NUMBERS, "b": NUMBERS**2}, "a, b", None, None),
     "houses": (
@@ -300,6 +307,7 @@ def test_ids_do_not_hang_on_which_columns_are_read_as_the_text():
         (["x.5", "1.2", "b"] * 20, {"text": TEXTS}, "classification"),
         (["books|prose", "books|poetry", "music"] * 20, {"text": TEXTS}, "classification"),
         (["a;", "b;", "c"] * 20, {"text": TEXTS}, "classification"),
+        (["red|small", "red|large", "blue|small"] * 20, {"text": TEXTS}, "classification"),
     ],
 )
 def test_what_a_label_is_follows_from_its_values(labels, columns, task):

@@ -45,7 +45,8 @@ def named_label(kinds: dict[str, Kind]) -> LabelGuess | None:
 def _coordinates(kinds: dict[str, Kind]) -> set[str]:
     """Return the columns ``y`` that are a place in space or in a picture rather than a result."""
     there = {plain_name(name) for name in kinds}
-    if "x" not in there or not there & {"z", "w", "h", "width", "height"}:
+    beside = ({"z"}, {"w", "h"}, {"width", "height"})
+    if "x" not in there or not any(names <= there for names in beside):
         return set()
     return {name for name in kinds if plain_name(name) == "y"}
 

@@ -87,17 +87,20 @@ def _joined(column: pa.ChunkedArray) -> str:
     """Tell whether texts are names of classes with a separator between them; empty if not.
 
     A class that stands beside others must stand in several sets, as in "a;b", "a" and "b;c". Paths
-    such as "Books|Poetry" are classes: what ends them is nowhere else.
+    such as "Books|Poetry" are classes: what ends them is nowhere else. So are combinations such as
+    "red|small", "red|large" and "blue|small": all of them have as many parts.
     """
     if not is_string(column.type):
         return ""
-    counted = pc.value_counts(column.drop_null()).to_pylist()
+    entries = pc.value_counts(column.drop_null()).to_pylist()
     for mark in SEPARATORS:
-        several = [entry for entry in counted if mark in entry["values"].strip(mark)]
+        several = [entry for entry in entries if mark in entry["values"].strip(mark)]
         rows = sum(entry["counts"] for entry in several)
         if not several or rows < FEWEST_JOINED * len(column):
             continue
-        sets = {frozenset(_parts(entry["values"], mark)) for entry in counted}
+        sets = {frozenset(_parts(entry["values"], mark)) for entry in entries} - {frozenset()}
+        if len({len(each) for each in sets}) == 1:
+            continue
         seen = Counter(part for each in sets for part in each)
         together = {part for entry in several for part in _parts(entry["values"], mark)}
         if min(seen[part] for part in together) > 1:
