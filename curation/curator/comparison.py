@@ -196,9 +196,12 @@ class Comparison:
         return Closeness(self.measure, float(self.plan[step]["threshold"]), "asked for")
 
     def _search_all(self, usual: Closeness) -> NeighborGraph:
-        levels = [(self._own(step) or usual).threshold for step in PAIRED if step in self.plan]
-        found = self._search(min(levels) if levels else usual.threshold)
+        found = self._search(self._lowest(usual))
         return found if self.own_vectors else where_equal(found, self.rows.others)
+
+    def _lowest(self, usual: Closeness) -> float:
+        levels = [(self._own(step) or usual).threshold for step in PAIRED if step in self.plan]
+        return min(levels, default=usual.threshold)
 
     def _search_from(self, usual: Closeness) -> tuple[Closeness, NeighborGraph]:
         """Search all pairs, from a higher similarity where a chosen one leaves too many."""
@@ -206,7 +209,8 @@ class Comparison:
             try:
                 return usual, self._search_all(usual)
             except TooManyPairs:
-                if not isinstance(self._threshold, str) or usual.threshold > HIGHEST_CHOSEN:
+                chosen = isinstance(self._threshold, str) and self._lowest(usual) == usual.threshold
+                if not chosen or usual.threshold > HIGHEST_CHOSEN:
                     raise
             why = f"more pairs than can be compared are alike from {usual.threshold:.4g} on"
             usual = Closeness(usual.measure, (1 + usual.threshold) / 2, why)

@@ -123,9 +123,9 @@ def _deduplicated(parts: list[np.ndarray], threshold: float) -> tuple[list[np.nd
     pairs = np.sort(np.concatenate(parts))
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]
     if len(pairs) > MAX_PAIRS:
-        higher = f"{(1 + threshold) / 2:.2g}"
+        higher = f"{(1 + threshold) / 2:.4g}"
         raise TooManyPairs(
-            f"More than {MAX_PAIRS:,} pairs of texts may have a similarity of {threshold:.2g}, too "
+            f"More than {MAX_PAIRS:,} pairs of texts may have a similarity of {threshold:.4g}, too "
             "many to compare: they say nearly the same, as made by a pattern. Give a higher "
             f"`threshold`, such as {higher} (`thresher curate --set find.near_threshold={higher}`, "
             f"`thresher curate duplicates --threshold {higher}`), or look for equal ones alone "
