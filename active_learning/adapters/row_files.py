@@ -47,7 +47,9 @@ def file_format(
     if found not in allowed:
         fine = [ending for ending, name in ENDINGS.items() if name in allowed]
         said = f"{path} must end in {', '.join(fine[:-1])} or {fine[-1]}."
-        raise InputError(f"{said} {what_to_do(Path(path))}".rstrip())
+        # Of a file that is yet to be written there is nothing more to say.
+        hint = what_to_do(Path(path)) if Path(path).is_file() else ""
+        raise InputError(f"{said} {hint}".rstrip())
     return str(found)
 
 

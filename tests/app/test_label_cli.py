@@ -286,7 +286,9 @@ def test_mistakes_are_named(folder: Path, table: Path, tmp_path: Path) -> None:
     path = tmp_path / "b.csv"
     assert "holds no labeling session" in error_of("next", tmp_path)
     assert "60 rows available, 61 asked" in error_of("next", folder, "-n", "61")
-    assert "must end in" in error_of("next", folder, "--out", tmp_path / "b.xlsx")
+    written = error_of("next", folder, "--out", tmp_path / "b.xlsx")
+    assert "must end in" in written
+    assert "read" not in written  # there is no workbook yet
     assert "'new', 'relabel', 'mixed'" in error_of("next", folder, "--mode", "old")
     assert "holds a labeling session already" in error_of(
         "init", table, "--features", "x,y", "--classes", "a,b", "--out", folder
