@@ -1,6 +1,7 @@
-"""Claim: with a classifier, `consensus` is never clearly worse than the best of three methods.
+"""Claim: with a classifier, `consensus` keeps up with the best of three methods, kind by kind.
 
-Majority, Dawid and Skene's estimate and CROWDLAB, the last two ours; cleanlab's own beside them.
+Of most kinds of crowds, on average; in single crowds one of the three may be ahead. They are the
+majority, Dawid and Skene's estimate and CROWDLAB, the last two ours; cleanlab's own beside them.
 The classifier is the head of a session: logistic regression on the features, fitted on what most
 people said, asked about rows held out.
 

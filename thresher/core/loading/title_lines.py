@@ -5,7 +5,6 @@ from __future__ import annotations
 from statistics import mean
 
 from ..choice import Choice
-from ..counted import counted
 from .cells import MOSTLY
 from .table_form import (
     DELIMITERS,
@@ -68,7 +67,7 @@ def said_of_titles(titles: str) -> Choice:
     first = next(line.strip() for line in lines if line.strip())
     shown = first if len(first) <= 40 else f"{first[:39]}…"
     where = "line 1" if len(lines) == 1 else f"lines 1 to {len(lines)}"
-    return Choice(where, f"{shown!r}; line {counted(len(lines) + 1, 'name')} the columns")
+    return Choice(where, f"{shown!r}; line {len(lines) + 1} names the columns")
 
 
 def _count(lines: list[str], delimiter: str) -> int:
