@@ -295,11 +295,10 @@ class _AdaptedLinear(nn.Module):
             _check_fit(self.name, *adapter.low_rank[self.name], self._base)
             return
         outputs, inputs = adapter.whole[self.name][0].shape
-        room, taken = self._base.out_features, self._base.in_features
-        if inputs != taken or outputs > room:
+        if inputs != self._base.in_features or outputs > self._base.out_features:
             raise InputError(
-                f"The head {self.name!r} has {counted(outputs, 'class', 'classes')} of "
-                f"{counted(inputs, 'input')}; this network has room for {room} of {taken}."
+                f"The head {self.name!r} has {counted(outputs, 'class', 'classes')} of {inputs:,}; "
+                f"the network takes {self._base.out_features} of {self._base.in_features} inputs."
             )
 
     def forward(self, inputs: Tensor) -> Tensor:
