@@ -53,8 +53,8 @@ def find_repeated_boxes(dataset: DetectionSet) -> tuple[Issues, list[CoveredClas
     equal = (dataset.boxes[pairs.first] == dataset.boxes[pairs.second]).all(axis=1)
     kinds = (
         ("exact_duplicate", same & equal, "equal to the box {twin}"),
-        ("near_duplicate", same & ~equal, "overlaps the box {twin} by {overlap:.0%}"),
-        ("conflict", ~same, "overlaps the box {twin}, a {other}, by {overlap:.0%}"),
+        ("near_duplicate", same & ~equal, "overlaps the box {twin} by {overlap}"),
+        ("conflict", ~same, "overlaps the box {twin}, a {other}, by {overlap}"),
     )
     issues = []
     for check, chosen, said in kinds:
@@ -83,7 +83,7 @@ def _described(
         first, second = int(pairs.first[place]), int(pairs.second[place])
         overlap, twin = float(pairs.overlap[place]), str(dataset.box_ids[first])
         other = dataset.class_names(dataset.codes[[first]])[0]
-        words = said.format(twin=twin, overlap=overlap, other=other)
+        words = said.format(twin=twin, overlap=percent(overlap), other=other)
         yield str(dataset.box_ids[second]), twin, overlap, words
 
 

@@ -119,7 +119,7 @@ def test_names_sizes_and_what_is_taken(store: AdapterStore) -> None:
     for name in ("", "../x", "a/b", ".x", "x" * 101):
         with pytest.raises(InputError, match="name has"):
             store.add(name, adapter())
-    with pytest.raises(InputError, match=r"14\.\d% of its base"):
+    with pytest.raises(InputError, match=r"14\.\d % of its base"):
         AdapterStore(store.folder.parent / "s", base=Base("base-1", 1000)).add("big", adapter())
     store.remove("spam")
     assert store.names() == []
