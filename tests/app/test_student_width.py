@@ -147,6 +147,6 @@ def test_a_student_that_lost_more_than_few_rows_could_tell_is_told_of() -> None:
     )
     assert drop == 0.15
     assert low > 0.01
-    assert f"{100 * high:.1f}), and 1 are allowed by `student.max_drop`" in text
+    assert f"{100 * high:.1f}), and `student.max_drop` allows 1." in text
     assert "on 32 validation rows, where it lost 0.0 (-9.0 to 9.0)" in text
     assert told(32) == ()

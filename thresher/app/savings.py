@@ -201,7 +201,7 @@ def _behind_teacher(stages: Stages) -> str:
     return (
         f"The student loses {drop:.1f} points to the teacher on the {counted(rows, 'test row')} "
         "(95 % "
-        f"interval {low:.1f} to {high:.1f}), and {allowed:g} are allowed by `student.max_drop`. "
+        f"interval {low:.1f} to {high:.1f}), and `student.max_drop` allows {allowed:g}. "
         f"It was chosen on {counted(taken['rows'], 'validation row')}, where it lost {seen[0]:.1f} "
         f"({seen[1]:.1f} to {seen[2]:.1f}): so few tell no less. Give more validation rows (a "
         "column `split`), or a larger `student.width`."

@@ -150,7 +150,7 @@ def judge_both(encoder: Told, pixels: Told, *, max_drop: float) -> Choice:
         f"{100 * drop:.1f} points of accuracy ({100 * low:.1f} to {100 * high:.1f}) and "
         f"{100 * lost:.1f} of the true class's probability to {TITLE}"
     )
-    within = f"the {100 * max_drop:g} points of `student.max_drop`"
+    within = f"what `student.max_drop` allows, {100 * max_drop:g}"
     if (drop + lost) / 2 > max_drop:
         return Choice(ENCODER, f"{said}, more than {within}")
     return Choice(PIXELS, f"{said}, within {within}: it is smaller and faster")
