@@ -25,7 +25,6 @@ from .refusal import Refusal
 JSON, RAW, NPY = "application/json", "application/octet-stream", "application/x-npy"
 TEXT = "text/plain"
 ARRAY_ROWS, TEXT_ROWS, IMAGE_ROWS = "array", "text", "image"
-_NPY_MAGIC = b"\x93NUMPY"
 _SHOWN = 80
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ..images import IMAGE_SUFFIXES
 
-WORKBOOKS = frozenset({".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"})
 PHOTOS = frozenset({".heic", ".heif", ".avif"})
 SAVE_AS_CSV = "Save the sheet as CSV UTF-8."
 _OWN = "A pickle runs what is in it: open only one of your own."
