@@ -43,7 +43,8 @@ def test_doctor_names_versions_and_the_device(
     assert call(monkeypatch, "doctor", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["packages"]["numpy"]
-    assert found["extras"]["torch"] == torch.__version__
+    # A build for CUDA says so after its version, which its package may not.
+    assert found["extras"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
     assert found["torch_build"] == ("for processors" if torch.version.cuda is None else ANY)
     assert found["device"]["reason"]
     machine = {finding["name"]: finding for finding in found["machine"]}
