@@ -125,7 +125,7 @@ def test_a_report_leaves_no_clean_files_of_an_earlier_call(tmp_path: Path) -> No
     find_repeated_spans(tmp_path / "a.txt", tmp_path / "out", words=8, action="drop")
     assert (tmp_path / "out" / "clean" / "a.txt").exists()
     find_repeated_spans(tmp_path / "a.txt", tmp_path / "out", words=8)
-    assert list((tmp_path / "out" / "clean").iterdir()) == []
+    assert not (tmp_path / "out" / "clean").exists()
 
 
 def test_the_first_copy_stays_and_clean_files_hold_no_repeats(tmp_path: Path) -> None:
