@@ -19,7 +19,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ def mnist(rows: int) -> Rows:
 
 
 def png(values: np.ndarray) -> bytes:
-    """Return a gray image as the bytes of a file."""
+    """Return an image, gray or in colors, as the bytes of a file."""
     kept = io.BytesIO()
     Image.fromarray(values.astype(np.uint8)).save(kept, "PNG")
     return kept.getvalue()
@@ -86,22 +86,27 @@ SETS: dict[str, Callable[[], Rows]] = {
 }
 
 
+def write_rows(rows: Rows, file: Path, *, test_rows: int) -> int:
+    """Write a table that a run reads, with about so many test rows; return those to train on."""
+    images, labels = rows
+    every = len(images) // test_rows
+    split = ["test" if at % every == 0 else "train" for at in range(len(images))]
+    named = [str(label) for label in labels]
+    pq.write_table(pa.table({"image": images, "label": named, "split": split}), file)
+    return split.count("train")
+
+
 def measure(rows: Rows) -> dict[str, Any]:
     """Let a run choose what it starts from."""
-    images, labels = rows
-    split = [
-        "test" if at % (len(images) // TEST_ROWS) == 0 else "train" for at in range(len(images))
-    ]
     with tempfile.TemporaryDirectory() as folder:
         file, out = Path(folder) / "rows.parquet", Path(folder) / "run"
-        named = [str(label) for label in labels]
-        pq.write_table(pa.table({"image": images, "label": named, "split": split}), file)
+        learned = write_rows(rows, file, test_rows=TEST_ROWS)
         begun = time.process_time()
         with open_run(out, settings_of({"threads": 1, "curate": False})) as run:
             done = choose_start(run, material_of(run, load_rows(run, str(file))))
         record = read_json(done.folder / "stage.json")
         return {
-            "rows": split.count("train"),
+            "rows": learned,
             "trial": record["summary"]["trial"],
             "chosen": done.value.value,
             "flops": record["cost"]["extra"]["flops"],
@@ -138,10 +143,18 @@ def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("pipeline_start.json"))
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+def measure_sets(
+    sets: Mapping[str, Callable[[], Rows]],
+    measure: Callable[[Rows], dict[str, Any]],
+    page: Callable[[list[dict[str, Any]]], dict[str, Any]],
+    *,
+    description: str,
+    out: str,
+) -> None:
+    """Measure the sets that are asked for into a file, where the others stay as they are."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path(out))
+    parser.add_argument("--sets", nargs="+", choices=sets, default=list(sets))
     options = parser.parse_args()
     if "THRESHER_DATA" not in os.environ:
         sys.exit("Set THRESHER_DATA to the folder that the first lines describe.")
@@ -149,11 +162,11 @@ def main() -> None:
     runs = read_json(options.out)["runs"] if options.out.exists() else []
     for name in options.sets:
         runs = [run for run in runs if run["set"] != name]
-        runs.append({"set": name, **measure(SETS[name]())})
+        runs.append({"set": name, **measure(sets[name]())})
         print(runs[-1], flush=True)
-        runs.sort(key=lambda run: list(SETS).index(run["set"]))
+        runs.sort(key=lambda run: list(sets).index(run["set"]))
         write_json(options.out, {"runs": runs, "page": page(runs)})
 
 
 if __name__ == "__main__":
-    main()
+    measure_sets(SETS, measure, page, description=__doc__, out="pipeline_start.json")

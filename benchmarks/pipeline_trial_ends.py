@@ -16,9 +16,6 @@ Run: THRESHER_DATA=… OMP_NUM_THREADS=1 python benchmarks/pipeline_trial_ends.p
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -26,10 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-import torch
-from pipeline_trial_sets import SETS, Rows
+from pipeline_start import Rows, measure_sets, write_rows
+from pipeline_trial_sets import SETS
 
 from thresher.app.modeling import material_of
 from thresher.app.settings import settings_of
@@ -38,7 +33,6 @@ from thresher.app.steps import start_trial
 from thresher.app.steps.load import load_rows
 from thresher.app.steps.shipped_body import Body, material_of_body
 from thresher.app.steps.start_trial import Seen, Watch, judge_trial, settled
-from thresher.core.files import read_json, write_json
 from training import Moment
 
 TEST_ROWS = 50  # a run asks for some; nothing is measured on them here
@@ -58,14 +52,10 @@ class ToTheEnd(Watch):
 
 def measure(rows: Rows) -> dict[str, Any]:
     """Train the whole trial of a set; return what each look saw."""
-    images, labels = rows
-    every = len(images) // min(TEST_ROWS, len(images) // 4)
-    split = ["test" if at % every == 0 else "train" for at in range(len(images))]
     start_trial.Watch = ToTheEnd  # type: ignore[misc]
     with tempfile.TemporaryDirectory() as folder:
         file, out = Path(folder) / "rows.parquet", Path(folder) / "run"
-        named = [str(label) for label in labels]
-        pq.write_table(pa.table({"image": images, "label": named, "split": split}), file)
+        write_rows(rows, file, test_rows=min(TEST_ROWS, len(rows[0]) // 4))
         with open_run(out, settings_of({"threads": 1, "curate": False})) as run:
             material = material_of(run, load_rows(run, str(file)))
             body = Body(material_of_body(material), Path(folder) / "vectors", 0)
@@ -133,22 +123,5 @@ def page(runs: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("pipeline_trial_ends.json"))
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    options = parser.parse_args()
-    if "THRESHER_DATA" not in os.environ:
-        sys.exit("Set THRESHER_DATA to the folder that the first lines describe.")
-    torch.set_num_threads(1)
-    runs = read_json(options.out)["runs"] if options.out.exists() else []
-    for name in options.sets:
-        runs = [run for run in runs if run["set"] != name]
-        runs.append({"set": name, **measure(SETS[name]())})
-        print(runs[-1], flush=True)
-        runs.sort(key=lambda run: list(SETS).index(run["set"]))
-        write_json(options.out, {"runs": runs, "page": page(runs)})
-
-
 if __name__ == "__main__":
-    main()
+    measure_sets(SETS, measure, page, description=__doc__, out="pipeline_trial_ends.json")

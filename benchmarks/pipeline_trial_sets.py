@@ -25,9 +25,7 @@ def jpeg(image: Image.Image, quality: int = 88) -> bytes:
 
 def colored(values: np.ndarray) -> bytes:
     """Return colors, float (h, w, 3), as the bytes of a file."""
-    kept = io.BytesIO()
-    Image.fromarray(values.clip(0, 255).astype(np.uint8)).save(kept, "PNG")
-    return kept.getvalue()
+    return png(values.clip(0, 255))
 
 
 def photographs(

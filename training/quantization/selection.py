@@ -27,7 +27,7 @@ from .prepare import prepare
 from .sensitivity import layer_sensitivity, rounded
 
 MIXED = "mixed"
-_HIGH, _LOW = 8, 4
+_LOW = 4
 _MOST_FLOAT = 3
 
 
