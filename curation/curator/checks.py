@@ -23,12 +23,12 @@ from ..decisions.label_action import choose_label_action
 from ..duplicates.exact import find_exact_duplicates
 from ..duplicates.leakage import exact_graph, find_leakage
 from ..duplicates.near import find_near_duplicates
-from ..duplicates.tables.rows import with_other_columns
 from ..labels import LabelIssues, find_label_issues
 from ..labels.evidence import voting_rows
 from ..outliers.finding import describe_outliers, find_outliers
 from ..quality import find_quality_issues
 from .closeness import describe_search
+from .coincidence import describe_equal
 from .comparison import Comparison
 from .keep_policies import CONNECTED, keep_priority
 from .label_method import describe_labels
@@ -137,7 +137,7 @@ class Checks:
 
     def _exact(self) -> Issues:
         rows = self.rows
-        keys = with_other_columns(rows.hashes, rows.others)
+        keys, chance = self.compared.equal
         found = find_exact_duplicates(
             keys,
             row_ids=rows.ids,
@@ -147,7 +147,9 @@ class Checks:
         )
         self._redundant |= ~found.kept
         self.found["exact_duplicate"] = found
-        self.methods["exact_duplicate"] = "Hash of the content; one row of each group stays"
+        if chance:
+            message(f"equal rows: {describe_equal(chance)}")
+        self.methods["exact_duplicate"] = describe_equal(chance)
         return found.to_issues()
 
     def _near(self) -> Issues:

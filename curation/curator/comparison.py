@@ -14,7 +14,8 @@ from thresher.core.neighbors import NeighborGraph
 from thresher.core.progress import message
 from thresher.core.search import neighbor_graph
 
-from ..duplicates.tables.rows import where_equal
+from ..duplicates.tables.chance import Coincidence
+from ..duplicates.tables.rows import where_equal, with_other_columns
 from .closeness import (
     COSINE,
     LOOKS,
@@ -24,6 +25,13 @@ from .closeness import (
     choose_closeness,
     choose_text_closeness,
     compares_texts,
+)
+from .coincidence import (
+    close_by_chance,
+    describe_close,
+    describe_equal,
+    equal_by_chance,
+    only_equal,
 )
 from .encoding import Encoded, encode_rows, own_vectors, with_missing_at_median
 from .rows import Rows
@@ -139,6 +147,13 @@ class Comparison:
         return vectors, hashes
 
     @cached_property
+    def equal(self) -> tuple[np.ndarray, Coincidence]:
+        """Keys of equal rows, str, shape (n,), empty where they are equal by chance."""
+        keys = with_other_columns(self.rows.hashes, self.rows.others)
+        chance = equal_by_chance(self.rows, keys)
+        return np.full_like(keys, "") if chance else keys, chance
+
+    @cached_property
     def measure(self) -> str:
         """What similarity is meant."""
         if self._compare != "auto":
@@ -196,8 +211,36 @@ class Comparison:
         return Closeness(self.measure, float(self.plan[step]["threshold"]), "asked for")
 
     def _search_all(self, usual: Closeness) -> NeighborGraph:
-        found = self._search(self._lowest(usual))
-        return found if self.own_vectors else where_equal(found, self.rows.others)
+        threshold = self._lowest(usual)
+        if self.own_vectors:
+            return self._search(threshold)
+        if not self._doubts:
+            return where_equal(self._search(threshold), self.rows.others)
+        keys, chance = self.equal
+        if chance:  # then close rows are close by chance all the more
+            why = describe_equal(chance)
+            return only_equal(keys, self.rows, threshold=threshold, why=why)
+        return self._beyond_chance(where_equal(self._search(threshold), self.rows.others))
+
+    @property
+    def _doubts(self) -> bool:
+        """Whether close rows may be so by chance: those of a table, with no threshold asked for."""
+        asked = any("threshold" in self.plan[step] for step in PAIRED if step in self.plan)
+        table = self.rows.modality == "features" and self.encoded.encoder is not None
+        return table and isinstance(self._threshold, str) and not asked
+
+    def _beyond_chance(self, graph: NeighborGraph) -> NeighborGraph:
+        encoder, threshold = self.encoded.surface().encoder, graph.threshold
+        assert encoder is not None  # `_doubts` has seen to it
+        assert threshold is not None  # it was made with one
+        chance = close_by_chance(
+            self.rows, graph, encoder=encoder, search=lambda e: self._near(e, threshold)
+        )
+        if not chance:
+            return graph
+        why = describe_close(chance)
+        message(f"near duplicates: {why}")
+        return only_equal(self.equal[0], self.rows, threshold=threshold, why=why)
 
     def _lowest(self, usual: Closeness) -> float:
         levels = [(self._own(step) or usual).threshold for step in PAIRED if step in self.plan]
@@ -219,13 +262,7 @@ class Comparison:
     def _search(self, threshold: float) -> NeighborGraph:
         rows = self.rows
         if self.measure == COSINE:
-            return neighbor_graph(
-                self.encoded.surface().embeddings,
-                threshold=threshold,
-                recall=self._recall,
-                device=self._device,
-                random_state=self.seed,
-            )
+            return self._near(self.encoded.surface().embeddings, threshold)
         if self.measure == SHINGLES:
             from ..duplicates.texts.graph import text_graph
 
@@ -240,4 +277,13 @@ class Comparison:
             threshold=threshold,
             queries=rows.splits != "train" if only_leaks else None,
             turned=self._compare == "turns",
+        )
+
+    def _near(self, embeddings: Embeddings, threshold: float) -> NeighborGraph:
+        return neighbor_graph(
+            embeddings,
+            threshold=threshold,
+            recall=self._recall,
+            device=self._device,
+            random_state=self.seed,
         )

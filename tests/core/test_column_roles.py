@@ -364,3 +364,15 @@ def test_a_stray_word_among_numbers_is_a_missing_number_and_said_where_data_are_
     assert np.isnan(np.array(loaded.dataset["age"][:], float))[[3, 5, 7]].all()
     line = "no numbers: '?' in 'age' (2 rows), 'unknown' in 'age' (1 row) (taken as missing)"
     assert loaded.role_lines[-1] == line
+
+
+def test_a_first_column_without_a_name_holds_the_numbers_of_rows(tmp_path):
+    numbers = [f"{row}" for row in (*range(20, 80), 7, 3)]  # of a part of the rows, out of order
+    lines = [f"{row},{at / 10},{at % 7}" for at, row in enumerate(numbers)]
+    (tmp_path / "rows.csv").write_text("\n".join([",size,grade", *lines]))
+    loaded = load_dataset(tmp_path / "rows.csv", label="none", test_fraction=0)
+    assert loaded.schema.inputs == ("size", "grade")
+    # Without any header the first column is as good as the others.
+    (tmp_path / "plain.csv").write_text("\n".join(lines))
+    plain = load_dataset(tmp_path / "plain.csv", header=False, label="none", test_fraction=0)
+    assert plain.schema.inputs == ("column_1", "column_2", "column_3")

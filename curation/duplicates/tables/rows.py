@@ -3,7 +3,8 @@
 Vectors of a table hold its numbers alone. Two people of one age and income who differ in occupation
 are not one person twice, so what stands in the other columns (words, dates, flags) has to be equal.
 A column in which every row has a value of its own is a key and says nothing about copies, unless
-its entries are words: of two people of one age each has a name.
+its entries are words or dates: of two people of one age each has a name, and of two days with the
+same weather each was a day.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pyarrow.compute as pc
 
 from thresher.core.arrow_kinds import is_number, is_string
 from thresher.core.columns import read_column
+from thresher.core.loading.column_kinds import DATE_TEXT
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.numerics.ragged import positions
 from thresher.core.rows import hexadecimal, row_hashes
@@ -53,7 +55,7 @@ def other_columns(
     """
     if not all(is_number(read_column(dataset, name).type) for name in inputs):
         return None
-    names = _telling(dataset, {*inputs, *ignored, label})
+    names = telling_columns(dataset, {*inputs, *ignored, label})
     return row_hashes(dataset, names) if names else None
 
 
@@ -69,7 +71,7 @@ def describing_columns(
         Its columns of numbers.
     label : str or None
     """
-    names = _telling(dataset, {*inputs, label})
+    names = telling_columns(dataset, {*inputs, label})
     return [name for name in names if describes(read_column(dataset, name).type)]
 
 
@@ -78,8 +80,8 @@ def describes(kind: pa.DataType) -> bool:
     return is_string(kind) or pa.types.is_temporal(kind)
 
 
-def _telling(dataset: datasets.Dataset, known: set[str | None]) -> list[str]:
-    """Return the columns not `known` that are neither ours nor keys."""
+def telling_columns(dataset: datasets.Dataset, known: set[str | None]) -> list[str]:
+    """Return the columns not `known` that tell rows apart: neither ours nor keys."""
     names = [name for name in dataset.column_names if name not in {*known, ROW_ID, SPLIT}]
     return [name for name in names if not _is_key(dataset, name)]
 
@@ -131,10 +133,11 @@ def _is_key(dataset: datasets.Dataset, name: str) -> bool:
         return False
     if pc.count_distinct(column, mode="all").as_py() < len(column):
         return False
-    return not is_string(column.type) or not _holds_words(column)
+    return not is_string(column.type) or not _says_something(column)
 
 
-def _holds_words(column: pa.ChunkedArray) -> bool:
-    """Tell whether most entries are several words."""
-    several = pc.match_substring_regex(column.slice(0, LOOKED_AT), r"\S\s+\S").fill_null(False)
+def _says_something(column: pa.ChunkedArray) -> bool:
+    """Tell whether most entries are several words, or a date."""
+    telling = rf"\S\s+\S|{DATE_TEXT}"
+    several = pc.match_substring_regex(column.slice(0, LOOKED_AT), telling).fill_null(False)
     return bool(pc.mean(several).as_py() > 0.5)

@@ -38,8 +38,9 @@ FEW_WORDS, PROSE = 3.0, 6.0
 # Scripts without spaces: about so many characters make a word.
 UNSPACED, PER_WORD = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Khmer}\p{Lao}\p{Myanmar}]", 2.0
 MOST_VALUES, ROWS_PER_VALUE = 1000, 5
+_UNNAMED = re.compile(r"column_\d+")
 _WHOLE = r"^[+-]?\d+(\.0*)?$"
-_DATE = r"^\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([T ,].*)?$"
+DATE_TEXT = r"^\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([T ,].*)?$"
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://\S+$", re.IGNORECASE)
 _AMOUNT = r"^\s*[-+]?[$€£¥₹%]?\s*[-+]?\d[\d.,' ]*\s*([$€£¥₹%]|[A-Za-z]{1,3})?\s*$"
 
@@ -82,11 +83,25 @@ def column_kinds(
     `folders` are those that relative paths of images may start from.
     """
     known, places = set(leave), list(folders)
+    row_names = _row_names(table)
     return {
-        name: _kind(name, table.column(name), places)
+        name: Kind(name, KEY) if name == row_names else _kind(name, table.column(name), places)
         for name in table.column_names
         if name not in known
     }
+
+
+def _row_names(table: pa.Table) -> str | None:
+    """Return the first column where it alone has no name and each entry is a number of its own.
+
+    Programs write the numbers of rows that way, also of the part of the rows that is left.
+    """
+    first, *others = table.column_names or ["", ""]
+    named = any(not _UNNAMED.fullmatch(name) for name in others)
+    if first != "column_1" or not named or not is_unique(table.column(first)):
+        return None
+    sample = _spread(table.column(first).cast(pa.large_string()), LOOKED_AT)
+    return first if _share(sample, _WHOLE) == 1 else None
 
 
 def _kind(name: str, column: pa.ChunkedArray, folders: list[Path | None]) -> Kind:
@@ -144,7 +159,7 @@ def _kind_of_text(
     paths = _image_paths(sample)
     if paths is not None:
         return paths
-    for pattern, of in ((_DATE, DATE), (_AMOUNT, OTHER), (r"^\s*[\[{].*[\]}]\s*$", OTHER)):
+    for pattern, of in ((DATE_TEXT, DATE), (_AMOUNT, OTHER), (r"^\s*[\[{].*[\]}]\s*$", OTHER)):
         if _share(sample, pattern) >= MOSTLY:
             return of
     few = 2 <= distinct <= few_values(rows) or (distinct == 1 and rows > 1)
