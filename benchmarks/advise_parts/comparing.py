@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata, spearmanr
 
+from .levels import held_apart
 from .sets import TASKS
 
 Found = dict[str, dict[str, Any]]
@@ -135,6 +136,8 @@ def _row(lever: dict[str, Any], truth: Truth) -> dict[str, Any]:
         "worth_holds": _holds(worth, truth.worth),
         "nothing_to_do": truth.times == 1 and not any(truth.points),
         "returns": lever["returns"],
+        "returns_low": worth["low"] / scale,
+        "returns_high": worth["high"] / scale,
         "measured_returns": truth.worth / scale,
         "by_halves": [(math.log2(truth.times) + float(np.mean(part))) / scale for part in halves],
     }
@@ -178,6 +181,7 @@ def _pair(rows: list[dict[str, Any]], noise: float) -> dict[str, Any]:
         "noise": round(noise, 2),
         "apart": told,
         "in_order": right,
+        **held_apart(rows),
         "first": best["lever"],
         "regret": round(max(real) - best["measured_returns"], 2),
     }
@@ -242,6 +246,10 @@ def summary(
         ),
         "levers_apart": sum(p["apart"] for p in kept),
         "of_them_in_order": sum(p["in_order"] for p in kept),
+        **{
+            f"pairs_{name}": sum(p[name] for p in kept)
+            for name in ("told_apart", "told_apart_in_order", "told_level", "told_level_in_order")
+        },
         "mean_regret": _mean(kept, "regret"),
         "intervals": len(mine),
         "points_hold": _mean(mine, "points_hold"),

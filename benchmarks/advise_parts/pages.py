@@ -18,6 +18,8 @@ HEADER = [
     "with ties",
     "half the seeds",
     "pairs apart, in order",
+    "held apart, in order",
+    "level, in order",
     "intervals that hold",
     "advised first",
     "regret",
@@ -71,8 +73,9 @@ def page(
         "and what they lose from a whole run. With ties: levers closer together than the seeds "
         "tell count as equal. Photographs, and pictures called “start”, are learned from the "
         "vectors of EfficientNet-Lite0, all others from their rows. Half the seeds: the order by "
-        "one half of the seeds against that by the other. Regret: doublings that the best lever "
-        "returned beyond the one advised first.",
+        "one half of the seeds against that by the other. Pairs apart: those more than half a "
+        "doubling apart in truth. Held apart, level: pairs as the advice tells them. Regret: "
+        "doublings that the best lever returned beyond the one advised first.",
         "tables": tables,
     }
 
@@ -91,6 +94,7 @@ def _line(
             for of in ("spearman", "spearman_with_ties", "spearman_of_half_the_seeds")
         ),
         f"{pair['in_order']} of {pair['apart']}",
+        *(f"{pair[f'told_{how}_in_order']} of {pair[f'told_{how}']}" for how in ("apart", "level")),
         f"{sum(row['worth_holds'] for row in mine)} of {len(mine)}",
         pair["first"],
         f"{pair['regret']:.2f}",

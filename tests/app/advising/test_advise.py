@@ -12,6 +12,7 @@ import datasets
 import numpy as np
 import PIL.Image
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from tests.app.conftest import call_thresher
 from thresher.app import advise
@@ -114,6 +115,19 @@ def test_nothing_that_the_least_probes_need_loads_torch(tmp_path):
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_probes_take_one_thread_and_give_the_others_back(tmp_path, monkeypatch):
+    def threads():
+        return [library["num_threads"] for library in threadpool_info()]
+
+    seen, plain = [], probes.measure_curve
+    monkeypatch.setattr(probes, "measure_curve", lambda rows: seen.append(threads()) or plain(rows))
+    with threadpool_limits(limits=2):
+        before = threads()
+        advise(blobs(300, 3, 4, 2.0), out=tmp_path / "a", bottleneck="labels", share=1)
+        assert threads()[: len(before)] == before
+    assert set(seen[0]) == {1}
 
 
 def bars():
@@ -227,6 +241,7 @@ def test_the_command_prints_a_table_and_the_advice(tmp_path, monkeypatch, capsys
     call_thresher("advise", "rows.csv", "--for", "labels", "--share", "0.5")
     shown = capsys.readouterr().out
     assert "label twice as many rows" in shown
+    assert "Place" in shown
     assert "Ranked for labels: asked for." in shown
     flat = shown.replace("\n", " ")
     told = re.search(r"The probes took ([\d.]+) CPU-seconds, and this command ([\d.]+)", flat)
@@ -234,6 +249,9 @@ def test_the_command_prints_a_table_and_the_advice(tmp_path, monkeypatch, capsys
     assert "a full run takes about" in shown
     call_thresher("advise", "rows.csv", "--for", "labels", "--share", "0.5", "--json")
     record = json.loads(capsys.readouterr().out)
+    assert all(
+        1 <= first <= last <= 4 for first, last in (one["place"] for one in record["levers"])
+    )
     assert record["bottleneck"] == {"name": "labels", "reason": "asked for"}
     assert record["text"] in shown.replace("\n", " ")
     assert (tmp_path / "advice" / "advice.json").is_file()

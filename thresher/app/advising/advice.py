@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from ...core.errors import check_choice, check_number
 from ...core.files import write_json
 from ...core.loaded import LoadedDataset
@@ -19,11 +21,12 @@ from ..settings import Settings, settings_of
 from ..stages import Done, RunFolder, open_run
 from ..steps.load import Source, load_rows
 from ..trainable import check_trainable
-from .choosing import choose_bottleneck, plain, said, sentences
+from .choosing import choose_bottleneck, plain, range_said, said, sentences
 from .files import EXPORT_S
 from .full_run import Purse, measure_slowness, probed_rows, run_cpu_seconds, with_start
 from .inputs import pixels_of
 from .levers import BOTTLENECKS, Bottleneck, Lever, ranked
+from .places import places
 from .probes import (
     EPOCHS_S,
     levers_of,
@@ -56,7 +59,8 @@ class Advice(Shown):
     bottleneck : Bottleneck
         Its ``name``, and the ``reason`` why this one.
     levers : tuple of Lever
-        Those that act on it, the best return first; ``verdict`` says whether one pays.
+        Those that act on it, the best return first; ``verdict`` says whether one pays. Levers that
+        share a place in `places` are level: their intervals do not tell them apart.
     others : tuple of Lever
         Those that act on other bottlenecks.
     run_cpu_s, spent_cpu_s : float
@@ -73,18 +77,27 @@ class Advice(Shown):
     spent_cpu_s: float
     folder: Path
 
+    @property
+    def places(self) -> list[tuple[int, int] | None]:
+        """First and last place that each of `levers` may have; None of those not probed."""
+        return places(self.levers)
+
     def table(self) -> tuple[list[str], list[tuple[str, ...]]]:
-        """Return header and cells: a line for each lever on the bottleneck."""
-        header = ["Lever", "Gain, 80 % interval", "Return", "Verdict", "How"]
+        """Return header and cells: a line for each lever on the bottleneck.
+
+        A place is a range where the intervals of levers do not tell them apart.
+        """
+        header = ["Place", "Lever", "Gain, 80 % interval", "Return", "Verdict", "How"]
         rows: list[tuple[str, ...]] = [
             (
+                "" if place is None else range_said(*place),
                 lever.name,
                 said(lever) if lever.probed else "",
                 f"{plain(lever.returns, 2):+.2f}" if lever.probed else "",
                 lever.verdict,
                 lever.command if lever.probed else lever.evidence,
             )
-            for lever in self.levers
+            for place, lever in zip(self.places, self.levers, strict=True)
         ]
         return header, rows
 
@@ -93,7 +106,10 @@ class Advice(Shown):
         return {
             "text": self.text,
             "bottleneck": {"name": self.bottleneck.name, "reason": self.bottleneck.reason},
-            "levers": [lever.to_json() for lever in self.levers],
+            "levers": [
+                {**lever.to_json(), "place": place}
+                for place, lever in zip(self.places, self.levers, strict=True)
+            ],
             "others": [lever.to_json() for lever in self.others],
             "run_cpu_s": self.run_cpu_s,
             "spent_cpu_s": self.spent_cpu_s,
@@ -147,7 +163,8 @@ def advise(
     if asked.device == "auto":
         # Probes compute on the processor, and asking for a GPU loads torch: a second of CPU time.
         asked = asked.model_copy(update={"device": "cpu"})
-    with open_run(Path(out), asked) as run:
+    # Hundreds of small products: further threads wait for one another, and take CPU time for that.
+    with threadpool_limits(limits=1), open_run(Path(out), asked) as run:
         loaded = load_rows(run, data)
         check_trainable(loaded.value)
         return _advise(run, loaded, bottleneck, share=share)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from .levers import LITTLE, NOT, PAYS, UNCLEAR, UNPROBED, Bottleneck, Lever
+from .places import level_with_first
 
 # What is comfortable on any machine: points that twice the labels would still win, CPU-seconds of
 # a run, bytes of a file that every page and device bears, milliseconds a row.
@@ -62,7 +63,9 @@ def sentences(bottleneck: Bottleneck, levers: Sequence[Lever]) -> str:
         )
     first, *others = paying
     then = f" Then {_listed([lever.name for lever in others])}." if others else ""
-    return f"For {bottleneck.name}, {first.name} first: {said(first)}.{then}{quiet}"
+    level = [lever.name for lever in level_with_first(levers)]
+    beside = f" Level with the first, by their intervals: {_listed(level, 'and')}." if level else ""
+    return f"For {bottleneck.name}, {first.name} first: {said(first)}.{then}{beside}{quiet}"
 
 
 def said(lever: Lever) -> str:
@@ -77,10 +80,15 @@ def said(lever: Lever) -> str:
     return f"{times:.3g} times {way} of it at {gain}"
 
 
+def range_said(first: int, last: int) -> str:
+    """Say a place: ``2``, or ``1 to 3`` where others are level."""
+    return str(first) if first == last else f"{first} to {last}"
+
+
 def plain(value: float, digits: int) -> float:
     """Return a number as it is written, with 0 instead of -0."""
     return round(value, digits) + 0.0
 
 
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+def _listed(names: Sequence[str], last: str = "or") -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"

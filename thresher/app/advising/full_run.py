@@ -33,7 +33,7 @@ class Usual:
 
 
 USUAL = {
-    "text": Usual(15.0, 0.0075, 600.0, 0.5, 0.0016),
+    "text": Usual(15.0, 0.0075, 600.0, 0.1, 0.0012),
     "features": Usual(10.5, 0.0006, 300.0, 0.2, 0.0008),
     "image": Usual(20.0, 1e-4, 1200.0, 1.0, 0.003),
     # Images that a run starts from shipped weights with, of any number of pixels.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dtrtri
 
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
@@ -104,7 +105,13 @@ def gram_head(vectors: np.ndarray, codes: np.ndarray, *, num_classes: int) -> Gr
 
 
 def _left_out(gram: np.ndarray, target: np.ndarray, penalty: float) -> np.ndarray:
-    inverse = np.linalg.inv(gram + penalty * np.eye(len(gram)))
+    system = gram.copy()
+    system[np.diag_indices(len(gram))] += penalty
+    factor = cho_factor(system, lower=True, overwrite_a=True)
     mean = target.mean(axis=0)
-    solved = inverse @ (target - mean)
-    return np.asarray(target - solved / np.diag(inverse)[:, None])
+    solved = cho_solve(factor, target - mean)
+    # Of the inverse only the diagonal is needed: the squares of the inverse factor, a third of the
+    # work of all of it.
+    inverse_factor, _ = dtrtri(np.tril(factor[0]), lower=1)
+    diagonal = (inverse_factor**2).sum(axis=0)
+    return np.asarray(target - solved / diagonal[:, None])

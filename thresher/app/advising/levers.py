@@ -104,9 +104,15 @@ class Lever:
         return Estimate(center, center - below, center + above)
 
     @property
-    def returns(self) -> float:
+    def returned(self) -> Estimate:
         """Worth for each full run that is spent: the one that follows the lever, and its own."""
-        return self.worth.value / (1 + self.cost)
+        worth, runs = self.worth, 1 + self.cost
+        return Estimate(worth.value / runs, worth.low / runs, worth.high / runs)
+
+    @property
+    def returns(self) -> float:
+        """What `returned` is about."""
+        return self.returned.value
 
     @property
     def verdict(self) -> str:

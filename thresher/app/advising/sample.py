@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,12 +19,14 @@ from ...core.columns import (
     take_rows,
 )
 from ...core.encoders import embed, get_encoder
+from ...core.encoders.projection import fix_signs
 from ...core.errors import InputError
 from ...core.files import atomic_path
 from ...core.fingerprint import row_keys
 from ...core.loaded import LoadedDataset
 from ...core.schema import Schema
 from .gram import GramHead, gram_head
+from .words import tfidf
 
 if TYPE_CHECKING:
     import datasets
@@ -218,17 +219,8 @@ def _scaled(inputs: np.ndarray) -> np.ndarray:
 
 
 def _by_words(texts: list[str]) -> np.ndarray:
-    """Return TF-IDF of words and pairs of words in the directions that the texts span.
-
-    Where no text has a word, of characters and pairs of them instead.
-    """
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    how: dict[str, Any] = {"analyzer": "char"}
-    if any(re.search(r"\w", text) for text in texts):
-        how = {"token_pattern": r"(?u)\b\w+\b"}
-    how |= {"ngram_range": (1, 2), "max_features": TERMS, "sublinear_tf": True}
-    weights = TfidfVectorizer(**how).fit_transform(texts)
+    """Return TF-IDF of words and pairs of words in the directions that the texts span."""
+    weights = tfidf(texts, most=TERMS)
     return _spanned((weights @ weights.T).toarray())
 
 
@@ -246,7 +238,12 @@ def _by_distance(rows: np.ndarray) -> np.ndarray:
 
 
 def _spanned(products: np.ndarray) -> np.ndarray:
-    """Return rows with these inner products, in the directions that they span."""
+    """Return rows with these inner products, in the directions that they span.
+
+    Each direction has the sign of `fix_signs`, so that a network that starts from drawn weights
+    sees the same rows on every processor.
+    """
     values, directions = np.linalg.eigh(products)
     kept = values > 1e-6
-    return np.asarray(directions[:, kept] * np.sqrt(values[kept]), dtype=np.float32)
+    signed = fix_signs(directions[:, kept])
+    return np.asarray(signed * np.sqrt(values[kept]), dtype=np.float32)
