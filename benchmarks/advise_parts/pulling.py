@@ -141,7 +141,7 @@ class Pulled:
     def asked(self, seed: int) -> np.ndarray:
         """Choose half of the rows in four rounds that double the labels."""
         from active_learning import query
-        from thresher.app.advising.gram import gram_head
+        from thresher.core.numerics.gram import gram_head
         from thresher.core.numerics.softmax import softmax
 
         codes, n = self.codes["given"], len(self.codes["given"]) // 2

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 
 from training import TrainingRun
@@ -13,6 +13,7 @@ from training.models.lite0 import NAME as LITE0
 from ..core.loaded import LoadedDataset
 from .settings import ModelSettings
 from .stages import Done, RunFolder
+from .steps.bought import judge_bought
 from .steps.choose import choose_labels, keep_budget
 from .steps.compress import export_models, quantize_student
 from .steps.embed import embed_rows
@@ -84,21 +85,16 @@ def choose_rows(
         return material
     embeddings = embed_rows(run, loaded)
     if settings.budget.rows is not None:
-        kept = keep_budget(run, clean, embeddings)
-        material = material_of(run, clean, kept=kept)
+        material = replace(material, kept=keep_budget(run, clean, embeddings))
     if settings.label.budget is not None:
         labeled = choose_labels(run, embeddings, material)
-        material = material_of(run, clean, kept=material.kept, labeled=labeled)
+        material = replace(material, labeled=labeled)
+        if settings.curate and settings.decide.labels != "none":
+            material = replace(material, judged=judge_bought(run, embeddings, material))
     return material
 
 
-def material_of(
-    run: RunFolder,
-    rows: Done[LoadedDataset],
-    *,
-    kept: Done[np.ndarray] | None = None,
-    labeled: Done[np.ndarray] | None = None,
-) -> Material:
+def material_of(run: RunFolder, rows: Done[LoadedDataset]) -> Material:
     """Gather what the training stages work with."""
     settings = run.settings
     return Material(
@@ -107,8 +103,6 @@ def material_of(
         run.device.value,
         settings.threads,
         settings.precision,
-        kept=kept,
-        labeled=labeled,
     )
 
 

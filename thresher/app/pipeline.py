@@ -151,7 +151,9 @@ def plan(settings: Settings, *, until: str = "report", modality: str | None = No
     if not settings.curate and (settings.budget.rows or settings.label.budget):
         stages.append("embed")
     stages += [] if settings.budget.rows is None else ["core set"]
-    stages += [] if settings.label.budget is None else ["label"]
+    if settings.label.budget is not None:
+        judged = settings.curate and settings.decide.labels != "none"
+        stages += ["label", *(["bought labels"] if judged else [])]
     stages += ["start"] if may_start(settings, modality) else []
     stages += ["augment", "teacher", "student", "quantize"]
     if settings.baseline:

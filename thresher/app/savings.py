@@ -37,6 +37,9 @@ def lines(stages: Stages) -> tuple[Line, ...]:
     if "label" in stages:
         labels = stages["label"].summary["labels"]
         table.append(Line("labels", labels=labels, note=stages["label"].summary["note"]))
+    if _bought(stages).get("changed"):
+        found = stages["bought labels"].summary
+        table.append(Line("labels kept", labels=found["kept"], note=found["note"]))
     if "reference" in stages:
         table.append(_reference(stages["reference"]))
     if "start" in stages:
@@ -219,7 +222,13 @@ def _rights(one: set[str], other: set[str], *, rows: int) -> tuple[np.ndarray, n
 
 
 def _labels_left_out(stages: Stages) -> float:
-    """Return the share of the training rows whose label curation dropped or changed."""
+    """Return the share of the training rows whose label curation dropped or changed.
+
+    Of the bought labels, where only those were looked at.
+    """
+    bought = _bought(stages)
+    if bought:
+        return float(bought["changed"] / bought["labels"])
     if "decide" not in stages:
         return 0.0
     given = stages.get("plant", stages["load"]).summary["splits"]["train"]
@@ -227,6 +236,11 @@ def _labels_left_out(stages: Stages) -> float:
     counts = stages["decide"].summary["counts"]
     rows = sum(c["rows"] for c in counts if c["reason"] == "label" and c["action"] in changed)
     return float(rows / given)
+
+
+def _bought(stages: Stages) -> Mapping[str, Any]:
+    """Return what became of the labels that were bought; nothing where none were looked at."""
+    return stages["bought labels"].summary if "bought labels" in stages else {}
 
 
 def _half(share: float, rows: int) -> float:
@@ -266,6 +280,9 @@ def metrics(stages: Stages) -> dict[str, Any]:
         checks = stages["find"].summary["checks"]
         found["found"] = {check: item["count"] for check, item in checks.items()}
         found["decided"] = stages["decide"].summary["counts"]
+    if _bought(stages):
+        names = ("labels", "flagged", "dropped", "relabeled")
+        found["bought"] = {name: _bought(stages)[name] for name in names}
     if "plant" in stages and "find" in stages:
         found["planted"] = found_shares(read_faults(stages["plant"]), stages["find"].value)
     if "verify" in stages:

@@ -12,15 +12,15 @@ from curation.labels import LabelIssues
 
 from ...core.counted import counted, percent
 from ...core.interval import Z
+from ...core.numerics.gram import GramHead
 from ...core.numerics.softmax import softmax
 from .epochs import NETWORKS, rightly_told
-from .gram import GramHead
 from .levers import Estimate, Lever
 from .sample import Sample
 from .transfer import combined, widened
 
 # Of the trial of a run, `thresher.app.steps.label_trial`, whose import loads PyTorch.
-FEWEST_ROWS, FEWEST_FLAGS, MOST_ROWS = 200, 10, 6000
+FEWEST_ROWS, FEWEST_FLAGS, MOST_ROWS = 60, 10, 6000
 NOTHING = Estimate(0.0, 0.0, 0.0)
 # Points: the standard deviation of what leaving out flagged rows gains on sets of all kinds, and
 # the least error of such a gain.

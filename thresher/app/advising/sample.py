@@ -24,8 +24,8 @@ from ...core.errors import InputError
 from ...core.files import atomic_path
 from ...core.fingerprint import row_keys
 from ...core.loaded import LoadedDataset
+from ...core.numerics.gram import GramHead, gram_head
 from ...core.schema import Schema
-from .gram import GramHead, gram_head
 from .words import tfidf
 
 if TYPE_CHECKING:

@@ -26,12 +26,12 @@ from ...core.encoders.meaning_image import RUNTIME, SIDE, ImageMeaningEncoder
 from ...core.encoders.shipped import LITE0, lacking
 from ...core.files import atomic_path, read_json, write_json
 from ...core.loaded import LoadedDataset
+from ...core.numerics.gram import gram_head
 from ...core.schema import Schema
 from ..settings import DataSettings, Settings
 from ..steps.starts import NAME, TITLE, may_start
 from .epochs import COMMAND as EPOCHS_BY
 from .epochs import NAME as EPOCHS
-from .gram import gram_head
 from .inputs import side_of
 from .levers import Estimate, Lever, unprobed
 from .sample import by_meaning, drawn_rows, labeled_rows

@@ -11,7 +11,7 @@ from ...core.counted import counted
 from ...core.encoders import get_encoder
 from ...core.images import read_images
 from ...core.loaded import LoadedDataset
-from .gram import gram_head
+from ...core.numerics.gram import gram_head
 from .levers import Estimate, Lever
 from .sample import drawn_rows, splits_of
 from .transfer import widened

@@ -12,8 +12,10 @@ from curation.decisions.decide import with_final_twins
 
 from ...core.counted import counted
 from ...core.issues import Issues
+from ...core.loaded import LoadedDataset
 from ...core.manifest import Manifest
 from ..costs import total_costs
+from ..places import Places
 from ..result import Line, RunResult
 from ..steps.load import read_loaded, read_places
 from ..tables import cost_lines, savings_table
@@ -123,7 +125,7 @@ def sections(folder: Path, summaries: dict[str, Any]) -> list[dict[str, Any]]:
     checks, places = summaries.get("find", {}).get("checks", {}), read_places(folder)
     tried = summaries.get("label trial", {}).get("chosen", "")
     after = {"label": f" After a trial: {tried}." if tried else ""}
-    return [
+    found = [
         {
             "check": check,
             "title": title,
@@ -135,6 +137,25 @@ def sections(folder: Path, summaries: dict[str, Any]) -> list[dict[str, Any]]:
         for check, (title, meaning) in CHECKS.items()
         if check in checks
     ]
+    bought = summaries.get("bought labels")
+    return found if bought is None else [*found, of_bought(folder, loaded, places, bought)]
+
+
+def of_bought(
+    folder: Path, loaded: LoadedDataset, places: Places, bought: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the section of the labels that were bought, which alone decide about labels."""
+    here = folder / "bought"
+    issues, manifest = Issues.load(here / "issues.parquet"), Manifest.load(here / "decisions")
+    return {
+        "check": "label",
+        "title": "Wrong labels among those that were bought",
+        "meaning": "Only these labels were looked at to decide. A row whose label was dropped is "
+        "learned from without it; the label was paid for all the same.",
+        "method": f"{bought['method']}. Decided: {bought['chosen']}.",
+        "count": bought["flagged"],
+        "findings": findings(loaded, issues, manifest, check="label", places=places),
+    }
 
 
 def _loaded_from(summaries: dict[str, Any]) -> str:

@@ -130,7 +130,8 @@ class LabelSettings(Group):
 
     budget: int | None = setting(
         "Train on this many chosen labels, as if those of the other training rows were not known: "
-        "by itself no label drops or keeps a row then, and encoders and core sets learn from none. "
+        "none of the others decides anything, and encoders and core sets learn from none at all. "
+        "Those that are chosen are looked through for wrong ones, as `decide.labels` says. "
         "The labels of validation rows come on top; the report's learning curves alone know all.",
         ge=2,
     )

@@ -26,9 +26,7 @@ from ..settings import DecideSettings
 from ..stages import Done, Notes, RunFolder
 
 LABEL_DECISION = "label decision"
-UNBOUGHT = (
-    "labels that `label.budget` has yet to buy must not drop rows; `decide.labels=drop` does it"
-)
+UNBOUGHT = "labels that `label.budget` has yet to buy drop no rows; it judges those that it buys"
 
 
 def decide_rows(
@@ -39,13 +37,13 @@ def decide_rows(
 ) -> Done[Manifest]:
     """Write one decision for each row into ``manifest/``; a trial of labels wins over the check.
 
-    Where ``label.budget`` says that labels are still to be bought, none of them decides anything
-    unless that is asked for, also not which copies are kept; the manifest names them all the same.
+    Where ``label.budget`` says that labels are still to be bought, none of them decides anything,
+    also not which copies are kept; the manifest names them all the same.
     """
     settings = run.settings.decide
-    unbought = run.settings.label.budget is not None and settings.labels not in ("drop", "relabel")
-    unasked = unbought and settings.labels == "auto"
-    policy = settings.model_copy(update={"labels": "review"}) if unasked else settings
+    unbought = run.settings.label.budget is not None
+    later = unbought and settings.labels in ("auto", "drop", "relabel")
+    policy = settings.model_copy(update={"labels": "review"}) if later else settings
 
     def work(folder: Path, notes: Notes) -> None:
         rows, schema = loaded.value.dataset, loaded.value.schema
@@ -75,7 +73,7 @@ def decide_rows(
             "per_class": [vars(change) for change in class_changes(loaded.value, manifest)],
         }
         notes.cost.rows_out = len(manifest) - manifest.counts()["drop"]
-        if unasked:
+        if later:
             notes.choices[LABEL_DECISION] = Choice("review", UNBOUGHT)
 
     return run.stage(

@@ -5,7 +5,8 @@ leaving them out may gain points: a network learns wrong labels by heart. So it 
 three parts in turn, labels are flagged among the other rows alone, a small network learns the
 vectors of these rows with and without the flagged ones, and both judge the part, under all of its
 labels as they are. Wrong labels there cost both networks the same, so that what one is ahead is
-smaller than it will be on rightly labeled rows, but of the same sign.
+smaller than it will be on rightly labeled rows, but of the same sign. Of few rows linear heads
+learn instead (`head_trial`).
 """
 
 from __future__ import annotations
@@ -32,11 +33,15 @@ from ...core.numerics.folds import spread_over_folds
 from ...core.schema import TASKS
 from ..stages import Done, Notes, RunFolder
 from .decide import LABEL_DECISION
+from .head_trial import gains_of_heads
 
 TRIAL = "trial.json"
 PARTS, MOST_ROWS, EPOCHS = 3, 6000, 15
 # Fewer rows or flags cannot show a gain that is beyond chance.
-FEWEST_ROWS, FEWEST_FLAGS = 200, 10
+FEWEST_ROWS, FEWEST_FLAGS = 60, 10
+# Of fewer a network learns too little in these epochs to judge by.
+ROWS_OF_NETWORK = 200
+NETWORK, HEAD = "a small network", "a linear head that learns its rows by heart"
 
 
 def try_labels(
@@ -78,20 +83,60 @@ def _tried(
     notes: Notes,
 ) -> Choice:
     rows = _labeled_rows(loaded, issues)
-    if len(rows) < FEWEST_ROWS or len(issues.of("label").table) < FEWEST_FLAGS:
-        return Choice("review", f"{before.reason}; too few rows or flags for a trial")
     places, codes = _places(loaded, embeddings, rows)
-    gains = gains_without_flags(
+    chosen, gains = try_without(
         embeddings.vectors[places],
         codes,
         keys=row_keys(rows),
+        flags=len(issues.of("label").table),
+        before=before.reason,
         method=run.settings.find.label_method,
         device=run.device.value,
         seed=run.settings.seed,
     )
-    chosen = judge_gains(gains, before=before.reason)
-    notes.summary = {"rows": len(gains), "gain": float(gains.mean()), "chosen": str(chosen)}
+    if gains is not None:
+        notes.summary = {"rows": len(gains), "gain": float(gains.mean()), "chosen": str(chosen)}
     return chosen
+
+
+def try_without(
+    vectors: np.ndarray,
+    codes: np.ndarray,
+    *,
+    keys: np.ndarray,
+    flags: int,
+    before: str,
+    method: str,
+    device: str,
+    seed: int,
+) -> tuple[Choice, np.ndarray | None]:
+    """Choose ``"drop"`` where a trial shows a gain without flagged labels, else ``"review"``.
+
+    Parameters
+    ----------
+    vectors, codes, keys, method, device, seed
+        As in `gains_without_flags`.
+    flags : int
+        Flagged rows in all.
+    before : str
+        Why the check alone would not drop them.
+
+    Returns
+    -------
+    Choice, ndarray or None
+        The gains of each row, None where there are too few rows or flags for a trial.
+    """
+    if len(codes) < FEWEST_ROWS or flags < FEWEST_FLAGS:
+        return Choice("review", f"{before}; too few rows or flags for a trial"), None
+    gains, learner = (
+        (gains_of_heads(vectors, codes, keys=keys, method=method, seed=seed), HEAD)
+        if len(codes) < ROWS_OF_NETWORK
+        else (
+            gains_without_flags(vectors, codes, keys=keys, method=method, device=device, seed=seed),
+            NETWORK,
+        )
+    )
+    return judge_gains(gains, before=before, learner=learner), gains
 
 
 def gains_without_flags(
@@ -141,11 +186,12 @@ def gains_without_flags(
     return gains
 
 
-def judge_gains(gains: np.ndarray, *, before: str) -> Choice:
+def judge_gains(gains: np.ndarray, *, before: str, learner: str = NETWORK) -> Choice:
     """Choose ``"drop"`` where the mean gain is surely above 0, else ``"review"`` as before."""
+    tried = f"in a trial without them {learner}"
     if not gains.any():
         same = f"was right on the same ones of {counted(len(gains), 'held-out row')}"
-        return Choice("review", f"{before}; in a trial without them a small network {same}")
+        return Choice("review", f"{before}; {tried} {same}")
     mean, error = float(gains.mean()), float(gains.std()) / np.sqrt(len(gains))
     low, high = (100 * (mean + sign * Z * error) for sign in (-1, 1))
     said = (
@@ -153,8 +199,8 @@ def judge_gains(gains: np.ndarray, *, before: str) -> Choice:
         f"{counted(len(gains), 'held-out row')}"
     )
     if low > 0:
-        return Choice("drop", f"in a trial without them a small network gained {said}")
-    return Choice("review", f"{before}; in a trial without them a small network gained {said}")
+        return Choice("drop", f"{tried} gained {said}")
+    return Choice("review", f"{before}; {tried} gained {said}")
 
 
 def is_right(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from training import Samples
 
 from ...core.loaded import LoadedDataset
-from ...core.text_arrays import in_texts
+from ...core.manifest import Manifest
+from ...core.manifest_rows import positions
+from ...core.text_arrays import in_texts, text_array
 from ..settings import DataSettings
 from ..stages import Done
 from .samples import Parts, read_parts
@@ -37,6 +40,8 @@ class Material:
         Only these training rows are used (a core set).
     labeled : Done of row ids, optional
         Only these training rows have a label; the others are a pool for distillation.
+    judged : Done of Manifest, optional
+        What becomes of these labels: rows that are dropped count among those without one.
     whole : bool
         Whether all rows are decoded at once; else each part when it is asked for.
     """
@@ -48,17 +53,20 @@ class Material:
     precision: str
     kept: Done[np.ndarray] | None = None
     labeled: Done[np.ndarray] | None = None
+    judged: Done[Manifest] | None = None
     whole: bool = True
     needs: Sequence[Done[Any]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.needs = [self.rows, *(done for done in (self.kept, self.labeled) if done is not None)]
+        given = (self.kept, self.labeled, self.judged)
+        self.needs = [self.rows, *(done for done in given if done is not None)]
 
     @cached_property
     def parts(self) -> Parts:
         """All rows as samples, and the positions of the parts."""
         rows, whole = self.rows.value, self.whole
-        return read_parts(rows, settings=self.settings, device=self.device, whole=whole)
+        parts = read_parts(rows, settings=self.settings, device=self.device, whole=whole)
+        return parts if self.judged is None else _relabeled(parts, self.judged.value)
 
     @property
     def key(self) -> dict[str, Any]:
@@ -76,9 +84,24 @@ class Material:
         return self._only(self.parts.train, self.kept)
 
     @cached_property
+    def paid_at(self) -> np.ndarray:
+        """Positions of those whose labels are known, int64, whatever becomes of them."""
+        return self._only(self.pool_at, self.labeled)
+
+    @cached_property
     def train_at(self) -> np.ndarray:
         """Positions of those that may be used with their labels, int64."""
-        return self._only(self.pool_at, self.labeled)
+        if self.judged is None:
+            return self.paid_at
+        table = self.judged.value.table
+        dropped = table.filter(pc.equal(table["action"], "drop"))["row_id"].to_pylist()
+        gone = in_texts(self.parts.row_ids[self.paid_at], text_array(dropped))
+        return np.asarray(self.paid_at[~gone])
+
+    @property
+    def labels(self) -> int:
+        """Labels that had to be known: those of training and validation rows."""
+        return len(self.paid_at) + len(self.parts.validation)
 
     @cached_property
     def pool(self) -> Samples:
@@ -105,3 +128,12 @@ class Material:
             return positions
         allowed: np.ndarray = in_texts(self.parts.row_ids[positions], chosen.value)
         return np.asarray(positions[allowed])
+
+
+def _relabeled(parts: Parts, judged: Manifest) -> Parts:
+    """Return the parts with the labels that rows have been given instead of their own."""
+    table = judged.table.filter(pc.equal(judged.table["action"], "relabel"))
+    codes = parts.codes.copy()
+    new = [parts.classes.index(name) for name in table["new_label"].to_pylist()]
+    codes[positions(text_array(table["row_id"].to_pylist()), parts.row_ids)] = new
+    return replace(parts, codes=codes)

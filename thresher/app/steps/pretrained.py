@@ -55,7 +55,7 @@ def train_pretrained(run: RunFolder, material: Material) -> Done[TrainingRun]:
         weights = sum(p.numel() * p.element_size() for p in model.parameters())
         record_training(notes, trained, rows=len(material.train))
         notes.choices.update({**material.parts.choices, **choices, **trained.choices})
-        notes.cost.labels = len(material.train) + len(material.validation)
+        notes.cost.labels = material.labels
         notes.cost.extra["flops"] += judged
         notes.summary |= {
             "model": model.spec.name,

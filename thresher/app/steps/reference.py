@@ -72,7 +72,7 @@ def compare_with_reference(
         # As they were found when the file was verified.
         int8 = ~np.isin(test_ids, verified.value["int8"]["wrong"])
         notes.cost.rows_in = len(ids)
-        notes.cost.labels = len(ids) + len(held_ids)
+        notes.cost.labels = material.labels - (len(material.train_at) - len(ids))
         notes.summary = {
             "model": reference.name,
             "accuracy": float(right.mean()),

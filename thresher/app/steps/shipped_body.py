@@ -190,7 +190,7 @@ def finish_on_body(notes: Notes, trained: TrainingRun, rows: Material, *, own: b
     assert isinstance(trained.model, CompactModel)
     record_training(notes, trained, rows=used)
     notes.choices.update({**rows.parts.choices, **trained.choices})
-    notes.cost.labels = used + len(rows.parts.validation)
+    notes.cost.labels = rows.labels
     notes.summary |= {
         "model": trained.model.spec.name,
         "width": trained.model.spec.width,

@@ -110,7 +110,7 @@ def finish(
     measured = evaluate(trained.model, material.test)
     record_training(notes, trained, rows=rows)
     notes.choices.update({**material.parts.choices, **plan.choices, **trained.choices})
-    notes.cost.labels = len(material.train) + len(material.validation)
+    notes.cost.labels = material.labels
     notes.summary |= {
         "model": plan.model,
         "width": plan.width,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.kernel_ridge import KernelRidge
 
-from thresher.app.advising.gram import PENALTIES, GramHead, gram_head
+from thresher.core.numerics.gram import PENALTIES, GramHead, gram_head
 
 
 @pytest.fixture(scope="module")

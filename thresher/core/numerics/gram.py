@@ -1,4 +1,4 @@
-"""A linear head on the probed rows, fitted from their inner products alone.
+"""A linear head on few rows, fitted from their inner products alone.
 
 Ridge regression onto one-hot labels in its dual form: with the Gram matrix of the sample at hand,
 a fit on any part of it is one solve of that part's size, so that hundreds of fits cost little
@@ -91,9 +91,7 @@ def gram_head(vectors: np.ndarray, codes: np.ndarray, *, num_classes: int) -> Gr
     codes : ndarray of int64, shape (n,)
     num_classes : int
     """
-    rows = np.asarray(vectors, dtype=np.float64)
-    gram = rows @ rows.T
-    gram /= max(float(np.mean(np.diag(gram))), 1e-12)
+    gram = scaled_gram(vectors)
     target = np.eye(num_classes)[codes]
     right = [
         float((_left_out(gram, target, penalty).argmax(axis=1) == codes).mean())
@@ -102,6 +100,13 @@ def gram_head(vectors: np.ndarray, codes: np.ndarray, *, num_classes: int) -> Gr
     # Of equals the larger one, which fewer rows can bear as well.
     best = max(range(len(PENALTIES)), key=lambda at: (right[at], PENALTIES[at]))
     return GramHead(gram, codes, num_classes, PENALTIES[best])
+
+
+def scaled_gram(vectors: np.ndarray) -> np.ndarray:
+    """Return the rows' inner products, float64 (n, n), against a mean square of 1."""
+    rows = np.asarray(vectors, dtype=np.float64)
+    gram = rows @ rows.T
+    return np.asarray(gram / max(float(np.mean(np.diag(gram))), 1e-12))
 
 
 def _left_out(gram: np.ndarray, target: np.ndarray, penalty: float) -> np.ndarray:
