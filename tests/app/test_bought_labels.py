@@ -1,4 +1,4 @@
-"""Labels that a budget buys are looked through for wrong ones; those of other rows count nowhere."""
+"""Bought labels are looked through for wrong ones; those of other rows count nowhere."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import pytest
 
 from curation import find_label_issues
 from thresher.app import run
+from thresher.app.modeling import choose_rows
 from thresher.app.pipeline import plan
 from thresher.app.result import RunResult
 from thresher.app.settings import resolve, settings_of
-from thresher.app.stages import open_run
+from thresher.app.stages import Done, open_run
 from thresher.app.steps import bought
 from thresher.app.steps.head_trial import gains_of_heads
 from thresher.app.steps.label_trial import ROWS_OF_NETWORK, judge_gains
 from thresher.app.steps.load import load_rows
-from thresher.app.steps.material import Material
 from thresher.core.fingerprint import row_keys
 from thresher.core.manifest import Manifest
 
@@ -44,7 +44,7 @@ def clouds(rows: int, *, wrong: float) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def rows_of(codes: np.ndarray) -> datasets.Dataset:
-    """Return rows with ids, a third of a thousand to train on, under these training labels."""
+    """Return rows with ids under these training labels; the others have the right ones."""
     vectors, _, right = clouds(TRAIN + VALIDATION + TEST, wrong=0.0)
     labels = np.concatenate([codes, right[TRAIN:]])
     columns: dict[str, Any] = {f"x{at}": vectors[:, at] for at in range(WIDTH)}
@@ -82,11 +82,26 @@ def chosen(out: Path) -> np.ndarray:
     return np.array([int(name[1:]) for name in ids])
 
 
-def test_wrong_labels_among_the_bought_are_dropped_and_stay_paid_for(tmp_path: Path) -> None:
+def judged(
+    codes: np.ndarray, out: Path, *, labels: str = "auto", budget: int = BUDGET
+) -> Done[Manifest]:
+    """Go as far as the stage at hand, and train nothing."""
+    settings = {"seed": 1, "threads": 1, "label": {"budget": budget}, "decide": {"labels": labels}}
+    with open_run(out, settings_of(settings)) as folder:
+        material = choose_rows(folder, *[load_rows(folder, rows_of(codes))] * 2)
+        assert material.judged is not None
+        return material.judged
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """A whole run on labels of which a quarter is wrong."""
+    return trained(given(0.25)[0], tmp_path_factory.mktemp("whole") / "r")
+
+
+def test_wrong_labels_among_the_bought_are_dropped_and_stay_paid_for(whole: RunResult) -> None:
     codes, right = given(0.25)
-    done = trained(codes, tmp_path / "r")
-    manifest = decisions(tmp_path / "r")
-    at = chosen(tmp_path / "r")
+    done, manifest, at = whole, decisions(whole.folder), chosen(whole.folder)
     assert [int(name[1:]) for name in manifest.row_ids.tolist()] == sorted(at.tolist())
     dropped = np.array([int(n[1:]) for n in manifest.row_ids[manifest.actions == "drop"].tolist()])
     wrong = codes != right
@@ -115,40 +130,33 @@ def test_wrong_labels_among_the_bought_are_dropped_and_stay_paid_for(tmp_path: P
 
 
 def test_right_labels_stay(tmp_path: Path) -> None:
-    done = trained(given(0.0)[0], tmp_path / "r")
-    assert (decisions(tmp_path / "r").actions != "drop").all()
-    assert done.metrics["bought"]["dropped"] == 0
-    lines = {line.stage: line for line in done.lines}
-    assert "labels kept" not in lines
-    assert lines["teacher"].rows == BUDGET
-    assert done.choices["bought labels: label decision"].startswith("review (")
+    done = judged(given(0.0)[0], tmp_path / "r")
+    assert (done.value.actions != "drop").all()
+    assert done.summary["dropped"] == done.summary["changed"] == 0
+    assert done.choices["label decision"].value == "review"
 
 
-@pytest.mark.parametrize("labels", ["auto", "drop"])
-def test_labels_that_are_not_bought_change_nothing(labels: str, tmp_path: Path) -> None:
+def test_labels_that_are_not_bought_change_nothing(whole: RunResult, tmp_path: Path) -> None:
     codes, _ = given(0.25)
-    trained(codes, tmp_path / "one", labels=labels)
-    at = chosen(tmp_path / "one")
+    at = chosen(whole.folder)
     other = np.random.default_rng(5).integers(CLASSES, size=TRAIN)
     other[at] = codes[at]
     assert (other != codes).sum() > 150
-    trained(other, tmp_path / "two", labels=labels)
-    assert (chosen(tmp_path / "two") == at).all()
+    trained(other, tmp_path / "other")
     files = ["bought/decisions/manifest.parquet", "labels/chosen.parquet"]
     files += [f"models/onnx/{name}/model.onnx" for name in ("int8", "student", "teacher")]
     for name in files:
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    dropped = decisions(tmp_path / "one").counts()["drop"]
-    assert dropped > 10
-    of_all = Manifest.load(tmp_path / "one" / "manifest" / "decisions").reasons()
-    assert "label" not in of_all["drop"]
+        assert (whole.folder / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+    assert decisions(whole.folder).counts()["drop"] > 10
+    of_all = Manifest.load(whole.folder / "manifest" / "decisions").reasons()
+    assert "label" not in of_all.get("drop", {})
 
 
 def test_a_run_that_was_stopped_in_this_stage_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    whole: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     codes, _ = given(0.25)
-    whole = trained(codes, tmp_path / "whole")
+    out = tmp_path / "stopped"
     with monkeypatch.context() as patched:
 
         def stop(*_: object, **__: object) -> None:
@@ -156,64 +164,60 @@ def test_a_run_that_was_stopped_in_this_stage_goes_on(
 
         patched.setattr(bought, "decide", stop)
         with pytest.raises(KeyboardInterrupt):
-            trained(codes, tmp_path / "stopped")
-    assert not (tmp_path / "stopped" / "bought" / "decisions").exists()
-    capfd.readouterr()
-    again = trained(codes, tmp_path / "stopped")
-    assert "label: done before, reused" in capfd.readouterr().err
+            trained(codes, out)
+    assert not (out / "bought" / "decisions").exists()
+    before = (out / "labels" / "stage.json").stat().st_mtime_ns
+    again = trained(codes, out)
+    assert (out / "labels" / "stage.json").stat().st_mtime_ns == before
     assert again.metrics == whole.metrics
-    assert decisions(tmp_path / "stopped").fingerprint == decisions(tmp_path / "whole").fingerprint
+    assert decisions(out).fingerprint == decisions(whole.folder).fingerprint
 
 
 def test_what_is_asked_for_is_done_without_a_trial(tmp_path: Path) -> None:
     codes, right = given(0.25)
-    looked_at = trained(codes, tmp_path / "r", labels="review")
-    assert looked_at.metrics["bought"]["dropped"] == 0
-    assert looked_at.metrics["bought"]["flagged"] > 10
-    changed = trained(codes, tmp_path / "r", labels="relabel")
-    manifest = decisions(tmp_path / "r")
-    assert changed.metrics["bought"]["relabeled"] == manifest.counts()["relabel"] > 10
-    rows = [row for row in manifest.table.to_pylist() if row["action"] == "relabel"]
+    dropped = judged(codes, tmp_path / "r", labels="drop")
+    assert dropped.summary["dropped"] == dropped.summary["flagged"] > 10
+    assert str(dropped.choices["label decision"]) == "drop (asked for)"
+    looked_at = judged(codes, tmp_path / "r", labels="review")
+    assert looked_at.summary["changed"] == 0
+    assert looked_at.summary["flagged"] == dropped.summary["flagged"]
+    changed = judged(codes, tmp_path / "r", labels="relabel")
+    rows = [row for row in changed.value.table.to_pylist() if row["action"] == "relabel"]
+    assert changed.summary["relabeled"] == len(rows) > 10
     truth = [f"class {right[int(row['row_id'][1:])]}" for row in rows]
     assert np.mean([row["new_label"] == name for row, name in zip(rows, truth, strict=True)]) > 0.8
-    nothing = trained(codes, tmp_path / "r", labels="none")
-    assert "bought" not in nothing.metrics
-    asked = resolve(values={"label": {"budget": 9}, "decide": {"labels": "none"}})
-    assert "bought labels" not in plan(asked)
+
+
+def test_nothing_is_looked_for_where_that_is_asked_for() -> None:
+    asked: dict[str, Any] = {"label": {"budget": 9}}
+    assert "bought labels" in plan(resolve(values=asked))
+    assert "bought labels" not in plan(resolve(values={**asked, "decide": {"labels": "none"}}))
+    assert "bought labels" not in plan(resolve(values={**asked, "curate": False}))
+    assert "bought labels" not in plan(resolve(values={}))
 
 
 def test_labels_that_were_changed_are_those_that_are_learned(tmp_path: Path) -> None:
     codes, _ = given(0.25)
-    trained(codes, tmp_path / "r", labels="relabel")
-    manifest = decisions(tmp_path / "r")
-    with open_run(tmp_path / "r2", settings_of({"threads": 1})) as folder:
+    settings = {"seed": 1, "threads": 1, "label": {"budget": BUDGET}}
+    asked = settings_of({**settings, "decide": {"labels": "relabel"}})
+    with open_run(tmp_path / "r", asked) as folder:
         loaded = load_rows(folder, rows_of(codes))
-        material = Material(loaded, folder.settings.data, "cpu", 1, "auto")
-
-        class Judged:
-            value = manifest
-
-        material.judged = Judged()  # type: ignore[assignment]
-        table = manifest.table.to_pylist()
-        changed = {row["row_id"]: row["new_label"] for row in table if row["action"] == "relabel"}
-        ids, names = material.parts.row_ids, np.array(material.parts.classes)
-        told = dict(zip(ids.tolist(), names[material.parts.codes].tolist(), strict=True))
-        expected = {f"r{at:04}": f"class {code}" for at, code in enumerate(codes.tolist())}
-        train = set(ids[material.parts.train].tolist())
-        assert {row: told[row] for row in train} == {**expected, **changed}
-        assert len(changed) > 10
+        material = choose_rows(folder, loaded, loaded)
+    assert material.judged is not None
+    table = material.judged.value.table.to_pylist()
+    changed = {row["row_id"]: row["new_label"] for row in table if row["action"] == "relabel"}
+    assert len(changed) > 10
+    parts = material.parts
+    ids, names = parts.row_ids[material.train_at], np.array(parts.classes)
+    told = dict(zip(ids.tolist(), names[parts.codes[material.train_at]].tolist(), strict=True))
+    bought_at = chosen(tmp_path / "r").tolist()
+    assert told == {f"r{at:04}": f"class {codes[at]}" for at in bought_at} | changed
 
 
 def test_few_labels_are_left_alone(tmp_path: Path) -> None:
-    done = run(
-        rows_of(given(0.25)[0]),
-        out=tmp_path / "r",
-        settings={"teacher": SHORT, "student": SHORT, "reference": False, "label": {"budget": 12}},
-    )
-    assert done.metrics["bought"]["dropped"] == 0
-    assert "too few rows or flags for a trial" in done.choices["bought labels: label decision"] or (
-        done.metrics["bought"]["flagged"] == 0
-    )
+    done = judged(given(0.25)[0], tmp_path / "r", budget=50)
+    assert done.summary["dropped"] == 0
+    assert done.choices["label decision"].reason.endswith("too few rows or flags for a trial")
 
 
 def heads(vectors: np.ndarray, codes: np.ndarray, ids: np.ndarray) -> np.ndarray:

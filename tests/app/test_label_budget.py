@@ -59,7 +59,7 @@ def test_a_core_set_is_the_same_whatever_the_labels_say(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("asked", ["auto", "drop"])
-def test_flagged_labels_drop_rows_only_where_that_is_asked_for(asked: str, tmp_path: Path) -> None:
+def test_flagged_labels_drop_no_rows_before_they_are_bought(asked: str, tmp_path: Path) -> None:
     data = {"label": "label", "row_id": "id"}
     settings = {"threads": 1, "data": data, "decide": {"labels": asked}}
     out = run(
@@ -72,9 +72,9 @@ def test_flagged_labels_drop_rows_only_where_that_is_asked_for(asked: str, tmp_p
         (one["reason"], one["action"]) for one in out.metrics["decided"] if one["reason"] == "label"
     }
     assert out.metrics["found"]["label"] >= 12
-    assert dropped == {("label", "review" if asked == "auto" else "drop")}
-    said = out.choices.get("decide: label decision", "")
-    assert said.startswith("review (labels that `label.budget`") is (asked == "auto")
+    assert dropped == {("label", "review")}
+    said = out.choices["decide: label decision"]
+    assert said.startswith("review (labels that `label.budget`")
 
 
 def test_no_trial_is_made_of_labels_that_are_yet_to_be_bought() -> None:
@@ -84,7 +84,7 @@ def test_no_trial_is_made_of_labels_that_are_yet_to_be_bought() -> None:
 
 @pytest.mark.parametrize(
     ("budget", "labels", "dropped"),
-    [(20, "auto", True), (20, "review", True), (20, "drop", False), (None, "auto", False)],
+    [(20, "auto", True), (20, "review", True), (20, "drop", True), (None, "auto", False)],
 )
 def test_copies_are_dropped_whatever_their_labels_unless_these_are_known(
     budget: int | None, labels: str, dropped: bool, tmp_path: Path
