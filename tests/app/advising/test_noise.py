@@ -23,7 +23,7 @@ def test_the_trial_is_that_of_a_run():
         (1.96, 900, 0.5),
         (0.0, 900, 0.025),
         (3.92, 900, 0.975),
-        (9.0, 100, 0.0),
+        (9.0, 59, 0.0),
         # More rows than the trial looks at tell no more.
         (1.96 / (6000 / 900) ** 0.5, 60_000, 0.5),
     ],
