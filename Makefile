@@ -1,4 +1,4 @@
-# All the set-up there is: `make demo` and `make test` work on a fresh machine with Python 3.11+.
+# All the set-up there is: `make demo` and `make test` work on a fresh machine with Python 3.11 to 3.13.
 PYTHON ?= python3
 BIN := .venv/bin
 

@@ -219,6 +219,6 @@ def test_the_wheel_holds_exactly_the_six_packages(tmp_path: Path) -> None:
     (described,) = (name for name in names if name.endswith("METADATA"))
     metadata = email.message_from_bytes(zipfile.ZipFile(wheel).read(described))
     assert metadata["License-Expression"] == "Apache-2.0"
-    assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata["Requires-Python"] == "<3.14,>=3.11"
     for version in ("3.11", "3.12", "3.13"):  # those of .github/workflows/tests.yml
         assert f"Programming Language :: Python :: {version}" in metadata.get_all("Classifier", [])

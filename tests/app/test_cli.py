@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import sys
 from pathlib import Path
 from unittest.mock import ANY
@@ -12,6 +13,7 @@ import pytest
 
 import thresher
 from thresher.app.cli import main
+from thresher.app.installation import EXTRAS, REQUIRED
 from thresher.core.cpu import saturates_int8
 
 
@@ -58,6 +60,7 @@ def test_doctor_names_versions_and_the_device(
     assert call(monkeypatch, "doctor") == 0
     shown = capsys.readouterr().out
     assert "device" in shown
+    assert all(re.search(rf"^  {name} {{2,}}\S", shown, re.M) for name in (*REQUIRED, *EXTRAS))
     assert "OPENBLAS_CORETYPE=Haswell" in shown
     if platform.machine() in ("x86_64", "AMD64"):
         assert "seen here: uxlfoundation/oneDNN#6035" in shown

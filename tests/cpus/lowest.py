@@ -14,20 +14,29 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-EXTRAS = ("encoders", "train", "web", "serve", "dev")
 REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)>=(?P<lowest>[0-9.]+)")
+OWN_EXTRAS = re.compile(r"thresher\[(?P<names>[a-z0-9,]+)\]")
+
+
+def requirements(extras: dict[str, list[str]], name: str) -> list[str]:
+    """Return what an extra asks for, with what the extras that it names ask for."""
+    found = []
+    for line in extras[name]:
+        own = OWN_EXTRAS.fullmatch(line)
+        others = own["names"].split(",") if own else []
+        found += [each for other in others for each in requirements(extras, other)]
+        found += [] if own else [line]
+    return found
 
 
 def lowest_pins(*, as_tested: list[str]) -> dict[str, str]:
     """Return ``name==version`` by name, for each requirement of the package and of its tests."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *(line for extra in EXTRAS for line in extras[extra])]
+    wanted = [*project["dependencies"], *requirements(extras, "dev")]
     tested = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = {}
     for line in wanted:
-        if line.startswith("thresher["):
-            continue
         found = REQUIREMENT.fullmatch(line)
         if found is None:
             raise SystemExit(

