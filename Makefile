@@ -38,11 +38,11 @@ build/runtime/installed: pyproject.toml tests/cpus/lowest.py .venv/installed
 	build/runtime/bin/pip $(PIP_INSTALL) -r build/runtime/pins.txt
 	touch $@
 
-# The oldest versions of everything, but of torch: its old builds for processors lie elsewhere.
+# The oldest versions of everything. Python 3.11 or 3.12: some of them have no wheels for newer ones.
 build/lowest/installed: pyproject.toml tests/cpus/lowest.py
 	$(PYTHON) -m venv build/lowest
-	$(PYTHON) tests/cpus/lowest.py --as-tested torch > build/lowest/pins.txt
-	build/lowest/bin/pip $(PIP_INSTALL) $(TORCH_OPTIONS) --no-deps -c constraints.txt torch
+	$(PYTHON) tests/cpus/lowest.py > build/lowest/pins.txt
+	build/lowest/bin/pip $(PIP_INSTALL) $(TORCH_OPTIONS) --no-deps -c build/lowest/pins.txt torch
 	build/lowest/bin/pip $(PIP_INSTALL) -c build/lowest/pins.txt -e '.[dev]'
 	touch $@
 

@@ -1,9 +1,6 @@
 """Print the oldest versions that pyproject.toml allows, as exact pins for pip.
 
-    python tests/cpus/lowest.py [--as-tested NAME ...] [--only NAME ...]
-
-A package named after ``--as-tested`` gets the version in constraints.txt: for those whose old
-versions have no wheel where the tests run. With ``--only`` the others are left out.
+python tests/cpus/lowest.py [--only NAME ...]
 """
 
 from __future__ import annotations
@@ -29,12 +26,11 @@ def requirements(extras: dict[str, list[str]], name: str) -> list[str]:
     return found
 
 
-def lowest_pins(*, as_tested: list[str]) -> dict[str, str]:
+def lowest_pins() -> dict[str, str]:
     """Return ``name==version`` by name, for each requirement of the package and of its tests."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *requirements(extras, "dev")]
-    tested = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = {}
     for line in wanted:
         found = REQUIREMENT.fullmatch(line)
@@ -43,15 +39,11 @@ def lowest_pins(*, as_tested: list[str]) -> dict[str, str]:
                 f"{line!r} in pyproject.toml has no lower bound of the form name>=1.2."
             )
         pins[found["name"]] = f"{found['name']}=={found['lowest']}"
-    for name in as_tested:
-        pins[name] = next(line for line in tested if line.startswith(f"{name}=="))
     return pins
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--as-tested", nargs="*", default=[], metavar="NAME")
     parser.add_argument("--only", nargs="*", metavar="NAME")
-    asked = parser.parse_args()
-    pins = lowest_pins(as_tested=asked.as_tested)
-    print(*(pins[name] for name in (asked.only or pins)), sep="\n")
+    pins = lowest_pins()
+    print(*(pins[name] for name in (parser.parse_args().only or pins)), sep="\n")
