@@ -178,6 +178,11 @@ def _as_dataset(data: Any) -> datasets.Dataset:
         raise InputError(f"A {type(data).__name__} is not computed yet: use data.collect().")
     if isinstance(data, pa.RecordBatchReader):
         raise InputError("A reader of batches can be read once only: use reader.read_all().")
+    if hasattr(data, "__next__") or isinstance(data, (set, frozenset)):
+        raise InputError(
+            f"A {type(data).__name__} has no rows to go back to: use list(data), in an order of "
+            "your own."
+        )
     if is_frame(data):
         table, _ = read_frame(data)
     elif is_torch(data):

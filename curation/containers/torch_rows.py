@@ -15,6 +15,7 @@ import pyarrow as pa
 from thresher.core.counted import counted
 from thresher.core.errors import InputError
 from thresher.core.loading.parts import to_column
+from thresher.core.tensors import tensor_array
 
 from .array_rows import encoded_images, table_of_array
 
@@ -91,7 +92,7 @@ def _column(values: list[Any], name: str) -> pa.Array:
 
 def _plain(value: Any) -> Any:
     if hasattr(value, "detach") and hasattr(value, "cpu"):
-        return value.detach().cpu().numpy()
+        return tensor_array(value, name="data")
     if hasattr(value, "save") and hasattr(value, "getbands"):  # a PIL image
         file = io.BytesIO()
         value.save(file, format="PNG")

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from .counted import counted
 from .errors import InputError
+from .tensors import tensor_array
 
 # Python's `str.strip` leaves these in place, and nobody sees them.
 INVISIBLE = "\u200b\u2060\ufeff"
@@ -166,7 +167,7 @@ def _array_of(values: Any, name: str) -> tuple[np.ndarray, Any]:
     if isinstance(values, np.ndarray):
         return values, False
     if hasattr(values, "detach") and hasattr(values, "cpu"):
-        return values.detach().cpu().numpy(), False
+        return tensor_array(values, name=name), False
     if type(values).__module__.partition(".")[0] == "pandas" and hasattr(values, "dtype"):
         plain = isinstance(values.dtype, np.dtype)
         return np.asarray(values) if plain else _of_list(values.astype(object).tolist()), False

@@ -310,3 +310,18 @@ class TestLoading:
             load_dataset(twice)
         with pytest.raises(InputError, match="several columns of the same name: 'a'"):
             load_dataset(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]))
+
+
+@pytest.mark.parametrize("rows", [{"one text", "another text"}, iter(["one text", "a b"])])
+def test_rows_without_a_second_pass_are_refused(rows):
+    with pytest.raises(InputError, match=r"no rows to go back to: use list\(data\)"):
+        Curator().fit_transform(rows)
+
+
+def test_a_category_beside_numbers_is_not_taken_for_the_text():
+    frame = pd.DataFrame({"city": ["Bern", "Rome", "Oslo"] * 20, "age": range(60)})
+    with pytest.raises(InputError, match=r"'city' \(category\), or 'age'\. Name them"):
+        Curator().fit_transform(frame)
+    assert len(Curator().fit_transform(frame, column=["age"])) == 60
+    frame["text"] = [f"what they said about the {n}th of {n * n} things" for n in range(60)]
+    assert Curator(["quality"]).fit(frame[["text", "age"]]).manifest_.counts()["keep"] == 60

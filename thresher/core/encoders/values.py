@@ -115,6 +115,7 @@ def _choose_columns(
     for name in data.column_names:
         if name not in (ROW_ID, SPLIT) and not hasattr(data.features[name], "names"):
             found.get(_kind(data, name, strict=False), []).append(name)
+    _check_is_text(data, found)
     for modality, names in found.items():
         if len(names) == 1 or (names and modality == "features"):
             return modality, names
@@ -122,6 +123,23 @@ def _choose_columns(
             listed = ", ".join(map(repr, names))
             raise InputError(f"Several columns could be encoded: {listed}. Name one with `column`.")
     raise InputError(f"No column can be encoded. Columns: {', '.join(data.column_names)}.")
+
+
+def _check_is_text(data: datasets.Dataset, found: dict[str, list[str]]) -> None:
+    """Raise where the only column of strings beside numbers is a category or a name, no text."""
+    numbers = found["features"]
+    if found["image"] or len(found["text"]) != 1 or not numbers:
+        return
+    from ..loading.column_kinds import TEXT, column_kinds
+    from ..loading.column_names import TEXT_NAMES, plain_name
+
+    (name,) = found["text"]
+    kind = column_kinds(pa.table({name: read_column(data, name)}), [])[name]
+    if kind.of != TEXT and plain_name(name) not in TEXT_NAMES:
+        raise InputError(
+            f"Texts or numbers could be meant: {name!r} ({kind.of}), or "
+            f"{', '.join(map(repr, numbers))}. Name them with `column`."
+        )
 
 
 def _kind(data: datasets.Dataset, name: str, *, strict: bool = True) -> str:
