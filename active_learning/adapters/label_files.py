@@ -22,6 +22,7 @@ def export_labels(
     *,
     method: str = "auto",
     gold: Mapping[Any, Any] | None = None,
+    content: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> int:
     """Write the consensus label of each labeled row; return their number.
 
@@ -34,12 +35,15 @@ def export_labels(
         See `consensus`.
     gold : mapping of row id to class, optional
         Control questions; see `consensus`.
+    content : mapping of row id to a mapping, optional
+        What the rows hold, such as ``{"text": …}``: further columns.
 
     Notes
     -----
     Columns: ``row_id``, ``label``, and ``agreement`` of the answers, which is no probability; with
     `gold` the ``probability`` that the label is right, for numbers the ``reliability``. Sets of
-    classes and marks are JSON in CSV, lists elsewhere.
+    classes and marks are JSON in CSV, lists elsewhere. Columns of `content` follow, but for those
+    of the same name.
 
     Examples
     --------
@@ -54,8 +58,11 @@ def export_labels(
     found = session.labels(method=method, gold=gold)
     labels = [label_value(session.task, text, csv=csv) for text in found.labels.tolist()]
     values = zip(found.row_ids.tolist(), labels, found.scores.tolist(), strict=True)
-    columns = ("row_id", "label", found.scores_are)
-    write_rows(path, [dict(zip(columns, row, strict=True)) for row in values], columns=columns)
+    own = ("row_id", "label", found.scores_are)
+    held = content or {}
+    columns = list(dict.fromkeys([*own, *(name for row in held.values() for name in row)]))
+    rows = [{**held.get(row[0], {}), **dict(zip(own, row, strict=True))} for row in values]
+    write_rows(path, [{name: row.get(name) for name in columns} for row in rows], columns=columns)
     return len(labels)
 
 

@@ -97,6 +97,11 @@ def test_the_whole_loop(folder: Path) -> None:
         assert call("export", folder, folder.parent / name)["rows"] == 27
     labels = pq.read_table(folder.parent / "labels.parquet").to_pylist()
     assert {row["row_id"]: row["label"] for row in labels}.items() <= TRUTH.items()
+    with open(folder.parent / "labels.csv", newline="") as file:
+        written = list(csv.DictReader(file))
+    assert list(written[0]) == ["row_id", "label", "agreement", "x", "y"]
+    held = {row["row_id"]: (float(row["x"]), float(row["y"])) for row in written}
+    assert held == {row: pytest.approx(POINTS[int(row[1:])], abs=1e-4) for row in held}
 
 
 def test_control_questions_of_a_file_make_probabilities(folder: Path) -> None:

@@ -52,8 +52,9 @@ def export(
 ) -> None:
     """Write one label for each labeled row with its quality, or all answers.
 
-    Formats of other tools hold all answers, with the texts or images of their rows. huggingface is
-    a folder for `load_dataset`: rows, labels, what each annotator said, and a card.
+    Tables hold the texts or numbers of the rows too. Formats of other tools hold all answers, with
+    the texts or images of their rows. huggingface is a folder for `load_dataset`: rows, labels, what
+    each annotator said, and a card.
 
     Beside each label stands how far the answers agree, which is no probability; with ten or more
     control questions (--gold) how likely the label is right.

@@ -37,7 +37,7 @@ def label_export(
 ) -> int:
     """Write one label for each labeled row with its quality, or all answers; return their number.
 
-    Formats of other tools hold all answers, with the texts or images of their rows.
+    Beside the labels stand the texts or numbers of the rows. Formats of other tools hold all answers, with the texts or images of their rows.
 
     Parameters
     ----------
@@ -110,10 +110,19 @@ def label_export(
             if known is not None:
                 raise InputError(f"--gold goes with one label a row; {chosen.name} holds answers.")
             return _answers(here, session, path, chosen, history=history)
-        written = export_labels(session, path, method=method, gold=known)
+        content = _held(here, session)
+        written = export_labels(session, path, method=method, gold=known, content=content)
         if known is not None:
             message(_judged(session, method=method, gold=known))
         return written
+
+
+def _held(here: LabelFolder, session: Session) -> dict[str, dict[str, Any]] | None:
+    """Return what the labeled rows hold; of images, which no table holds, nothing."""
+    if here.schema.modality == "image":
+        message("labels by row_id, without their images; with them: --format huggingface")
+        return None
+    return here.cells(session.state.row_ids[session.state.labeled].tolist())
 
 
 def _judged(session: Session, *, method: str, gold: Mapping[str, Any]) -> str:
