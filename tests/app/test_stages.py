@@ -50,6 +50,23 @@ def test_a_crashed_stage_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     assert done.value == 3
 
 
+def test_a_new_run_whose_data_are_refused_leaves_no_folder(tmp_path: Path) -> None:
+    def refused(run: RunFolder) -> None:
+        def work(_: Path, __: Notes) -> None:
+            raise InputError("There is no file 'mistyped.csv'.")
+
+        run.stage("load", work, load=lambda folder: folder)
+
+    with pytest.raises(InputError, match="mistyped"), open_run(tmp_path / "r", resolve()) as run:
+        refused(run)
+    assert not (tmp_path / "r").exists()
+    with open_run(tmp_path / "r", resolve()) as run:
+        count(run)
+    with pytest.raises(InputError, match="mistyped"), open_run(tmp_path / "r", resolve()) as run:
+        refused(run)
+    assert (tmp_path / "r" / "count" / "checkpoint").exists()  # what was done before stays
+
+
 def test_what_a_stage_trains_is_said_in_its_lines(tmp_path: Path) -> None:
     told: list[str] = []
 

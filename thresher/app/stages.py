@@ -210,6 +210,10 @@ def open_run(folder: Path, settings: Settings) -> Iterator[RunFolder]:
     InputError
         When the folder holds something else than a run, another process works in it, or the device
         is not there.
+
+    Notes
+    -----
+    A new folder goes again where the first stage refuses its data.
     """
     if folder.is_file():
         raise InputError(f"`--out` must be a folder; {folder} is a file.")
@@ -218,7 +222,8 @@ def open_run(folder: Path, settings: Settings) -> Iterator[RunFolder]:
             f"{folder} is not empty and not a run of Thresher; nothing in it was touched. "
             "Give another folder with --out."
         )
-    with alone_in(folder, instead="another --out"):
+    new = not folder.exists()
+    with alone_in(folder, instead="another --out"), _taken_back(folder, when=new):
         device = _with_setting(choose_device(settings.device), "device")
         threads = _with_setting(choose_threads(settings.threads), "threads")
         message(f"device: {device}; threads: {threads}")
@@ -232,6 +237,17 @@ def open_run(folder: Path, settings: Settings) -> Iterator[RunFolder]:
             price_per_hour=settings.cost.prices.get(device.value),
         )
         yield RunFolder(folder, settings, device, threads, told_machine(machines), ledger)
+
+
+@contextmanager
+def _taken_back(folder: Path, *, when: bool) -> Iterator[None]:
+    """Remove a new run whose data or settings were refused before any stage was finished."""
+    try:
+        yield
+    except InputError:
+        if when and not any(folder.rglob(STAGE)):
+            shutil.rmtree(folder)
+        raise
 
 
 def _with_setting(choice: Choice, name: str) -> Choice:

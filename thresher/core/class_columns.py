@@ -47,8 +47,9 @@ def _encoded(column: pa.ChunkedArray, name: str) -> pa.DictionaryArray:
     if pa.types.is_nested(column.type):
         what = "lists" if "list" in str(kind) else str(kind)
         raise InputError(
-            f"The label column {name!r} holds {what}. Thresher takes one class a row: choose "
-            "another column, or make one row of each label."
+            f"The label column {name!r} holds {what}, where one class a row is needed: choose "
+            "another column, or make one row of each label. To collect sets of classes say "
+            "task='multi_label'."
         )
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()

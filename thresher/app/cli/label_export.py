@@ -53,8 +53,8 @@ def export(
     """Write one label for each labeled row with its quality, or all answers.
 
     Tables hold the texts or numbers of the rows too. Formats of other tools hold all answers, with
-    the texts or images of their rows. huggingface is a folder for `load_dataset`: rows, labels, what
-    each annotator said, and a card.
+    the texts or images of their rows. huggingface is a folder for `load_dataset`: rows, labels,
+    what each annotator said, and a card.
 
     Beside each label stands how far the answers agree, which is no probability; with ten or more
     control questions (--gold) how likely the label is right.

@@ -37,7 +37,8 @@ def label_export(
 ) -> int:
     """Write one label for each labeled row with its quality, or all answers; return their number.
 
-    Beside the labels stand the texts or numbers of the rows. Formats of other tools hold all answers, with the texts or images of their rows.
+    Beside the labels stand the texts or numbers of the rows. Formats of other tools hold all
+    answers, with the texts or images of their rows.
 
     Parameters
     ----------

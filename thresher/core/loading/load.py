@@ -283,13 +283,17 @@ def _clean_label(
         empty = pa.chunked_array([pa.nulls(len(table), pa.string())])
         return empty, no_reasons(len(table)), {}
     # Without `any_task` rows are trained on, and what is no class is refused in words.
-    task = roles.task if any_task else TASKS[0]
-    labels, reasons, note = clean_target(table.column(roles.label), name=roles.label, task=task)
-    if task != roles.task:
+    if not any_task and roles.task != TASKS[0]:
         raise InputError(
-            f"The label column {roles.label!r} holds {roles.choices['task'].reason}, and models "
-            "here tell classes. If they are classes, say so: task='classification'."
+            f"The label column {roles.label!r} is read as {roles.task} "
+            f"({roles.choices['task'].reason}), and models here learn one class a row. Such labels "
+            f"can be checked (thresher curate) and collected (thresher label init --task "
+            f"{roles.task}). To train on classes choose another column; if these are classes, say "
+            "so: task='classification', in a run --set data.task=classification."
         )
+    labels, reasons, note = clean_target(
+        table.column(roles.label), name=roles.label, task=roles.task
+    )
     several = {"classes": Choice(str(len(pc.unique(labels.drop_null()))), note)} if note else {}
     return labels, reasons, several
 
