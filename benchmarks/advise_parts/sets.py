@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 import datasets
 import numpy as np
+import PIL.Image
 import pyarrow.parquet as pq
 
 ROOT = Path(os.environ.get("THRESHER_DATA", "."))
@@ -28,6 +30,7 @@ class Task:
     ``copies`` is the share of planted copies, ``wrong`` that of labels made wrong; ``fresh`` tells
     sets that took no part in any choice of the advice. Images are learned from pixels, as asked for
     by the settings, or with ``start`` from what a run chooses by itself: here from shipped weights.
+    ``late`` tells fresh sets that came last, with levers and whole runs of the version of then.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Task:
     fresh: bool = False
     truth: Read | None = None
     start: bool = False
+    late: bool = False
 
     @cached_property
     def parts(self) -> dict[str, tuple[Any, np.ndarray]]:
@@ -149,10 +153,32 @@ def cifar10() -> tuple[Any, np.ndarray]:
     return table["jpeg"].to_pylist(), table["label"].to_numpy()
 
 
+def pictures(*classes: int) -> Read:
+    """Read pictures of some classes of CIFAR-10 that no other set has."""
+
+    def read() -> tuple[Any, np.ndarray]:
+        table = pq.read_table(ROOT / "cifar10_train.parquet").slice(8000, 6000).to_pandas()
+        table = table[table["label"].isin(classes)]
+        return table["jpeg"].tolist(), np.searchsorted(classes, table["label"])
+
+    return read
+
+
 def cats_and_dogs() -> tuple[Any, np.ndarray]:
     table = pq.read_table(ROOT / "cifar10_test.parquet").to_pandas()
     table = table[table["label"].isin([CATS, DOGS])]
     return table["jpeg"].tolist(), (table["label"] == DOGS).to_numpy().astype(np.int64)
+
+
+def written_digits() -> tuple[Any, np.ndarray]:
+    with np.load(ROOT / "mnist_test_label_errors.npz") as file:
+        return [as_png(image) for image in file["images"]], file["labels"].astype(np.int64)
+
+
+def as_png(image: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    PIL.Image.fromarray(image).save(stream, "png")
+    return stream.getvalue()
 
 
 def photographs(classes: slice) -> Read:
@@ -201,6 +227,8 @@ TASKS = {
         Task("mammography", "features", small_table("mammography"), 3500, test=4000),
         Task("digits", "features", digits, 500),
         Task("cifar10", "image", cifar10, 1000, test=2000, epochs=12),
+        Task("vehicles", "image", pictures(0, 1, 8, 9), 500, test=1400, epochs=12),
+        Task("four animals", "image", pictures(2, 4, 6, 7), 500, test=1400, epochs=12),
         Task("subj, a third copies", "text", texts("subj"), 2500, copies=1 / 3),
         Task("trec, a fifth wrong", "text", texts("trec"), 1800, wrong=0.2),
         Task("hausa", "text", hausa("clean_label"), 600, fresh=True),
@@ -234,5 +262,26 @@ TASKS = {
             start=True,
         ),
         Task("animals or things", "image", animals, 200, epochs=12, fresh=True, start=True),
+        Task("red wine", "features", small_table("wine_red"), 500, fresh=True, late=True),
+        Task("oil spill", "features", small_table("oil-spill"), 300, fresh=True, late=True),
+        Task(
+            "hausa, a quarter wrong",
+            "text",
+            hausa("clean_label"),
+            600,
+            wrong=0.25,
+            fresh=True,
+            late=True,
+        ),
+        Task(
+            "written digits",
+            "image",
+            written_digits,
+            300,
+            test=1500,
+            epochs=12,
+            fresh=True,
+            late=True,
+        ),
     )
 }

@@ -18,9 +18,12 @@ from thresher.app.advising.levers import (
     unprobed,
 )
 from thresher.app.advising.transfer import (
+    AUGMENTED,
     FEWER_EPOCHS,
+    HEAD_ON_VIEWS,
     RECOVERED,
     SPREADS,
+    augmented,
     combined,
     fewer_epochs_points,
     recovered,
@@ -139,6 +142,16 @@ def test_two_estimates_count_by_their_precision():
     both = combined(Estimate.around(2.0, 1.0), Estimate.around(-1.0, 0.5))
     assert both.value == pytest.approx((1 * 2.0 + 4 * -1.0) / 5)
     assert both.spread == pytest.approx(5**-0.5)
+
+
+def test_what_augmentation_wins_lies_between_the_head_and_other_sets():
+    usual = 100 * 0.4 * AUGMENTED[0]
+    found = augmented(Estimate.around(1.0, 0.5), 0.4)
+    assert 1.0 < found.value < usual
+    # Both count by their precision, so that the sum is surer than either.
+    assert found.spread < 100 * 0.4 * AUGMENTED[1] < HEAD_ON_VIEWS
+    # Where hardly anything is wrong there is hardly anything to win.
+    assert abs(augmented(Estimate.around(1.0, 0.5), 0.0).value) < 0.01
 
 
 def test_what_choosing_recovers_is_a_share_of_the_loss_and_never_surely_nothing():
