@@ -202,8 +202,8 @@ def _set_aside(folder: Path) -> Path:
 
 
 @contextmanager
-def open_run(folder: Path, settings: Settings) -> Iterator[RunFolder]:
-    """Open or make a run folder for this process alone.
+def open_run(folder: Path, settings: Settings, *, told: bool = True) -> Iterator[RunFolder]:
+    """Open or make a run folder for this process alone; `told` says what it computes with.
 
     Raises
     ------
@@ -226,7 +226,8 @@ def open_run(folder: Path, settings: Settings) -> Iterator[RunFolder]:
     with alone_in(folder, instead="another --out"), _taken_back(folder, when=new):
         device = _with_setting(choose_device(settings.device), "device")
         threads = _with_setting(choose_threads(settings.threads), "threads")
-        message(f"device: {device}; threads: {threads}")
+        if told:
+            message(f"device: {device}; threads: {threads}")
         here = describe_machine(device=device.value, threads=threads.value)
         machines = join_machines(folder / MARKER, here)
         if len(machines) > 1:

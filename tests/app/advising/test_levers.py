@@ -33,8 +33,10 @@ from thresher.app.advising.transfer import (
 NONE = Estimate(0.0, 0.0, 0.0)
 
 
-def lever(name="a", times=(1.0, 1.0, 1.0), points=(0.0, 0.0, 0.0), cost=0.0, on=("cost",)):
-    return Lever(name, "do", on, Estimate(*times), Estimate(*points), cost, "seen")
+def lever(
+    name="a", times=(1.0, 1.0, 1.0), points=(0.0, 0.0, 0.0), cost=0.0, on=("cost",), found=True
+):
+    return Lever(name, "do", on, Estimate(*times), Estimate(*points), cost, "seen", found=found)
 
 
 def test_a_half_is_worth_one_and_so_is_a_point():
@@ -82,6 +84,9 @@ def test_a_lever_is_read_back_as_it_was():
     none = unprobed("x", "do", ("size",), "no time")
     assert lever_from(none.to_json()) == none
     assert none.verdict == "not probed"
+    clean = lever(points=(0, -0.5, 0.5), found=False)
+    assert lever_from(clean.to_json()) == clean
+    assert clean.verdict == "nothing to leave out"
 
 
 def test_the_first_that_pays_is_said_first_and_weak_evidence_last():
@@ -99,6 +104,8 @@ def test_nothing_pays_is_said():
     assert text.startswith("Nothing surely pays here for cost: of the levers probed (2) none")
     sure = sentences(Bottleneck("cost"), levers[1:])
     assert sure.startswith("Nothing pays here for cost: of the levers probed (1) none")
+    clean = lever("clean", points=(0, -0.5, 0.5), found=False)
+    assert sentences(Bottleneck("cost"), [levers[1], clean]) == sure.replace("(1)", "(2)")
     quiet = sentences(Bottleneck("cost"), [unprobed("x", "do", ("cost",), "no time")])
     assert "1 more would take longer to probe" in quiet
 

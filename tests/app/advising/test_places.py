@@ -9,7 +9,7 @@ import pytest
 from tests.app.advising.test_levers import lever
 from thresher.app.advising.choosing import range_said, sentences
 from thresher.app.advising.levers import Bottleneck, Estimate, ranked, unprobed
-from thresher.app.advising.places import level_with_first, places, surely_ahead
+from thresher.app.advising.places import around_first, places, surely_ahead
 
 
 @pytest.mark.parametrize("gap", [0.99, 1.01])
@@ -40,10 +40,11 @@ def test_a_place_is_one_number_where_intervals_tell_and_a_range_where_not():
             lever("narrow", points=(1, 0.9, 1.1)),
             lever("last", points=(-5, -6, -4)),
             unprobed("unknown", "do", ("cost",), "no time"),
+            lever("clean", points=(0, -0.5, 0.5), found=False),
         ],
         "cost",
     )
-    assert places(levers) == [(1, 1), (2, 3), (2, 3), (4, 4), None]
+    assert places(levers) == [(1, 1), (2, 3), (2, 3), (4, 4), None, None]
     assert [range_said(*place) for place in places(levers)[:2]] == ["1", "2 to 3"]
 
 
@@ -64,15 +65,18 @@ def test_what_is_level_with_the_one_advised_is_said():
         ],
         "cost",
     )
-    assert [one.name for one in level_with_first(levers)] == ["above", "doubt"]
+    above, level = around_first(levers)
+    assert [[one.name for one in found] for found in (above, level)] == [["above"], ["doubt"]]
     text = sentences(Bottleneck("cost"), levers)
     assert text.startswith("For cost, sure first: +2.0 points (+1.5 to +2.5). ")
-    assert "Level with the first, by their intervals: above and doubt. " in text
+    assert "Expected to return more, but not sure to pay: above. " in text
+    assert "Level with the first, by their intervals: doubt. " in text
+    assert text.endswith("The probes cannot tell whether to doubt.")
 
 
 def test_nothing_is_level_where_nothing_pays_or_all_is_told_apart():
     doubts = [lever("a", points=(1, -2, 4)), lever("b", points=(0, -2, 4))]
-    assert level_with_first(doubts) == []
     apart = [lever("a", points=(9, 8, 10)), lever("b", points=(0, -1, 1))]
-    assert level_with_first(apart) == []
-    assert "Level" not in sentences(Bottleneck("cost"), apart)
+    assert around_first(apart) == ([], [])
+    for levers in (doubts, apart):
+        assert "Level" not in sentences(Bottleneck("cost"), levers)

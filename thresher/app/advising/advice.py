@@ -79,7 +79,7 @@ class Advice(Shown):
 
     @property
     def places(self) -> list[tuple[int, int] | None]:
-        """First and last place that each of `levers` may have; None of those not probed."""
+        """First and last place that each of `levers` may have; None of those not told."""
         return places(self.levers)
 
     def table(self) -> tuple[list[str], list[tuple[str, ...]]]:
@@ -92,10 +92,10 @@ class Advice(Shown):
             (
                 "" if place is None else range_said(*place),
                 lever.name,
-                said(lever) if lever.probed else "",
-                f"{plain(lever.returns, 2):+.2f}" if lever.probed else "",
+                said(lever) if lever.told else "",
+                f"{plain(lever.returns, 2):+.2f}" if lever.told else "",
                 lever.verdict,
-                lever.command if lever.probed else lever.evidence,
+                lever.command if lever.told else lever.evidence,
             )
             for place, lever in zip(self.places, self.levers, strict=True)
         ]
@@ -164,7 +164,7 @@ def advise(
         # Probes compute on the processor, and asking for a GPU loads torch: a second of CPU time.
         asked = asked.model_copy(update={"device": "cpu"})
     # Hundreds of small products: further threads wait for one another, and take CPU time for that.
-    with threadpool_limits(limits=1), open_run(Path(out), asked) as run:
+    with threadpool_limits(limits=1), open_run(Path(out), asked, told=False) as run:
         loaded = load_rows(run, data)
         check_trainable(loaded.value)
         return _advise(run, loaded, bottleneck, share=share)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from .levers import LITTLE, NOT, PAYS, UNCLEAR, UNPROBED, Bottleneck, Lever
-from .places import level_with_first
+from .levers import LITTLE, NONE_FOUND, NOT, PAYS, UNCLEAR, UNPROBED, Bottleneck, Lever
+from .places import around_first
 
 # What is comfortable on any machine: points that twice the labels would still win, CPU-seconds of
 # a run, bytes of a file that every page and device bears, milliseconds a row.
@@ -50,22 +50,25 @@ def sentences(bottleneck: Bottleneck, levers: Sequence[Lever]) -> str:
         Those that act on it, ranked.
     """
     paying = [lever for lever in levers if lever.verdict == PAYS]
-    unclear = [lever.name for lever in levers if lever.verdict == UNCLEAR]
+    above, level = around_first(levers) if paying else ([], [])
+    unclear = [one for one in levers if one.verdict == UNCLEAR and one not in above]
     unmade = sum(lever.verdict == UNPROBED for lever in levers)
     quiet = f" The probes cannot tell whether to {_listed(unclear)}." if unclear else ""
     quiet += f" {unmade} more would take longer to probe than is allowed." if unmade else ""
     if not paying:
-        tried = [lever for lever in levers if lever.verdict in (NOT, UNCLEAR)]
+        tried = [lever for lever in levers if lever.verdict in (NOT, NONE_FOUND, UNCLEAR)]
         surely = "surely " if unclear else ""
         return (
             f"Nothing {surely}pays here for {bottleneck.name}: of the levers probed "
             f"({len(tried)}) none is sure to be worth more than it costs.{quiet}"
         )
     first, *others = paying
-    then = f" Then {_listed([lever.name for lever in others])}." if others else ""
-    level = [lever.name for lever in level_with_first(levers)]
-    beside = f" Level with the first, by their intervals: {_listed(level, 'and')}." if level else ""
-    return f"For {bottleneck.name}, {first.name} first: {said(first)}.{then}{beside}{quiet}"
+    then = f" Then {_listed(others)}." if others else ""
+    if above:
+        then += f" Expected to return more, but not sure to pay: {_listed(above, 'and')}."
+    if level:
+        then += f" Level with the first, by their intervals: {_listed(level, 'and')}."
+    return f"For {bottleneck.name}, {first.name} first: {said(first)}.{then}{quiet}"
 
 
 def said(lever: Lever) -> str:
@@ -90,5 +93,6 @@ def plain(value: float, digits: int) -> float:
     return round(value, digits) + 0.0
 
 
-def _listed(names: Sequence[str], last: str = "or") -> str:
+def _listed(levers: Sequence[Lever], last: str = "or") -> str:
+    names = [lever.name for lever in levers]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"

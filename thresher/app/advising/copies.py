@@ -56,6 +56,7 @@ class Copies:
             points=widened(Estimate(0.0, 0.0, 0.0), "copies"),
             cost=0.1,
             evidence=f"{count:,} of {counted(self.rows, 'row')}: {self.looked}",
+            found=count > 0,
         )
 
 

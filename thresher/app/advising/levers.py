@@ -20,7 +20,7 @@ Z80 = 1.2816
 # Doublings that nobody would notice.
 LITTLE = 0.05
 PAYS, NOT, UNCLEAR, UNPROBED = "pays", "does not pay", "cannot tell", "not probed"
-NO_PART = "not part of such a run"
+NO_PART, NONE_FOUND = "not part of such a run", "nothing to leave out"
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ class Lever:
         says why, and nothing is claimed.
     part : bool
         False where the run that is expected has no such thing; then `evidence` says why.
+    found : bool
+        False where a probe found nothing that the lever would leave out.
     """
 
     name: str
@@ -91,6 +93,12 @@ class Lever:
     labels: int = 0
     probed: bool = True
     part: bool = True
+    found: bool = True
+
+    @property
+    def told(self) -> bool:
+        """Whether a gain is claimed."""
+        return self.probed and self.found
 
     @property
     def worth(self) -> Estimate:
@@ -121,6 +129,8 @@ class Lever:
             return NO_PART
         if not self.probed:
             return UNPROBED
+        if not self.found:
+            return NONE_FOUND
         if self.worth.low > 0:
             return PAYS
         return NOT if self.worth.high < LITTLE else UNCLEAR
@@ -133,7 +143,7 @@ class Lever:
 
 def lever_from(record: dict[str, Any]) -> Lever:
     """Read what `Lever.to_json` gave."""
-    names = ("name", "command", "cost", "evidence", "labels", "probed", "part")
+    names = ("name", "command", "cost", "evidence", "labels", "probed", "part", "found")
     return Lever(
         acts_on=tuple(record["acts_on"]),
         times=Estimate(**record["times"]),
@@ -151,14 +161,14 @@ def unprobed(
 
 
 def ranked(levers: Sequence[Lever], bottleneck: str) -> tuple[Lever, ...]:
-    """Return the levers that act on a bottleneck, the best return first, unprobed ones last.
+    """Return the levers that act on a bottleneck, the best return first, untold ones last.
 
     Of equal returns the surer one comes first.
     """
     acting = [lever for lever in levers if bottleneck in lever.acts_on]
 
     def place(lever: Lever) -> tuple[bool, float, float, str]:
-        return not lever.probed, -round(lever.returns, 3), lever.worth.spread, lever.name
+        return not lever.told, -round(lever.returns, 3), lever.worth.spread, lever.name
 
     return tuple(sorted(acting, key=place))
 

@@ -49,7 +49,7 @@ def wrong_labels(sample: Sample, modality: str, *, shipped: bool = False) -> Lev
     share = float(found.flagged.mean())
     count = round(share * sample.of)
     if action.value != "drop" and count < FEWEST_FLAGS:
-        return _lever(NOTHING, f"a run would leave none out: {action.reason}")
+        return _lever(NOTHING, f"a run would leave none out: {action.reason}", found=False)
     gains, of_head = _gains(sample, modality, shipped=shipped)
     learner = "linear heads change" if shipped else "small networks change"
     gain = _likely(gains if of_head is None else of_head, rows=len(sample))
@@ -113,7 +113,7 @@ def _chance_of_dropping(gain: Estimate, spread: float, *, rows: int) -> float:
     return 0.5 * (1 + math.erf(apart / math.sqrt(2)))
 
 
-def _lever(points: Estimate, evidence: str) -> Lever:
+def _lever(points: Estimate, evidence: str, *, found: bool = True) -> Lever:
     return Lever(
         name="leave out wrong labels",
         command="thresher curate",
@@ -122,6 +122,7 @@ def _lever(points: Estimate, evidence: str) -> Lever:
         points=widened(points, "wrong labels"),
         cost=0.1,
         evidence=evidence,
+        found=found,
     )
 
 

@@ -28,33 +28,40 @@ def surely_ahead(one: Estimate, other: Estimate) -> bool:
 
 
 def places(levers: Sequence[Lever]) -> list[tuple[int, int] | None]:
-    """Return the first and the last place that each lever may have, None of those not probed.
+    """Return the first and the last place that each lever may have, None of those not told.
 
     Parameters
     ----------
     levers : sequence of Lever
         All that act on a bottleneck.
     """
-    found = [lever.returned for lever in levers if lever.probed]
+    found = [lever.returned for lever in levers if lever.told]
     return [
         (
             1 + sum(surely_ahead(other, lever.returned) for other in found),
             len(found) - sum(surely_ahead(lever.returned, other) for other in found),
         )
-        if lever.probed
+        if lever.told
         else None
         for lever in levers
     ]
 
 
-def level_with_first(levers: Sequence[Lever]) -> list[Lever]:
-    """Return those that are level with the one advised first; none where nothing pays."""
-    paying = [lever for lever in levers if lever.verdict == PAYS]
-    if not paying:
-        return []
-    first = paying[0]
-    return [
+def around_first(levers: Sequence[Lever]) -> tuple[list[Lever], list[Lever]]:
+    """Return what stands above the first lever that pays, and what below is level with it.
+
+    Those above are expected to return more, but not sure to pay.
+
+    Parameters
+    ----------
+    levers : sequence of Lever
+        Ranked, with one that pays.
+    """
+    at = next(at for at, lever in enumerate(levers) if lever.verdict == PAYS)
+    first = levers[at].returned
+    below = [
         lever
-        for lever in levers
-        if lever.probed and lever is not first and not surely_ahead(first.returned, lever.returned)
+        for lever in levers[at + 1 :]
+        if lever.told and not surely_ahead(first, lever.returned)
     ]
+    return list(levers[:at]), below
