@@ -67,8 +67,6 @@ class Stepper:
         self.parts = settings["accumulate"]
         self.workers = workers
         self.sharded = sharded
-        # FSDP takes the mean over the workers where a sum is meant.
-        self._gathered = workers.world if sharded else 1
         self.bf16 = precision.value == "bf16"
         self._output: object = None
         self._counted = False
@@ -142,7 +140,7 @@ class Stepper:
             whole += value
             mass = self._mass(part)
             with self.guard.watch(first=self._first):
-                torch.autograd.backward(loss * (mass / total * self._gathered))
+                torch.autograd.backward(loss * (mass / total))
             logits = self._logits(len(part))
             _count(sums, batch, logits, loss=value, mass=mass)
             moment.batch, moment.loss, moment.logits = batch, value, logits

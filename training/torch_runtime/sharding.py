@@ -53,15 +53,17 @@ def check_sharding(workers: Workers, *, optimizer: str, rows: int, parts: int) -
 
 
 def shard(model: nn.Module, *, device: str) -> nn.Module:
-    """Return a copy of `model` whose parameters are spread over all processes."""
+    """Return a copy of `model` spread over all processes, whose gradients are summed."""
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
     mesh = init_device_mesh(device, (dist.get_world_size(),))
     spread = copy.deepcopy(model)
-    for block in _blocks(spread):
-        fully_shard(block, mesh=mesh)
-    fully_shard(spread, mesh=mesh)
+    for block in (*_blocks(spread), spread):
+        part = fully_shard(block, mesh=mesh)
+        # A sum and not a mean, for which gloo of PyTorch 2.8 gave the sum without a word.
+        part.set_gradient_divide_factor(1.0)
+        part.set_force_sum_reduction_for_comms(True)
     return spread
 
 
