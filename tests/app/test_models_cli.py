@@ -118,6 +118,24 @@ def test_predictions_of_a_file(folder: Path, tmp_path: Path) -> None:
     assert all(1 / 3 <= float(row["probability"]) <= 1 for row in rows)
 
 
+def test_rows_without_a_key_are_named_by_file_and_line(folder: Path, tmp_path: Path) -> None:
+    frame = pd.read_csv(folder / "test.csv")
+    lines = (folder / "test.csv").read_text().splitlines()
+    bad = ",".join(["oops"] * len(frame.columns))
+    (tmp_path / "new.csv").write_text("\n".join([lines[0], lines[1], bad, *lines[2:5]]))
+    out = tmp_path / "out.csv"
+    assert call("predict", folder / "model", tmp_path / "new.csv", "--out", out)[0] == 0
+    found = pd.read_csv(out)
+    assert found["file"].tolist() == ["new.csv"] * 4
+    assert found["line"].tolist() == [2, 4, 5, 6]
+    frame.head(4).assign(id=["a", "b", "c", "d"]).to_csv(tmp_path / "keyed.csv", index=False)
+    assert call("predict", folder / "model", tmp_path / "keyed.csv", "--out", out)[0] == 0
+    keyed = pd.read_csv(out)
+    assert keyed.columns.tolist() == ["row_id", "label", "probability"]
+    assert keyed["row_id"].tolist() == ["a", "b", "c", "d"]
+    assert keyed["probability"].tolist() == found["probability"].tolist()
+
+
 def test_rows_of_another_kind_are_refused(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "texts.csv"
     path.write_text("text\nhello there\nwho is it\n")

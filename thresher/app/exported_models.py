@@ -26,6 +26,7 @@ from ..core.signatures import checked
 from ..core.writing import write_dataset
 from .given import as_dataset
 from .inputs import samples_for
+from .places import places_of
 from .read_options import InputOptions
 from .reference import Reference, is_reference
 from .sources import read_rows
@@ -109,7 +110,8 @@ def predict(
     data : path, str, mapping or datasets.Dataset
         What `thresher.core.load_dataset` takes; columns are those that the model was trained on.
     out : path-like, optional
-        A .csv, .jsonl or .parquet file for the table.
+        A .csv, .jsonl or .parquet file for the table. Rows without a key of your own are named by
+        file and line there too.
     **options
 
     Returns
@@ -135,7 +137,7 @@ def predict(
     """
     found = answered(model, data, picked(InputOptions, options))
     if out is not None:
-        write_dataset(as_dataset(found.table), out)
+        write_dataset(as_dataset(_placed(found)), out)
     return Predictions(found.table, found.rows.set_aside)
 
 
@@ -179,6 +181,18 @@ def answered(model: PathLike, data: Any, options: Mapping[str, Any]) -> Answered
         }
     )
     return Answered(rows, classes, table)
+
+
+def _placed(found: Answered) -> pa.Table:
+    """Return what is said of each row, and where it stands if no key of the user's own tells it."""
+    places, table = places_of(found.rows), found.table
+    if places.own_keys:
+        return table
+    columns = places.columns(table["row_id"].to_pylist())
+    for name in ("file", "line"):
+        if columns[name].null_count < len(table):
+            table = table.append_column(name, columns[name])
+    return table
 
 
 Answer = tuple[LoadedDataset, Sequence[str], np.ndarray]

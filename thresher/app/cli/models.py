@@ -79,6 +79,8 @@ def predict(
 ) -> None:
     """Write the most likely class of every row, with its probability.
 
+    A row without a key of your own is named by its file and line too.
+
     Example: thresher predict runs/first/models/onnx/int8 new.csv --out predicted.csv
     """
     from .. import predict as predict_rows
