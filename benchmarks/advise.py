@@ -14,15 +14,17 @@ Images are learned from pixels, as their settings ask, but on the sets marked ``
 fits a head to the vectors of EfficientNet-Lite0, and so do the levers. Such a fit draws nothing; a
 seed draws which of the rows held back are judged on and which are the further labels.
 
-The spreads and usual values in ``thresher/app/advising/transfer.py`` were chosen on twelve sets;
-those marked ``fresh`` in ``advise_parts/sets.py`` took no part and are reported apart.
+The spreads and usual values in ``thresher/app/advising/transfer.py`` were chosen on fifteen sets;
+those marked ``fresh`` in ``advise_parts/sets.py`` took no part and are reported apart, and of them
+those marked ``late``, which came last, once more.
 
 Data: the folder in THRESHER_DATA holds ``text_classification.parquet`` (``dataset``, ``text``,
 ``label_name``), ``text_noisy_labels_hausa.parquet`` (``text``, ``clean_label``, ``noisy_label``),
 ``tabular_adult.parquet``, ``tabular_small.npz``, CIFAR-10 as ``cifar10_train.parquet`` and
 ``cifar10_test.parquet`` (``jpeg``, ``label``), and
 photographs as ``imagenette224_subset.parquet`` (``jpeg``, ``label_name``) and
-``copydetect_photos_dev.parquet`` (``id``, ``kind``, ``jpeg``).
+``copydetect_photos_dev.parquet`` (``id``, ``kind``, ``jpeg``), and ``mnist_test_label_errors.npz``
+(``images``, ``labels``).
 
 Run: THRESHER_DATA=… OMP_NUM_THREADS=1 python benchmarks/advise.py --out advise.json
 Finished cells are kept in ``advise.jsonl`` beside it with the fingerprint of the code that trained
@@ -43,7 +45,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from advise_parts.comparing import BY_BOTTLENECK, compared, is_fresh, pairs_of, summary, widths
+from advise_parts.comparing import (
+    BY_BOTTLENECK,
+    compared,
+    is_fresh,
+    is_late,
+    pairs_of,
+    summary,
+    widths,
+)
 from advise_parts.journal import code_of, read_cells, write_cell
 from advise_parts.pages import page, shares, spread
 from advise_parts.pulling import Pulled, arms_of
@@ -125,6 +135,10 @@ def report(done: dict[str, Cells]) -> dict[str, Any]:
         "claim": __doc__.partition("\n")[0],
         "summary": {
             "took no part": summary(rows, pairs, is_fresh),
+            "of them, eight of before": summary(
+                rows, pairs, lambda name: is_fresh(name) and not is_late(name)
+            ),
+            "of them, four that came last": summary(rows, pairs, is_late),
             "tuned on": summary(rows, pairs, lambda name: not is_fresh(name)),
             "all": summary(rows, pairs),
         },

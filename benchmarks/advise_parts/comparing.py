@@ -314,6 +314,11 @@ def is_fresh(name: str) -> bool:
     return TASKS[name].fresh
 
 
+def is_late(name: str) -> bool:
+    """Tell whether a set came last."""
+    return TASKS[name].late
+
+
 def _mean(rows: Sequence[dict[str, Any]], of: str) -> float | None:
     values = [row[of] for row in rows if row[of] is not None]
     return _rounded(float(np.mean(values))) if values else None

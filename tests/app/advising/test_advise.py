@@ -51,6 +51,18 @@ def test_half_copies_are_left_out_first(tmp_path):
     assert by_name(for_cost)["leave out copies"].verdict == "pays"
 
 
+def test_rows_of_few_values_that_are_equal_by_chance_are_no_copies(tmp_path):
+    rng = np.random.default_rng(0)
+    # 27 kinds of rows: nearly all equal an earlier one, and nobody copied them.
+    columns = {f"x{at}": rng.integers(3, size=1000).astype(float) for at in range(3)}
+    label = [f"c{code}" for code in rng.integers(2, size=1000)]
+    rows = datasets.Dataset.from_dict({**columns, "label": label})
+    lever = by_name(advise(rows, out=tmp_path / "a", bottleneck="labels"))["leave out copies"]
+    assert lever.verdict == "nothing to leave out"
+    assert lever.times.value == 1
+    assert lever.evidence.startswith("0 of 786 rows: 762 equal earlier ones, and 759 where each")
+
+
 def test_a_clean_small_set_needs_labels(tmp_path):
     found = advise(blobs(300, 10, 20, 0.6), out=tmp_path / "a", share=1)
     assert found.bottleneck.name == "labels"

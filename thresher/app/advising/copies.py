@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from curation import content_keys, find_exact_duplicates, find_near_duplicates, text_graph
+from curation.duplicates.tables.chance import Coincidence, copies_by_chance
 
-from ...core.columns import read_texts, take_rows
+from ...core.columns import read_features, read_labels, read_texts, take_rows
 from ...core.counted import counted
 from ...core.interval import wilson_interval
 from ...core.loaded import LoadedDataset
+from ...core.schema import Schema
 from .levers import Z80, Estimate, Lever
 from .sample import keyed_rows
 from .transfer import widened
 
+if TYPE_CHECKING:
+    import datasets
+
 BY = {"text": "text", "features": "columns", "image": "pixels"}
 # Texts are compared by their words from this similarity on: cheap for tens of thousands of them.
 NEAR_TEXTS, MOST_TEXTS = 0.8, 30_000
+# Of the rows of a table: fewer equal ones are worth less than asking whether they are so by chance.
+MANY = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +77,28 @@ def find_copies(loaded: LoadedDataset) -> Copies:
     columns = inputs if modality == "features" else inputs[0]
     equal = ~find_exact_duplicates(content_keys(rows, by=BY[modality], columns=columns)).kept
     copied, looked = equal, "equal rows among all"
+    if modality == "features" and equal.sum() > MANY * len(rows):
+        chance = _coincidence(rows, loaded.schema, found=int(equal.sum()))
+        if chance:
+            copied = np.zeros_like(equal)
+            looked = (
+                f"{chance.found:,} equal earlier ones, and {chance.shuffled:,.0f} where each "
+                "column is shuffled: by chance"
+            )
     if modality == "text" and len(rows) <= MOST_TEXTS:
         graph = text_graph(read_texts(rows, inputs[0]), threshold=NEAR_TEXTS)
         copied = equal | ~find_near_duplicates(graph).kept
         looked = "equal and nearly equal texts among all"
     return Copies(train[copied], len(train), float(equal.mean()), looked)
+
+
+def _coincidence(rows: datasets.Dataset, schema: Schema, *, found: int) -> Coincidence:
+    """Ask, as a run does, whether rows of numbers are equal by chance."""
+    return copies_by_chance(
+        rows,
+        read_features(rows, schema.inputs),
+        inputs=schema.inputs,
+        label=schema.label,
+        classes=read_labels(rows, schema).astype(str),
+        found=found,
+    )
