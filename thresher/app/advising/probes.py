@@ -33,7 +33,7 @@ CODE = ("thresher/core", "thresher/app/advising", "curation", "active_learning")
 FOUND = "found.json"
 # CPU-seconds of choosing half of the rows and of small networks for fewer epochs, in all and for
 # each row probed; and of the views of images.
-CHOICE_S, CHOICE_EACH_S = 0.2, 0.0005
+CHOICE_S, CHOICE_EACH_S = 0.05, 0.0007
 EPOCHS_S, EPOCHS_EACH_S = 0.25, 0.0003
 VIEWS_S = 1.5
 

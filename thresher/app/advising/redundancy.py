@@ -103,8 +103,19 @@ def _lost(curve: Curve) -> Estimate:
     return curve.points(curve.of, curve.half)
 
 
+def _as_wide_as_long(vectors: np.ndarray) -> np.ndarray:
+    """Return rows with the same inner products, of no more columns than rows.
+
+    What chooses among them costs the third power of the columns.
+    """
+    if vectors.shape[1] <= len(vectors):
+        return vectors
+    triangle = np.linalg.qr(vectors.T.astype(np.float64), mode="r")
+    return np.asarray(triangle.T, dtype=vectors.dtype)
+
+
 def _core_set(sample: Sample, train: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray | None]:
-    core = select_coreset(sample.vectors[train], n=n, labels=sample.codes[train])
+    core = select_coreset(_as_wide_as_long(sample.vectors[train]), n=n, labels=sample.codes[train])
     return train[core.positions], core.weights
 
 
