@@ -110,7 +110,7 @@ def _as_wide_as_long(vectors: np.ndarray) -> np.ndarray:
     """
     if vectors.shape[1] <= len(vectors):
         return vectors
-    triangle = np.linalg.qr(vectors.T.astype(np.float64), mode="r")
+    _, triangle = np.linalg.qr(vectors.T.astype(np.float64))
     return np.asarray(triangle.T, dtype=vectors.dtype)
 
 
