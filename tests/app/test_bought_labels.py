@@ -20,7 +20,7 @@ from thresher.app.settings import resolve, settings_of
 from thresher.app.stages import Done, open_run
 from thresher.app.steps import bought
 from thresher.app.steps.head_trial import gains_of_heads
-from thresher.app.steps.label_trial import ROWS_OF_NETWORK, judge_gains
+from thresher.app.steps.label_trial import judge_gains, takes_heads
 from thresher.app.steps.load import load_rows
 from thresher.core.fingerprint import row_keys
 from thresher.core.manifest import Manifest
@@ -226,7 +226,7 @@ def heads(vectors: np.ndarray, codes: np.ndarray, ids: np.ndarray) -> np.ndarray
 
 def test_heads_gain_without_wrong_labels_and_not_without_right_ones() -> None:
     ids = np.arange(150).astype(str)
-    assert len(ids) < ROWS_OF_NETWORK
+    assert takes_heads(len(ids), WIDTH)
     vectors, codes, right = (part[:150] for part in clouds(600, wrong=0.25))
     found = find_label_issues(codes, embeddings=vectors)
     assert (codes != right)[found.flagged].mean() > 0.9
@@ -241,3 +241,19 @@ def test_the_trial_of_heads_does_not_depend_on_the_order_of_the_rows() -> None:
     first, second = heads(vectors, codes, ids), heads(vectors[order], codes[order], ids[order])
     np.testing.assert_array_equal(first[order], second)
     assert first.any()
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "heads"),
+    [
+        (199, 2, True),
+        (200, 2, False),
+        # 500 of 750 rows are learned from.
+        (750, 500, True),
+        (751, 500, False),
+        (999, 4096, True),
+        (1000, 4096, False),
+    ],
+)
+def test_heads_try_what_they_can_learn_by_heart(rows: int, columns: int, heads: bool) -> None:
+    assert takes_heads(rows, columns) is heads

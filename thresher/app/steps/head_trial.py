@@ -1,8 +1,9 @@
 """The trial of flagged labels where rows are few: linear heads that learn them by heart.
 
-A network learns nothing of a hundred rows in a few epochs, whatever their labels. A ridge
-regression with hardly any penalty learns them all, wrong ones too, and is one solve of that size:
-so that the thirds can be drawn many times, which takes their chance out of what a row says.
+A network learns nothing of a hundred rows in a few epochs, whatever their labels, and little of
+seven hundred in 77 classes. A ridge regression with hardly any penalty learns as many rows as their
+vectors have columns, wrong labels too, and is one solve of that size: so that the thirds can be
+drawn many times, which takes their chance out of what a row says.
 """
 
 from __future__ import annotations

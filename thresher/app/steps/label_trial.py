@@ -39,8 +39,8 @@ TRIAL = "trial.json"
 PARTS, MOST_ROWS, EPOCHS = 3, 6000, 15
 # Fewer rows or flags cannot show a gain that is beyond chance.
 FEWEST_ROWS, FEWEST_FLAGS = 60, 10
-# Of fewer a network learns too little in these epochs to judge by.
-ROWS_OF_NETWORK = 200
+# Of fewer rows a network learns too little in these epochs to judge by; of more heads are costly.
+ROWS_OF_NETWORK, MOST_OF_HEADS = 200, 1000
 NETWORK, HEAD = "a small network", "a linear head that learns its rows by heart"
 
 
@@ -130,13 +130,22 @@ def try_without(
         return Choice("review", f"{before}; too few rows or flags for a trial"), None
     gains, learner = (
         (gains_of_heads(vectors, codes, keys=keys, method=method, seed=seed), HEAD)
-        if len(codes) < ROWS_OF_NETWORK
+        if takes_heads(*vectors.shape)
         else (
             gains_without_flags(vectors, codes, keys=keys, method=method, device=device, seed=seed),
             NETWORK,
         )
     )
     return judge_gains(gains, before=before, learner=learner), gains
+
+
+def takes_heads(rows: int, columns: int) -> bool:
+    """Tell whether heads try the labels: of few rows, or where they learn all of a trial by heart.
+
+    A linear head does so where vectors have as many columns as there are rows to learn from.
+    """
+    by_heart = rows * (PARTS - 1) <= PARTS * columns
+    return rows < ROWS_OF_NETWORK or (by_heart and rows < MOST_OF_HEADS)
 
 
 def gains_without_flags(
