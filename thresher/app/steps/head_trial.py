@@ -16,7 +16,7 @@ from ...core.numerics.folds import spread_over_folds
 from ...core.numerics.gram import GramHead, scaled_gram
 
 # Against a mean square of 1 of the rows' vectors.
-PENALTY, DRAWS, PARTS = 0.03, 8, 3
+PENALTY, DRAWS, PARTS = 0.003, 8, 3
 
 
 def gains_of_heads(
