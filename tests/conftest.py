@@ -1,5 +1,6 @@
 """What tests of several packages share."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -16,26 +17,18 @@ from thresher.core.errors import TRAINING
 HERE = Path(__file__).parent
 TRAINS = all(find_spec(name) for name in TRAINING)
 NO_TRAINING = "needs PyTorch and ONNX (thresher[train])"
-# Files that import them; single tests of other files are marked `train`.
+# Files that need them without importing them by name; single tests of others are marked `train`.
 FILES_THAT_TRAIN = (
-    "app/test_compare_cli.py",
+    "app/advising/test_advise.py",
+    "app/advising/test_noise.py",
+    "app/advising/test_sample.py",
+    "app/advising/test_start.py",
+    "app/test_bought_labels.py",
     "app/test_docs_training.py",
     "app/test_file_to_use.py",
-    "app/test_models_cli.py",
-    "app/test_pipeline.py",
-    "app/test_pretrained_run.py",
-    "app/test_search_cli.py",
-    "app/test_serve_cli.py",
-    "augment/feeding/test_augment_dataset.py",
-    "augment/test_augment_fuzz.py",
-    "augment/kernels/test_augment_memory.py",
-    "augment/test_augment_mixing.py",
-    "augment/test_augment_per_class.py",
-    "augment/feeding/test_augment_workers.py",
-    "augment/test_augmenter.py",
-    "core/test_encoders_pretrained.py",
-    "core/test_tokens.py",
-    "lifecycle/adapters/test_adapted_network.py",
+    "app/test_label_budget.py",
+    "app/test_label_trial.py",
+    "app/test_reference.py",
     "lifecycle/serving/",
     "training/",
 )
@@ -99,12 +92,23 @@ class NeedsTraining(pytest.Module):
         pytest.skip(NO_TRAINING, allow_module_level=True)
 
 
+def imports_training(path: Path) -> bool:
+    """Tell whether a file itself imports PyTorch, ONNX or our `training` at its top."""
+    names = set()
+    for line in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(line, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in line.names}
+        elif isinstance(line, ast.ImportFrom) and line.level == 0:
+            names.add(str(line.module).partition(".")[0])
+    return not names.isdisjoint({*TRAINING, "training"})
+
+
 def pytest_pycollect_makemodule(
     module_path: Path, parent: pytest.Collector
 ) -> pytest.Module | None:
     """Skip files that cannot be imported without PyTorch, and name the reason."""
     place = module_path.relative_to(HERE).as_posix()
-    if TRAINS or not place.startswith(FILES_THAT_TRAIN):
+    if TRAINS or not (place.startswith(FILES_THAT_TRAIN) or imports_training(module_path)):
         return None
     return NeedsTraining.from_parent(parent, path=module_path)
 

@@ -68,3 +68,8 @@ def test_a_python_that_is_allowed_is_named_and_run(minor: int):
     assert said is not None
     allowed = Version(f"{version}.0") in SpecifierSet(PROJECT["requires-python"])
     assert allowed == named == (version in matrix) == (version in said[1])
+
+
+def test_each_file_that_is_left_out_without_pytorch_is_there():
+    left_out = runpy.run_path(str(ROOT / "tests/conftest.py"))["FILES_THAT_TRAIN"]
+    assert all((ROOT / "tests" / place).exists() for place in left_out)
