@@ -84,9 +84,15 @@ def test_a_dry_run_does_nothing(
 @pytest.mark.parametrize(
     ("command", "content", "says"),
     [
-        ("run", None, "rows.csv"),
-        ("run", "text,label\nhello there,a\nbye now,a\n", "at least two classes"),
-        ("train", "text\nhello there\nbye now\n", "Training needs labels"),
+        pytest.param("run", None, "rows.csv", marks=pytest.mark.train),
+        pytest.param(
+            *("run", "text,label\nhello there,a\nbye now,a\n", "at least two classes"),
+            marks=pytest.mark.train,
+        ),
+        pytest.param(
+            *("train", "text\nhello there\nbye now\n", "Training needs labels"),
+            marks=pytest.mark.train,
+        ),
         ("curate", None, "rows.csv"),
     ],
 )

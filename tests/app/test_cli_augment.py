@@ -56,6 +56,7 @@ def test_preview_writes_a_page_and_a_picture(photos: Path, tmp_path: Path) -> No
         assert picture.width == 3 * (64 + 2)
 
 
+@pytest.mark.train
 def test_audit_finds_the_flip_that_swaps_the_classes(photos: Path) -> None:
     found = json.loads(call("audit", photos, "--policy", "standard", "--size", 16, "--json"))
     verdicts = {row["op"]: row["verdict"] for row in found["operations"]}
@@ -160,6 +161,7 @@ def test_texts_are_sent_elsewhere(tmp_path: Path) -> None:
         call("audit", tmp_path / "t.csv")
 
 
+@pytest.mark.train
 def test_what_cannot_be_used_or_judged_is_said_once(photos: Path, tmp_path: Path) -> None:
     folder = tmp_path / "some"
     shutil.copytree(photos, folder)
