@@ -28,6 +28,7 @@ FILES_THAT_TRAIN = (
     "app/test_file_to_use.py",
     "app/test_label_budget.py",
     "app/test_label_trial.py",
+    "app/test_lengths.py",
     "app/test_reference.py",
     "lifecycle/serving/",
     "training/",
