@@ -315,9 +315,11 @@ class Checks:
     def _outliers(self) -> Issues:
         rows = np.flatnonzero(~self._redundant)
         known = self._voters is not None and np.array_equal(self._voters[0], rows)
+        by_class = bool(self.plan["outlier"].get("by_class", True))
+        classes = self.rows.classes if by_class else None
         found = find_outliers(
             self.embeddings.take(rows),
-            labels=None if self.rows.classes is None else self.rows.classes[rows],
+            labels=None if classes is None else classes[rows],
             properties=looks_of(self.rows, rows, self.found.get("quality")),
             graph=self._voters[1] if self._voters is not None and known else None,
             random_state=self.seed,

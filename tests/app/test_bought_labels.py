@@ -14,15 +14,18 @@ import pytest
 from curation import find_label_issues
 from thresher.app import run
 from thresher.app.modeling import choose_rows
-from thresher.app.pipeline import plan
+from thresher.app.pipeline import clean_rows, plan
 from thresher.app.result import RunResult
+from thresher.app.savings import warnings
 from thresher.app.settings import resolve, settings_of
 from thresher.app.stages import Done, open_run
 from thresher.app.steps import bought
 from thresher.app.steps.head_trial import gains_of_heads
 from thresher.app.steps.label_trial import judge_gains, takes_heads
 from thresher.app.steps.load import load_rows
+from thresher.app.steps.material import Material
 from thresher.core.fingerprint import row_keys
+from thresher.core.ledger import StageCost
 from thresher.core.manifest import Manifest
 
 CLASSES, WIDTH, SPREAD = 6, 48, 0.25
@@ -150,6 +153,62 @@ def test_labels_that_are_not_bought_change_nothing(whole: RunResult, tmp_path: P
     assert decisions(whole.folder).counts()["drop"] > 10
     of_all = Manifest.load(whole.folder / "manifest" / "decisions").reasons()
     assert "label" not in of_all.get("drop", {})
+
+
+def test_labels_that_are_not_bought_draw_no_validation_rows_and_drop_no_outliers(
+    tmp_path: Path,
+) -> None:
+    vectors, codes, _ = clouds(TRAIN, wrong=0.0)
+    vectors = vectors.copy()
+    vectors[:20] *= 1.5
+    settings: dict[str, Any] = {"seed": 1, "threads": 1, "label": {"budget": BUDGET}}
+    settings |= {"data": {"label": "label", "row_id": "row_id"}, "decide": {"outliers": "drop"}}
+
+    def chosen_with(codes: np.ndarray, name: str) -> tuple[Manifest, Material]:
+        columns: dict[str, Any] = {f"x{at}": vectors[:, at] for at in range(WIDTH)}
+        columns |= {"label": [f"class {code}" for code in codes.tolist()]}
+        columns |= {"split": np.where(np.arange(TRAIN) % 5, "train", "test").tolist()}
+        columns |= {"row_id": [f"r{at:04}" for at in range(TRAIN)]}
+        rows = datasets.Dataset.from_dict(columns)
+        with open_run(tmp_path / name, settings_of(settings)) as folder:
+            loaded = load_rows(folder, rows)
+            material = choose_rows(folder, loaded, clean_rows(folder, loaded, trains=True))
+            manifest = Manifest.load(tmp_path / name / "manifest" / "decisions")
+            assert len(material.parts.validation) > 25
+            return manifest, material
+
+    manifest, material = chosen_with(codes, "one")
+    assert manifest.counts()["drop"] >= 5
+    known = np.concatenate([material.paid_at, material.parts.validation, material.parts.test])
+    other = np.random.default_rng(5).integers(CLASSES, size=TRAIN)
+    told = [int(name[1:]) for name in material.parts.row_ids[known].tolist()]
+    other[told] = codes[told]
+    assert (other != codes).sum() > 100
+    manifest_again, again = chosen_with(other, "two")
+    dropped, dropped_again = (each.actions == "drop" for each in (manifest, manifest_again))
+    assert dropped_again.tolist() == dropped.tolist()
+    for part in ("validation", "test"):
+        at, at_again = getattr(material.parts, part), getattr(again.parts, part)
+        assert material.parts.row_ids[at].tolist() == again.parts.row_ids[at_again].tolist()
+    bought, bought_again = (each.parts.row_ids[each.paid_at] for each in (material, again))
+    assert bought.tolist() == bought_again.tolist()
+
+
+def test_dropped_labels_do_not_excuse_test_rows_of_another_kind(
+    whole: RunResult, tmp_path: Path
+) -> None:
+    found = {"validation_accuracy": 0.9, "validation_rows": 600}
+    found |= {"accuracy": 0.7, "low": 0.68, "high": 0.72}
+
+    def done(name: str, summary: dict[str, Any]) -> Done[None]:
+        cost = StageCost(**whole.stages[0]["cost"])
+        return Done(name, "", tmp_path, cost, summary, {}, lambda _: None)
+
+    bought = {"labels": 100, "changed": 30, "kept": 70}
+    stages = {"student": done("student", found), "bought labels": done("bought labels", bought)}
+    stages |= {"load": done("load", {"splits": {"train": 900}})}
+    stages |= {"decide": done("decide", {"counts": []})}
+    assert "the test rows are of another kind" in " ".join(warnings(stages))
 
 
 def test_a_run_that_was_stopped_in_this_stage_goes_on(

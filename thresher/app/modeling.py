@@ -87,6 +87,7 @@ def choose_rows(
     if settings.budget.rows is not None:
         material = replace(material, kept=keep_budget(run, clean, embeddings))
     if settings.label.budget is not None:
+        material = replace(material, classes_known=False)
         labeled = choose_labels(run, embeddings, material)
         material = replace(material, labeled=labeled)
         if settings.curate and settings.decide.labels != "none":

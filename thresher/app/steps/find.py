@@ -33,11 +33,21 @@ def find_issues(
     embeddings: Done[Embeddings],
     graph: Done[NeighborGraph],
 ) -> Done[Issues]:
-    """Write everything that the checks found into ``issues/``."""
+    """Write everything that the checks found into ``issues/``.
+
+    Where ``label.budget`` has yet to buy labels, outliers are judged without classes.
+    """
+    bought = run.settings.label.budget is None
 
     def work(folder: Path, notes: Notes) -> None:
         checks = Checks(
-            compare_rows(run, loaded.value, embeddings, plan=_plan(run, loaded.value), graph=graph)
+            compare_rows(
+                run,
+                loaded.value,
+                embeddings,
+                plan=_plan(run, loaded.value, by_class=bought),
+                graph=graph,
+            )
         )
         issues = checks.run()
         issues.save(folder / "issues.parquet")
@@ -58,7 +68,7 @@ def find_issues(
         work,
         load=lambda folder: Issues.load(folder / "issues.parquet"),
         needs=[loaded, embeddings, graph],
-        settings=run.settings.find,
+        settings=[run.settings.find.model_dump(), bought],
         code=CODE,
         where="issues",
         rows=len(loaded.value.dataset),
@@ -70,7 +80,7 @@ def _label_decision(checks: Checks) -> Choice:
     return choose_label_action(found) if checks.rows.task == TASKS[0] else LOOK
 
 
-def _plan(run: RunFolder, loaded: LoadedDataset) -> Plan:
+def _plan(run: RunFolder, loaded: LoadedDataset, *, by_class: bool) -> Plan:
     """Return the checks that the data allow in their order: copies first, for they hide others."""
     method, copies = run.settings.find.label_method, {"keep": run.settings.find.keep}
     labels = {"method": method, "test_method": CHEAP if method == "auto" else method}
@@ -78,4 +88,4 @@ def _plan(run: RunFolder, loaded: LoadedDataset) -> Plan:
     plan |= {"leakage": {}} if len(np.unique(read_splits(loaded.dataset))) > 1 else {}
     plan |= {"near_duplicate": copies, "quality": {}}
     plan |= {"label": labels} if loaded.schema.label is not None else {}
-    return {**plan, "outlier": {}}
+    return {**plan, "outlier": {"by_class": by_class}}

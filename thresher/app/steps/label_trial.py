@@ -33,10 +33,10 @@ from ...core.numerics.folds import spread_over_folds
 from ...core.schema import TASKS
 from ..stages import Done, Notes, RunFolder
 from .decide import LABEL_DECISION
-from .head_trial import gains_of_heads
+from .head_trial import PARTS, gains_of_heads
 
 TRIAL = "trial.json"
-PARTS, MOST_ROWS, EPOCHS = 3, 6000, 15
+MOST_ROWS, EPOCHS = 6000, 15
 # Fewer rows or flags cannot show a gain that is beyond chance.
 FEWEST_ROWS, FEWEST_FLAGS = 60, 10
 # Of fewer rows a network learns too little in these epochs to judge by; of more heads are costly.

@@ -42,6 +42,8 @@ class Material:
         Only these training rows have a label; the others are a pool for distillation.
     judged : Done of Manifest, optional
         What becomes of these labels: rows that are dropped count among those without one.
+    classes_known : bool
+        Whether classes may tell which training rows are drawn for validation.
     whole : bool
         Whether all rows are decoded at once; else each part when it is asked for.
     """
@@ -54,6 +56,7 @@ class Material:
     kept: Done[np.ndarray] | None = None
     labeled: Done[np.ndarray] | None = None
     judged: Done[Manifest] | None = None
+    classes_known: bool = True
     whole: bool = True
     needs: Sequence[Done[Any]] = field(init=False)
 
@@ -64,8 +67,13 @@ class Material:
     @cached_property
     def parts(self) -> Parts:
         """All rows as samples, and the positions of the parts."""
-        rows, whole = self.rows.value, self.whole
-        parts = read_parts(rows, settings=self.settings, device=self.device, whole=whole)
+        parts = read_parts(
+            self.rows.value,
+            settings=self.settings,
+            device=self.device,
+            whole=self.whole,
+            by_class=self.classes_known,
+        )
         return parts if self.judged is None else _relabeled(parts, self.judged.value)
 
     @property

@@ -85,9 +85,17 @@ class Parts:
 
 
 def read_parts(
-    loaded: LoadedDataset, *, settings: DataSettings, device: str, whole: bool = True
+    loaded: LoadedDataset,
+    *,
+    settings: DataSettings,
+    device: str,
+    whole: bool = True,
+    by_class: bool = True,
 ) -> Parts:
     """Tell how rows are read, and split off validation rows where the data has none.
+
+    A tenth of each class; of all training rows where `by_class` is False, for no class of theirs is
+    known yet.
 
     Raises
     ------
@@ -105,9 +113,10 @@ def read_parts(
     test = np.flatnonzero((splits == "test") & (labels >= 0))
     check_parts(labels[train], test, schema)
     if not len(validation):
-        validation = split_off(ids, labels, train)
+        validation = split_off(ids, labels if by_class else np.zeros_like(labels), train)
         train = np.setdiff1d(train, validation)
-        share = f"{len(validation)} of the training rows, a tenth of each class, chosen by row id"
+        tenth = "a tenth of each class" if by_class else "a tenth"
+        share = f"{len(validation)} of the training rows, {tenth}, chosen by row id"
         choices["validation rows"] = Choice(share, "the data has no validation split")
     return Parts(
         row_ids=ids,
