@@ -315,8 +315,7 @@ class Checks:
     def _outliers(self) -> Issues:
         rows = np.flatnonzero(~self._redundant)
         known = self._voters is not None and np.array_equal(self._voters[0], rows)
-        by_class = bool(self.plan["outlier"].get("by_class", True))
-        classes = self.rows.classes if by_class else None
+        classes = self.rows.classes if self.plan["outlier"].get("by_class", True) else None
         found = find_outliers(
             self.embeddings.take(rows),
             labels=None if classes is None else classes[rows],
@@ -341,8 +340,7 @@ def possible_steps(rows: Rows) -> list[str]:
     """Return the checks that this data allows."""
     steps = ["exact_duplicate", "near_duplicate"]
     steps += ["leakage"] if len(np.unique(rows.splits)) > 1 else []
-    steps.append("quality")
-    steps += ["label"] if rows.labels is not None else []
+    steps += ["quality", *(["label"] if rows.labels is not None else [])]
     return [*steps, "outlier"]
 
 
