@@ -36,7 +36,6 @@ def equal_by_chance(rows: Rows, keys: np.ndarray) -> Coincidence:
     group = group_by_content(keys)
     return copies_by_chance(
         rows.dataset,
-        rows.values(),
         inputs=rows.columns,
         label=rows.label,
         ignored=rows.ignored,

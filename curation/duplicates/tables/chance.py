@@ -1,21 +1,26 @@
 """Whether the rows of a table are equal, or close, more often than by chance.
 
 Rows of few values are equal by chance: of 3,218 counties with nothing but a rate of unemployment
-3,008 have the rate of another one, and none is a copy. Shuffling each column by itself breaks what
-a row is and keeps how often each value comes, so that rows which are equal after it are so by
-chance. Within classes, for rows of one class are more alike. What columns have in common beside
-the class makes more rows equal than this counts: it is a lower bound. O(shuffles · columns ·
-n log n), and it ends at the column after which no two rows are equal.
+3,008 have the rate of an earlier one, and none is a copy. Shuffling each column by itself breaks
+what a row is and keeps how often each value comes, so that rows which are equal after it are so by
+chance. Within classes, for rows of one class are more alike. Neighboring columns of which no row
+fills two, as the flags of a category, are shuffled as one: apart they would make rows without any
+flag, which are equal to each other and in no table. What other columns have in common makes more
+rows equal than this counts. O(shuffles · columns · n log n), and it ends at the column after which
+no two rows are equal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from thresher.core.arrow_kinds import is_list, is_number
+from thresher.core.columns import numeric_matrix, read_column
 from thresher.core.neighbors import NeighborGraph
 from thresher.core.rows import row_hashes
 
@@ -58,7 +63,6 @@ class Coincidence:
 
 def copies_by_chance(
     dataset: datasets.Dataset,
-    numbers: np.ndarray,
     *,
     inputs: Sequence[str],
     label: str | None,
@@ -71,8 +75,6 @@ def copies_by_chance(
     Parameters
     ----------
     dataset : datasets.Dataset
-    numbers : ndarray of float, shape (n, d)
-        The columns `inputs`.
     inputs, label, ignored :
         As in `other_columns`.
     classes : ndarray of str, shape (n,), or None
@@ -82,14 +84,14 @@ def copies_by_chance(
     """
     if not found:
         return Coincidence(0, 0.0)
-    names = telling_columns(dataset, {*inputs, *ignored, label})
-    columns = [_codes(column) for column in numbers.T]
-    columns += [_codes(row_hashes(dataset, [name])) for name in names]
+    rows, others = len(dataset), telling_columns(dataset, {*inputs, *ignored, label})
+    codes, filled = zip(*_coded(dataset, inputs, others), strict=True)
+    columns = [reduce(_paired, (codes[at] for at in block)) for block in _exclusive(filled)]
     columns.sort(key=_distinct, reverse=True)
-    if len(numbers) - _distinct(columns[0]) < REPEATED * len(numbers):
+    if rows - _distinct(columns[0]) < REPEATED * rows:
         return Coincidence(found, 0.0)
-    groups = _groups(classes, len(numbers))
-    times = int(np.clip(SHUFFLED_ROWS // len(numbers), FEWEST_SHUFFLES, MOST_SHUFFLES))
+    groups = _groups(classes, rows)
+    times = int(np.clip(SHUFFLED_ROWS // rows, FEWEST_SHUFFLES, MOST_SHUFFLES))
     rng = np.random.default_rng(0)
     counts = [_equal_rows(codes[_shuffled(groups, rng)] for codes in columns) for _ in range(times)]
     return Coincidence(found, float(np.mean(counts)))
@@ -121,7 +123,9 @@ def pairs_by_chance(
         return Coincidence(found, 0.0)
     rng = np.random.default_rng(0)
     groups = _groups(classes, len(numbers))
-    mixed = np.stack([column[_shuffled(groups, rng)] for column in numbers.T], axis=1)
+    mixed = np.empty_like(numbers)
+    for block in _exclusive(numbers.T != 0):
+        mixed[:, block] = numbers[_shuffled(groups, rng)[:, None], block]
     mixed_others = None if others is None else others[_shuffled(groups, rng)]
     part = rng.permutation(len(mixed))[:MOST_SEARCHED]
     graph = search(mixed[part])
@@ -133,6 +137,38 @@ def pairs_by_chance(
 def different_pairs(graph: NeighborGraph) -> int:
     """Return how many pairs of a graph join rows that are not equal, equal rows counted once."""
     return len(graph.indices) // 2
+
+
+def _coded(
+    dataset: datasets.Dataset, inputs: Sequence[str], others: Sequence[str]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield each column, of lists of numbers each entry, as codes, and where it is not 0.
+
+    Codes are those of the numbers as they are stored: seconds of a day are one in float32.
+    """
+    for name in (*inputs, *others):
+        column = read_column(dataset, name)
+        if name in inputs and is_list(column.type):
+            yield from ((_codes(one), one != 0) for one in numeric_matrix(column, name=name).T)
+            continue
+        filled = np.ones(len(column), bool)
+        if is_number(column.type):
+            filled = numeric_matrix(column, name=name)[:, 0] != 0
+        yield _codes(row_hashes(dataset, [name])), filled
+
+
+def _exclusive(filled: Iterable[np.ndarray]) -> list[list[int]]:
+    """Return neighboring columns together of which no row fills two, by their positions."""
+    blocks: list[list[int]] = []
+    taken = np.zeros(0, bool)
+    for at, own in enumerate(filled):
+        if blocks and not (taken & own).any():
+            blocks[-1].append(at)
+            taken = taken | own
+        else:
+            blocks.append([at])
+            taken = own
+    return blocks
 
 
 def _codes(column: np.ndarray) -> np.ndarray:
@@ -164,5 +200,10 @@ def _equal_rows(columns: Iterator[np.ndarray]) -> int:
     for codes in columns:
         if _distinct(known) == len(known):
             break
-        known = _codes(known.astype(np.int64) * _distinct(codes) + codes)
+        known = _paired(known, codes)
     return len(known) - _distinct(known)
+
+
+def _paired(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return codes of the pairs of two columns of codes."""
+    return _codes(one.astype(np.int64) * _distinct(other) + other)

@@ -11,11 +11,9 @@ from curation.duplicates.tables.chance import Coincidence, copies_by_chance
 def counted(columns, *, classes=None):
     """Count the rows that equal an earlier one, as they are and shuffled."""
     dataset = datasets.Dataset.from_dict(columns)
-    numbers = np.stack([np.asarray(values, float) for values in columns.values()], axis=1)
+    numbers = np.stack([np.asarray(values) for values in columns.values()], axis=1)
     found = len(numbers) - len(np.unique(numbers, axis=0))
-    return copies_by_chance(
-        dataset, numbers, inputs=list(columns), label=None, classes=classes, found=found
-    )
+    return copies_by_chance(dataset, inputs=list(columns), label=None, classes=classes, found=found)
 
 
 def curated(columns, *, names, label=None, splits=None, **options):
@@ -68,6 +66,39 @@ def test_columns_are_shuffled_within_classes():
     # Without it the four rows of each of 100 `c` are four balls thrown into four boxes.
     expected = 100 * (4 - 4 * (1 - (3 / 4) ** 4))
     assert counted(columns).shuffled == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("left_out", [0, 1])
+def test_flags_of_a_category_are_shuffled_together(left_out):
+    rng = np.random.default_rng(6)
+    n, of, values = 2000, 3, 30
+    flags = np.concatenate(
+        [np.eye(values, dtype=int)[rng.integers(values, size=n), left_out:] for _ in range(of)],
+        axis=1,
+    )
+    flags = np.concatenate([flags, flags[:200]])
+    found = counted({f"c{at}": column.tolist() for at, column in enumerate(flags.T)})
+    assert found.found > 200
+    # 2,200 balls thrown into 27,000 boxes. Flags shuffled each by itself make four times as many.
+    assert found.shuffled == pytest.approx(2200**2 / 2 / values**of, rel=0.1)
+    assert not found
+
+
+def test_flags_of_one_category_are_equal_by_chance():
+    codes = np.random.default_rng(7).integers(40, size=400)
+    found = counted({f"c{at}": (codes == at).tolist() for at in range(40)})
+    assert found == Coincidence(360, 360.0)
+
+
+def test_numbers_count_as_they_are_stored():
+    rng = np.random.default_rng(8)
+    # Seconds of a day, of which float32 tells 675 apart.
+    seconds = 1_700_000_000 + rng.permutation(80_000)[:2000]
+    columns = {"second": seconds, "on": rng.integers(2, size=2000)}
+    copied = {name: np.concatenate([values, values[:150]]) for name, values in columns.items()}
+    assert counted(copied) == Coincidence(150, 0.0)
+    found = curated({name: values.tolist() for name, values in copied.items()}, names=list(copied))
+    assert found.issues_.counts()["exact_duplicate"] == 150
 
 
 def test_small_classes_are_shuffled_together():

@@ -10,7 +10,7 @@ import numpy as np
 from curation import content_keys, find_exact_duplicates, find_near_duplicates, text_graph
 from curation.duplicates.tables.chance import Coincidence, copies_by_chance
 
-from ...core.columns import read_features, read_labels, read_texts, take_rows
+from ...core.columns import read_labels, read_texts, take_rows
 from ...core.counted import counted
 from ...core.interval import wilson_interval
 from ...core.loaded import LoadedDataset
@@ -96,7 +96,6 @@ def _coincidence(rows: datasets.Dataset, schema: Schema, *, found: int) -> Coinc
     """Ask, as a run does, whether rows of numbers are equal by chance."""
     return copies_by_chance(
         rows,
-        read_features(rows, schema.inputs),
         inputs=schema.inputs,
         label=schema.label,
         classes=read_labels(rows, schema).astype(str),
