@@ -37,7 +37,7 @@ def find_issues(
 
     Where ``label.budget`` has yet to buy labels, outliers are judged without classes.
     """
-    bought = run.settings.label.budget is None
+    known = run.settings.label.budget is None
 
     def work(folder: Path, notes: Notes) -> None:
         checks = Checks(
@@ -45,7 +45,7 @@ def find_issues(
                 run,
                 loaded.value,
                 embeddings,
-                plan=_plan(run, loaded.value, by_class=bought),
+                plan=_plan(run, loaded.value, by_class=known),
                 graph=graph,
             )
         )
@@ -68,7 +68,7 @@ def find_issues(
         work,
         load=lambda folder: Issues.load(folder / "issues.parquet"),
         needs=[loaded, embeddings, graph],
-        settings=[run.settings.find.model_dump(), bought],
+        settings=[run.settings.find.model_dump(), known],
         code=CODE,
         where="issues",
         rows=len(loaded.value.dataset),

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from curation import find_label_issues
-
-from ...core.numerics.folds import spread_over_folds
 from ...core.numerics.gram import GramHead, scaled_gram
+from .held_out_gains import gains_by_part
 
 # Against a mean square of 1 of the rows' vectors.
-PENALTY, DRAWS, PARTS = 0.003, 8, 3
+PENALTY, DRAWS = 0.003, 8
 
 
 def gains_of_heads(
@@ -46,15 +44,14 @@ def gains_of_heads(
     gains = np.zeros(len(codes))
     for draw in range(DRAWS):
         drawn = np.random.default_rng((seed, draw)).permutation(len(codes))
-        part_of = spread_over_folds(drawn[np.argsort(codes[drawn], kind="stable")], PARTS)
-        for part in range(PARTS):
-            others, held = np.flatnonzero(part_of != part), np.flatnonzero(part_of == part)
-            found = find_label_issues(
-                codes[others], embeddings=vectors[others], method=method, random_state=seed
-            )
-            if found.flagged.any():
-                right = head.right(others[~found.flagged], held)
-                gains[held] += right.astype(float) - head.right(others, held)
+        gains += gains_by_part(
+            vectors,
+            codes,
+            order=drawn[np.argsort(codes[drawn], kind="stable")],
+            right=head.right,
+            method=method,
+            seed=seed,
+        )
     back = np.empty(len(codes))
     back[order] = gains / DRAWS
     return back

@@ -11,11 +11,12 @@ learn instead (`head_trial`).
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from curation import decide, find_label_issues
+from curation import decide
 from training import evaluate, fit, samples_from_arrays
 from training.recipes import recipe
 
@@ -29,11 +30,11 @@ from ...core.interval import Z
 from ...core.issues import Issues
 from ...core.loaded import LoadedDataset
 from ...core.manifest_rows import positions
-from ...core.numerics.folds import spread_over_folds
 from ...core.schema import TASKS
 from ..stages import Done, Notes, RunFolder
 from .decide import LABEL_DECISION
-from .head_trial import PARTS, gains_of_heads
+from .head_trial import gains_of_heads
+from .held_out_gains import PARTS, gains_by_part
 
 TRIAL = "trial.json"
 MOST_ROWS, EPOCHS = 6000, 15
@@ -177,22 +178,14 @@ def gains_without_flags(
     """
     drawn = np.argsort(keys, kind="stable")[:MOST_ROWS]
     vectors, codes = vectors[drawn], np.unique(codes[drawn], return_inverse=True)[1]
-    part_of = spread_over_folds(np.argsort(codes, kind="stable"), PARTS)
-    gains = np.zeros(len(codes))
-    for part in range(PARTS):
-        others, held = np.flatnonzero(part_of != part), np.flatnonzero(part_of == part)
-        found = find_label_issues(
-            codes[others], embeddings=vectors[others], method=method, random_state=seed
-        )
-        if not found.flagged.any():
-            continue
-        kept = others[~found.flagged]
-        right = [
-            is_right(vectors, codes, rows, held, device=device, seed=seed)
-            for rows in (others, kept)
-        ]
-        gains[held] = right[1].astype(float) - right[0]
-    return gains
+    return gains_by_part(
+        vectors,
+        codes,
+        order=np.argsort(codes, kind="stable"),
+        right=partial(is_right, vectors, codes, device=device, seed=seed),
+        method=method,
+        seed=seed,
+    )
 
 
 def judge_gains(gains: np.ndarray, *, before: str, learner: str = NETWORK) -> Choice:
